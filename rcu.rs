@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe read-copy update.
+//!
+//! The life of an RCU-protected object, and the type that carries it at each stage:
+//!
+//! ```text
+//!   RcuBox<T>  ──publish──►  Rcu<T>  ──unpublish──►  Retired<T>  ──grace period──►  reclaimed
+//!   owned, &mut              readers: &T             no new readers,                memory free,
+//!   no reader                under a Guard           old ones may remain            or an RcuBox again
+//! ```
+//!
+//! - Readers take a [`Guard`] and call [`Rcu::dereference`]; the reference they get cannot outlive the
+//!   guard. A reader never waits, writes or allocates.
+//! - Updaters build an [`RcuBox`], publish it with [`Rcu::replace`] and get back what was published
+//!   before as a [`Retired`], which ends in exactly one way: wait for a grace period and have the
+//!   object back, or leave it to be reclaimed after one.
+//! - A module that hands objects to `call_rcu()` keeps a [`CallbackDrain`] as its last field.
+//!
+//! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
+
+mod boxed;
+mod grace_period;
+mod pointer;
+mod retired;
+
+pub use boxed::{RcuBox, Reclaim};
+pub use grace_period::{barrier, synchronize, CallbackDrain};
+pub use kernel::sync::rcu::{read_lock, Guard};
+pub use pointer::Rcu;
+pub use retired::Retired;
