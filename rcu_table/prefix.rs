@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Prefixes: an address and how many of its leading bits count.
+
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// An address family, in the order in which the table is dumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// IPv4, iproute2's `inet`.
+    Inet,
+    /// IPv6, iproute2's `inet6`.
+    Inet6,
+}
+
+impl Family {
+    /// Bits in an address.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Family::Inet => 32,
+            Family::Inet6 => 128,
+        }
+    }
+
+    /// The family of an address.
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Family::Inet,
+            IpAddr::V6(_) => Family::Inet6,
+        }
+    }
+}
+
+/// An address as a bit string: the first bit is the topmost, whatever the family.
+pub(super) fn left_aligned(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// The leading `len` bits set.
+pub(super) const fn mask(len: u8) -> u128 {
+    match len {
+        0 => 0,
+        _ => u128::MAX << (128 - len as u32),
+    }
+}
+
+/// Why an address and a length make no prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrefixError {
+    /// The length exceeds the address.
+    TooLong,
+    /// Bits beyond the length are set.
+    HostBits,
+}
+
+/// A prefix without host bits. Ordered as the table is dumped: family, address, length.
+///
+/// # Invariants
+///
+/// `len` is at most the family's bits; no bit of `bits` beyond `len` is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Prefix {
+    family: Family,
+    bits: u128,
+    len: u8,
+}
+
+impl Prefix {
+    /// The prefix `address/len`.
+    pub fn new(address: IpAddr, len: u8) -> Result<Self, PrefixError> {
+        let family = Family::of(address);
+        if len > family.bits() {
+            return Err(PrefixError::TooLong);
+        }
+        let bits = left_aligned(address);
+        if bits & !mask(len) != 0 {
+            return Err(PrefixError::HostBits);
+        }
+        // INVARIANT: Both were just checked.
+        Ok(Self { family, bits, len })
+    }
+
+    /// The prefix of `len` bits that covers `bits`.
+    pub(super) fn covering(family: Family, bits: u128, len: u8) -> Self {
+        let len = len.min(family.bits());
+        // INVARIANT: Length and host bits were just cut.
+        Self { family, bits: bits & mask(len), len }
+    }
+
+    /// The family.
+    pub const fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The length in bits.
+    pub const fn len(&self) -> u8 {
+        self.len
+    }
+
+    /// Whether it is the default route's prefix, which covers every address.
+    pub const fn is_default(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The address as a bit string, see [`left_aligned`].
+    pub(super) const fn bits(&self) -> u128 {
+        self.bits
+    }
+
+    /// The network's address.
+    pub fn address(&self) -> IpAddr {
+        match self.family {
+            Family::Inet => IpAddr::V4(Ipv4Addr::from_bits((self.bits >> 96) as u32)),
+            Family::Inet6 => IpAddr::V6(Ipv6Addr::from_bits(self.bits)),
+        }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address(), self.len)
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the table holds, and what waits to be reclaimed.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Retired and not yet reclaimed, summed over all tables: reclaiming happens in callbacks, which
+/// outlive the table they came from.
+static RETIRED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
+static RETIRED_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// Reclaimed since the start.
+static RECLAIMED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
+
+/// Memory of one or more objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Footprint {
+    pub(super) objects: usize,
+    pub(super) bytes: usize,
+}
+
+impl Footprint {
+    pub(super) fn sub(&mut self, other: Footprint) {
+        self.objects -= other.objects;
+        self.bytes -= other.bytes;
+    }
+
+    pub(super) fn add(&mut self, other: Footprint) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+    }
+}
+
+// ORDERING: These are statistics; nothing is published through them.
+
+pub(super) fn retired(what: Footprint) {
+    RETIRED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
+    RETIRED_BYTES.fetch_add(what.bytes, Ordering::Relaxed);
+}
+
+pub(super) fn reclaimed(what: Footprint) {
+    RETIRED_OBJECTS.fetch_sub(what.objects, Ordering::Relaxed);
+    RETIRED_BYTES.fetch_sub(what.bytes, Ordering::Relaxed);
+    RECLAIMED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
+}
+
+/// A snapshot of the table's figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// IPv4 routes.
+    pub routes_inet: usize,
+    /// IPv6 routes.
+    pub routes_inet6: usize,
+    /// Different next hops in use.
+    pub next_hops: usize,
+    /// Nodes and route lists in use.
+    pub objects: usize,
+    /// Their memory in bytes, as requested from the allocator.
+    pub bytes: usize,
+    /// Changes since the table was made.
+    pub generation: u64,
+    /// Objects that wait for a grace period.
+    pub retired_objects: usize,
+    /// Their memory in bytes.
+    pub retired_bytes: usize,
+    /// Objects whose grace period has ended since the module was loaded.
+    pub reclaimed_objects: usize,
+}
+
+impl Stats {
+    /// The part that is not the table's own.
+    pub(super) fn of_reclaim() -> Self {
+        Self {
+            retired_objects: RETIRED_OBJECTS.load(Ordering::Relaxed),
+            retired_bytes: RETIRED_BYTES.load(Ordering::Relaxed),
+            reclaimed_objects: RECLAIMED_OBJECTS.load(Ordering::Relaxed),
+            ..Self::default()
+        }
+    }
+
+    /// Each figure with its name, in the order in which they are shown.
+    pub fn rows(&self) -> [(&'static str, u64); 9] {
+        [
+            ("routes_inet", self.routes_inet as u64),
+            ("routes_inet6", self.routes_inet6 as u64),
+            ("next_hops", self.next_hops as u64),
+            ("objects", self.objects as u64),
+            ("bytes", self.bytes as u64),
+            ("generation", self.generation),
+            ("retired_objects", self.retired_objects as u64),
+            ("retired_bytes", self.retired_bytes as u64),
+            ("reclaimed_objects", self.reclaimed_objects as u64),
+        ]
+    }
+}
