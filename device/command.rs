@@ -166,7 +166,7 @@ fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
 }
 
 /// `ADDRESS/LEN`, a bare address, or `default`, which is of the gateway's family.
-fn prefix<'a>(word: &'a str, gateway: Option<Family>) -> Parsed<'a, Prefix> {
+fn prefix(word: &str, gateway: Option<Family>) -> Parsed<'_, Prefix> {
     let unspecified = match gateway.unwrap_or(Family::Inet) {
         Family::Inet => IpAddr::from([0; 4]),
         Family::Inet6 => IpAddr::from([0; 16]),

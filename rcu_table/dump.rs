@@ -145,7 +145,7 @@ impl<'g> Walk<'g> {
     fn bits_with(&self, value: u8, decided: u8) -> u128 {
         let len = self.depth as u8 * STRIDE;
         let above = self.bits & super::prefix::mask(len);
-        above | u128::from(value) << (128 - u32::from(len) - u32::from(decided))
+        above | (u128::from(value) << (128 - u32::from(len) - u32::from(decided)))
     }
 
     /// Appends routes to `out` up to its capacity; says whether more may follow.
