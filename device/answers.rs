@@ -17,7 +17,9 @@ struct Text<'a>(&'a mut KVVec<u8>);
 
 impl Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend_from_slice(text.as_bytes(), GFP_KERNEL).map_err(|_| fmt::Error)
+        self.0
+            .extend_from_slice(text.as_bytes(), GFP_KERNEL)
+            .map_err(|_| fmt::Error)
     }
 }
 
@@ -84,7 +86,9 @@ impl Answers {
     pub(super) fn show(&mut self, selector: Selector) -> Result {
         // A place in the queue counts as much as a short line, so that the queue is bounded as well.
         self.unread += 64;
-        Ok(self.waiting.push(Answer::Dump(selector, None), GFP_KERNEL)?)
+        Ok(self
+            .waiting
+            .push(Answer::Dump(selector, None), GFP_KERNEL)?)
     }
 
     /// Makes `current` the next piece; false if there is none.
@@ -114,7 +118,12 @@ impl Answers {
     }
 
     /// Makes `current` the next routes of a dump; false at its end.
-    fn dump_piece(&mut self, table: &Table, selector: Selector, after: Option<Key>) -> Result<bool> {
+    fn dump_piece(
+        &mut self,
+        table: &Table,
+        selector: Selector,
+        after: Option<Key>,
+    ) -> Result<bool> {
         let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL)?;
         table.dump(selector, after, &mut routes);
         let Some(last) = routes.last() else {

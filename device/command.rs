@@ -79,7 +79,10 @@ struct Words<'a> {
 impl<'a> Words<'a> {
     fn of(line: &'a str) -> Self {
         let code = line.split('#').next().unwrap_or("");
-        Self { words: code.split_ascii_whitespace(), last: "" }
+        Self {
+            words: code.split_ascii_whitespace(),
+            last: "",
+        }
     }
 
     fn next(&mut self) -> Option<&'a str> {
@@ -90,11 +93,15 @@ impl<'a> Words<'a> {
 
     fn expect(&mut self, what: &'static str) -> Parsed<'a, &'a str> {
         let last = self.last;
-        self.next().ok_or(Refusal { word: last, reason: Reason::MissingArgument(what) })
+        self.next().ok_or(Refusal {
+            word: last,
+            reason: Reason::MissingArgument(what),
+        })
     }
 
     fn end(&mut self) -> Parsed<'a, ()> {
-        self.next().map_or(Ok(()), |word| refuse(word, Reason::UnknownWord))
+        self.next()
+            .map_or(Ok(()), |word| refuse(word, Reason::UnknownWord))
     }
 }
 
@@ -162,7 +169,9 @@ fn address(word: &str) -> Parsed<'_, IpAddr> {
 
 fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
     // The parser for integers takes a sign, which is none of ours.
-    word.parse().ok().filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
+    word.parse()
+        .ok()
+        .filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `ADDRESS/LEN`, a bare address, or `default`, which is of the gateway's family.
@@ -179,7 +188,10 @@ fn prefix(word: &str, gateway: Option<Family>) -> Parsed<'_, Prefix> {
         }
         Some((address, len)) => {
             let address: IpAddr = address.parse().or(refuse(word, Reason::NoPrefix))?;
-            let too_long = Refusal { word, reason: Reason::BadLength(Family::of(address)) };
+            let too_long = Refusal {
+                word,
+                reason: Reason::BadLength(Family::of(address)),
+            };
             (address, number(len).ok_or(too_long)?)
         }
     };
@@ -253,12 +265,18 @@ impl Attributes {
 
 fn device<'a>(words: &mut Words<'a>) -> Parsed<'a, DevName> {
     let word = words.expect("device name")?;
-    DevName::new(word).ok_or(Refusal { word, reason: Reason::NoDevice })
+    DevName::new(word).ok_or(Refusal {
+        word,
+        reason: Reason::NoDevice,
+    })
 }
 
 fn metric<'a>(words: &mut Words<'a>) -> Parsed<'a, u32> {
     let word = words.expect("number")?;
-    number(word).ok_or(Refusal { word, reason: Reason::NoNumber })
+    number(word).ok_or(Refusal {
+        word,
+        reason: Reason::NoNumber,
+    })
 }
 
 /// A prefix and its attributes, with the type's word in front, if any.
@@ -267,7 +285,11 @@ fn route_parts<'a>(
     words: &mut Words<'a>,
 ) -> Parsed<'a, (Prefix, Option<u32>, Option<NextHop>)> {
     let discard = route_type(first);
-    let word = if discard.is_some() { words.expect("prefix")? } else { first };
+    let word = if discard.is_some() {
+        words.expect("prefix")?
+    } else {
+        first
+    };
     // The attributes come first: they decide which family `default` is of. A bad prefix is still
     // reported before a bad attribute.
     let attributes = match Attributes::parse(words) {
@@ -278,7 +300,9 @@ fn route_parts<'a>(
     if discard.is_some() && attributes.next_hop().is_some() {
         return refuse(first, Reason::NextHopOfType);
     }
-    let mismatch = attributes.plain_family().is_some_and(|family| family != prefix.family());
+    let mismatch = attributes
+        .plain_family()
+        .is_some_and(|family| family != prefix.family());
     if mismatch {
         return refuse(word, Reason::GatewayFamily(prefix.family()));
     }
@@ -292,9 +316,19 @@ fn insert<'a>(mode: Mode, words: &mut Words<'a>) -> Parsed<'a, Command> {
 
 fn insert_from<'a>(mode: Mode, first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command> {
     let (prefix, metric, next_hop) = route_parts(first, words)?;
-    let next_hop = next_hop.ok_or(Refusal { word: first, reason: Reason::NoNextHop })?;
+    let next_hop = next_hop.ok_or(Refusal {
+        word: first,
+        reason: Reason::NoNextHop,
+    })?;
     let metric = metric.unwrap_or(0);
-    Ok(Command::Insert(mode, Route { prefix, metric, next_hop }))
+    Ok(Command::Insert(
+        mode,
+        Route {
+            prefix,
+            metric,
+            next_hop,
+        },
+    ))
 }
 
 fn delete<'a>(words: &mut Words<'a>) -> Parsed<'a, Command> {
@@ -334,10 +368,16 @@ impl fmt::Display for Refusal<'_> {
             Reason::HostBits => f.write_str("host bits set"),
             Reason::NoNumber => f.write_str("not a number from 0 to 4294967295"),
             Reason::NoDevice => f.write_str("not a device name"),
-            Reason::NoNextHop => f.write_str("next hop missing: want via, dev or a type such as blackhole"),
+            Reason::NoNextHop => {
+                f.write_str("next hop missing: want via, dev or a type such as blackhole")
+            }
             Reason::NextHopOfType => f.write_str("takes no next hop"),
-            Reason::GatewayFamily(Family::Inet) => f.write_str("IPv6 gateway for an IPv4 prefix: want 'via inet6 ADDRESS'"),
-            Reason::GatewayFamily(Family::Inet6) => f.write_str("IPv4 gateway for an IPv6 prefix: want 'via inet ADDRESS'"),
+            Reason::GatewayFamily(Family::Inet) => {
+                f.write_str("IPv6 gateway for an IPv4 prefix: want 'via inet6 ADDRESS'")
+            }
+            Reason::GatewayFamily(Family::Inet6) => {
+                f.write_str("IPv4 gateway for an IPv6 prefix: want 'via inet ADDRESS'")
+            }
         }
     }
 }

@@ -82,7 +82,9 @@ impl MiscDevice for OpenFile {
             return;
         };
         if !REPORTED.swap(true, Ordering::Relaxed) {
-            pr_info!("line {line} had no newline when its file was closed: discarded (said once)\n");
+            pr_info!(
+                "line {line} had no newline when its file was closed: discarded (said once)\n"
+            );
         }
     }
 
@@ -172,7 +174,9 @@ fn run<'a>(line: &Line<'a>, file: &OpenFile, answers: &mut Answers) -> Result<()
     match command {
         Command::Insert(mode, route) => {
             file.check_may_change()?;
-            table.insert(&route, mode).map_err(|error| Complaint::Prefix(route.prefix, error))
+            table
+                .insert(&route, mode)
+                .map_err(|error| Complaint::Prefix(route.prefix, error))
         }
         Command::Delete(prefix, metric, next_hop) => {
             file.check_may_change()?;
@@ -187,7 +191,9 @@ fn run<'a>(line: &Line<'a>, file: &OpenFile, answers: &mut Answers) -> Result<()
         Command::Get(address) => {
             let found = table.lookup(address, &read_lock());
             let route = found.ok_or(Complaint::NoRoute(address))?;
-            answers.say(format_args!("{route}\n")).map_err(Complaint::Kernel)
+            answers
+                .say(format_args!("{route}\n"))
+                .map_err(Complaint::Kernel)
         }
         Command::Show(selector) => answers.show(selector).map_err(Complaint::Kernel),
         Command::Stats => {

@@ -31,7 +31,11 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) const fn new() -> Self {
-        Self { line: [0; MAX_LINE], len: 0, count: 0 }
+        Self {
+            line: [0; MAX_LINE],
+            len: 0,
+            count: 0,
+        }
     }
 
     /// The number of a line that has begun and not ended.
@@ -58,7 +62,10 @@ impl Lines {
     fn finish(&mut self, text: impl Fn(&[u8]) -> Result<&str, BadLine>) -> Line<'_> {
         let len = core::mem::take(&mut self.len);
         self.count += 1;
-        Line { number: self.count, text: text(&self.line[..len]) }
+        Line {
+            number: self.count,
+            text: text(&self.line[..len]),
+        }
     }
 }
 

@@ -42,11 +42,11 @@ unsafe impl Sync for Registration {}
 impl Registration {
     /// Registers the device for `table`. From then on files can be opened: make this the last
     /// fallible step of the module's init.
-    pub(crate) fn new(
-        module: &'static ThisModule,
-        table: Arc<Table>,
-    ) -> impl PinInit<Self, Error> {
-        let misc = MiscDeviceOptions { name: c_str!("rust_rcu_demo") }.into_raw::<OpenFile>();
+    pub(crate) fn new(module: &'static ThisModule, table: Arc<Table>) -> impl PinInit<Self, Error> {
+        let misc = MiscDeviceOptions {
+            name: c_str!("rust_rcu_demo"),
+        }
+        .into_raw::<OpenFile>();
         // SAFETY: `into_raw()` made it point to a constant.
         let mut operations = unsafe { *misc.fops };
         operations.owner = module.as_ptr();
@@ -72,7 +72,13 @@ impl Registration {
     pub(super) fn of(device: &MiscDeviceRegistration<OpenFile>) -> &Self {
         // SAFETY: Only `Registration::new()` registers devices for `OpenFile`, so the device is the
         // field of a `Registration`, which lives while files are being opened.
-        unsafe { &*container_of!(device.as_raw().cast::<Opaque<bindings::miscdevice>>(), Self, misc) }
+        unsafe {
+            &*container_of!(
+                device.as_raw().cast::<Opaque<bindings::miscdevice>>(),
+                Self,
+                misc
+            )
+        }
     }
 
     /// The table behind the device.

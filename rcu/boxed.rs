@@ -59,7 +59,9 @@ impl<T> RcuBox<T> {
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
     pub fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
-        let head = Head { _room: MaybeUninit::uninit() };
+        let head = Head {
+            _room: MaybeUninit::uninit(),
+        };
         Ok(Self(KBox::new(Object { head, value }, flags)?))
     }
 

@@ -32,7 +32,10 @@ pub struct CallbackDrain(());
 
 impl CallbackDrain {
     /// A guard that calls [`barrier`] when it is dropped.
-    #[expect(clippy::new_without_default, reason = "a default would hide that it guards something")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a default would hide that it guards something"
+    )]
     pub const fn new() -> Self {
         Self(())
     }

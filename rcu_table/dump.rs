@@ -27,7 +27,10 @@ pub struct Key {
 
 impl From<&Route> for Key {
     fn from(route: &Route) -> Self {
-        Self { prefix: route.prefix, metric: route.metric }
+        Self {
+            prefix: route.prefix,
+            metric: route.metric,
+        }
     }
 }
 
@@ -145,7 +148,9 @@ impl<'g> Walk<'g> {
     fn bits_with(&self, value: u8, decided: u8) -> u128 {
         let len = self.depth as u8 * STRIDE;
         let above = self.bits & super::prefix::mask(len);
-        above | (u128::from(value) << (128 - u32::from(len) - u32::from(decided)))
+        // For the default route, of which nothing is decided, the value is 0 and the shift 128.
+        let below = u128::from(value).checked_shl(128 - u32::from(len) - u32::from(decided));
+        above | below.unwrap_or(0)
     }
 
     /// Appends routes to `out` up to its capacity; says whether more may follow.
@@ -181,7 +186,11 @@ impl<'g> Walk<'g> {
         let bits = self.bits_with(slot - (1 << decided), decided);
         let prefix = Prefix::covering(self.family, bits, self.depth as u8 * STRIDE + decided);
         for entry in routes.of_slot(slot).1 {
-            let route = Route { prefix, metric: entry.metric, next_hop: *entry.next_hop };
+            let route = Route {
+                prefix,
+                metric: entry.metric,
+                next_hop: *entry.next_hop,
+            };
             if self.after.is_some_and(|after| Key::from(&route) <= after) {
                 continue;
             }
@@ -216,7 +225,13 @@ impl Table {
         }
     }
 
-    fn dump_prefix(&self, prefix: &Prefix, after: Option<Key>, guard: &Guard, out: &mut KVec<Route>) {
+    fn dump_prefix(
+        &self,
+        prefix: &Prefix,
+        after: Option<Key>,
+        guard: &Guard,
+        out: &mut KVec<Route>,
+    ) {
         let mut walk = Walk::new(self.trie(prefix.family()), None, guard);
         walk.after = after;
         walk.seek(prefix);

@@ -19,7 +19,9 @@ impl DevName {
     /// A device name, if `name` can be one.
     pub fn new(name: &str) -> Option<Self> {
         let fits = !name.is_empty() && name.len() <= Self::MAX_LEN && name != "." && name != "..";
-        let plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':');
+        let plain = name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':');
         if !fits || !plain {
             return None;
         }
@@ -30,7 +32,11 @@ impl DevName {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        let len = self.bytes.iter().position(|&byte| byte == 0).unwrap_or(Self::MAX_LEN);
+        let len = self
+            .bytes
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(Self::MAX_LEN);
         str::from_utf8(&self.bytes[..len]).unwrap_or("")
     }
 }
@@ -64,7 +70,10 @@ pub(super) struct NextHops {
 
 impl NextHops {
     pub(super) fn new() -> Self {
-        Self { interned: RBTree::new(), count: 0 }
+        Self {
+            interned: RBTree::new(),
+            count: 0,
+        }
     }
 
     /// How many different next hops are in use.
@@ -79,8 +88,12 @@ impl NextHops {
             return Ok(known.shared.clone());
         }
         let shared = Arc::new(*next_hop, GFP_KERNEL)?;
-        let first = Interned { shared: shared.clone(), routes: 1 };
-        self.interned.try_create_and_insert(*next_hop, first, GFP_KERNEL)?;
+        let first = Interned {
+            shared: shared.clone(),
+            routes: 1,
+        };
+        self.interned
+            .try_create_and_insert(*next_hop, first, GFP_KERNEL)?;
         self.count += 1;
         Ok(shared)
     }

@@ -88,7 +88,13 @@ impl Routes {
     /// An empty list with room for `capacity` entries.
     pub(super) fn with_capacity(capacity: usize) -> Result<RcuBox<Self>> {
         let entries = KVec::with_capacity(capacity, GFP_KERNEL)?;
-        Ok(RcuBox::new(Self { present: 0, entries }, GFP_KERNEL)?)
+        Ok(RcuBox::new(
+            Self {
+                present: 0,
+                entries,
+            },
+            GFP_KERNEL,
+        )?)
     }
 
     /// Appends an entry that sorts behind those present; the room was allocated before.
@@ -103,7 +109,9 @@ impl Routes {
     pub(super) fn append_with(&mut self, old: &[Entry], entry: Entry) {
         let key = (entry.slot, entry.metric);
         let at = old.partition_point(|other| (other.slot, other.metric) < key);
-        let equal = old.get(at).is_some_and(|other| (other.slot, other.metric) == key);
+        let equal = old
+            .get(at)
+            .is_some_and(|other| (other.slot, other.metric) == key);
         self.append_all(&old[..at]);
         self.append(entry);
         self.append_all(&old[at + usize::from(equal)..]);
@@ -176,7 +184,10 @@ impl Node {
     }
 
     /// The node's own memory.
-    pub(super) const FOOTPRINT: Footprint = Footprint { objects: 1, bytes: RCU_HEAD + size_of::<Self>() };
+    pub(super) const FOOTPRINT: Footprint = Footprint {
+        objects: 1,
+        bytes: RCU_HEAD + size_of::<Self>(),
+    };
 
     /// The routes that end in this node.
     pub(super) fn entries<'g>(&'g self, guard: &'g Guard) -> &'g [Entry] {
@@ -184,7 +195,9 @@ impl Node {
     }
 
     pub(super) fn has_child(&self, guard: &Guard) -> bool {
-        self.children.iter().any(|child| child.dereference(guard).is_some())
+        self.children
+            .iter()
+            .any(|child| child.dereference(guard).is_some())
     }
 
     /// Whether a child other than number `but` is there.

@@ -90,7 +90,11 @@ impl Prefix {
     pub(super) fn covering(family: Family, bits: u128, len: u8) -> Self {
         let len = len.min(family.bits());
         // INVARIANT: Length and host bits were just cut.
-        Self { family, bits: bits & mask(len), len }
+        Self {
+            family,
+            bits: bits & mask(len),
+            len,
+        }
     }
 
     /// The family.

@@ -71,7 +71,8 @@ impl Table {
     ///
     /// Context: any; never waits.
     pub fn lookup(&self, address: IpAddr, guard: &Guard) -> Option<Route> {
-        self.trie(Family::of(address)).lookup(left_aligned(address), guard)
+        self.trie(Family::of(address))
+            .lookup(left_aligned(address), guard)
     }
 
     /// Puts a route into the table under its prefix and metric.
@@ -102,14 +103,21 @@ impl Table {
     /// one with the lowest metric.
     ///
     /// Errors: `ESRCH` if there is none; `ENOMEM`, and then nothing has changed. Context: may sleep.
-    pub fn remove(&self, prefix: &Prefix, metric: Option<u32>, next_hop: Option<&NextHop>) -> Result {
+    pub fn remove(
+        &self,
+        prefix: &Prefix,
+        metric: Option<u32>,
+        next_hop: Option<&NextHop>,
+    ) -> Result {
         let mut updater = self.updater.lock();
         let trie = self.trie(prefix.family());
         let wanted = |entry: &super::node::Entry| {
             metric.is_none_or(|metric| entry.metric == metric)
                 && next_hop.is_none_or(|next_hop| *entry.next_hop == *next_hop)
         };
-        let plan = trie.plan_remove(prefix, wanted, &read_lock()).ok_or(ESRCH)?;
+        let plan = trie
+            .plan_remove(prefix, wanted, &read_lock())
+            .ok_or(ESRCH)?;
         let change = trie.remove(&plan, prefix)?;
         updater.next_hops.release(&plan.removed);
         updater.routes[prefix.family() as usize] -= 1;
@@ -127,6 +135,9 @@ impl Table {
                 continue;
             }
             let retired = trie.clear(|next_hop| updater.next_hops.release(next_hop));
+            if retired == Footprint::default() {
+                continue;
+            }
             updater.routes[trie.family as usize] = 0;
             let added = Footprint::default();
             self.account(&mut updater, &Change { added, retired });

@@ -70,7 +70,10 @@ const BATCH: usize = 512;
 
 impl Trie {
     pub(super) const fn new(family: Family) -> Self {
-        Self { family, root: Rcu::null() }
+        Self {
+            family,
+            root: Rcu::null(),
+        }
     }
 
     /// The route with the longest prefix that covers the address `bits`.
@@ -122,7 +125,9 @@ impl Trie {
         };
         let key = (slot_of(prefix.bits(), prefix.len()), metric);
         let entries = node.entries(guard);
-        let same = entries.iter().find(|entry| (entry.slot, entry.metric) == key);
+        let same = entries
+            .iter()
+            .find(|entry| (entry.slot, entry.metric) == key);
         InsertPlan {
             missing: 0,
             entries: entries.len(),
@@ -140,10 +145,15 @@ impl Trie {
         next_hop: kernel::sync::Arc<NextHop>,
     ) -> Result<Change> {
         let slot = slot_of(prefix.bits(), prefix.len());
-        let entry = Entry { slot, metric, next_hop };
+        let entry = Entry {
+            slot,
+            metric,
+            next_hop,
+        };
         let mut change = Change::default();
         let prepared = if plan.missing == 0 {
-            Prepared::Routes(Routes::with_capacity(plan.entries + 1)?)
+            let more = usize::from(plan.replaced.is_none());
+            Prepared::Routes(Routes::with_capacity(plan.entries + more)?)
         } else {
             let (nodes, footprint) = nodes_down_to(prefix, plan.missing, &entry)?;
             change.added = footprint;
@@ -237,7 +247,10 @@ impl Trie {
             return Footprint::default();
         };
         dismantle_politely(tree.synchronize(), |routes| {
-            routes.entries().iter().for_each(|entry| visit(&entry.next_hop));
+            routes
+                .entries()
+                .iter()
+                .for_each(|entry| visit(&entry.next_hop));
         })
     }
 }
@@ -264,7 +277,11 @@ fn dismantle_politely(tree: RcuBox<Node>, mut visit: impl FnMut(&Routes)) -> Foo
 
 /// Exchanges a node's list of routes and retires the old one; says how much memory that was.
 fn publish_routes(node: &Node, new: Option<RcuBox<Routes>>, guard: &Guard) -> Footprint {
-    let old = node.routes.dereference(guard).map(Routes::footprint).unwrap_or_default();
+    let old = node
+        .routes
+        .dereference(guard)
+        .map(Routes::footprint)
+        .unwrap_or_default();
     if let Some(retired) = node.routes.replace(new) {
         retire(retired, old);
     }
@@ -272,7 +289,11 @@ fn publish_routes(node: &Node, new: Option<RcuBox<Routes>>, guard: &Guard) -> Fo
 }
 
 /// The `count` lowest nodes on the way to the prefix, unpublished, with its route in the last.
-fn nodes_down_to(prefix: &Prefix, count: usize, entry: &Entry) -> Result<(RcuBox<Node>, Footprint)> {
+fn nodes_down_to(
+    prefix: &Prefix,
+    count: usize,
+    entry: &Entry,
+) -> Result<(RcuBox<Node>, Footprint)> {
     let mut routes = Routes::with_capacity(1)?;
     routes.append(entry.clone());
     let mut footprint = routes.footprint();
@@ -304,7 +325,11 @@ fn chain_footprint<'g>(mut slot: &'g Rcu<Node>, guard: &'g Guard) -> Footprint {
         if let Some(routes) = node.routes.dereference(guard) {
             sum.add(routes.footprint());
         }
-        match node.children.iter().find(|child| child.dereference(guard).is_some()) {
+        match node
+            .children
+            .iter()
+            .find(|child| child.dereference(guard).is_some())
+        {
             Some(child) => slot = child,
             None => break,
         }
