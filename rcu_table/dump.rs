@@ -7,8 +7,8 @@
 //! goes meanwhile at most once.
 
 use super::{
-    node::{slot_of, Node, MAX_DEPTH, STRIDE},
-    prefix::{Family, Prefix},
+    node::{decided_by, depth_of, nibble, slot_of, Node, MAX_DEPTH, STRIDE},
+    prefix::{mask, Family, Prefix},
     table::Table,
     trie::Trie,
     Guard, Route,
@@ -123,13 +123,13 @@ impl<'g> Walk<'g> {
 
     /// Goes down towards the prefix as far as there are nodes, and stands at it or behind.
     fn seek(&mut self, prefix: &Prefix) {
-        let bottom = super::node::depth_of(prefix.len());
+        let bottom = depth_of(prefix.len());
         while let Some((node, at)) = &mut self.path[self.depth] {
             if self.depth == bottom {
                 *at = POSITION[usize::from(slot_of(prefix.bits(), prefix.len()))];
                 return;
             }
-            let value = super::node::nibble(prefix.bits(), self.depth);
+            let value = nibble(prefix.bits(), self.depth);
             *at = POSITION[usize::from(CHILD) + value] + 1;
             let Some(child) = node.children[value].dereference(self.guard) else {
                 return;
@@ -147,7 +147,7 @@ impl<'g> Walk<'g> {
     /// The address of the path with the top `decided` bits of the next four.
     fn bits_with(&self, value: u8, decided: u8) -> u128 {
         let len = self.depth as u8 * STRIDE;
-        let above = self.bits & super::prefix::mask(len);
+        let above = self.bits & mask(len);
         // For the default route, of which nothing is decided, the value is 0 and the shift 128.
         let below = u128::from(value).checked_shl(128 - u32::from(len) - u32::from(decided));
         above | below.unwrap_or(0)
@@ -182,7 +182,7 @@ impl<'g> Walk<'g> {
         let Some(routes) = node.routes.dereference(self.guard) else {
             return true;
         };
-        let decided = slot.ilog2() as u8;
+        let decided = decided_by(slot);
         let bits = self.bits_with(slot - (1 << decided), decided);
         let prefix = Prefix::covering(self.family, bits, self.depth as u8 * STRIDE + decided);
         for entry in routes.of_slot(slot).1 {
@@ -237,7 +237,7 @@ impl Table {
         walk.seek(prefix);
         let slot = slot_of(prefix.bits(), prefix.len());
         match walk.path[walk.depth] {
-            Some((node, _)) if walk.depth == super::node::depth_of(prefix.len()) => {
+            Some((node, _)) if walk.depth == depth_of(prefix.len()) => {
                 walk.collect_slot(node, slot, out);
             }
             _ => (),

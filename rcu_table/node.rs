@@ -50,6 +50,13 @@ pub(super) fn slot_of(bits: u128, len: u8) -> u8 {
     (1 << decided) | (nibble(bits, depth) >> (STRIDE - decided)) as u8
 }
 
+/// How many of its node's four bits the prefix of a slot decides.
+pub(super) fn decided_by(slot: u8) -> u8 {
+    // `ilog2()` would panic for 0, in a function that objtool does not know to be one that never
+    // returns.
+    slot.checked_ilog2().unwrap_or(0) as u8
+}
+
 /// For each value of the four bits, the slots of the prefixes that cover it.
 const COVERING: [u32; FANOUT] = {
     let mut covering = [0; FANOUT];

@@ -3,7 +3,7 @@
 //! The trie of one family: lookup for readers, insert and remove for the one updater.
 
 use super::{
-    node::{self, depth_of, nibble, retire, slot_of, Entry, Node, Routes, STRIDE},
+    node::{self, decided_by, depth_of, nibble, retire, slot_of, Entry, Node, Routes, STRIDE},
     prefix::{Family, Prefix},
     route::Route,
     stats::Footprint,
@@ -94,7 +94,7 @@ impl Trie {
             depth += 1;
         }
         let (depth, entry) = best?;
-        let len = depth as u8 * STRIDE + entry.slot.ilog2() as u8;
+        let len = depth as u8 * STRIDE + decided_by(entry.slot);
         Some(Route {
             prefix: Prefix::covering(self.family, bits, len),
             metric: entry.metric,
