@@ -36,6 +36,19 @@ lock() {
     flock "$fd"
 }
 
+# keep_newest COUNT FOLDER: removes the older entries of FOLDER, all of them of our own making.
+keep_newest() {
+    # shellcheck disable=SC2012 # No odd names.
+    ls -1t "$2" | tail -n "+$(($1 + 1))" | (cd "$2" && xargs -r rm -rf)
+}
+
+# pack FOLDER ARCHIVE: as an initramfs. Not compressed: unpacking takes an emulated CPU longer.
+pack() {
+    # shellcheck disable=SC2016 # Expanded by the inner shell.
+    "$REPO/scripts/in-root" bash -c \
+        'cd "$0" && find . -mindepth 1 -print0 | sort -z | cpio --null --create --format=newc --owner=0:0 --quiet' "$1" >"$2"
+}
+
 # need_disk GIB WHAT: refuses early rather than fail in the middle.
 need_disk() {
     local have

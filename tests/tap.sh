@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# The test anything protocol for shell scripts, in the build machine and in the guest. Sourced.
+
+tap_number=0
+tap_failures=0
+
+# tap_check NAME COMMAND...: passes if the command succeeds; shows what it printed if not.
+tap_check() {
+    tap_name=$1
+    shift
+    tap_number=$((tap_number + 1))
+    if tap_output=$("$@" 2>&1); then
+        echo "ok $tap_number - $tap_name"
+    else
+        tap_failures=$((tap_failures + 1))
+        echo "not ok $tap_number - $tap_name"
+        printf '%s\n' "$tap_output" | tail -n 40 | sed 's/^/# /'
+    fi
+}
+
+# tap_skip NAME REASON
+tap_skip() {
+    tap_number=$((tap_number + 1))
+    echo "ok $tap_number - $1 # SKIP $2"
+}
+
+# Prints the plan; fails if a check failed.
+tap_end() {
+    echo "1..$tap_number"
+    [ "$tap_failures" -eq 0 ]
+}
