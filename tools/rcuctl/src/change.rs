@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `route add`, `change`, `replace`, `del` and `flush`: one line, no answer.
+
+use std::io::{Read, Write};
+
+use serde_json::json;
+
+use crate::device::Device;
+use crate::error::{Result, Status};
+use crate::output::Output;
+use crate::words::command_line;
+
+/// Opens the device only when the words can be sent.
+pub fn run<S: Read + Write>(
+    open: impl FnOnce() -> Result<Device<S>>,
+    command: &str,
+    words: &[String],
+    out: &mut Output<impl Write>,
+) -> Result<Status> {
+    let line = command_line(command, words)?;
+    open()?.command(&line)?;
+    if out.json() {
+        out.document(&json!({ "applied": 1 }))?;
+    }
+    Ok(Status::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::fake::Fake;
+    use nix::errno::Errno;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_words_reach_the_device_as_one_line() {
+        let mut fake = Fake::new();
+        let mut text = Vec::new();
+        let status = run(
+            || Ok(Device::new(&mut fake)),
+            "add",
+            &words("10.0.0.0/8 via 10.0.0.1"),
+            &mut Output::new(&mut text, true),
+        );
+        assert_eq!(status.expect("accepted"), Status::Done);
+        assert_eq!(fake.happened, ["add 10.0.0.0/8 via 10.0.0.1"]);
+        assert_eq!(text, b"{\"applied\":1}\n");
+    }
+
+    #[test]
+    fn a_refusal_prints_no_result() {
+        let mut fake = Fake::new().refuse("del x", Errno::ESRCH, "x: no such route");
+        let mut text = Vec::new();
+        let out = &mut Output::new(&mut text, true);
+        let result = run(|| Ok(Device::new(&mut fake)), "del", &words("x"), out);
+        assert!(matches!(result, Err(Error::Refused(refusal)) if refusal.errno == Errno::ESRCH));
+        assert!(text.is_empty());
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line's grammar.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  done
+  1  wrong usage, local trouble (no device, unreadable file), or a refused line of a file
+  2  the kernel refused, or `route get` found no route
+
+With --json results are one JSON document on standard output, with the names of `ip -j route`; errors
+are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error. `stats --watch` prints one
+document a line.";
+
+/// Looks into and changes the route table of the rust_rcu_demo kernel module.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// The module's device node
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "/dev/rust_rcu_demo"
+    )]
+    pub device: PathBuf,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Routes: add, change, replace, del, get, show, flush, load, save
+    #[command(visible_alias = "r")]
+    Route {
+        #[command(subcommand)]
+        command: RouteCommand,
+    },
+
+    /// The module's counters
+    Stats {
+        /// Print them again every SECS seconds, with the change a second
+        #[arg(long, value_name = "SECS", value_parser = seconds)]
+        watch: Option<Duration>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// Add a route; it is an error if there is one with this prefix and metric
+    Add(Route),
+    /// Change a route; it is an error if there is none with this prefix and metric
+    Change(Route),
+    /// Change a route, or add it if there is none
+    Replace(Route),
+    /// Delete a route: PREFIX [metric N]
+    #[command(visible_alias = "delete")]
+    Del(Route),
+
+    /// Print the route that serves an address
+    Get {
+        /// IPv4 or IPv6 addresses
+        #[arg(
+            value_name = "ADDR",
+            required_unless_present = "batch",
+            conflicts_with = "batch"
+        )]
+        addresses: Vec<String>,
+
+        /// Ask for each line of FILE (- is standard input); a line out for each, `none` without route
+        #[arg(long, value_name = "FILE")]
+        batch: Option<PathBuf>,
+    },
+
+    /// Print the table, one route a line, as `route load` reads it
+    #[command(visible_alias = "list")]
+    Show {
+        /// One family, or the routes of one prefix
+        #[arg(value_name = "inet|inet6|PREFIX")]
+        what: Option<String>,
+    },
+
+    /// Delete all routes, or those of one family
+    Flush { family: Option<Family> },
+
+    /// Add the routes of a file, one a line; stops at the first that the kernel refuses
+    Load {
+        /// The file; - is standard input
+        file: PathBuf,
+
+        /// Replace routes that are there already
+        #[arg(long)]
+        replace: bool,
+    },
+
+    /// Write the table to a file; a failed save leaves the old file as it was
+    Save {
+        /// The file; - is standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+}
+
+/// A route in iproute2's words: [blackhole|unreachable|prohibit] PREFIX [via [inet6] ADDR]
+/// [dev NAME] [metric N].
+#[derive(Debug, Args)]
+pub struct Route {
+    /// [blackhole|unreachable|prohibit] PREFIX [via [inet6] ADDR] [dev NAME] [metric N]
+    #[arg(value_name = "ROUTE", required = true)]
+    pub words: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Family {
+    Inet,
+    Inet6,
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Inet => "inet",
+            Self::Inet6 => "inet6",
+        })
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_string())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if duration >= Duration::from_millis(10) => Ok(duration),
+        _ => Err("must be at least 0.01 seconds".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("rcuctl").chain(words.split_whitespace()))
+    }
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_route_takes_all_trailing_words() {
+        let cli = parse("route add blackhole 10.0.0.0/8 metric 5").expect("a route");
+        let Command::Route {
+            command: RouteCommand::Add(route),
+        } = cli.command
+        else {
+            panic!("not an add");
+        };
+        assert_eq!(route.words, ["blackhole", "10.0.0.0/8", "metric", "5"]);
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        let cli = parse("route del 10.0.0.0/8 --json --device /dev/null").expect("a command");
+        assert!(cli.json);
+        assert_eq!(cli.device, PathBuf::from("/dev/null"));
+    }
+
+    #[test]
+    fn a_route_needs_words() {
+        assert!(parse("route add").is_err());
+        assert!(parse("route get").is_err());
+    }
+
+    #[test]
+    fn get_takes_addresses_or_a_file() {
+        assert!(parse("route get 10.0.0.1 2001:db8::1").is_ok());
+        assert!(parse("route get --batch -").is_ok());
+        assert!(parse("route get 10.0.0.1 --batch -").is_err());
+    }
+
+    #[test]
+    fn flush_knows_the_families_only() {
+        assert!(parse("route flush inet6").is_ok());
+        assert!(parse("route flush inet7").is_err());
+    }
+
+    #[test]
+    fn watch_wants_a_sensible_time() {
+        assert!(parse("stats --watch 0.5").is_ok());
+        for bad in ["0", "-1", "nan", "inf", "1e300", "soon"] {
+            assert!(parse(&format!("stats --watch={bad}")).is_err(), "{bad}");
+        }
+    }
+}

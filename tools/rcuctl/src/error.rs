@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What can go wrong, in words for people, as JSON, and as an exit status.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use serde_json::{json, Value};
+use thiserror::Error;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// How a run ends. The numbers are iproute2's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Done,
+    Failed,
+    Refused,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Done => ExitCode::SUCCESS,
+            Status::Failed => ExitCode::from(1),
+            Status::Refused => ExitCode::from(2),
+        }
+    }
+}
+
+/// The kernel's no to one line: its errno and its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub errno: Errno,
+    pub message: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({:?})", self.message, self.errno)?;
+        if self.errno == Errno::EPERM {
+            // The kernel's message names the capability.
+            write!(f, "\nRun it as root, for example with sudo.")?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("{0}")]
+    Usage(String),
+
+    #[error("{}", explain_open(path, source))]
+    Open { path: PathBuf, source: io::Error },
+
+    #[error("{0}")]
+    Refused(Refusal),
+
+    /// A line of a file that the kernel refused; `applied` counts the lines that it had taken.
+    #[error("{file}:{line}: {refusal}{}", explain_applied(*applied))]
+    Line {
+        file: String,
+        line: u64,
+        applied: Option<u64>,
+        refusal: Refusal,
+    },
+
+    #[error("{what}: {}", describe(source))]
+    Io { what: String, source: io::Error },
+
+    /// Standard output cannot be written.
+    #[error("writing the output: {}", describe(.0))]
+    Output(io::Error),
+
+    /// The device said something that this program does not understand.
+    #[error("unexpected answer from the device: {0}")]
+    Protocol(String),
+}
+
+impl Error {
+    /// An input or output error with what was being done when it came.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Refused(_) => Status::Refused,
+            _ => Status::Failed,
+        }
+    }
+
+    /// Whether the reader of standard output went away.
+    pub fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn to_json(&self) -> Value {
+        let mut error = json!({ "errno": self.errno().map(|errno| format!("{errno:?}")) });
+        match self {
+            Self::Refused(refusal) => error["message"] = json!(refusal.message),
+            Self::Line {
+                file,
+                line,
+                applied,
+                refusal,
+            } => {
+                error["message"] = json!(refusal.message);
+                error["file"] = json!(file);
+                error["line"] = json!(line);
+                if let Some(applied) = applied {
+                    error["applied"] = json!(applied);
+                }
+            }
+            _ => error["message"] = json!(self.to_string()),
+        }
+        json!({ "error": error })
+    }
+
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Refused(refusal) | Self::Line { refusal, .. } => Some(refusal.errno),
+            Self::Open { source, .. } | Self::Io { source, .. } | Self::Output(source) => {
+                source.raw_os_error().map(Errno::from_raw)
+            }
+            Self::Usage(_) | Self::Protocol(_) => None,
+        }
+    }
+}
+
+/// Prints an error on standard error, so that standard output carries results and nothing else.
+pub fn report(error: &Error, json: bool) {
+    if json {
+        eprintln!("{}", error.to_json());
+    } else {
+        eprintln!("rcuctl: {error}");
+    }
+}
+
+/// The errno's name and meaning; the standard library's text lacks the name.
+fn describe(error: &io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(errno) => format!("{} ({errno:?})", errno.desc()),
+        None => error.to_string(),
+    }
+}
+
+fn explain_open(path: &std::path::Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT) => {
+            format!("no {path}: is the module loaded? sudo insmod rust_rcu_demo.ko")
+        }
+        Some(Errno::EACCES) => format!(
+            "may not open {path}: run it as root, for example with sudo, or let a udev rule open the node"
+        ),
+        _ => format!("opening {path}: {}", describe(error)),
+    }
+}
+
+fn explain_applied(applied: Option<u64>) -> String {
+    match applied {
+        None => String::new(),
+        Some(0) => "\nNo line was applied.".to_string(),
+        Some(1) => "\n1 line before it was applied.".to_string(),
+        Some(lines) => format!("\n{lines} lines before it were applied."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(errno: Errno, message: &str) -> Refusal {
+        Refusal {
+            errno,
+            message: message.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_errno() {
+        let error = Error::Refused(refusal(Errno::EEXIST, "10.0.0.0/8: route exists"));
+        assert_eq!(error.to_string(), "10.0.0.0/8: route exists (EEXIST)");
+        assert_eq!(error.status(), Status::Refused);
+        assert_eq!(
+            error.to_json().to_string(),
+            r#"{"error":{"errno":"EEXIST","message":"10.0.0.0/8: route exists"}}"#
+        );
+    }
+
+    #[test]
+    fn missing_permission_says_what_is_needed() {
+        let error = Error::Refused(refusal(Errno::EPERM, "changes need CAP_NET_ADMIN"));
+        let text = error.to_string();
+        assert!(
+            text.contains("CAP_NET_ADMIN") && text.contains("sudo"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_line_says_where_and_how_far() {
+        let error = Error::Line {
+            file: "routes".to_string(),
+            line: 7,
+            applied: Some(5),
+            refusal: refusal(Errno::EINVAL, "10.0.0.1/8: host bits set"),
+        };
+        assert_eq!(
+            error.to_string(),
+            "routes:7: 10.0.0.1/8: host bits set (EINVAL)\n5 lines before it were applied."
+        );
+        assert_eq!(error.status(), Status::Failed);
+        let json = error.to_json();
+        assert_eq!(json["error"]["line"], 7);
+        assert_eq!(json["error"]["applied"], 5);
+    }
+
+    #[test]
+    fn a_missing_device_asks_for_the_module() {
+        let open = |errno: Errno| Error::Open {
+            path: PathBuf::from("/dev/rust_rcu_demo"),
+            source: io::Error::from_raw_os_error(errno as i32),
+        };
+        assert_eq!(
+            open(Errno::ENOENT).to_string(),
+            "no /dev/rust_rcu_demo: is the module loaded? sudo insmod rust_rcu_demo.ko"
+        );
+        assert!(open(Errno::EACCES).to_string().contains("sudo"));
+        assert!(open(Errno::EBUSY).to_string().contains("EBUSY"));
+        assert_eq!(open(Errno::ENOENT).to_json()["error"]["errno"], "ENOENT");
+    }
+
+    #[test]
+    fn only_a_closed_output_is_quiet() {
+        let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(Error::Output(pipe()).is_closed_output());
+        assert!(!Error::io("reading")(pipe()).is_closed_output());
+        assert!(!Error::Output(io::Error::from_raw_os_error(28)).is_closed_output());
+    }
+}

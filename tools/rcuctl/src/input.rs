@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A file of lines for the device: routes or addresses, with comments.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+const BUFFER: usize = 256 * 1024;
+
+/// A file that is read line by line.
+pub struct Input<R> {
+    name: String,
+    size: Option<u64>,
+    reader: R,
+    line: Vec<u8>,
+    number: u64,
+    read: u64,
+}
+
+/// A line with something in it: trimmed, without its comment.
+pub struct Line<'a> {
+    pub content: &'a [u8],
+    pub number: u64,
+}
+
+impl Input<Box<dyn BufRead>> {
+    /// Opens a file; `-` is standard input.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::new(
+                "<stdin>",
+                Box::new(BufReader::with_capacity(BUFFER, io::stdin())),
+            ));
+        }
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(Error::io(format!("opening {name}")))?;
+        let size = file
+            .metadata()
+            .ok()
+            .filter(|meta| meta.is_file())
+            .map(|meta| meta.len());
+        let mut input = Self::new(&name, Box::new(BufReader::with_capacity(BUFFER, file)));
+        input.size = size;
+        Ok(input)
+    }
+}
+
+impl<R: BufRead> Input<R> {
+    pub fn new(name: &str, reader: R) -> Self {
+        let line = Vec::new();
+        Self {
+            name: name.to_string(),
+            size: None,
+            reader,
+            line,
+            number: 0,
+            read: 0,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes in the file, if that is known before its end.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Bytes read so far.
+    pub fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// The next line that is not blank. Comments are left out here, so that the device's limit on
+    /// the length of a line does not apply to them.
+    pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
+        loop {
+            self.line.clear();
+            let read = self.reader.read_until(b'\n', &mut self.line);
+            let read = read.map_err(Error::io(format!("reading {}", self.name)))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.read += read as u64;
+            self.number += 1;
+            if !without_comment(&self.line).is_empty() {
+                break;
+            }
+        }
+        Ok(Some(Line {
+            content: without_comment(&self.line),
+            number: self.number,
+        }))
+    }
+}
+
+fn without_comment(line: &[u8]) -> &[u8] {
+    let end = line
+        .iter()
+        .position(|&byte| byte == b'#')
+        .unwrap_or(line.len());
+    line[..end].trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_keep_their_numbers() {
+        let mut input = Input::new("f", "a\n\n # b\n c d # e\r\n\tf".as_bytes());
+        let mut lines = Vec::new();
+        while let Some(line) = input.next_line().expect("readable") {
+            lines.push((
+                line.number,
+                String::from_utf8_lossy(line.content).into_owned(),
+            ));
+        }
+        let expected = [(1, "a"), (4, "c d"), (5, "f")];
+        assert_eq!(
+            lines,
+            expected.map(|(number, line)| (number, line.to_string()))
+        );
+        assert_eq!(input.read(), 20);
+    }
+
+    #[test]
+    fn a_file_has_a_size_and_a_missing_one_a_name() {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert!(Input::open(&manifest).expect("there").size() > Some(100));
+        assert_eq!(
+            Input::open(Path::new("/dev/null")).expect("there").size(),
+            None
+        );
+        let Err(error) = Input::open(Path::new("/nowhere/routes")) else {
+            panic!("opened what is not there");
+        };
+        assert!(
+            error.to_string().starts_with("opening /nowhere/routes: "),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Standard output, as text or as JSON.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::route::Route;
+
+const BUFFER: usize = 64 * 1024;
+
+pub struct Output<W> {
+    sink: W,
+    json: bool,
+}
+
+impl Output<BufWriter<StdoutLock<'static>>> {
+    pub fn stdout(json: bool) -> Self {
+        Self::new(BufWriter::with_capacity(BUFFER, io::stdout().lock()), json)
+    }
+}
+
+impl<W: Write> Output<W> {
+    pub fn new(sink: W, json: bool) -> Self {
+        Self { sink, json }
+    }
+
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    pub fn line(&mut self, line: &str) -> Result<()> {
+        self.text(line)?;
+        self.text("\n")
+    }
+
+    /// One JSON document on a line of its own.
+    pub fn document(&mut self, value: &impl Serialize) -> Result<()> {
+        self.value(value)?;
+        self.text("\n")
+    }
+
+    pub fn flush(&mut self) -> Result<()> {
+        self.sink.flush().map_err(Error::Output)
+    }
+
+    /// A list of routes that may be longer than memory: written as it comes.
+    pub fn routes(&mut self) -> Result<Routes<'_, W>> {
+        if self.json {
+            self.text("[")?;
+        }
+        Ok(Routes {
+            output: self,
+            first: true,
+        })
+    }
+
+    fn text(&mut self, text: &str) -> Result<()> {
+        self.sink.write_all(text.as_bytes()).map_err(Error::Output)
+    }
+
+    fn value(&mut self, value: &impl Serialize) -> Result<()> {
+        serde_json::to_writer(&mut self.sink, value).map_err(|error| Error::Output(error.into()))
+    }
+}
+
+/// Routes one a line, or one JSON array of them.
+pub struct Routes<'a, W> {
+    output: &'a mut Output<W>,
+    first: bool,
+}
+
+impl<W: Write> Routes<'_, W> {
+    /// Adds a route as the device printed it.
+    pub fn push(&mut self, line: &str) -> Result<()> {
+        if !self.output.json {
+            return self.output.line(line);
+        }
+        let route = Route::parse(line)?;
+        self.next()?;
+        self.output.value(&route)
+    }
+
+    /// Adds the place of a route that is not there.
+    pub fn push_none(&mut self) -> Result<()> {
+        if !self.output.json {
+            return self.output.line("none");
+        }
+        self.next()?;
+        self.output.text("null")
+    }
+
+    pub fn finish(self) -> Result<()> {
+        if self.output.json {
+            self.output.text(if self.first { "]\n" } else { "\n]\n" })?;
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<()> {
+        let separator = if self.first { "\n" } else { ",\n" };
+        self.first = false;
+        self.output.text(separator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(json: bool, lines: &[Option<&str>]) -> String {
+        let mut output = Output::new(Vec::new(), json);
+        let mut routes = output.routes().expect("memory can be written");
+        for line in lines {
+            match line {
+                Some(line) => routes.push(line).expect("a route"),
+                None => routes.push_none().expect("memory can be written"),
+            }
+        }
+        routes.finish().expect("memory can be written");
+        String::from_utf8(output.sink).expect("text")
+    }
+
+    #[test]
+    fn text_is_the_devices_own() {
+        assert_eq!(
+            list(false, &[Some("10.0.0.0/8 dev a"), None]),
+            "10.0.0.0/8 dev a\nnone\n"
+        );
+    }
+
+    #[test]
+    fn json_is_one_document() {
+        for lines in [&[][..], &[None], &[Some("10.0.0.0/8"), None, Some("::/0")]] {
+            let text = list(true, lines);
+            let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+            assert_eq!(
+                document.as_array().map(Vec::len),
+                Some(lines.len()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_disk_and_a_closed_pipe_stay_apart() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut output = Output::new(Closed, true);
+        assert!(output.document(&1).expect_err("closed").is_closed_output());
+        assert!(output.line("x").expect_err("closed").is_closed_output());
+    }
+}

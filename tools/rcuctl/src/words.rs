@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From the command line's words to one line for the device.
+
+use crate::error::{Error, Result};
+
+/// Joins a command and its words to a line. The device judges the words themselves; only what would
+/// make a second line or hide the rest of this one is refused here.
+pub fn command_line(command: &str, words: &[impl AsRef<str>]) -> Result<String> {
+    let mut line = command.to_string();
+    for word in words {
+        let word = word.as_ref();
+        if let Some(bad) = word.chars().find(|&c| c == '#' || c.is_control()) {
+            return Err(Error::Usage(format!(
+                "{word:?}: {bad:?} cannot be part of a route"
+            )));
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    line.push('\n');
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_make_one_line() {
+        let line = command_line("add", &["10.0.0.0/8", "via", "10.0.0.1"]);
+        assert_eq!(line.expect("plain words"), "add 10.0.0.0/8 via 10.0.0.1\n");
+        assert_eq!(
+            command_line("stats", &[""; 0]).expect("no words"),
+            "stats\n"
+        );
+    }
+
+    #[test]
+    fn words_cannot_smuggle_a_second_line_or_a_comment() {
+        for bad in ["10.0.0.0/8\nflush", "10.0.0.0/8#", "a\rb", "a\0b"] {
+            assert!(
+                matches!(command_line("add", &[bad]), Err(Error::Usage(_))),
+                "{bad:?}"
+            );
+        }
+    }
+}
