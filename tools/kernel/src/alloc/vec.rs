@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Growing arrays.
+
+use super::{AllocError, Flags};
+use core::{
+    alloc::Layout,
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    ptr::{self, NonNull},
+    slice,
+};
+
+/// An array that grows by allocating, and fails when it cannot.
+///
+/// Growing always allocates anew and copies; the kernel tries `krealloc()` first. Elements must have
+/// a size.
+///
+/// # Invariants
+///
+/// - `elements` has room for `capacity` elements, in memory from `allocate()`, or
+///   is dangling if `capacity` is 0.
+/// - The first `len` of them are live; `len` is at most `capacity`.
+pub struct Vec<T> {
+    elements: NonNull<T>,
+    capacity: usize,
+    len: usize,
+    owned: PhantomData<T>,
+}
+
+/// Memory from `kmalloc()`.
+pub type KVec<T> = Vec<T>;
+/// Memory from `vmalloc()` in the kernel.
+pub type VVec<T> = Vec<T>;
+/// Memory from either in the kernel.
+pub type KVVec<T> = Vec<T>;
+
+/// The element that there was no room for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PushError<T>(pub T);
+
+/// The index is out of bounds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RemoveError;
+
+// SAFETY: It is many `T` in another place.
+unsafe impl<T: Send> Send for Vec<T> {}
+// SAFETY: As above.
+unsafe impl<T: Sync> Sync for Vec<T> {}
+
+impl<T> Vec<T> {
+    /// Without elements or memory.
+    pub const fn new() -> Self {
+        const { assert!(size_of::<T>() != 0, "the stand-in's elements have a size") };
+        // INVARIANT: No room, no elements.
+        Self {
+            elements: NonNull::dangling(),
+            capacity: 0,
+            len: 0,
+            owned: PhantomData,
+        }
+    }
+
+    /// Without elements, with room for exactly `capacity`.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say.
+    #[track_caller]
+    pub fn with_capacity(capacity: usize, flags: Flags) -> Result<Self, AllocError> {
+        let mut this = Self::new();
+        this.grow_to(capacity, flags)?;
+        Ok(this)
+    }
+
+    /// The room in elements.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Makes room for `additional` more elements.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say.
+    #[track_caller]
+    pub fn reserve(&mut self, additional: usize, flags: Flags) -> Result<(), AllocError> {
+        let needed = self.len.checked_add(additional).ok_or(AllocError)?;
+        if needed <= self.capacity {
+            return Ok(());
+        }
+        self.grow_to(needed.max(self.capacity.saturating_mul(2)), flags)
+    }
+
+    /// Makes room for `capacity` elements, which is more than there is.
+    #[track_caller]
+    fn grow_to(&mut self, capacity: usize, flags: Flags) -> Result<(), AllocError> {
+        if capacity == 0 {
+            return Ok(());
+        }
+        let layout = Layout::array::<T>(capacity).map_err(|_| AllocError)?;
+        let elements = super::allocate(layout, flags)?.cast::<T>();
+        // SAFETY: The old place has `len` elements, the new one has room for them, and is another.
+        unsafe { ptr::copy_nonoverlapping(self.elements.as_ptr(), elements.as_ptr(), self.len) };
+        // SAFETY: The elements have moved out of the old place.
+        unsafe { self.free_place() };
+        // INVARIANT: The new place has the room and the elements.
+        self.elements = elements;
+        self.capacity = capacity;
+        Ok(())
+    }
+
+    /// Frees the memory without dropping what is in it.
+    ///
+    /// # Safety
+    ///
+    /// The elements are gone, and the caller puts another place for this one, or ends.
+    unsafe fn free_place(&mut self) {
+        if self.capacity != 0 {
+            // SAFETY: By the type invariant it came from `allocate()`.
+            unsafe { super::free(self.elements.cast()) };
+        }
+    }
+
+    /// Appends an element, allocating if needed.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say.
+    #[track_caller]
+    pub fn push(&mut self, value: T, flags: Flags) -> Result<(), AllocError> {
+        self.reserve(1, flags)?;
+        self.push_within_capacity(value).map_err(|_| AllocError)
+    }
+
+    /// Appends an element if there is room.
+    ///
+    /// Errors: [`PushError`] gives it back.
+    pub fn push_within_capacity(&mut self, value: T) -> Result<(), PushError<T>> {
+        if self.len == self.capacity {
+            return Err(PushError(value));
+        }
+        // SAFETY: The place is within the capacity.
+        let place = unsafe { self.elements.add(self.len) };
+        // SAFETY: The place is ours and has no element yet.
+        unsafe { place.write(value) };
+        // INVARIANT: One more element is live.
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Appends copies of elements.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say.
+    #[track_caller]
+    pub fn extend_from_slice(&mut self, other: &[T], flags: Flags) -> Result<(), AllocError>
+    where
+        T: Clone,
+    {
+        self.reserve(other.len(), flags)?;
+        for value in other {
+            self.push_within_capacity(value.clone())
+                .map_err(|_| AllocError)?;
+        }
+        Ok(())
+    }
+
+    /// Takes an element out; those behind it move up.
+    ///
+    /// Errors: [`RemoveError`].
+    pub fn remove(&mut self, at: usize) -> Result<T, RemoveError> {
+        if at >= self.len {
+            return Err(RemoveError);
+        }
+        // SAFETY: The index was just checked.
+        let place = unsafe { self.elements.add(at) };
+        // SAFETY: An element is there; it is moved out, as it is overwritten or cut off below.
+        let value = unsafe { place.read() };
+        // INVARIANT: The last element's place is given up; its contents move below.
+        self.len -= 1;
+        // SAFETY: As many elements are behind the place as move up by one.
+        unsafe { ptr::copy(place.as_ptr().add(1), place.as_ptr(), self.len - at) };
+        Ok(value)
+    }
+
+    /// Drops the elements from `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        if len >= self.len {
+            return;
+        }
+        let tail: *mut [T] = &mut self[len..];
+        // INVARIANT: The elements behind are given up, before they are dropped.
+        self.len = len;
+        // SAFETY: They are live and no longer reachable through the array.
+        unsafe { ptr::drop_in_place(tail) };
+    }
+
+    /// Drops all elements and keeps the room.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+    }
+}
+
+impl<T> Drop for Vec<T> {
+    fn drop(&mut self) {
+        self.clear();
+        // SAFETY: The elements are dropped, and the array ends here.
+        unsafe { self.free_place() };
+    }
+}
+
+impl<T> Default for Vec<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Deref for Vec<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: By the type invariant that many elements are live.
+        unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.len) }
+    }
+}
+
+impl<T> DerefMut for Vec<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: As above, and borrowed exclusively.
+        unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) }
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Vec<T> {
+    type Item = &'a T;
+    type IntoIter = slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Vec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

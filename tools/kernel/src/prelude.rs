@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What every file of the module imports.
+
+pub use crate::{
+    alloc::{flags::*, KBox, KVVec, KVec, VVec},
+    error::{code::*, Error, Result},
+    init::InPlaceInit,
+    pr_err, pr_info, pr_warn, try_pin_init,
+};
+pub use core::{
+    ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void},
+    mem::{align_of, size_of},
+    pin::Pin,
+};
+pub use pinned_init::{pin_data, pin_init, pinned_drop, Init, PinInit};

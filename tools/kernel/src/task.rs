@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tasks.
+
+use crate::context;
+
+/// Says that the caller may sleep.
+///
+/// Checked always, not only with `CONFIG_DEBUG_ATOMIC_SLEEP`.
+///
+/// # Panics
+///
+/// Inside a read-side critical section of this thread, or in an RCU callback.
+#[inline]
+#[track_caller]
+pub fn might_sleep() {
+    context::assert_may_sleep("might_sleep()");
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parts of the device that know nothing of the kernel, and their tests.
+
+#[cfg_attr(not(test), expect(dead_code, reason = "only its parser is used here"))]
+pub(crate) mod command;
+#[cfg(test)]
+mod command_tests;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod lines_tests;

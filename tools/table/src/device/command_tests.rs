@@ -1,0 +1,693 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::command::{parse, Command, Reason, Refusal, Shown, HELP};
+use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route, Selector};
+use core::net::IpAddr;
+use proptest::prelude::*;
+use std::{collections::BTreeSet, mem};
+
+fn prefix(address: &str, len: u8) -> Prefix {
+    Prefix::new(address.parse().unwrap(), len).unwrap()
+}
+
+fn via(gateway: &str) -> NextHop {
+    NextHop::Via(gateway.parse().unwrap(), None)
+}
+
+fn dev(name: &str) -> DevName {
+    DevName::new(name).unwrap()
+}
+
+fn via_dev(gateway: &str, name: &str) -> NextHop {
+    NextHop::Via(gateway.parse().unwrap(), Some(dev(name)))
+}
+
+fn understood(line: &str) -> Command {
+    match parse(line) {
+        Ok(Some(command)) => command,
+        Ok(None) => panic!("{line:?} is no command"),
+        Err(refusal) => panic!("{line:?}: {refusal}"),
+    }
+}
+
+/// The word at fault, and why.
+fn refused(line: &str) -> (&str, Reason) {
+    match parse(line) {
+        Err(Refusal { word, reason }) => (word, reason),
+        Ok(command) => panic!("{line:?} is {command:?}"),
+    }
+}
+
+#[test]
+fn routes_in_iproute2s_words() {
+    for (words, prefix, metric, next_hop) in [
+        (
+            "10.0.0.0/8 via 192.0.2.1",
+            prefix("10.0.0.0", 8),
+            0,
+            via("192.0.2.1"),
+        ),
+        (
+            "10.0.0.0/8 via inet 192.0.2.1",
+            prefix("10.0.0.0", 8),
+            0,
+            via("192.0.2.1"),
+        ),
+        (
+            "10.0.0.0/8 via inet6 fe80::1",
+            prefix("10.0.0.0", 8),
+            0,
+            via("fe80::1"),
+        ),
+        (
+            "10.0.0.0/8 via inet6 fe80::1 dev eth0",
+            prefix("10.0.0.0", 8),
+            0,
+            via_dev("fe80::1", "eth0"),
+        ),
+        (
+            "10.0.0.0/8 metric 7 dev eth0 via 192.0.2.1",
+            prefix("10.0.0.0", 8),
+            7,
+            via_dev("192.0.2.1", "eth0"),
+        ),
+        (
+            "10.0.0.0/8 dev eth0 metric 1",
+            prefix("10.0.0.0", 8),
+            1,
+            NextHop::Dev(dev("eth0")),
+        ),
+        (
+            "10.1.2.3 dev eth0",
+            prefix("10.1.2.3", 32),
+            0,
+            NextHop::Dev(dev("eth0")),
+        ),
+        ("::1 dev lo", prefix("::1", 128), 0, NextHop::Dev(dev("lo"))),
+        (
+            "2001:db8::/32 via fe80::1",
+            prefix("2001:db8::", 32),
+            0,
+            via("fe80::1"),
+        ),
+        (
+            "2001:db8::/32 via inet 192.0.2.1",
+            prefix("2001:db8::", 32),
+            0,
+            via("192.0.2.1"),
+        ),
+        (
+            "default via 192.0.2.1",
+            prefix("0.0.0.0", 0),
+            0,
+            via("192.0.2.1"),
+        ),
+        ("default via fe80::1", prefix("::", 0), 0, via("fe80::1")),
+        (
+            "default via inet6 fe80::1",
+            prefix("0.0.0.0", 0),
+            0,
+            via("fe80::1"),
+        ),
+        (
+            "default dev eth0",
+            prefix("0.0.0.0", 0),
+            0,
+            NextHop::Dev(dev("eth0")),
+        ),
+        (
+            "0.0.0.0/0 dev eth0",
+            prefix("0.0.0.0", 0),
+            0,
+            NextHop::Dev(dev("eth0")),
+        ),
+        (
+            "::/0 dev eth0",
+            prefix("::", 0),
+            0,
+            NextHop::Dev(dev("eth0")),
+        ),
+        (
+            "blackhole 10.0.0.0/8",
+            prefix("10.0.0.0", 8),
+            0,
+            NextHop::Blackhole,
+        ),
+        (
+            "unreachable default metric 9",
+            prefix("0.0.0.0", 0),
+            9,
+            NextHop::Unreachable,
+        ),
+        (
+            "prohibit 2001:db8::1",
+            prefix("2001:db8::1", 128),
+            0,
+            NextHop::Prohibit,
+        ),
+        (
+            "10.0.0.0/8 dev a metric 0",
+            prefix("10.0.0.0", 8),
+            0,
+            NextHop::Dev(dev("a")),
+        ),
+        (
+            "10.0.0.0/8 dev a metric 4294967295",
+            prefix("10.0.0.0", 8),
+            u32::MAX,
+            NextHop::Dev(dev("a")),
+        ),
+        (
+            "10.0.0.0/8 dev metric",
+            prefix("10.0.0.0", 8),
+            0,
+            NextHop::Dev(dev("metric")),
+        ),
+        (
+            "10.0.0.0/8 dev fifteen-letters",
+            prefix("10.0.0.0", 8),
+            0,
+            NextHop::Dev(dev("fifteen-letters")),
+        ),
+    ] {
+        let route = Route {
+            prefix,
+            metric,
+            next_hop,
+        };
+        assert_eq!(understood(words), Command::Insert(Mode::Add, route));
+        for (verb, mode) in [
+            ("add", Mode::Add),
+            ("change", Mode::Change),
+            ("replace", Mode::Replace),
+        ] {
+            assert_eq!(
+                understood(&format!("{verb} {words}")),
+                Command::Insert(mode, route)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_other_verbs() {
+    for (line, expected) in [
+        (
+            "del 10.0.0.0/8",
+            Command::Delete(prefix("10.0.0.0", 8), None, None),
+        ),
+        (
+            "delete 10.0.0.0/8",
+            Command::Delete(prefix("10.0.0.0", 8), None, None),
+        ),
+        (
+            "del default",
+            Command::Delete(prefix("0.0.0.0", 0), None, None),
+        ),
+        (
+            "del default via fe80::1",
+            Command::Delete(prefix("::", 0), None, Some(via("fe80::1"))),
+        ),
+        (
+            "del 10.0.0.0/8 metric 0",
+            Command::Delete(prefix("10.0.0.0", 8), Some(0), None),
+        ),
+        (
+            "del 10.0.0.0/8 dev eth0 metric 5",
+            Command::Delete(
+                prefix("10.0.0.0", 8),
+                Some(5),
+                Some(NextHop::Dev(dev("eth0"))),
+            ),
+        ),
+        (
+            "del blackhole 10.0.0.0/8",
+            Command::Delete(prefix("10.0.0.0", 8), None, Some(NextHop::Blackhole)),
+        ),
+        ("flush", Command::Flush(None)),
+        ("flush inet", Command::Flush(Some(Family::Inet))),
+        ("flush inet6", Command::Flush(Some(Family::Inet6))),
+        ("get 10.0.0.1", Command::Get("10.0.0.1".parse().unwrap())),
+        ("get ::1", Command::Get("::1".parse().unwrap())),
+        ("show", Command::Show(Selector::All)),
+        ("list", Command::Show(Selector::All)),
+        ("show inet", Command::Show(Selector::Family(Family::Inet))),
+        ("show inet6", Command::Show(Selector::Family(Family::Inet6))),
+        (
+            "show 10.0.0.0/8",
+            Command::Show(Selector::Prefix(prefix("10.0.0.0", 8))),
+        ),
+        (
+            "show ::1",
+            Command::Show(Selector::Prefix(prefix("::1", 128))),
+        ),
+        (
+            "show default",
+            Command::Show(Selector::Prefix(prefix("0.0.0.0", 0))),
+        ),
+        ("stats", Command::Stats),
+        ("help", Command::Help),
+    ] {
+        assert_eq!(understood(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn blanks_and_comments_are_no_commands() {
+    for line in ["", " ", "\t\r", "# add 10.0.0.0/8 dev a", "  #", "#add"] {
+        assert_eq!(parse(line), Ok(None), "{line:?}");
+    }
+}
+
+#[test]
+fn blanks_and_comments_around_words_do_not_matter() {
+    let plain = understood("add 10.0.0.0/8 via 192.0.2.1 metric 5");
+    for line in [
+        "  add\t10.0.0.0/8   via 192.0.2.1 metric 5\r",
+        "add 10.0.0.0/8 via 192.0.2.1 metric 5 # why",
+        "add 10.0.0.0/8 via 192.0.2.1 metric 5#why",
+        "10.0.0.0/8 metric 5 via 192.0.2.1",
+    ] {
+        assert_eq!(understood(line), plain, "{line:?}");
+    }
+}
+
+/// Lines that make no sense, the word at fault, and why.
+const REFUSED: &[(&str, &str, Reason)] = &[
+    ("frobnicate", "frobnicate", Reason::UnknownWord),
+    ("ADD 10.0.0.0/8 dev a", "ADD", Reason::UnknownWord),
+    ("inet", "inet", Reason::UnknownWord),
+    ("stats now", "now", Reason::UnknownWord),
+    ("flush inet inet6", "inet6", Reason::UnknownWord),
+    ("get 10.0.0.1 10.0.0.2", "10.0.0.2", Reason::UnknownWord),
+    (
+        "add 10.0.0.0/8 gateway 192.0.2.1",
+        "gateway",
+        Reason::UnknownWord,
+    ),
+    (
+        "add 10.0.0.0/8 dev a table main",
+        "table",
+        Reason::UnknownWord,
+    ),
+    ("add", "add", Reason::MissingArgument("prefix")),
+    ("del", "del", Reason::MissingArgument("prefix")),
+    ("blackhole", "blackhole", Reason::MissingArgument("prefix")),
+    (
+        "add prohibit",
+        "prohibit",
+        Reason::MissingArgument("prefix"),
+    ),
+    ("get", "get", Reason::MissingArgument("address")),
+    (
+        "add 10.0.0.0/8 via",
+        "via",
+        Reason::MissingArgument("address"),
+    ),
+    (
+        "add 10.0.0.0/8 via inet6",
+        "inet6",
+        Reason::MissingArgument("address"),
+    ),
+    (
+        "add 10.0.0.0/8 dev",
+        "dev",
+        Reason::MissingArgument("device name"),
+    ),
+    (
+        "add 10.0.0.0/8 dev a metric",
+        "metric",
+        Reason::MissingArgument("number"),
+    ),
+    (
+        "add 10.0.0.0/8 dev a metric # 5",
+        "metric",
+        Reason::MissingArgument("number"),
+    ),
+    (
+        "add 10.0.0.0/8 via 1.1.1.1 via 1.1.1.1",
+        "via",
+        Reason::Repeated,
+    ),
+    ("add 10.0.0.0/8 dev a dev b", "dev", Reason::Repeated),
+    (
+        "add 10.0.0.0/8 dev a metric 1 metric 1",
+        "metric",
+        Reason::Repeated,
+    ),
+    ("add eth0 via 192.0.2.1", "eth0", Reason::NoPrefix),
+    ("add 10.0.0/8 dev a", "10.0.0/8", Reason::NoPrefix),
+    ("add 10.0.0.256/8 dev a", "10.0.0.256/8", Reason::NoPrefix),
+    ("add /8 dev a", "/8", Reason::NoPrefix),
+    ("1 dev a", "1", Reason::NoPrefix),
+    ("a:b dev a", "a:b", Reason::NoPrefix),
+    ("show inet4", "inet4", Reason::NoPrefix),
+    ("del blackhole blackhole", "blackhole", Reason::NoPrefix),
+    // The prefix comes first, and so does what is wrong with it.
+    ("add x via y", "x", Reason::NoPrefix),
+    ("get 10.0.0.0/8", "10.0.0.0/8", Reason::NoAddress),
+    ("get localhost", "localhost", Reason::NoAddress),
+    ("add 10.0.0.0/8 via eth0", "eth0", Reason::NoAddress),
+    (
+        "add 10.0.0.0/8 via inet fe80::1",
+        "fe80::1",
+        Reason::NoAddress,
+    ),
+    (
+        "add 10.0.0.0/8 via inet6 192.0.2.1",
+        "192.0.2.1",
+        Reason::NoAddress,
+    ),
+    ("add 10.0.0.0/8 via inet inet", "inet", Reason::NoAddress),
+    ("flush ipv6", "ipv6", Reason::NoFamily),
+    ("flush 10.0.0.0/8", "10.0.0.0/8", Reason::NoFamily),
+    (
+        "add 10.0.0.0/33 dev a",
+        "10.0.0.0/33",
+        Reason::BadLength(Family::Inet),
+    ),
+    (
+        "add 10.0.0.0/256 dev a",
+        "10.0.0.0/256",
+        Reason::BadLength(Family::Inet),
+    ),
+    (
+        "add 10.0.0.0/ dev a",
+        "10.0.0.0/",
+        Reason::BadLength(Family::Inet),
+    ),
+    (
+        "add 10.0.0.0/+8 dev a",
+        "10.0.0.0/+8",
+        Reason::BadLength(Family::Inet),
+    ),
+    (
+        "add 10.0.0.0/-1 dev a",
+        "10.0.0.0/-1",
+        Reason::BadLength(Family::Inet),
+    ),
+    (
+        "add 10.0.0.0/8/8 dev a",
+        "10.0.0.0/8/8",
+        Reason::BadLength(Family::Inet),
+    ),
+    (
+        "add 10.0.0.0/255.0.0.0 dev a",
+        "10.0.0.0/255.0.0.0",
+        Reason::BadLength(Family::Inet),
+    ),
+    ("del ::/129", "::/129", Reason::BadLength(Family::Inet6)),
+    ("show ::/x", "::/x", Reason::BadLength(Family::Inet6)),
+    ("add 10.0.0.1/8 dev a", "10.0.0.1/8", Reason::HostBits),
+    ("add ::1/127 dev a", "::1/127", Reason::HostBits),
+    ("add 128.0.0.0/0 dev a", "128.0.0.0/0", Reason::HostBits),
+    (
+        "add 10.0.0.0/8 dev a metric 4294967296",
+        "4294967296",
+        Reason::NoNumber,
+    ),
+    ("add 10.0.0.0/8 dev a metric -1", "-1", Reason::NoNumber),
+    ("add 10.0.0.0/8 dev a metric +1", "+1", Reason::NoNumber),
+    ("add 10.0.0.0/8 dev a metric 0x10", "0x10", Reason::NoNumber),
+    (
+        "add 10.0.0.0/8 dev sixteen-letters-",
+        "sixteen-letters-",
+        Reason::NoDevice,
+    ),
+    ("add 10.0.0.0/8 dev a/b", "a/b", Reason::NoDevice),
+    ("add 10.0.0.0/8 dev eth0:1", "eth0:1", Reason::NoDevice),
+    ("add 10.0.0.0/8 dev .", ".", Reason::NoDevice),
+    ("add 10.0.0.0/8 dev ..", "..", Reason::NoDevice),
+    ("add 10.0.0.0/8 dev z\u{fc}", "z\u{fc}", Reason::NoDevice),
+    ("add 10.0.0.0/8", "10.0.0.0/8", Reason::NoNextHop),
+    ("10.0.0.0/8 metric 5", "10.0.0.0/8", Reason::NoNextHop),
+    ("add default", "default", Reason::NoNextHop),
+    (
+        "add blackhole 10.0.0.0/8 via 192.0.2.1",
+        "blackhole",
+        Reason::NextHopOfType,
+    ),
+    (
+        "prohibit 10.0.0.0/8 dev a",
+        "prohibit",
+        Reason::NextHopOfType,
+    ),
+    (
+        "del unreachable ::/0 dev a",
+        "unreachable",
+        Reason::NextHopOfType,
+    ),
+    (
+        "add 10.0.0.0/8 via fe80::1",
+        "10.0.0.0/8",
+        Reason::GatewayFamily(Family::Inet),
+    ),
+    (
+        "add ::/8 via 192.0.2.1",
+        "::/8",
+        Reason::GatewayFamily(Family::Inet6),
+    ),
+    (
+        "del ::1 via 192.0.2.1",
+        "::1",
+        Reason::GatewayFamily(Family::Inet6),
+    ),
+];
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_word_at_fault() {
+    for &(line, word, reason) in REFUSED {
+        assert_eq!(refused(line), (word, reason), "{line}");
+    }
+}
+
+#[test]
+fn every_reason_is_seen() {
+    let seen: BTreeSet<String> = REFUSED
+        .iter()
+        .map(|(.., reason)| format!("{reason:?}"))
+        .map(|reason| reason.split('(').next().unwrap().to_owned())
+        .collect();
+    // One arm for each, so that a new reason does not compile until it is listed and tested.
+    let name = |reason: Reason| match reason {
+        Reason::UnknownWord => "UnknownWord",
+        Reason::MissingArgument(_) => "MissingArgument",
+        Reason::Repeated => "Repeated",
+        Reason::NoPrefix => "NoPrefix",
+        Reason::NoAddress => "NoAddress",
+        Reason::NoFamily => "NoFamily",
+        Reason::BadLength(_) => "BadLength",
+        Reason::HostBits => "HostBits",
+        Reason::NoNumber => "NoNumber",
+        Reason::NoDevice => "NoDevice",
+        Reason::NoNextHop => "NoNextHop",
+        Reason::NextHopOfType => "NextHopOfType",
+        Reason::GatewayFamily(_) => "GatewayFamily",
+    };
+    let named: BTreeSet<String> = REFUSED
+        .iter()
+        .map(|(.., reason)| name(*reason).to_owned())
+        .collect();
+    assert_eq!(seen, named);
+    assert_eq!(seen.len(), 13);
+}
+
+#[test]
+fn refusals_are_sentences() {
+    for (line, sentence) in [
+        (
+            "frobnicate",
+            "frobnicate: unknown word; 'help' lists the commands",
+        ),
+        ("add 10.0.0.0/8 dev a metric", "metric: number missing"),
+        ("add 10.0.0.0/8 dev a dev b", "dev: given twice"),
+        ("add x dev a", "x: not an IPv4 or IPv6 prefix"),
+        ("get x", "x: not an address of that family"),
+        ("flush x", "x: want inet or inet6"),
+        (
+            "add 1.0.0.0/33 dev a",
+            "1.0.0.0/33: prefix length is not 0 to 32",
+        ),
+        ("add ::/129 dev a", "::/129: prefix length is not 0 to 128"),
+        ("add 10.0.0.1/8 dev a", "10.0.0.1/8: host bits set"),
+        (
+            "add ::/0 dev a metric x",
+            "x: not a number from 0 to 4294967295",
+        ),
+        ("add ::/0 dev a/b", "a/b: not a device name"),
+        (
+            "add ::/0",
+            "::/0: next hop missing: want via, dev or a type such as blackhole",
+        ),
+        ("add blackhole ::/0 dev a", "blackhole: takes no next hop"),
+        (
+            "add 10.0.0.0/8 via ::1",
+            "10.0.0.0/8: IPv6 gateway for an IPv4 prefix: want 'via inet6 ADDRESS'",
+        ),
+        (
+            "add ::/8 via 1.1.1.1",
+            "::/8: IPv4 gateway for an IPv6 prefix: want 'via inet ADDRESS'",
+        ),
+    ] {
+        assert_eq!(parse(line).unwrap_err().to_string(), sentence);
+    }
+}
+
+#[test]
+fn long_words_are_cut_and_odd_ones_escaped() {
+    assert_eq!(Shown("eth0").to_string(), "eth0");
+    assert_eq!(Shown("").to_string(), "");
+    assert_eq!(Shown(&"x".repeat(64)).to_string(), "x".repeat(64));
+    assert_eq!(Shown(&"x".repeat(65)).to_string(), "x".repeat(64) + "...");
+    assert_eq!(
+        Shown("a\x1b[31m\n\u{fc}").to_string(),
+        "a\\u{1b}[31m\\n\\u{fc}"
+    );
+    assert_eq!(
+        Shown(&"\u{fc}".repeat(100)).to_string(),
+        "\\u{fc}".repeat(64) + "..."
+    );
+}
+
+#[test]
+fn help_names_every_verb() {
+    for verb in [
+        "add", "change", "replace", "del", "flush", "get", "show", "stats", "help",
+    ] {
+        assert!(HELP.contains(verb), "{verb}");
+    }
+    assert!(HELP.ends_with('\n'));
+}
+
+#[test]
+fn the_parser_is_small_on_the_stack() {
+    assert!(mem::size_of::<Command>() <= 128);
+}
+
+fn any_address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
+        any::<u128>().prop_map(|bits| IpAddr::V6(bits.into())),
+        // Mapped and compatible addresses have forms of their own.
+        any::<u32>().prop_map(|bits| IpAddr::V6(((0xffff << 32) | u128::from(bits)).into())),
+        any::<u16>().prop_map(|bits| IpAddr::V6(u128::from(bits).into())),
+    ]
+}
+
+fn any_prefix() -> impl Strategy<Value = Prefix> {
+    (any_address(), 0..=128_u8).prop_map(|(address, len)| {
+        let len = len.min(Family::of(address).bits());
+        let address = match address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+                IpAddr::V4((v4.to_bits() & mask).into())
+            }
+            IpAddr::V6(v6) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
+                IpAddr::V6((v6.to_bits() & mask).into())
+            }
+        };
+        Prefix::new(address, len).unwrap()
+    })
+}
+
+/// Names that a line can have: `#` starts a comment there.
+fn any_dev() -> impl Strategy<Value = DevName> {
+    "[!-~&&[^/:#]]{1,15}".prop_filter_map("a name", |name| DevName::new(&name))
+}
+
+fn any_next_hop() -> impl Strategy<Value = NextHop> {
+    prop_oneof![
+        (any_address(), prop::option::of(any_dev())).prop_map(|(via, dev)| NextHop::Via(via, dev)),
+        any_dev().prop_map(NextHop::Dev),
+        Just(NextHop::Blackhole),
+        Just(NextHop::Unreachable),
+        Just(NextHop::Prohibit),
+    ]
+}
+
+fn any_route() -> impl Strategy<Value = Route> {
+    (any_prefix(), any::<u32>(), any_next_hop()).prop_map(|(prefix, metric, next_hop)| Route {
+        prefix,
+        metric,
+        next_hop,
+    })
+}
+
+/// A line of words that mean something, in any order.
+fn any_words() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        prop::sample::select(vec![
+            "add",
+            "change",
+            "replace",
+            "del",
+            "flush",
+            "get",
+            "show",
+            "via",
+            "dev",
+            "metric",
+            "inet",
+            "inet6",
+            "default",
+            "blackhole",
+            "0",
+            "4294967295",
+            "#",
+            "/",
+            ":",
+        ])
+        .prop_map(str::to_owned),
+        any_prefix().prop_map(|prefix| prefix.to_string()),
+        any_address().prop_map(|address| address.to_string()),
+        "[!-~]{1,20}",
+    ];
+    prop::collection::vec(word, 0..10).prop_map(|words| words.join(" "))
+}
+
+/// A refusal is about a word of the line, and can be shown in one line.
+fn check_refusal(line: &str) -> Result<(), TestCaseError> {
+    if let Err(refusal) = parse(line) {
+        prop_assert!(line.contains(refusal.word));
+        let text = refusal.to_string();
+        prop_assert!(
+            text.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+            "{}",
+            text
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn no_text_makes_the_parser_panic(line in any::<String>()) {
+        check_refusal(&line)?;
+    }
+
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..255)) {
+        check_refusal(&String::from_utf8_lossy(&bytes))?;
+    }
+
+    #[test]
+    fn no_order_of_words_makes_the_parser_panic(line in any_words()) {
+        check_refusal(&line)?;
+    }
+
+    #[test]
+    fn a_route_is_read_back_as_it_was_written(route in any_route()) {
+        let text = route.to_string();
+        prop_assert_eq!(parse(&text), Ok(Some(Command::Insert(Mode::Add, route))));
+        let replace = format!("replace {text}");
+        prop_assert_eq!(parse(&replace), Ok(Some(Command::Insert(Mode::Replace, route))));
+        let Route { prefix, metric, next_hop } = route;
+        let metric = (metric != 0).then_some(metric);
+        let delete = format!("del {text}");
+        let expected = Command::Delete(prefix, metric, Some(next_hop));
+        prop_assert_eq!(parse(&delete), Ok(Some(expected)));
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the tests share: routes and commands written as the device takes them, a slow table to
+//! compare with, whole dumps, random numbers, readers that stay.
+
+mod held_reader;
+mod oracle;
+mod random;
+mod stop;
+
+pub use held_reader::HeldReader;
+pub use oracle::Oracle;
+pub use random::Random;
+pub use stop::{Stop, StopOnDrop};
+
+use crate::{
+    device::command::{self, Command},
+    rcu_table::{read_lock, Key, Mode, NextHop, Prefix, Route, Selector, Stats, Table},
+};
+use core::net::IpAddr;
+use kernel::{prelude::*, sync::Arc};
+
+/// An empty table.
+pub fn table() -> Arc<Table> {
+    Arc::pin_init(Table::new(), GFP_KERNEL).expect("memory for an empty table")
+}
+
+/// An address from text.
+pub fn address(text: &str) -> IpAddr {
+    text.parse()
+        .unwrap_or_else(|_| panic!("{text} is no address"))
+}
+
+/// A prefix from text.
+pub fn prefix(text: &str) -> Prefix {
+    match parse(&format!("show {text}")) {
+        Command::Show(Selector::Prefix(prefix)) => prefix,
+        _ => panic!("{text} is no prefix"),
+    }
+}
+
+/// A route from text, as the device takes it.
+pub fn route(text: &str) -> Route {
+    match parse(&format!("add {text}")) {
+        Command::Insert(_, route) => route,
+        _ => panic!("{text} is no route"),
+    }
+}
+
+fn parse(line: &str) -> Command {
+    match command::parse(line) {
+        Ok(Some(command)) => command,
+        Ok(None) => panic!("an empty command"),
+        Err(refusal) => panic!("{line}: {refusal}"),
+    }
+}
+
+/// A change of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// An insert.
+    Insert(Mode, Route),
+    /// A removal: the prefix, and what else must match.
+    Remove(Prefix, Option<u32>, Option<NextHop>),
+    /// Removing all routes of one family or both.
+    Flush(Option<crate::rcu_table::Family>),
+}
+
+impl Operation {
+    /// A change from text, as the device takes it.
+    pub fn parse(line: &str) -> Self {
+        match parse(line) {
+            Command::Insert(mode, route) => Self::Insert(mode, route),
+            Command::Delete(prefix, metric, next_hop) => Self::Remove(prefix, metric, next_hop),
+            Command::Flush(family) => Self::Flush(family),
+            _ => panic!("{line} changes nothing"),
+        }
+    }
+
+    /// Changes the table.
+    pub fn apply(&self, table: &Table) -> Result {
+        match self {
+            Self::Insert(mode, route) => table.insert(route, *mode),
+            Self::Remove(prefix, metric, next_hop) => {
+                table.remove(prefix, *metric, next_hop.as_ref())
+            }
+            Self::Flush(family) => {
+                table.flush(*family);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Changes the table as a line of text says.
+pub fn run(table: &Table, line: &str) -> Result {
+    Operation::parse(line).apply(table)
+}
+
+/// The route that serves an address, as text, or `none`.
+pub fn get(table: &Table, text: &str) -> String {
+    table
+        .lookup(address(text), &read_lock())
+        .map_or("none".into(), |route| route.to_string())
+}
+
+/// A whole dump, in pieces of at most `capacity` routes.
+pub fn dump(table: &Table, selector: Selector, capacity: usize) -> Vec<Route> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let mut piece = KVec::with_capacity(capacity, GFP_KERNEL).expect("memory for a piece");
+        table.dump(selector, after, &mut piece);
+        all.extend_from_slice(&piece);
+        if piece.len() < capacity {
+            return all;
+        }
+        let last = piece.last().map(Key::from);
+        assert!(last > after, "the dump does not get on");
+        after = last;
+    }
+}
+
+/// The whole table as text, a route a line.
+pub fn show(table: &Table) -> Vec<String> {
+    let routes = dump(table, Selector::All, 128);
+    routes.iter().map(Route::to_string).collect()
+}
+
+/// The figures that are this table's own: those of reclaim are the whole process's.
+pub fn own_stats(table: &Table) -> Stats {
+    Stats {
+        retired_objects: 0,
+        retired_bytes: 0,
+        reclaimed_objects: 0,
+        ..table.stats()
+    }
+}

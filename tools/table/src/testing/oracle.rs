@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The same table again, slow and simple, sharing no code with the one under test.
+
+use super::Operation;
+use crate::rcu_table::{Family, Mode, NextHop, Prefix, Route, Selector};
+use core::net::IpAddr;
+use kernel::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The order of a dump: IPv4 first, then the address's bytes, the length and the metric.
+type Position = (bool, Vec<u8>, u8, u32);
+
+/// A list of routes; lookup goes through all of it.
+#[derive(Default)]
+pub struct Oracle {
+    routes: BTreeMap<Position, Route>,
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+fn position(prefix: &Prefix, metric: u32) -> Position {
+    let address = prefix.address();
+    (address.is_ipv6(), octets(address), prefix.len(), metric)
+}
+
+fn covers(prefix: &Prefix, address: IpAddr) -> bool {
+    let (network, address) = (octets(prefix.address()), octets(address));
+    let whole = usize::from(prefix.len() / 8);
+    let rest = prefix.len() % 8;
+    network.len() == address.len()
+        && network[..whole] == address[..whole]
+        && (rest == 0 || (network[whole] ^ address[whole]) >> (8 - rest) == 0)
+}
+
+impl Oracle {
+    /// Does to the list what the table should do.
+    pub fn apply(&mut self, operation: &Operation) -> Result {
+        match operation {
+            Operation::Insert(mode, route) => self.insert(route, *mode),
+            Operation::Remove(prefix, metric, next_hop) => {
+                self.remove(prefix, *metric, next_hop.as_ref())
+            }
+            Operation::Flush(family) => {
+                self.routes.retain(|_, route| {
+                    family.is_some_and(|family| family != Family::of(route.prefix.address()))
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn insert(&mut self, route: &Route, mode: Mode) -> Result {
+        let position = position(&route.prefix, route.metric);
+        match (mode, self.routes.contains_key(&position)) {
+            (Mode::Add, true) => Err(EEXIST),
+            (Mode::Change, false) => Err(ENOENT),
+            _ => {
+                self.routes.insert(position, *route);
+                Ok(())
+            }
+        }
+    }
+
+    fn remove(
+        &mut self,
+        prefix: &Prefix,
+        metric: Option<u32>,
+        next_hop: Option<&NextHop>,
+    ) -> Result {
+        let mut found = self.routes.iter().filter(|(_, route)| {
+            route.prefix == *prefix
+                && metric.is_none_or(|metric| route.metric == metric)
+                && next_hop.is_none_or(|next_hop| route.next_hop == *next_hop)
+        });
+        let position = found.next().ok_or(ESRCH)?.0.clone();
+        self.routes.remove(&position);
+        Ok(())
+    }
+
+    /// The route that serves an address.
+    pub fn lookup(&self, address: IpAddr) -> Option<Route> {
+        let covering = self
+            .routes
+            .values()
+            .filter(|route| covers(&route.prefix, address));
+        let best = covering.max_by_key(|route| (route.prefix.len(), u32::MAX - route.metric));
+        best.copied()
+    }
+
+    /// The routes in the order of a dump.
+    pub fn dump(&self, selector: Selector) -> Vec<Route> {
+        let named = |route: &&Route| match selector {
+            Selector::All => true,
+            Selector::Family(family) => Family::of(route.prefix.address()) == family,
+            Selector::Prefix(prefix) => route.prefix == prefix,
+        };
+        self.routes.values().filter(named).copied().collect()
+    }
+
+    /// How many routes there are of one family.
+    pub fn len(&self, family: Family) -> usize {
+        self.dump(Selector::Family(family)).len()
+    }
+
+    /// Whether there are no routes.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    /// How many different next hops the routes have.
+    pub fn next_hops(&self) -> usize {
+        let different: BTreeSet<_> = self.routes.values().map(|route| route.next_hop).collect();
+        different.len()
+    }
+}
