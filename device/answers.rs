@@ -4,11 +4,16 @@
 //! piece.
 
 use crate::rcu_table::{Key, Route, Selector, Table};
-use core::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    mem,
+};
 use kernel::{iov::IovIterDest, prelude::*};
 
 /// Unread answers that a file keeps, in bytes.
 const MAX_UNREAD: usize = 1 << 20;
+/// What it keeps of complaints beyond that, so that a refusal for want of room can be said as well.
+const MAX_COMPLAINTS: usize = 4096;
 /// Routes taken from the table in one read-side critical section.
 const PIECE: usize = 128;
 
@@ -31,6 +36,8 @@ enum Answer {
 /// Answers that wait to be read.
 pub(super) struct Answers {
     waiting: KVec<Answer>,
+    /// Where in `waiting` the next one is; those before it have been taken.
+    next: usize,
     /// Bytes of text in `waiting`.
     unread: usize,
     /// What is being read now, and how far.
@@ -53,6 +60,7 @@ impl Answers {
     pub(super) fn none() -> Self {
         Self {
             waiting: KVec::new(),
+            next: 0,
             unread: 0,
             current: KVVec::new(),
             read: 0,
@@ -65,10 +73,15 @@ impl Answers {
         self.unread >= MAX_UNREAD
     }
 
+    /// Whether there is not even room for another complaint.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.unread >= MAX_UNREAD + MAX_COMPLAINTS
+    }
+
     /// Appends text.
     pub(super) fn say(&mut self, text: impl fmt::Display) -> Result {
         if !matches!(self.waiting.last(), Some(Answer::Text(_))) {
-            self.waiting.push(Answer::Text(KVVec::new()), GFP_KERNEL)?;
+            self.push(Answer::Text(KVVec::new()))?;
         }
         let Some(Answer::Text(last)) = self.waiting.last_mut() else {
             return Err(ENOMEM);
@@ -84,11 +97,32 @@ impl Answers {
 
     /// Appends the routes that `selector` names, as they will be when they are read.
     pub(super) fn show(&mut self, selector: Selector) -> Result {
+        self.push(Answer::Dump(selector, None))?;
         // A place in the queue counts as much as a short line, so that the queue is bounded as well.
         self.unread += 64;
-        Ok(self
-            .waiting
-            .push(Answer::Dump(selector, None), GFP_KERNEL)?)
+        Ok(())
+    }
+
+    fn push(&mut self, answer: Answer) -> Result {
+        // Those taken go when they are the most, so that each is moved once on average.
+        if self.next > self.waiting.len() / 2 {
+            self.waiting.rotate_left(self.next);
+            self.waiting.truncate(self.waiting.len() - self.next);
+            self.next = 0;
+        }
+        Ok(self.waiting.push(answer, GFP_KERNEL)?)
+    }
+
+    /// Takes the answer that comes next.
+    fn pop(&mut self) -> Option<Answer> {
+        let next = self.waiting.get_mut(self.next)?;
+        let answer = mem::replace(next, Answer::Text(KVVec::new()));
+        self.next += 1;
+        if self.next == self.waiting.len() {
+            self.waiting.clear();
+            self.next = 0;
+        }
+        Some(answer)
     }
 
     /// Makes `current` the next piece; false if there is none.
@@ -100,16 +134,14 @@ impl Answers {
                 }
                 self.dump = None;
             }
-            if self.waiting.is_empty() {
-                return Ok(false);
-            }
-            match self.waiting.remove(0).map_err(|_| EINVAL)? {
-                Answer::Text(text) => {
+            match self.pop() {
+                None => return Ok(false),
+                Some(Answer::Text(text)) => {
                     self.unread -= text.len();
                     (self.current, self.read) = (text, 0);
                     return Ok(true);
                 }
-                Answer::Dump(selector, after) => {
+                Some(Answer::Dump(selector, after)) => {
                     self.unread -= 64;
                     self.dump = Some((selector, after));
                 }

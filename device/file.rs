@@ -108,6 +108,9 @@ impl State {
         if let Some(error) = self.latched.take() {
             return Err(error);
         }
+        if from.is_empty() {
+            return Ok(0);
+        }
         if !self.written {
             self.written = true;
             self.answers = Answers::none();
@@ -157,8 +160,10 @@ fn execute(line: &Line<'_>, file: &OpenFile, answers: &mut Answers) -> Result {
         return Ok(());
     };
     let number = line.number;
-    // Without memory for the message the errno has to do.
-    let _ = answers.say(format_args!("line {number}: {complaint}\n"));
+    // Without memory or room for the message the errno has to do.
+    if !answers.is_overfull() {
+        let _ = answers.say(format_args!("line {number}: {complaint}\n"));
+    }
     Err(complaint.errno())
 }
 
