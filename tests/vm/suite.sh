@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the guest: the module from insmod to rmmod, its device, and the real internet table.
+# Prints TAP. Expects beside it: tap.sh, device-test, routes, addresses, answers.
+# shellcheck source=tests/tap.sh
+. ./tap.sh
+
+module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
+device=/dev/rust_rcu_demo
+
+loaded() { grep -q '^rust_rcu_demo ' /proc/modules; }
+not() { ! "$@"; }
+stat_is() { test "$(rcuctl stats | sed -n "s/^$1  *//p")" = "$2"; }
+
+# Waits until a figure is what it must come to.
+stat_becomes() {
+    for _ in $(seq 100); do
+        stat_is "$1" "$2" && return
+        sleep 0.1
+    done
+    rcuctl stats
+    return 1
+}
+
+says() {
+    expected=$1
+    shift
+    got=$("$@" 2>&1)
+    test "$got" = "$expected" || {
+        printf 'expected: %s\ngot: %s\n' "$expected" "$got"
+        return 1
+    }
+}
+
+modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
+
+tap_check 'modinfo names the licence' modinfo_has license '^GPL$'
+tap_check 'modinfo describes the module' modinfo_has description 'RCU in safe Rust'
+tap_check 'without the module there is no device' not test -e $device
+tap_check 'insmod succeeds' insmod "$module"
+tap_check 'insmod of a loaded module fails' not insmod "$module"
+tap_check 'the device is for root alone' test "$(stat -c %a $device)" = 600
+
+tap_check 'add a route' sh -c "echo add 10.0.0.0/8 via 10.0.0.1 metric 20 > $device"
+tap_check 'cat shows it' says '10.0.0.0/8 via 10.0.0.1 metric 20' cat $device
+tap_check 'rcuctl get shows what serves an address' says '10.0.0.0/8 via 10.0.0.1 metric 20' rcuctl route get 10.1.2.3
+tap_check 'rcuctl get of an address without route exits 2' sh -c 'rcuctl route get 192.0.2.1; test $? = 2'
+tap_check 'rcuctl add of an existing route exits 2' sh -c 'rcuctl route add 10.0.0.0/8 via 10.0.0.1 metric 20; test $? = 2'
+tap_check 'rcuctl change, replace and del' sh -c '
+    rcuctl route change 10.0.0.0/8 via 10.0.0.2 metric 20 &&
+    rcuctl route replace 10.0.0.0/8 dev eth0 &&
+    rcuctl route del 10.0.0.0/8 metric 20'
+tap_check 'what is left' says '10.0.0.0/8 dev eth0' rcuctl route show
+tap_check 'rcuctl --json speaks JSON' sh -c "rcuctl --json route show | grep -q '\"dst\": *\"10.0.0.0/8\"'"
+
+exec 3<$device
+tap_check 'rmmod is refused while the device is open' not rmmod rust_rcu_demo
+tap_check 'and the module stays' loaded
+exec 3<&-
+
+# The device's own tests print TAP of their own: each of their lines counts.
+./device-test >device-test.tap 2>&1
+device_status=$?
+grep -v '^1\.\.' device-test.tap
+tap_check 'the device tests ran to their end' test $device_status -le 1 -a -n "$(grep '^1\.\.' device-test.tap)"
+rcuctl route flush
+
+total=$(wc -l <routes)
+inet6=$(grep -c '^[^ ]*:' routes)
+tap_check 'the real table loads' rcuctl route load routes
+tap_check 'it has all IPv6 routes' stat_is routes_inet6 "$inet6"
+tap_check 'it has all IPv4 routes' stat_is routes_inet $((total - inet6))
+tap_check 'lookups equal those of another implementation' sh -c 'rcuctl route get --batch addresses >got && cmp got answers'
+tap_check 'saving gives what was loaded' sh -c 'rcuctl route save saved && cmp saved routes'
+tap_check 'adding it again is refused' not rcuctl route load routes
+tap_check 'replacing it changes nothing' sh -c 'rcuctl route load --replace routes && rcuctl route save again && cmp again saved'
+tap_check 'flush inet leaves IPv6' sh -c 'rcuctl route flush inet && rcuctl route show | cmp - /dev/null; rcuctl route show inet | cmp - /dev/null'
+tap_check 'IPv6 routes are still there' stat_is routes_inet6 "$inet6"
+tap_check 'flush removes all' rcuctl route flush
+tap_check 'no object is left' stat_is objects 0
+tap_check 'no byte is left' stat_is bytes 0
+tap_check 'no next hop is left' stat_is next_hops 0
+tap_check 'all that was retired is reclaimed' stat_becomes retired_bytes 0
+tap_check 'loading what was saved gives the same table' sh -c 'rcuctl route load saved && rcuctl route save again && cmp again saved'
+
+# Slabs that must be as before: unloading frees a full table.
+tap_check 'rmmod with a full table succeeds' rmmod rust_rcu_demo
+tap_check 'the device is gone' not test -e $device
+
+slab_kib() { awk '/^SUnreclaim/ { print $2 }' /proc/meminfo; }
+load_and_unload() {
+    for _ in $(seq "$1"); do
+        insmod "$module" && head -n 2000 routes >$device && rmmod rust_rcu_demo || return
+    done
+}
+load_and_unload 3
+before=$(slab_kib)
+tap_check 'load, fill and unload 20 times' load_and_unload 20
+after=$(slab_kib)
+tap_check "memory is back (slab $before KiB before, $after KiB after)" test $((after - before)) -lt 1024
+tap_end
