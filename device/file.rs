@@ -77,8 +77,8 @@ impl MiscDevice for OpenFile {
         )
     }
 
-    fn release(file: Self::Ptr, _file: &File) {
-        let Some(line) = file.state.lock().lines.unfinished() else {
+    fn release(this: Self::Ptr, _file: &File) {
+        let Some(line) = this.state.lock().lines.unfinished() else {
             return;
         };
         if !REPORTED.swap(true, Ordering::Relaxed) {

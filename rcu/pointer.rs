@@ -75,10 +75,8 @@ impl<T: Reclaim> Rcu<T> {
         // INVARIANT: The new object is owned by this pointer from here on.
         let old = self.object.swap(new, Ordering::AcqRel);
         // INVARIANT: The old object is unpublished now, and ownership of it is handed over.
-        NonNull::new(old).map(|old| unsafe {
-            // SAFETY: By the type invariant it came from `into_raw()` and was owned by this pointer.
-            Retired::new(old)
-        })
+        // SAFETY: By the type invariant it came from `into_raw()` and was owned by this pointer.
+        NonNull::new(old).map(|old| unsafe { Retired::new(old) })
     }
 
     /// What the pointer points to, when no reader can be there: `&mut` proves it.

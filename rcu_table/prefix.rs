@@ -37,8 +37,8 @@ impl Family {
 /// An address as a bit string: the first bit is the topmost, whatever the family.
 pub(super) fn left_aligned(address: IpAddr) -> u128 {
     match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-        IpAddr::V6(v6) => v6.to_bits(),
+        IpAddr::V4(v4) => u128::from(u32::from(v4)) << 96,
+        IpAddr::V6(v6) => u128::from(v6),
     }
 }
 
@@ -103,6 +103,8 @@ impl Prefix {
     }
 
     /// The length in bits.
+    // A prefix is no container. Only the kernel build has the lint on, so that it cannot be expected.
+    #[allow(clippy::len_without_is_empty)]
     pub const fn len(&self) -> u8 {
         self.len
     }
@@ -120,8 +122,8 @@ impl Prefix {
     /// The network's address.
     pub fn address(&self) -> IpAddr {
         match self.family {
-            Family::Inet => IpAddr::V4(Ipv4Addr::from_bits((self.bits >> 96) as u32)),
-            Family::Inet6 => IpAddr::V6(Ipv6Addr::from_bits(self.bits)),
+            Family::Inet => IpAddr::V4(Ipv4Addr::from((self.bits >> 96) as u32)),
+            Family::Inet6 => IpAddr::V6(Ipv6Addr::from(self.bits)),
         }
     }
 }

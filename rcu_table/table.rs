@@ -112,8 +112,10 @@ impl Table {
         let mut updater = self.updater.lock();
         let trie = self.trie(prefix.family());
         let wanted = |entry: &super::node::Entry| {
-            metric.is_none_or(|metric| entry.metric == metric)
-                && next_hop.is_none_or(|next_hop| *entry.next_hop == *next_hop)
+            metric.iter().all(|metric| entry.metric == *metric)
+                && next_hop
+                    .iter()
+                    .all(|next_hop| *entry.next_hop == **next_hop)
         };
         let plan = trie
             .plan_remove(prefix, wanted, &read_lock())
