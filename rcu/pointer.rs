@@ -14,7 +14,7 @@ use core::{
 ///
 /// # Invariants
 ///
-/// - `object` is null or came from [`RcuBox::into_raw`], and this pointer owns it.
+/// - `object` is null or came from `RcuBox::into_raw`, and this pointer owns it.
 /// - What `object` points to is reachable for readers through this pointer alone, is not changed
 ///   while it is published, and is freed only after a grace period that began after it was
 ///   unpublished, or when the pointer itself is gone, and with it every reader's borrow of it.

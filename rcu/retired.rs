@@ -17,7 +17,7 @@ use kernel::bindings;
 ///
 /// # Invariants
 ///
-/// `object` came from [`RcuBox::into_raw`], is owned by this value, and cannot be reached by readers
+/// `object` came from `RcuBox::into_raw`, is owned by this value, and cannot be reached by readers
 /// that begin from now on.
 #[must_use = "say how it is to be reclaimed; dropping it means call_rcu()"]
 pub struct Retired<T: Reclaim> {
@@ -32,7 +32,7 @@ unsafe impl<T: Reclaim> Sync for Retired<T> {}
 impl<T: Reclaim> Retired<T> {
     /// # Safety
     ///
-    /// `object` came from [`RcuBox::into_raw`], the caller owns it and has unpublished it.
+    /// `object` came from `RcuBox::into_raw`, the caller owns it and has unpublished it.
     pub(super) unsafe fn new(object: NonNull<Object<T>>) -> Self {
         // INVARIANT: As the caller promises.
         Self { object }

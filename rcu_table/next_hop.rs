@@ -5,7 +5,8 @@
 use core::{fmt, net::IpAddr, str};
 use kernel::{prelude::*, rbtree::RBTree, sync::Arc};
 
-/// The name of a network device, as `IFNAMSIZ` bounds it: 1 to 15 bytes without space or slash.
+/// The name of a network device, as `IFNAMSIZ` bounds it: 1 to 15 bytes without space, slash or colon, as
+/// the kernel wants them, and without the sign that starts a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DevName {
     /// Padded with zeros.
@@ -21,7 +22,7 @@ impl DevName {
         let fits = !name.is_empty() && name.len() <= Self::MAX_LEN && name != "." && name != "..";
         let plain = name
             .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':');
+            .all(|byte| byte.is_ascii_graphic() && !b"/:#".contains(&byte));
         if !fits || !plain {
             return None;
         }
