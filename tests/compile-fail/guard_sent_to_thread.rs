@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// A critical section belongs to the thread that opened it.
+
+fn hand_over() {
+    needs_send(read_lock());                             // VIOLATION: E0277
+    needs_send(1);                                       // TWIN
+}

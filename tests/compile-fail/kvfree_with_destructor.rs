@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// kvfree_rcu() frees memory and runs no code: a destructor would be skipped. The error comes when the
+// function is instantiated, and so names the type instead of a line.
+// ERROR NAMES: Retired::<Buffer>::kvfree_rcu
+
+struct Buffer(KVec<u8>);                                 // VIOLATION
+struct Buffer([u8; 16]);                                 // TWIN
+
+impl Reclaim for Buffer {}
+
+fn retire(old: Retired<Buffer>) {
+    old.kvfree_rcu();                                    // VIOLATION: E0080
+    old.kvfree_rcu();                                    // TWIN
+}
+
+pub fn reachable(current: &Rcu<Buffer>) {
+    if let Some(old) = current.replace(None) {
+        retire(old);
+    }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// A grace period may end long after what was borrowed is gone.
+
+struct Borrowed<'a>(&'a u32);
+struct Owned(u32);
+
+impl<'a> Reclaim for Borrowed<'a> {}                     // VIOLATION: E0478 E0495
+impl Reclaim for Owned {}                                // TWIN

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// What is published is dropped by whichever CPU runs the callback.
+
+struct Holder(Option<Guard>);                            // VIOLATION
+struct Holder(Option<u32>);                              // TWIN
+
+impl Reclaim for Holder {}                               // VIOLATION: E0277
+impl Reclaim for Holder {}                               // TWIN

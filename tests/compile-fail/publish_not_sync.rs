@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Readers on all CPUs share what is published.
+
+struct Counter(core::cell::Cell<u32>);                   // VIOLATION
+struct Counter(core::sync::atomic::AtomicU32);           // TWIN
+
+impl Reclaim for Counter {}                              // VIOLATION: E0277
+impl Reclaim for Counter {}                              // TWIN

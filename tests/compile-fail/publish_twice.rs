@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// One object under two pointers would be freed twice.
+
+fn publish(one: &Rcu<Config>, two: &Rcu<Config>) -> Result {
+    let config = new_config()?;
+    drop(one.replace(Some(config)));
+    let config = new_config()?;                          // TWIN
+    drop(two.replace(Some(config)));                     // VIOLATION: E0382
+    drop(two.replace(Some(config)));                     // TWIN
+    Ok(())
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Readers see an object as soon as it is published: it has to be complete.
+
+fn publish(current: &Rcu<Config>) {
+    let config: RcuBox<Config>;                          // VIOLATION
+    let Ok(config) = new_config() else { return };       // TWIN
+    drop(current.replace(Some(config)));                 // VIOLATION: E0381
+    drop(current.replace(Some(config)));                 // TWIN
+}

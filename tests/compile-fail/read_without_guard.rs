@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// No critical section, no reference.
+
+fn read(current: &Rcu<Config>) -> u32 {
+    let guard = read_lock();                             // TWIN
+    let config = current.dereference();                  // VIOLATION: E0061
+    let config = current.dereference(&guard);            // TWIN
+    config.map_or(0, |config| config.limit)
+}

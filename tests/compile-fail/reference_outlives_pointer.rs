@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// What a pointer owned is freed with it: nobody may still be reading.
+
+fn read(current: Rcu<Config>) -> u32 {
+    let guard = read_lock();
+    let config = current.dereference(&guard);
+    drop(current);                                       // VIOLATION: E0505
+    let limit = config.map_or(0, |config| config.limit);
+    drop(current);                                       // TWIN
+    limit
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// A reader stores a reference where others find it later.
+
+struct Cache<'c> {
+    last: Option<&'c Config>,
+}
+
+fn read<'c>(current: &'c Rcu<Config>, cache: &mut Cache<'c>, long: &'c Guard) {
+    let guard = read_lock();
+    cache.last = current.dereference(&guard);            // VIOLATION: E0597
+    cache.last = current.dereference(long);              // TWIN
+}
