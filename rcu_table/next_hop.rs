@@ -57,6 +57,18 @@ pub enum NextHop {
     Prohibit,
 }
 
+impl NextHop {
+    /// Whether `named` names this next hop, perhaps by a part of it, as in `ip route del`: a gateway
+    /// alone names it on any device, a device alone with any gateway.
+    pub fn is_named_by(&self, named: &NextHop) -> bool {
+        match (self, named) {
+            (NextHop::Via(gateway, _), NextHop::Via(named, None)) => gateway == named,
+            (NextHop::Via(_, dev), NextHop::Dev(named)) => *dev == Some(*named),
+            _ => self == named,
+        }
+    }
+}
+
 struct Interned {
     shared: Arc<NextHop>,
     routes: usize,

@@ -99,8 +99,8 @@ impl Table {
         Ok(())
     }
 
-    /// Removes the route with that prefix and, if given, that metric and next hop; of several, the
-    /// one with the lowest metric.
+    /// Removes the route with that prefix and, if given, that metric and a next hop that `next_hop`
+    /// names; of several, the one with the lowest metric.
     ///
     /// Errors: `ESRCH` if there is none; `ENOMEM`, and then nothing has changed. Context: may sleep.
     pub fn remove(
@@ -115,7 +115,7 @@ impl Table {
             metric.iter().all(|metric| entry.metric == *metric)
                 && next_hop
                     .iter()
-                    .all(|next_hop| *entry.next_hop == **next_hop)
+                    .all(|named| entry.next_hop.is_named_by(named))
         };
         let plan = trie
             .plan_remove(prefix, wanted, &read_lock())

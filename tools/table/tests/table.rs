@@ -269,6 +269,35 @@ fn delete_with_a_next_hop_takes_the_lowest_metric_that_has_it() {
 }
 
 #[test]
+fn delete_matches_a_next_hop_by_the_part_that_is_named() {
+    let routes = [
+        "10.0.0.0/8 via 192.0.2.1 dev eth0",
+        "10.0.0.0/8 via 192.0.2.1 dev eth1 metric 1",
+        "10.0.0.0/8 dev eth0 metric 2",
+        "blackhole 10.0.0.0/8 metric 3",
+    ];
+    for (line, deleted) in [
+        ("del 10.0.0.0/8 via 192.0.2.1", Some(0)),
+        ("del 10.0.0.0/8 dev eth0", Some(0)),
+        ("del 10.0.0.0/8 dev eth1", Some(1)),
+        ("del 10.0.0.0/8 via 192.0.2.1 dev eth1", Some(1)),
+        ("del 10.0.0.0/8 dev eth0 metric 2", Some(2)),
+        ("del blackhole 10.0.0.0/8", Some(3)),
+        ("del 10.0.0.0/8 via 192.0.2.2", None),
+        ("del 10.0.0.0/8 dev eth2", None),
+        ("del 10.0.0.0/8 via 192.0.2.1 dev eth2", None),
+        ("del prohibit 10.0.0.0/8", None),
+    ] {
+        let table = table_with(&routes);
+        assert_eq!(run(&table, line).is_ok(), deleted.is_some(), "{line}");
+        let left = routes.iter().enumerate();
+        let left = left.filter(|(at, _)| Some(*at) != deleted);
+        let left: Vec<_> = left.map(|(_, route)| *route).collect();
+        assert_eq!(show(&table), left, "{line}");
+    }
+}
+
+#[test]
 fn delete_of_what_does_not_match_is_esrch_and_changes_nothing() {
     let table = table_with(&[
         "10.0.0.0/8 via 192.0.2.1 metric 10",

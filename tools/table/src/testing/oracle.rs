@@ -76,7 +76,7 @@ impl Oracle {
         let mut found = self.routes.iter().filter(|(_, route)| {
             route.prefix == *prefix
                 && metric.is_none_or(|metric| route.metric == metric)
-                && next_hop.is_none_or(|next_hop| route.next_hop == *next_hop)
+                && next_hop.is_none_or(|named| names(named, &route.next_hop))
         });
         let position = found.next().ok_or(ESRCH)?.0.clone();
         self.routes.remove(&position);
@@ -118,4 +118,19 @@ impl Oracle {
         let different: BTreeSet<_> = self.routes.values().map(|route| route.next_hop).collect();
         different.len()
     }
+}
+
+/// Whether a next hop given to `del` is the route's, or that part of it that it has.
+fn names(named: &NextHop, next_hop: &NextHop) -> bool {
+    let (gateway, dev) = match *named {
+        NextHop::Via(gateway, dev) => (Some(gateway), dev),
+        NextHop::Dev(dev) => (None, Some(dev)),
+        discard => return discard == *next_hop,
+    };
+    let (has_gateway, has_dev) = match *next_hop {
+        NextHop::Via(gateway, dev) => (Some(gateway), dev),
+        NextHop::Dev(dev) => (None, Some(dev)),
+        _ => return false,
+    };
+    (gateway.is_none() || gateway == has_gateway) && (dev.is_none() || dev == has_dev)
 }
