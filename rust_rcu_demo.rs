@@ -17,7 +17,7 @@ module! {
     type: RustRcuDemo,
     name: "rust_rcu_demo",
     authors: ["The rust_rcu_demo maintainers"],
-    description: "RCU in safe Rust: abstractions, a route table, torture and stalls",
+    description: "RCU in safe Rust: abstractions and a route table that lives by them",
     license: "GPL",
 }
 
