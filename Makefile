@@ -22,18 +22,17 @@ all:
 	+$(KBUILD) modules
 
 load: all
-	@grep -q '^rust_rcu_demo ' /proc/modules || $(SUDO) insmod rust_rcu_demo.ko
+	@grep -qs '^rust_rcu_demo ' /proc/modules || $(SUDO) insmod rust_rcu_demo.ko
 	@echo 'Loaded. Try, as root:'
 	@echo '  echo add 10.0.0.0/8 via 10.0.0.1 >/dev/rust_rcu_demo'
 	@echo '  cat /dev/rust_rcu_demo'
 	@echo 'and `make unload` when done.'
 
 unload:
-	@! grep -q '^rust_rcu_demo ' /proc/modules || $(SUDO) rmmod rust_rcu_demo
+	@! grep -qs '^rust_rcu_demo ' /proc/modules || $(SUDO) rmmod rust_rcu_demo
 
 install: all
 	+$(SUDO) $(KBUILD) modules_install
-	$(SUDO) depmod $(shell cat $(KDIR)/include/config/kernel.release)
 
 clean:
 	+@[ ! -e $(KDIR)/Makefile ] || $(KBUILD) clean
