@@ -9,7 +9,10 @@ set -euo pipefail
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 LAB_DIR=${LAB_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/rust_rcu_demo}
-mkdir -p "$LAB_DIR"
+if ! mkdir -p "$LAB_DIR" || ! [ -w "$LAB_DIR" ]; then
+    echo "$(basename "$0"): cannot write to $LAB_DIR, where the lab keeps everything; choose another place with LAB_DIR=." >&2
+    exit 1
+fi
 LAB_DIR=$(cd "$LAB_DIR" && pwd)
 
 say() { printf '%s\n' "$*" >&2; }
