@@ -20,12 +20,25 @@
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
 mod boxed;
+mod compat;
+mod context;
+mod drain;
+mod flexible;
 mod grace_period;
 mod pointer;
+mod polled;
+mod reader;
 mod retired;
+mod updater;
+mod work;
 
-pub use boxed::{RcuBox, Reclaim};
-pub use grace_period::{barrier, synchronize, CallbackDrain};
+pub use boxed::{Context, RcuBox, Reclaim, Softirq, Workqueue};
+pub use drain::CallbackDrain;
+pub use flexible::Flexible;
+pub use grace_period::{barrier, synchronize, synchronize_expedited, FullGracePeriod, GracePeriod};
 pub use kernel::sync::rcu::{read_lock, Guard};
-pub use pointer::Rcu;
+pub use pointer::{Exchange, Rcu};
+pub use polled::Polled;
+pub use reader::ReadSide;
 pub use retired::Retired;
+pub use updater::{Locked, UpdateSide, UpdatedUnder, Updater, UpdaterLock};

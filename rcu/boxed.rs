@@ -2,9 +2,11 @@
 
 //! Objects that RCU can protect, while they still have one owner.
 
+use super::Retired;
 use core::{
     mem::MaybeUninit,
     ops::{Deref, DerefMut},
+    pin::Pin,
     ptr::NonNull,
 };
 use kernel::{
@@ -14,11 +16,20 @@ use kernel::{
 };
 
 /// Room for C's `struct rcu_head`.
-pub(super) struct Head {
+#[repr(transparent)]
+pub struct Head {
     _room: MaybeUninit<bindings::callback_head>,
 }
 
-// SAFETY: The pointers in it are RCU's alone, and nothing here reads or writes them.
+impl Head {
+    pub(super) const fn new() -> Self {
+        Self {
+            _room: MaybeUninit::uninit(),
+        }
+    }
+}
+
+// SAFETY: What is in it is RCU's alone, and nothing here reads or writes it.
 unsafe impl Send for Head {}
 // SAFETY: As above.
 unsafe impl Sync for Head {}
@@ -26,9 +37,44 @@ unsafe impl Sync for Head {}
 /// What the memory of an RCU-protected object looks like: the head that `call_rcu()` and
 /// `kvfree_call_rcu()` link into their lists stands in front, so that its address is the object's.
 #[repr(C)]
-pub(super) struct Object<T> {
+pub struct Object<T: ?Sized> {
     pub(super) head: Head,
     pub(super) value: T,
+}
+
+/// [`Object`] for initialising a sized value where it stays.
+#[pin_data]
+#[repr(C)]
+struct SizedObject<T> {
+    head: Head,
+    #[pin]
+    value: T,
+}
+
+mod private {
+    use super::{Head, NonNull, Object};
+
+    /// How to get from the address of an object, which is all that an atomic pointer holds, to the
+    /// object. It knows sized types and [`Flexible`](super::Flexible).
+    ///
+    /// # Safety
+    ///
+    /// `from_head()` returns the object that begins at `head`, whole.
+    pub unsafe trait Thin {
+        /// # Safety
+        ///
+        /// `head` is that of a live `Object<Self>`, with provenance for all of it.
+        unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>>;
+    }
+}
+pub(super) use private::Thin;
+
+// SAFETY: The head is the first field of an `Object`.
+unsafe impl<T> Thin for T {
+    #[inline]
+    unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<T>> {
+        head.cast()
+    }
 }
 
 /// A type that RCU may protect and reclaim.
@@ -37,60 +83,148 @@ pub(super) struct Object<T> {
 /// - `Send`, because it is dropped on another CPU than the one that made it;
 /// - `'static`, because it is dropped long after it was retired.
 ///
-/// Implement it only for types whose destructor does not sleep: [`Retired::call_rcu`] runs it in
-/// softirq context.
+/// Any sized type can implement it, and [`Flexible`] does.
 ///
-/// [`Retired::call_rcu`]: super::Retired::call_rcu
-pub trait Reclaim: Send + Sync + Sized + 'static {
+/// # Examples
+///
+/// ```
+/// use rust_rcu_demo::rcu::{Reclaim, Softirq};
+///
+/// struct Config {
+///     timeout_ms: u32,
+/// }
+///
+/// impl Reclaim for Config {
+///     type Context = Softirq;
+/// }
+/// ```
+pub trait Reclaim: Thin + Send + Sync + 'static {
+    /// Where [`Self::reclaim`] is called, and so where a [`Retired`] goes that is dropped without a
+    /// choice: [`Softirq`] if it never sleeps, and [`Workqueue`] if it may.
+    type Context: Context;
+
     /// Reclaims an object whose grace period has ended; drops it unless implemented otherwise.
     ///
-    /// Context: softirq, or a kthread with bottom halves off. Must not sleep.
+    /// Context: as `Self::Context` says; process context after [`Retired::queue_work`].
     fn reclaim(this: RcuBox<Self>) {
         drop(this);
     }
 }
 
+/// Where objects are reclaimed: [`Softirq`] or [`Workqueue`].
+pub trait Context: Sized {
+    #[doc(hidden)]
+    fn defer<T: Reclaim<Context = Self> + ?Sized>(retired: Retired<T>);
+}
+
+/// Objects of this type are reclaimed with bottom halves off: their destructor must not sleep.
+pub struct Softirq(());
+
+impl Context for Softirq {
+    fn defer<T: Reclaim<Context = Self> + ?Sized>(retired: Retired<T>) {
+        retired.call_rcu();
+    }
+}
+
+/// Objects of this type are reclaimed in process context: their destructor may sleep.
+pub struct Workqueue(());
+
+impl Context for Workqueue {
+    fn defer<T: Reclaim<Context = Self> + ?Sized>(retired: Retired<T>) {
+        retired.queue_work();
+    }
+}
+
 /// An owned object with room for an `rcu_head`, unpublished: no reader can reach it, so it may be
-/// changed through `&mut`.
-pub struct RcuBox<T>(KBox<Object<T>>);
+/// changed.
+///
+/// It stays where it is from its making to its end, whatever is published or retired in between, so a
+/// type that must not move can be protected too: then only [`Self::as_pin_mut`] changes it.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use rust_rcu_demo::rcu::RcuBox;
+///
+/// let mut limits = RcuBox::new([1, 2, 3], GFP_KERNEL)?;
+/// limits[0] = 10;
+/// assert_eq!(*limits, [10, 2, 3]);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct RcuBox<T: ?Sized>(KBox<Object<T>>);
 
 impl<T> RcuBox<T> {
     /// Moves `value` into memory that RCU can reclaim.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
     pub fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
-        let head = Head {
-            _room: MaybeUninit::uninit(),
-        };
+        let head = Head::new();
         Ok(Self(KBox::new(Object { head, value }, flags)?))
+    }
+
+    /// Initialises a value in memory that RCU can reclaim, where it will stay.
+    ///
+    /// Errors: `ENOMEM`, or as `init` says. Context: as `flags` say; may sleep with `GFP_KERNEL`.
+    pub fn pin_init<E>(init: impl PinInit<T, E>, flags: Flags) -> Result<Self>
+    where
+        Error: From<E>,
+    {
+        let object = KBox::<SizedObject<T>>::pin_init::<Error>(
+            try_pin_init!(SizedObject { head: Head::new(), value <- init }? Error),
+            flags,
+        )?;
+        // SAFETY: An `RcuBox` does not move its object, and gives `&mut` to `Unpin` types alone.
+        let object = unsafe { Pin::into_inner_unchecked(object) };
+        let object = KBox::into_raw(object).cast::<Object<T>>();
+        // SAFETY: The pointer came from a box, and both types have the same fields in C's order.
+        Ok(Self(unsafe { KBox::from_raw(object) }))
+    }
+}
+
+impl<T: ?Sized> RcuBox<T> {
+    /// Changes an object that must not move.
+    ///
+    /// Context: any.
+    pub fn as_pin_mut(&mut self) -> Pin<&mut T> {
+        // SAFETY: The value does not move before it is dropped: nothing moves it out of its object, and
+        // `&mut` to it is given to `Unpin` types alone.
+        unsafe { Pin::new_unchecked(&mut self.0.value) }
     }
 
     /// Gives up ownership; the object must come back through [`RcuBox::from_raw`] or be freed with
     /// its destructor run.
+    #[inline]
     pub(super) fn into_raw(self) -> NonNull<Object<T>> {
-        NonNull::from(KBox::leak(self.0))
+        let object = KBox::into_raw(self.0);
+        // SAFETY: A box is not null.
+        unsafe { NonNull::new_unchecked(object) }
     }
 
     /// Takes ownership back.
     ///
     /// # Safety
     ///
-    /// `object` came from [`RcuBox::into_raw`], was not taken back since, and no reader can reach it.
+    /// `object` came from [`RcuBox::into_raw`], or was allocated and initialised as one that did; it was
+    /// not taken back since, and no reader can reach it.
+    #[inline]
     pub(super) unsafe fn from_raw(object: NonNull<Object<T>>) -> Self {
-        // SAFETY: `into_raw()` got the pointer from a `KBox` of this type, by the caller's promise.
+        // SAFETY: The pointer is that of a `KBox` of this type, by the caller's promise.
         Self(unsafe { KBox::from_raw(object.as_ptr()) })
     }
 }
 
-impl<T> Deref for RcuBox<T> {
+impl<T: ?Sized> Deref for RcuBox<T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         &self.0.value
     }
 }
 
-impl<T> DerefMut for RcuBox<T> {
+impl<T: Unpin + ?Sized> DerefMut for RcuBox<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0.value
     }

@@ -23,7 +23,7 @@ use super::{
     next_hop::NextHop,
     stats::{self, Footprint},
 };
-use crate::rcu::{Guard, Rcu, RcuBox, Reclaim, Retired};
+use crate::rcu::{Guard, Rcu, RcuBox, Reclaim, Retired, Softirq};
 use core::mem::size_of;
 use kernel::{prelude::*, sync::Arc};
 
@@ -169,6 +169,8 @@ impl Routes {
 const RCU_HEAD: usize = 2 * size_of::<usize>();
 
 impl Reclaim for Routes {
+    type Context = Softirq;
+
     fn reclaim(this: RcuBox<Self>) {
         stats::reclaimed(this.footprint());
     }
@@ -215,6 +217,8 @@ impl Node {
 }
 
 impl Reclaim for Node {
+    type Context = Softirq;
+
     /// Only chains come here, so that the callback is short; see `Trie::remove`.
     fn reclaim(this: RcuBox<Self>) {
         stats::reclaimed(dismantle(this, |_| ()));
@@ -246,7 +250,7 @@ pub(super) fn dismantle(top: RcuBox<Node>, mut visit: impl FnMut(&Routes)) -> Fo
 }
 
 /// Leaves unpublished objects to be reclaimed after a grace period.
-pub(super) fn retire<T: Reclaim>(old: Retired<T>, footprint: Footprint) {
+pub(super) fn retire<T: Reclaim<Context = Softirq>>(old: Retired<T>, footprint: Footprint) {
     stats::retired(footprint);
     old.call_rcu();
 }

@@ -7,7 +7,7 @@
 struct Buffer(KVec<u8>);                                 // VIOLATION
 struct Buffer([u8; 16]);                                 // TWIN
 
-impl Reclaim for Buffer {}
+impl Reclaim for Buffer { type Context = Softirq; }
 
 fn retire(old: Retired<Buffer>) {
     old.kvfree_rcu();                                    // VIOLATION: E0080

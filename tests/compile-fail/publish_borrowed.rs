@@ -5,5 +5,5 @@
 struct Borrowed<'a>(&'a u32);
 struct Owned(u32);
 
-impl<'a> Reclaim for Borrowed<'a> {}                     // VIOLATION: E0478 E0495
-impl Reclaim for Owned {}                                // TWIN
+impl<'a> Reclaim for Borrowed<'a> { type Context = Softirq; }  // VIOLATION: E0478 E0495
+impl Reclaim for Owned { type Context = Softirq; }  // TWIN

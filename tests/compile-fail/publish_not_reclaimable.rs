@@ -4,7 +4,7 @@
 
 struct MaySleep(u32);
 
-impl Reclaim for MaySleep {}                             // TWIN
+impl Reclaim for MaySleep { type Context = Softirq; }  // TWIN
 fn pointer() -> Rcu<MaySleep> {                          // VIOLATION: E0277
 fn pointer() -> Rcu<MaySleep> {                          // TWIN
     Rcu::null()

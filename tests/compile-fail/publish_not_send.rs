@@ -5,5 +5,5 @@
 struct Holder(Option<Guard>);                            // VIOLATION
 struct Holder(Option<u32>);                              // TWIN
 
-impl Reclaim for Holder {}                               // VIOLATION: E0277
-impl Reclaim for Holder {}                               // TWIN
+impl Reclaim for Holder { type Context = Softirq; }  // VIOLATION: E0277
+impl Reclaim for Holder { type Context = Softirq; }  // TWIN

@@ -5,5 +5,5 @@
 struct Counter(core::cell::Cell<u32>);                   // VIOLATION
 struct Counter(core::sync::atomic::AtomicU32);           // TWIN
 
-impl Reclaim for Counter {}                              // VIOLATION: E0277
-impl Reclaim for Counter {}                              // TWIN
+impl Reclaim for Counter { type Context = Softirq; }  // VIOLATION: E0277
+impl Reclaim for Counter { type Context = Softirq; }  // TWIN

@@ -3,6 +3,7 @@
 //! Memory. Every allocation of the stand-in comes from one function, which may fail, and is
 //! `malloc()`'s, so that its address is enough to free it.
 
+pub mod allocator;
 mod boxed;
 pub mod failslab;
 mod vec;
@@ -49,6 +50,23 @@ pub struct Live {
     pub allocations: usize,
     /// Their usable bytes.
     pub bytes: usize,
+}
+
+/// Where memory is to be: of no meaning here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumaNode(());
+
+impl NumaNode {
+    /// Anywhere.
+    pub const NO_NODE: Self = Self(());
+}
+
+/// What all kinds of memory have in common; the kernel's has more.
+pub trait Allocator {
+    /// Allocates memory for a `layout` with a size.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say.
+    fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError>;
 }
 
 /// What all threads have allocated and not freed. Exact only while no other thread does either, so

@@ -6,13 +6,13 @@
 
 #![expect(non_camel_case_types, reason = "C's names")]
 
-use crate::{alloc, context};
+use crate::{alloc, context, workqueue};
 use core::{
     cell::UnsafeCell,
-    ffi::c_void,
+    ffi::{c_char, c_int, c_ulong, c_void},
     ptr::{self, NonNull},
 };
-use std::sync::Once;
+use std::{sync::Once, thread, time::Duration};
 
 /// What RCU calls after a grace period.
 pub type rcu_callback_t = Option<unsafe extern "C" fn(head: *mut callback_head)>;
@@ -27,6 +27,12 @@ pub struct callback_head {
     pub func: rcu_callback_t,
 }
 
+/// liburcu's cookie.
+#[repr(C)]
+struct urcu_gp_poll_state {
+    grace_period_id: c_ulong,
+}
+
 #[link(name = "urcu-memb")]
 extern "C" {
     pub(crate) fn urcu_memb_register_thread();
@@ -36,6 +42,8 @@ extern "C" {
     fn urcu_memb_synchronize_rcu();
     fn urcu_memb_call_rcu(head: *mut callback_head, func: rcu_callback_t);
     fn urcu_memb_barrier();
+    fn urcu_memb_start_poll_synchronize_rcu() -> urcu_gp_poll_state;
+    fn urcu_memb_poll_state_synchronize_rcu(state: urcu_gp_poll_state) -> bool;
 }
 
 /// Begins a read-side critical section.
@@ -151,6 +159,247 @@ pub unsafe fn kvfree_call_rcu(head: *mut callback_head, object: *mut c_void) {
 pub unsafe fn schedule() {
     context::assert_may_sleep("schedule()");
     std::thread::yield_now();
+}
+
+/// Waits for a grace period; liburcu has one kind only.
+///
+/// # Safety
+///
+/// None beyond the context, which is checked.
+///
+/// # Panics
+///
+/// As [`synchronize_rcu`].
+#[track_caller]
+pub unsafe fn synchronize_rcu_expedited() {
+    context::assert_may_sleep("synchronize_rcu_expedited()");
+    // SAFETY: Not inside a critical section, as was just checked.
+    unsafe { urcu_memb_synchronize_rcu() };
+}
+
+/// The cookie of a grace period that has ended. liburcu's cookies are numbers, here doubled plus one.
+const COMPLETED: c_ulong = 0;
+
+/// Starts a grace period and returns its cookie.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn start_poll_synchronize_rcu() -> c_ulong {
+    mark_callback_thread();
+    context::register();
+    // SAFETY: The thread is registered.
+    let state = unsafe { urcu_memb_start_poll_synchronize_rcu() };
+    state.grace_period_id * 2 + 1
+}
+
+/// As [`start_poll_synchronize_rcu`]; liburcu has one kind of grace period.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn start_poll_synchronize_rcu_expedited() -> c_ulong {
+    // SAFETY: No requirement.
+    unsafe { start_poll_synchronize_rcu() }
+}
+
+/// As [`start_poll_synchronize_rcu`]; liburcu cannot leave it to others to start one.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn get_state_synchronize_rcu() -> c_ulong {
+    // SAFETY: No requirement.
+    unsafe { start_poll_synchronize_rcu() }
+}
+
+/// A cookie whose grace period has ended.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn get_completed_synchronize_rcu() -> c_ulong {
+    COMPLETED
+}
+
+/// Whether the cookie's grace period has ended.
+///
+/// # Safety
+///
+/// The cookie came from one of the functions above.
+pub unsafe fn poll_state_synchronize_rcu(cookie: c_ulong) -> bool {
+    let grace_period_id = cookie / 2;
+    // SAFETY: The cookie is one of liburcu's, by the caller's promise.
+    cookie == COMPLETED
+        || unsafe { urcu_memb_poll_state_synchronize_rcu(urcu_gp_poll_state { grace_period_id }) }
+}
+
+/// Waits for what is left of the cookie's grace period.
+///
+/// # Safety
+///
+/// The cookie came from one of the functions above.
+///
+/// # Panics
+///
+/// As [`synchronize_rcu`].
+#[track_caller]
+pub unsafe fn cond_synchronize_rcu(cookie: c_ulong) {
+    context::assert_may_sleep("cond_synchronize_rcu()");
+    // SAFETY: As the caller promises.
+    while unsafe { !poll_state_synchronize_rcu(cookie) } {
+        thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// As [`cond_synchronize_rcu`].
+///
+/// # Safety
+///
+/// As for [`cond_synchronize_rcu`].
+///
+/// # Panics
+///
+/// As [`synchronize_rcu`].
+#[track_caller]
+pub unsafe fn cond_synchronize_rcu_expedited(cookie: c_ulong) {
+    // SAFETY: As the caller promises.
+    unsafe { cond_synchronize_rcu(cookie) };
+}
+
+/// A cookie that counts both kinds of grace periods; here there is one kind.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct rcu_gp_oldstate {
+    /// The cookie.
+    pub rgos_norm: c_ulong,
+}
+
+/// Defines the functions that write a large cookie by those that return a small one.
+macro_rules! full_cookies {
+    ($($full:ident by $small:ident),* $(,)?) => {
+        $(
+            #[doc = concat!("As [`", stringify!($small), "`].")]
+            ///
+            /// # Safety
+            ///
+            /// `cookie` is valid for writing.
+            pub unsafe extern "C" fn $full(cookie: *mut rcu_gp_oldstate) {
+                // SAFETY: No requirement.
+                let rgos_norm = unsafe { $small() };
+                // SAFETY: As the caller promises.
+                unsafe { cookie.write(rcu_gp_oldstate { rgos_norm }) };
+            }
+        )*
+    };
+}
+
+full_cookies! {
+    get_state_synchronize_rcu_full by get_state_synchronize_rcu,
+    start_poll_synchronize_rcu_full by start_poll_synchronize_rcu,
+    start_poll_synchronize_rcu_expedited_full by start_poll_synchronize_rcu_expedited,
+    get_completed_synchronize_rcu_full by get_completed_synchronize_rcu,
+}
+
+/// As [`poll_state_synchronize_rcu`].
+///
+/// # Safety
+///
+/// `cookie` was written by one of the functions above.
+pub unsafe fn poll_state_synchronize_rcu_full(cookie: *mut rcu_gp_oldstate) -> bool {
+    // SAFETY: As the caller promises.
+    unsafe { poll_state_synchronize_rcu((*cookie).rgos_norm) }
+}
+
+/// As [`cond_synchronize_rcu`].
+///
+/// # Safety
+///
+/// `cookie` was written by one of the functions above.
+///
+/// # Panics
+///
+/// As [`synchronize_rcu`].
+#[track_caller]
+pub unsafe fn cond_synchronize_rcu_full(cookie: *mut rcu_gp_oldstate) {
+    // SAFETY: As the caller promises.
+    unsafe { cond_synchronize_rcu((*cookie).rgos_norm) };
+}
+
+/// A work item.
+pub struct work_struct {
+    pub(crate) func: work_func_t,
+}
+
+/// What a work item does.
+pub type work_func_t = Option<unsafe extern "C" fn(work: *mut work_struct)>;
+
+/// A class of locks: nothing, as there is no lockdep here.
+pub struct lock_class_key(());
+
+/// A workqueue.
+pub type workqueue_struct = workqueue::Queue;
+
+/// No CPU in particular.
+#[expect(non_upper_case_globals, reason = "C's name")]
+pub const wq_misc_consts_WORK_CPU_UNBOUND: u32 = 8192;
+
+/// Initialises a work item.
+///
+/// # Safety
+///
+/// `work` is valid for writing and not queued.
+pub unsafe fn init_work_with_key(
+    work: *mut work_struct,
+    func: work_func_t,
+    _onstack: bool,
+    _name: *const c_char,
+    _key: *mut lock_class_key,
+) {
+    // SAFETY: As the caller promises.
+    unsafe { work.write(work_struct { func }) };
+}
+
+/// Queues a work item; says whether it was not pending already.
+///
+/// # Safety
+///
+/// The queue lives for ever; the work item is initialised and stays until it has run.
+pub unsafe fn queue_work_on(
+    _cpu: c_int,
+    queue: *mut workqueue_struct,
+    work: *mut work_struct,
+) -> bool {
+    // SAFETY: As the caller promises.
+    unsafe { (*queue).enqueue(work) }
+}
+
+/// Waits until a work item is neither pending nor running.
+///
+/// # Safety
+///
+/// The work item is initialised.
+///
+/// # Panics
+///
+/// Inside a read-side critical section or a callback.
+#[track_caller]
+pub unsafe fn flush_work(work: *mut work_struct) {
+    context::assert_may_sleep("flush_work()");
+    workqueue::system().flush(work);
+}
+
+/// Complains if `condition` holds, which it returns.
+///
+/// # Safety
+///
+/// None.
+#[expect(non_snake_case, reason = "C's name")]
+pub unsafe fn WARN_ON(condition: bool) -> bool {
+    if condition {
+        eprintln!("WARNING: {}", std::backtrace::Backtrace::force_capture());
+    }
+    condition
 }
 
 /// Has the first callback of all tell its thread what it is. All callbacks share one thread of

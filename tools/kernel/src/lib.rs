@@ -37,6 +37,8 @@ pub mod print;
 pub mod rbtree;
 pub mod sync;
 pub mod task;
+pub mod types;
+pub mod workqueue;
 
 #[doc(hidden)]
 pub use pinned_init as __pinned_init;

@@ -27,7 +27,7 @@
 //!
 //! ```
 //! use kernel::{prelude::*, sync::Arc};
-//! use route_table::rcu_table::{read_lock, Mode, NextHop, Prefix, Route, Table};
+//! use rust_rcu_demo::rcu_table::{read_lock, Mode, NextHop, Prefix, Route, Table};
 //!
 //! let table = Arc::pin_init(Table::new(), GFP_KERNEL)?;
 //! let prefix = Prefix::new([10, 0, 0, 0].into(), 8).unwrap();

@@ -3,7 +3,7 @@
 //! Dumps: in order, in pieces of any size, resumable, and whole while the table changes.
 
 use kernel::{prelude::*, sync::Arc};
-use route_table::{
+use rust_rcu_demo::{
     rcu_table::{Family, Key, Mode, Prefix, Route, Selector, Table},
     testing::{dump, prefix, route, run, table, Random, Stop},
 };

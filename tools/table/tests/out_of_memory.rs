@@ -9,7 +9,7 @@ use kernel::{
     prelude::*,
     sync::Arc,
 };
-use route_table::{
+use rust_rcu_demo::{
     rcu::barrier,
     rcu_table::{Route, Selector, Stats, Table},
     testing::{dump, own_stats, run, table},

@@ -4,7 +4,7 @@
 
 use core::net::IpAddr;
 use proptest::prelude::*;
-use route_table::{
+use rust_rcu_demo::{
     rcu_table::{read_lock, DevName, Family, Mode, NextHop, Prefix, Route, Selector, Table},
     testing::{dump, own_stats, table, Operation, Oracle},
 };

@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use iptrie::{map::RTrieMap, Ipv4Prefix, Ipv6Prefix};
-use route_table::{
+use rust_rcu_demo::{
     rcu_table::{read_lock, Mode, NextHop, Prefix, Route},
     testing::{table, Random},
 };

@@ -4,8 +4,8 @@
 //! before.
 
 use kernel::prelude::*;
-use route_table::{
-    rcu::{barrier, read_lock, synchronize, CallbackDrain, Rcu, RcuBox, Reclaim, Retired},
+use rust_rcu_demo::{
+    rcu::{barrier, read_lock, synchronize, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq},
     testing::HeldReader,
 };
 use std::{
@@ -54,7 +54,9 @@ impl Drop for Counted {
     }
 }
 
-impl Reclaim for Counted {}
+impl Reclaim for Counted {
+    type Context = Softirq;
+}
 
 /// A shared pointer whose object a reader holds in its critical section, and the reader, which at
 /// its end finds the object as it was.
@@ -238,6 +240,8 @@ fn reclaim_of_the_type_is_called_instead_of_drop() {
     static RECLAIMED: AtomicUsize = AtomicUsize::new(0);
     struct Special(u64);
     impl Reclaim for Special {
+        type Context = Softirq;
+
         fn reclaim(this: RcuBox<Self>) {
             RECLAIMED.fetch_add(this.0 as usize, Ordering::SeqCst);
         }
@@ -252,6 +256,8 @@ fn reclaim_of_the_type_is_called_instead_of_drop() {
 fn a_callback_may_retire_more() {
     struct Outer(Rcu<Counted>);
     impl Reclaim for Outer {
+        type Context = Softirq;
+
         fn reclaim(this: RcuBox<Self>) {
             this.0.replace(None).unwrap().call_rcu();
         }
@@ -292,7 +298,9 @@ fn the_drain_waits_for_callbacks() {
 
 /// Two fields that belong together: the second is the first's complement.
 struct Pair([u64; 8], [u64; 8]);
-impl Reclaim for Pair {}
+impl Reclaim for Pair {
+    type Context = Softirq;
+}
 
 fn pair(value: u64) -> RcuBox<Pair> {
     RcuBox::new(Pair([value; 8], [!value; 8]), GFP_KERNEL).unwrap()

@@ -4,14 +4,16 @@
 //! which is the process's, so this file is one test.
 
 use kernel::{alloc::live, prelude::*};
-use route_table::{
-    rcu::{barrier, Rcu, RcuBox, Reclaim},
+use rust_rcu_demo::{
+    rcu::{barrier, Rcu, RcuBox, Reclaim, Softirq},
     testing::HeldReader,
 };
 use std::{thread, time::Duration};
 
 struct Plain([u64; 16]);
-impl Reclaim for Plain {}
+impl Reclaim for Plain {
+    type Context = Softirq;
+}
 
 fn plain(value: u64) -> RcuBox<Plain> {
     RcuBox::new(Plain([value; 16]), GFP_KERNEL).unwrap()

@@ -4,7 +4,7 @@
 //! take turns.
 
 use kernel::alloc::live;
-use route_table::{
+use rust_rcu_demo::{
     rcu::barrier,
     rcu_table::{Mode, NextHop, Prefix, Route, Table},
     testing::{address, own_stats, run, show, table, HeldReader, Operation, Random},

@@ -3,7 +3,7 @@
 //! What the table answers and refuses.
 
 use kernel::prelude::*;
-use route_table::{
+use rust_rcu_demo::{
     rcu_table::{Family, Mode, Prefix, PrefixError, Route, Table},
     testing::{address, get, own_stats, prefix, route, run, show, table, Random},
 };
@@ -152,7 +152,7 @@ fn every_length_on_the_path_of(text: &str, seed: u64) {
     random.shuffle(&mut prefixes);
     let mut lens = Vec::new();
     let serving = |lens: &[u8]| {
-        let guard = route_table::rcu_table::read_lock();
+        let guard = rust_rcu_demo::rcu_table::read_lock();
         let route = table.lookup(address(text), &guard);
         assert_eq!(
             route.map(|route| route.prefix.len()),
@@ -165,7 +165,7 @@ fn every_length_on_the_path_of(text: &str, seed: u64) {
     };
     for prefix in &prefixes {
         let metric = prefix.len().into();
-        let next_hop = route_table::rcu_table::NextHop::Blackhole;
+        let next_hop = rust_rcu_demo::rcu_table::NextHop::Blackhole;
         let route = Route {
             prefix: *prefix,
             metric,

@@ -4,7 +4,7 @@
 //! some moment of the lookup. Meant for AddressSanitizer as well.
 
 use core::net::IpAddr;
-use route_table::{
+use rust_rcu_demo::{
     rcu::barrier,
     rcu_table::{read_lock, Mode, Route, Table},
     testing::{address, get, own_stats, route, run, table, HeldReader, Random, Stop},

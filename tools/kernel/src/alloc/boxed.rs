@@ -21,15 +21,15 @@ use pinned_init::PinInit;
 ///
 /// `value` is a live `T` that this owns, in memory from `allocate()`, or dangling
 /// if `T` has no size.
-pub struct KBox<T> {
+pub struct KBox<T: ?Sized> {
     value: NonNull<T>,
     owned: PhantomData<T>,
 }
 
 // SAFETY: It is a `T` in another place.
-unsafe impl<T: Send> Send for KBox<T> {}
+unsafe impl<T: Send + ?Sized> Send for KBox<T> {}
 // SAFETY: As above.
-unsafe impl<T: Sync> Sync for KBox<T> {}
+unsafe impl<T: Sync + ?Sized> Sync for KBox<T> {}
 
 impl<T> KBox<T> {
     /// Moves `value` into a new allocation.
@@ -50,7 +50,9 @@ impl<T> KBox<T> {
             owned: PhantomData,
         })
     }
+}
 
+impl<T: ?Sized> KBox<T> {
     /// Gives up ownership.
     pub fn into_raw(b: Self) -> *mut T {
         ManuallyDrop::new(b).value.as_ptr()
@@ -79,36 +81,40 @@ impl<T> KBox<T> {
         // SAFETY: The value is live and nobody else's, and stays so unless unsafe code takes it back.
         unsafe { &mut *Self::into_raw(b) }
     }
+}
 
+impl<T> KBox<T> {
     /// Moves the value out and frees the memory.
     pub fn into_inner(b: Self) -> T {
         let place = ManuallyDrop::new(b).value;
         // SAFETY: By the type invariant a `T` is there; it is moved out once, as the box is gone.
         let value = unsafe { place.read() };
         // SAFETY: The place was the box's, and is empty now.
-        unsafe { free_place(place) };
+        unsafe { free_place(place.cast(), size_of::<T>()) };
         value
     }
 }
 
-/// Frees a box's memory without dropping what is in it.
+/// Frees a box's memory, of `size` bytes, without dropping what is in it.
 ///
 /// # Safety
 ///
 /// `place` was a box's, which no longer exists.
-unsafe fn free_place<T>(place: NonNull<T>) {
-    if size_of::<T>() != 0 {
+unsafe fn free_place(place: NonNull<u8>, size: usize) {
+    if size != 0 {
         // SAFETY: By the invariant of `KBox` it came from `allocate()`.
-        unsafe { super::free(place.cast()) };
+        unsafe { super::free(place) };
     }
 }
 
-impl<T> Drop for KBox<T> {
+impl<T: ?Sized> Drop for KBox<T> {
     fn drop(&mut self) {
+        // SAFETY: By the type invariant the value is live.
+        let size = unsafe { size_of_val(self.value.as_ref()) };
         // SAFETY: By the type invariant the value is live and ours.
         unsafe { self.value.drop_in_place() };
         // SAFETY: The box ends here.
-        unsafe { free_place(self.value) };
+        unsafe { free_place(self.value.cast(), size) };
     }
 }
 
@@ -129,14 +135,14 @@ impl<T> InPlaceInit<T> for KBox<T> {
     }
 }
 
-impl<T> From<KBox<T>> for Pin<KBox<T>> {
+impl<T: ?Sized> From<KBox<T>> for Pin<KBox<T>> {
     fn from(b: KBox<T>) -> Self {
         // SAFETY: The value lives in its own allocation and does not move when the box does.
         unsafe { Pin::new_unchecked(b) }
     }
 }
 
-impl<T> Deref for KBox<T> {
+impl<T: ?Sized> Deref for KBox<T> {
     type Target = T;
 
     #[inline]
@@ -146,7 +152,7 @@ impl<T> Deref for KBox<T> {
     }
 }
 
-impl<T> DerefMut for KBox<T> {
+impl<T: ?Sized> DerefMut for KBox<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: As above, and exclusively.
@@ -154,7 +160,7 @@ impl<T> DerefMut for KBox<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for KBox<T> {
+impl<T: fmt::Debug + ?Sized> fmt::Debug for KBox<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

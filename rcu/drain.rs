@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Callbacks and the end of the module.
+
+use super::{barrier, work};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// How many [`CallbackDrain`]s there are.
+static DRAINS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a callback was queued since a drain last looked. Written rarely, so that queueing shares no
+/// cache line that is written.
+static QUEUED: AtomicBool = AtomicBool::new(false);
+
+/// Keeps the module's code loaded until its last callback has run.
+///
+/// Make it the *last* field of the module's type, so that it is dropped after everything that could
+/// queue a callback, and initialise it *first*, so that a failed init passes it as well. Without one,
+/// objects that would need a callback are leaked, with an error in the log.
+///
+/// # Examples
+///
+/// ```ignore
+/// #[pin_data]
+/// struct MyModule {
+///     #[pin]
+///     device: Device,              // no new users
+///     config: Arc<Config>,         // no pointers
+///     drain: rcu::CallbackDrain,   // no callbacks
+/// }
+///
+/// try_pin_init!(Self {
+///     drain: rcu::CallbackDrain::new(),
+///     // What can fail comes after it.
+/// })
+/// ```
+///
+/// What cannot be stopped: a drain that is forgotten (`mem::forget`) is never passed.
+pub struct CallbackDrain(());
+
+impl CallbackDrain {
+    /// A guard that, dropped, waits until no callback and no work of [`Retired`](super::Retired) is left.
+    ///
+    /// Context: may sleep.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a default would hide that it guards something"
+    )]
+    pub fn new() -> Self {
+        work::prepare();
+        // ORDERING: Release: who sees the drain sees the work prepared.
+        DRAINS.fetch_add(1, Ordering::Release);
+        Self(())
+    }
+}
+
+impl Drop for CallbackDrain {
+    fn drop(&mut self) {
+        // Callbacks and work may queue callbacks. Each pass waits for all that were queued before it; one
+        // that was queued later was noted since, or was noted before by a callback that this pass has
+        // seen the end of. So a pass is the last when nothing was noted from the one before it to its
+        // own end.
+        loop {
+            // ORDERING: None needed: `barrier()` and `flush()` order all that callbacks did before what
+            // follows.
+            let noted_before = QUEUED.swap(false, Ordering::Relaxed);
+            barrier();
+            work::flush();
+            if !noted_before && !QUEUED.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        DRAINS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether callbacks will be waited for before their code goes.
+#[inline]
+pub(super) fn is_in_place() -> bool {
+    // ORDERING: Acquire: the work is prepared.
+    DRAINS.load(Ordering::Acquire) > 0
+}
+
+/// To be called before a callback is queued.
+#[inline]
+pub(super) fn note_callback() {
+    // ORDERING: None needed, as `drop()` says.
+    if !QUEUED.load(Ordering::Relaxed) {
+        QUEUED.store(true, Ordering::Relaxed);
+    }
+}

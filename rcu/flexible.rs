@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects of variable length.
+
+use super::{
+    boxed::{Head, Object, Thin},
+    RcuBox, Reclaim, Softirq,
+};
+use core::{
+    alloc::{Layout, LayoutError},
+    ptr::{self, NonNull},
+};
+use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
+
+/// A header and a number of elements in one allocation: a C struct with a flexible array member.
+///
+/// A pointer to it is thin, because an atomic pointer holds no more than an address; the number of
+/// elements stands in the object.
+///
+/// ```text
+///   ┌──────────┬───────┬────────┬────────────┬────────────┬─ ─
+///   │ rcu_head │  len  │ header │ element 0  │ element 1  │ …
+///   └──────────┴───────┴────────┴────────────┴────────────┴─ ─
+/// ```
+///
+/// Its destructor must not sleep; it is reclaimed in softirq context.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use rust_rcu_demo::rcu::{read_lock, Flexible, Rcu, RcuBox};
+///
+/// let squares = RcuBox::<Flexible<&str, usize>>::from_fn("squares", 4, |i| i * i, GFP_KERNEL)?;
+/// let published = Rcu::new(squares);
+/// let guard = read_lock();
+/// let squares = published.dereference(&guard).unwrap();
+/// assert_eq!((squares.header, &squares.elements), ("squares", &[0, 1, 4, 9][..]));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// `len` is the number of elements.
+#[repr(C)]
+pub struct Flexible<H, E> {
+    len: usize,
+    /// What is there once.
+    pub header: H,
+    /// What is there as often as was asked for.
+    pub elements: [E],
+}
+
+impl<H, E> Flexible<H, E> {
+    /// The memory that an object with `len` elements takes.
+    fn object_layout(len: usize) -> Result<Layout, LayoutError> {
+        let (fixed, _) = Layout::new::<usize>().extend(Layout::new::<H>())?;
+        let (value, _) = fixed.extend(Layout::array::<E>(len)?)?;
+        let (object, _) = Layout::new::<Head>().extend(value.pad_to_align())?;
+        Ok(object.pad_to_align())
+    }
+
+    /// The object with `len` elements that begins at `head`.
+    #[inline]
+    fn object_at(head: NonNull<Head>, len: usize) -> *mut Object<Self> {
+        ptr::slice_from_raw_parts_mut(head.as_ptr().cast::<E>(), len) as *mut Object<Self>
+    }
+}
+
+// SAFETY: By the type invariant `len` is the number of elements, and an object begins with its head.
+unsafe impl<H, E> Thin for Flexible<H, E> {
+    #[inline]
+    unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>> {
+        let without_elements = Self::object_at(head, 0);
+        // SAFETY: The caller promises a live object; where `len` stands depends on no element.
+        let len = unsafe { ptr::addr_of!((*without_elements).value.len).read() };
+        // SAFETY: The address is that of `head`, which is not null.
+        unsafe { NonNull::new_unchecked(Self::object_at(head, len)) }
+    }
+}
+
+impl<H, E> Reclaim for Flexible<H, E>
+where
+    H: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    type Context = Softirq;
+}
+
+impl<H, E> RcuBox<Flexible<H, E>> {
+    /// Makes an object of `header` and `len` elements, which `element` makes from their index.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
+    pub fn from_fn(
+        header: H,
+        len: usize,
+        mut element: impl FnMut(usize) -> E,
+        flags: Flags,
+    ) -> Result<Self, AllocError> {
+        let layout = Flexible::<H, E>::object_layout(len).map_err(|_| AllocError)?;
+        let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE)?;
+        let object = Flexible::<H, E>::object_at(memory.cast(), len);
+        // INVARIANT: As many elements are written as `len` says.
+        // SAFETY: The memory has the layout of this object, so its fields are in bounds and aligned, and
+        // nobody else has it.
+        unsafe {
+            ptr::addr_of_mut!((*object).value.len).write(len);
+            ptr::addr_of_mut!((*object).value.header).write(header);
+        }
+        // SAFETY: As above.
+        let elements = unsafe { ptr::addr_of_mut!((*object).value.elements) }.cast::<E>();
+        for i in 0..len {
+            // SAFETY: There is room for `len` elements.
+            unsafe { elements.add(i).write(element(i)) };
+        }
+        // SAFETY: Allocated by `Kmalloc` with the layout of the object, which is initialised now, as its
+        // head needs no initialisation.
+        Ok(unsafe { Self::from_raw(NonNull::new_unchecked(object)) })
+    }
+}

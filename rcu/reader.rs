@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What proves that a read-side critical section lasts.
+
+use super::Guard;
+use kernel::sync::SpinLockGuard;
+
+/// Proof of a read-side critical section, for as long as it is borrowed.
+///
+/// | proof | section | in C |
+/// |---|---|---|
+/// | [`Guard`] | RCU; may be preempted where the kernel has `CONFIG_PREEMPT_RCU` | `rcu_read_lock()` |
+/// | [`SpinLockGuard`] | RCU-sched: preemption is off, which `synchronize_rcu()` has waited for since 4.20; on `PREEMPT_RT` the lock itself takes `rcu_read_lock()` | `rcu_read_lock_sched()` |
+///
+/// There is none for RCU-bh: C's `local_bh_disable()` is inline and has no helper that Rust could
+/// call, up to 7.3.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{new_spinlock, prelude::*, sync::{Arc, SpinLock}};
+/// use rust_rcu_demo::rcu::{read_lock, Rcu, RcuBox};
+/// # struct Config(u32);
+/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+///
+/// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
+/// let total = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
+///
+/// // Whoever holds a spin lock needs no guard.
+/// let mut held = total.lock();
+/// *held += config.dereference(&held).map_or(0, |config| config.0);
+/// # drop(held);
+///
+/// assert_eq!(*total.lock(), config.dereference(&read_lock()).unwrap().0);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Safety
+///
+/// While a value is borrowed, the context that made it is in a critical section that
+/// `synchronize_rcu()`, `call_rcu()` and their kin wait for.
+pub unsafe trait ReadSide {}
+
+// SAFETY: By its type invariant the RCU read-side lock is held while it exists.
+unsafe impl ReadSide for Guard {}
+
+// SAFETY: While it is borrowed the lock cannot be released, neither by dropping it nor by waiting on a
+// condition, which takes it by `&mut`. A held spin lock keeps preemption off, or on `PREEMPT_RT`
+// holds the RCU read-side lock. Shared with another thread, it still stands for the section of the
+// thread that holds the lock, which lasts as long as the borrow.
+unsafe impl<T: ?Sized> ReadSide for SpinLockGuard<'_, T> {}
