@@ -20,25 +20,35 @@
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
 mod boxed;
+mod chain;
 mod compat;
 mod context;
 mod drain;
 mod flexible;
 mod grace_period;
+mod hash_table;
+mod list;
 mod pointer;
 mod polled;
 mod reader;
 mod retired;
+mod srcu;
+mod srcu_pointer;
 mod updater;
 mod work;
 
 pub use boxed::{Context, RcuBox, Reclaim, Softirq, Workqueue};
+pub use chain::{Cleared, Entry, Iter};
 pub use drain::CallbackDrain;
 pub use flexible::Flexible;
 pub use grace_period::{barrier, synchronize, synchronize_expedited, FullGracePeriod, GracePeriod};
+pub use hash_table::{HashTable, Keyed};
 pub use kernel::sync::rcu::{read_lock, Guard};
+pub use list::{CursorMut, List};
 pub use pointer::{Exchange, Rcu};
 pub use polled::Polled;
-pub use reader::ReadSide;
+pub use reader::{read, ReadSide, Section};
 pub use retired::Retired;
+pub use srcu::{new_srcu, Srcu, SrcuGracePeriod, SrcuGuard};
+pub use srcu_pointer::{SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired};
 pub use updater::{Locked, UpdateSide, UpdatedUnder, Updater, UpdaterLock};

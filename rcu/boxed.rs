@@ -54,6 +54,9 @@ struct SizedObject<T> {
 mod private {
     use super::{Head, NonNull, Object};
 
+    /// Keeps others from implementing [`Context`](super::Context).
+    pub trait Sealed {}
+
     /// How to get from the address of an object, which is all that an atomic pointer holds, to the
     /// object. It knows sized types and [`Flexible`](super::Flexible).
     ///
@@ -67,7 +70,7 @@ mod private {
         unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>>;
     }
 }
-pub(super) use private::Thin;
+pub(super) use private::{Sealed, Thin};
 
 // SAFETY: The head is the first field of an `Object`.
 unsafe impl<T> Thin for T {
@@ -112,13 +115,15 @@ pub trait Reclaim: Thin + Send + Sync + 'static {
 }
 
 /// Where objects are reclaimed: [`Softirq`] or [`Workqueue`].
-pub trait Context: Sized {
+pub trait Context: Sealed + Sized {
     #[doc(hidden)]
     fn defer<T: Reclaim<Context = Self> + ?Sized>(retired: Retired<T>);
 }
 
 /// Objects of this type are reclaimed with bottom halves off: their destructor must not sleep.
 pub struct Softirq(());
+
+impl Sealed for Softirq {}
 
 impl Context for Softirq {
     fn defer<T: Reclaim<Context = Self> + ?Sized>(retired: Retired<T>) {
@@ -128,6 +133,8 @@ impl Context for Softirq {
 
 /// Objects of this type are reclaimed in process context: their destructor may sleep.
 pub struct Workqueue(());
+
+impl Sealed for Workqueue {}
 
 impl Context for Workqueue {
     fn defer<T: Reclaim<Context = Self> + ?Sized>(retired: Retired<T>) {

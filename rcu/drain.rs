@@ -2,7 +2,7 @@
 
 //! Callbacks and the end of the module.
 
-use super::{barrier, work};
+use super::{barrier, read_lock, synchronize, work, Guard};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many [`CallbackDrain`]s there are.
@@ -70,22 +70,48 @@ impl Drop for CallbackDrain {
                 break;
             }
         }
-        DRAINS.fetch_sub(1, Ordering::Relaxed);
+        // ORDERING: None needed, thanks to the grace period.
+        if DRAINS.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // Where this was not dropped last, others may have found it in place, and not queued yet.
+            synchronize();
+            barrier();
+            work::flush();
+        }
     }
 }
 
-/// Whether callbacks will be waited for before their code goes.
-#[inline]
-pub(super) fn is_in_place() -> bool {
-    // ORDERING: Acquire: the work is prepared.
-    DRAINS.load(Ordering::Acquire) > 0
+/// While this exists, whatever is queued will be waited for before its code goes.
+pub(super) struct InPlace {
+    _reader: Option<Guard>,
 }
 
-/// To be called before a callback is queued.
-#[inline]
-pub(super) fn note_callback() {
-    // ORDERING: None needed, as `drop()` says.
-    if !QUEUED.load(Ordering::Relaxed) {
-        QUEUED.store(true, Ordering::Relaxed);
+impl InPlace {
+    /// `None` if there is no drain.
+    #[inline]
+    pub(super) fn new() -> Option<Self> {
+        let reader = read_lock();
+        // ORDERING: Acquire: the work is prepared.
+        (DRAINS.load(Ordering::Acquire) > 0).then_some(Self {
+            _reader: Some(reader),
+        })
+    }
+
+    /// The same for callbacks, which in built-in code, as in user space, need no drain.
+    #[inline]
+    pub(super) fn for_callback() -> Option<Self> {
+        if cfg!(MODULE) {
+            Self::new()
+        } else {
+            Some(Self { _reader: None })
+        }
+    }
+
+    /// To be called before a callback is queued.
+    #[inline]
+    pub(super) fn note_callback(&self) {
+        // ORDERING: None needed, as `CallbackDrain::drop()` says.
+        if !QUEUED.load(Ordering::Relaxed) {
+            QUEUED.store(true, Ordering::Relaxed);
+        }
     }
 }

@@ -157,11 +157,9 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
     /// Context: any.
     #[inline]
     pub fn current(&self) -> Option<&T> {
-        // ORDERING: None needed: who stored it held the lock that this thread holds now.
-        let object = self.get().object.load(Ordering::Relaxed);
         // SAFETY: Only who holds the lock can unpublish the object. That is this thread, and it would have
         // to borrow `self` mutably.
-        unsafe { value(object) }
+        unsafe { value(self.address()) }
     }
 
     /// Publishes `new`, or nothing, with one store and returns what was published before: C's
@@ -172,27 +170,44 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
     /// Context: any; never waits.
     #[inline]
     pub fn replace(&mut self, new: Option<RcuBox<T>>) -> Option<Retired<T>> {
-        let pointer = &self.get().object;
-        // ORDERING: None needed: who stored it held the lock that this thread holds now.
-        let old = pointer.load(Ordering::Relaxed);
-        // ORDERING: Release publishes the new object's contents: `rcu_assign_pointer()`.
-        // INVARIANT: The new object is owned by this pointer from here on, and the old one no more: nobody
-        // else stores, as that takes the lock.
-        pointer.store(address(new), Ordering::Release);
-        // SAFETY: By the type invariant this pointer owned it, and it is unpublished now.
-        unsafe { retire(old) }
+        let old = self.address();
+        // SAFETY: Just loaded.
+        unsafe { self.publish(new, old) }
     }
 
     /// Publishes what `update` makes of what is published now, and returns the latter: read, copy,
     /// update. If `update` fails, nothing changes.
     ///
     /// Errors: those of `update`. Context: that of `update`, which may sleep.
+    #[inline]
     pub fn copy_update<E>(
         &mut self,
         update: impl FnOnce(Option<&T>) -> Result<RcuBox<T>, E>,
     ) -> Result<Option<Retired<T>>, E> {
-        let new = update(self.current())?;
-        Ok(self.replace(Some(new)))
+        let old = self.address();
+        // SAFETY: As for `current()`. `update` cannot keep the reference.
+        let new = update(unsafe { value(old) })?;
+        // SAFETY: Nobody has stored since it was loaded, as `update` has no way to `self`.
+        Ok(unsafe { self.publish(Some(new), old) })
+    }
+
+    #[inline]
+    fn address(&self) -> *mut Head {
+        // ORDERING: None needed: who stored it held the lock that this thread holds now.
+        self.get().object.load(Ordering::Relaxed)
+    }
+
+    /// # Safety
+    ///
+    /// `old` is what the pointer holds.
+    #[inline]
+    unsafe fn publish(&mut self, new: Option<RcuBox<T>>, old: *mut Head) -> Option<Retired<T>> {
+        // ORDERING: Release publishes the new object's contents: `rcu_assign_pointer()`.
+        // INVARIANT: The new object is owned by the pointer from here on, and the old one no more: nobody
+        // else stores, as that takes the lock.
+        self.get().object.store(address(new), Ordering::Release);
+        // SAFETY: By the type invariant the pointer owned it, and it is unpublished now.
+        unsafe { retire(old) }
     }
 }
 
@@ -204,7 +219,7 @@ impl<T: Reclaim + ?Sized, U> Drop for Rcu<T, U> {
 
 /// Makes an owned object an address to publish.
 #[inline]
-fn address<T: Reclaim + ?Sized>(object: Option<RcuBox<T>>) -> *mut Head {
+pub(super) fn address<T: Reclaim + ?Sized>(object: Option<RcuBox<T>>) -> *mut Head {
     object.map_or(ptr::null_mut(), |object| {
         object.into_raw().as_ptr().cast::<Head>()
     })
@@ -216,7 +231,7 @@ fn address<T: Reclaim + ?Sized>(object: Option<RcuBox<T>>) -> *mut Head {
 ///
 /// `object` is null or came from [`address`] and is live.
 #[inline]
-unsafe fn whole<T: Reclaim + ?Sized>(object: *mut Head) -> Option<NonNull<Object<T>>> {
+pub(super) unsafe fn whole<T: Reclaim + ?Sized>(object: *mut Head) -> Option<NonNull<Object<T>>> {
     // SAFETY: The caller promises a live object of this type.
     NonNull::new(object).map(|object| unsafe { T::from_head(object) })
 }
@@ -227,7 +242,7 @@ unsafe fn whole<T: Reclaim + ?Sized>(object: *mut Head) -> Option<NonNull<Object
 ///
 /// As for [`whole`]; for `'a`, the object stays live and nobody changes the value.
 #[inline]
-unsafe fn value<'a, T: Reclaim + ?Sized>(object: *mut Head) -> Option<&'a T> {
+pub(super) unsafe fn value<'a, T: Reclaim + ?Sized>(object: *mut Head) -> Option<&'a T> {
     // SAFETY: As the caller promises.
     let object = unsafe { whole::<T>(object)? };
     // SAFETY: The object is live for `'a` and its value is not changed, by the caller's promise.

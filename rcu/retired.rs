@@ -4,7 +4,8 @@
 
 use super::{
     boxed::{Context, Head, Object},
-    drain, grace_period, work, GracePeriod, Polled, RcuBox, Reclaim, Softirq,
+    drain::InPlace,
+    grace_period, work, GracePeriod, Polled, RcuBox, Reclaim, Softirq,
 };
 use core::{
     any::type_name,
@@ -145,10 +146,10 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     ///
     /// Context: any.
     pub fn queue_work(self) {
-        if !drain::is_in_place() {
-            return self.leak("queue_work()");
+        match InPlace::new() {
+            Some(drain) => self.enqueue(&drain, work::callback::<T>),
+            None => self.leak("queue_work()"),
         }
-        self.enqueue(work::callback::<T>);
     }
 
     /// Frees the memory after a grace period without running any code of this module: C's
@@ -165,12 +166,16 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     }
 
     /// Hands the object to `call_rcu()`, for `callback` to take it back.
-    fn enqueue(self, callback: unsafe extern "C" fn(*mut bindings::callback_head)) {
-        drain::note_callback();
+    fn enqueue(
+        self,
+        drain: &InPlace,
+        callback: unsafe extern "C" fn(*mut bindings::callback_head),
+    ) {
+        drain.note_callback();
         let head = self.into_object().cast::<bindings::callback_head>();
         // SAFETY: The head stands in front of an owned, unpublished object and is in no other callback
         // list, as only a `Retired` leads here and is consumed. The callback stays loaded until it has
-        // run, because a `CallbackDrain` is in place.
+        // run, because `drain` is in place.
         unsafe { bindings::call_rcu(head.as_ptr(), Some(callback)) };
     }
 
@@ -194,10 +199,10 @@ impl<T: Reclaim<Context = Softirq> + ?Sized> Retired<T> {
     ///
     /// Context: any.
     pub fn call_rcu(self) {
-        if cfg!(MODULE) && !drain::is_in_place() {
-            return self.leak("call_rcu()");
+        match InPlace::for_callback() {
+            Some(drain) => self.enqueue(&drain, callback::<T>),
+            None => self.leak("call_rcu()"),
         }
-        self.enqueue(callback::<T>);
     }
 }
 

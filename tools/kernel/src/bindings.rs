@@ -6,6 +6,11 @@
 
 #![expect(non_camel_case_types, reason = "C's names")]
 
+pub use crate::srcu::{
+    __srcu_read_lock, __srcu_read_unlock, call_srcu, cleanup_srcu_struct,
+    get_state_synchronize_srcu, init_srcu_struct, poll_state_synchronize_srcu, srcu_barrier,
+    srcu_struct, start_poll_synchronize_srcu, synchronize_srcu, synchronize_srcu_expedited,
+};
 use crate::{alloc, context, workqueue};
 use core::{
     cell::UnsafeCell,
@@ -229,9 +234,9 @@ pub unsafe fn get_completed_synchronize_rcu() -> c_ulong {
 /// The cookie came from one of the functions above.
 pub unsafe fn poll_state_synchronize_rcu(cookie: c_ulong) -> bool {
     let grace_period_id = cookie / 2;
-    // SAFETY: The cookie is one of liburcu's, by the caller's promise.
-    cookie == COMPLETED
-        || unsafe { urcu_memb_poll_state_synchronize_rcu(urcu_gp_poll_state { grace_period_id }) }
+    let state = urcu_gp_poll_state { grace_period_id };
+    // SAFETY: If it is not that, the cookie is one of liburcu's, by the caller's promise.
+    cookie == COMPLETED || unsafe { urcu_memb_poll_state_synchronize_rcu(state) }
 }
 
 /// Waits for what is left of the cookie's grace period.
@@ -374,7 +379,7 @@ pub unsafe fn queue_work_on(
     unsafe { (*queue).enqueue(work) }
 }
 
-/// Waits until a work item is neither pending nor running.
+/// Waits until a work item has run that is pending or running now; not if it is queued meanwhile.
 ///
 /// # Safety
 ///

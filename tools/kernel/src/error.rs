@@ -88,6 +88,14 @@ impl fmt::Debug for Error {
     }
 }
 
+/// What a C function's result means: an error if it is negative.
+pub const fn to_result(result: c_int) -> Result {
+    if result < 0 {
+        return Err(Error::from_errno(result));
+    }
+    Ok(())
+}
+
 impl From<AllocError> for Error {
     fn from(_: AllocError) -> Self {
         code::ENOMEM

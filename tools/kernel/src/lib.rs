@@ -16,8 +16,9 @@
 //! | no use after free | with debug assertions, fresh and freed memory is poisoned; memory is `malloc()`'s, so AddressSanitizer sees the rest |
 //!
 //! Where it differs on purpose: threads register with liburcu on first use; callbacks run in one
-//! thread of liburcu's instead of softirq context; a spinning reader is preempted like any thread.
-//! Each item's documentation says the rest.
+//! thread of liburcu's instead of softirq context; a spinning reader is preempted like any thread;
+//! sleepable RCU, which liburcu does not have, is made of mutexes, with a thread for each domain. Each
+//! item's documentation says the rest.
 //!
 //! [liburcu]: https://liburcu.org
 
@@ -35,6 +36,7 @@ pub mod init;
 pub mod prelude;
 pub mod print;
 pub mod rbtree;
+mod srcu;
 pub mod sync;
 pub mod task;
 pub mod types;

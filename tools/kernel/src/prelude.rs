@@ -9,7 +9,7 @@ pub use crate::{
     pr_err, pr_info, pr_warn, try_pin_init,
 };
 pub use core::{
-    ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void},
+    ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void, CStr},
     mem::{align_of, size_of},
     pin::Pin,
 };

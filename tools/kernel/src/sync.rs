@@ -11,3 +11,43 @@ pub use crate::{new_mutex, new_spinlock};
 pub use arc::Arc;
 pub use mutex::{Mutex, MutexGuard};
 pub use spinlock::{SpinLock, SpinLockGuard};
+
+/// A class of locks: nothing, as there is no lockdep here.
+pub struct LockClassKey(());
+
+impl LockClassKey {
+    #[doc(hidden)]
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+/// A class of locks for the place where this stands.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! static_lock_class {
+    () => {{
+        static CLASS: $crate::sync::LockClassKey = $crate::sync::LockClassKey::new();
+        ::core::pin::Pin::static_ref(&CLASS)
+    }};
+}
+
+/// A name as C has it: what is given, or the place where this stands.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! optional_name {
+    () => {
+        $crate::optional_name!(@ ::core::concat!(::core::file!(), ":", ::core::line!(), "\0"))
+    };
+    ($name:literal) => {
+        $crate::optional_name!(@ ::core::concat!($name, "\0"))
+    };
+    (@ $name:expr) => {
+        const {
+            match ::core::ffi::CStr::from_bytes_with_nul($name.as_bytes()) {
+                Ok(name) => name,
+                Err(_) => panic!("a name has no NUL inside"),
+            }
+        }
+    };
+}

@@ -3,6 +3,7 @@
 //! Types for what belongs to C.
 
 use core::{cell::UnsafeCell, mem::MaybeUninit};
+use pinned_init::{pin_init_from_closure, PinInit};
 
 /// A C object that Rust neither initialises nor looks into.
 #[repr(transparent)]
@@ -23,6 +24,14 @@ impl<T> Opaque<T> {
         Self {
             value: UnsafeCell::new(MaybeUninit::zeroed()),
         }
+    }
+
+    /// An initialiser that has C do it.
+    pub fn try_ffi_init<E>(
+        initialise: impl FnOnce(*mut T) -> Result<(), E>,
+    ) -> impl PinInit<Self, E> {
+        // SAFETY: Whatever is done to the object, it may be uninitialised, and needs no drop.
+        unsafe { pin_init_from_closure(move |slot: *mut Self| initialise(slot.cast())) }
     }
 
     /// Where it is.

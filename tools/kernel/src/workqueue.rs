@@ -18,9 +18,15 @@ pub struct Queue {
 }
 
 struct State {
-    pending: VecDeque<Item>,
-    running: Option<Item>,
+    pending: VecDeque<Queued>,
+    running: Option<Queued>,
+    /// How often an item was queued.
+    tickets: u64,
 }
+
+/// An item with its ticket.
+#[derive(Clone, Copy)]
+struct Queued(Item, u64);
 
 /// A work item by its address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,6 +39,7 @@ static SYSTEM: Queue = Queue {
     state: Mutex::new(State {
         pending: VecDeque::new(),
         running: None,
+        tickets: 0,
     }),
     changed: Condvar::new(),
 };
@@ -57,22 +64,27 @@ impl Queue {
     /// Queues an item unless it is pending already.
     pub(crate) fn enqueue(&self, work: *mut work_struct) -> bool {
         let mut state = self.state();
-        let is_new = !state.pending.contains(&Item(work));
+        let is_new = state.pending.iter().all(|queued| queued.0 != Item(work));
         if is_new {
-            state.pending.push_back(Item(work));
+            state.tickets += 1;
+            let queued = Queued(Item(work), state.tickets);
+            state.pending.push_back(queued);
             self.changed.notify_all();
         }
         is_new
     }
 
-    /// Waits until an item is neither pending nor running.
+    /// Waits until an item has run that is pending or running now; not if it is queued meanwhile.
     pub(crate) fn flush(&self, work: *mut work_struct) {
+        let state = self.state();
+        let last = state.tickets;
         let busy = |state: &mut State| {
-            state.running == Some(Item(work)) || state.pending.contains(&Item(work))
+            let mut all = state.pending.iter().chain(&state.running);
+            all.any(|&Queued(item, ticket)| item == Item(work) && ticket <= last)
         };
         drop(
             self.changed
-                .wait_while(self.state(), busy)
+                .wait_while(state, busy)
                 .unwrap_or_else(PoisonError::into_inner),
         );
     }
@@ -84,7 +96,7 @@ impl Queue {
                 .wait_while(self.state(), |state| state.pending.is_empty())
                 .unwrap_or_else(PoisonError::into_inner);
             state.running = state.pending.pop_front();
-            let Some(Item(work)) = state.running else {
+            let Some(Queued(Item(work), _)) = state.running else {
                 continue;
             };
             drop(state);
