@@ -84,7 +84,8 @@ tap_check 'no next hop is left' stat_is next_hops 0
 tap_check 'all that was retired is reclaimed' stat_becomes retired_bytes 0
 tap_check 'loading what was saved gives the same table' sh -c 'rcuctl route load saved && rcuctl route save again && cmp again saved'
 
-# Slabs that must be as before: unloading frees a full table.
+# Slabs that must be as before: unloading frees a full table. One table that stays is 300 KiB, 20 of them 6 MiB;
+# the allocator and KASAN keep a little for themselves.
 tap_check 'rmmod with a full table succeeds' rmmod rust_rcu_demo
 tap_check 'the device is gone' not test -e $device
 
@@ -98,5 +99,5 @@ load_and_unload 3
 before=$(slab_kib)
 tap_check 'load, fill and unload 20 times' load_and_unload 20
 after=$(slab_kib)
-tap_check "memory is back (slab $before KiB before, $after KiB after)" test $((after - before)) -lt 1024
+tap_check "memory is back (slab $before KiB before, $after KiB after)" test $((after - before)) -lt 3072
 tap_end

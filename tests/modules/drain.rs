@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A module whose init queues thousands of callbacks and perhaps fails after a step. What the callbacks
+//! run is this module's code: if it is gone when they are called, the kernel crashes.
+
+use super::{rcu, FAILS_AFTER_STEP};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use kernel::prelude::*;
+use rcu::{read_lock, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq};
+
+/// Of the first step, at init and at exit.
+const CALLBACKS: usize = 10_000;
+/// Of each step.
+const WORKS: usize = 300;
+const FREES: usize = 300;
+
+static QUEUED: AtomicUsize = AtomicUsize::new(0);
+static RECLAIMED: AtomicUsize = AtomicUsize::new(0);
+
+struct Counted;
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        RECLAIMED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Reclaim for Counted {
+    type Context = Softirq;
+}
+
+struct Plain(#[allow(dead_code, reason = "only its size matters")] [u64; 4]);
+
+impl Reclaim for Plain {
+    type Context = Softirq;
+}
+
+/// Says at the very end whether all that was queued was reclaimed. Made before the drain and dropped
+/// after it.
+struct Report(());
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        pr_info!("reclaimed {} of {}\n", load(&RECLAIMED), load(&QUEUED));
+    }
+}
+
+fn load(count: &AtomicUsize) -> usize {
+    count.load(Ordering::Relaxed)
+}
+
+/// A part of the module that leaves callbacks behind when it is made and when it is dropped.
+struct Step {
+    callbacks: usize,
+}
+
+impl Step {
+    fn new(number: usize, callbacks: usize) -> Result<Self> {
+        queue(callbacks)?;
+        if number == FAILS_AFTER_STEP {
+            pr_info!("{} in flight\n", load(&QUEUED) - load(&RECLAIMED));
+            return Err(EIO);
+        }
+        Ok(Self { callbacks })
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        match queue(self.callbacks) {
+            Ok(()) => pr_info!("{} in flight\n", load(&QUEUED) - load(&RECLAIMED)),
+            Err(_) => pr_err!("no memory\n"),
+        }
+    }
+}
+
+/// Retires objects of each kind inside a reader, so that none is reclaimed before this returns.
+fn queue(callbacks: usize) -> Result {
+    let mut counted = KVVec::with_capacity(callbacks + WORKS, GFP_KERNEL)?;
+    for _ in 0..callbacks + WORKS {
+        let pointer = Rcu::new(RcuBox::new(Counted, GFP_KERNEL)?);
+        counted.push(pointer.replace(None), GFP_KERNEL)?;
+    }
+    let mut plain = KVVec::with_capacity(FREES, GFP_KERNEL)?;
+    for _ in 0..FREES {
+        let pointer = Rcu::new(RcuBox::new(Plain([0; 4]), GFP_KERNEL)?);
+        plain.push(pointer.replace(None), GFP_KERNEL)?;
+    }
+    let _reader = read_lock();
+    plain.into_iter().flatten().for_each(Retired::kvfree_rcu);
+    for (number, counted) in counted.into_iter().flatten().enumerate() {
+        QUEUED.fetch_add(1, Ordering::Relaxed);
+        if number < callbacks {
+            counted.call_rcu();
+        } else {
+            counted.queue_work();
+        }
+    }
+    Ok(())
+}
+
+#[pin_data]
+pub(crate) struct DrainTest {
+    _third: Step,
+    _second: Step,
+    _first: Step,
+    _drain: CallbackDrain,
+    _report: Report,
+}
+
+impl kernel::InPlaceModule for DrainTest {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _report: Report(()),
+            _drain: CallbackDrain::new(),
+            _first: Step::new(1, CALLBACKS)?,
+            _second: Step::new(2, 0)?,
+            _third: Step::new(3, 0)?,
+        })
+    }
+}

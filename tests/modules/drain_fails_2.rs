@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! See `drain.rs`.
+
+mod drain;
+pub mod rcu;
+
+use drain::DrainTest;
+use kernel::prelude::*;
+
+/// 0 for none.
+const FAILS_AFTER_STEP: usize = 2;
+
+module! {
+    type: DrainTest,
+    name: "drain_fails_2",
+    authors: ["The rust_rcu_demo maintainers"],
+    description: "Test of the RCU library: unloading with callbacks in flight",
+    license: "GPL",
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A module that forgets its drain: its objects are leaked, and it can be unloaded all the same.
+
+pub mod rcu;
+
+use kernel::prelude::*;
+use rcu::{Rcu, RcuBox, Reclaim, Retired, Softirq};
+
+module! {
+    type: DrainMissing,
+    name: "drain_missing",
+    authors: ["The rust_rcu_demo maintainers"],
+    description: "Test of the RCU library: callbacks without a CallbackDrain",
+    license: "GPL",
+}
+
+struct Forgotten;
+
+impl Drop for Forgotten {
+    fn drop(&mut self) {
+        pr_err!("reclaimed, though nothing waits for callbacks\n");
+    }
+}
+
+impl Reclaim for Forgotten {
+    type Context = Softirq;
+}
+
+struct DrainMissing;
+
+impl kernel::Module for DrainMissing {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        for end in [Retired::call_rcu, Retired::queue_work, drop] {
+            let pointer = Rcu::new(RcuBox::new(Forgotten, GFP_KERNEL)?);
+            if let Some(old) = pointer.replace(None) {
+                end(old);
+            }
+        }
+        Ok(Self)
+    }
+}

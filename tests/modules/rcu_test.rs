@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runs the RCU library's tests at insmod; the log gets their results in TAP.
+
+mod cases;
+pub mod kthread;
+mod platform;
+pub mod rcu;
+
+use kernel::prelude::*;
+
+module! {
+    type: RcuTest,
+    name: "rcu_test",
+    authors: ["The rust_rcu_demo maintainers"],
+    description: "Tests of the RCU library",
+    license: "GPL",
+}
+
+struct RcuTest {
+    _drain: rcu::CallbackDrain,
+}
+
+impl kernel::Module for RcuTest {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let drain = rcu::CallbackDrain::new();
+        for (number, (name, case)) in cases::CASES.iter().enumerate() {
+            match case() {
+                Ok(()) => pr_info!("ok {} - {name}\n", number + 1),
+                Err(cases::Failure { line, condition }) => {
+                    pr_info!("not ok {} - {name}: line {line}: {condition}\n", number + 1);
+                }
+            }
+        }
+        pr_info!("1..{}\n", cases::CASES.len());
+        Ok(Self { _drain: drain })
+    }
+}

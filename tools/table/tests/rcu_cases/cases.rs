@@ -1,0 +1,1 @@
+../../../../tests/modules/cases.rs
