@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A configuration that many read and few change, protected by RCU, without `unsafe`.
+
+pub mod rcu;
+
+use kernel::{new_mutex, prelude::*};
+use rcu::{CallbackDrain, Locked, Rcu, RcuBox, Reclaim, Softirq, UpdaterLock};
+
+module! {
+    type: Sample,
+    name: "rcu_config",
+    authors: ["The rust_rcu_demo maintainers"],
+    description: "Sample: a configuration protected by RCU, in safe Rust",
+    license: "GPL",
+}
+
+/// What readers see: always whole, never changing under them.
+#[derive(Clone, Default)]
+struct Config {
+    timeout_ms: u32,
+    version: u32,
+}
+
+impl Reclaim for Config {
+    type Context = Softirq;
+}
+
+/// What is protected. The pointer says whose lock its updates take.
+struct State {
+    config: Rcu<Config, Locked<State>>,
+}
+
+/// A reader: neither waits nor allocates, and may run on all CPUs at once.
+fn log_config(state: &State) {
+    let guard = rcu::read_lock();
+    if let Some(config) = state.config.dereference(&guard) {
+        pr_info!("{} ms, version {}\n", config.timeout_ms, config.version);
+    }
+}
+
+/// An updater: publishes a changed copy, and reclaims the old one after a grace period.
+fn set_timeout(state: &UpdaterLock<State>, timeout_ms: u32) -> Result {
+    let mut updater = state.lock();
+    let old = updater.select(|state| &state.config).copy_update(|old| {
+        let mut config = old.cloned().unwrap_or_default();
+        config.timeout_ms = timeout_ms;
+        config.version += 1;
+        RcuBox::new(config, GFP_KERNEL)
+    })?;
+    if let Some(old) = old {
+        old.call_rcu();
+    }
+    Ok(())
+}
+
+/// The drain comes last: when it is dropped, nothing is left that could queue a callback.
+#[pin_data]
+struct Sample {
+    #[pin]
+    state: UpdaterLock<State>,
+    _drain: CallbackDrain,
+}
+
+impl kernel::InPlaceModule for Sample {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _drain: CallbackDrain::new(),
+            state <- UpdaterLock::new(State { config: Rcu::locked(None) }, new_mutex!((), "config")),
+            _: {
+                set_timeout(&state, 10)?;
+                log_config(&state);
+                set_timeout(&state, 20)?;
+                log_config(&state);
+            },
+        })
+    }
+}
