@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RCU as C writes it: each NAME_c() does what NAME_rust() of library.rs does.
+ *
+ * C header: include/linux/rcupdate.h
+ */
+
+#include <linux/mutex.h>
+#include <linux/rculist.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/srcu.h>
+
+struct config {
+	struct rcu_head rcu;
+	int value;
+};
+
+/* Rust's Flexible<(), i32>. */
+struct table {
+	struct rcu_head rcu;
+	size_t len;
+	int elements[];
+};
+
+/* Rust's Entry<Config>, with the link that a list of C has. */
+struct entry {
+	struct rcu_head rcu;
+	struct list_head link;
+	int value;
+};
+
+/* Rust's SrcuPointer<Config>. */
+struct srcu_pointer {
+	struct srcu_struct domain;
+	struct config __rcu *config;
+};
+
+struct state {
+	unsigned long generation;
+	struct config __rcu *config;
+	struct mutex lock;
+};
+
+/* Rust's Updater: stands for the lock of the state. */
+struct updater {
+	struct state *state;
+};
+
+struct counter {
+	struct mutex lock;
+	unsigned long value;
+};
+
+int read_c(struct config __rcu **config)
+{
+	struct config *found;
+	int value;
+
+	rcu_read_lock();
+	found = rcu_dereference(*config);
+	value = found ? found->value : -1;
+	rcu_read_unlock();
+	return value;
+}
+
+/* Context: inside a read-side critical section. */
+int dereference_c(struct config __rcu **config)
+{
+	struct config *found = rcu_dereference(*config);
+
+	return found ? found->value : -1;
+}
+
+/* Context: inside a read-side critical section. */
+const struct config *reference_c(struct config __rcu **config)
+{
+	return rcu_dereference(*config);
+}
+
+/* Context: inside a read-side critical section. */
+int element_c(struct table __rcu **table, size_t index)
+{
+	struct table *found = rcu_dereference(*table);
+
+	return found && index < found->len ? found->elements[index] : -1;
+}
+
+/* Context: inside a read-side critical section. */
+int list_sum_c(struct list_head *list)
+{
+	struct entry *entry;
+	unsigned int sum = 0;
+
+	list_for_each_entry_rcu(entry, list, link)
+		sum += entry->value;
+	return sum;
+}
+
+int srcu_read_c(struct srcu_pointer *pointer)
+{
+	struct config *found;
+	int section;
+	int value;
+
+	section = srcu_read_lock(&pointer->domain);
+	found = srcu_dereference(pointer->config, &pointer->domain);
+	value = found ? found->value : -1;
+	srcu_read_unlock(&pointer->domain, section);
+	return value;
+}
+
+/* Context: with @lock held. */
+struct config *replace_c(struct config __rcu **config, struct config *new, struct mutex *lock)
+{
+	return rcu_replace_pointer(*config, new, lockdep_is_held(lock));
+}
+
+/* Context: with @lock held. */
+struct config *copy_update_c(struct config __rcu **config, struct config *new, struct mutex *lock)
+{
+	struct config *old = rcu_dereference_protected(*config, lockdep_is_held(lock));
+
+	new->value = old ? old->value * 3 : 1;
+	rcu_assign_pointer(*config, new);
+	return old;
+}
+
+struct config *exchange_c(struct config __rcu **config, struct config *new)
+{
+	return unrcu_pointer(xchg(config, RCU_INITIALIZER(new)));
+}
+
+void kvfree_c(struct config __rcu **config, struct config *new)
+{
+	struct config *old = unrcu_pointer(xchg(config, RCU_INITIALIZER(new)));
+
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
+static void free_config(struct rcu_head *head)
+{
+	kfree(container_of(head, struct config, rcu));
+}
+
+void call_rcu_c(struct config __rcu **config, struct config *new)
+{
+	struct config *old = unrcu_pointer(xchg(config, RCU_INITIALIZER(new)));
+
+	if (old)
+		call_rcu(&old->rcu, free_config);
+}
+
+struct config __rcu **select_c(struct updater *updater)
+{
+	return &updater->state->config;
+}
+
+struct config *select_replace_c(struct updater *updater, struct config *new)
+{
+	struct state *state = updater->state;
+
+	return rcu_replace_pointer(state->config, new, lockdep_is_held(&state->lock));
+}
+
+struct config *locked_replace_c(struct state *state, struct config *new)
+{
+	struct config *old;
+
+	mutex_lock(&state->lock);
+	old = rcu_replace_pointer(state->config, new, lockdep_is_held(&state->lock));
+	mutex_unlock(&state->lock);
+	return old;
+}
+
+unsigned long mutex_replace_c(struct counter *counter, unsigned long new)
+{
+	unsigned long old;
+
+	mutex_lock(&counter->lock);
+	old = counter->value;
+	counter->value = new;
+	mutex_unlock(&counter->lock);
+	return old;
+}
