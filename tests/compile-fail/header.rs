@@ -9,8 +9,17 @@ const __LOG_PREFIX: &[u8] = b"case\0";
 
 mod rcu;
 
-use kernel::prelude::*;
-use rcu::{read_lock, synchronize, Guard, Rcu, RcuBox, Reclaim, Retired, Softirq};
+use core::{cell::Cell, marker::PhantomPinned, mem, sync::atomic::AtomicU32};
+use kernel::{
+    prelude::*,
+    sync::{CondVar, Mutex, MutexGuard, SpinLock, SpinLockGuard},
+};
+use rcu::{
+    read_lock, synchronize, Context, Entry, Flexible, GracePeriod, Guard, HashTable, Keyed, List, Locked,
+    Polled, Rcu, RcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu, SrcuGracePeriod, SrcuGuard,
+    SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UpdateSide, UpdatedUnder, Updater, UpdaterLock,
+    Workqueue,
+};
 
 struct Config {
     limit: u32,
@@ -20,8 +29,48 @@ impl Reclaim for Config {
     type Context = Softirq;
 }
 
+impl Keyed for Config {
+    type Key = u32;
+
+    fn key(&self) -> &u32 {
+        &self.limit
+    }
+}
+
+/// What one updater at a time changes.
+struct State {
+    config: Rcu<Config, Locked<State>>,
+    spare: Rcu<Config, Locked<State>>,
+    list: List<Config, State>,
+    table: HashTable<Config, State, 8>,
+}
+
+/// What must not move.
+struct Pinned {
+    limit: u32,
+    _pin: PhantomPinned,
+}
+
+impl Reclaim for Pinned {
+    type Context = Softirq;
+}
+
+/// `Handler<Any>` is a subtype of `Handler<Static>`.
+struct Handler<F>(F);
+
+impl<F: Send + Sync + 'static> Reclaim for Handler<F> {
+    type Context = Softirq;
+}
+
+type Any = for<'a> fn(&'a u32);
+type Static = fn(&'static u32);
+
 fn new_config() -> Result<RcuBox<Config>> {
     Ok(RcuBox::new(Config { limit: 1 }, GFP_KERNEL)?)
+}
+
+fn new_entry() -> Result<RcuBox<Entry<Config>>> {
+    Ok(Entry::new(Config { limit: 1 }, GFP_KERNEL)?)
 }
 
 fn needs_send<T: Send>(_: T) {}

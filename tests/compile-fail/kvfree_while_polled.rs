@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Who polls for an object gets it back: nobody else may free it.
+
+fn retire(old: Retired<Config>) {
+    let polled = old.start_poll();
+    old.kvfree_rcu();                                    // VIOLATION: E0382
+    drop(polled.wait());                                 // TWIN
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Readers may still walk what was cleared.
+
+fn clear(list: &mut UpdateSide<'_, List<Config, State>>) {
+    for entry in list.clear() {                          // VIOLATION
+    for entry in list.clear().synchronize() {            // TWIN
+        let entry: RcuBox<Entry<Config>> = entry;        // VIOLATION: E0308
+        let entry: RcuBox<Entry<Config>> = entry;        // TWIN
+    }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// What the cursor itself has taken out may be freed while the updater still looks at it.
+
+fn remove(list: &mut UpdateSide<'_, List<Config, State>>) -> u32 {
+    let mut cursor = list.cursor();
+    let current = cursor.current();
+    drop(cursor.remove_current());                       // VIOLATION: E0502
+    let limit = current.map_or(0, |current| current.limit);
+    drop(cursor.remove_current());                       // TWIN
+    limit
+}

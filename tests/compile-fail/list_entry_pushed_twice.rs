@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// An entry has one link: in two places the list runs in circles, and frees it twice.
+
+fn push(list: &mut UpdateSide<'_, List<Config, State>>) -> Result {
+    let entry = new_entry()?;
+    list.push_back(entry);
+    let entry = new_entry()?;                            // TWIN
+    list.push_front(entry);                              // VIOLATION: E0382
+    list.push_front(entry);                              // TWIN
+    Ok(())
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// A pointer that took another type for its own would give readers a value that is not theirs.
+
+fn publish(current: &Rcu<Handler<Static>>) {}
+
+fn confuse(current: &Rcu<Handler<Any>>) {                // VIOLATION
+fn confuse(current: &Rcu<Handler<Static>>) {             // TWIN
+    publish(current);                                    // VIOLATION: E0308
+    publish(current);                                    // TWIN
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// A fat pointer cannot be published with one store: readers would see half of it.
+
+trait Shape: Send + Sync {}
+
+impl Reclaim for dyn Shape { type Context = Softirq; }   // VIOLATION: E0277
+impl Reclaim for KBox<dyn Shape> { type Context = Softirq; } // TWIN

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Grace periods do not wait for who holds a mutex.
+
+fn read(current: &Rcu<Config>, lock: &Mutex<u32>) -> bool { // VIOLATION
+fn read(current: &Rcu<Config>, lock: &SpinLock<u32>) -> bool { // TWIN
+    let held = lock.lock();
+    current.dereference(&held).is_some()                 // VIOLATION: E0277
+    current.dereference(&held).is_some()                 // TWIN
+}

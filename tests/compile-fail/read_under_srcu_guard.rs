@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Grace periods of RCU do not wait for readers that may sleep.
+
+fn read(current: &Rcu<Config>, domain: &Srcu) -> bool {
+    let guard = domain.read_lock();                      // VIOLATION
+    let guard = read_lock();                             // TWIN
+    current.dereference(&guard).is_some()                // VIOLATION: E0277
+    current.dereference(&guard).is_some()                // TWIN
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// A callback of call_rcu() must not sleep: what may sleep in its destructor goes to a workqueue.
+
+struct Device(u32);
+
+impl Reclaim for Device { type Context = Workqueue; }
+
+fn retire(old: Retired<Device>) {
+    old.call_rcu();                                      // VIOLATION: E0599
+    old.queue_work();                                    // TWIN
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Grace periods of one domain do not wait for the readers of another.
+
+fn retire(retired: SrcuRetired<'_, Config>, other: &Srcu) {
+    let cookie = SrcuGracePeriod::start(other);
+    let polled = SrcuPolled { retired, cookie };         // VIOLATION: E0451
+    let polled = retired.start_poll();                   // TWIN
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Readers may still find what was cleared.
+
+fn clear(table: &mut UpdateSide<'_, HashTable<Config, State, 8>>) {
+    table.clear(|old| {
+        let entry: RcuBox<Entry<Config>> = old;          // VIOLATION: E0308
+        let entry: RcuBox<Entry<Config>> = old.synchronize(); // TWIN
+    });
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Two who insert at once lose an entry.
+
+fn insert(state: &UpdaterLock<State>, entry: RcuBox<Entry<Config>>) {
+    drop(state.table.insert(entry));                     // VIOLATION: E0599
+    drop(state.lock().select(|state| &state.table).insert(entry)); // TWIN
+}

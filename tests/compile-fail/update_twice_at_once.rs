@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Two updates of one pointer at once: the object that both take for the old one would be freed twice.
+
+fn update(state: &UpdaterLock<State>) {
+    let mut updater = state.lock();
+    let mut one = updater.select(|state| &state.config);
+    drop(one.replace(None));                             // TWIN
+    let mut two = updater.select(|state| &state.config); // VIOLATION: E0499
+    let mut two = updater.select(|state| &state.config); // TWIN
+    drop(one.replace(None));                             // VIOLATION
+    drop(two.replace(None));
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// The lock of one state says nothing about another, though they are of one type.
+
+fn update(one: &UpdaterLock<State>, other: &UpdaterLock<State>) {
+    let mut updater = one.lock();
+    let config = updater.select(|_| &other.config);      // VIOLATION: lifetime
+    let config = updater.select(|one| &one.config);      // TWIN
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// The lock of one state says nothing about a pointer that names another.
+
+struct Outer {
+    pointer: Rcu<Config, Locked<State>>,                 // VIOLATION
+    pointer: Rcu<Config, Locked<Outer>>,                 // TWIN
+}
+
+fn update(outer: &UpdaterLock<Outer>) {
+    let mut updater = outer.lock();
+    let pointer = updater.select(|outer| &outer.pointer); // VIOLATION: E0277
+    let pointer = updater.select(|outer| &outer.pointer); // TWIN
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Updaters exclude each other: a pointer under a lock does not change without it.
+
+fn update(state: &UpdaterLock<State>) {
+    let mut updater = state.lock();                      // TWIN
+    let config = &state.config;                          // VIOLATION
+    let mut config = updater.select(|state| &state.config); // TWIN
+    drop(config.replace(None));                          // VIOLATION: E0599
+    drop(config.replace(None));                          // TWIN
+}
