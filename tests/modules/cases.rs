@@ -5,9 +5,11 @@
 //! In the kernel `rcu_test.rs` runs them at insmod; in user space `tools/table/tests/rcu_cases.rs`
 //! does. What differs is in `platform`.
 
+mod collections;
 mod cookies;
 mod endings;
 mod pointers;
+mod sleepable;
 mod stress;
 
 use super::{platform, rcu};
@@ -88,6 +90,17 @@ cases! {
         a_pinned_object_stays_where_it_is
         objects_of_variable_length_are_whole
         dropping_a_pointer_drops_the_object_at_once;
+    collections:
+        a_reader_on_a_removed_entry_goes_on_to_the_rest
+        list_updates_are_seen_in_order
+        a_table_replaces_and_removes_by_key;
+    sleepable:
+        srcu_synchronize_gives_back_after_a_reader_that_sleeps
+        call_srcu_reclaims_after_the_reader
+        srcu_queue_work_reclaims_in_process_context
+        srcu_polling_gives_back_after_the_reader
+        an_srcu_cookie_is_not_complete_while_a_reader_is_held
+        dropping_an_srcu_pointer_waits_for_callbacks;
     stress:
         readers_never_see_a_reclaimed_object;
 }
