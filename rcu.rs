@@ -17,6 +17,17 @@
 //!   object back, or leave it to be reclaimed after one.
 //! - A module that hands objects to `call_rcu()` keeps a [`CallbackDrain`] as its last field.
 //!
+//! | for | there is |
+//! |---|---|
+//! | one pointer, replaced whole by whoever comes | [`Rcu`] |
+//! | one or more structures that updaters change in turn, each from what it was | [`UpdaterLock`] with [`Rcu<T, Locked<S>>`](Rcu), [`List`], [`HashTable`] |
+//! | readers that sleep | [`SrcuPointer`], [`Srcu`] |
+//! | readers that must not be able to leak their guard | [`read`] |
+//! | objects that end in an array | [`Flexible`] |
+//! | grace periods without an object | [`synchronize`], [`GracePeriod`], [`FullGracePeriod`] |
+//!
+//! What the types prove, what is checked and what nothing stops is in `docs/safety.md`.
+//!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
 mod boxed;

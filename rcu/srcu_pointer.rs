@@ -30,7 +30,9 @@ use kernel::{bindings, prelude::*};
 /// no [`SrcuRetired`]. First the domain is dropped, which waits for the callbacks of what was replaced
 /// before; then what is published. So everything that this pointer ever owned is reclaimed when it is
 /// gone, and no code of a callback is called after it; only [`SrcuRetired::queue_work`] leaves work
-/// behind, for a [`CallbackDrain`](super::CallbackDrain). The drop may sleep. See [`Srcu`] for what a
+/// behind, for a [`CallbackDrain`](super::CallbackDrain). The drop may sleep, so an object that owns such a
+/// pointer says [`Workqueue`](super::Workqueue); and one that owns the last reference to the very pointer it was
+/// published by would wait for itself. See [`Srcu`] for what a
 /// leaked reader and a leaked pointer mean.
 ///
 /// # Examples

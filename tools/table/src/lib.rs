@@ -8,7 +8,7 @@
 //!
 //! | here | tests |
 //! |---|---|
-//! | [`rcu`] | `tests/rcu.rs`, `tests/rcu_memory.rs` |
+//! | [`rcu`] | `tests/rcu.rs`, `rcu_memory.rs`, `rcu_list.rs`, `rcu_list_threads.rs`, `rcu_hash_table.rs`, `srcu.rs`, `srcu_memory.rs`; `rcu_cases/`, which run in the kernel too |
 //! | [`rcu_table`] | `tests/table.rs`, `dump.rs`, `stats.rs`, `properties.rs`, `published_trie.rs`, `out_of_memory.rs`, `threads.rs` |
 //! | `device::command`, `device::lines` | beside them, in `src/device/` |
 //!
