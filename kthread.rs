@@ -67,11 +67,10 @@ impl Kthread {
         // SAFETY: As above.
         unsafe { bindings::wake_up_process(task) };
         started.wait_for_completion();
-        // INVARIANT: As stated above.
         // SAFETY: A thread that was created is not null.
-        Ok(Self {
-            task: unsafe { NonNull::new_unchecked(task) },
-        })
+        let task = unsafe { NonNull::new_unchecked(task) };
+        // INVARIANT: As stated above.
+        Ok(Self { task })
     }
 }
 

@@ -75,6 +75,7 @@ cases! {
         polling_gives_back_after_the_reader
         expedited_polling_gives_back_after_the_reader
         a_snapshot_gives_back_after_the_reader
+        waiting_for_what_is_polled_waits_for_the_reader
         dropping_what_is_polled_reclaims_after_the_reader
         a_drain_waits_for_callbacks_of_callbacks;
     cookies:
@@ -147,7 +148,7 @@ impl Fate {
     }
 }
 
-const INTACT: u64 = 0x1ce_1ce_ba_be;
+const INTACT: u64 = 0x1ce1_ceba_be00;
 
 /// An object that knows whether it was reclaimed, and tells.
 struct Witness {

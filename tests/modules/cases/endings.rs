@@ -159,6 +159,11 @@ pub(super) fn a_snapshot_gives_back_after_the_reader() -> Outcome {
     polled_gives_back_after_the_reader(Retired::snapshot)
 }
 
+pub(super) fn waiting_for_what_is_polled_waits_for_the_reader() -> Outcome {
+    gives_back_after_the_reader(|retired| retired.start_poll().wait())?;
+    gives_back_after_the_reader(|retired| retired.snapshot().wait())
+}
+
 pub(super) fn dropping_what_is_polled_reclaims_after_the_reader() -> Outcome {
     let (pointer, fate) = witness()?;
     let end = |retired: Retired<Witness>| drop(retired.start_poll());
