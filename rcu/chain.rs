@@ -330,7 +330,45 @@ impl<T: Reclaim> Drop for Chain<T> {
 /// order: C's `list_for_each_entry_rcu()`.
 ///
 /// It loads a link when it is asked for the next value, so of what is changed meanwhile it may see
-/// the old or the new. What was there before it began and is there after its end it sees once.
+/// the old or the new. What stays all the while it sees once.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{new_mutex, prelude::*, sync::Arc};
+/// use rust_rcu_demo::rcu::{read_lock, Entry, Iter, List, Reclaim, Softirq, UpdaterLock};
+///
+/// struct Number(u32);
+///
+/// impl Reclaim for Number {
+///     type Context = Softirq;
+/// }
+///
+/// struct State {
+///     numbers: List<Number, State>,
+/// }
+///
+/// fn total(numbers: Iter<'_, Number>) -> u32 {
+///     numbers.map(|number| number.0).sum()
+/// }
+///
+/// let state = State { numbers: List::new() };
+/// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "numbers")), GFP_KERNEL)?;
+/// let [first, second] = [Entry::new(Number(1), GFP_KERNEL)?, Entry::new(Number(2), GFP_KERNEL)?];
+///
+/// // For an updater, whose lock is enough.
+/// let mut updater = state.lock();
+/// let mut numbers = updater.select(|state| &state.numbers);
+/// numbers.push_back(first);
+/// numbers.push_back(second);
+/// assert_eq!(total(numbers.iter()), 3);
+/// drop(updater);
+///
+/// // For a reader.
+/// let guard = read_lock();
+/// assert_eq!(total(state.numbers.iter(&guard)), 3);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -369,7 +407,30 @@ impl<T: Reclaim> FusedIterator for Iter<'_, T> {}
 ///
 /// # Examples
 ///
-/// See [`List`](super::List).
+/// ```
+/// use kernel::{new_mutex, prelude::*, sync::Arc};
+/// use rust_rcu_demo::rcu::{Cleared, Entry, List, UpdaterLock};
+/// # struct Number(u32);
+/// # impl rust_rcu_demo::rcu::Reclaim for Number { type Context = rust_rcu_demo::rcu::Softirq; }
+///
+/// struct State {
+///     numbers: List<Number, State>,
+/// }
+///
+/// let state = State { numbers: List::new() };
+/// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "numbers")), GFP_KERNEL)?;
+/// for number in [1, 2, 3] {
+///     let new = Entry::new(Number(number), GFP_KERNEL)?;
+///     state.lock().select(|state| &state.numbers).push_back(new);
+/// }
+///
+/// let mut all: Cleared<Number> = state.lock().select(|state| &state.numbers).clear();
+/// // The lock is free, and one grace period does for all that are left.
+/// all.next().unwrap().call_rcu();
+/// let back = all.synchronize();
+/// assert!(back.map(|number| number.0).eq([2, 3]));
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

@@ -238,9 +238,9 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     ///
     /// Context: any.
     #[inline]
-    pub fn find(&self, key: &T::Key) -> Option<&T> {
+    pub fn get(&self, key: &T::Key) -> Option<&T> {
         // SAFETY: By the type invariant nobody else changes the table. This does not as long as it is borrowed.
-        let mut values = unsafe { self.get().bucket(key).iter() };
+        let mut values = unsafe { self.structure().bucket(key).iter() };
         values.find(|value| value.key() == key)
     }
 
@@ -248,7 +248,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     ///
     /// Context: any.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
-        let buckets = self.get().buckets.get().iter();
+        let buckets = self.structure().buckets.get().iter();
         // SAFETY: By the type invariant nobody else changes the table. This does not as long as it is borrowed.
         buckets.flat_map(|bucket| unsafe { bucket.iter() })
     }
@@ -260,7 +260,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     ///
     /// Context: any; never waits.
     pub fn insert(&mut self, new: RcuBox<Entry<T>>) -> Option<Retired<Entry<T>>> {
-        let table = self.get();
+        let table = self.structure();
         let first = table.bucket(new.key()).first();
         // SAFETY: By the type invariant nobody else updates the table.
         let link = unsafe { first.find(|value| value.key() == new.key()) };
@@ -281,7 +281,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     ///
     /// Context: any; never waits.
     pub fn remove(&mut self, key: &T::Key) -> Option<Retired<Entry<T>>> {
-        let table = self.get();
+        let table = self.structure();
         // SAFETY: By the type invariant nobody else updates the table.
         let link = unsafe { table.bucket(key).first().find(|value| value.key() == key) };
         // SAFETY: As above.
@@ -296,7 +296,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     ///
     /// Context: that of `retire`.
     pub fn clear(&mut self, mut retire: impl FnMut(Retired<Entry<T>>)) {
-        let table = self.get();
+        let table = self.structure();
         for bucket in table.buckets.get() {
             // SAFETY: By the type invariant nobody else updates the table.
             for old in unsafe { bucket.clear() } {
@@ -313,7 +313,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     #[inline]
     pub fn len(&self) -> usize {
         // ORDERING: None needed: who stored it held the lock that this thread holds now.
-        self.get().len.load(Ordering::Relaxed)
+        self.structure().len.load(Ordering::Relaxed)
     }
 
     /// Whether there are no entries: C's `hash_empty()`.

@@ -144,7 +144,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     /// Context: any.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.get().entries.first().is_last()
+        self.structure().entries.first().is_last()
     }
 
     /// The values in order, without a read-side critical section: C's `list_for_each_entry()`.
@@ -153,7 +153,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     #[inline]
     pub fn iter(&self) -> Iter<'_, T> {
         // SAFETY: By the type invariant nobody else changes the list. This does not as long as it is borrowed.
-        unsafe { self.get().entries.iter() }
+        unsafe { self.structure().entries.iter() }
     }
 
     /// A cursor on the first entry.
@@ -161,7 +161,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     /// Context: any.
     #[inline]
     pub fn cursor(&mut self) -> CursorMut<'_, T, S> {
-        let list = self.get();
+        let list = self.structure();
         // INVARIANT: The link is the list's, and `self` is borrowed by the cursor.
         CursorMut {
             list,
@@ -224,7 +224,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     ///
     /// Context: any; never waits.
     pub fn clear(&mut self) -> Cleared<T> {
-        let list = self.get();
+        let list = self.structure();
         // INVARIANT: The list is empty from here on.
         list.set_last(list.entries.first());
         // SAFETY: By the type invariant nobody else updates the list.

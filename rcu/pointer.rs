@@ -194,7 +194,7 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
     #[inline]
     fn address(&self) -> *mut Head {
         // ORDERING: None needed: who stored it held the lock that this thread holds now.
-        self.get().object.load(Ordering::Relaxed)
+        self.structure().object.load(Ordering::Relaxed)
     }
 
     /// # Safety
@@ -205,7 +205,9 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
         // ORDERING: Release publishes the new object's contents: `rcu_assign_pointer()`.
         // INVARIANT: The new object is owned by the pointer from here on, and the old one no more: nobody
         // else stores, as that takes the lock.
-        self.get().object.store(address(new), Ordering::Release);
+        self.structure()
+            .object
+            .store(address(new), Ordering::Release);
         // SAFETY: By the type invariant the pointer owned it, and it is unpublished now.
         unsafe { retire(old) }
     }

@@ -66,6 +66,9 @@ unsafe impl<T: Reclaim + ?Sized> Send for Retired<T> {}
 unsafe impl<T: Reclaim + ?Sized> Sync for Retired<T> {}
 
 impl<T: Reclaim + ?Sized> Retired<T> {
+    const HAS_NO_DESTRUCTOR: () =
+        assert!(!mem::needs_drop::<T>(), "kvfree_rcu() runs no destructor");
+
     /// # Safety
     ///
     /// `object` came from `RcuBox::into_raw`, the caller owns it and has unpublished it.
@@ -157,7 +160,7 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     ///
     /// Context: any.
     pub fn kvfree_rcu(self) {
-        const { assert!(!mem::needs_drop::<T>(), "kvfree_rcu() runs no destructor") };
+        let () = Self::HAS_NO_DESTRUCTOR;
         let object = self.into_object().as_ptr();
         // The head is the first field; from 7.0 on C gives it a type of its own.
         // SAFETY: The object is an allocation of `KBox`, that is of `kmalloc()`, unpublished and owned

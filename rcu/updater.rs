@@ -153,7 +153,7 @@ pub struct UpdateSide<'u, P> {
 
 impl<'u, P> UpdateSide<'u, P> {
     #[inline]
-    pub(super) fn get(&self) -> &'u P {
+    pub(super) fn structure(&self) -> &'u P {
         self.structure
     }
 }

@@ -2,7 +2,7 @@
 
 // kvfree_rcu() frees memory and runs no code: a destructor would be skipped. The error comes when the
 // function is instantiated, and so names the type instead of a line.
-// ERROR NAMES: Retired::<Buffer>::kvfree_rcu
+// ERROR NAMES: Retired::<Buffer>::HAS_NO_DESTRUCTOR
 
 struct Buffer(KVec<u8>);                                 // VIOLATION
 struct Buffer([u8; 16]);                                 // TWIN

@@ -3,7 +3,7 @@
 // What the updater itself has removed may be freed while it still looks at it.
 
 fn remove(table: &mut UpdateSide<'_, HashTable<Config, State, 8>>) -> u32 {
-    let found = table.find(&1);
+    let found = table.get(&1);
     drop(table.remove(&1));                              // VIOLATION: E0502
     let limit = found.map_or(0, |found| found.limit);
     drop(table.remove(&1));                              // TWIN

@@ -107,7 +107,7 @@ cases! {
 }
 
 /// How long a reader is held to see that nothing happens meanwhile.
-const HOLD_MS: u64 = 20;
+const HOLD_MS: u64 = 50;
 /// How long something that must happen may take.
 const PATIENCE_MS: u64 = 20_000;
 

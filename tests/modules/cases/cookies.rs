@@ -67,7 +67,8 @@ pub(super) fn a_spin_lock_holds_up_a_grace_period() -> Outcome {
     let lock = Arc::pin_init(new_spinlock!(()), GFP_KERNEL)?;
     let held = lock.lock();
     let cookie = GracePeriod::start();
-    spin_ms(HOLD_MS);
+    // Long enough for a grace period of a CPU that spins without a lock.
+    spin_ms(4 * HOLD_MS);
     ensure!(!cookie.is_complete());
     drop(held);
     cookie.wait();

@@ -169,11 +169,11 @@ fn what_was_inserted_is_found_by_its_key_alone() {
         for key in 0..50 {
             assert_eq!(get(&shared, key), Some(key * 10));
             update(&shared, |table| {
-                assert_eq!(table.find(&key).unwrap().value, key * 10)
+                assert_eq!(table.get(&key).unwrap().value, key * 10)
             });
         }
         assert_eq!(get(&shared, 50), None);
-        assert!(update(&shared, |table| table.find(&50).is_none()));
+        assert!(update(&shared, |table| table.get(&50).is_none()));
         assert_eq!(all(&shared), (0..50).map(|key| (key, key * 10)).collect());
         drop(shared);
         assert_eq!(drops.count(), 50);
