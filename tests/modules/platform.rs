@@ -52,8 +52,8 @@ pub(crate) enum Place {
     Unknown,
 }
 
-/// Lockdep knows callbacks; without it nobody does. A worker that is not in a callback is in process
-/// context: lockdep and `CONFIG_DEBUG_ATOMIC_SLEEP` would complain of those who sleep elsewhere.
+/// Lockdep knows callbacks of RCU; without it nobody does. A worker that is not in one is in process
+/// context, unless it runs SRCU's: `CONFIG_DEBUG_ATOMIC_SLEEP` complains of what sleeps there.
 pub(crate) fn place() -> Place {
     #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
     // SAFETY: The map is RCU's own and lives for ever.
@@ -63,7 +63,6 @@ pub(crate) fn place() -> Place {
     // SAFETY: The current task is valid.
     let flags = unsafe { (*bindings::get_current()).flags };
     if flags & bindings::PF_WQ_WORKER != 0 {
-        sleep_ms(1);
         Place::Process
     } else {
         Place::Unknown

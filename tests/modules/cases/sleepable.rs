@@ -2,7 +2,7 @@
 
 //! SRCU: readers that sleep.
 
-use super::{ensure, platform, rcu, Failure, Fate, Outcome, Witness, HOLD_MS};
+use super::{ensure, platform, rcu, Failure, Fate, Outcome, SleepyWitness, Witness, HOLD_MS};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{prelude::*, sync::Arc};
 use rcu::{new_srcu, CallbackDrain, RcuBox, SrcuGracePeriod, SrcuPointer};
@@ -69,7 +69,10 @@ pub(super) fn call_srcu_reclaims_after_the_reader() -> Outcome {
 pub(super) fn srcu_queue_work_reclaims_in_process_context() -> Outcome {
     let fate = Fate::new()?;
     let drain = CallbackDrain::new();
-    let pointer = witness(&fate)?;
+    // It sleeps when it is dropped.
+    let object = RcuBox::new(SleepyWitness(Witness::new(1, &fate)), GFP_KERNEL)?;
+    let pointer = SrcuPointer::new(Some(object), new_srcu!("sleepy_witness"));
+    let pointer = Arc::pin_init(pointer, GFP_KERNEL)?;
     let reader = pointer.read_lock();
     if let Some(old) = pointer.replace(None) {
         old.queue_work();
