@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `rcu/list.rs` and `rcu/hash_table.rs`, and with them `rcu/chain.rs`.
+
+use litmus::{
+    checker::one_of,
+    kernel::{prelude::*, sync::Mutex},
+    object::Object,
+    ordering::part,
+    rcu::{
+        read_lock, Entry, HashTable, Keyed, List, RcuBox, Reclaim, Retired, Softirq, UpdateSide,
+        UpdaterLock,
+    },
+};
+use loom::thread;
+use std::rc::Rc;
+
+/// Entries are put in where a reader walks.
+pub fn push() {
+    walk_during(&[1], &[&[1], &[2, 1], &[1, 3], &[2, 1, 3]], |state| {
+        state.update(|list| {
+            list.push_front(entry(2));
+            list.push_back(entry(3));
+        });
+    });
+}
+
+/// An entry is taken out where a reader walks, and changed when he is gone.
+pub fn remove() {
+    walk_during(&[1, 2], &[&[1, 2], &[2]], |state| {
+        let old = state.update(|list| list.remove_first(|object| object.read() == 1));
+        old.unwrap().synchronize().write(10);
+    });
+}
+
+/// An entry that is new to the reader is reached by the link that leads past the one taken out.
+pub fn remove_before_new() {
+    walk_during(&[1], &[&[1], &[1, 2], &[2]], |state| {
+        let old = state.update(|list| {
+            list.push_back(entry(2));
+            part(|| list.pop_front())
+        });
+        old.unwrap().synchronize().write(10);
+    });
+}
+
+/// An entry is replaced where a reader walks, and the old one changed when he is gone.
+pub fn replace() {
+    walk_during(&[1, 2], &[&[1, 2], &[3, 2]], |state| {
+        let old = state.update(|list| list.cursor().replace_current(entry(3)));
+        old.ok().unwrap().synchronize().write(10);
+    });
+}
+
+/// All entries are taken out where a reader walks, and changed when he is gone.
+pub fn clear() {
+    walk_during(&[1, 2], &[&[1, 2], &[]], |state| {
+        let all = state.update(|list| list.clear());
+        all.synchronize().for_each(|mut entry| entry.write(10));
+    });
+}
+
+/// An entry is taken out and, when its readers are gone, put in elsewhere.
+pub fn put_in_again() {
+    walk_during(&[1, 2], &[&[1, 2], &[2], &[2, 3]], |state| {
+        let old = state.update(|list| list.pop_front());
+        let mut old = old.unwrap().synchronize();
+        old.write(3);
+        state.update(|list| list.push_back(old));
+    });
+}
+
+/// Two updaters put in entries at the end.
+pub fn excluded_updaters() {
+    let state = State::with(&[]);
+    let other = thread::spawn({
+        let state = state.clone();
+        move || state.update(|list| list.push_back(entry(1)))
+    });
+    state.update(|list| list.push_back(entry(2)));
+    other.join().unwrap();
+    one_of(&[vec![1, 2], vec![2, 1]], &state.numbers());
+}
+
+/// An entry of a hash table is replaced where a reader looks for it, and the old one changed when he is
+/// gone.
+pub fn hash_table() {
+    let table = Table::empty();
+    table.insert(1, 1);
+    let updater = thread::spawn({
+        let table = table.clone();
+        move || {
+            let old = table.insert(1, 2);
+            table.insert(2, 1);
+            old.unwrap().synchronize().number.write(10);
+        }
+    });
+    let guard = read_lock();
+    let seen = table.0.entries.get(&1, &guard).unwrap().number.read();
+    one_of(&[1, 2], &seen);
+    drop(guard);
+    updater.join().unwrap();
+}
+
+/// Two updaters put entries into a hash table, which counts them.
+pub fn counted_entries() {
+    let table = Table::empty();
+    let other = thread::spawn({
+        let table = table.clone();
+        move || assert!(table.insert(1, 1).is_none())
+    });
+    assert!(table.insert(2, 1).is_none());
+    other.join().unwrap();
+    assert_eq!(table.0.lock().select(|table| &table.entries).len(), 2);
+}
+
+/// Has one thread update a list while another walks it.
+#[track_caller]
+fn walk_during(
+    numbers: &[usize],
+    allowed: &[&[usize]],
+    updater: impl FnOnce(&SharedList) + 'static,
+) {
+    let state = State::with(numbers);
+    let updater = thread::spawn({
+        let state = state.clone();
+        move || updater(&state)
+    });
+    one_of(allowed, &&*state.numbers());
+    updater.join().unwrap();
+}
+
+struct State {
+    list: List<Object, State>,
+}
+
+struct SharedList(Pin<KBox<UpdaterLock<State>>>);
+
+impl State {
+    fn with(numbers: &[usize]) -> Rc<SharedList> {
+        let state = UpdaterLock::new(Self { list: List::new() }, Mutex::new(()));
+        let state = SharedList(KBox::pin_init(state, GFP_KERNEL).unwrap());
+        for &number in numbers {
+            state.update(|list| list.push_back(entry(number)));
+        }
+        Rc::new(state)
+    }
+}
+
+impl SharedList {
+    fn update<R>(&self, update: impl FnOnce(&mut UpdateSide<'_, List<Object, State>>) -> R) -> R {
+        update(&mut self.0.lock().select(|state| &state.list))
+    }
+
+    fn numbers(&self) -> Vec<usize> {
+        let guard = read_lock();
+        self.0.list.iter(&guard).map(Object::read).collect()
+    }
+}
+
+fn entry(number: usize) -> RcuBox<Entry<Object>> {
+    Entry::new(Object::new(number), GFP_KERNEL).unwrap()
+}
+
+struct Numbered {
+    key: usize,
+    number: Object,
+}
+
+impl Keyed for Numbered {
+    type Key = usize;
+
+    fn key(&self) -> &usize {
+        &self.key
+    }
+}
+
+impl Reclaim for Numbered {
+    type Context = Softirq;
+}
+
+#[pin_data]
+struct Table {
+    #[pin]
+    entries: HashTable<Numbered, Table, 1>,
+}
+
+struct SharedTable(Pin<KBox<UpdaterLock<Table>>>);
+
+impl Table {
+    fn empty() -> Rc<SharedTable> {
+        let table = pin_init!(Self { entries <- HashTable::new([0, 0]) });
+        let table = UpdaterLock::new(table, Mutex::new(()));
+        Rc::new(SharedTable(KBox::pin_init(table, GFP_KERNEL).unwrap()))
+    }
+}
+
+impl SharedTable {
+    fn insert(&self, key: usize, number: usize) -> Option<Retired<Entry<Numbered>>> {
+        let number = Object::new(number);
+        let new = Entry::new(Numbered { key, number }, GFP_KERNEL).unwrap();
+        self.0.lock().select(|table| &table.entries).insert(new)
+    }
+}

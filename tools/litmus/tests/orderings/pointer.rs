@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `rcu/pointer.rs`, and with it `rcu/retired.rs`, `rcu/polled.rs` and `rcu/updater.rs`.
+
+use litmus::{
+    checker::one_of,
+    kernel::{self, prelude::*, sync::Mutex},
+    object::Object,
+    rcu::{read_lock, CallbackDrain, Locked, Rcu, UpdaterLock},
+};
+use loom::thread;
+use std::rc::Rc;
+
+/// What the kernel calls MP+onceassign+derefonce, with an exchange in the place of the store.
+pub fn message_passing() {
+    let pointer = Rc::new(Rcu::new(Object::boxed(1)));
+    let updater = thread::spawn({
+        let pointer = pointer.clone();
+        move || pointer.replace(Some(Object::boxed(2)))
+    });
+    read(&pointer, &[1, 2]);
+    let old = updater.join().unwrap();
+    assert_eq!(old.unwrap().synchronize().read(), 1);
+}
+
+/// MP+onceassign+derefonce.
+pub fn message_passing_under_lock() {
+    let state = locked(1);
+    let updater = thread::spawn({
+        let state = state.clone();
+        move || {
+            let mut updater = state.lock();
+            let mut pointer = updater.select(|state| &state.pointer);
+            pointer.replace(Some(Object::boxed(2)))
+        }
+    });
+    read(&state.pointer, &[1, 2]);
+    let old = updater.join().unwrap();
+    assert_eq!(old.unwrap().synchronize().read(), 1);
+}
+
+/// Two updaters without a lock, each of whom may take back what the other has published.
+pub fn racing_updaters() {
+    let pointer = Rc::new(Rcu::new(Object::boxed(0)));
+    let update = |pointer: &Rcu<Object>, number| {
+        let old = pointer.replace(Some(Object::boxed(number)));
+        let mut old = old.unwrap().synchronize();
+        let number = old.read();
+        old.write(10);
+        number
+    };
+    let other = thread::spawn({
+        let pointer = pointer.clone();
+        move || update(&pointer, 1)
+    });
+    let taken = [update(&pointer, 2), other.join().unwrap()];
+    let left = pointer.replace(None).unwrap().synchronize().read();
+    one_of(&[([0, 2], 1), ([1, 0], 2)], &(taken, left));
+}
+
+/// Two updaters with a lock, who make the new object from the old one.
+pub fn excluded_updaters() {
+    let state = locked(0);
+    let update = |state: &UpdaterLock<State>| {
+        let mut updater = state.lock();
+        let mut pointer = updater.select(|state| &state.pointer);
+        let old = pointer.copy_update(|old| Ok::<_, Error>(Object::boxed(old.unwrap().read() + 1)));
+        drop(updater);
+        old.unwrap().unwrap().synchronize().write(10);
+    };
+    let other = thread::spawn({
+        let state = state.clone();
+        move || update(&state)
+    });
+    update(&state);
+    other.join().unwrap();
+    read(&state.pointer, &[2]);
+}
+
+/// A reader, and an updater who waits for readers before he changes the old object.
+pub fn grace_period() {
+    unpublish(|pointer| {
+        pointer.replace(None).unwrap().synchronize().write(2);
+    });
+}
+
+/// The same without the waiting.
+pub fn grace_period_of_no_time() {
+    kernel::break_grace_periods();
+    grace_period();
+}
+
+/// The same with a cookie that is asked again and again.
+pub fn polled_grace_period() {
+    unpublish(|pointer| {
+        let mut old = pointer.replace(None).unwrap().start_poll();
+        let mut old = loop {
+            match old.try_reclaim() {
+                Ok(old) => break old,
+                Err(again) => old = again,
+            }
+            thread::yield_now();
+        };
+        old.write(2);
+    });
+}
+
+/// The same with a callback that frees the object.
+pub fn callback() {
+    let _drain = CallbackDrain::new();
+    unpublish(|pointer| pointer.replace(None).unwrap().call_rcu());
+}
+
+fn unpublish(updater: impl FnOnce(&Rcu<Object>) + 'static) {
+    let pointer = Rc::new(Rcu::new(Object::boxed(1)));
+    let updater = thread::spawn({
+        let pointer = pointer.clone();
+        move || updater(&pointer)
+    });
+    let guard = read_lock();
+    let seen = pointer.dereference(&guard).map(Object::read);
+    one_of(&[Some(1), None], &seen);
+    drop(guard);
+    updater.join().unwrap();
+}
+
+/// Readers and an updater, of whom none is left when the object is taken out without a lock.
+pub fn take_after_join() {
+    let pointer = Rc::new(Rcu::new(Object::boxed(1)));
+    let reader = thread::spawn({
+        let pointer = pointer.clone();
+        move || read(&pointer, &[1, 2])
+    });
+    let updater = thread::spawn({
+        let pointer = pointer.clone();
+        move || pointer.replace(Some(Object::boxed(2)))
+    });
+    reader.join().unwrap();
+    let old = updater.join().unwrap();
+    let Some(mut pointer) = Rc::into_inner(pointer) else {
+        unreachable!("everybody is gone");
+    };
+    let mut taken = pointer.take().unwrap();
+    assert_eq!(taken.read(), 2);
+    taken.write(3);
+    old.unwrap().synchronize().write(4);
+    // Dropped with what is published next.
+    pointer.replace(Some(taken));
+}
+
+#[track_caller]
+fn read<U>(pointer: &Rcu<Object, U>, allowed: &[usize]) {
+    let guard = read_lock();
+    one_of(allowed, &pointer.dereference(&guard).unwrap().read());
+}
+
+struct State {
+    pointer: Rcu<Object, Locked<State>>,
+}
+
+fn locked(number: usize) -> Rc<Pin<KBox<UpdaterLock<State>>>> {
+    let pointer = Rcu::locked(Some(Object::boxed(number)));
+    let state = UpdaterLock::new(State { pointer }, Mutex::new(()));
+    Rc::new(KBox::pin_init(state, GFP_KERNEL).unwrap())
+}
