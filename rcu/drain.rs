@@ -61,8 +61,10 @@ impl Drop for CallbackDrain {
         // seen the end of. So a pass is the last when nothing was noted from the one before it to its
         // own end.
         loop {
-            // ORDERING: None needed: `barrier()` and `flush()` order all that callbacks did before what
-            // follows.
+            // ORDERING: None needed. `barrier()` and `flush()` order all that callbacks did before what
+            // follows. A callback that was queued since, and so is called after a grace period that began
+            // since, comes after this, since to RCU every instruction is a reader: it does not take the old
+            // note for its own.
             let noted_before = QUEUED.swap(false, Ordering::Relaxed);
             barrier();
             work::flush();
