@@ -132,7 +132,9 @@ pub(super) fn a_table_replaces_and_removes_by_key() -> Outcome {
         let found = state.table.get(&key, &guard);
         let is_there = key < KEYS && key % 3 != 0;
         ensure!(found.is_some() == is_there);
-        ensure!(found.map_or(true, |witness| witness.is_intact() && witness.number == key));
+        ensure!(
+            !is_there || found.is_some_and(|witness| witness.is_intact() && witness.number == key)
+        );
     }
     ensure!(state.table.iter(&guard).count() == state_len(KEYS));
     drop(guard);
