@@ -3,11 +3,13 @@
 //! What the tests share: routes and commands written as the device takes them, a slow table to
 //! compare with, whole dumps, random numbers, readers that stay.
 
+mod drops;
 mod held_reader;
 mod oracle;
 mod random;
 mod stop;
 
+pub use drops::{Counted, Drops};
 pub use held_reader::HeldReader;
 pub use oracle::Oracle;
 pub use random::Random;

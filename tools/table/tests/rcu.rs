@@ -6,7 +6,7 @@
 use kernel::prelude::*;
 use rust_rcu_demo::{
     rcu::{barrier, read_lock, synchronize, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq},
-    testing::HeldReader,
+    testing::{Counted, Drops, HeldReader},
 };
 use std::{
     panic::{catch_unwind, AssertUnwindSafe},
@@ -22,40 +22,10 @@ use std::{
 /// callback thread some 10 ms.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// Counts how often objects were dropped.
-#[derive(Clone, Default)]
-struct Drops(Arc<AtomicUsize>);
-
-impl Drops {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn object(&self, value: u64) -> RcuBox<Counted> {
-        let drops = self.clone();
-        RcuBox::new(Counted { value, drops }, GFP_KERNEL).unwrap()
-    }
-
-    /// A published object, and the object after it was unpublished.
-    fn retired(&self) -> Retired<Counted> {
-        let pointer = Rcu::new(self.object(1));
-        pointer.replace(None).unwrap()
-    }
-}
-
-struct Counted {
-    value: u64,
-    drops: Drops,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.drops.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Reclaim for Counted {
-    type Context = Softirq;
+/// A published object, and the object after it was unpublished.
+fn retired(drops: &Drops) -> Retired<Counted> {
+    let pointer = Rcu::new(drops.object(1));
+    pointer.replace(None).unwrap()
 }
 
 /// A shared pointer whose object a reader holds in its critical section, and the reader, which at
@@ -139,7 +109,7 @@ fn an_object_that_came_back_can_be_published_again() {
 #[test]
 fn synchronize_without_readers_returns() {
     let drops = Drops::default();
-    drop(drops.retired().synchronize());
+    drop(retired(&drops).synchronize());
     synchronize();
     assert_eq!(drops.count(), 1);
 }
@@ -148,7 +118,7 @@ fn synchronize_without_readers_returns() {
 fn readers_that_take_turns_do_not_hold_up_a_retirement_forever() {
     let drops = Drops::default();
     let mut reader = HeldReader::start();
-    drops.retired().call_rcu();
+    retired(&drops).call_rcu();
     let end = Instant::now() + Duration::from_secs(10);
     while drops.count() == 0 {
         assert!(Instant::now() < end, "never reclaimed");
@@ -164,11 +134,11 @@ fn each_of_many_is_reclaimed_exactly_once() {
     const EACH: usize = 1000;
     let [called, dropped, waited] = [(); 3].map(|()| Drops::default());
     for _ in 0..EACH {
-        called.retired().call_rcu();
-        drop(dropped.retired());
+        retired(&called).call_rcu();
+        drop(retired(&dropped));
     }
     for _ in 0..10 {
-        drop(waited.retired().synchronize());
+        drop(retired(&waited).synchronize());
     }
     barrier();
     let counts = [called.count(), dropped.count(), waited.count()];
@@ -290,7 +260,7 @@ fn the_drain_waits_for_callbacks() {
     let drops = Drops::default();
     let drain = CallbackDrain::new();
     for _ in 0..100 {
-        drops.retired().call_rcu();
+        retired(&drops).call_rcu();
     }
     drop(drain);
     assert_eq!(drops.count(), 100);
@@ -385,7 +355,7 @@ fn dropping_the_drain_under_a_guard_panics() {
 #[test]
 fn getting_an_object_back_under_a_guard_panics_and_defers_it() {
     let drops = Drops::default();
-    let retired = drops.retired();
+    let retired = retired(&drops);
     complaint_under_a_guard(|| drop(retired.synchronize()));
     barrier();
     assert_eq!(drops.count(), 1);

@@ -12,6 +12,7 @@ use rust_rcu_demo::{
         barrier, read_lock, Entry, HashTable, Keyed, RcuBox, Reclaim, Retired, Softirq, UpdateSide,
         UpdaterLock,
     },
+    testing::Drops,
     testing::{HeldReader, Random, Stop},
 };
 use std::{
@@ -19,7 +20,7 @@ use std::{
     panic::{catch_unwind, AssertUnwindSafe},
     sync::{
         atomic::{AtomicUsize, Ordering},
-        Arc as StdArc, LazyLock,
+        LazyLock,
     },
     thread,
     time::{Duration, Instant},
@@ -33,28 +34,18 @@ const TIME: Duration = Duration::from_secs(2);
 
 const SEED: [u64; 2] = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210];
 
-/// Counts how often values were dropped.
-#[derive(Clone, Default)]
-struct Drops(StdArc<AtomicUsize>);
-
-impl Drops {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+fn counted(drops: &Drops, key: u64, value: u64) -> Counted {
+    let (drops, check) = (drops.clone(), checksum(key, value));
+    Counted {
+        key,
+        value,
+        check,
+        drops,
     }
+}
 
-    fn counted(&self, key: u64, value: u64) -> Counted {
-        let (drops, check) = (self.clone(), checksum(key, value));
-        Counted {
-            key,
-            value,
-            check,
-            drops,
-        }
-    }
-
-    fn entry(&self, key: u64, value: u64) -> RcuBox<Entry<Counted>> {
-        Entry::new(self.counted(key, value), GFP_KERNEL).unwrap()
-    }
+fn entry(drops: &Drops, key: u64, value: u64) -> RcuBox<Entry<Counted>> {
+    Entry::new(counted(drops, key, value), GFP_KERNEL).unwrap()
 }
 
 fn checksum(key: u64, value: u64) -> u64 {
@@ -78,7 +69,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         // Who sees it later sees that it is wrong.
         self.check = 0;
-        self.drops.0.fetch_add(1, Ordering::SeqCst);
+        self.drops.note();
     }
 }
 
@@ -123,7 +114,7 @@ fn insert<const BUCKETS: usize>(
     key: u64,
     value: u64,
 ) -> Option<u64> {
-    let entry = drops.entry(key, value);
+    let entry = entry(drops, key, value);
     let old = update(shared, |table| table.insert(entry));
     old.map(|old| old.synchronize().value)
 }
@@ -362,7 +353,7 @@ fn each_entry_is_dropped_exactly_once() {
         for key in 0..20 {
             insert(&shared, &drops, key, 0);
         }
-        let new = drops.entry(3, 1);
+        let new = entry(&drops, 3, 1);
         end(update(&shared, |table| table.insert(new)).unwrap());
         end(update(&shared, |table| table.remove(&4)).unwrap());
         update(&shared, |table| table.clear(end));
@@ -378,7 +369,7 @@ fn without_memory_there_is_no_entry_and_nothing_changes() {
     let drops = Drops::default();
     let shared = shared::<_, 4>(SEED);
     insert(&shared, &drops, 1, 1);
-    let value = drops.counted(2, 2);
+    let value = counted(&drops, 2, 2);
     let injection = failslab::fail_nth(1);
     assert!(Entry::new(value, GFP_KERNEL).is_err());
     assert!(injection.has_fired());
@@ -387,7 +378,7 @@ fn without_memory_there_is_no_entry_and_nothing_changes() {
     assert_eq!(all(&shared), [(1, 1)].into());
 
     // Nothing that changes the table needs memory.
-    let [again, new] = [1, 2].map(|key| drops.entry(key, 3));
+    let [again, new] = [1, 2].map(|key| entry(&drops, key, 3));
     let injection = failslab::fail_nth(1);
     update(&shared, |table| {
         table.insert(again).unwrap().call_rcu();
@@ -439,7 +430,7 @@ fn a_reader_on_an_entry_that_goes_sees_the_rest_of_the_bucket() {
     // Replaced.
     let reader = held_on_first(&shared, 3);
     let key = first();
-    let new = drops.entry(key, 1);
+    let new = entry(&drops, key, 1);
     update(&shared, |table| table.insert(new))
         .unwrap()
         .call_rcu();
@@ -495,7 +486,7 @@ fn a_table_outside_the_locked_state_is_refused() {
     static THEIRS: LazyLock<Arc<Locked<Counted, 2>>> = LazyLock::new(|| shared(SEED));
     let ours = shared::<Counted, 2>(SEED);
     let drops = Drops::default();
-    let entry = drops.entry(1, 1);
+    let entry = entry(&drops, 1, 1);
     let refused = catch_unwind(AssertUnwindSafe(|| {
         drop(ours.lock().select(|_| &THEIRS.table).insert(entry));
     }));
@@ -529,7 +520,7 @@ fn check_changes<const BUCKETS: usize>(changes: &[Change]) -> Result<(), TestCas
         let (old, expected) = match change {
             Change::Insert(key) => {
                 made += 1;
-                let entry = drops.entry(*key, made);
+                let entry = entry(&drops, *key, made);
                 let old = update(&shared, |table| table.insert(entry));
                 (old, model.insert(*key, made))
             }
@@ -648,7 +639,7 @@ fn churn<const BUCKETS: usize>(shared: &Locked<Counted, BUCKETS>, drops: &Drops)
             Role::Stays => None,
             Role::Flaps if random.below(2) == 0 => update(shared, |table| table.remove(&key)),
             _ => {
-                let entry = drops.entry(key, version);
+                let entry = entry(drops, key, version);
                 update(shared, |table| table.insert(entry))
             }
         };

@@ -18,14 +18,11 @@ use rust_rcu_demo::{
         barrier, read_lock, CallbackDrain, Cleared, CursorMut, Entry, Iter, List, RcuBox, Reclaim,
         Retired, Softirq, UpdateSide, UpdaterLock, Workqueue,
     },
-    testing::HeldReader,
+    testing::{Counted, Drops, HeldReader},
 };
 use std::{
     panic::{catch_unwind, AssertUnwindSafe},
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        Arc as StdArc, LazyLock,
-    },
+    sync::LazyLock,
     thread,
     time::Duration,
 };
@@ -33,38 +30,8 @@ use std::{
 /// How long a test waits for what must not happen.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Counts how often values were dropped.
-#[derive(Clone, Default)]
-struct Drops(StdArc<AtomicUsize>);
-
-impl Drops {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn counted(&self, value: u64) -> Counted {
-        let drops = self.clone();
-        Counted { value, drops }
-    }
-
-    fn entry(&self, value: u64) -> RcuBox<Entry<Counted>> {
-        Entry::new(self.counted(value), GFP_KERNEL).unwrap()
-    }
-}
-
-struct Counted {
-    value: u64,
-    drops: Drops,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.drops.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Reclaim for Counted {
-    type Context = Softirq;
+fn entry(drops: &Drops, value: u64) -> RcuBox<Entry<Counted>> {
+    Entry::new(drops.counted(value), GFP_KERNEL).unwrap()
 }
 
 /// A list of `T` under its lock.
@@ -84,7 +51,7 @@ fn list_of(drops: &Drops, values: &[u64]) -> Shared<Counted> {
     let shared = shared();
     update(&shared, |list| {
         for value in values {
-            list.push_back(drops.entry(*value));
+            list.push_back(entry(drops, *value));
         }
     });
     shared
@@ -147,7 +114,7 @@ fn a_new_list_is_empty() {
         cursor.move_next();
         assert!(!cursor.find(|_| true));
         assert!(cursor.remove_current().is_none());
-        let refused = cursor.replace_current(drops.entry(7)).err().unwrap();
+        let refused = cursor.replace_current(entry(&drops, 7)).err().unwrap();
         assert_eq!(refused.value, 7);
     });
     assert_eq!((values(&shared), drops.count()), (vec![], 1));
@@ -163,7 +130,7 @@ fn pushing_at_both_ends() {
     for ends in 0..8 {
         let (shared, mut model) = (shared(), Vec::new());
         for nth in 0..3 {
-            let entry = drops.entry(nth);
+            let entry = entry(&drops, nth);
             if ends & (1 << nth) == 0 {
                 update(&shared, |list| list.push_back(entry));
                 model.push(nth);
@@ -183,14 +150,14 @@ fn inserting_before_the_cursor_keeps_the_current_entry() {
         let shared = list_of(&drops, &[0, 1, 2]);
         at(&shared, place, |cursor| {
             let current = value_at_cursor(cursor);
-            cursor.insert_before(drops.entry(10));
-            cursor.insert_before(drops.entry(11));
+            cursor.insert_before(entry(&drops, 10));
+            cursor.insert_before(entry(&drops, 11));
             assert_eq!(value_at_cursor(cursor), current);
         });
         let mut model = vec![0, 1, 2];
         model.splice(place..place, [10, 11]);
         assert_eq!(values(&shared), model);
-        update(&shared, |list| list.push_back(drops.entry(99)));
+        update(&shared, |list| list.push_back(entry(&drops, 99)));
         model.push(99);
         assert_eq!(values(&shared), model);
     }
@@ -202,14 +169,14 @@ fn inserting_after_the_cursor_keeps_the_current_entry() {
     for place in 0..3 {
         let shared = list_of(&drops, &[0, 1, 2]);
         at(&shared, place, |cursor| {
-            cursor.insert_after(drops.entry(11));
-            cursor.insert_after(drops.entry(10));
+            cursor.insert_after(entry(&drops, 11));
+            cursor.insert_after(entry(&drops, 10));
             assert_eq!(value_at_cursor(cursor), Some(place as u64));
         });
         let mut model = vec![0, 1, 2];
         model.splice(place + 1..place + 1, [10, 11]);
         assert_eq!(values(&shared), model);
-        update(&shared, |list| list.push_back(drops.entry(99)));
+        update(&shared, |list| list.push_back(entry(&drops, 99)));
         model.push(99);
         assert_eq!(values(&shared), model);
     }
@@ -220,11 +187,11 @@ fn inserting_after_the_end_appends() {
     let drops = Drops::default();
     let shared = list_of(&drops, &[0]);
     at(&shared, 1, |cursor| {
-        cursor.insert_after(drops.entry(1));
+        cursor.insert_after(entry(&drops, 1));
         assert!(cursor.current().is_none());
-        cursor.insert_after(drops.entry(2));
+        cursor.insert_after(entry(&drops, 2));
     });
-    update(&shared, |list| list.push_back(drops.entry(3)));
+    update(&shared, |list| list.push_back(entry(&drops, 3)));
     assert_eq!(values(&shared), [0, 1, 2, 3]);
 }
 
@@ -241,7 +208,7 @@ fn removing_goes_to_the_next_and_leaves_the_others() {
         });
         assert_eq!(old.synchronize().value, model.remove(place));
         assert_eq!(values(&shared), model);
-        update(&shared, |list| list.push_back(drops.entry(99)));
+        update(&shared, |list| list.push_back(entry(&drops, 99)));
         model.push(99);
         assert_eq!(values(&shared), model);
     }
@@ -257,8 +224,8 @@ fn removing_all_from_the_front_leaves_an_empty_list() {
             old.call_rcu();
         }
         assert!(list.is_empty());
-        list.push_back(drops.entry(3));
-        list.push_back(drops.entry(4));
+        list.push_back(entry(&drops, 3));
+        list.push_back(entry(&drops, 4));
         assert_eq!(list.pop_front().unwrap().synchronize().value, 3);
     });
     assert_eq!(values(&shared), [4]);
@@ -270,7 +237,7 @@ fn replacing_keeps_the_place() {
     for place in 0..3 {
         let shared = list_of(&drops, &[0, 1, 2]);
         let old = at(&shared, place, |cursor| {
-            let old = cursor.replace_current(drops.entry(10)).ok().unwrap();
+            let old = cursor.replace_current(entry(&drops, 10)).ok().unwrap();
             assert_eq!(value_at_cursor(cursor), Some(10));
             old
         });
@@ -278,7 +245,7 @@ fn replacing_keeps_the_place() {
         let mut model = vec![0, 1, 2];
         model[place] = 10;
         assert_eq!(values(&shared), model);
-        update(&shared, |list| list.push_back(drops.entry(99)));
+        update(&shared, |list| list.push_back(entry(&drops, 99)));
         model.push(99);
         assert_eq!(values(&shared), model);
     }
@@ -315,7 +282,7 @@ fn clearing_gives_all_entries_in_order_and_the_lock_is_free() {
     let shared = list_of(&drops, &[0, 1, 2]);
     let mut cleared = update(&shared, |list| list.clear());
     assert_eq!(values(&shared), []);
-    update(&shared, |list| list.push_back(drops.entry(3)));
+    update(&shared, |list| list.push_back(entry(&drops, 3)));
     assert_eq!(cleared.next().unwrap().synchronize().value, 0);
     let back: Vec<_> = cleared.synchronize().map(|entry| entry.value).collect();
     assert_eq!(back, [1, 2]);
@@ -420,10 +387,10 @@ fn a_reader_does_not_see_what_was_removed_ahead_of_it() {
 fn a_reader_sees_what_was_inserted_ahead_of_it_and_not_behind() {
     change_under_a_reader(&[20, 2, 3, 4, 5], |shared, drops| {
         at(shared, 1, |cursor| {
-            cursor.insert_before(drops.entry(10));
-            cursor.insert_after(drops.entry(20));
+            cursor.insert_before(entry(drops, 10));
+            cursor.insert_after(entry(drops, 20));
         });
-        update(shared, |list| list.push_back(drops.entry(5)));
+        update(shared, |list| list.push_back(entry(drops, 5)));
         assert_eq!(values(shared), [0, 10, 1, 20, 2, 3, 4, 5]);
     });
 }
@@ -432,7 +399,7 @@ fn a_reader_sees_what_was_inserted_ahead_of_it_and_not_behind() {
 fn a_reader_on_a_replaced_entry_goes_on_behind_the_new_one() {
     change_under_a_reader(&[2, 3, 4], |shared, drops| {
         at(shared, 1, |cursor| {
-            let old = cursor.replace_current(drops.entry(10));
+            let old = cursor.replace_current(entry(drops, 10));
             old.ok().unwrap().call_rcu();
         });
         assert_eq!(values(shared), [0, 10, 2, 3, 4]);
@@ -444,7 +411,7 @@ fn a_reader_of_a_cleared_list_goes_on_to_its_end() {
     let drops = change_under_a_reader(&[2, 3, 4], |shared, drops| {
         update(shared, |list| {
             list.clear().for_each(Retired::call_rcu);
-            list.push_back(drops.entry(5));
+            list.push_back(entry(drops, 5));
         });
         assert_eq!(values(shared), [5]);
     });
@@ -542,7 +509,9 @@ fn each_entry_is_dropped_exactly_once_by_every_ending() {
         let drops = Drops::default();
         let shared = list_of(&drops, &[0, 1, 2, 3, 4, 5, 6, 7]);
         let removed = at(&shared, 1, |cursor| cursor.remove_current().unwrap());
-        let replaced = at(&shared, 1, |cursor| cursor.replace_current(drops.entry(10)));
+        let replaced = at(&shared, 1, |cursor| {
+            cursor.replace_current(entry(&drops, 10))
+        });
         let back = [removed, replaced.ok().unwrap()].map(|retired| ending.end(retired));
         for entry in back.into_iter().flatten() {
             update(&shared, |list| list.push_back(entry));
@@ -553,7 +522,7 @@ fn each_entry_is_dropped_exactly_once_by_every_ending() {
             all.filter_map(|retired| ending.end(retired))
                 .collect::<Vec<_>>(),
         );
-        update(&shared, |list| list.push_back(drops.entry(11)));
+        update(&shared, |list| list.push_back(entry(&drops, 11)));
         drop(shared);
         drop(drain);
         assert_eq!(drops.count(), 10, "{ending:?}");
@@ -654,7 +623,7 @@ fn without_memory_there_is_no_entry_and_the_value_is_dropped() {
     assert_eq!((values(&shared), drops.count()), (vec![1, 2], 1));
 
     // Nothing that changes the list needs memory.
-    let [first, last, middle] = [0, 9, 5].map(|value| drops.entry(value));
+    let [first, last, middle] = [0, 9, 5].map(|value| entry(&drops, value));
     let mut updater = shared.lock();
     let injection = failslab::fail_nth(1);
     let mut list = updater.select(|state| &state.list);
@@ -824,7 +793,7 @@ impl Both {
             }
             None => {
                 self.allocated += 1;
-                self.drops.entry(self.made)
+                entry(&self.drops, self.made)
             }
         };
         (entry, self.made)

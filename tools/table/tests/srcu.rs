@@ -13,6 +13,7 @@ use rust_rcu_demo::rcu::{
     self, new_srcu, read_lock, CallbackDrain, Flexible, RcuBox, Reclaim, Softirq, Srcu,
     SrcuGracePeriod, SrcuPointer, SrcuReader, SrcuRetired, Workqueue,
 };
+use rust_rcu_demo::testing::{Counted, Drops};
 use std::{
     mem,
     panic::{catch_unwind, AssertUnwindSafe},
@@ -29,50 +30,20 @@ use std::{
 /// millisecond here.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// Counts how often objects were dropped.
-#[derive(Clone, Default)]
-struct Drops(std::sync::Arc<AtomicUsize>);
-
-impl Drops {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn object(&self, value: u64) -> RcuBox<Counted> {
-        let drops = self.clone();
-        RcuBox::new(Counted { value, drops }, GFP_KERNEL).unwrap()
-    }
-
-    /// A pointer to an object.
-    fn pointer(&self) -> Arc<SrcuPointer<Counted>> {
-        pointer_to(Some(self.object(42)))
-    }
-
-    /// A pointer to an object that must sleep to be dropped.
-    fn sleepy(&self) -> Arc<SrcuPointer<Sleepy>> {
-        pointer_to(Some(self.sleepy_object()))
-    }
-
-    fn sleepy_object(&self) -> RcuBox<Sleepy> {
-        let object = RcuBox::new(Sleepy(self.clone()), GFP_KERNEL).unwrap();
-        remember(&*object);
-        object
-    }
+/// A pointer to an object.
+fn pointer(drops: &Drops) -> Arc<SrcuPointer<Counted>> {
+    pointer_to(Some(drops.object(42)))
 }
 
-struct Counted {
-    value: u64,
-    drops: Drops,
+/// A pointer to an object that must sleep to be dropped.
+fn sleepy(drops: &Drops) -> Arc<SrcuPointer<Sleepy>> {
+    pointer_to(Some(sleepy_object(drops)))
 }
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.drops.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Reclaim for Counted {
-    type Context = Softirq;
+fn sleepy_object(drops: &Drops) -> RcuBox<Sleepy> {
+    let object = RcuBox::new(Sleepy(drops.clone()), GFP_KERNEL).unwrap();
+    remember(&*object);
+    object
 }
 
 struct Sleepy(Drops);
@@ -80,7 +51,7 @@ struct Sleepy(Drops);
 impl Drop for Sleepy {
     fn drop(&mut self) {
         might_sleep();
-        self.0 .0.fetch_add(1, Ordering::SeqCst);
+        self.0.note();
     }
 }
 
@@ -170,7 +141,7 @@ fn drain() -> Drained {
 /// Waits for the object of an ending that waits, which comes after the reader's end and not before.
 fn waits_for_the_reader(end: fn(SrcuRetired<'_, Counted>) -> RcuBox<Counted>) {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let reader = Held::watching(&pointer);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -245,53 +216,45 @@ fn wait_for_work(domain: &Srcu) {
 
 #[test]
 fn call_srcu_reclaims_after_the_reader_and_once() {
-    defers(Drops::pointer, |retired| retired.call_srcu(), Srcu::barrier);
+    defers(pointer, |retired| retired.call_srcu(), Srcu::barrier);
 }
 
 #[test]
 fn dropped_without_a_choice_is_deferred() {
-    defers(Drops::pointer, |retired| drop(retired), Srcu::barrier);
+    defers(pointer, |retired| drop(retired), Srcu::barrier);
 }
 
 #[test]
 fn dropped_while_polled_is_deferred() {
-    defers(
-        Drops::pointer,
-        |retired| drop(retired.start_poll()),
-        Srcu::barrier,
-    );
+    defers(pointer, |retired| drop(retired.start_poll()), Srcu::barrier);
 }
 
 #[test]
 fn queue_work_reclaims_after_the_reader_and_once() {
     let _drain = drain();
-    defers(Drops::sleepy, |retired| retired.queue_work(), wait_for_work);
+    defers(sleepy, |retired| retired.queue_work(), wait_for_work);
 }
 
 #[test]
 fn queue_work_takes_what_need_not_sleep_too() {
     let _drain = drain();
-    defers(
-        Drops::pointer,
-        |retired| retired.queue_work(),
-        wait_for_work,
-    );
+    defers(pointer, |retired| retired.queue_work(), wait_for_work);
 }
 
 #[test]
 fn dropped_without_a_choice_goes_to_process_context_if_it_sleeps() {
     let _drain = drain();
-    defers(Drops::sleepy, |retired| drop(retired), wait_for_work);
+    defers(sleepy, |retired| drop(retired), wait_for_work);
 }
 
 #[test]
 fn work_without_a_drain_is_leaked() {
     let _no_drain = DRAINS.write().unwrap_or_else(PoisonError::into_inner);
     let drops = Drops::default();
-    let pointer = drops.sleepy();
-    drop(pointer.replace(Some(drops.sleepy_object())).unwrap());
+    let pointer = sleepy(&drops);
+    drop(pointer.replace(Some(sleepy_object(&drops))).unwrap());
     pointer
-        .replace(Some(drops.sleepy_object()))
+        .replace(Some(sleepy_object(&drops)))
         .unwrap()
         .queue_work();
     pointer.domain().barrier();
@@ -306,7 +269,7 @@ fn work_without_a_drain_is_leaked() {
 fn work_that_finds_its_drain_gone_is_leaked() {
     let _no_drain = DRAINS.write().unwrap_or_else(PoisonError::into_inner);
     let drops = Drops::default();
-    let pointer = drops.sleepy();
+    let pointer = sleepy(&drops);
     let reader = Held::start(&pointer);
     let drain = CallbackDrain::new();
     drop(pointer.replace(None).unwrap());
@@ -358,7 +321,7 @@ fn the_drain_waits_for_work_that_ends_domains_whose_callbacks_queue_work() {
 #[test]
 fn readers_may_sleep() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let mutex = Arc::pin_init(new_mutex!(1), GFP_KERNEL).unwrap();
     let mutex: &Mutex<u32> = &mutex;
     let reader = pointer.read_lock();
@@ -377,7 +340,7 @@ fn readers_may_sleep() {
 #[test]
 fn cookies_tell_whether_the_readers_are_gone() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let domain = pointer.domain();
     let reader = Held::start(&pointer);
     let started = SrcuGracePeriod::start(domain);
@@ -399,7 +362,7 @@ fn cookies_tell_whether_the_readers_are_gone() {
 #[test]
 fn a_snapshot_waits_for_a_grace_period_that_somebody_else_starts() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let polled = pointer.replace(None).unwrap().snapshot();
     thread::sleep(PATIENCE);
     assert!(!polled.is_complete());
@@ -412,7 +375,7 @@ fn a_snapshot_waits_for_a_grace_period_that_somebody_else_starts() {
 #[test]
 fn what_comes_during_a_grace_period_waits_for_the_next() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let domain = pointer.domain();
     let early = Held::start(&pointer);
     let first = SrcuGracePeriod::start(domain);
@@ -439,7 +402,7 @@ fn what_comes_during_a_grace_period_waits_for_the_next() {
 #[test]
 fn readers_that_take_turns_do_not_hold_up_a_retirement_forever() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let mut reader = Held::start(&pointer);
     pointer.replace(None).unwrap().call_srcu();
     let end = Instant::now() + Duration::from_secs(10);
@@ -455,7 +418,7 @@ fn readers_that_take_turns_do_not_hold_up_a_retirement_forever() {
 #[test]
 fn domains_and_rcu_do_not_wait_for_each_other() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let reader = Held::start(&pointer);
     rcu::synchronize();
     let other = domain();
@@ -474,7 +437,7 @@ fn domains_and_rcu_do_not_wait_for_each_other() {
 #[test]
 fn readers_nest() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let outer = pointer.read_lock();
     let inner = pointer.read_lock();
     pointer.replace(None).unwrap().call_srcu();
@@ -524,7 +487,7 @@ fn objects_of_variable_length_can_be_protected() {
 fn dropping_the_pointer_waits_for_callbacks_and_takes_its_object_along() {
     const MANY: usize = 100;
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     for value in 0..MANY as u64 {
         pointer
             .replace(Some(drops.object(value)))
@@ -539,7 +502,7 @@ fn dropping_the_pointer_waits_for_callbacks_and_takes_its_object_along() {
 #[test]
 fn dropping_the_pointer_waits_for_a_callback_behind_a_reader() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let reader = Held::watching(&pointer);
     pointer.replace(None).unwrap().call_srcu();
     // The reader has the last reference from now on.
@@ -565,7 +528,7 @@ fn a_domain_may_end_with_a_grace_period_on_its_way() {
 #[test]
 fn with_a_leaked_reader_the_drop_waits_for_ever_and_frees_nothing() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let theirs = pointer.clone();
     thread::spawn(move || mem::forget(theirs.read_lock()))
         .join()
@@ -631,7 +594,7 @@ fn callbacks_must_not_sleep_and_may_retire_more() {
         }
     }
     let drops = Drops::default();
-    let inner = drops.pointer();
+    let inner = pointer(&drops);
     let outer = RcuBox::new(Outer(inner.clone()), GFP_KERNEL).unwrap();
     let pointer = pointer_to(Some(outer));
     pointer.replace(None).unwrap().call_srcu();
@@ -669,7 +632,7 @@ fn waiting_under_a_guard_of_rcu_panics() {
 #[test]
 fn waiting_under_a_reader_of_the_same_domain_panics_and_defers() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     let reader = pointer.read_lock();
     let retired = pointer.replace(None).unwrap();
     let message = complaint(|| drop(retired.synchronize()));
@@ -765,7 +728,7 @@ fn readers_in_other_threads_see_whole_objects_in_the_order_of_publication() {
 #[test]
 fn racing_updaters_lose_no_object() {
     let drops = Drops::default();
-    let pointer = drops.pointer();
+    let pointer = pointer(&drops);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
