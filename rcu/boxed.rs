@@ -115,12 +115,20 @@ pub trait Reclaim: Thin + Send + Sync + 'static {
 }
 
 /// Where objects are reclaimed: [`Softirq`] or [`Workqueue`].
+///
+/// # Examples
+///
+/// See [`Reclaim`] and [`Workqueue`].
 pub trait Context: Sealed + Sized {
     #[doc(hidden)]
     fn defer<T: Reclaim<Context = Self> + ?Sized>(retired: Retired<T>);
 }
 
 /// Objects of this type are reclaimed with bottom halves off: their destructor must not sleep.
+///
+/// # Examples
+///
+/// See [`Reclaim`].
 pub struct Softirq(());
 
 impl Sealed for Softirq {}
@@ -132,6 +140,27 @@ impl Context for Softirq {
 }
 
 /// Objects of this type are reclaimed in process context: their destructor may sleep.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::sync::{Arc, Mutex};
+/// use rust_rcu_demo::rcu::{Reclaim, Workqueue};
+///
+/// struct Session {
+///     open_sessions: Arc<Mutex<usize>>,
+/// }
+///
+/// impl Drop for Session {
+///     fn drop(&mut self) {
+///         *self.open_sessions.lock() -= 1; // May sleep.
+///     }
+/// }
+///
+/// impl Reclaim for Session {
+///     type Context = Workqueue;
+/// }
+/// ```
 pub struct Workqueue(());
 
 impl Sealed for Workqueue {}

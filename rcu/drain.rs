@@ -20,19 +20,26 @@ static QUEUED: AtomicBool = AtomicBool::new(false);
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use kernel::prelude::*;
+/// use rust_rcu_demo::rcu::{CallbackDrain, Rcu};
+/// # struct Config;
+/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+///
 /// #[pin_data]
 /// struct MyModule {
-///     #[pin]
-///     device: Device,              // no new users
-///     config: Arc<Config>,         // no pointers
-///     drain: rcu::CallbackDrain,   // no callbacks
+///     config: Rcu<Config>,   // First no pointers,
+///     drain: CallbackDrain,  // then no callbacks.
 /// }
 ///
-/// try_pin_init!(Self {
-///     drain: rcu::CallbackDrain::new(),
+/// # let module = KBox::pin_init(
+/// try_pin_init!(MyModule {
+///     drain: CallbackDrain::new(),
 ///     // What can fail comes after it.
+///     config: Rcu::null(),
 /// })
+/// # , GFP_KERNEL)?;
+/// # Ok::<(), Error>(())
 /// ```
 ///
 /// What cannot be stopped: a drain that is forgotten (`mem::forget`) is never passed.

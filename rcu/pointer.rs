@@ -68,6 +68,10 @@ pub struct Rcu<T: Reclaim + ?Sized, U = Exchange> {
 }
 
 /// Whoever has the [`Rcu`] may update it, with an atomic exchange.
+///
+/// # Examples
+///
+/// See [`Rcu`].
 pub struct Exchange(());
 
 impl<T: Reclaim + ?Sized> Rcu<T> {

@@ -56,6 +56,10 @@ unsafe impl<T: ?Sized> ReadSide for SpinLockGuard<'_, T> {}
 ///
 /// Unlike a [`Guard`] it cannot be leaked, so nothing that it proves can outlive the section.
 ///
+/// # Examples
+///
+/// See [`read`].
+///
 /// # Invariants
 ///
 /// The RCU read-side lock is held while it exists.

@@ -144,6 +144,10 @@ impl PinnedDrop for Srcu {
 /// in which it began.
 ///
 /// It is no [`ReadSide`](super::ReadSide): grace periods of RCU do not wait for it.
+///
+/// # Examples
+///
+/// See [`Srcu`].
 #[must_use = "the read-side critical section ends when this is dropped"]
 pub struct SrcuGuard<'a> {
     _section: compat::SrcuGuard<'a>,

@@ -169,6 +169,10 @@ impl<T: Reclaim + ?Sized> Drop for Published<T> {
 /// A read-side critical section of an [`SrcuPointer`], which may sleep, and which ends when this is
 /// dropped. It ends in the thread in which it began.
 ///
+/// # Examples
+///
+/// See [`SrcuPointer`].
+///
 /// # Invariants
 ///
 /// `_section` is one of the domain that `published` belongs to.

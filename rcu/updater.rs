@@ -94,6 +94,10 @@ impl<S> Deref for UpdaterLock<S> {
 }
 
 /// The only updater of an [`UpdaterLock`], until it is dropped.
+///
+/// # Examples
+///
+/// See [`UpdaterLock`].
 #[must_use = "the lock is released when this is dropped"]
 pub struct Updater<'a, S> {
     state: &'a S,
@@ -144,6 +148,10 @@ fn is_part<P, S>(part: &P, whole: &S) -> bool {
 /// Exclusive access for updating to the RCU-protected structure `P`, such as an [`Rcu`](super::Rcu) or a
 /// [`List`](super::List), while readers go on reading it.
 ///
+/// # Examples
+///
+/// See [`UpdaterLock`] and [`List`](super::List).
+///
 /// # Invariants
 ///
 /// While this exists, nobody else changes `structure`.
@@ -162,9 +170,14 @@ impl<'u, P> UpdateSide<'u, P> {
 ///
 /// The state is named so that no other lock will do: a state cannot contain itself, hence each structure
 /// that names `S` and lies in an `S` belongs to that one.
+///
+/// # Examples
+///
+/// See [`UpdaterLock`].
 pub struct Locked<S>(PhantomData<fn() -> S>);
 
-/// RCU-protected structures whose updates take the lock of the state `S` they are part of.
+/// RCU-protected structures whose updates take the lock of the state `S` they are part of: [`Rcu<T,
+/// Locked<S>>`](super::Rcu), [`List<T, S>`](super::List) and [`HashTable<T, S, _>`](super::HashTable).
 ///
 /// # Safety
 ///
