@@ -122,6 +122,23 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
         unsafe { value(object) }
     }
 
+    /// What the pointer points to, for who keeps others from changing it by means of its own: C's
+    /// `rcu_dereference_protected()`.
+    ///
+    /// Context: any.
+    ///
+    /// # Safety
+    ///
+    /// Nobody changes the pointer for as long as what is returned is used.
+    #[inline]
+    pub(crate) unsafe fn protected(&self) -> Option<&T> {
+        // ORDERING: None needed: who stored it came before, in the order that the caller vouches for.
+        let object = self.object.load(Ordering::Relaxed);
+        // SAFETY: By the type invariant the object lives while it is published, which it stays by the
+        // caller's promise.
+        unsafe { value(object) }
+    }
+
     /// What the pointer points to, when no reader can be there: `&mut` proves it.
     ///
     /// Context: any.

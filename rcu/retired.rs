@@ -3,7 +3,7 @@
 //! Objects on their way from unpublished to reclaimed.
 
 use super::{
-    boxed::{Context, Head, Object},
+    boxed::{object_of, Context, Head, Object},
     drain::InPlace,
     grace_period, work, GracePeriod, Polled, RcuBox, Reclaim, Softirq,
 };
@@ -190,6 +190,21 @@ impl<T: Reclaim + ?Sized> Retired<T> {
             type_name::<T>()
         );
         mem::forget(self);
+    }
+}
+
+impl<T: Reclaim> Retired<T> {
+    /// Takes ownership of what [`RcuBox::with_room`] made and what its own module has published and
+    /// unpublished.
+    ///
+    /// # Safety
+    ///
+    /// `value` came from `RcuBox::with_room`, the caller owns it and has unpublished it.
+    pub(crate) unsafe fn from_raw_value(value: NonNull<T>) -> Self {
+        // SAFETY: The pointer was made for the whole object.
+        let object = unsafe { object_of(value) };
+        // SAFETY: As the caller promises.
+        unsafe { Self::new(object) }
     }
 }
 
