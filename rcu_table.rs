@@ -2,32 +2,50 @@
 
 //! A read-mostly IP route table: longest-prefix match for IPv4 and IPv6.
 //!
-//! Readers take a [`Guard`] and call [`Table::lookup`]; they never wait, write or allocate. Updaters
-//! hold one mutex, allocate everything they need before they change anything, and publish a change
-//! with one store, so that a reader sees the table before it or after it:
+//! Readers take a [`Guard`] and call [`Table::lookup`] or [`Table::next_hop`]; they never wait, write or
+//! allocate. Updaters hold one mutex, allocate everything they need before they change anything, and
+//! publish a change with one store, so that a reader sees the table before it or after it:
 //!
 //! ```text
-//!                 plan                 allocate                publish             retire
-//!   update ──► walk, under a ──► may fail: nothing ──► one store, under ──► the replaced part goes
-//!              guard             has changed           a guard              by call_rcu()
+//!                 find                build a node           publish            retire
+//!   update ──► walk down, under ──► may fail: nothing ──► one store into ──► the replaced node goes
+//!              the mutex            has changed           its parent's       as `ReclaimMode` says
+//!                                                         pointer
 //! ```
 //!
-//! The table stands on safe [`rcu`](crate::rcu) alone and holds no `unsafe` of its own. Routes are
-//! keyed by prefix and metric, as in Linux: the lowest metric serves, deleting it reveals the next.
+//! A [`Transaction`] copies the nodes on the way to each of its changes, up to the roots, and publishes
+//! the new roots with one store; a [`Reload`] builds a whole new table aside and does the same. Who looks
+//! through a [`Snapshot`] sees either whole or not at all.
+//!
+//! ```text
+//!   Table ──► Roots ──► IPv4 root ──► nodes, a byte of the address each
+//!     │           └───► IPv6 root ──► nodes, chains without routes left out
+//!     └─────► next hops by number
+//! ```
+//!
+//! Routes are keyed by prefix and metric, as in Linux: the lowest metric serves, deleting it reveals the
+//! next. What is `unsafe` is in `rcu_table/node`.
 
 mod dump;
 mod next_hop;
+mod next_hops;
 mod node;
 mod prefix;
+mod reclaim;
 mod route;
+mod settings;
 mod stats;
 mod table;
+mod transaction;
 mod trie;
+mod update;
 
 pub use crate::rcu::{read_lock, Guard};
 pub use dump::{Key, Selector};
 pub use next_hop::{DevName, NextHop};
 pub use prefix::{Family, Prefix, PrefixError};
 pub use route::Route;
+pub use settings::{ReclaimMode, Settings};
 pub use stats::Stats;
-pub use table::{Mode, Table};
+pub use table::{Mode, Snapshot, Table};
+pub use transaction::{Failure, Operation, Reload, Transaction};

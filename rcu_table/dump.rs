@@ -7,10 +7,10 @@
 //! goes meanwhile at most once.
 
 use super::{
-    node::{decided_by, depth_of, nibble, slot_of, Node, MAX_DEPTH, STRIDE},
-    prefix::{mask, Family, Prefix},
+    node::{depth_of, value_at, Entry, Link, NodeRef, Slot, MAX_DEPTH, STRIDE},
+    prefix::{Family, Prefix},
     table::Table,
-    trie::Trie,
+    trie::place_of,
     Guard, Route,
 };
 use crate::rcu::read_lock;
@@ -55,150 +55,157 @@ impl Selector {
     }
 }
 
-/// Children, numbered behind the slots.
-const CHILD: u8 = 32;
-const ITEMS: usize = 31 + 16;
+/// A node on the way of a walk, and what of it comes next.
+#[derive(Clone, Copy)]
+struct Level<'g> {
+    node: NodeRef<'g>,
+    /// Number of the next route.
+    route: usize,
+    /// Value from which to look for the next child; `None` behind the last.
+    child: Option<u8>,
+}
 
-/// The slots and children of a node by ascending prefix: before each child, the prefixes that start
-/// where it starts, shortest first.
-const ORDER: [u8; ITEMS] = {
-    let mut order = [0; ITEMS];
-    let mut at = 0;
-    let mut value: u8 = 0;
-    while value < 16 {
-        let mut bits = 0;
-        while bits <= STRIDE {
-            if value % (1 << (STRIDE - bits)) == 0 {
-                order[at] = (1 << bits) | (value >> (STRIDE - bits));
-                at += 1;
-            }
-            bits += 1;
+impl<'g> Level<'g> {
+    fn new(node: NodeRef<'g>) -> Self {
+        Self {
+            node,
+            route: 0,
+            child: Some(0),
         }
-        order[at] = CHILD + value;
-        at += 1;
-        value += 1;
     }
-    order
-};
 
-/// Where an item stands in [`ORDER`].
-const POSITION: [u8; CHILD as usize + 16] = {
-    let mut position = [0; CHILD as usize + 16];
-    let mut at = 0;
-    while at < ITEMS {
-        position[ORDER[at] as usize] = at as u8;
-        at += 1;
+    /// The next child, and its value.
+    fn next_child(&self) -> Option<(u8, &'g Link)> {
+        self.node.child_from(self.child?)
     }
-    position
-};
+}
 
 /// A depth-first walk, in the order of the dump.
 struct Walk<'g> {
+    table: &'g Table,
     family: Family,
     guard: &'g Guard,
-    path: [Option<(&'g Node, u8)>; MAX_DEPTH],
+    path: [Option<Level<'g>>; MAX_DEPTH + 1],
     depth: usize,
-    /// The path's part of the address; what lies below `depth` is left over.
-    bits: u128,
     /// The key to go on behind.
     after: Option<Key>,
 }
 
 impl<'g> Walk<'g> {
-    fn new(trie: &'g Trie, after: Option<Key>, guard: &'g Guard) -> Self {
+    fn new(
+        table: &'g Table,
+        root: &'g Link,
+        family: Family,
+        after: Option<Key>,
+        guard: &'g Guard,
+    ) -> Self {
         let mut walk = Self {
-            family: trie.family,
+            table,
+            family,
             guard,
-            path: [None; MAX_DEPTH],
+            path: [None; MAX_DEPTH + 1],
             depth: 0,
-            bits: 0,
             after,
         };
-        walk.path[0] = trie.root.dereference(guard).map(|root| (root, 0));
+        walk.path[0] = root.get(guard).map(Level::new);
         if let Some(key) = after {
             walk.seek(&key.prefix);
         }
         walk
     }
 
-    /// Goes down towards the prefix as far as there are nodes, and stands at it or behind.
+    /// Goes down towards the prefix as far as there are nodes, and skips what comes before it.
     fn seek(&mut self, prefix: &Prefix) {
-        let bottom = depth_of(prefix.len());
-        while let Some((node, at)) = &mut self.path[self.depth] {
-            if self.depth == bottom {
-                *at = POSITION[usize::from(slot_of(prefix.bits(), prefix.len()))];
+        let (bits, target) = (prefix.bits(), depth_of(prefix.len()));
+        while let Some(level) = &mut self.path[self.depth] {
+            let node = level.node;
+            if node.depth() >= target {
+                let slot = Slot::of(bits, prefix.len());
+                // A node that is not on the way to the prefix is walked from its beginning.
+                if node.depth() == target && node.is_above(bits) {
+                    level.route = node.position(slot);
+                    level.child = Some(slot.first());
+                }
                 return;
             }
-            let value = nibble(prefix.bits(), self.depth);
-            *at = POSITION[usize::from(CHILD) + value] + 1;
-            let Some(child) = node.children[value].dereference(self.guard) else {
+            let value = value_at(bits, node.depth());
+            level.route = node.position(Slot::deciding(value, STRIDE));
+            level.child = Some(value);
+            let child = node
+                .step(value)
+                .child
+                .and_then(|child| child.get(self.guard));
+            let Some(child) = child.filter(|child| child.is_above(bits)) else {
                 return;
             };
-            self.enter(value as u8, child);
+            if child.depth() > target {
+                return;
+            }
+            level.child = value.checked_add(1);
+            self.enter(child);
         }
     }
 
-    fn enter(&mut self, value: u8, child: &'g Node) {
-        self.bits = self.bits_with(value, STRIDE);
+    fn enter(&mut self, child: NodeRef<'g>) {
         self.depth += 1;
-        self.path[self.depth] = Some((child, 0));
-    }
-
-    /// The address of the path with the top `decided` bits of the next four.
-    fn bits_with(&self, value: u8, decided: u8) -> u128 {
-        let len = self.depth as u8 * STRIDE;
-        let above = self.bits & mask(len);
-        // For the default route, of which nothing is decided, the value is 0 and the shift 128.
-        let below = u128::from(value).checked_shl(128 - u32::from(len) - u32::from(decided));
-        above | below.unwrap_or(0)
+        self.path[self.depth] = Some(Level::new(child));
     }
 
     /// Appends routes to `out` up to its capacity; says whether more may follow.
     fn collect(&mut self, out: &mut KVec<Route>) -> bool {
-        while let Some((node, at)) = self.path[self.depth] {
-            let Some(&item) = ORDER.get(usize::from(at)) else {
-                let Some(parent) = self.depth.checked_sub(1) else {
+        while let Some(level) = self.path[self.depth] {
+            let child = level.next_child();
+            let route = level.node.route(level.route);
+            // Prefixes that begin where a child does come before all that is in it.
+            let route =
+                route.filter(|entry| child.map_or(true, |(value, _)| entry.slot.first() <= value));
+            if let Some(entry) = route {
+                if !self.collect_one(level.node, &entry, out) {
+                    return true;
+                }
+                self.path[self.depth] = Some(Level {
+                    route: level.route + 1,
+                    ..level
+                });
+            } else if let Some((value, child)) = child {
+                self.path[self.depth] = Some(Level {
+                    child: value.checked_add(1),
+                    ..level
+                });
+                if let Some(child) = child.get(self.guard) {
+                    self.enter(child);
+                }
+            } else {
+                let Some(above) = self.depth.checked_sub(1) else {
                     return false;
                 };
-                self.depth = parent;
-                continue;
-            };
-            if item < CHILD && !self.collect_slot(node, item, out) {
-                return true;
-            }
-            self.path[self.depth] = Some((node, at + 1));
-            if item >= CHILD {
-                let value = item - CHILD;
-                if let Some(child) = node.children[usize::from(value)].dereference(self.guard) {
-                    self.enter(value, child);
-                }
+                self.depth = above;
             }
         }
         false
     }
 
-    /// Appends the routes of one prefix; says whether all of them fitted.
-    fn collect_slot(&self, node: &Node, slot: u8, out: &mut KVec<Route>) -> bool {
-        let Some(routes) = node.routes.dereference(self.guard) else {
+    /// Appends a route, unless it comes before those that are wanted; says whether it fitted.
+    fn collect_one(&self, node: NodeRef<'g>, entry: &Entry, out: &mut KVec<Route>) -> bool {
+        let within = u128::from(entry.slot.first()) << (120 - u32::from(node.depth() * STRIDE));
+        let len = node.depth() * STRIDE + entry.slot.bits();
+        let prefix = Prefix::covering(self.family, node.key() | within, len);
+        let key = Key {
+            prefix,
+            metric: entry.metric,
+        };
+        if self.after.is_some_and(|after| key <= after) {
+            return true;
+        }
+        let Some(next_hop) = self.table.next_hops.get(entry.hop, self.guard) else {
             return true;
         };
-        let decided = decided_by(slot);
-        let bits = self.bits_with(slot - (1 << decided), decided);
-        let prefix = Prefix::covering(self.family, bits, self.depth as u8 * STRIDE + decided);
-        for entry in routes.of_slot(slot).1 {
-            let route = Route {
-                prefix,
-                metric: entry.metric,
-                next_hop: *entry.next_hop,
-            };
-            if self.after.is_some_and(|after| Key::from(&route) <= after) {
-                continue;
-            }
-            if out.push_within_capacity(route).is_err() {
-                return false;
-            }
-        }
-        true
+        out.push_within_capacity(Route {
+            prefix,
+            metric: entry.metric,
+            next_hop,
+        })
+        .is_ok()
     }
 }
 
@@ -209,38 +216,46 @@ impl Table {
     /// Context: any; allocates nothing.
     pub fn dump(&self, selector: Selector, after: Option<Key>, out: &mut KVec<Route>) {
         let guard = read_lock();
+        let Some(roots) = self.published_to_readers(&guard) else {
+            return;
+        };
         if let Selector::Prefix(prefix) = selector {
-            self.dump_prefix(&prefix, after, &guard, out);
+            let root = roots.of(prefix.family());
+            self.dump_prefix(root, &prefix, after, &guard, out);
             return;
         }
-        for trie in [&self.inet, &self.inet6] {
-            let behind = after.is_some_and(|key| key.prefix.family() > trie.family);
-            if !selector.has(trie.family) || behind {
+        for family in Family::ALL {
+            let behind = after.is_some_and(|key| key.prefix.family() > family);
+            if !selector.has(family) || behind {
                 continue;
             }
-            let after = after.filter(|key| key.prefix.family() == trie.family);
-            if Walk::new(trie, after, &guard).collect(out) {
+            let after = after.filter(|key| key.prefix.family() == family);
+            if Walk::new(self, roots.of(family), family, after, &guard).collect(out) {
                 return;
             }
         }
     }
 
-    fn dump_prefix(
-        &self,
+    fn dump_prefix<'g>(
+        &'g self,
+        root: &'g Link,
         prefix: &Prefix,
         after: Option<Key>,
-        guard: &Guard,
+        guard: &'g Guard,
         out: &mut KVec<Route>,
     ) {
-        let mut walk = Walk::new(self.trie(prefix.family()), None, guard);
+        let Some((node, slot)) = place_of(root, prefix, |link| link.get(guard)) else {
+            return;
+        };
+        let mut walk = Walk::new(self, root, prefix.family(), None, guard);
         walk.after = after;
-        walk.seek(prefix);
-        let slot = slot_of(prefix.bits(), prefix.len());
-        match walk.path[walk.depth] {
-            Some((node, _)) if walk.depth == depth_of(prefix.len()) => {
-                walk.collect_slot(node, slot, out);
+        for entry in node
+            .routes_from(node.position(slot))
+            .take_while(|entry| entry.slot == slot)
+        {
+            if !walk.collect_one(node, &entry, out) {
+                return;
             }
-            _ => (),
         }
     }
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Next hops, and their sharing among routes.
+//! Next hops.
 
-use core::{fmt, net::IpAddr, str};
-use kernel::{prelude::*, rbtree::RBTree, sync::Arc};
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str,
+};
 
 /// The name of a network device, as `IFNAMSIZ` bounds it: 1 to 15 bytes without space, slash or colon, as
 /// the kernel wants them, and without the sign that starts a comment.
@@ -69,57 +72,57 @@ impl NextHop {
     }
 }
 
-struct Interned {
-    shared: Arc<NextHop>,
-    routes: usize,
+/// A next hop as words, equal if the next hops are.
+pub(super) type Words = [u64; 4];
+
+/// Types of next hops, in the low byte of the last word; above it stand the last of the device's name.
+const VIA_INET: u64 = 1;
+const VIA_INET6: u64 = 2;
+const DEV: u64 = 3;
+const BLACKHOLE: u64 = 4;
+const UNREACHABLE: u64 = 5;
+const PROHIBIT: u64 = 6;
+
+impl DevName {
+    fn to_words(self) -> [u64; 2] {
+        let mut bytes = [0; 16];
+        bytes[..Self::MAX_LEN].copy_from_slice(&self.bytes);
+        let words = u128::from_be_bytes(bytes);
+        [(words >> 64) as u64, words as u64]
+    }
+
+    fn from_words(first: u64, last: u64) -> Option<Self> {
+        let words = (u128::from(first) << 64) | u128::from(last & !0xff);
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes.copy_from_slice(&words.to_be_bytes()[..Self::MAX_LEN]);
+        (words != 0).then_some(Self { bytes })
+    }
 }
 
-/// The next hops in use, each stored once however many routes share it. Guarded by the updaters'
-/// mutex; readers reach next hops through routes.
-pub(super) struct NextHops {
-    interned: RBTree<NextHop, Interned>,
-    count: usize,
-}
-
-impl NextHops {
-    pub(super) fn new() -> Self {
-        Self {
-            interned: RBTree::new(),
-            count: 0,
-        }
-    }
-
-    /// How many different next hops are in use.
-    pub(super) fn len(&self) -> usize {
-        self.count
-    }
-
-    /// The shared copy of `next_hop` for one more route.
-    pub(super) fn acquire(&mut self, next_hop: &NextHop) -> Result<Arc<NextHop>> {
-        if let Some(known) = self.interned.get_mut(next_hop) {
-            known.routes += 1;
-            return Ok(known.shared.clone());
-        }
-        let shared = Arc::new(*next_hop, GFP_KERNEL)?;
-        let first = Interned {
-            shared: shared.clone(),
-            routes: 1,
+impl NextHop {
+    pub(super) fn to_words(self) -> Words {
+        let (tag, gateway, dev) = match self {
+            NextHop::Via(IpAddr::V4(gateway), dev) => (VIA_INET, u32::from(gateway).into(), dev),
+            NextHop::Via(IpAddr::V6(gateway), dev) => (VIA_INET6, u128::from(gateway), dev),
+            NextHop::Dev(dev) => (DEV, 0, Some(dev)),
+            NextHop::Blackhole => (BLACKHOLE, 0, None),
+            NextHop::Unreachable => (UNREACHABLE, 0, None),
+            NextHop::Prohibit => (PROHIBIT, 0, None),
         };
-        self.interned
-            .try_create_and_insert(*next_hop, first, GFP_KERNEL)?;
-        self.count += 1;
-        Ok(shared)
+        let [first, last] = dev.map_or([0; 2], DevName::to_words);
+        [(gateway >> 64) as u64, gateway as u64, first, last | tag]
     }
 
-    /// One route less uses `next_hop`. Readers that still see the route keep the copy alive.
-    pub(super) fn release(&mut self, next_hop: &NextHop) {
-        let Some(known) = self.interned.get_mut(next_hop) else {
-            return;
-        };
-        known.routes -= 1;
-        if known.routes == 0 {
-            self.interned.remove(next_hop);
-            self.count -= 1;
+    pub(super) fn from_words(&[high, low, first, last]: &Words) -> Self {
+        let dev = DevName::from_words(first, last);
+        let wide = (u128::from(high) << 64) | u128::from(low);
+        match (last & 0xff, dev) {
+            (VIA_INET, dev) => NextHop::Via(Ipv4Addr::from(low as u32).into(), dev),
+            (VIA_INET6, dev) => NextHop::Via(Ipv6Addr::from(wide).into(), dev),
+            (DEV, Some(dev)) => NextHop::Dev(dev),
+            (UNREACHABLE, _) => NextHop::Unreachable,
+            (PROHIBIT, _) => NextHop::Prohibit,
+            _ => NextHop::Blackhole,
         }
     }
 }

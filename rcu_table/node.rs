@@ -1,256 +1,313 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Nodes of the trie. A node decides four bits of the address:
+//! Nodes of the trie: their layout in memory, how readers step through them and how they are made.
+//!
+//! A node decides eight bits of the address, one *value* out of 256. A prefix lives in exactly one
+//! node, the one where its last one to eight bits are decided (the default route in the root). What
+//! lookup needs of a node's prefixes is expanded into *runs*: stretches of values that the same next
+//! hop serves. Nothing is expanded into nodes below, so that a change stays in one node.
 //!
 //! ```text
-//!   Node                                 Routes: prefixes that end in this node, published as one
-//!   ┌──────────────────────────┐         ┌──────────────────────────────────────────────┐
-//!   │ routes ──────────────────┼────────►│ present: bit per slot                        │
-//!   │ children[0] ─────► Node  │         │ entries: slot, metric, next hop; sorted      │
-//!   │    …                     │         └──────────────────────────────────────────────┘
-//!   │ children[15] ────► Node  │
-//!   └──────────────────────────┘
+//!   16  rcu_head
+//!    8  depth, shape, how many routes, children and runs
+//!       ┌ tiny: at most 8 runs, 8 children ┬ packed ─────────────────────────────┬ flat: the top ─┐
+//!       │  8  first values of the runs     │  8  runs and children before each    │                │
+//!       │  8  values of the children       │     of the four groups               │                │
+//!       │                                  │ 64  four groups of 64 values: bits   │                │
+//!       │                                  │     of children, bits where runs     │                │
+//!       │                                  │     begin                            │                │
+//!       └──────────────────────────────────┴──────────────────────────────────────┴────────────────┘
+//!   16  the address bits that lead here
+//!    8  × child: pointer                                           flat: × 256, null without a child
+//!    4  × run: next hop, 0 for none                                flat: × 256, the value's next hop
+//!   ---- what follows is for updates, dumps and exact answers ----
+//!    4  × route: next hop
+//!    4  × route: metric, if there is one that is not 0
+//!    2  × route: first value, and how many of the eight bits are decided; ascending
 //! ```
 //!
-//! A prefix lives in exactly one node: the one where its last one to four bits are decided, or the
-//! root for the default route. Its *slot* there is 1 followed by those bits, so that halving a slot
-//! gives the next shorter prefix: the numbering of a binary heap, as in Knuth's allotment routing
-//! table (ART).
+//! The 64 or so bytes in front answer most steps, so most lookups touch one or two cache lines a node.
 //!
-//! Children are exchanged in place, each by one store. Routes are copied, changed and published.
+//! Once published, a node does not change, but for the pointers to its children: those are
+//! exchanged in place, each by one store. Every other change copies the node.
+//!
+//! All `unsafe` of the table is in this file and its folder. Their functions are safe for the rest of the
+//! table, which keeps to what [`Exclusive`] says.
 
-use super::{
-    next_hop::NextHop,
-    stats::{self, Footprint},
+use super::stats::Footprint;
+use crate::rcu::{Guard, RcuBox, Reclaim, Softirq};
+use core::{
+    mem::size_of,
+    ptr,
+    sync::atomic::{AtomicPtr, Ordering},
 };
-use crate::rcu::{Guard, Rcu, RcuBox, Reclaim, Retired, Softirq};
-use core::mem::size_of;
-use kernel::{prelude::*, sync::Arc};
+
+mod build;
+mod lookup;
+mod owned;
+mod reading;
+mod runs;
+
+pub(super) use build::Blueprint;
+pub(super) use lookup::{Found, Lookup};
+pub(super) use owned::{Condemned, Doomed, NewChain, NewNode, Roots, Tree};
+pub(super) use reading::NodeRef;
+pub(super) use runs::Runs;
+
+use reading::{count, Entries};
 
 /// Bits that a node decides.
-pub(super) const STRIDE: u8 = 4;
-const FANOUT: usize = 1 << STRIDE;
-/// Nodes on the longest path: a prefix of 1 to 4 bits is in the first.
+pub(super) const STRIDE: u8 = 8;
+/// Values that a node tells apart.
+pub(super) const FANOUT: usize = 1 << STRIDE;
+/// Nodes on the longest path: a prefix of 1 to 8 bits is in the first.
 pub(super) const MAX_DEPTH: usize = (128 / STRIDE) as usize;
 
-/// The four bits of `bits` that a node at `depth` decides.
-pub(super) fn nibble(bits: u128, depth: usize) -> usize {
-    ((bits << (depth * STRIDE as usize)) >> (128 - STRIDE)) as usize
-}
-
 /// How deep the node is where a prefix of `len` bits lives.
-pub(super) fn depth_of(len: u8) -> usize {
-    usize::from(len.saturating_sub(1) / STRIDE)
+pub(super) const fn depth_of(len: u8) -> u8 {
+    len.saturating_sub(1) / STRIDE
 }
 
-/// The slot of a prefix in its node.
-pub(super) fn slot_of(bits: u128, len: u8) -> u8 {
-    let depth = depth_of(len);
-    let decided = len - depth as u8 * STRIDE;
-    (1 << decided) | (nibble(bits, depth) >> (STRIDE - decided)) as u8
+/// The value of `bits` that a node at `depth` decides.
+pub(super) const fn value_at(bits: u128, depth: u8) -> u8 {
+    ((bits << (depth * STRIDE)) >> (128 - STRIDE as u32)) as u8
 }
 
-/// How many of its node's four bits the prefix of a slot decides.
-pub(super) fn decided_by(slot: u8) -> u8 {
-    // `ilog2()` would panic for 0, in a function that objtool does not know to be one that never
-    // returns.
-    slot.checked_ilog2().unwrap_or(0) as u8
+/// How many leading bytes two addresses have in common.
+pub(super) const fn common_depth(one: u128, other: u128) -> u8 {
+    ((one ^ other).leading_zeros() / STRIDE as u32) as u8
 }
 
-/// For each value of the four bits, the slots of the prefixes that cover it.
-const COVERING: [u32; FANOUT] = {
-    let mut covering = [0; FANOUT];
-    let mut value = 0;
-    while value < FANOUT {
-        let mut slot = FANOUT | value;
-        while slot > 0 {
-            covering[value] |= 1 << slot;
-            slot /= 2;
-        }
-        value += 1;
-    }
-    covering
-};
-
-/// One route of a node.
-#[derive(Clone)]
-pub(super) struct Entry {
-    pub(super) slot: u8,
-    pub(super) metric: u32,
-    pub(super) next_hop: Arc<NextHop>,
-}
-
-/// The routes of one node. Not changed once published.
+/// Where a prefix stands in its node: by its first value, and by length among those with the same.
 ///
 /// # Invariants
 ///
-/// `entries` is sorted by slot and metric, without equal pairs; `present` has the bits of exactly
-/// the slots that occur.
-pub(super) struct Routes {
-    present: u32,
-    entries: KVec<Entry>,
-}
+/// The low four bits are at most [`STRIDE`], the upper eight a value with no bit set beyond so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u16);
 
-impl Routes {
-    /// An empty list with room for `capacity` entries.
-    pub(super) fn with_capacity(capacity: usize) -> Result<RcuBox<Self>> {
-        let entries = KVec::with_capacity(capacity, GFP_KERNEL)?;
-        Ok(RcuBox::new(
-            Self {
-                present: 0,
-                entries,
-            },
-            GFP_KERNEL,
-        )?)
+impl Slot {
+    /// That of the prefix of `len` bits that covers `bits`.
+    pub(super) const fn of(bits: u128, len: u8) -> Self {
+        let depth = depth_of(len);
+        Self::deciding(value_at(bits, depth), len - depth * STRIDE)
     }
 
-    /// Appends an entry that sorts behind those present; the room was allocated before.
-    pub(super) fn append(&mut self, entry: Entry) {
-        self.present |= 1 << entry.slot;
-        // The capacity was counted under the same mutex, so this cannot fail.
-        let pushed = self.entries.push_within_capacity(entry);
-        debug_assert!(pushed.is_ok());
+    /// That of the prefix that covers `value` and decides so many of the eight bits.
+    pub(super) const fn deciding(value: u8, bits: u8) -> Self {
+        let kept = (value as u16) & !(0xff >> bits);
+        // INVARIANT: The bits beyond were just cut.
+        Self((kept << 4) | bits as u16)
     }
 
-    /// Appends a copy of `old` in which `entry` is added or takes the place of an equal key.
-    pub(super) fn append_with(&mut self, old: &[Entry], entry: Entry) {
-        let key = (entry.slot, entry.metric);
-        let at = old.partition_point(|other| (other.slot, other.metric) < key);
-        let equal = old
-            .get(at)
-            .is_some_and(|other| (other.slot, other.metric) == key);
-        self.append_all(&old[..at]);
-        self.append(entry);
-        self.append_all(&old[at + usize::from(equal)..]);
+    /// The first value.
+    pub(super) const fn first(self) -> u8 {
+        (self.0 >> 4) as u8
     }
 
-    /// Appends a copy of `old` without the entry at index `at`.
-    pub(super) fn append_without(&mut self, old: &[Entry], at: usize) {
-        self.append_all(&old[..at]);
-        self.append_all(&old[at + 1..]);
+    /// How many of the eight bits are decided.
+    pub(super) const fn bits(self) -> u8 {
+        (self.0 & 0xf) as u8
     }
 
-    fn append_all(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            self.append(entry.clone());
-        }
-    }
-
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// The entries of one slot, lowest metric first, and the index of the first.
-    pub(super) fn of_slot(&self, slot: u8) -> (usize, &[Entry]) {
-        if self.present & (1 << slot) == 0 {
-            return (0, &[]);
-        }
-        let start = self.entries.partition_point(|entry| entry.slot < slot);
-        let rest = &self.entries[start..];
-        let len = rest.iter().take_while(|entry| entry.slot == slot).count();
-        (start, &rest[..len])
-    }
-
-    /// The route of the longest prefix that covers `value` of the node's four bits.
-    pub(super) fn longest(&self, value: usize) -> Option<&Entry> {
-        let slot = (self.present & COVERING[value]).checked_ilog2()?;
-        self.of_slot(slot as u8).1.first()
-    }
-
-    pub(super) fn footprint(&self) -> Footprint {
-        // The list's own head is counted as `rcu_head` plus fields; the allocator's rounding is not.
-        Footprint {
-            objects: 1,
-            bytes: RCU_HEAD + size_of::<Self>() + self.entries.capacity() * size_of::<Entry>(),
-        }
+    /// The value behind the last.
+    pub(super) const fn end(self) -> u16 {
+        self.first() as u16 + (FANOUT as u16 >> self.bits())
     }
 }
 
-const RCU_HEAD: usize = 2 * size_of::<usize>();
+/// A route as its node has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) slot: Slot,
+    pub(super) metric: u32,
+    /// Number of the next hop; not 0.
+    pub(super) hop: u32,
+}
 
-impl Reclaim for Routes {
-    type Context = Softirq;
-
-    fn reclaim(this: RcuBox<Self>) {
-        stats::reclaimed(this.footprint());
+impl Entry {
+    /// What entries are sorted by.
+    pub(super) const fn key(&self) -> (Slot, u32) {
+        (self.slot, self.metric)
     }
 }
 
-/// A node of the trie.
+/// Kinds of nodes, in the low bits of [`Node::shape`].
+const TINY: u8 = 0;
+const PACKED: u8 = 1;
+const FLAT: u8 = 2;
+const KIND: u8 = 3;
+/// Metrics are stored.
+const METRICS: u8 = 1 << 2;
+/// Made by a transaction that has not been committed.
+const FRESH: u8 = 1 << 3;
+
+/// The most runs, and the most children, of a tiny node.
+const TINY_MAX: usize = 8;
+/// Values in a group of a packed node.
+const GROUP: usize = 64;
+
+/// The part that every node has. The rest lies behind it in the same object.
+///
+/// # Invariants
+///
+/// The object is as large as [`Shape::size`] says of these numbers, and initialised.
+#[repr(C)]
 pub(super) struct Node {
-    pub(super) routes: Rcu<Routes>,
-    pub(super) children: [Rcu<Node>; FANOUT],
-}
-
-impl Node {
-    /// A node without routes and children.
-    pub(super) fn new() -> Result<RcuBox<Self>> {
-        let node = Self {
-            routes: Rcu::null(),
-            children: [const { Rcu::null() }; FANOUT],
-        };
-        Ok(RcuBox::new(node, GFP_KERNEL)?)
-    }
-
-    /// The node's own memory.
-    pub(super) const FOOTPRINT: Footprint = Footprint {
-        objects: 1,
-        bytes: RCU_HEAD + size_of::<Self>(),
-    };
-
-    /// The routes that end in this node.
-    pub(super) fn entries<'g>(&'g self, guard: &'g Guard) -> &'g [Entry] {
-        self.routes.dereference(guard).map_or(&[], Routes::entries)
-    }
-
-    pub(super) fn has_child(&self, guard: &Guard) -> bool {
-        self.children
-            .iter()
-            .any(|child| child.dereference(guard).is_some())
-    }
-
-    /// Whether a child other than number `but` is there.
-    pub(super) fn has_other_child(&self, but: usize, guard: &Guard) -> bool {
-        let mut children = self.children.iter().enumerate();
-        children.any(|(number, child)| number != but && child.dereference(guard).is_some())
-    }
+    depth: u8,
+    shape: u8,
+    routes: u16,
+    children: u16,
+    runs: u16,
 }
 
 impl Reclaim for Node {
     type Context = Softirq;
 
-    /// Only chains come here, so that the callback is short; see `Trie::remove`.
     fn reclaim(this: RcuBox<Self>) {
-        stats::reclaimed(dismantle(this, |_| ()));
+        super::stats::reclaimed(this.footprint());
     }
 }
 
-/// Frees a tree of nodes that no reader can reach, with a fixed amount of stack, and says how much
-/// memory it was. `visit` is called with each list of routes before it goes.
-pub(super) fn dismantle(top: RcuBox<Node>, mut visit: impl FnMut(&Routes)) -> Footprint {
-    let mut path: [Option<RcuBox<Node>>; MAX_DEPTH] = [const { None }; MAX_DEPTH];
-    let mut freed = Footprint::default();
-    let mut depth = 0;
-    path[0] = Some(top);
-    while let Some(node) = path[depth].as_mut() {
-        if let Some(routes) = node.routes.take() {
-            visit(&routes);
-            freed.add(routes.footprint());
-        }
-        if let Some(child) = node.children.iter_mut().find_map(Rcu::take) {
-            depth += 1;
-            path[depth] = Some(child);
-        } else {
-            path[depth] = None;
-            freed.add(Node::FOOTPRINT);
-            depth = depth.saturating_sub(1);
-        }
-    }
-    freed
+/// A group of a packed node.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Group {
+    children: u64,
+    starts: u64,
 }
 
-/// Leaves unpublished objects to be reclaimed after a grace period.
-pub(super) fn retire<T: Reclaim<Context = Softirq>>(old: Retired<T>, footprint: Footprint) {
-    stats::retired(footprint);
-    old.call_rcu();
+/// Where what lies in a node, in bytes from its beginning.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// What precedes the address bits.
+    key: usize,
+    links: usize,
+    runs: usize,
+    hops: usize,
+    metrics: usize,
+    slots: usize,
+    size: usize,
+}
+
+const TINY_STARTS: usize = size_of::<Node>();
+const TINY_VALUES: usize = TINY_STARTS + TINY_MAX;
+const TINY_KEY: usize = TINY_VALUES + TINY_MAX;
+const PACKED_BEFORE: usize = size_of::<Node>();
+const PACKED_GROUPS: usize = PACKED_BEFORE + 8;
+const PACKED_KEY: usize = PACKED_GROUPS + 4 * size_of::<Group>();
+const FLAT_KEY: usize = size_of::<Node>();
+const KEY: usize = size_of::<[u64; 2]>();
+
+impl Node {
+    #[inline(always)]
+    const fn kind(&self) -> u8 {
+        self.shape & KIND
+    }
+
+    const fn key_at(kind: u8) -> usize {
+        match kind {
+            TINY => TINY_KEY,
+            PACKED => PACKED_KEY,
+            _ => FLAT_KEY,
+        }
+    }
+
+    const fn shape(&self) -> Shape {
+        let key = Self::key_at(self.kind());
+        let (links, runs) = match self.kind() {
+            FLAT => (FANOUT, FANOUT),
+            _ => (self.children as usize, self.runs as usize),
+        };
+        let routes = self.routes as usize;
+        let links_at = key + KEY;
+        let runs_at = links_at + links * size_of::<Link>();
+        let hops_at = runs_at + runs * size_of::<u32>();
+        let metrics_at = hops_at + routes * size_of::<u32>();
+        let slots_at = match self.shape & METRICS {
+            0 => metrics_at,
+            _ => metrics_at + routes * size_of::<u32>(),
+        };
+        Shape {
+            key,
+            links: links_at,
+            runs: runs_at,
+            hops: hops_at,
+            metrics: metrics_at,
+            slots: slots_at,
+            size: slots_at + routes * size_of::<Slot>(),
+        }
+    }
+
+    /// The memory of the whole object.
+    pub(super) fn footprint(&self) -> Footprint {
+        Footprint::of_object(self.shape().size)
+    }
+}
+
+/// The right to change a trie: whoever has it is the only one who does. A table has one, behind its
+/// updaters' mutex, and a table that is being built aside is changed under it too.
+///
+/// With a shared borrow of it nodes can be looked at without a read-side critical section, because
+/// nothing that was reachable is freed before [`Doomed`] is settled, which takes `&mut`.
+pub(super) struct Exclusive(());
+
+impl Exclusive {
+    /// For a new table.
+    pub(super) const fn new() -> Self {
+        Self(())
+    }
+}
+
+/// A pointer to a node that readers follow, or to nothing.
+///
+/// # Invariants
+///
+/// Null, or the address of a [`Node`] that is not freed before a grace period has ended since it was
+/// last stored here. Among the nodes of a trie, each is pointed to by one link.
+#[repr(transparent)]
+pub(super) struct Link(AtomicPtr<Node>);
+
+impl Link {
+    /// To nothing.
+    pub(super) const fn null() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// To the same node as `other`.
+    pub(super) fn copy_of(other: &Link) -> Self {
+        // ORDERING: Whoever publishes the copy publishes the node with it.
+        Self(AtomicPtr::new(other.0.load(Ordering::Relaxed)))
+    }
+
+    /// What readers see.
+    #[inline(always)]
+    pub(super) fn get<'g>(&'g self, _guard: &'g Guard) -> Option<NodeRef<'g>> {
+        // ORDERING: Pairs with the release in `put()`: the node's contents are seen.
+        NodeRef::from_raw(self.0.load(Ordering::Acquire))
+    }
+
+    /// What the updater sees.
+    pub(super) fn peek<'w>(&self, _exclusive: &'w Exclusive) -> Option<NodeRef<'w>> {
+        // ORDERING: Whoever stored it had the right that this thread has now.
+        NodeRef::from_raw(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Publishes a new node in the place of what is there.
+    pub(super) fn put(&self, new: NewNode, _exclusive: &Exclusive) {
+        // ORDERING: Release publishes the node's contents: `rcu_assign_pointer()`.
+        self.0.store(new.into_raw().as_ptr(), Ordering::Release);
+    }
+
+    /// Publishes a node that hangs elsewhere, for that place to go.
+    pub(super) fn put_again(&self, node: NodeRef<'_>, _exclusive: &Exclusive) {
+        // ORDERING: As in `put()`; readers may come here who have not seen the node published.
+        self.0.store(node.node.as_ptr(), Ordering::Release);
+    }
+
+    /// Unpublishes what is there.
+    pub(super) fn cut(&self, _exclusive: &Exclusive) {
+        // ORDERING: Null has no contents.
+        self.0.store(ptr::null_mut(), Ordering::Relaxed);
+    }
 }

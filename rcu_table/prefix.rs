@@ -17,6 +17,9 @@ pub enum Family {
 }
 
 impl Family {
+    /// Both, in the order of a dump.
+    pub const ALL: [Self; 2] = [Self::Inet, Self::Inet6];
+
     /// Bits in an address.
     pub const fn bits(self) -> u8 {
         match self {

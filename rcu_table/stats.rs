@@ -2,7 +2,10 @@
 
 //! What the table holds, and what waits to be reclaimed.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::{
+    mem::size_of,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// Retired and not yet reclaimed, summed over all tables: reclaiming happens in callbacks, which
 /// outlive the table they came from.
@@ -19,6 +22,18 @@ pub(super) struct Footprint {
 }
 
 impl Footprint {
+    /// That of one RCU-protected object whose value has so many bytes: what `kmalloc()` sets aside for
+    /// it, which has caches for powers of two, 96 and 192.
+    pub(super) const fn of_object(value: usize) -> Self {
+        const RCU_HEAD: usize = 2 * size_of::<usize>();
+        let bytes = match RCU_HEAD + value {
+            65..=96 => 96,
+            129..=192 => 192,
+            size => size.next_power_of_two(),
+        };
+        Self { objects: 1, bytes }
+    }
+
     pub(super) fn sub(&mut self, other: Footprint) {
         self.objects -= other.objects;
         self.bytes -= other.bytes;
@@ -37,6 +52,11 @@ pub(super) fn retired(what: Footprint) {
     RETIRED_BYTES.fetch_add(what.bytes, Ordering::Relaxed);
 }
 
+/// How many bytes wait to be reclaimed.
+pub(super) fn retired_bytes() -> usize {
+    RETIRED_BYTES.load(Ordering::Relaxed)
+}
+
 pub(super) fn reclaimed(what: Footprint) {
     RETIRED_OBJECTS.fetch_sub(what.objects, Ordering::Relaxed);
     RETIRED_BYTES.fetch_sub(what.bytes, Ordering::Relaxed);
@@ -52,10 +72,14 @@ pub struct Stats {
     pub routes_inet6: usize,
     /// Different next hops in use.
     pub next_hops: usize,
-    /// Nodes and route lists in use.
+    /// Nodes in use.
     pub objects: usize,
-    /// Their memory in bytes, as requested from the allocator.
+    /// Their memory in bytes, as the allocator rounds it.
     pub bytes: usize,
+    /// The memory of the next hops in bytes.
+    pub next_hop_bytes: usize,
+    /// Memory written by changes since the table was made, in bytes: the nodes that they copied.
+    pub copied_bytes: u64,
     /// Changes since the table was made.
     pub generation: u64,
     /// Objects that wait for a grace period.
@@ -78,7 +102,7 @@ impl Stats {
     }
 
     /// Each figure with its name, in the order in which they are shown.
-    pub fn rows(&self) -> [(&'static str, u64); 9] {
+    pub fn rows(&self) -> [(&'static str, u64); 11] {
         [
             ("routes_inet", self.routes_inet as u64),
             ("routes_inet6", self.routes_inet6 as u64),
@@ -89,6 +113,8 @@ impl Stats {
             ("retired_objects", self.retired_objects as u64),
             ("retired_bytes", self.retired_bytes as u64),
             ("reclaimed_objects", self.reclaimed_objects as u64),
+            ("next_hop_bytes", self.next_hop_bytes as u64),
+            ("copied_bytes", self.copied_bytes),
         ]
     }
 }

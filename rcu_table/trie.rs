@@ -1,338 +1,301 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The trie of one family: lookup for readers, insert and remove for the one updater.
+//! The trie: how updates change it.
+//!
+//! IPv4 has a node for each byte of the way to a prefix. IPv6 leaves out nodes that would have no route
+//! and one child only; a node there knows the address bits that lead to it, so that an isolated /128
+//! costs one node.
+//!
+//! Each change builds one node and publishes it with one store, in the place of its predecessor or of
+//! the topmost node that the change makes superfluous.
 
 use super::{
-    node::{self, decided_by, depth_of, nibble, retire, slot_of, Entry, Node, Routes, STRIDE},
-    prefix::{Family, Prefix},
-    route::Route,
+    node::{
+        common_depth, depth_of, value_at, Blueprint, Condemned, Doomed, Entry, Exclusive, Link,
+        NewChain, NewNode, NodeRef, Runs, Slot, MAX_DEPTH,
+    },
     stats::Footprint,
-    NextHop,
-};
-use crate::{
-    rcu::{read_lock, Guard, Rcu, RcuBox},
-    sched,
+    Family, Prefix,
 };
 use kernel::prelude::*;
 
-/// A multibit trie with a stride of four bits.
-pub(super) struct Trie {
+/// Routes that one prefix can have, with different metrics. It bounds a node's size.
+pub(super) const MAX_METRICS: usize = 64;
+
+/// From how many runs and children on a node of this depth tells each value apart without counting
+/// bits: at the top, where all lookups come by and there are few.
+const fn flat_from(family: Family, depth: u8) -> usize {
+    match (family, depth) {
+        (_, 0) => 0,
+        (Family::Inet, 1) => 48,
+        _ => usize::MAX,
+    }
+}
+
+/// Whether a trie leaves out nodes without routes and with one child.
+pub(super) const fn skips(family: Family) -> bool {
+    matches!(family, Family::Inet6)
+}
+
+/// A change of one trie that is being made.
+pub(super) struct Edit<'u> {
     pub(super) family: Family,
-    pub(super) root: Rcu<Node>,
+    pub(super) exclusive: &'u Exclusive,
+    pub(super) runs: &'u mut Runs,
+    /// The nodes that the change makes superfluous.
+    pub(super) doomed: &'u mut Doomed,
+    /// For a transaction, the published nodes that it has copied.
+    pub(super) condemned: Option<&'u mut Condemned>,
+    pub(super) balance: Balance,
 }
 
-/// What an insert has to allocate, found before it changes anything.
-pub(super) struct InsertPlan {
-    /// Nodes between the trie and the prefix's node, that one included, that are not there yet.
-    missing: usize,
-    /// Routes in the prefix's node.
-    entries: usize,
-    /// The next hop of the route with the same key.
-    pub(super) replaced: Option<NextHop>,
-}
-
-/// What an insert publishes with its one store.
-enum Prepared {
-    /// A new list for a node that is there.
-    Routes(RcuBox<Routes>),
-    /// The missing nodes, with the new route in the last.
-    Nodes(RcuBox<Node>),
-}
-
-/// What a remove has to allocate, found before it changes anything.
-pub(super) struct RemovePlan {
-    /// The route's index among its node's.
-    index: usize,
-    /// Routes in the prefix's node.
-    entries: usize,
-    /// Whether the node is left without a purpose.
-    prune: bool,
-    /// The route's next hop.
-    pub(super) removed: NextHop,
-}
-
-/// How much memory came into use and went out of it.
-#[derive(Default)]
-pub(super) struct Change {
+/// What a change does to the memory in use.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Balance {
     pub(super) added: Footprint,
-    pub(super) retired: Footprint,
+    pub(super) removed: Footprint,
 }
 
-/// Where the prefix of a removal lives.
-struct Place<'g> {
-    node: &'g Node,
-    /// The topmost pointer below which only this prefix's node hangs.
-    cut: &'g Rcu<Node>,
+/// The node of a prefix, if it is there, and the prefix's slot in it. `follow` is how links are followed.
+pub(super) fn place_of<'a>(
+    root: &'a Link,
+    prefix: &Prefix,
+    follow: impl Fn(&'a Link) -> Option<NodeRef<'a>>,
+) -> Option<(NodeRef<'a>, Slot)> {
+    let target = depth_of(prefix.len());
+    let mut node = follow(root)?;
+    while node.depth() < target {
+        node = follow(node.step(value_at(prefix.bits(), node.depth())).child?)?;
+    }
+    let slot = Slot::of(prefix.bits(), prefix.len());
+    (node.depth() == target && node.is_above(prefix.bits())).then_some((node, slot))
 }
 
-/// Routes freed in one go before other tasks get their turn.
-const BATCH: usize = 512;
+/// The first of a prefix's routes that `wanted` accepts, lowest metric first, and its number in its node.
+pub(super) fn find_route(
+    root: &Link,
+    prefix: &Prefix,
+    exclusive: &Exclusive,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Option<(usize, Entry)> {
+    let (node, slot) = place_of(root, prefix, |link| link.peek(exclusive))?;
+    let first = node.position(slot);
+    node.routes_from(first)
+        .take_while(|entry| entry.slot == slot)
+        .enumerate()
+        .find(|(_, entry)| wanted(entry))
+        .map(|(number, entry)| (first + number, entry))
+}
 
-impl Trie {
-    pub(super) const fn new(family: Family) -> Self {
-        Self {
-            family,
-            root: Rcu::null(),
-        }
+impl<'u> Edit<'u> {
+    fn build(&mut self, blueprint: &Blueprint<'_>) -> Result<NewNode> {
+        let flat_from = flat_from(self.family, blueprint.depth);
+        let fresh = self.condemned.is_some();
+        let node = blueprint.build(self.runs, flat_from, fresh)?;
+        self.balance.added.add(node.footprint());
+        Ok(node)
     }
 
-    /// The route with the longest prefix that covers the address `bits`.
-    pub(super) fn lookup(&self, bits: u128, guard: &Guard) -> Option<Route> {
-        let mut best = None;
-        let mut slot = &self.root;
-        let mut depth = 0;
-        while let Some(node) = slot.dereference(guard) {
-            let value = nibble(bits, depth);
-            let routes = node.routes.dereference(guard);
-            if let Some(entry) = routes.and_then(|routes| routes.longest(value)) {
-                best = Some((depth, entry));
-            }
-            match node.children.get(value) {
-                Some(child) => slot = child,
-                None => break,
-            }
-            depth += 1;
-        }
-        let (depth, entry) = best?;
-        let len = depth as u8 * STRIDE + decided_by(entry.slot);
-        Some(Route {
-            prefix: Prefix::covering(self.family, bits, len),
-            metric: entry.metric,
-            next_hop: *entry.next_hop,
-        })
+    fn doom(&mut self, node: NodeRef<'_>) {
+        self.balance.removed.add(node.footprint());
+        self.doomed.add(node);
     }
 
-    /// The pointer to the prefix's node, or the null pointer where the way to it ends, and its depth.
-    fn slot_for<'g>(&'g self, prefix: &Prefix, guard: &'g Guard) -> (&'g Rcu<Node>, usize) {
-        let mut slot = &self.root;
-        for depth in 0..depth_of(prefix.len()) {
-            match slot.dereference(guard) {
-                Some(node) => slot = &node.children[nibble(prefix.bits(), depth)],
-                None => return (slot, depth),
-            }
-        }
-        (slot, depth_of(prefix.len()))
-    }
-
-    pub(super) fn plan_insert(&self, prefix: &Prefix, metric: u32, guard: &Guard) -> InsertPlan {
-        let (slot, depth) = self.slot_for(prefix, guard);
-        let Some(node) = slot.dereference(guard) else {
-            return InsertPlan {
-                missing: depth_of(prefix.len()) - depth + 1,
-                entries: 0,
-                replaced: None,
-            };
+    /// The node at a link, for a transaction a copy of its own.
+    fn enter(&mut self, link: &Link) -> Result<Option<NodeRef<'u>>> {
+        let Some(node) = link.peek(self.exclusive) else {
+            return Ok(None);
         };
-        let key = (slot_of(prefix.bits(), prefix.len()), metric);
-        let entries = node.entries(guard);
-        let same = entries
-            .iter()
-            .find(|entry| (entry.slot, entry.metric) == key);
-        InsertPlan {
-            missing: 0,
-            entries: entries.len(),
-            replaced: same.map(|entry| *entry.next_hop),
+        if self.condemned.is_none() || node.is_fresh() {
+            return Ok(Some(node));
         }
+        let copy = self.build(&Blueprint::copy_of(node))?;
+        self.balance.removed.add(node.footprint());
+        if let Some(condemned) = &mut self.condemned {
+            condemned.add(node);
+        }
+        link.put(copy, self.exclusive);
+        Ok(link.peek(self.exclusive))
     }
 
-    /// Adds the route, or exchanges the one with the same key. The caller holds the updaters' mutex
-    /// since it made `plan`. Fails with `ENOMEM` only, and then nothing has changed.
+    /// The nodes from `depth` down to a prefix that is not there yet, with its first route.
+    fn chain(&mut self, prefix: &Prefix, depth: u8, entry: Entry) -> Result<NewChain> {
+        let target = depth_of(prefix.len());
+        let leaf = Blueprint::new(prefix.bits(), target).with_route(0, entry, false);
+        let mut top = self.build(&leaf)?.into_chain();
+        if skips(self.family) {
+            return Ok(top);
+        }
+        for depth in (depth..target).rev() {
+            let value = value_at(prefix.bits(), depth);
+            let above = Blueprint::new(prefix.bits(), depth).with_child(value, top.link());
+            let above = self.build(&above)?;
+            top.keep();
+            top = above.into_chain();
+        }
+        Ok(top)
+    }
+
+    /// Puts in a route, for the one with the same key if there is one.
+    ///
+    /// Errors: `ENOMEM`; `ENOSPC` if the prefix has too many routes. Then nothing has changed that
+    /// readers see.
     pub(super) fn insert(
-        &self,
-        plan: &InsertPlan,
+        &mut self,
+        root: &'u Link,
         prefix: &Prefix,
         metric: u32,
-        next_hop: kernel::sync::Arc<NextHop>,
-    ) -> Result<Change> {
-        let slot = slot_of(prefix.bits(), prefix.len());
-        let entry = Entry {
-            slot,
-            metric,
-            next_hop,
-        };
-        let mut change = Change::default();
-        let prepared = if plan.missing == 0 {
-            let more = usize::from(plan.replaced.is_none());
-            Prepared::Routes(Routes::with_capacity(plan.entries + more)?)
-        } else {
-            let (nodes, footprint) = nodes_down_to(prefix, plan.missing, &entry)?;
-            change.added = footprint;
-            Prepared::Nodes(nodes)
-        };
-
-        let guard = read_lock();
-        let (slot, _) = self.slot_for(prefix, &guard);
-        match (prepared, slot.dereference(&guard)) {
-            (Prepared::Routes(mut routes), Some(node)) => {
-                routes.append_with(node.entries(&guard), entry);
-                change.added = routes.footprint();
-                change.retired = publish_routes(node, Some(routes), &guard);
+        hop: u32,
+    ) -> Result {
+        let (bits, target) = (prefix.bits(), depth_of(prefix.len()));
+        let slot = Slot::of(bits, prefix.len());
+        let entry = Entry { slot, metric, hop };
+        let mut link = root;
+        loop {
+            let Some(node) = self.enter(link)? else {
+                return self.insert_first(root, prefix, entry);
+            };
+            if node.depth() == target {
+                return self.insert_into(link, node, entry);
             }
-            (Prepared::Nodes(nodes), _) => drop(slot.replace(Some(nodes))),
-            // The mutex keeps the node where the plan saw it.
-            (Prepared::Routes(_), None) => debug_assert!(false),
+            let value = value_at(bits, node.depth());
+            let child = node.step(value).child;
+            let Some((below, child)) =
+                child.and_then(|link| Some((link, link.peek(self.exclusive)?)))
+            else {
+                let chain = self.chain(prefix, node.depth() + 1, entry)?;
+                let copy = Blueprint::copy_of(node).with_child(value, chain.link());
+                let copy = self.build(&copy)?;
+                link.put(copy, self.exclusive);
+                chain.keep();
+                self.doom(node);
+                return Ok(());
+            };
+            let common = common_depth(child.key(), bits).min(target);
+            if child.depth() > common {
+                return self.branch(below, child, common, prefix, entry);
+            }
+            link = below;
         }
-        Ok(change)
     }
 
-    fn place_of<'g>(&'g self, prefix: &Prefix, guard: &'g Guard) -> Option<Place<'g>> {
-        let mut cut = &self.root;
-        let mut node = self.root.dereference(guard)?;
-        for depth in 0..depth_of(prefix.len()) {
-            let value = nibble(prefix.bits(), depth);
-            let child = &node.children[value];
-            if !node.entries(guard).is_empty() || node.has_other_child(value, guard) {
-                cut = child;
-            }
-            node = child.dereference(guard)?;
+    fn insert_first(&mut self, root: &Link, prefix: &Prefix, entry: Entry) -> Result {
+        let empty = Blueprint::new(0, 0);
+        if depth_of(prefix.len()) == 0 {
+            let new = self.build(&empty.with_route(0, entry, false))?;
+            root.put(new, self.exclusive);
+            return Ok(());
         }
-        Some(Place { node, cut })
+        let chain = self.chain(prefix, 1, entry)?;
+        let value = value_at(prefix.bits(), 0);
+        let new = self.build(&empty.with_child(value, chain.link()))?;
+        root.put(new, self.exclusive);
+        chain.keep();
+        Ok(())
     }
 
-    /// The route with the prefix that has the lowest metric of those that `wanted` accepts.
-    pub(super) fn plan_remove(
-        &self,
+    fn insert_into(&mut self, link: &Link, node: NodeRef<'_>, entry: Entry) -> Result {
+        let first = node.position(entry.slot);
+        let same = node
+            .routes_from(first)
+            .take_while(|other| other.slot == entry.slot);
+        let (mut before, mut all, mut replaces) = (0, 0, false);
+        for other in same {
+            before += usize::from(other.key() < entry.key());
+            replaces |= other.key() == entry.key();
+            all += 1;
+        }
+        if all == MAX_METRICS && !replaces {
+            return Err(ENOSPC);
+        }
+        let copy = Blueprint::copy_of(node).with_route(first + before, entry, replaces);
+        let copy = self.build(&copy)?;
+        link.put(copy, self.exclusive);
+        self.doom(node);
+        Ok(())
+    }
+
+    /// Puts a node between two, where the way to the prefix leaves that to `child`, or ends.
+    fn branch(
+        &mut self,
+        link: &Link,
+        child: NodeRef<'_>,
+        depth: u8,
         prefix: &Prefix,
-        wanted: impl Fn(&Entry) -> bool,
-        guard: &Guard,
-    ) -> Option<RemovePlan> {
-        let node = self.place_of(prefix, guard)?.node;
-        let routes = node.routes.dereference(guard)?;
-        let (start, candidates) = routes.of_slot(slot_of(prefix.bits(), prefix.len()));
-        let at = candidates.iter().position(wanted)?;
-        let entries = routes.entries().len();
-        Some(RemovePlan {
-            index: start + at,
-            entries,
-            prune: entries == 1 && !node.has_child(guard),
-            removed: *candidates[at].next_hop,
-        })
-    }
-
-    /// Removes the route. The caller holds the updaters' mutex since it made `plan`. Fails with
-    /// `ENOMEM` only, and then nothing has changed.
-    pub(super) fn remove(&self, plan: &RemovePlan, prefix: &Prefix) -> Result<Change> {
-        let mut rest = match plan.entries {
-            1 => None,
-            entries => Some(Routes::with_capacity(entries - 1)?),
-        };
-        let mut change = Change::default();
-        let guard = read_lock();
-        let Some(place) = self.place_of(prefix, &guard) else {
-            // The mutex keeps the route where the plan saw it.
-            debug_assert!(false);
-            return Ok(change);
-        };
-        if plan.prune {
-            change.retired = chain_footprint(place.cut, &guard);
-            if let Some(chain) = place.cut.replace(None) {
-                retire(chain, change.retired);
-            }
-        } else {
-            if let Some(rest) = &mut rest {
-                rest.append_without(place.node.entries(&guard), plan.index);
-                change.added = rest.footprint();
-            }
-            change.retired = publish_routes(place.node, rest, &guard);
+        entry: Entry,
+    ) -> Result {
+        let branch =
+            Blueprint::new(prefix.bits(), depth).with_child(value_at(child.key(), depth), link);
+        if depth == depth_of(prefix.len()) {
+            let branch = self.build(&branch.with_route(0, entry, false))?;
+            link.put(branch, self.exclusive);
+            return Ok(());
         }
-        Ok(change)
+        let chain = self.chain(prefix, depth + 1, entry)?;
+        let branch = branch.with_child(value_at(prefix.bits(), depth), chain.link());
+        let branch = self.build(&branch)?;
+        link.put(branch, self.exclusive);
+        chain.keep();
+        Ok(())
     }
 
-    /// Removes all routes with one store, waits for the readers and frees them; calls `visit` with
-    /// each route's next hop.
+    /// Takes out route number `number` of the prefix's node, which is there.
     ///
-    /// Context: may sleep.
-    pub(super) fn clear(&self, mut visit: impl FnMut(&NextHop)) -> Footprint {
-        let Some(tree) = self.root.replace(None) else {
-            return Footprint::default();
-        };
-        dismantle_politely(tree.synchronize(), |routes| {
-            routes
-                .entries()
-                .iter()
-                .for_each(|entry| visit(&entry.next_hop));
-        })
-    }
-}
-
-impl Drop for Trie {
-    fn drop(&mut self) {
-        if let Some(tree) = self.root.take() {
-            dismantle_politely(tree, |_| ());
-        }
-    }
-}
-
-/// Frees a whole tree without keeping a CPU to itself.
-fn dismantle_politely(tree: RcuBox<Node>, mut visit: impl FnMut(&Routes)) -> Footprint {
-    let mut freed = 0;
-    node::dismantle(tree, |routes| {
-        visit(routes);
-        freed += 1;
-        if freed % BATCH == 0 {
-            sched::yield_now();
-        }
-    })
-}
-
-/// Exchanges a node's list of routes and retires the old one; says how much memory that was.
-fn publish_routes(node: &Node, new: Option<RcuBox<Routes>>, guard: &Guard) -> Footprint {
-    let old = node
-        .routes
-        .dereference(guard)
-        .map(Routes::footprint)
-        .unwrap_or_default();
-    if let Some(retired) = node.routes.replace(new) {
-        retire(retired, old);
-    }
-    old
-}
-
-/// The `count` lowest nodes on the way to the prefix, unpublished, with its route in the last.
-fn nodes_down_to(
-    prefix: &Prefix,
-    count: usize,
-    entry: &Entry,
-) -> Result<(RcuBox<Node>, Footprint)> {
-    let mut routes = Routes::with_capacity(1)?;
-    routes.append(entry.clone());
-    let mut footprint = routes.footprint();
-    let mut top = Node::new()?;
-    top.routes = Rcu::new(routes);
-    footprint.add(Node::FOOTPRINT);
-
-    let bottom = depth_of(prefix.len());
-    for depth in (bottom + 1 - count..bottom).rev() {
-        let mut parent = match Node::new() {
-            Ok(parent) => parent,
-            Err(error) => {
-                node::dismantle(top, |_| ());
-                return Err(error);
+    /// Errors: `ENOMEM`, and then nothing has changed that readers see.
+    pub(super) fn remove(&mut self, root: &'u Link, prefix: &Prefix, number: usize) -> Result {
+        let (bits, target) = (prefix.bits(), depth_of(prefix.len()));
+        // The way to the prefix, and the value by which each node is left.
+        let mut path: [Option<(&'u Link, NodeRef<'u>)>; MAX_DEPTH] = [None; MAX_DEPTH];
+        let mut len = 0;
+        let mut link = root;
+        loop {
+            let node = self.enter(link)?.ok_or(ESRCH)?;
+            path[len] = Some((link, node));
+            len += 1;
+            if node.depth() >= target {
+                break;
             }
-        };
-        parent.children[nibble(prefix.bits(), depth)] = Rcu::new(top);
-        footprint.add(Node::FOOTPRINT);
-        top = parent;
-    }
-    Ok((top, footprint))
-}
+            let child = node.step(value_at(bits, node.depth())).child;
+            link = child.ok_or(ESRCH)?;
+        }
 
-/// The memory of a chain: nodes with one child each, and the last one's routes.
-fn chain_footprint<'g>(mut slot: &'g Rcu<Node>, guard: &'g Guard) -> Footprint {
-    let mut sum = Footprint::default();
-    while let Some(node) = slot.dereference(guard) {
-        sum.add(Node::FOOTPRINT);
-        if let Some(routes) = node.routes.dereference(guard) {
-            sum.add(routes.footprint());
+        // What remains of the lowest node that is not superfluous.
+        let mut at = len - 1;
+        let mut lost_child = false;
+        while let Some((link, node)) = path[at] {
+            let routes = node.routes() - usize::from(!lost_child);
+            let children = node.children() - usize::from(lost_child);
+            let value = value_at(bits, node.depth());
+            match (routes, children) {
+                (0, 0) if at == 0 => link.cut(self.exclusive),
+                (0, 0) => {
+                    at -= 1;
+                    lost_child = true;
+                    continue;
+                }
+                (0, 1) if skips(self.family) && at > 0 => {
+                    let only = node
+                        .each_child()
+                        .find(|(other, _)| !(lost_child && *other == value))
+                        .and_then(|(_, child)| child.peek(self.exclusive));
+                    if let Some(only) = only {
+                        link.put_again(only, self.exclusive);
+                    }
+                }
+                _ => {
+                    let copy = Blueprint::copy_of(node);
+                    let copy = self.build(&match lost_child {
+                        true => copy.without_child(value),
+                        false => copy.without_route(number),
+                    })?;
+                    link.put(copy, self.exclusive);
+                }
+            }
+            break;
         }
-        match node
-            .children
-            .iter()
-            .find(|child| child.dereference(guard).is_some())
-        {
-            Some(child) => slot = child,
-            None => break,
+        for (_, node) in path[at..len].iter().flatten() {
+            self.doom(*node);
         }
+        Ok(())
     }
-    sum
 }

@@ -5,19 +5,23 @@
 
 mod drops;
 mod held_reader;
+mod numbered;
 mod oracle;
 mod random;
 mod stop;
 
 pub use drops::{Counted, Drops};
 pub use held_reader::HeldReader;
+pub use numbered::Numbered;
 pub use oracle::Oracle;
 pub use random::Random;
 pub use stop::{Stop, StopOnDrop};
 
 use crate::{
     device::command::{self, Command},
-    rcu_table::{read_lock, Key, Mode, NextHop, Prefix, Route, Selector, Stats, Table},
+    rcu_table::{
+        self, read_lock, Key, Mode, NextHop, Prefix, Route, Selector, Settings, Stats, Table,
+    },
 };
 use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
@@ -25,6 +29,11 @@ use kernel::{prelude::*, sync::Arc};
 /// An empty table.
 pub fn table() -> Arc<Table> {
     Arc::pin_init(Table::new(), GFP_KERNEL).expect("memory for an empty table")
+}
+
+/// An empty table that heeds `settings`.
+pub fn table_with_settings(settings: &'static Settings) -> Arc<Table> {
+    Arc::pin_init(Table::with_settings(settings), GFP_KERNEL).expect("memory for an empty table")
 }
 
 /// An address from text.
@@ -86,10 +95,17 @@ impl Operation {
             Self::Remove(prefix, metric, next_hop) => {
                 table.remove(prefix, *metric, next_hop.as_ref())
             }
-            Self::Flush(family) => {
-                table.flush(*family);
-                Ok(())
-            }
+            Self::Flush(family) => table.flush(*family),
+        }
+    }
+}
+
+impl From<&Operation> for rcu_table::Operation {
+    fn from(operation: &Operation) -> Self {
+        match *operation {
+            Operation::Insert(mode, route) => Self::Insert(route, mode),
+            Operation::Remove(prefix, metric, next_hop) => Self::Remove(prefix, metric, next_hop),
+            Operation::Flush(family) => Self::Flush(family),
         }
     }
 }
@@ -129,9 +145,11 @@ pub fn show(table: &Table) -> Vec<String> {
     routes.iter().map(Route::to_string).collect()
 }
 
-/// The figures that are this table's own: those of reclaim are the whole process's.
+/// The figures that are this table's own and change with it: those of reclaim are the whole process's,
+/// and the memory of next hops comes back some time after the last of them went.
 pub fn own_stats(table: &Table) -> Stats {
     Stats {
+        next_hop_bytes: 0,
         retired_objects: 0,
         retired_bytes: 0,
         reclaimed_objects: 0,

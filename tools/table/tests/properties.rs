@@ -1,125 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random changes, done to the table and to a slow list: after each, both give the same answers.
+//! Random changes, done to the table and to a slow list: after each, both give the same answers. So
+//! too for transactions, which happen whole or not at all, for reloads, for a limit of routes, and for
+//! dumps in pieces between which the table changes.
+//!
+//! `PROPTEST_CASES` says how many sequences each test tries.
+
+#[path = "properties/steps.rs"]
+mod steps;
 
 use core::net::IpAddr;
+use kernel::{prelude::*, sync::Arc};
 use proptest::prelude::*;
 use rust_rcu_demo::{
-    rcu_table::{read_lock, DevName, Family, Mode, NextHop, Prefix, Route, Selector, Table},
-    testing::{dump, own_stats, table, Operation, Oracle},
+    rcu_table::{
+        read_lock, Failure, Family, Key, Reload, Route, Selector, Settings, Table, Transaction,
+    },
+    testing::{dump, own_stats, table_with_settings, Operation, Oracle},
 };
-
-fn address(family: Family, bits: u128) -> IpAddr {
-    match family {
-        Family::Inet => IpAddr::V4(((bits >> 96) as u32).into()),
-        Family::Inet6 => IpAddr::V6(bits.into()),
-    }
-}
-
-fn mask(len: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
-}
-
-/// A few networks around which prefixes lie close, so that they nest and share nodes.
-const CLUSTERS: [u128; 4] = [
-    0,
-    u128::MAX,
-    0x0a01_0203_0405_0607_0809_0a0b_0c0d_0e0f,
-    0x2001_0db8_ffff_0000_aaaa_5555_0000_0001,
-];
-
-/// Bits near a cluster: one of its own, with a few flipped.
-fn any_bits() -> impl Strategy<Value = u128> {
-    let flips = prop::collection::vec(0..128_u32, 0..3);
-    (prop::sample::select(CLUSTERS.to_vec()), flips)
-        .prop_map(|(bits, flips)| flips.iter().fold(bits, |bits, flip| bits ^ (1 << flip)))
-}
-
-/// Any length, the ends and the borders of nodes more often.
-fn any_len(family: Family) -> impl Strategy<Value = u8> {
-    let all = family.bits();
-    let borders: Vec<u8> = (0..=all / 4).map(|quarter| quarter * 4).collect();
-    prop_oneof![
-        3 => 0..=all,
-        1 => 0..=12_u8,
-        1 => prop::sample::select(vec![0, all, all - 1, 1]),
-        1 => prop::sample::select(borders),
-    ]
-}
-
-fn any_prefix() -> impl Strategy<Value = Prefix> {
-    let family = prop::sample::select(vec![Family::Inet, Family::Inet6]);
-    family
-        .prop_flat_map(|family| (Just(family), any_bits(), any_len(family)))
-        .prop_map(|(family, bits, len)| {
-            Prefix::new(address(family, bits & mask(len)), len).unwrap()
-        })
-}
-
-fn any_metric() -> impl Strategy<Value = u32> {
-    prop::sample::select(vec![0, 0, 1, 2, u32::MAX])
-}
-
-fn any_next_hop() -> impl Strategy<Value = NextHop> {
-    let eth0 = DevName::new("eth0").unwrap();
-    prop::sample::select(vec![
-        NextHop::Blackhole,
-        NextHop::Prohibit,
-        NextHop::Dev(eth0),
-        NextHop::Via([192, 0, 2, 1].into(), None),
-        NextHop::Via([192, 0, 2, 1].into(), Some(eth0)),
-        NextHop::Via(IpAddr::V6(1.into()), None),
-    ])
-}
-
-/// A change whose prefix is one of a few, so that it often meets what is there.
-fn any_operation(prefixes: Vec<Prefix>) -> impl Strategy<Value = Operation> {
-    let prefix = prop::sample::select(prefixes);
-    let mode = prop::sample::select(vec![Mode::Add, Mode::Add, Mode::Change, Mode::Replace]);
-    let insert = (mode, prefix.clone(), any_metric(), any_next_hop());
-    let remove = (
-        prefix,
-        prop::option::weighted(0.3, any_metric()),
-        prop::option::weighted(0.2, any_next_hop()),
-    );
-    let family = prop::sample::select(vec![Some(Family::Inet), Some(Family::Inet6), None]);
-    prop_oneof![
-        60 => insert.prop_map(|(mode, prefix, metric, next_hop)| {
-            Operation::Insert(mode, Route { prefix, metric, next_hop })
-        }),
-        39 => remove.prop_map(|(prefix, metric, next_hop)| {
-            Operation::Remove(prefix, metric, next_hop)
-        }),
-        1 => family.prop_map(Operation::Flush),
-    ]
-}
-
-/// Prefixes, and changes of them.
-fn any_changes() -> impl Strategy<Value = (Vec<Prefix>, Vec<Operation>)> {
-    prop::collection::vec(any_prefix(), 1..40).prop_flat_map(|prefixes| {
-        let operations = prop::collection::vec(any_operation(prefixes.clone()), 1..120);
-        (Just(prefixes), operations)
-    })
-}
-
-/// The first and last address of a prefix and their neighbours outside.
-fn borders(prefix: &Prefix) -> Vec<IpAddr> {
-    let family = prefix.family();
-    let unit = 1_u128 << (128 - u32::from(family.bits()));
-    let first = match prefix.address() {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-        IpAddr::V6(v6) => v6.to_bits(),
-    };
-    let last = first | !mask(prefix.len());
-    [
-        first,
-        last,
-        first.wrapping_sub(unit),
-        last.wrapping_add(unit),
-    ]
-    .map(|bits| address(family, bits))
-    .to_vec()
-}
+use steps::{any_case, borders, Step, Weights, CHANGES_ONLY};
 
 fn check_lookups(
     table: &Table,
@@ -133,59 +32,284 @@ fn check_lookups(
     Ok(())
 }
 
-fn check_contents(table: &Table, oracle: &Oracle) -> Result<(), TestCaseError> {
+/// All but the next hops, which a reload that is being made uses as well.
+fn check_routes(table: &Table, oracle: &Oracle) -> Result<(), TestCaseError> {
     let stats = own_stats(table);
     prop_assert_eq!(stats.routes_inet, oracle.len(Family::Inet));
     prop_assert_eq!(stats.routes_inet6, oracle.len(Family::Inet6));
-    prop_assert_eq!(stats.next_hops, oracle.next_hops());
     prop_assert_eq!(stats.objects == 0, oracle.is_empty());
     prop_assert_eq!(stats.bytes == 0, oracle.is_empty());
     prop_assert_eq!(dump(table, Selector::All, 16), oracle.dump(Selector::All));
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+fn check_contents(table: &Table, oracle: &Oracle) -> Result<(), TestCaseError> {
+    prop_assert_eq!(table.stats().next_hops, oracle.next_hops());
+    check_routes(table, oracle)
+}
 
-    #[test]
-    fn table_and_oracle_agree(
-        (prefixes, operations) in any_changes(),
-        anywhere in prop::collection::vec(any_bits(), 10),
-    ) {
-        let table = table();
-        let mut oracle = Oracle::default();
-        let mut addresses: Vec<IpAddr> = prefixes.iter().flat_map(borders).collect();
-        for bits in anywhere {
-            addresses.extend([Family::Inet, Family::Inet6].map(|family| address(family, bits)));
+/// The list, and how many routes it may hold.
+#[derive(Clone)]
+struct Model {
+    list: Oracle,
+    max_routes: usize,
+}
+
+impl Model {
+    fn routes(&self) -> usize {
+        self.list.len(Family::Inet) + self.list.len(Family::Inet6)
+    }
+
+    fn apply(&mut self, operation: &Operation) -> Result {
+        let mut changed = self.clone();
+        changed.list.apply(operation)?;
+        // Those that are there when the limit sinks stay, and can be changed.
+        if changed.routes() > self.routes().max(self.max_routes) {
+            return Err(ENOSPC);
         }
-        for operation in &operations {
-            let generation = table.generation();
-            let before = own_stats(&table);
-            let done = operation.apply(&table);
-            prop_assert_eq!(done, oracle.apply(operation), "{:?}", operation);
-            if done.is_err() {
-                prop_assert_eq!(table.generation(), generation);
-                prop_assert_eq!(own_stats(&table), before);
-            }
-            // What the change touches, after each; all of it at the end.
-            match operation {
-                Operation::Insert(_, Route { prefix, .. }) | Operation::Remove(prefix, ..) => {
-                    check_lookups(&table, &oracle, &borders(prefix))?;
-                    let selector = Selector::Prefix(*prefix);
-                    prop_assert_eq!(dump(&table, selector, 2), oracle.dump(selector));
-                }
-                Operation::Flush(_) => check_contents(&table, &oracle)?,
+        *self = changed;
+        Ok(())
+    }
+
+    /// Makes all changes, or none.
+    fn apply_all(&mut self, operations: &[Operation]) -> Result<(), Failure> {
+        let mut changed = self.clone();
+        for (index, operation) in operations.iter().enumerate() {
+            let done = changed.apply(operation);
+            done.map_err(|error| Failure { index, error })?;
+        }
+        *self = changed;
+        Ok(())
+    }
+}
+
+/// The table under test and its model.
+struct Pair {
+    table: Arc<Table>,
+    settings: &'static Settings,
+    model: Model,
+}
+
+impl Pair {
+    fn new(settings: &'static Settings) -> Self {
+        let max_routes = Settings::new().max_routes();
+        settings.set_max_routes(max_routes);
+        Self {
+            table: table_with_settings(settings),
+            settings,
+            model: Model {
+                list: Oracle::default(),
+                max_routes,
+            },
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        match step {
+            Step::Change(operation) => self.change(operation),
+            Step::Dump(selector, capacity, changes) => self.dump(*selector, *capacity, changes),
+            Step::Transaction(operations) => self.transaction(operations),
+            Step::Reload(new, meanwhile, commit) => self.reload(new, meanwhile, *commit),
+            Step::MaxRoutes(routes) => {
+                self.settings.set_max_routes(*routes);
+                self.model.max_routes = *routes;
+                Ok(())
             }
         }
-        check_lookups(&table, &oracle, &addresses)?;
-        check_contents(&table, &oracle)?;
+    }
+
+    fn change(&mut self, operation: &Operation) -> Result<(), TestCaseError> {
+        let before = own_stats(&self.table);
+        let done = operation.apply(&self.table);
+        let expected = self.model.apply(operation);
+        prop_assert_eq!(done, expected, "{:?}", operation);
+        if done.is_err() {
+            prop_assert_eq!(own_stats(&self.table), before);
+        }
+        // What the change touches, after each; all of it at the end.
+        match operation {
+            Operation::Insert(_, Route { prefix, .. }) | Operation::Remove(prefix, ..) => {
+                check_lookups(&self.table, &self.model.list, &borders(prefix))?;
+                let selector = Selector::Prefix(*prefix);
+                prop_assert_eq!(
+                    dump(&self.table, selector, 2),
+                    self.model.list.dump(selector)
+                );
+            }
+            Operation::Flush(_) => check_routes(&self.table, &self.model.list)?,
+        }
+        Ok(())
+    }
+
+    /// A route that is there throughout appears once, any other at most once, and only if it was there
+    /// at some time.
+    fn dump(
+        &mut self,
+        selector: Selector,
+        capacity: usize,
+        changes: &[Operation],
+    ) -> Result<(), TestCaseError> {
+        let mut changes = changes.iter();
+        let mut throughout = self.model.list.dump(selector);
+        let mut ever = throughout.clone();
+        let mut found: Vec<Route> = Vec::new();
+        loop {
+            let mut piece = KVec::with_capacity(capacity, GFP_KERNEL).unwrap();
+            let after = found.last().map(Key::from);
+            self.table.dump(selector, after, &mut piece);
+            found.extend_from_slice(&piece);
+            if piece.len() < capacity {
+                break;
+            }
+            if let Some(change) = changes.next() {
+                self.change(change)?;
+                let now = self.model.list.dump(selector);
+                throughout.retain(|route| now.contains(route));
+                ever.extend(now);
+            }
+        }
+        prop_assert!(found.is_sorted_by_key(Key::from));
+        prop_assert!(found
+            .windows(2)
+            .all(|two| Key::from(&two[0]) != Key::from(&two[1])));
+        prop_assert!(throughout.iter().all(|route| found.contains(route)));
+        prop_assert!(found.iter().all(|route| ever.contains(route)));
+        Ok(())
+    }
+
+    fn transaction(&mut self, operations: &[Operation]) -> Result<(), TestCaseError> {
+        let before = own_stats(&self.table);
+        let mut transaction = Transaction::new();
+        for operation in operations {
+            transaction.push(operation.into()).unwrap();
+        }
+        prop_assert_eq!(transaction.len(), operations.len());
+        prop_assert_eq!(own_stats(&self.table), before);
+        let done = transaction.commit(&self.table);
+        prop_assert_eq!(done, self.model.apply_all(operations), "{:?}", operations);
+        if done.is_err() {
+            prop_assert_eq!(own_stats(&self.table), before);
+        }
+        check_contents(&self.table, &self.model.list)
+    }
+
+    fn reload(
+        &mut self,
+        new: &[Operation],
+        meanwhile: &[Operation],
+        commit: bool,
+    ) -> Result<(), TestCaseError> {
+        let mut reload = Reload::new(self.table.clone()).unwrap();
+        let mut model = Model {
+            list: Oracle::default(),
+            max_routes: usize::MAX,
+        };
+        let max_routes = self.model.max_routes;
+        let mut meanwhile = meanwhile.iter();
+        for operation in new {
+            let done = reload.apply(&operation.into());
+            // The limit may be looked at here or at the commit.
+            if done != Err(ENOSPC) || model.routes() < max_routes {
+                let expected = model.apply(operation);
+                prop_assert_eq!(done, expected, "{:?}", operation);
+            }
+            if let Some(operation) = meanwhile.next() {
+                self.change(operation)?;
+            }
+        }
+        check_routes(&self.table, &self.model.list)?;
+        let generation = self.table.generation();
+        let fits = model.routes() <= max_routes;
+        match commit {
+            true => prop_assert_eq!(reload.commit(), if fits { Ok(()) } else { Err(ENOSPC) }),
+            false => drop(reload),
+        }
+        if commit && fits {
+            self.model.list = model.list;
+        } else {
+            prop_assert_eq!(self.table.generation(), generation);
+        }
+        check_contents(&self.table, &self.model.list)
+    }
+
+    /// At the end: everything, and then nothing is left of it.
+    fn finish(self, addresses: &[IpAddr]) -> Result<(), TestCaseError> {
+        let Self { table, model, .. } = self;
+        let list = model.list;
+        check_lookups(&table, &list, addresses)?;
+        check_contents(&table, &list)?;
         for family in [Family::Inet, Family::Inet6] {
             let selector = Selector::Family(family);
-            prop_assert_eq!(dump(&table, selector, 3), oracle.dump(selector));
+            prop_assert_eq!(dump(&table, selector, 3), list.dump(selector));
         }
-        for route in oracle.dump(Selector::All) {
-            table.remove(&route.prefix, Some(route.metric), Some(&route.next_hop)).unwrap();
+        for route in list.dump(Selector::All) {
+            let Route {
+                prefix,
+                metric,
+                next_hop,
+            } = route;
+            let removed = table.remove(&prefix, Some(metric), Some(&next_hop));
+            prop_assert_eq!(removed, Ok(()), "{}", route);
         }
-        check_contents(&table, &Oracle::default())?;
+        check_contents(&table, &Oracle::default())
+    }
+}
+
+fn agree(
+    settings: &'static Settings,
+    (steps, addresses): (Vec<Step>, Vec<IpAddr>),
+) -> Result<(), TestCaseError> {
+    let mut pair = Pair::new(settings);
+    for step in &steps {
+        pair.step(step)?;
+    }
+    pair.finish(&addresses)
+}
+
+/// As many cases as `PROPTEST_CASES` says, or some.
+fn config() -> ProptestConfig {
+    let cases = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default().cases,
+        None => 200,
+    };
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases)
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn changes_and_dumps(case in any_case(CHANGES_ONLY)) {
+        static SETTINGS: Settings = Settings::new();
+        agree(&SETTINGS, case)?;
+    }
+
+    #[test]
+    fn transactions(case in any_case(Weights { transaction: 10, ..CHANGES_ONLY })) {
+        static SETTINGS: Settings = Settings::new();
+        agree(&SETTINGS, case)?;
+    }
+
+    #[test]
+    fn reloads(case in any_case(Weights { reload: 10, ..CHANGES_ONLY })) {
+        static SETTINGS: Settings = Settings::new();
+        agree(&SETTINGS, case)?;
+    }
+
+    #[test]
+    fn a_limit_of_routes(case in any_case(Weights { max_routes: 10, ..CHANGES_ONLY })) {
+        static SETTINGS: Settings = Settings::new();
+        agree(&SETTINGS, case)?;
+    }
+
+    #[test]
+    fn everything_together(
+        case in any_case(Weights { transaction: 10, reload: 5, max_routes: 3 }),
+    ) {
+        static SETTINGS: Settings = Settings::new();
+        agree(&SETTINGS, case)?;
     }
 }

@@ -264,7 +264,11 @@ fn readers_see_one_generation_of_a_list_that_is_cleared() {
             }
         }
     });
-    assert_eq!(readers_that_saw_some.into_inner(), 2, "the list was never seen");
+    assert_eq!(
+        readers_that_saw_some.into_inner(),
+        2,
+        "the list was never seen"
+    );
     drop(shared);
     barrier();
 }

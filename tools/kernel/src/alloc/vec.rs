@@ -77,6 +77,26 @@ impl<T> Vec<T> {
         self.capacity
     }
 
+    /// `n` times `value`.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say.
+    #[track_caller]
+    pub fn from_elem(value: T, n: usize, flags: Flags) -> Result<Self, AllocError>
+    where
+        T: Clone,
+    {
+        let mut this = Self::with_capacity(n, flags)?;
+        while this.len < n {
+            this.push(value.clone(), flags)?;
+        }
+        Ok(this)
+    }
+
+    /// Takes the last element out.
+    pub fn pop(&mut self) -> Option<T> {
+        self.remove(self.len.checked_sub(1)?).ok()
+    }
+
     /// Makes room for `additional` more elements.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say.

@@ -9,18 +9,22 @@ use kernel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The order of a dump: IPv4 first, then the address's bytes, the length and the metric.
-type Position = (bool, Vec<u8>, u8, u32);
+type Position = (bool, [u8; 16], u8, u32);
 
 /// A list of routes; lookup goes through all of it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Oracle {
     routes: BTreeMap<Position, Route>,
 }
 
-fn octets(address: IpAddr) -> Vec<u8> {
+/// The bytes of an address; behind those of IPv4 there are zeros.
+fn octets(address: IpAddr) -> [u8; 16] {
     match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        IpAddr::V6(v6) => v6.octets(),
     }
 }
 
@@ -30,10 +34,11 @@ fn position(prefix: &Prefix, metric: u32) -> Position {
 }
 
 fn covers(prefix: &Prefix, address: IpAddr) -> bool {
+    let same_family = prefix.address().is_ipv6() == address.is_ipv6();
     let (network, address) = (octets(prefix.address()), octets(address));
     let whole = usize::from(prefix.len() / 8);
     let rest = prefix.len() % 8;
-    network.len() == address.len()
+    same_family
         && network[..whole] == address[..whole]
         && (rest == 0 || (network[whole] ^ address[whole]) >> (8 - rest) == 0)
 }
@@ -78,7 +83,7 @@ impl Oracle {
                 && metric.is_none_or(|metric| route.metric == metric)
                 && next_hop.is_none_or(|named| names(named, &route.next_hop))
         });
-        let position = found.next().ok_or(ESRCH)?.0.clone();
+        let position = *found.next().ok_or(ESRCH)?.0;
         self.routes.remove(&position);
         Ok(())
     }

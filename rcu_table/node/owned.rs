@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who owns nodes before they are published and after they have been unlinked.
+
+use super::{Exclusive, Link, Node, NodeRef, FRESH, MAX_DEPTH};
+use crate::{
+    rcu::{Rcu, RcuBox, Reclaim, Retired, Softirq},
+    rcu_table::{stats::Footprint, Family},
+};
+use core::{
+    marker::PhantomData,
+    mem::{self, ManuallyDrop},
+    ptr::NonNull,
+    sync::atomic::AtomicPtr,
+};
+use kernel::prelude::*;
+
+/// A node that has not been published. Dropped, it is freed, and its children stay where else they are.
+pub(in crate::rcu_table) struct NewNode(pub(super) NonNull<Node>);
+
+impl NewNode {
+    /// The memory of the whole object.
+    pub(in crate::rcu_table) fn footprint(&self) -> Footprint {
+        // SAFETY: The node is live and owned.
+        unsafe { self.0.as_ref() }.footprint()
+    }
+
+    /// A link to it, for a parent that is not published yet either.
+    pub(in crate::rcu_table) fn into_chain(self) -> NewChain {
+        NewChain(Link(AtomicPtr::new(self.into_raw().as_ptr())))
+    }
+
+    pub(super) fn into_raw(self) -> NonNull<Node> {
+        ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for NewNode {
+    fn drop(&mut self) {
+        // SAFETY: The node was never published and is not used again.
+        drop(unsafe { owned(self.0) });
+    }
+}
+
+/// An unpublished chain of nodes with one child each. Dropped, it is freed.
+pub(in crate::rcu_table) struct NewChain(Link);
+
+impl NewChain {
+    /// Points to the topmost.
+    pub(in crate::rcu_table) fn link(&self) -> &Link {
+        &self.0
+    }
+
+    /// The topmost hangs elsewhere now.
+    pub(in crate::rcu_table) fn keep(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for NewChain {
+    fn drop(&mut self) {
+        let exclusive = Exclusive::new();
+        let mut next = self.0.peek(&exclusive);
+        while let Some(node) = next {
+            next = node
+                .child_from(0)
+                .and_then(|(_, child)| child.peek(&exclusive));
+            // SAFETY: The node was never published, and is not used again.
+            drop(unsafe { owned(node.node) });
+        }
+    }
+}
+
+/// Takes a node back.
+///
+/// # Safety
+///
+/// `node` is live, nobody else uses or owns it, and no reader can reach it.
+unsafe fn owned(node: NonNull<Node>) -> RcuBox<Node> {
+    // SAFETY: Nodes come from `RcuBox::with_room()`; the rest is the caller's promise.
+    unsafe { RcuBox::from_raw_value(node) }
+}
+
+/// The roots of both families' tries: what a transaction exchanges with one store.
+pub(in crate::rcu_table) struct Roots([Link; 2]);
+
+impl Roots {
+    /// Those of empty tries.
+    pub(in crate::rcu_table) fn new() -> Self {
+        Self([Link::null(), Link::null()])
+    }
+
+    /// The same tries under new roots.
+    pub(in crate::rcu_table) fn copy_of(other: &Roots) -> Self {
+        Self([Link::copy_of(&other.0[0]), Link::copy_of(&other.0[1])])
+    }
+
+    /// The root of one family.
+    #[inline(always)]
+    pub(in crate::rcu_table) fn of(&self, family: Family) -> &Link {
+        &self.0[family as usize]
+    }
+
+    /// What is published, for the updater.
+    pub(in crate::rcu_table) fn current<'w>(
+        roots: &'w Rcu<Self>,
+        _exclusive: &'w Exclusive,
+    ) -> Option<&'w Self> {
+        // SAFETY: Only who has the right to change the table exchanges its roots, by `&mut`.
+        unsafe { roots.protected() }
+    }
+
+    /// Exchanges what is published.
+    pub(in crate::rcu_table) fn publish(
+        roots: &Rcu<Self>,
+        new: RcuBox<Self>,
+        _exclusive: &mut Exclusive,
+    ) -> Option<Retired<Self>> {
+        roots.replace(Some(new))
+    }
+}
+
+impl Reclaim for Roots {
+    type Context = Softirq;
+}
+
+/// Nodes that no link of the trie points to any more, until it is said what becomes of them.
+///
+/// # Invariants
+///
+/// The first `len` are there, owned by this list.
+pub(in crate::rcu_table) struct Doomed {
+    nodes: [Option<NonNull<Node>>; Self::MAX],
+    len: usize,
+}
+
+// SAFETY: The nodes are owned, and `Send`.
+unsafe impl Send for Doomed {}
+
+impl Doomed {
+    /// The most that one change unlinks: a path.
+    const MAX: usize = MAX_DEPTH + 2;
+
+    pub(in crate::rcu_table) const fn new() -> Self {
+        Self {
+            nodes: [None; Self::MAX],
+            len: 0,
+        }
+    }
+
+    /// The memory of all.
+    pub(in crate::rcu_table) fn footprint(&self) -> Footprint {
+        let mut sum = Footprint::default();
+        for node in self.nodes[..self.len].iter().flatten() {
+            // SAFETY: By the type invariant the list owns the node.
+            sum.add(unsafe { node.as_ref() }.footprint());
+        }
+        sum
+    }
+
+    /// Adds a node that has been unlinked, or will be before the list is settled.
+    pub(in crate::rcu_table) fn add(&mut self, node: NodeRef<'_>) {
+        // A change unlinks no more than there is room for.
+        if let Some(room) = self.nodes.get_mut(self.len) {
+            // INVARIANT: What is unlinked belongs to who unlinked it.
+            *room = Some(node.node);
+            self.len += 1;
+        }
+    }
+
+    pub(in crate::rcu_table) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn pop(&mut self) -> Option<NonNull<Node>> {
+        self.len = self.len.checked_sub(1)?;
+        self.nodes[self.len].take()
+    }
+
+    /// Gives the nodes to `retire`, for readers that may still be there.
+    pub(in crate::rcu_table) fn retire(
+        &mut self,
+        _exclusive: &mut Exclusive,
+        mut retire: impl FnMut(Retired<Node>, Footprint),
+    ) {
+        while let Some(node) = self.pop() {
+            // SAFETY: The list owns the node.
+            let footprint = unsafe { node.as_ref() }.footprint();
+            // SAFETY: The node was published and is linked nowhere any more; the list owned it.
+            retire(unsafe { Retired::from_raw_value(node) }, footprint);
+        }
+    }
+
+    /// Frees the nodes at once. They were never published, or a grace period has ended since.
+    pub(in crate::rcu_table) fn free(&mut self, _exclusive: &mut Exclusive) {
+        while let Some(node) = self.pop() {
+            // SAFETY: No reader can reach the node, by the caller's word; the list owned it.
+            drop(unsafe { owned(node) });
+        }
+    }
+}
+
+/// Published nodes that a transaction replaces, until it is committed.
+pub(in crate::rcu_table) struct Condemned(KVVec<NonNull<Node>>);
+
+// SAFETY: Others use the nodes only as readers do.
+unsafe impl Send for Condemned {}
+
+impl Condemned {
+    pub(in crate::rcu_table) const fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// Makes room for as many nodes as one change can add.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(in crate::rcu_table) fn reserve(&mut self) -> Result {
+        Ok(self.0.reserve(MAX_DEPTH + 1, GFP_KERNEL)?)
+    }
+
+    /// Adds a node of which the transaction has made a copy.
+    pub(in crate::rcu_table) fn add(&mut self, node: NodeRef<'_>) {
+        // Room was made when the change began.
+        let _ = self.0.push_within_capacity(node.node);
+    }
+
+    /// The memory of all.
+    pub(in crate::rcu_table) fn footprint(&self) -> Footprint {
+        let mut sum = Footprint::default();
+        for node in &self.0 {
+            // SAFETY: The nodes are there until the list is done with.
+            sum.add(unsafe { node.as_ref() }.footprint());
+        }
+        sum
+    }
+
+    /// Gives the nodes to `retire`, for readers of the roots from before the commit.
+    pub(in crate::rcu_table) fn retire(
+        self,
+        _exclusive: &mut Exclusive,
+        mut retire: impl FnMut(Retired<Node>, Footprint),
+    ) {
+        for &node in &self.0 {
+            // SAFETY: The node is there until it is retired.
+            let footprint = unsafe { node.as_ref() }.footprint();
+            // SAFETY: The node was published and, since the commit, is linked nowhere any more.
+            retire(unsafe { Retired::from_raw_value(node) }, footprint);
+        }
+    }
+
+    /// Frees the nodes. A grace period has ended since the commit.
+    pub(in crate::rcu_table) fn free(self, _exclusive: &mut Exclusive) {
+        for &node in &self.0 {
+            // SAFETY: No reader can reach the node, by the caller's word, and no link points to it.
+            drop(unsafe { owned(node) });
+        }
+    }
+}
+
+/// A whole trie, or what a transaction has of one, that is to be freed.
+pub(in crate::rcu_table) struct Tree(NonNull<Node>);
+
+// SAFETY: The nodes are owned, and `Send`.
+unsafe impl Send for Tree {}
+
+impl Tree {
+    /// What hangs at a link that is going, or of which the link is cut off.
+    pub(in crate::rcu_table) fn at(link: &Link, exclusive: &Exclusive) -> Option<Self> {
+        link.peek(exclusive).map(|root| Self(root.node))
+    }
+
+    fn root(&self) -> NodeRef<'_> {
+        // INVARIANT: A tree is there until it is dismantled, which takes it by value.
+        NodeRef {
+            node: self.0,
+            _live: PhantomData,
+        }
+    }
+
+    /// Frees the nodes, with a fixed amount of stack. No reader can reach them: they were never
+    /// published, or a grace period has ended since they were unlinked. `visit` sees each before.
+    pub(in crate::rcu_table) fn dismantle(self, visit: impl FnMut(NodeRef<'_>)) {
+        self.dismantle_some(|_| true, visit);
+    }
+
+    /// Frees what an unfinished transaction has made, and leaves alone what it shares.
+    pub(in crate::rcu_table) fn dismantle_fresh(self) {
+        if self.root().is_fresh() {
+            self.dismantle_some(|node| node.is_fresh(), |_| ());
+        }
+    }
+
+    /// Makes all that a transaction has made ordinary, for it is about to be published.
+    pub(in crate::rcu_table) fn settle(link: &Link, exclusive: &mut Exclusive) {
+        let Some(tree) = Self::at(link, exclusive) else {
+            return;
+        };
+        if !tree.root().is_fresh() {
+            return;
+        }
+        tree.each(
+            |node| node.is_fresh(),
+            |node| {
+                // SAFETY: No reader can reach a fresh node, and no reference to it is in use.
+                unsafe { (*node.as_ptr()).shape &= !FRESH };
+            },
+        );
+    }
+
+    fn dismantle_some(
+        self,
+        belongs: impl Fn(NodeRef<'_>) -> bool,
+        mut visit: impl FnMut(NodeRef<'_>),
+    ) {
+        self.each(belongs, |node| {
+            visit(NodeRef {
+                node,
+                _live: PhantomData,
+            });
+            // SAFETY: No reader can reach the node, and its children have been dealt with.
+            drop(unsafe { owned(node) });
+        });
+    }
+
+    /// Calls `visit` with each node that belongs, children first.
+    fn each(&self, belongs: impl Fn(NodeRef<'_>) -> bool, mut visit: impl FnMut(NonNull<Node>)) {
+        let exclusive = Exclusive::new();
+        // The nodes on the way down, each with the value to go on with.
+        let mut path = [(self.0, Some(0_u8)); MAX_DEPTH + 1];
+        let mut depth = 0;
+        loop {
+            let (at, from) = path[depth];
+            // INVARIANT: Nodes on the path have not been visited yet, so they are live.
+            let node = NodeRef {
+                node: at,
+                _live: PhantomData,
+            };
+            match from.and_then(|from| node.child_from(from)) {
+                Some((value, child)) => {
+                    path[depth].1 = value.checked_add(1);
+                    if let Some(child) = child.peek(&exclusive).filter(|child| belongs(*child)) {
+                        depth += 1;
+                        path[depth] = (child.node, Some(0));
+                    }
+                }
+                None => {
+                    visit(at);
+                    let Some(above) = depth.checked_sub(1) else {
+                        return;
+                    };
+                    depth = above;
+                }
+            }
+        }
+    }
+}
