@@ -5,10 +5,14 @@
 //! - [`rcu`]: safe abstractions over the kernel's RCU.
 //! - [`rcu_table`]: a longest-prefix-match table on top of them.
 //! - [`device`]: the table as `/dev/rust_rcu_demo`.
+//! - [`params`]: what an administrator sets, as module parameters.
 
 use kernel::{prelude::*, sync::Arc};
+use params::parameter;
+use rcu_table::{ReclaimMode, Settings, Table};
 
 mod device;
+mod params;
 pub mod rcu;
 pub mod rcu_table;
 mod sched;
@@ -19,6 +23,42 @@ module! {
     authors: ["The rust_rcu_demo maintainers"],
     description: "RCU in safe Rust: abstractions and a route table that lives by them",
     license: "GPL",
+}
+
+/// What the table heeds, as the parameters below have set it.
+static SETTINGS: Settings = Settings::new();
+
+parameter! {
+    reclaim: "charp", 0o644,
+    "How replaced memory is reclaimed: synchronize, expedited, call (default) or kvfree",
+    show: SETTINGS.reclaim().name(),
+    set: |argument| {
+        let mode = argument.choice(&ReclaimMode::ALL, ReclaimMode::name)?;
+        SETTINGS.set_reclaim(mode);
+        Ok(())
+    },
+}
+
+parameter! {
+    reclaim_max_kb: "uint", 0o644,
+    "KiB that may await reclaim before updaters wait for it; 0: for each change (default 65536)",
+    show: SETTINGS.reclaim_max_kb(),
+    set: |argument| {
+        let kb = argument.number(0..=u32::MAX)?;
+        SETTINGS.set_reclaim_max_kb(kb);
+        Ok(())
+    },
+}
+
+parameter! {
+    max_routes: "ulong", 0o644,
+    "Routes that the table may hold; those present stay (default 16777216)",
+    show: SETTINGS.max_routes(),
+    set: |argument| {
+        let routes = argument.number(0..=usize::MAX)?;
+        SETTINGS.set_max_routes(routes);
+        Ok(())
+    },
 }
 
 /// The module. Fields are dropped in order: no new users, then the table, then its callbacks.
@@ -35,7 +75,7 @@ impl kernel::InPlaceModule for RustRcuDemo {
         try_pin_init!(Self {
             drain: rcu::CallbackDrain::new(),
             device <- {
-                let table = Arc::pin_init(rcu_table::Table::new(), GFP_KERNEL)?;
+                let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)?;
                 device::Registration::new(module, table)
             },
         })
