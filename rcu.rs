@@ -43,6 +43,7 @@ mod pointer;
 mod polled;
 mod reader;
 mod retired;
+mod room;
 mod srcu;
 mod srcu_pointer;
 mod updater;

@@ -131,7 +131,7 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
     ///
     /// Nobody changes the pointer for as long as what is returned is used.
     #[inline]
-    pub(crate) unsafe fn protected(&self) -> Option<&T> {
+    pub unsafe fn protected(&self) -> Option<&T> {
         // ORDERING: None needed: who stored it came before, in the order that the caller vouches for.
         let object = self.object.load(Ordering::Relaxed);
         // SAFETY: By the type invariant the object lives while it is published, which it stays by the

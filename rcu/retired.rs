@@ -200,7 +200,7 @@ impl<T: Reclaim> Retired<T> {
     /// # Safety
     ///
     /// `value` came from `RcuBox::with_room`, the caller owns it and has unpublished it.
-    pub(crate) unsafe fn from_raw_value(value: NonNull<T>) -> Self {
+    pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
         // SAFETY: The pointer was made for the whole object.
         let object = unsafe { object_of(value) };
         // SAFETY: As the caller promises.

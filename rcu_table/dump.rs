@@ -157,8 +157,8 @@ impl<'g> Walk<'g> {
             let child = level.next_child();
             let route = level.node.route(level.route);
             // Prefixes that begin where a child does come before all that is in it.
-            let route =
-                route.filter(|entry| child.map_or(true, |(value, _)| entry.slot.first() <= value));
+            let last = child.map_or(u8::MAX, |(value, _)| value);
+            let route = route.filter(|entry| entry.slot.first() <= last);
             if let Some(entry) = route {
                 if !self.collect_one(level.node, &entry, out) {
                     return true;

@@ -101,7 +101,7 @@ fn free_politely(tree: Tree, mut visit: impl FnMut(NodeRef<'_>)) {
 }
 
 /// The table as a reader finds it: every lookup in one snapshot sees a transaction whole or not at all.
-/// Single changes may become visible between two lookups.
+/// Single changes, a flush among them, may become visible between two lookups.
 ///
 /// Context: any; never waits.
 #[derive(Clone, Copy)]

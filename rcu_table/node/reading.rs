@@ -161,10 +161,14 @@ impl<'a> NodeRef<'a> {
             Some(run) => *unsafe { self.at::<u32>(runs_at + run * size_of::<u32>()) },
             None => 0,
         };
-        // SAFETY: The child was found among those that are there, of a flat node one for each value.
-        let child =
-            child.map(|child| unsafe { self.at::<Link>(links_at + child * size_of::<Link>()) });
-        Step { hop, child }
+        let link = |child| {
+            // SAFETY: The child was found among those that are there, of a flat node one for each value.
+            unsafe { self.at::<Link>(links_at + child * size_of::<Link>()) }
+        };
+        Step {
+            hop,
+            child: child.map(link),
+        }
     }
 
     /// The first child with at least this value, if there is one.

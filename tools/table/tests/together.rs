@@ -11,8 +11,9 @@ use rust_rcu_demo::{
 /// A change of few prefixes, so that they meet: routes that are there, that are not, nested ones.
 fn change(random: &mut Random) -> Operation {
     let len = [0, 4, 8, 9, 16, 20, 24, 28, 32][random.below(9)];
-    let bits =
-        (random.below(4) as u32) << 30 | (random.below(8) as u32) << 14 | random.below(4) as u32;
+    let bits = ((random.below(4) as u32) << 30)
+        | ((random.below(8) as u32) << 14)
+        | random.below(4) as u32;
     let bits = bits & u32::MAX.checked_shl(32 - len).unwrap_or(0);
     let address = std::net::Ipv4Addr::from_bits(bits);
     let (wide, metric) = (random.below(2) == 0, random.below(2));
@@ -25,10 +26,7 @@ fn change(random: &mut Random) -> Operation {
         1..=120 => format!("del {prefix}"),
         121..=300 => format!("replace {prefix} dev d{} metric {metric}", random.below(5)),
         301..=320 => format!("change {prefix} dev d{}", random.below(5)),
-        _ => format!(
-            "add {prefix} dev n{} metric {metric}",
-            random.below(20)
-        ),
+        _ => format!("add {prefix} dev n{} metric {metric}", random.below(20)),
     };
     (&testing::Operation::parse(&line)).into()
 }
