@@ -78,6 +78,11 @@ impl Answers {
         self.unread >= MAX_UNREAD + MAX_COMPLAINTS
     }
 
+    /// Whether there is something to be read. A dump that is still to come may turn out empty.
+    pub(super) fn is_readable(&self) -> bool {
+        self.read < self.current.len() || self.dump.is_some() || self.next < self.waiting.len()
+    }
+
     /// Appends text.
     pub(super) fn say(&mut self, text: impl fmt::Display) -> Result {
         if !matches!(self.waiting.last(), Some(Answer::Text(_))) {
@@ -165,8 +170,10 @@ impl Answers {
         for route in &routes {
             writeln!(Text(&mut text), "{route}").map_err(|_| ENOMEM)?;
         }
-        // Only now has the piece been made: out of memory, it can be asked for again.
-        self.dump = Some((selector, Some(Key::from(last))));
+        // Only now has the piece been made: out of memory, it can be asked for again. One that is not full
+        // was the last.
+        let more = routes.len() == PIECE;
+        self.dump = more.then_some((selector, Some(Key::from(last))));
         (self.current, self.read) = (text, 0);
         Ok(true)
     }

@@ -3,7 +3,7 @@
 //! The commands, and how a line becomes one.
 
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, PrefixError, Route, Selector};
-use core::{fmt, net::IpAddr, str::SplitAsciiWhitespace};
+use core::{fmt, net::IpAddr};
 
 /// What `help` answers.
 pub(crate) const HELP: &str = "\
@@ -13,6 +13,9 @@ change ROUTE      as add; there must be a route with that prefix and metric
 replace ROUTE     as add; whether there is one or not
 del PREFIX [metric N] [via ...] [dev NAME]
 flush [inet|inet6]
+begin [reload]    changes wait for commit; all happen, or none; a reload replaces all routes
+commit
+abort
 get ADDRESS       the route that serves the address
 show [inet|inet6|PREFIX]
 stats
@@ -28,6 +31,15 @@ pub(crate) enum Command {
     Delete(Prefix, Option<u32>, Option<NextHop>),
     /// `flush`.
     Flush(Option<Family>),
+    /// `begin` and `begin reload`.
+    Begin {
+        /// Whether the changes are made in a new table, which replaces the other.
+        reload: bool,
+    },
+    /// `commit`.
+    Commit,
+    /// `abort`.
+    Abort,
     /// `get`.
     Get(IpAddr),
     /// `show`.
@@ -71,22 +83,29 @@ fn refuse<T>(word: &str, reason: Reason) -> Parsed<'_, T> {
 
 /// The words of a line, up to a comment.
 struct Words<'a> {
-    words: SplitAsciiWhitespace<'a>,
+    /// What has not been taken yet.
+    rest: &'a str,
     /// The last word taken: what a missing argument is missed behind.
     last: &'a str,
 }
 
 impl<'a> Words<'a> {
     fn of(line: &'a str) -> Self {
-        let code = line.split('#').next().unwrap_or("");
         Self {
-            words: code.split_ascii_whitespace(),
+            rest: line.split('#').next().unwrap_or(""),
             last: "",
         }
     }
 
     fn next(&mut self) -> Option<&'a str> {
-        let word = self.words.next()?;
+        let mut bytes = self.rest.bytes();
+        let start = bytes.position(|byte| !byte.is_ascii_whitespace())?;
+        let end = bytes
+            .position(|byte| byte.is_ascii_whitespace())
+            .map_or(self.rest.len(), |len| start + 1 + len);
+        // Next to ASCII, both are boundaries of characters.
+        let word = self.rest.get(start..end)?;
+        self.rest = self.rest.get(end..)?;
         self.last = word;
         Some(word)
     }
@@ -117,6 +136,11 @@ pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
         "replace" => insert(Mode::Replace, &mut words)?,
         "del" | "delete" => delete(&mut words)?,
         "flush" => Command::Flush(words.next().map(family).transpose()?),
+        "begin" => Command::Begin {
+            reload: words.next().map_or(Ok(false), reload)?,
+        },
+        "commit" => Command::Commit,
+        "abort" => Command::Abort,
         "get" => {
             let word = words.expect("address")?;
             Command::Get(address(word)?)
@@ -153,6 +177,13 @@ fn family(word: &str) -> Parsed<'_, Family> {
         "inet" => Ok(Family::Inet),
         "inet6" => Ok(Family::Inet6),
         _ => refuse(word, Reason::NoFamily),
+    }
+}
+
+fn reload(word: &str) -> Parsed<'_, bool> {
+    match word {
+        "reload" => Ok(true),
+        _ => refuse(word, Reason::UnknownWord),
     }
 }
 

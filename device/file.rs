@@ -4,18 +4,19 @@
 
 use super::{
     answers::Answers,
+    batch::Batch,
     capability,
-    command::{self, Command},
-    complaint::Complaint,
-    lines::{Line, Lines},
+    execute::{Executor, Stop},
+    ioctl,
+    lines::Lines,
+    pending::Pending,
+    wait_queue::WaitQueue,
     Registration,
 };
-use crate::{
-    rcu_table::{read_lock, Table},
-    sched,
-};
+use crate::{rcu_table::Table, sched};
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{
+    bindings,
     fs::{File, Kiocb},
     iov::{IovIterDest, IovIterSource},
     miscdevice::{MiscDevice, MiscDeviceRegistration},
@@ -25,7 +26,11 @@ use kernel::{
 };
 
 /// Bytes taken from the writer at a time.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 8192;
+
+/// What `poll()` returns for something to read, and for being able to write.
+const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
+const WRITABLE: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
 
 /// Lets others run between two pieces of work; whether to stop because the task is to be killed or
 /// has a signal to handle.
@@ -35,13 +40,17 @@ pub(super) fn interrupted() -> bool {
 }
 
 /// What the file's mutex guards.
-struct State {
+pub(super) struct State {
     lines: Lines,
     answers: Answers,
     /// Whether anything was written: until then the file reads as the whole table.
     written: bool,
     /// The errno of a bad line that a short write stopped at, for the next write.
     latched: Option<Error>,
+    /// The transaction that is open.
+    pub(super) pending: Option<Pending>,
+    /// Changes of this write that have not been made yet.
+    batch: Batch,
     chunk: KVec<u8>,
 }
 
@@ -50,8 +59,12 @@ struct State {
 pub(super) struct OpenFile {
     table: Arc<Table>,
     opener_may_change: bool,
+    /// Whether there are answers to be read, for `poll()`, which must not wait for a long write.
+    readable: AtomicBool,
     #[pin]
-    state: Mutex<State>,
+    readers: WaitQueue,
+    #[pin]
+    pub(super) state: Mutex<State>,
 }
 
 #[vtable]
@@ -65,11 +78,15 @@ impl MiscDevice for OpenFile {
             pin_init!(OpenFile {
                 table,
                 opener_may_change: capability::could_change(),
+                readable: AtomicBool::new(true),
+                readers <- WaitQueue::new(),
                 state <- new_mutex!(State {
                     lines: Lines::new(),
                     answers: Answers::whole_table(),
                     written: false,
                     latched: None,
+                    pending: None,
+                    batch: Batch::new(),
                     chunk,
                 }),
             }),
@@ -78,26 +95,31 @@ impl MiscDevice for OpenFile {
     }
 
     fn release(this: Self::Ptr, _file: &File) {
-        let Some(line) = this.state.lock().lines.unfinished() else {
-            return;
-        };
-        if !REPORTED.swap(true, Ordering::Relaxed) {
-            pr_info!(
-                "line {line} had no newline when its file was closed: discarded (said once)\n"
-            );
-        }
+        this.state.lock().report_unfinished();
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, to: &mut IovIterDest<'_>) -> Result<usize> {
         let file = kiocb.file();
         let mut state = file.state.lock();
-        state.answers.read(&file.table, to)
+        let read = state.answers.read(&file.table, to);
+        file.set_readable(state.answers.is_readable());
+        read
     }
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, from: &mut IovIterSource<'_>) -> Result<usize> {
         let file = kiocb.file();
         let mut state = file.state.lock();
-        state.write(&file, from)
+        let written = state.write(&file, from);
+        if file.set_readable(state.answers.is_readable()) {
+            file.readers.wake_all(READABLE);
+        }
+        written
+    }
+
+    // The structures are the same for 32-bit callers, so that the kernel crate's own choice for them,
+    // `compat_ptr_ioctl()`, is right.
+    fn ioctl(this: Pin<&Self>, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
+        ioctl::ioctl(&this, cmd, arg).map(|()| 0)
     }
 }
 
@@ -115,7 +137,13 @@ impl State {
             self.written = true;
             self.answers = Answers::none();
         }
-        // Bytes of this write, and those of them up to the last line that has happened.
+        let mut executor = Executor {
+            file,
+            answers: &mut self.answers,
+            pending: &mut self.pending,
+            batch: &mut self.batch,
+        };
+        // Bytes of this write, and those of them up to the last line that has happened or waits to.
         let (mut taken, mut done) = (0, 0);
         while !from.is_empty() {
             let wanted = from.len().min(CHUNK);
@@ -131,10 +159,13 @@ impl State {
                 let Some(line) = line else {
                     continue;
                 };
-                if let Err(error) = execute(&line, file, &mut self.answers) {
-                    return self.stop_at(done, error);
+                if let Err(stop) = executor.execute(&line, done) {
+                    return self.stop_at(&stop);
                 }
                 done = taken;
+            }
+            if let Err(stop) = executor.make_changes() {
+                return self.stop_at(&stop);
             }
             if !from.is_empty() && interrupted() {
                 break;
@@ -145,90 +176,96 @@ impl State {
 
     /// Ends a write at a bad line: with its errno, or, if something came before it, with a short
     /// write, and the errno for the next.
-    fn stop_at(&mut self, done: usize, error: Error) -> Result<usize> {
-        if done == 0 {
-            return Err(error);
+    fn stop_at(&mut self, stop: &Stop) -> Result<usize> {
+        if stop.at == 0 {
+            return Err(stop.error);
         }
-        self.latched = Some(error);
-        Ok(done)
+        self.latched = Some(stop.error);
+        Ok(stop.at)
+    }
+
+    /// What is lost when the file is closed now: half a line, or a transaction.
+    fn is_unfinished(&self) -> bool {
+        self.lines.unfinished().is_some() || self.pending.is_some()
+    }
+
+    /// Says what was lost, for whoever did not look at what `close()` returned.
+    fn report_unfinished(&self) {
+        if !self.is_unfinished() || REPORTED.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Some(line) = self.lines.unfinished() {
+            pr_info!(
+                "line {line} had no newline when its file was closed: discarded (said once)\n"
+            );
+        }
+        match self.pending.as_ref().map(Pending::line) {
+            Some(Some(line)) => pr_info!(
+                "the transaction of line {line} was open when its file was closed: aborted (said once)\n"
+            ),
+            Some(None) => pr_info!(
+                "a transaction was open when its file was closed: aborted (said once)\n"
+            ),
+            None => (),
+        }
     }
 }
 
-/// Runs one line; a complaint goes to the read side as well.
-fn execute(line: &Line<'_>, file: &OpenFile, answers: &mut Answers) -> Result {
-    let Err(complaint) = run(line, file, answers) else {
-        return Ok(());
-    };
-    let number = line.number;
-    // Without memory or room for the message the errno has to do.
-    if !answers.is_overfull() {
-        let _ = answers.say(format_args!("line {number}: {complaint}\n"));
-    }
-    Err(complaint.errno())
-}
-
-fn run<'a>(line: &Line<'a>, file: &OpenFile, answers: &mut Answers) -> Result<(), Complaint<'a>> {
-    let text = line.text.map_err(Complaint::Line)?;
-    let Some(command) = command::parse(text).map_err(Complaint::Command)? else {
-        return Ok(());
-    };
-    if answers.is_full() {
-        return Err(Complaint::Unread);
-    }
-    let table = &file.table;
-    match command {
-        Command::Insert(mode, route) => {
-            file.check_may_change()?;
-            table
-                .insert(&route, mode)
-                .map_err(|error| Complaint::Prefix(route.prefix, error))
-        }
-        Command::Delete(prefix, metric, next_hop) => {
-            file.check_may_change()?;
-            let removed = table.remove(&prefix, metric, next_hop.as_ref());
-            removed.map_err(|error| Complaint::Prefix(prefix, error))
-        }
-        Command::Flush(family) => {
-            file.check_may_change()?;
-            table.flush(family);
-            Ok(())
-        }
-        Command::Get(address) => {
-            let found = table.lookup(address, &read_lock());
-            let route = found.ok_or(Complaint::NoRoute(address))?;
-            answers
-                .say(format_args!("{route}\n"))
-                .map_err(Complaint::Kernel)
-        }
-        Command::Show(selector) => answers.show(selector).map_err(Complaint::Kernel),
-        Command::Stats => {
-            let rows = table.stats().rows();
-            let mut rows = rows.iter();
-            rows.try_for_each(|(name, value)| answers.say(format_args!("{name} {value}\n")))
-                .map_err(Complaint::Kernel)
-        }
-        Command::Help => answers.say(command::HELP).map_err(Complaint::Kernel),
-    }
-}
-
-/// Whether a discarded line was reported already: user space must not be able to flood the log.
+/// Whether something lost was reported already: user space must not be able to flood the log.
+// ORDERING: Nothing is published through it.
 static REPORTED: AtomicBool = AtomicBool::new(false);
 
 impl OpenFile {
-    /// What `close()` returns: a line without a newline has not happened and will not.
-    pub(super) fn closing(&self) -> Result {
-        match self.state.lock().lines.unfinished() {
-            None => Ok(()),
-            Some(_) => Err(EINVAL),
+    /// The table behind the device.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// A transaction for this file's table. Errors: `ENOMEM`.
+    pub(super) fn begin(&self, reload: bool, line: Option<u64>) -> Result<Pending> {
+        if reload {
+            Pending::reload(self.table.clone(), line)
+        } else {
+            Ok(Pending::transaction(line))
         }
     }
 
+    /// What `close()` returns: half a line or a transaction has not happened and will not.
+    pub(super) fn closing(&self) -> Result {
+        if self.state.lock().is_unfinished() {
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+
+    /// Who waits for this file, and what for.
+    pub(super) fn readers(&self) -> &WaitQueue {
+        &self.readers
+    }
+
+    /// What can be done with the file without an error, as a mask of `poll()`.
+    pub(super) fn events(&self) -> u32 {
+        // ORDERING: The poller is in the queue already, and the writer wakes the queue after its store: the
+        // queue's lock orders the two, so that either this sees the store or the poller is woken.
+        if self.readable.load(Ordering::Relaxed) {
+            READABLE | WRITABLE
+        } else {
+            WRITABLE
+        }
+    }
+
+    fn set_readable(&self, readable: bool) -> bool {
+        // ORDERING: As in `events()`.
+        self.readable.store(readable, Ordering::Relaxed);
+        readable
+    }
+
     /// Both must be allowed to: who opened the file, lest a privileged program be made to write to a
-    /// file that it was handed; and who writes.
-    fn check_may_change(&self) -> Result<(), Complaint<'static>> {
+    /// file that it was handed; and who writes. Errors: `EPERM`.
+    pub(super) fn check_may_change(&self) -> Result {
         if self.opener_may_change && capability::may_change() {
             return Ok(());
         }
-        Err(Complaint::Denied)
+        Err(EPERM)
     }
 }

@@ -51,6 +51,7 @@ impl Registration {
         let mut operations = unsafe { *misc.fops };
         operations.owner = module.as_ptr();
         operations.flush = Some(flush);
+        operations.poll = Some(poll);
         try_pin_init!(&this in Self {
             table,
             operations: UnsafeCell::new(operations),
@@ -101,6 +102,24 @@ unsafe extern "C" fn flush(file: *mut bindings::file, _owner: bindings::fl_owner
         Ok(()) => 0,
         Err(error) => error.to_errno(),
     }
+}
+
+/// Called by `poll()` and its kin; before 7.0 at least, the kernel crate has no hook for it either.
+///
+/// # Safety
+///
+/// Called by the VFS alone, for a file of an [`OpenFile`].
+unsafe extern "C" fn poll(
+    file: *mut bindings::file,
+    table: *mut bindings::poll_table,
+) -> bindings::__poll_t {
+    // SAFETY: The file is valid during the call, and its private data does not change while it is open.
+    let private = unsafe { (*file).private_data };
+    // SAFETY: `open()` stored the pointer, and `release()` takes it back only after the last call here.
+    let open_file = unsafe { <Pin<KBox<OpenFile>> as ForeignOwnable>::borrow(private) };
+    // SAFETY: They are the arguments of this call, and the queue is part of the file's private data.
+    unsafe { open_file.readers().poll_wait(file, table) };
+    open_file.events()
 }
 
 #[pinned_drop]

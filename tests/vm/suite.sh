@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: the module from insmod to rmmod, its device, and the real internet table.
-# Prints TAP. Expects beside it: tap.sh, device-test, routes, addresses, answers.
+# Prints TAP. Expects beside it: tap.sh, device-test, client64 and perhaps client32, routes, addresses, answers.
 # shellcheck source=tests/tap.sh
 . ./tap.sh
 
@@ -35,10 +35,74 @@ says() {
 
 modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
 
+# fails_with MESSAGE COMMAND...
+fails_with() {
+    message=$1
+    shift
+    if got=$("$@" 2>&1); then
+        got="success: $got"
+    else
+        case $got in *"$message"*) return 0 ;; esac
+    fi
+    printf 'expected a failure: %s\ngot: %s\n' "$message" "$got"
+    return 1
+}
+
+parameters=/sys/module/rust_rcu_demo/parameters
+log_has() { dmesg | grep -F "$1"; }
+parameter_is() {
+    printf '%s\n' "$2" | cmp - "$parameters/$1" || {
+        cat "$parameters/$1"
+        return 1
+    }
+}
+set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
+default_is_told() { modinfo_has parm "^$1:.*\($2 (default)\|(default $2)\)" && parameter_is "$1" "$2"; }
+
 tap_check 'modinfo names the licence' modinfo_has license '^GPL$'
 tap_check 'modinfo describes the module' modinfo_has description 'RCU in safe Rust'
 tap_check 'without the module there is no device' not test -e $device
+
+for parameter in 'reclaim charp' 'reclaim_max_kb uint' 'max_routes ulong'; do
+    tap_check "modinfo describes ${parameter% *}" modinfo_has parm "^${parameter% *}:[A-Z].* (${parameter#* })\$"
+done
+tap_check 'insmod with a bad value fails' fails_with 'Invalid parameters' insmod "$module" reclaim=fast
+tap_check 'and the log tells what there is to choose from' \
+    log_has 'rust_rcu_demo: parameter reclaim: want synchronize, expedited, call or kvfree, not "fast"'
+tap_check 'insmod with a number out of range fails' \
+    fails_with 'Numerical result out of range' insmod "$module" reclaim_max_kb=4294967296
+tap_check 'and the log tells the range' \
+    log_has 'rust_rcu_demo: parameter reclaim_max_kb: want a number from 0 to 4294967295, not "4294967296"'
+tap_check 'insmod with what is no number fails' fails_with 'Invalid parameters' insmod "$module" max_routes=many
+tap_check 'insmod with a parameter without value fails' fails_with 'Invalid parameters' insmod "$module" reclaim
+tap_check 'after that the module is not there' not loaded
+
+tap_check 'insmod with good values succeeds' insmod "$module" reclaim=kvfree reclaim_max_kb=0x10 max_routes=7
+tap_check 'reclaim is what insmod was given' parameter_is reclaim kvfree
+tap_check 'reclaim_max_kb is what insmod was given' parameter_is reclaim_max_kb 16
+tap_check 'max_routes is what insmod was given' parameter_is max_routes 7
+tap_check 'sysfs has what modinfo describes, and no more' says "$(modinfo -F parm "$module" | sed -n 's/:[A-Z].*//p' | sort)" ls -1 $parameters
+for mode in synchronize expedited call kvfree; do
+    tap_check "reclaim can be set to $mode" set_parameter reclaim "$mode\n"
+    tap_check "and then it is $mode" parameter_is reclaim $mode
+done
+tap_check 'a newline is not needed' set_parameter reclaim call
+tap_check 'without one it is set as well' parameter_is reclaim call
+tap_check 'a value that begins like a good one is refused' fails_with 'Invalid argument' set_parameter reclaim 'kvfree2\n'
+tap_check 'bytes that are no text are refused' fails_with 'Invalid argument' set_parameter reclaim '\001\377'
+tap_check 'the log has them escaped' log_has 'call or kvfree, not "\x01\xff"'
+tap_check 'reclaim is as before' parameter_is reclaim call
+tap_check 'the largest number is taken' set_parameter reclaim_max_kb '4294967295\n'
+tap_check 'and shown' parameter_is reclaim_max_kb 4294967295
+tap_check 'a number below the range is refused' fails_with 'Invalid argument' set_parameter reclaim_max_kb '-1\n'
+tap_check 'a number above it is refused' fails_with 'out of range' set_parameter reclaim_max_kb '4294967296\n'
+tap_check 'reclaim_max_kb is as before' parameter_is reclaim_max_kb 4294967295
+tap_check 'rmmod succeeds' rmmod rust_rcu_demo
+
 tap_check 'insmod succeeds' insmod "$module"
+tap_check 'by default reclaim is as modinfo has it' default_is_told reclaim call
+tap_check 'by default reclaim_max_kb is as modinfo has it' default_is_told reclaim_max_kb 65536
+tap_check 'by default max_routes is as modinfo has it' default_is_told max_routes 16777216
 tap_check 'insmod of a loaded module fails' not insmod "$module"
 tap_check 'the device is for root alone' test "$(stat -c %a $device)" = 600
 
@@ -64,6 +128,15 @@ exec 3<&-
 device_status=$?
 grep -v '^1\.\.' device-test.tap
 tap_check 'the device tests ran to their end' test $device_status -le 1 -a -n "$(grep '^1\.\.' device-test.tap)"
+
+# So do the clients of its ioctls.
+for bits in 64 32; do
+    [ -e client$bits ] || { tap_skip "the $bits-bit client of the ioctls" 'no such callers'; continue; }
+    ./client$bits >client.tap 2>&1
+    client_status=$?
+    grep -v '^1\.\.' client.tap
+    tap_check "the $bits-bit client of the ioctls ran to its end" test $client_status -le 1 -a -n "$(grep '^1\.\.' client.tap)"
+done
 rcuctl route flush
 
 total=$(wc -l <routes)

@@ -34,6 +34,9 @@ const CHANGES: &[&str] = &[
     "flush",
     "flush inet",
     "flush inet6",
+    "begin",
+    "begin reload",
+    "commit",
 ];
 
 /// Runs `body` in a thread without the capability: credentials are each thread's own.

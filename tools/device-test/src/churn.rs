@@ -3,6 +3,14 @@
 //! Readers while the table changes under them: every answer is a legal one, every dump has what was
 //! there throughout.
 
+mod check;
+mod full_speed;
+mod history;
+mod plan;
+mod universe;
+
+pub use full_speed::go_on_for;
+
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicBool, Ordering},
@@ -16,7 +24,7 @@ use crate::{
     tap::{ensure, fail, same_text, Outcome, Test},
 };
 
-/// How long each test goes on at least.
+/// How long each test but that at full speed goes on at least.
 const DURATION: Duration = Duration::from_millis(1500);
 
 /// Runs `change` again and again in one thread and `check` in two others, which ask a function
@@ -64,42 +72,6 @@ fn check_answers(address: &str, legal: &[&str], may_end: &dyn Fn() -> bool) -> O
         )?;
     }
     Ok(())
-}
-
-const INET: [&str; 4] = [
-    "10.0.0.0/8 via 192.0.2.1\n",
-    "10.1.0.0/16 via 192.0.2.2\n",
-    "blackhole 10.1.0.0/16\n",
-    "10.1.2.3/32 dev eth0\n",
-];
-
-/// More specific routes come, change and go; the cover stays, so there is always an answer.
-fn get_under_churn_inet() -> Outcome {
-    device::run(INET[0])?;
-    let change = |device: &Device| {
-        device.feed(format!("{}replace {}", INET[1], INET[2]))?;
-        device.feed(format!("{}del 10.1.0.0/16\ndel 10.1.2.3\n", INET[3]))
-    };
-    under_churn(change, |may_end| check_answers("10.1.2.3", &INET, may_end))
-}
-
-const INET6: [&str; 4] = [
-    "::/0 via fe80::1\n",
-    "2001:db8::/32 via inet 192.0.2.2\n",
-    "prohibit 2001:db8::/32 metric 5\n",
-    "2001:db8::1/128 dev eth0\n",
-];
-
-/// The same with a deep chain of nodes that comes and goes, and with metrics.
-fn get_under_churn_inet6() -> Outcome {
-    device::run(INET6[0])?;
-    let change = |device: &Device| {
-        device.feed(format!("{}{}del 2001:db8::/32\n", INET6[1], INET6[2]))?;
-        device.feed(format!("{}del 2001:db8::/32\ndel 2001:db8::1\n", INET6[3]))
-    };
-    under_churn(change, |may_end| {
-        check_answers("2001:db8::1", &INET6, may_end)
-    })
 }
 
 /// The cover itself is replaced: the old or the new one serves, never none.
@@ -169,8 +141,10 @@ fn key(line: &str) -> Option<(std::net::Ipv4Addr, u8)> {
 
 pub fn tests() -> Vec<Test> {
     vec![
-        Test::new("churn: get has a legal answer, IPv4", get_under_churn_inet),
-        Test::new("churn: get has a legal answer, IPv6", get_under_churn_inet6),
+        Test::new(
+            "churn: answers and dumps are right while one writes at full speed",
+            full_speed::readers_get_only_right_answers,
+        ),
         Test::new("churn: replace leaves no gap", replace_leaves_no_gap),
         Test::new(
             "churn: a dump has each stable route once, in order",

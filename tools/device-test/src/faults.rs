@@ -8,6 +8,7 @@
 //! `Documentation/fault-injection/fault-injection.rst`.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     os::unix::fs::FileExt,
     path::Path,
@@ -238,6 +239,92 @@ fn failed_shows_take_no_room() -> Outcome {
     device.feed("help\n")
 }
 
+/// Where a script stopped, and why; its lines are written one by one.
+fn write_lines(device: &Device, script: &str) -> Result<(), (usize, nix::Result<usize>)> {
+    for (at, line) in script.split_inclusive('\n').enumerate() {
+        let result = device.write(line);
+        if result != Ok(line.len()) {
+            return Err((at, result));
+        }
+    }
+    Ok(())
+}
+
+/// Fails the allocations of a script of lines. Whatever line it stops at, the table is as it was; when it
+/// comes through, the table is `after`. Says at how many different lines it stopped.
+fn fail_script(table: &str, script: &str, after: &str) -> Outcome<usize> {
+    let mut stopped_at = BTreeSet::new();
+    each_fault(|injection, fault| {
+        device::flush()?;
+        device::run(table)?;
+        let before = Snapshot::take()?;
+        let device = Device::open()?;
+        device.feed("\n")?;
+        match injection.during(fault, || write_lines(&device, script))? {
+            (Err((at, Err(Errno::ENOMEM))), true) => {
+                device::table_is(table)?;
+                let message = device.answers()?;
+                let is_said = message.starts_with("line ") && message.ends_with("out of memory\n");
+                let may_be_unsaid = matches!(fault, Fault::Beyond(_)) && message.is_empty();
+                ensure(
+                    format!("the message '{message}' at {fault:?}"),
+                    is_said || may_be_unsaid,
+                )?;
+                stopped_at.insert(at);
+                // What has begun is aborted by this, and then holds nothing any more.
+                drop(device);
+                before.still_holds()?;
+                Ok((true, true))
+            }
+            (Ok(()), came_up) => {
+                device::table_is(after)?;
+                Ok((came_up, false))
+            }
+            (other, _) => fail(format!("at {fault:?} it stopped with {other:?}")),
+        }
+    })?;
+    device::flush()?;
+    equal(
+        "next hops after a flush",
+        Stats::now()?.get("next_hops")?,
+        0,
+    )?;
+    equal("routes after a flush", Stats::now()?.get("routes_inet")?, 0)?;
+    Ok(stopped_at.len())
+}
+
+/// Changes of all kinds, in both families.
+const SCRIPT: &str = "\
+add 10.0.0.0/8 dev new metric 3
+replace 10.128.0.0/9 via 192.0.2.7
+del 10.0.0.0/8 metric 1
+add 10.20.30.40/32 dev a
+flush inet6
+add 2001:db8:1:2:3:4:5:6/128 via fe80::7
+";
+
+const AFTER_SCRIPT: &str = "\
+10.0.0.0/8 dev a
+10.0.0.0/8 dev c metric 2
+10.0.0.0/8 dev new metric 3
+10.20.30.40/32 dev a
+10.128.0.0/9 via 192.0.2.7
+2001:db8:1:2:3:4:5:6/128 via fe80::7
+";
+
+fn fail_transaction() -> Outcome {
+    let script = format!("begin\n{SCRIPT}commit\n");
+    let lines = fail_script(FULL, &script, AFTER_SCRIPT)?;
+    ensure("it stopped at changes and at the commit", lines > 1)
+}
+
+fn fail_reload() -> Outcome {
+    let routes = AFTER_SCRIPT.replace("dev a", "dev z");
+    let script = format!("begin reload\n{routes}commit\n");
+    let lines = fail_script(FULL, &script, &routes)?;
+    ensure("it stopped at more than one line", lines > 1)
+}
+
 /// `flush` frees, so it must not need memory.
 fn flush_needs_none() -> Outcome {
     let injection = Injection::new()?;
@@ -320,6 +407,8 @@ pub fn tests() -> Vec<Test> {
             failed_shows_take_no_room,
         ),
         Test::new("memory fails: flush needs none", flush_needs_none),
+        Test::new("memory fails: in a transaction", fail_transaction),
+        Test::new("memory fails: in a reload", fail_reload),
         Test::new(
             "memory fails: in read() of the table",
             fail_reads_of_the_table,

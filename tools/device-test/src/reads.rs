@@ -270,9 +270,9 @@ fn show_selects() -> Outcome {
     Ok(())
 }
 
-/// More routes with one prefix than the device takes at a time.
+/// As many as a prefix can have; another is refused.
 fn show_prefix_with_many_metrics() -> Outcome {
-    let wanted = routes::text(1..=300, |metric| {
+    let wanted = routes::text(1..=64, |metric| {
         format!("10.0.0.0/8 dev m{metric} metric {metric}\n")
     });
     device::run(reversed(&wanted))?;
@@ -281,7 +281,10 @@ fn show_prefix_with_many_metrics() -> Outcome {
         "show 10.0.0.0/8",
         &device::run("show 10.0.0.0/8\n")?,
         &wanted,
-    )
+    )?;
+    let device = Device::open()?;
+    let another = "10.0.0.0/8 dev m metric 65\n";
+    equal("one more", device.write(another), Err(Errno::ENOSPC))
 }
 
 /// Answers that nobody reads come to an end; once read, there is room again.
@@ -459,7 +462,7 @@ pub fn tests() -> Vec<Test> {
         ),
         Test::new("read: show selects by family and prefix", show_selects),
         Test::new(
-            "read: show of a prefix with 300 metrics",
+            "read: show of a prefix with as many metrics as it can have",
             show_prefix_with_many_metrics,
         ),
         Test::new(

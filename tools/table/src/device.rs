@@ -10,3 +10,13 @@ mod command_tests;
 mod lines;
 #[cfg(test)]
 mod lines_tests;
+#[cfg(test)]
+#[expect(
+    dead_code,
+    reason = "the numbers of the ioctls are for the kernel alone"
+)]
+mod uapi;
+#[cfg(test)]
+mod wire;
+#[cfg(test)]
+mod wire_tests;

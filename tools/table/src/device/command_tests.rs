@@ -245,6 +245,10 @@ fn the_other_verbs() {
             "show default",
             Command::Show(Selector::Prefix(prefix("0.0.0.0", 0))),
         ),
+        ("begin", Command::Begin { reload: false }),
+        ("begin reload", Command::Begin { reload: true }),
+        ("commit", Command::Commit),
+        ("abort", Command::Abort),
         ("stats", Command::Stats),
         ("help", Command::Help),
     ] {
@@ -359,6 +363,10 @@ const REFUSED: &[(&str, &str, Reason)] = &[
         Reason::NoAddress,
     ),
     ("add 10.0.0.0/8 via inet inet", "inet", Reason::NoAddress),
+    ("begin inet", "inet", Reason::UnknownWord),
+    ("begin reload inet", "inet", Reason::UnknownWord),
+    ("commit 10.0.0.0/8", "10.0.0.0/8", Reason::UnknownWord),
+    ("abort all", "all", Reason::UnknownWord),
     ("flush ipv6", "ipv6", Reason::NoFamily),
     ("flush 10.0.0.0/8", "10.0.0.0/8", Reason::NoFamily),
     (
@@ -552,7 +560,8 @@ fn long_words_are_cut_and_odd_ones_escaped() {
 #[test]
 fn help_names_every_verb() {
     for verb in [
-        "add", "change", "replace", "del", "flush", "get", "show", "stats", "help",
+        "add", "change", "replace", "del", "flush", "begin", "reload", "commit", "abort", "get",
+        "show", "stats", "help",
     ] {
         assert!(HELP.contains(verb), "{verb}");
     }
@@ -564,7 +573,7 @@ fn the_parser_is_small_on_the_stack() {
     assert!(mem::size_of::<Command>() <= 128);
 }
 
-fn any_address() -> impl Strategy<Value = IpAddr> {
+pub(super) fn any_address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
         any::<u128>().prop_map(|bits| IpAddr::V6(bits.into())),
@@ -606,7 +615,7 @@ fn any_next_hop() -> impl Strategy<Value = NextHop> {
     ]
 }
 
-fn any_route() -> impl Strategy<Value = Route> {
+pub(super) fn any_route() -> impl Strategy<Value = Route> {
     (any_prefix(), any::<u32>(), any_next_hop()).prop_map(|(prefix, metric, next_hop)| Route {
         prefix,
         metric,

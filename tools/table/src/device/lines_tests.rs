@@ -105,6 +105,26 @@ fn what_is_not_text_is_said_with_its_column() {
     }
 }
 
+/// Bytes are looked at eight at a time: no value may hide at any place, nor behind another.
+#[test]
+fn every_byte_is_seen_at_every_place() {
+    for byte in (0..=u8::MAX).filter(|&byte| byte != b'\n') {
+        let fine = matches!(byte, b'\t' | b'\r' | 0x20..=0x7e);
+        for at in 0..20 {
+            for filling in [b' ', b'~', b'\t'] {
+                let mut line = [filling; 21];
+                (line[at], line[20]) = (byte, b'\n');
+                let (told, taken, _) = feed([&line[..]]);
+                let expected = match fine {
+                    true => Ok(String::from_utf8(line[..20].to_vec()).unwrap()),
+                    false => Err(BadLine::NotText(byte, at + 1)),
+                };
+                assert_eq!((told, taken), (vec![(1, expected)], vec![21]));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_bad_line_does_not_spoil_the_next() {
     let (told, ..) = feed([&b"\xff\nadd\n"[..]]);

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Between the ioctls' structures and the table's types. What user space hands in is checked to the
+//! last byte: what means nothing today can mean something tomorrow only if nobody has passed it.
+
+use super::uapi::{self, family, route_type, verb};
+use crate::rcu_table::{DevName, Family, Mode, NextHop, Operation, Prefix, Route, Stats};
+use core::{net::IpAddr, str};
+use kernel::prelude::*;
+
+impl From<IpAddr> for uapi::Address {
+    fn from(address: IpAddr) -> Self {
+        let mut bytes = [0; 16];
+        let family = match address {
+            IpAddr::V4(v4) => {
+                bytes[..4].copy_from_slice(&v4.octets());
+                family::INET
+            }
+            IpAddr::V6(v6) => {
+                bytes = v6.octets();
+                family::INET6
+            }
+        };
+        Self {
+            family,
+            bytes,
+            ..Self::default()
+        }
+    }
+}
+
+impl uapi::Address {
+    /// The address. Errors: `EINVAL` if it is none, or not a well-formed one.
+    pub(crate) fn to_ip(self) -> Result<IpAddr> {
+        let [a, b, c, d, ..] = self.bytes;
+        let address = match self.family {
+            family::INET => IpAddr::from([a, b, c, d]),
+            family::INET6 => IpAddr::from(self.bytes),
+            _ => return Err(EINVAL),
+        };
+        // Only a well-formed one comes out as it went in.
+        if self != Self::from(address) {
+            return Err(EINVAL);
+        }
+        Ok(address)
+    }
+
+    fn to_optional_ip(self) -> Result<Option<IpAddr>> {
+        if self == Self::default() {
+            return Ok(None);
+        }
+        self.to_ip().map(Some)
+    }
+}
+
+/// A device name; none if it is empty.
+fn dev_name(dev: &[u8; DevName::MAX_LEN + 1]) -> Result<Option<DevName>> {
+    let len = dev.iter().position(|&byte| byte == 0).ok_or(EINVAL)?;
+    if dev[len..].iter().any(|&byte| byte != 0) {
+        return Err(EINVAL);
+    }
+    if len == 0 {
+        return Ok(None);
+    }
+    let name = str::from_utf8(&dev[..len]).map_err(|_| EINVAL)?;
+    DevName::new(name).map(Some).ok_or(EINVAL)
+}
+
+impl From<&Route> for uapi::Route {
+    fn from(route: &Route) -> Self {
+        let (route_type, gateway, dev) = match route.next_hop {
+            NextHop::Via(gateway, dev) => (route_type::UNICAST, Some(gateway), dev),
+            NextHop::Dev(dev) => (route_type::UNICAST, None, Some(dev)),
+            NextHop::Blackhole => (route_type::BLACKHOLE, None, None),
+            NextHop::Unreachable => (route_type::UNREACHABLE, None, None),
+            NextHop::Prohibit => (route_type::PROHIBIT, None, None),
+        };
+        let mut name = [0; DevName::MAX_LEN + 1];
+        if let Some(dev) = &dev {
+            let text = dev.as_str().as_bytes();
+            name[..text.len()].copy_from_slice(text);
+        }
+        Self {
+            dst: route.prefix.address().into(),
+            prefix_len: route.prefix.len(),
+            route_type,
+            reserved: 0,
+            metric: route.metric,
+            gateway: gateway.map_or(uapi::Address::default(), uapi::Address::from),
+            dev: name,
+        }
+    }
+}
+
+impl uapi::Route {
+    fn prefix(&self) -> Result<Prefix> {
+        Prefix::new(self.dst.to_ip()?, self.prefix_len).map_err(|_| EINVAL)
+    }
+
+    /// Where the route goes; none if it does not say.
+    fn next_hop(&self) -> Result<Option<NextHop>> {
+        let via = self.gateway.to_optional_ip()?;
+        let dev = dev_name(&self.dev)?;
+        let next_hop = match (self.route_type, via, dev) {
+            (route_type::UNICAST, Some(gateway), dev) => NextHop::Via(gateway, dev),
+            (route_type::UNICAST, None, Some(dev)) => NextHop::Dev(dev),
+            (route_type::BLACKHOLE, None, None) => NextHop::Blackhole,
+            (route_type::UNREACHABLE, None, None) => NextHop::Unreachable,
+            (route_type::PROHIBIT, None, None) => NextHop::Prohibit,
+            (route_type::NONE, None, None) => return Ok(None),
+            _ => return Err(EINVAL),
+        };
+        Ok(Some(next_hop))
+    }
+
+    fn to_route(self) -> Result<Route> {
+        Ok(Route {
+            prefix: self.prefix()?,
+            metric: self.metric,
+            next_hop: self.next_hop()?.ok_or(EINVAL)?,
+        })
+    }
+}
+
+impl uapi::Operation {
+    /// The change of the table. Errors: `EINVAL` if it makes no sense.
+    pub(crate) fn to_operation(self) -> Result<Operation> {
+        let known = match self.verb {
+            verb::DEL => uapi::DEL_METRIC,
+            _ => 0,
+        };
+        if self.flags & !known != 0 || self.route.reserved != 0 {
+            return Err(EINVAL);
+        }
+        match self.verb {
+            verb::ADD => Ok(Operation::Insert(self.route.to_route()?, Mode::Add)),
+            verb::CHANGE => Ok(Operation::Insert(self.route.to_route()?, Mode::Change)),
+            verb::REPLACE => Ok(Operation::Insert(self.route.to_route()?, Mode::Replace)),
+            verb::DEL => self.to_remove(),
+            verb::FLUSH => self.to_flush(),
+            _ => Err(EINVAL),
+        }
+    }
+
+    fn to_remove(self) -> Result<Operation> {
+        let metric = (self.flags & uapi::DEL_METRIC != 0).then_some(self.route.metric);
+        if metric.is_none() && self.route.metric != 0 {
+            return Err(EINVAL);
+        }
+        let next_hop = self.route.next_hop()?;
+        Ok(Operation::Remove(self.route.prefix()?, metric, next_hop))
+    }
+
+    fn to_flush(self) -> Result<Operation> {
+        let family = self.route.dst.family;
+        let mut rest = self.route;
+        rest.dst.family = family::UNSPEC;
+        if rest != uapi::Route::default() {
+            return Err(EINVAL);
+        }
+        match family {
+            family::UNSPEC => Ok(Operation::Flush(None)),
+            family::INET => Ok(Operation::Flush(Some(Family::Inet))),
+            family::INET6 => Ok(Operation::Flush(Some(Family::Inet6))),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+impl From<&Stats> for uapi::Stats {
+    fn from(stats: &Stats) -> Self {
+        Self {
+            routes_inet: stats.routes_inet as u64,
+            routes_inet6: stats.routes_inet6 as u64,
+            next_hops: stats.next_hops as u64,
+            objects: stats.objects as u64,
+            bytes: stats.bytes as u64,
+            generation: stats.generation,
+            retired_objects: stats.retired_objects as u64,
+            retired_bytes: stats.retired_bytes as u64,
+            reclaimed_objects: stats.reclaimed_objects as u64,
+            next_hop_bytes: stats.next_hop_bytes as u64,
+            copied_bytes: stats.copied_bytes,
+        }
+    }
+}

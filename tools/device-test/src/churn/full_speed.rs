@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One thread changes the table as fast as it can, by single commands, transactions, reloads and flushes,
+//! in all ways to reclaim memory, while two others get addresses and dump the table: each answer is one
+//! that was right at that time. The same as the table's own test in user space, which explains the rules.
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::errno::Errno;
+
+use super::{
+    check::{Checker, Tally},
+    history::{History, State},
+    plan::{Action, Change, Plan, Verb},
+    universe::{Answer, Candidate, Family, Universe},
+};
+use crate::{
+    device::{self, Device, Stats},
+    random::Random,
+    retirement::nothing_is_retired,
+    tap::{ensure, equal, fail, same_text, During, Outcome, Stop},
+};
+
+/// How long the writer writes, in seconds.
+static SECONDS: AtomicU64 = AtomicU64::new(10);
+
+/// How often it does what waits for a grace period: at full speed, most of the time would go by in that.
+const WAIT_EACH: Duration = Duration::from_millis(100);
+
+/// Sets how long.
+pub fn go_on_for(seconds: u64) {
+    SECONDS.store(seconds, Ordering::Relaxed);
+}
+
+const PARAMETERS: &str = "/sys/module/rust_rcu_demo/parameters";
+
+/// A parameter of the module, which gets back at the end what it was.
+struct Parameter {
+    path: PathBuf,
+    before: String,
+}
+
+impl Parameter {
+    /// Nothing if the module has none of that name.
+    fn new(name: &str) -> Option<Self> {
+        let path = PathBuf::from(PARAMETERS).join(name);
+        let before = fs::read_to_string(&path).ok()?;
+        Some(Self { path, before })
+    }
+
+    fn set(&self, value: &str) -> Outcome {
+        fs::write(&self.path, value).during(format!("setting {}", self.path.display()))
+    }
+}
+
+impl Drop for Parameter {
+    fn drop(&mut self) {
+        // At the end of a test that failed there is nobody to tell.
+        let _ = self.set(&self.before);
+    }
+}
+
+/// The ways to reclaim memory, changed while they are in use: each comes up several times, takes over what
+/// another has left, and is held up by a low limit now and then.
+struct Reclaim {
+    mode: Option<Parameter>,
+    max_kb: Option<Parameter>,
+    turn: usize,
+    /// How many steps were made in each mode.
+    steps: [u32; Self::MODES.len()],
+}
+
+impl Reclaim {
+    const MODES: [&'static str; 4] = ["call", "kvfree", "expedited", "synchronize"];
+
+    fn new() -> Self {
+        Self {
+            mode: Parameter::new("reclaim"),
+            max_kb: Parameter::new("reclaim_max_kb"),
+            turn: 0,
+            steps: [0; Self::MODES.len()],
+        }
+    }
+
+    /// Before each step.
+    fn turn_with_time(&mut self, elapsed: Duration) -> Outcome {
+        let turn = elapsed.as_millis() as usize / 250;
+        self.steps[turn % Self::MODES.len()] += 1;
+        if turn == self.turn {
+            return Ok(());
+        }
+        self.turn = turn;
+        if let Some(mode) = &self.mode {
+            mode.set(Self::MODES[turn % Self::MODES.len()])?;
+        }
+        if let Some(max_kb) = &self.max_kb {
+            let is_low = turn / Self::MODES.len() % 4 == 3;
+            max_kb.set(if is_low { "256" } else { max_kb.before.trim() })?;
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> String {
+        let mode = |(name, steps): (&&str, &u32)| format!(", {steps} with {name}");
+        Self::MODES.iter().zip(&self.steps).map(mode).collect()
+    }
+}
+
+fn route_line(route: &Candidate, number: usize, step: u32) -> String {
+    let gateway = Ipv4Addr::from_bits(step);
+    let inet = match route.family() {
+        Family::Inet => "",
+        Family::Inet6 => "inet ",
+    };
+    let metric = match number {
+        0 => String::new(),
+        number => format!(" metric {number}"),
+    };
+    format!(
+        "{}/{} via {inet}{gateway}{metric}\n",
+        route.address, route.len
+    )
+}
+
+/// The table's routes as a dump shows them.
+fn dump_of(universe: &Universe, state: &State) -> String {
+    let mut numbers: Vec<usize> = (0..state.len())
+        .filter(|&number| state[number] != 0)
+        .collect();
+    numbers.sort_by_key(|&number| universe.places[number]);
+    let line = |&number: &usize| route_line(&universe.routes[number], number, state[number]);
+    numbers.iter().map(line).collect()
+}
+
+fn change_line(universe: &Universe, change: Change, step: u32) -> String {
+    match change {
+        Change::Put(verb, number) => {
+            let verb = match verb {
+                Verb::Add => "add",
+                Verb::Change => "change",
+                Verb::Replace => "replace",
+            };
+            format!(
+                "{verb} {}",
+                route_line(&universe.routes[number], number, step)
+            )
+        }
+        Change::Remove(number) => {
+            let route = universe.routes[number];
+            format!("del {}/{} metric {number}\n", route.address, route.len)
+        }
+        Change::Flush(Family::Inet) => "flush inet\n".into(),
+        Change::Flush(Family::Inet6) => "flush inet6\n".into(),
+    }
+}
+
+/// A line of a dump or an answer to `get`.
+fn answer_of(universe: &Universe, line: &str) -> Outcome<Answer> {
+    let parse = || {
+        let mut words = line.split(' ');
+        let (address, len) = words.next()?.split_once('/')?;
+        let mut words = words.filter(|word| !["via", "inet", "metric"].contains(word));
+        let gateway = words.next()?.parse().ok()?;
+        let metric = words.next().map_or(Some(0), |metric| metric.parse().ok())?;
+        universe.answer(address.parse().ok()?, len.parse().ok()?, metric, gateway)
+    };
+    match parse() {
+        Some(answer) => Ok(answer),
+        None => fail(format!("'{line}' was never in the table")),
+    }
+}
+
+/// One `write()` that must take everything; says what the module says if it does not.
+fn feed(device: &Device, text: &str) -> Outcome {
+    match device.write(text) {
+        Ok(count) if count == text.len() => Ok(()),
+        other => {
+            let why = device.answers()?;
+            fail(format!(
+                "write() returned {other:?} and says {why:?} about:\n{text}"
+            ))
+        }
+    }
+}
+
+/// What a transaction is refused for when that change cannot be made.
+fn errno_of(change: Change) -> Errno {
+    match change {
+        Change::Put(Verb::Add, _) => Errno::EEXIST,
+        Change::Put(..) => Errno::ENOENT,
+        Change::Remove(_) | Change::Flush(_) => Errno::ESRCH,
+    }
+}
+
+struct Churn {
+    universe: Universe,
+    history: History,
+    stop: AtomicBool,
+}
+
+/// Tells the other threads to stop, however this one ends.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Churn {
+    fn lines(&self, changes: &[Change], step: u32) -> String {
+        let line = |&change: &Change| change_line(&self.universe, change, step);
+        changes.iter().map(line).collect()
+    }
+
+    fn perform(&self, device: &Device, action: &Action, step: u32) -> Outcome {
+        let lines = |changes| self.lines(changes, step);
+        match action {
+            Action::One(change) => feed(device, &lines(&[*change])),
+            Action::Commit(changes) => feed(device, &format!("begin\n{}commit\n", lines(changes))),
+            Action::Abort(changes) => feed(device, &format!("begin\n{}abort\n", lines(changes))),
+            Action::Reload(changes) => {
+                feed(device, &format!("begin reload\n{}commit\n", lines(changes)))
+            }
+            Action::AbortReload(changes) => {
+                feed(device, &format!("begin reload\n{}abort\n", lines(changes)))
+            }
+            Action::Refuse(changes) => {
+                feed(device, &format!("begin\n{}", lines(changes)))?;
+                let wanted = errno_of(changes[changes.len() - 1]);
+                equal("the refused commit", device.write("commit\n"), Err(wanted))?;
+                device.answers().map(drop)
+            }
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Changes the table until the time is over, and says how many steps that were; the table is then as it
+    /// should be.
+    fn write(&self) -> Outcome<String> {
+        let _stop = StopOnDrop(&self.stop);
+        let device = Device::open()?;
+        let mut random = Random::new(7);
+        let mut plan = Plan::new(&self.universe, |bound| random.below(bound));
+        let mut action = plan.first();
+        let mut reclaim = Reclaim::new();
+        let mut state = plan.state;
+        let time = Duration::from_secs(SECONDS.load(Ordering::Relaxed));
+        let start = Instant::now();
+        let mut waited = start;
+        while start.elapsed() < time && !self.stopped() {
+            reclaim.turn_with_time(start.elapsed())?;
+            self.history.begin(plan.step, &plan.state);
+            self.perform(&device, &action, plan.step)?;
+            self.history.end(plan.step);
+            state = plan.state;
+            let waits = waited.elapsed() > WAIT_EACH;
+            action = plan.next(waits);
+            if waits {
+                waited = Instant::now();
+            }
+        }
+        same_text(
+            "the table",
+            &device::dump()?,
+            &dump_of(&self.universe, &state),
+        )?;
+        Ok(format!("{} steps{}", plan.step - 1, reclaim.report()))
+    }
+
+    /// Gets some addresses, by as few writes as it takes: one ends at an address without a route.
+    fn get(&self, device: &Device, asked: &[usize]) -> Outcome<Vec<Option<Answer>>> {
+        let line = |&number: &usize| format!("get {}\n", self.universe.asked[number].address);
+        let text: String = asked.iter().map(line).collect();
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            match device.write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::ENETUNREACH) => {
+                    rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+                }
+                Err(errno) => return fail(format!("write() of get: {errno}")),
+            }
+        }
+        let answers = device.answers()?;
+        let answers: Vec<_> = answers
+            .lines()
+            .map(|line| match line.ends_with(": no route") {
+                true => Ok(None),
+                false => answer_of(&self.universe, line).map(Some),
+            })
+            .collect::<Outcome<_>>()?;
+        equal("how many answers there are", answers.len(), asked.len())?;
+        Ok(answers)
+    }
+
+    /// Looks things up until told to stop, and checks all that it is told.
+    fn read(&self, seed: u64) -> Outcome<Tally> {
+        let _stop = StopOnDrop(&self.stop);
+        let device = Device::open()?;
+        let mut random = Random::new(seed);
+        let mut checker = Checker::new(&self.universe, &self.history);
+        let total = self.universe.asked.len();
+        while !self.stopped() {
+            for _ in 0..16 {
+                let asked: Vec<usize> = (0..1 + random.below(6))
+                    .map(|_| random.below(total))
+                    .collect();
+                let from = checker.open();
+                let answers = self.get(&device, &asked)?;
+                let window = checker.close(from);
+                for (asked, answer) in asked.into_iter().zip(answers) {
+                    checker.lookup(&window, asked, answer).or_else(fail)?;
+                }
+            }
+            let from = checker.open();
+            let dump = device::dump()?;
+            let window = checker.close(from);
+            let dump: Vec<Answer> = dump
+                .lines()
+                .map(|line| answer_of(&self.universe, line))
+                .collect::<Outcome<_>>()?;
+            checker.dump(&window, &dump).or_else(fail)?;
+        }
+        Ok(checker.tally)
+    }
+}
+
+/// What the empty table holds.
+fn holdings() -> Outcome<[u64; 3]> {
+    let stats = Stats::now()?;
+    Ok([
+        stats.get("objects")?,
+        stats.get("bytes")?,
+        stats.get("next_hops")?,
+    ])
+}
+
+/// The result of a thread.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, Outcome<T>>) -> Outcome<T> {
+    thread.join().unwrap_or_else(|_| fail("a thread panicked"))
+}
+
+pub fn readers_get_only_right_answers() -> Outcome {
+    let churn = Churn {
+        universe: Universe::new(),
+        history: History::new(),
+        stop: AtomicBool::new(false),
+    };
+    let empty = holdings()?;
+    let (steps, tallies) = thread::scope(|scope| {
+        let readers = [1, 2].map(|seed| {
+            let churn = &churn;
+            scope.spawn(move || churn.read(seed))
+        });
+        let written = joined(scope.spawn(|| churn.write()));
+        let tallies: Outcome<Vec<Tally>> = readers.into_iter().map(joined).collect();
+        Ok::<_, Stop>((written?, tallies?))
+    })?;
+    println!("#   {steps}");
+    for tally in tallies {
+        println!("#   {tally}");
+        let checked = tally.lookups + tally.dumps;
+        ensure("enough was checked", tally.raced > 20 && tally.dumps > 1)?;
+        ensure("little was not checked", tally.lost < checked / 10)?;
+    }
+    nothing_is_retired()?;
+    device::flush()?;
+    nothing_is_retired()?;
+    equal("what the empty table holds", holdings()?, empty)
+}

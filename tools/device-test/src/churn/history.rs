@@ -1,0 +1,1 @@
+../../../table/tests/churn/history.rs

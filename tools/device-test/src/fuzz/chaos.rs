@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Several processes with several threads each, which do anything at all to files that they share. Nobody
+//! knows what must come of it: the kernel must neither break nor return an errno that nobody expects.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::fd::{AsFd, OwnedFd},
+    os::unix::fs::FileExt,
+    process::{Child, Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::OFlag,
+    unistd::{self, Whence},
+};
+
+use super::{
+    lines,
+    random::{Choose, Random},
+    raw::{self, Arena},
+};
+use crate::{
+    device::Device,
+    memory,
+    tap::{fail, During, Outcome, Stop},
+};
+
+/// The argument that makes this program one of the processes; its seed and milliseconds are the next.
+pub const CHILD_FLAG: &str = "--fuzz-child";
+
+const PROCESSES: usize = 3;
+const THREADS: usize = 2;
+/// Files that a thread holds.
+const FILES: usize = 4;
+
+/// The type of the device's ioctls, see `include/uapi/rust_rcu_demo.h`.
+const MAGIC: u32 = 0xd2;
+
+/// Their directions (1 writes to the kernel, 2 reads) and sizes, by number.
+const REQUESTS: [(u32, u32); 7] = [(2, 32), (3, 32), (3, 32), (2, 72), (1, 8), (3, 16), (0, 0)];
+
+/// What calls may fail with. Anything else is a finding.
+const EXPECTED: [Errno; 14] = [
+    Errno::E2BIG,
+    Errno::EBUSY,
+    Errno::EEXIST,
+    Errno::EFAULT,
+    Errno::EINTR,
+    Errno::EINVAL,
+    Errno::ENETUNREACH,
+    Errno::ENOBUFS,
+    Errno::ENOENT,
+    Errno::ENOMEM,
+    Errno::ENOSPC,
+    Errno::ENOTTY,
+    Errno::ESPIPE,
+    Errno::ESRCH,
+];
+
+const FAILSLAB: &str = "/sys/kernel/debug/failslab";
+
+/// Runs the processes for so long; says how many calls they made.
+pub fn run(random: &mut Random, duration: Duration) -> Outcome<u64> {
+    prepare_failing();
+    let shared = Device::open()?;
+    let mut children = Vec::new();
+    for _ in 0..PROCESSES {
+        children.push(start(&shared, random, duration)?);
+    }
+    // Now and then one is killed in the midst of whatever it does.
+    if random.once_in(2) {
+        thread::sleep(duration / 2);
+        kill(children.swap_remove(0))?;
+    }
+    let mut calls = 0;
+    for child in children {
+        calls += finish(child)?;
+    }
+    Ok(calls)
+}
+
+fn start(shared: &Device, random: &mut Random, duration: Duration) -> Outcome<Child> {
+    let arguments = [random.word().to_string(), duration.as_millis().to_string()];
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(CHILD_FLAG).args(arguments);
+    command
+        .stdin(OwnedFd::from(shared.duplicate()?))
+        .stdout(Stdio::piped());
+    command.spawn().during("starting a process")
+}
+
+fn kill(mut child: Child) -> Outcome {
+    child.kill().during("kill()")?;
+    child.wait().during("wait()").map(drop)
+}
+
+fn finish(mut child: Child) -> Outcome<u64> {
+    let mut report = String::new();
+    if let Some(mut output) = child.stdout.take() {
+        output.read_to_string(&mut report)?;
+    }
+    let status = child.wait()?;
+    match report.trim().parse() {
+        Ok(calls) if status.success() => Ok(calls),
+        _ => fail(format!("a process ended with {status}: {report}")),
+    }
+}
+
+/// The `main()` of one of the processes.
+pub fn main(arguments: &[String]) -> ExitCode {
+    let number = |at: usize| arguments.get(at).and_then(|word| word.parse::<u64>().ok());
+    let (Some(seed), Some(milliseconds)) = (number(0), number(1)) else {
+        return ExitCode::from(2);
+    };
+    let end = Instant::now() + Duration::from_millis(milliseconds);
+    let mut random = Random::new(seed);
+    let threads: Vec<_> = (0..THREADS)
+        .map(|_| random.split())
+        .map(|random| thread::spawn(move || Actor::new(random)?.act_until(end)))
+        .collect();
+    let mut calls = 0;
+    for thread in threads {
+        match thread.join() {
+            Ok(Ok(count)) => calls += count,
+            Ok(Err(Stop::Failed(why) | Stop::Skipped(why))) => {
+                println!("{why}");
+                return ExitCode::FAILURE;
+            }
+            Err(_) => return ExitCode::FAILURE,
+        }
+    }
+    println!("{calls}");
+    ExitCode::SUCCESS
+}
+
+/// Has allocations that may sleep fail too, where the kernel can make any fail.
+fn prepare_failing() {
+    for (name, value) in [("ignore-gfp-wait", "N"), ("verbose", "0")] {
+        // A kernel without is fuzzed without.
+        let _ = fs::write(format!("{FAILSLAB}/{name}"), value);
+    }
+}
+
+/// A thread, with files of its own and one that all processes share.
+struct Actor {
+    random: Random,
+    files: Vec<OwnedFd>,
+    arena: Arena,
+    /// The switch that makes one of this thread's allocations fail, if the kernel has it.
+    failing: Option<File>,
+}
+
+impl Actor {
+    /// In the thread that it is for.
+    fn new(random: Random) -> Outcome<Self> {
+        let shared = io::stdin().as_fd().try_clone_to_owned()?;
+        Ok(Self {
+            random,
+            files: vec![shared],
+            arena: Arena::new()?,
+            failing: File::options()
+                .write(true)
+                .open("/proc/thread-self/fail-nth")
+                .ok(),
+        })
+    }
+
+    fn act_until(&mut self, end: Instant) -> Outcome<u64> {
+        let mut calls = 0;
+        while Instant::now() < end {
+            let failing = self.random.once_in(4).then(|| 1 + self.random.below(12));
+            self.fail_nth(failing);
+            let (what, done) = self.act();
+            self.fail_nth(failing.map(|_| 0));
+            match done {
+                Err(errno) if !EXPECTED.contains(&errno) => {
+                    return fail(format!("{what} failed with {errno}"));
+                }
+                _ => calls += 1,
+            }
+        }
+        Ok(calls)
+    }
+
+    fn fail_nth(&self, nth: Option<usize>) {
+        if let (Some(file), Some(nth)) = (&self.failing, nth) {
+            // What cannot be armed does not fail.
+            let _ = file.write_at(nth.to_string().as_bytes(), 0);
+        }
+    }
+
+    /// One call; what it was and how it ended.
+    fn act(&mut self) -> (&'static str, nix::Result<usize>) {
+        let at = self.random.below(self.files.len());
+        match self.random.below(32) {
+            0..=11 => ("write()", self.write(at)),
+            12..=13 => ("write() from anywhere", self.write_from_anywhere(at)),
+            14..=18 => ("read()", self.read(at)),
+            19..=27 => ("ioctl()", self.ioctl(at)),
+            28 => ("poll()", raw::poll(&self.files[at]).map(|_| 0)),
+            29 => ("lseek()", self.seek(at)),
+            _ => ("open()", self.reopen(at)),
+        }
+    }
+
+    fn write(&mut self, at: usize) -> nix::Result<usize> {
+        let text = lines::mutated(&mut self.random);
+        let len = match self.random.once_in(2) {
+            true => text.len(),
+            false => self.random.below(text.len() + 1),
+        };
+        unistd::write(&self.files[at], &text[..len])
+    }
+
+    fn write_from_anywhere(&mut self, at: usize) -> nix::Result<usize> {
+        let text = lines::mutated(&mut self.random);
+        self.arena.put(&mut self.random, &text);
+        let address = self.arena.address(&mut self.random);
+        memory::write_from(&self.files[at], address, self.random.below(8192))
+    }
+
+    fn read(&mut self, at: usize) -> nix::Result<usize> {
+        let address = self.arena.address(&mut self.random);
+        raw::read(&self.files[at], address, self.random.below(8192))
+    }
+
+    /// Any of the device's numbers, with its own size and direction or with any.
+    fn ioctl(&mut self, at: usize) -> nix::Result<usize> {
+        let mut number = self.random.below(REQUESTS.len()) as u32;
+        let (mut direction, mut size) = REQUESTS[number as usize];
+        match self.random.below(16) {
+            0 => number = self.random.below(9) as u32,
+            1 => direction = self.random.below(4) as u32,
+            2 => size = self.random.below(128) as u32,
+            3 => size += 8 * self.random.below(16) as u32,
+            _ => (),
+        }
+        let request = (direction << 30) | (size << 16) | (MAGIC << 8) | number;
+        let argument = self.argument(size as usize + 8);
+        raw::ioctl(&self.files[at], request, argument)
+    }
+
+    /// The address of a structure whose fields may be pointers, counts, flags, zero or anything.
+    fn argument(&mut self, len: usize) -> usize {
+        if self.random.once_in(8) {
+            return self.arena.address(&mut self.random);
+        }
+        let array = self.elements();
+        let array = self.arena.put(&mut self.random, &array);
+        let mut structure = Vec::new();
+        while structure.len() < len {
+            match self.random.below(8) {
+                0..=1 => structure.extend(array.to_ne_bytes()),
+                2 => structure.extend(self.arena.address(&mut self.random).to_ne_bytes()),
+                3..=4 => structure.extend((self.random.below(100) as u64).to_ne_bytes()),
+                5 => structure.extend(self.random.word().to_ne_bytes()),
+                _ => structure.extend([0; 8]),
+            }
+        }
+        structure.truncate(len);
+        self.arena.put(&mut self.random, &structure)
+    }
+
+    /// Operations, or what the kernel may take for such or for addresses.
+    fn elements(&mut self) -> Vec<u8> {
+        let mut elements = Vec::new();
+        for _ in 0..=self.random.below(64) {
+            let verb = 1 + self.random.below(5) as u32;
+            let address = self
+                .random
+                .choose(&[[10, 0, 0, 0], [10, 1, 0, 0], [128, 0, 0, 0]]);
+            let mut element = [0; 72];
+            element[0] = verb as u8;
+            element[8] = self.random.choose(&[2, 2, 10, 0]);
+            element[12..16].copy_from_slice(&address);
+            element[28] = self.random.choose(&[8, 16, 24, 32]);
+            element[29] = self.random.choose(&[6, 7, 8, 0]);
+            if self.random.once_in(8) {
+                element[self.random.below(72)] = self.random.word() as u8;
+            }
+            // Flushes are short of fields that would be refused.
+            if verb == 5 {
+                element[9..].fill(0);
+            }
+            elements.extend(element);
+        }
+        elements
+    }
+
+    fn seek(&mut self, at: usize) -> nix::Result<usize> {
+        unistd::lseek(&self.files[at], self.random.word() as i64, Whence::SeekSet).map(|_| 0)
+    }
+
+    /// Opens another file, and closes one if there are enough.
+    fn reopen(&mut self, at: usize) -> nix::Result<usize> {
+        // The first is the shared one.
+        if self.files.len() == FILES && at > 0 {
+            // What `close()` says is that half a line or a transaction was lost.
+            drop(self.files.swap_remove(at));
+        }
+        if self.files.len() < FILES {
+            self.files.push(Device::open_as(OFlag::O_RDWR)?.into());
+        }
+        Ok(0)
+    }
+}

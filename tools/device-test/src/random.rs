@@ -1,0 +1,1 @@
+../../table/src/testing/random.rs

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::{
+    command_tests::{any_address, any_route},
+    uapi::{self, family, route_type, verb},
+};
+use crate::rcu_table::{DevName, Family, Mode, NextHop, Operation, Prefix, Route, Stats};
+use core::net::IpAddr;
+use kernel::prelude::{Error, EINVAL};
+use proptest::prelude::*;
+
+fn address(text: &str) -> uapi::Address {
+    text.parse::<IpAddr>().unwrap().into()
+}
+
+fn prefix(text: &str, len: u8) -> Prefix {
+    Prefix::new(text.parse().unwrap(), len).unwrap()
+}
+
+fn dev(name: &str) -> [u8; 16] {
+    let mut dev = [0; 16];
+    dev[..name.len()].copy_from_slice(name.as_bytes());
+    dev
+}
+
+/// `10.0.0.0/8 via 192.0.2.1 dev eth0 metric 7`
+fn full() -> uapi::Route {
+    uapi::Route {
+        dst: address("10.0.0.0"),
+        prefix_len: 8,
+        route_type: route_type::UNICAST,
+        metric: 7,
+        gateway: address("192.0.2.1"),
+        dev: dev("eth0"),
+        ..uapi::Route::default()
+    }
+}
+
+/// `10.0.0.0/8`, without a next hop.
+fn bare() -> uapi::Route {
+    uapi::Route {
+        dst: address("10.0.0.0"),
+        prefix_len: 8,
+        ..uapi::Route::default()
+    }
+}
+
+fn understood(verb: u32, flags: u32, route: uapi::Route) -> Result<Operation, Error> {
+    uapi::Operation { verb, flags, route }.to_operation()
+}
+
+#[test]
+fn addresses_are_in_network_order() {
+    let v4 = address("10.1.2.3");
+    assert_eq!(v4.family, family::INET);
+    assert_eq!(v4.bytes, [10, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let v6 = address("2001:db8::1");
+    assert_eq!(v6.family, family::INET6);
+    assert_eq!(v6.bytes[..4], [0x20, 0x01, 0x0d, 0xb8]);
+    assert_eq!(v6.bytes[15], 1);
+}
+
+#[test]
+fn what_is_no_address_is_refused() {
+    let mut tail = address("10.1.2.3");
+    tail.bytes[4] = 1;
+    let mut last = address("10.1.2.3");
+    last.bytes[15] = 1;
+    let mut reserved = address("2001:db8::1");
+    reserved.reserved[2] = 1;
+    let unknown = uapi::Address {
+        family: 1,
+        ..uapi::Address::default()
+    };
+    for malformed in [tail, last, reserved, unknown, uapi::Address::default()] {
+        assert_eq!(malformed.to_ip(), Err(EINVAL), "{malformed:?}");
+    }
+}
+
+#[test]
+fn the_verbs_that_insert() {
+    let route = Route {
+        prefix: prefix("10.0.0.0", 8),
+        metric: 7,
+        next_hop: NextHop::Via([192, 0, 2, 1].into(), DevName::new("eth0")),
+    };
+    for (verb, mode) in [
+        (verb::ADD, Mode::Add),
+        (verb::CHANGE, Mode::Change),
+        (verb::REPLACE, Mode::Replace),
+    ] {
+        let insert = Operation::Insert(route, mode);
+        assert_eq!(understood(verb, 0, full()), Ok(insert));
+        assert_eq!(understood(verb, 0, bare()), Err(EINVAL));
+        assert_eq!(understood(verb, 1, full()), Err(EINVAL));
+    }
+}
+
+#[test]
+fn every_type_of_next_hop() {
+    let eth0 = DevName::new("eth0");
+    let unicast = |gateway, dev| uapi::Route {
+        gateway,
+        dev,
+        ..full()
+    };
+    let typed = |route_type| uapi::Route {
+        route_type,
+        ..bare()
+    };
+    let none = uapi::Address::default();
+    for (route, next_hop) in [
+        (full(), NextHop::Via([192, 0, 2, 1].into(), eth0)),
+        (
+            unicast(address("fe80::1"), dev("")),
+            NextHop::Via("fe80::1".parse().unwrap(), None),
+        ),
+        (unicast(none, dev("eth0")), NextHop::Dev(eth0.unwrap())),
+        (typed(route_type::BLACKHOLE), NextHop::Blackhole),
+        (typed(route_type::UNREACHABLE), NextHop::Unreachable),
+        (typed(route_type::PROHIBIT), NextHop::Prohibit),
+    ] {
+        let metric = route.metric;
+        let route = understood(verb::ADD, 0, route);
+        let expected = Route {
+            prefix: prefix("10.0.0.0", 8),
+            metric,
+            next_hop,
+        };
+        assert_eq!(route, Ok(Operation::Insert(expected, Mode::Add)));
+    }
+}
+
+#[test]
+fn what_makes_no_route_is_refused() {
+    let changed = |change: fn(&mut uapi::Route)| {
+        let mut route = full();
+        change(&mut route);
+        route
+    };
+    for route in [
+        changed(|route| route.prefix_len = 33),
+        changed(|route| route.dst = address("10.0.0.1")),
+        changed(|route| route.dst = uapi::Address::default()),
+        changed(|route| route.reserved = 1),
+        changed(|route| route.reserved = 0x100),
+        changed(|route| route.route_type = route_type::BLACKHOLE),
+        changed(|route| route.route_type = 2),
+        changed(|route| route.gateway.family = 3),
+        changed(|route| route.gateway.reserved[0] = 1),
+        changed(|route| route.dev = dev("a/b")),
+        changed(|route| route.dev = [b'a'; 16]),
+        changed(|route| route.dev[15] = 1),
+        changed(|route| route.dev[0] = 0),
+        changed(|route| route.dev[0] = 0xff),
+        changed(|route| (route.gateway, route.dev) = (uapi::Address::default(), dev(""))),
+        // A family is not an address.
+        changed(|route| {
+            (route.gateway, route.dev) = (uapi::Address::default(), dev(""));
+            route.gateway.bytes[0] = 1;
+        }),
+    ] {
+        for verb in [verb::ADD, verb::DEL] {
+            let operation =
+                understood(verb, uapi::DEL_METRIC * u32::from(verb == verb::DEL), route);
+            assert_eq!(operation, Err(EINVAL), "{route:?}");
+        }
+    }
+}
+
+#[test]
+fn deleting_names_what_must_match() {
+    let ten = prefix("10.0.0.0", 8);
+    let remove = |metric, next_hop| Ok(Operation::Remove(ten, metric, next_hop));
+    let del = |flags, route| understood(verb::DEL, flags, route);
+    let metric = |route| uapi::Route { metric: 7, ..route };
+
+    assert_eq!(del(0, bare()), remove(None, None));
+    assert_eq!(del(uapi::DEL_METRIC, bare()), remove(Some(0), None));
+    assert_eq!(del(uapi::DEL_METRIC, metric(bare())), remove(Some(7), None));
+    assert_eq!(del(0, metric(bare())), Err(EINVAL));
+    let via = NextHop::Via([192, 0, 2, 1].into(), DevName::new("eth0"));
+    assert_eq!(del(uapi::DEL_METRIC, full()), remove(Some(7), Some(via)));
+    let blackhole = uapi::Route {
+        route_type: route_type::BLACKHOLE,
+        ..bare()
+    };
+    assert_eq!(del(0, blackhole), remove(None, Some(NextHop::Blackhole)));
+    let unnamed = uapi::Route {
+        dev: dev("eth0"),
+        ..bare()
+    };
+    assert_eq!(del(0, unnamed), Err(EINVAL));
+    assert_eq!(del(2, bare()), Err(EINVAL));
+}
+
+#[test]
+fn flushing_takes_a_family_and_nothing_else() {
+    let of = |family| {
+        let mut route = uapi::Route::default();
+        route.dst.family = family;
+        route
+    };
+    for (family, expected) in [
+        (family::UNSPEC, Ok(Operation::Flush(None))),
+        (family::INET, Ok(Operation::Flush(Some(Family::Inet)))),
+        (family::INET6, Ok(Operation::Flush(Some(Family::Inet6)))),
+        (1, Err(EINVAL)),
+    ] {
+        assert_eq!(understood(verb::FLUSH, 0, of(family)), expected);
+    }
+    assert_eq!(understood(verb::FLUSH, 1, of(0)), Err(EINVAL));
+    assert_eq!(understood(verb::FLUSH, 0, bare()), Err(EINVAL));
+    let mut metric = of(0);
+    metric.metric = 1;
+    assert_eq!(understood(verb::FLUSH, 0, metric), Err(EINVAL));
+}
+
+#[test]
+fn unknown_verbs_are_refused() {
+    for verb in [0, verb::FLUSH + 1, u32::MAX] {
+        assert_eq!(understood(verb, 0, full()), Err(EINVAL));
+    }
+}
+
+#[test]
+fn stats_are_those_that_text_shows() {
+    let stats = Stats {
+        routes_inet: 1,
+        routes_inet6: 2,
+        next_hops: 3,
+        objects: 4,
+        bytes: 5,
+        generation: 6,
+        retired_objects: 7,
+        retired_bytes: 8,
+        reclaimed_objects: 9,
+        next_hop_bytes: 10,
+        copied_bytes: 11,
+    };
+    let wire = uapi::Stats::from(&stats);
+    let rows = [
+        ("routes_inet", wire.routes_inet),
+        ("routes_inet6", wire.routes_inet6),
+        ("next_hops", wire.next_hops),
+        ("objects", wire.objects),
+        ("bytes", wire.bytes),
+        ("generation", wire.generation),
+        ("retired_objects", wire.retired_objects),
+        ("retired_bytes", wire.retired_bytes),
+        ("reclaimed_objects", wire.reclaimed_objects),
+        ("next_hop_bytes", wire.next_hop_bytes),
+        ("copied_bytes", wire.copied_bytes),
+    ];
+    assert_eq!(stats.rows(), rows);
+}
+
+/// A route's bytes as they are in memory.
+fn set_byte(route: &mut uapi::Route, at: usize, byte: u8) {
+    let [low, high] = route.reserved.to_ne_bytes();
+    let mut metric = route.metric.to_ne_bytes();
+    match at {
+        0 => route.dst.family = byte,
+        1..=3 => route.dst.reserved[at - 1] = byte,
+        4..=19 => route.dst.bytes[at - 4] = byte,
+        20 => route.prefix_len = byte,
+        21 => route.route_type = byte,
+        22 => route.reserved = u16::from_ne_bytes([byte, high]),
+        23 => route.reserved = u16::from_ne_bytes([low, byte]),
+        24..=27 => {
+            metric[at - 24] = byte;
+            route.metric = u32::from_ne_bytes(metric);
+        }
+        28 => route.gateway.family = byte,
+        29..=31 => route.gateway.reserved[at - 29] = byte,
+        32..=47 => route.gateway.bytes[at - 32] = byte,
+        _ => route.dev[at - 48] = byte,
+    }
+}
+
+proptest! {
+    #[test]
+    fn addresses_come_back(address in any_address()) {
+        prop_assert_eq!(uapi::Address::from(address).to_ip(), Ok(address));
+    }
+
+    #[test]
+    fn routes_come_back(route in any_route()) {
+        let operation = understood(verb::REPLACE, 0, uapi::Route::from(&route));
+        prop_assert_eq!(operation, Ok(Operation::Insert(route, Mode::Replace)));
+    }
+
+    /// No byte is overlooked: what is accepted is what this kernel would write for it.
+    #[test]
+    fn every_byte_counts(route in any_route(), at in 0..64_usize, byte in any::<u8>()) {
+        let mut wire = uapi::Route::from(&route);
+        set_byte(&mut wire, at, byte);
+        if let Ok(Operation::Insert(read, Mode::Add)) = understood(verb::ADD, 0, wire) {
+            prop_assert_eq!(uapi::Route::from(&read), wire);
+        }
+    }
+}
