@@ -11,73 +11,84 @@ const BYTES: usize = 64 * 1024;
 /// Lines sent in one write; their answers must fit what the kernel keeps unread.
 const LINES: usize = 4096;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    numbers: Vec<u64>,
+    /// Where each line begins, and its number in the file.
+    lines: Vec<(usize, u64)>,
 }
 
 impl Batch {
     /// Adds a line, given in pieces without the newline, which stood at `number` in its file.
     pub fn push(&mut self, pieces: &[&[u8]], number: u64) {
+        self.lines.push((self.bytes.len(), number));
         for piece in pieces {
             self.bytes.extend_from_slice(piece);
         }
         self.bytes.push(b'\n');
-        self.numbers.push(number);
+    }
+
+    /// Adds the lines of another batch.
+    pub fn append(&mut self, other: &Self) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        let moved = other.lines.iter();
+        self.lines
+            .extend(moved.map(|(begin, number)| (start + begin, *number)));
     }
 
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= BYTES || self.numbers.len() >= LINES
+        self.bytes.len() >= BYTES || self.lines.len() >= LINES
     }
 
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    pub fn lines(&self) -> u64 {
-        self.numbers.len() as u64
+    pub fn len(&self) -> usize {
+        self.lines.len()
     }
 
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.numbers.clear();
+        self.lines.clear();
     }
 
-    /// How many lines end in a part of the bytes.
-    pub fn lines_in(&self, part: Range<usize>) -> usize {
-        self.bytes[part]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count()
+    /// Some of the lines, as the device takes them.
+    pub fn text(&self, lines: Range<usize>) -> &[u8] {
+        &self.bytes[self.start(lines.start)..self.start(lines.end)]
     }
 
-    /// Where the line that `position` lies in is over.
-    pub fn end_of_line(&self, position: usize) -> usize {
-        let rest = &self.bytes[position..];
-        position
-            + rest
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .map_or(rest.len(), |end| end + 1)
+    /// A line, as the device takes it.
+    pub fn line(&self, index: usize) -> &[u8] {
+        self.text(index..index + 1)
     }
 
-    /// The file's line that was refused at byte `position`, as an error.
-    pub fn error(
-        &self,
-        file: &str,
-        position: usize,
-        refusal: Refusal,
-        applied: Option<u64>,
-    ) -> Error {
-        let line = self
-            .numbers
-            .get(self.lines_in(0..position))
-            .copied()
-            .unwrap_or_default();
+    /// The line that was added last.
+    pub fn last_line(&self) -> &[u8] {
+        self.text(self.len().saturating_sub(1)..self.len())
+    }
+
+    /// Where a line begins; the one behind the last, where that ends.
+    fn start(&self, index: usize) -> usize {
+        self.lines
+            .get(index)
+            .map_or(self.bytes.len(), |line| line.0)
+    }
+
+    /// A line's number in the file.
+    pub fn number(&self, index: usize) -> u64 {
+        self.lines.get(index).map_or(0, |line| line.1)
+    }
+
+    /// How many lines end in the first `bytes` bytes of a line and those behind it.
+    pub fn lines_in(&self, first: usize, bytes: usize) -> usize {
+        let start = self.start(first);
+        let part = &self.bytes[start..start + bytes];
+        part.iter().filter(|&&byte| byte == b'\n').count()
+    }
+
+    /// A line that was refused, as an error.
+    pub fn error(&self, file: &str, index: usize, refusal: Refusal, applied: Option<u64>) -> Error {
         Error::Line {
             file: file.to_string(),
-            line,
+            line: self.number(index),
             applied,
             refusal,
         }
@@ -89,22 +100,48 @@ mod tests {
     use super::*;
     use nix::errno::Errno;
 
-    #[test]
-    fn a_refused_byte_finds_its_line_in_the_file() {
+    fn two() -> Batch {
         let mut batch = Batch::default();
         batch.push(&[b"replace ", b"a"], 3);
         batch.push(&[b"b"], 9);
-        assert_eq!(batch.bytes(), b"replace a\nb\n");
-        assert_eq!(batch.lines_in(0..10), 1);
-        assert_eq!(batch.end_of_line(0), 10);
-        assert_eq!(batch.end_of_line(10), 12);
-        assert_eq!(batch.end_of_line(12), 12);
+        batch
+    }
+
+    #[test]
+    fn lines_keep_their_text_and_their_numbers() {
+        let batch = two();
+        assert_eq!(batch.len(), 2);
+        assert_eq!(batch.text(0..2), b"replace a\nb\n");
+        assert_eq!(batch.text(1..2), b"b\n");
+        assert_eq!(batch.text(2..2), b"");
+        assert_eq!(
+            (batch.line(0), batch.line(1)),
+            (&b"replace a\n"[..], &b"b\n"[..])
+        );
+        assert_eq!((batch.number(0), batch.number(1)), (3, 9));
+        assert_eq!(batch.last_line(), b"b\n");
+        assert_eq!(Batch::default().last_line(), b"");
+
+        let mut both = two();
+        both.append(&batch);
+        assert_eq!(both.text(1..4), b"b\nreplace a\nb\n");
+        assert_eq!((both.line(2), both.number(3)), (&b"replace a\n"[..], 9));
+    }
+
+    #[test]
+    fn a_refused_byte_finds_its_line() {
+        let batch = two();
+        assert_eq!(
+            [0, 9, 10, 11, 12].map(|bytes| batch.lines_in(0, bytes)),
+            [0, 0, 1, 1, 2]
+        );
+        assert_eq!([0, 1, 2].map(|bytes| batch.lines_in(1, bytes)), [0, 0, 1]);
 
         let refusal = Refusal {
             errno: Errno::EINVAL,
             message: "bad".to_string(),
         };
-        let error = batch.error("routes", 10, refusal, Some(1));
+        let error = batch.error("routes", 1, refusal, Some(1));
         assert!(
             matches!(
                 error,

@@ -94,13 +94,24 @@ pub enum RouteCommand {
     Flush { family: Option<Family> },
 
     /// Add the routes of a file, one a line; stops at the first that the kernel refuses
+    ///
+    /// A file may also have lines such as `del PREFIX` or `replace ROUTE`, and transactions of its own:
+    /// `begin` or `begin reload`, up to `commit`. What is wrong is said with the line of the file.
     Load {
         /// The file; - is standard input
         file: PathBuf,
 
-        /// Replace routes that are there already
+        /// Replace the whole table by the file, at once; if a line is refused, nothing changes
         #[arg(long)]
         replace: bool,
+
+        /// Make all changes at once; if a line is refused, none
+        #[arg(long)]
+        atomic: bool,
+
+        /// Replace routes that are there already, instead of stopping at them
+        #[arg(long)]
+        overwrite: bool,
     },
 
     /// Write the table to a file; a failed save leaves the old file as it was
@@ -189,6 +200,20 @@ mod tests {
         assert!(parse("route get 10.0.0.1 2001:db8::1").is_ok());
         assert!(parse("route get --batch -").is_ok());
         assert!(parse("route get 10.0.0.1 --batch -").is_err());
+    }
+
+    #[test]
+    fn a_load_takes_effect_as_its_options_say() {
+        for words in [
+            "",
+            "--replace",
+            "--atomic",
+            "--overwrite",
+            "--replace --overwrite",
+        ] {
+            assert!(parse(&format!("route load {words} -")).is_ok(), "{words}");
+        }
+        assert!(parse("route load --replace").is_err());
     }
 
     #[test]

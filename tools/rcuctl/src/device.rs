@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The client's side of the text protocol of `/dev/rust_rcu_demo`.
+//! The client's side of the text protocol of `/dev/rust_rcu_demo`, and its ioctls where it has them.
 //!
 //! ```text
 //!   write "A B bad C D"  ──►  accepted up to "bad"     (A and B have happened)
@@ -20,7 +20,10 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use crate::channel::Channel;
 use crate::error::{Error, Refusal, Result};
+use crate::ioctl::{NoCommit, Progress};
+use crate::uapi::{self, Address, Info, Operation, Route};
 
 /// Bytes asked for in one read.
 const READ_SIZE: usize = 64 * 1024;
@@ -42,6 +45,9 @@ pub enum Access {
 pub struct Refused {
     /// How many bytes of what was sent were accepted before the line.
     pub accepted: usize,
+    /// The line that the message names, counted from 1 since the device was opened: not the last one
+    /// where a `commit` fails.
+    pub number: Option<u64>,
     pub refusal: Refusal,
 }
 
@@ -73,6 +79,43 @@ impl Device<File> {
     }
 }
 
+/// The ioctls. What they do is what lines of text would do, quicker and without words: what one refuses
+/// is sent as text, to be taken after all or to be explained.
+impl<C: Channel> Device<C> {
+    /// How many operations [`Self::update`] takes at once; none: it is missing.
+    pub fn most_operations(&mut self) -> Option<usize> {
+        self.most(uapi::FEATURE_UPDATE, |info| info.max_operations)
+    }
+
+    /// How many addresses [`Self::lookup`] takes at once; none: it is missing.
+    pub fn most_lookups(&mut self) -> Option<usize> {
+        self.most(uapi::FEATURE_LOOKUP, |info| info.max_lookups)
+    }
+
+    /// An older device has no ioctls, and something may stand between it and this program.
+    fn most(&mut self, feature: u64, of: impl Fn(&Info) -> u32) -> Option<usize> {
+        let info = self.stream.info().ok()?;
+        let most = of(&info) as usize;
+        (info.features & feature != 0 && most > 0).then_some(most)
+    }
+
+    /// Changes the table, or adds to the transaction that is open. What came of it up to a refusal or a
+    /// signal is how many operations are done.
+    pub fn update(&mut self, operations: &[Operation]) -> Progress {
+        self.stream.update(operations)
+    }
+
+    /// Looks up addresses; where no route serves one, its type is that of none.
+    pub fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> Progress {
+        self.stream.lookup(addresses, routes)
+    }
+
+    /// Ends a transaction.
+    pub fn commit(&mut self) -> std::result::Result<(), NoCommit> {
+        self.stream.commit()
+    }
+}
+
 impl<S: Read + Write> Device<S> {
     pub fn new(stream: S) -> Self {
         Self {
@@ -86,22 +129,23 @@ impl<S: Read + Write> Device<S> {
         match self.send(line.as_bytes())? {
             None => Ok(()),
             Some(stop) => {
-                let mut answers = Vec::new();
-                let refusal = self.explain(&stop, line.as_bytes(), &mut answers)?;
-                Err(Error::Refused(refusal))
+                let refused = self.explain(&stop, line.as_bytes(), &mut Vec::new())?;
+                Err(Error::Refused(refused.refusal))
             }
         }
     }
 
-    /// Sends whole lines until all are accepted or one is refused, and appends what they answer.
+    /// Sends whole lines until all are accepted or one is refused, and appends what they answer. Without
+    /// lines there is no answer, though a device that nothing was written to has its table to read.
     pub fn submit(&mut self, lines: &[u8], answers: &mut Vec<u8>) -> Result<Option<Refused>> {
+        if lines.is_empty() {
+            return Ok(None);
+        }
         let Some(stop) = self.send(lines)? else {
             while self.read(answers)? > 0 {}
             return Ok(None);
         };
-        let refusal = self.explain(&stop, lines, answers)?;
-        let accepted = stop.accepted;
-        Ok(Some(Refused { accepted, refusal }))
+        Ok(Some(self.explain(&stop, lines, answers)?))
     }
 
     /// Hands over what the device has to say, line by line without the newline, up to end of file.
@@ -148,13 +192,20 @@ impl<S: Read + Write> Device<S> {
     /// Reads what is left to read and takes the message, which is the last line, off its end. There
     /// is nothing behind it, so that it need not be followed to end of file; in a batch of many
     /// refused lines that counts. Without a message the errno's meaning has to do.
-    fn explain(&mut self, stop: &Stop, lines: &[u8], answers: &mut Vec<u8>) -> Result<Refusal> {
-        let errno = stop.errno;
+    fn explain(&mut self, stop: &Stop, lines: &[u8], answers: &mut Vec<u8>) -> Result<Refused> {
+        let refused = |number, message| Refused {
+            accepted: stop.accepted,
+            number,
+            refusal: Refusal {
+                errno: stop.errno,
+                message,
+            },
+        };
         loop {
-            if let Some((start, message)) = last_message(answers) {
-                let message = message.to_string();
+            if let Some((start, (number, message))) = last_message(answers) {
+                let refused = refused(Some(number), message.to_string());
                 answers.truncate(start);
-                return Ok(Refusal { errno, message });
+                return Ok(refused);
             }
             if self.read(answers)? == 0 {
                 break;
@@ -164,8 +215,8 @@ impl<S: Read + Write> Device<S> {
             .split(|&byte| byte == b'\n')
             .next()
             .unwrap_or_default();
-        let message = format!("{}: {}", String::from_utf8_lossy(line), errno.desc());
-        Ok(Refusal { errno, message })
+        let what = String::from_utf8_lossy(line);
+        Ok(refused(None, format!("{what}: {}", stop.errno.desc())))
     }
 
     /// Appends what one read gives; 0 is end of file.
@@ -193,7 +244,7 @@ struct Stop {
 }
 
 /// The message that the answers end with, and where it starts.
-fn last_message(answers: &[u8]) -> Option<(usize, &str)> {
+fn last_message(answers: &[u8]) -> Option<(usize, (u64, &str))> {
     let whole = answers.strip_suffix(b"\n")?;
     let start = whole
         .iter()
@@ -202,12 +253,13 @@ fn last_message(answers: &[u8]) -> Option<(usize, &str)> {
     Some((start, message(&whole[start..])?))
 }
 
-/// The text of a `line N: …` message; its N counts since open and means nothing to a user.
-fn message(answer: &[u8]) -> Option<&str> {
+/// The parts of a `line N: …` message; its N counts since open and means nothing to a user.
+fn message(answer: &[u8]) -> Option<(u64, &str)> {
     let rest = std::str::from_utf8(answer).ok()?.strip_prefix("line ")?;
     let (number, rest) = rest.split_once(": ")?;
-    let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    numbered.then(|| rest.trim_end())
+    let numbered = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse().ok().filter(|_| numbered)?;
+    Some((number, rest.trim_end()))
 }
 
 /// Answers are ASCII; anything else is not from this device.
@@ -275,6 +327,7 @@ mod tests {
                 (6, Errno::ENETUNREACH)
             );
             assert_eq!(refused.refusal.message, "b: no route");
+            assert_eq!(refused.number, Some(2));
             assert_eq!(answers, "A\n");
 
             assert_eq!(submit(&mut device, "get c\n"), (None, "C\n".to_string()));
@@ -290,6 +343,15 @@ mod tests {
         let mut device = Device::new(&mut fake);
         let (refused, answers) = submit(&mut device, "get a\nget a\nget a\n");
         assert_eq!((refused, answers.as_str()), (None, "A\nA\nA\n"));
+    }
+
+    #[test]
+    fn nothing_has_no_answer() {
+        let mut fake = Fake::new().table(&["::/0 dev a"]);
+        assert_eq!(
+            submit(&mut Device::new(&mut fake), ""),
+            (None, String::new())
+        );
     }
 
     #[test]
@@ -315,8 +377,15 @@ mod tests {
 
     #[test]
     fn only_a_numbered_line_is_a_message() {
-        assert_eq!(message(b"line 3: x: bad\n"), Some("x: bad"));
-        for other in ["", "line", "line x: y", "line : y", "10.0.0.0/8 dev line"] {
+        assert_eq!(message(b"line 3: x: bad\n"), Some((3, "x: bad")));
+        for other in [
+            "",
+            "line",
+            "line x: y",
+            "line +3: y",
+            "line : y",
+            "10.0.0.0/8 dev line",
+        ] {
             assert_eq!(message(other.as_bytes()), None, "{other}");
         }
     }

@@ -162,7 +162,8 @@ fn explain_open(path: &std::path::Path, error: &io::Error) -> String {
     }
 }
 
-fn explain_applied(applied: Option<u64>) -> String {
+/// A sentence on a line of its own: what of a file has happened before the line at fault.
+pub fn explain_applied(applied: Option<u64>) -> String {
     match applied {
         None => String::new(),
         Some(0) => "\nNo line was applied.".to_string(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device for tests: what the protocol says of reads, short writes and errors, and no routes.
+//! A device for tests: what the protocol says of reads, short writes and errors, and no routes. It has
+//! ioctls only if it is told to; they do what their lines would.
 //!
 //! The real device is tested in the virtual machine; this one makes it do what it seldom does.
 
@@ -9,13 +10,21 @@ use std::io::{self, Read, Write};
 
 use nix::errno::Errno;
 
+use crate::channel::Channel;
+use crate::grammar::{command, Command};
+use crate::ioctl::{NoCommit, Progress};
+use crate::uapi::{self, Address, Info, Operation};
+use crate::wire;
+
 #[derive(Default)]
 pub struct Fake {
     /// The lines that were carried out.
     pub happened: Vec<String>,
+    /// How many of them came by ioctl.
+    pub by_ioctl: usize,
     answers: HashMap<String, String>,
     refusals: HashMap<String, (Errno, String)>,
-    most: Option<usize>,
+    move_at_most: Option<usize>,
     interrupt_every: Option<usize>,
     fail_read_after: Option<usize>,
     calls: usize,
@@ -26,6 +35,17 @@ pub struct Fake {
     latched: Option<(Errno, String)>,
     late: bool,
     unread: VecDeque<u8>,
+    /// How many elements an ioctl takes at once; 0: there are no ioctls.
+    most: u32,
+    features: u64,
+    /// A signal ends each ioctl behind this many elements.
+    signal_after: Option<usize>,
+    /// What every call for changes fails with, before it looks at them.
+    broken: Option<Errno>,
+    /// The operation of a transaction that its commit stumbles over.
+    refuse_commit: Option<(usize, Errno, String)>,
+    /// The number of the line that opened the transaction.
+    begin: usize,
 }
 
 impl Fake {
@@ -62,7 +82,7 @@ impl Fake {
 
     /// Writes and reads move no more than this many bytes.
     pub fn move_at_most(mut self, bytes: usize) -> Self {
-        self.most = Some(bytes);
+        self.move_at_most = Some(bytes);
         self
     }
 
@@ -74,6 +94,39 @@ impl Fake {
     /// Reads fail with EIO once this many bytes were read.
     pub fn fail_read_after(mut self, bytes: usize) -> Self {
         self.fail_read_after = Some(bytes);
+        self
+    }
+
+    /// It has ioctls, which take this many elements at once.
+    pub fn ioctls(mut self, most: u32) -> Self {
+        self.most = most;
+        self.features = uapi::FEATURE_LOOKUP | uapi::FEATURE_UPDATE;
+        self
+    }
+
+    pub fn has_ioctls(&self) -> bool {
+        self.most > 0
+    }
+
+    /// The ioctls are there, but do nothing that this program wants.
+    pub fn without_features(mut self) -> Self {
+        self.features = 0;
+        self
+    }
+
+    pub fn signal_after(mut self, elements: usize) -> Self {
+        self.signal_after = Some(elements);
+        self
+    }
+
+    pub fn broken_update(mut self, errno: Errno) -> Self {
+        self.broken = Some(errno);
+        self
+    }
+
+    /// `commit` fails over one of the transaction's operations, counted from 0.
+    pub fn refuse_commit(mut self, index: usize, errno: Errno, message: &str) -> Self {
+        self.refuse_commit = Some((index, errno, message.to_string()));
         self
     }
 
@@ -100,6 +153,13 @@ impl Fake {
         if let Some(refusal) = self.refusals.get(&line) {
             return Err(refusal.clone());
         }
+        if line.starts_with("begin") {
+            self.begin = self.line;
+        }
+        if let Some((index, errno, message)) = self.refuse_commit.take_if(|_| line == "commit") {
+            self.line = self.begin + 1 + index;
+            return Err((errno, message));
+        }
         if let Some(answer) = self.answers.get(&line) {
             self.unread.extend(answer.bytes());
         }
@@ -119,7 +179,7 @@ impl Write for Fake {
             self.say(&message);
             return Err(errno.into());
         }
-        let bytes = &bytes[..bytes.len().min(self.most.unwrap_or(usize::MAX))];
+        let bytes = &bytes[..bytes.len().min(self.move_at_most.unwrap_or(usize::MAX))];
         let mut accepted = 0;
         for (position, &byte) in bytes.iter().enumerate() {
             if byte != b'\n' {
@@ -159,11 +219,110 @@ impl Read for Fake {
             }
             most = most.min(left);
         }
-        most = most.min(self.most.unwrap_or(most));
+        most = most.min(self.move_at_most.unwrap_or(most));
         let read = self.unread.read(&mut buffer[..most])?;
         if let Some(left) = &mut self.fail_read_after {
             *left -= read;
         }
         Ok(read)
+    }
+}
+
+impl Channel for Fake {
+    fn info(&mut self) -> nix::Result<Info> {
+        if self.most == 0 {
+            return Err(Errno::ENOTTY);
+        }
+        Ok(Info {
+            features: self.features,
+            max_lookups: self.most,
+            max_operations: self.most,
+            ..Info::default()
+        })
+    }
+
+    fn lookup(&mut self, addresses: &[Address], routes: &mut [uapi::Route]) -> Progress {
+        assert!(addresses.len() <= self.most as usize && addresses.len() == routes.len());
+        let mut done = 0;
+        let end = self.signal_after.unwrap_or(usize::MAX);
+        for (address, route) in addresses.iter().zip(routes).take(end) {
+            match self.serving(address) {
+                Ok(found) => *route = found,
+                Err(errno) => {
+                    let result = Err(errno);
+                    return Progress { done, result };
+                }
+            }
+            self.by_ioctl += 1;
+            done += 1;
+        }
+        let result = Ok(());
+        Progress { done, result }
+    }
+
+    fn update(&mut self, operations: &[Operation]) -> Progress {
+        assert!(operations.len() <= self.most as usize);
+        let mut done = 0;
+        if let Some(errno) = self.broken {
+            let result = Err(errno);
+            return Progress { done, result };
+        }
+        let end = self.signal_after.unwrap_or(usize::MAX);
+        for operation in operations.iter().take(end) {
+            let line = line_of(operation);
+            if let Some((errno, _)) = self.refusals.get(&line) {
+                let result = Err(*errno);
+                return Progress { done, result };
+            }
+            self.happened.push(line);
+            self.by_ioctl += 1;
+            done += 1;
+        }
+        let result = Ok(());
+        Progress { done, result }
+    }
+
+    fn commit(&mut self) -> Result<(), NoCommit> {
+        if let Some((index, errno, _)) = self.refuse_commit.take() {
+            let failed = Some(index);
+            return Err(NoCommit { errno, failed });
+        }
+        self.happened.push("commit".to_string());
+        self.by_ioctl += 1;
+        Ok(())
+    }
+}
+
+impl Fake {
+    /// The route that `get` would answer with.
+    fn serving(&self, address: &Address) -> nix::Result<uapi::Route> {
+        let get = format!("get {}", wire::ip(address).expect("an address"));
+        match (self.refusals.get(&get), self.answers.get(&get)) {
+            (Some((Errno::ENETUNREACH, _)), _) => Ok(uapi::Route::default()),
+            (Some((errno, _)), _) => Err(*errno),
+            (None, None) => Err(Errno::EIO),
+            (None, Some(answer)) => match command(answer.as_bytes()) {
+                Some(route @ Command::Insert(..)) => {
+                    Ok(wire::operation(&route).expect("a change").route)
+                }
+                _ => Err(Errno::EIO),
+            },
+        }
+    }
+}
+
+/// The line that would do the same.
+fn line_of(operation: &Operation) -> String {
+    let route = || wire::decode(&operation.route).expect("a route");
+    match operation.verb {
+        uapi::ADD => route().to_string(),
+        uapi::CHANGE => format!("change {}", route()),
+        uapi::REPLACE => format!("replace {}", route()),
+        uapi::DEL => {
+            let dst = wire::ip(&operation.route.dst).expect("an address");
+            format!("del {dst}/{}", operation.route.prefix_len)
+        }
+        uapi::FLUSH => "flush".to_string(),
+        verb => panic!("verb {verb}"),
     }
 }

@@ -3,14 +3,19 @@
 //! `route get`: which route serves an address.
 
 use std::io::{BufRead, Read, Write};
+use std::ops::Range;
 
 use nix::errno::Errno;
 
 use crate::batch::Batch;
+use crate::channel::Channel;
 use crate::device::{text, Device};
 use crate::error::{report, Error, Result, Status};
-use crate::input::Input;
+use crate::grammar;
+use crate::input::{Input, Line};
 use crate::output::{Output, Routes};
+use crate::uapi::{self, Address};
+use crate::wire;
 use crate::words::command_line;
 
 /// The addresses of the command line. One without a route is an error, but the others are answered.
@@ -42,52 +47,116 @@ pub fn each(
 /// The addresses of a file, one a line: a route or `none` for each, in order. Blank lines and
 /// comments are no addresses and get no answer.
 pub fn batch(
-    device: &mut Device<impl Read + Write>,
+    device: &mut Device<impl Channel>,
     mut input: Input<impl BufRead>,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
-    let mut routes = out.routes()?;
-    let mut batch = Batch::default();
+    let mut queries = Queries {
+        most: device.most_lookups(),
+        file: input.name().to_string(),
+        device,
+        batch: Batch::default(),
+        addresses: Vec::new(),
+        found: Vec::new(),
+        routes: out.routes()?,
+    };
     while let Some(line) = input.next_line()? {
-        batch.push(&[b"get ", line.content], line.number);
-        if batch.is_full() {
-            ask(device, &batch, input.name(), &mut routes)?;
-            batch.clear();
-        }
+        queries.push(&line)?;
     }
-    ask(device, &batch, input.name(), &mut routes)?;
-    routes.finish()?;
+    queries.ask()?;
+    queries.routes.finish()?;
     Ok(Status::Done)
 }
 
-/// Sends a batch of `get` lines, each of which has one answer. "No route" is an error to the device;
-/// it interrupts the batch, which goes on behind the line.
-fn ask(
-    device: &mut Device<impl Read + Write>,
-    batch: &Batch,
-    file: &str,
-    routes: &mut Routes<'_, impl Write>,
-) -> Result<()> {
-    let mut answers = Vec::new();
-    let mut sent = 0;
-    while sent < batch.bytes().len() {
-        answers.clear();
-        let refused = device.submit(&batch.bytes()[sent..], &mut answers)?;
-        let end = refused
-            .as_ref()
-            .map_or(batch.bytes().len(), |refused| sent + refused.accepted);
-        let asked = batch.lines_in(sent..end);
-        print(&answers, asked, routes)?;
-        sent = match refused {
-            None => end,
-            Some(refused) if refused.refusal.errno == Errno::ENETUNREACH => {
-                routes.push_none()?;
-                batch.end_of_line(end)
-            }
-            Some(refused) => return Err(batch.error(file, end, refused.refusal, None)),
-        };
+/// Addresses on their way to the device, and their routes on the way back.
+struct Queries<'a, C, W> {
+    device: &'a mut Device<C>,
+    /// How many addresses one ioctl takes; none: all goes as text.
+    most: Option<usize>,
+    file: String,
+    /// The `get` lines that were not asked for yet.
+    batch: Batch,
+    /// What the first of them ask for.
+    addresses: Vec<Address>,
+    found: Vec<uapi::Route>,
+    routes: Routes<'a, W>,
+}
+
+impl<C: Channel, W: Write> Queries<'_, C, W> {
+    fn push(&mut self, line: &Line<'_>) -> Result<()> {
+        self.batch.push(&[b"get ", line.content], line.number);
+        let address = self.most.and_then(|_| grammar::address(line.content));
+        self.addresses.extend(address.map(wire::address));
+        let by_text = self.most.is_some() && address.is_none();
+        let most = self.most.unwrap_or(usize::MAX);
+        if by_text || self.batch.is_full() || self.addresses.len() >= most {
+            self.ask()?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Asks for all that wait: by ioctl what can be, the rest as text.
+    fn ask(&mut self) -> Result<()> {
+        let mut line = 0;
+        self.found
+            .resize(self.addresses.len(), uapi::Route::default());
+        while line < self.addresses.len() {
+            let (addresses, found) = (&self.addresses[line..], &mut self.found[line..]);
+            let progress = self.device.lookup(addresses, found);
+            for route in &found[..progress.done.min(addresses.len())] {
+                print_found(route, &mut self.routes)?;
+                line += 1;
+            }
+            // The device says it in words, or answers.
+            if progress.result.is_err() || progress.done == 0 {
+                self.ask_by_text(line..line + 1)?;
+                line += 1;
+            }
+        }
+        self.ask_by_text(line..self.batch.len())?;
+        self.batch.clear();
+        self.addresses.clear();
+        Ok(())
+    }
+
+    /// Sends `get` lines, each of which has one answer. "No route" is an error to the device; it
+    /// interrupts what is sent, which goes on behind the line.
+    fn ask_by_text(&mut self, lines: Range<usize>) -> Result<()> {
+        let mut answers = Vec::new();
+        let mut next = lines.start;
+        while next < lines.end {
+            answers.clear();
+            let text = self.batch.text(next..lines.end);
+            let refused = self.device.submit(text, &mut answers)?;
+            let asked = match &refused {
+                None => lines.end - next,
+                Some(refused) => self.batch.lines_in(next, refused.accepted),
+            };
+            print(&answers, asked, &mut self.routes)?;
+            next += asked;
+            match refused {
+                None => {}
+                Some(refused) if refused.refusal.errno == Errno::ENETUNREACH => {
+                    self.routes.push_none()?;
+                    next += 1;
+                }
+                Some(refused) => {
+                    return Err(self.batch.error(&self.file, next, refused.refusal, None));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Prints what an ioctl found in the form of the device's text.
+fn print_found(found: &uapi::Route, routes: &mut Routes<'_, impl Write>) -> Result<()> {
+    if found.kind == uapi::TYPE_NONE {
+        return routes.push_none();
+    }
+    let route =
+        wire::decode(found).ok_or_else(|| Error::Protocol(format!("not a route: {found:?}")))?;
+    routes.push(&route.to_string())
 }
 
 /// Prints the answers to `asked` lines; a missing one would shift all that follow.
@@ -118,13 +187,25 @@ mod tests {
             .answer("get b", "::/0 dev b\n")
             .refuse("get none", Errno::ENETUNREACH, "none: no route")
             .refuse("get bad", Errno::EINVAL, "bad: not an address")
+            .answer(
+                "get 10.1.1.1",
+                "10.0.0.0/8 via inet6 fe80::1 dev a metric 7\n",
+            )
+            .answer("get ::1", "blackhole ::/0\n")
+            .refuse("get 1.1.1.1", Errno::ENETUNREACH, "1.1.1.1: no route")
+            .refuse("get 2.2.2.2", Errno::ENOMEM, "out of memory")
     }
 
-    fn ask_file(mut fake: Fake, json: bool, file: &str) -> (Result<Status>, String) {
+    /// One without ioctls, and one with.
+    fn fakes() -> [Fake; 2] {
+        [fake(), fake().ioctls(3)]
+    }
+
+    fn ask_file(fake: &mut Fake, json: bool, file: &str) -> (Result<Status>, String) {
         let mut text = Vec::new();
         let input = Input::new("addresses", file.as_bytes());
         let status = batch(
-            &mut Device::new(&mut fake),
+            &mut Device::new(fake),
             input,
             &mut Output::new(&mut text, json),
         );
@@ -132,8 +213,31 @@ mod tests {
     }
 
     #[test]
+    fn an_ioctl_answers_as_text_does() {
+        for json in [false, true] {
+            let [mut slow, mut fast] = fakes();
+            let file = "1.1.1.1\n10.1.1.1 # why\n\n::1\na\n::1\nnone\n1.1.1.1\n".repeat(3);
+            let (status, text) = ask_file(&mut slow, json, &file);
+            assert_eq!(status.expect("answered"), Status::Done);
+            let (status, same) = ask_file(&mut fast, json, &file);
+            assert_eq!(status.expect("answered"), Status::Done);
+            assert_eq!(same, text);
+            assert_eq!((slow.by_ioctl, fast.by_ioctl), (0, 15));
+        }
+    }
+
+    #[test]
+    fn a_signal_or_a_refusal_loses_no_address() {
+        let mut fast = fake().ioctls(100).signal_after(1);
+        let (status, text) = ask_file(&mut fast, false, "::1\n1.1.1.1\n2.2.2.2\n::1\n");
+        let error = status.expect_err("2.2.2.2 is refused").to_string();
+        assert_eq!(error, "addresses:3: out of memory (ENOMEM)");
+        assert_eq!(text, "blackhole ::/0\nnone\n");
+    }
+
+    #[test]
     fn every_line_is_answered_in_order() {
-        let (status, text) = ask_file(fake(), false, "none\na\n\nnone\nnone\n# why\nb\nnone");
+        let (status, text) = ask_file(&mut fake(), false, "none\na\n\nnone\nnone\n# why\nb\nnone");
         assert_eq!(status.expect("answered"), Status::Done);
         assert_eq!(
             text,
@@ -143,7 +247,7 @@ mod tests {
 
     #[test]
     fn json_answers_keep_the_places() {
-        let (status, text) = ask_file(fake(), true, "a\nnone\nb\n");
+        let (status, text) = ask_file(&mut fake(), true, "a\nnone\nb\n");
         assert_eq!(status.expect("answered"), Status::Done);
         let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
         assert_eq!(document[0]["dst"], "10.0.0.0/8");
@@ -153,25 +257,27 @@ mod tests {
 
     #[test]
     fn many_lines_in_short_writes_are_all_answered() {
-        let fake = fake().move_at_most(1000).interrupt_every(3);
-        let (status, text) = ask_file(fake, false, &"a\nnone\nb\n".repeat(2000));
+        let mut fake = fake().move_at_most(1000).interrupt_every(3);
+        let (status, text) = ask_file(&mut fake, false, &"a\nnone\nb\n".repeat(2000));
         assert_eq!(status.expect("answered"), Status::Done);
         assert_eq!(text, "10.0.0.0/8 dev a\nnone\n::/0 dev b\n".repeat(2000));
     }
 
     #[test]
     fn a_bad_address_is_named_by_its_line() {
-        let (status, text) = ask_file(fake(), false, "a\n\nbad\nb\n");
-        let error = status.expect_err("bad is refused").to_string();
-        assert_eq!(error, "addresses:3: bad: not an address (EINVAL)");
-        assert_eq!(text, "10.0.0.0/8 dev a\n");
+        for mut fake in fakes() {
+            let (status, text) = ask_file(&mut fake, false, "::1\n\nbad\nb\n");
+            let error = status.expect_err("bad is refused").to_string();
+            assert_eq!(error, "addresses:3: bad: not an address (EINVAL)");
+            assert_eq!(text, "blackhole ::/0\n");
+        }
     }
 
     #[test]
     fn answers_that_do_not_fit_the_queries_are_noticed() {
         for answer in ["", "::/0 dev a\n::/0 dev b\n"] {
-            let fake = fake().answer("get odd", answer);
-            let (status, _) = ask_file(fake, false, "a\nodd\nb\n");
+            let mut fake = fake().answer("get odd", answer);
+            let (status, _) = ask_file(&mut fake, false, "a\nodd\nb\n");
             assert!(matches!(status, Err(Error::Protocol(_))), "{answer:?}");
         }
     }

@@ -81,7 +81,7 @@ impl<R: BufRead> Input<R> {
         loop {
             self.line.clear();
             let read = self.reader.read_until(b'\n', &mut self.line);
-            let read = read.map_err(Error::io(format!("reading {}", self.name)))?;
+            let read = read.map_err(|error| Error::io(format!("reading {}", self.name))(error))?;
             if read == 0 {
                 return Ok(None);
             }

@@ -2,28 +2,38 @@
 
 //! `route load`: a file of routes into the table.
 
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::batch::Batch;
+use crate::channel::Channel;
 use crate::device::Device;
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::input::Input;
+use crate::loader::{AtOnce, Loader};
 use crate::output::Output;
+use crate::pieces::Pieces;
 use crate::progress::Progress;
+
+/// How a file is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub at_once: AtOnce,
+    /// Whether a route that is there already gives way, and is no error.
+    pub overwrite: bool,
+}
 
 /// Loads `input`. Lines of it are the device's changes: routes, and also `del`, `replace` and so on.
 pub fn run(
-    device: &mut Device<impl Read + Write>,
-    mut input: Input<impl BufRead>,
-    replace: bool,
+    device: &mut Device<impl Channel>,
+    input: Input<impl BufRead>,
+    options: Options,
     mut progress: Progress,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
     let start = Instant::now();
-    let loaded = copy(device, &mut input, replace, &mut progress);
+    let loaded = load(device, input, options, &mut progress);
     // Also before an error, which must not be printed into the bar.
     progress.finish();
     let loaded = loaded?;
@@ -32,86 +42,33 @@ pub fn run(
 }
 
 /// Sends all lines and counts them.
-fn copy(
-    device: &mut Device<impl Read + Write>,
-    input: &mut Input<impl BufRead>,
-    replace: bool,
+fn load(
+    device: &mut Device<impl Channel>,
+    input: Input<impl BufRead>,
+    options: Options,
     progress: &mut Progress,
 ) -> Result<u64> {
-    let mut batch = Batch::default();
-    let mut loaded = 0;
-    while let Some(line) = input.next_line()? {
-        let number = line.number;
-        match change(line.content, replace) {
-            Change::AsIs => batch.push(&[line.content], number),
-            Change::Replace(route) => batch.push(&[b"replace ", route], number),
-            Change::Query(word) => {
-                let word = String::from_utf8_lossy(word).into_owned();
-                loaded += send(device, &batch, input.name(), loaded)?;
-                return Err(Error::Usage(format!(
-                    "{}:{number}: {word} changes no route and cannot be loaded\n\
-                     {loaded} lines before it were applied.",
-                    input.name()
-                )));
-            }
-        }
-        if batch.is_full() {
-            loaded += send(device, &batch, input.name(), loaded)?;
-            batch.clear();
-            progress.update(input.read(), loaded);
-        }
+    let mut loader = Loader::new(device, input.name());
+    loader.begin(options.at_once)?;
+    let pieces = Pieces::new(input, options.overwrite, loader.most());
+    let loaded = copy(&mut loader, pieces, progress);
+    if loaded.is_err() {
+        loader.abort();
     }
-    loaded += send(device, &batch, input.name(), loaded)?;
-    progress.update(input.read(), loaded);
-    Ok(loaded)
+    loaded
 }
 
-/// What becomes of a line of the file.
-#[derive(Debug, PartialEq, Eq)]
-enum Change<'a> {
-    AsIs,
-    Replace(&'a [u8]),
-    Query(&'a [u8]),
-}
-
-fn change(line: &[u8], replace: bool) -> Change<'_> {
-    let end = line
-        .iter()
-        .position(u8::is_ascii_whitespace)
-        .unwrap_or(line.len());
-    match &line[..end] {
-        // Their answers would go nowhere.
-        word @ (b"get" | b"show" | b"list" | b"stats" | b"help") => Change::Query(word),
-        _ if !replace => Change::AsIs,
-        b"add" => Change::Replace(line[end..].trim_ascii_start()),
-        word if starts_route(word) => Change::Replace(line),
-        _ => Change::AsIs,
-    }
-}
-
-/// Whether a line whose first word this is means `add` without saying so.
-fn starts_route(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"blackhole" | b"unreachable" | b"prohibit" | b"default"
-    ) || word.first().is_some_and(u8::is_ascii_digit)
-        || word.iter().any(|byte| matches!(byte, b'/' | b':'))
-}
-
-/// Sends one batch; returns how many lines it held.
-fn send(
-    device: &mut Device<impl Read + Write>,
-    batch: &Batch,
-    file: &str,
-    loaded: u64,
+fn copy(
+    loader: &mut Loader<'_, impl Channel>,
+    mut pieces: Pieces<impl BufRead>,
+    progress: &mut Progress,
 ) -> Result<u64> {
-    match device.submit(batch.bytes(), &mut Vec::new())? {
-        None => Ok(batch.lines()),
-        Some(refused) => {
-            let applied = loaded + batch.lines_in(0..refused.accepted) as u64;
-            Err(batch.error(file, refused.accepted, refused.refusal, Some(applied)))
-        }
+    while let Some(piece) = pieces.next()? {
+        loader.send(&piece)?;
+        progress.update(pieces.read(), loader.taken());
+        pieces.recycle(piece);
     }
+    loader.finish()
 }
 
 fn summarize(loaded: u64, elapsed: Duration, out: &mut Output<impl Write>) -> Result<()> {
@@ -132,72 +89,188 @@ fn summarize(loaded: u64, elapsed: Duration, out: &mut Output<impl Write>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use crate::fake::Fake;
     use nix::errno::Errno;
+    use std::io::{BufReader, Read};
 
-    fn load(fake: &mut Fake, replace: bool, json: bool, file: &str) -> Result<String> {
+    const PLAIN: Options = Options {
+        at_once: AtOnce::Line,
+        overwrite: false,
+    };
+    const OVERWRITE: Options = Options {
+        overwrite: true,
+        ..PLAIN
+    };
+    const ATOMIC: Options = Options {
+        at_once: AtOnce::File,
+        ..PLAIN
+    };
+    const RELOAD: Options = Options {
+        at_once: AtOnce::Table,
+        ..PLAIN
+    };
+
+    fn output(fake: &mut Fake, options: Options, json: bool, file: &str) -> Result<String> {
         let mut text = Vec::new();
         let input = Input::new("routes", file.as_bytes());
         let out = &mut Output::new(&mut text, json);
         run(
             &mut Device::new(fake),
             input,
-            replace,
+            options,
             Progress::hidden(),
             out,
         )?;
         Ok(String::from_utf8(text).expect("text"))
     }
 
-    #[test]
-    fn lines_arrive_without_comments_and_blanks() {
-        let mut fake = Fake::new();
-        let long = "x".repeat(1000);
-        let file = format!("# {long}\n10.0.0.0/8 dev a # why\n\n  add ::/0\ndel 1.0.0.0/8");
-        let summary = load(&mut fake, false, false, &file).expect("loaded");
-        assert_eq!(
-            fake.happened,
-            ["10.0.0.0/8 dev a", "add ::/0", "del 1.0.0.0/8"]
-        );
-        assert!(summary.starts_with("loaded 3 routes in "), "{summary}");
-        assert!(summary.ends_with(" routes/s)\n"), "{summary}");
+    fn load(fake: &mut Fake, options: Options, file: &str) -> Result<String> {
+        output(fake, options, false, file)
+    }
+
+    /// One without ioctls, and one with.
+    fn fakes() -> [Fake; 2] {
+        [Fake::new(), Fake::new().ioctls(3)]
     }
 
     #[test]
-    fn replace_turns_routes_and_adds_only() {
-        for (line, sent) in [
-            ("10.0.0.0/8", "replace 10.0.0.0/8"),
-            ("fd00::1 dev a", "replace fd00::1 dev a"),
-            ("add\t::/0", "replace ::/0"),
-            ("blackhole fd00::/8", "replace blackhole fd00::/8"),
-            ("default dev a", "replace default dev a"),
-            ("change ::/0", "change ::/0"),
-            ("replace ::/0", "replace ::/0"),
-            ("del ::/0", "del ::/0"),
-            ("flush", "flush"),
+    fn lines_arrive_without_comments_and_blanks() {
+        let long = "x".repeat(1000);
+        let file = format!("# {long}\n10.0.0.0/8 dev a # why\n\n  add ::/0 dev a\ndel 1.0.0.0/8");
+        let mut text = Fake::new();
+        let summary = load(&mut text, PLAIN, &file).expect("loaded");
+        assert_eq!(
+            text.happened,
+            ["10.0.0.0/8 dev a", "add ::/0 dev a", "del 1.0.0.0/8"]
+        );
+        assert!(summary.starts_with("loaded 3 routes in "), "{summary}");
+        assert!(summary.ends_with(" routes/s)\n"), "{summary}");
+
+        let mut fast = Fake::new().ioctls(100);
+        load(&mut fast, PLAIN, &file).expect("loaded");
+        assert_eq!(
+            fast.happened,
+            ["10.0.0.0/8 dev a", "::/0 dev a", "del 1.0.0.0/8"]
+        );
+        assert_eq!(fast.by_ioctl, 3);
+    }
+
+    #[test]
+    fn a_table_that_is_there_is_not_read() {
+        for fake in fakes() {
+            let mut fake = fake.table(&["::/0 dev a"]).fail_read_after(0);
+            load(&mut fake, PLAIN, "# nothing\n").expect("loaded");
+        }
+        let mut fast = Fake::new().ioctls(3).fail_read_after(0);
+        load(&mut fast, PLAIN, "::/0 dev a\n").expect("loaded");
+    }
+
+    #[test]
+    fn a_device_with_ioctls_for_other_things_gets_text() {
+        let mut fake = Fake::new().ioctls(100).without_features();
+        load(&mut fake, PLAIN, "10.0.0.0/8 dev a\n").expect("loaded");
+        assert_eq!((fake.happened.len(), fake.by_ioctl), (1, 0));
+    }
+
+    #[test]
+    fn overwriting_turns_routes_and_adds_only() {
+        for (line, sent, fast) in [
+            ("10.0.0.0/8 dev a", "replace 10.0.0.0/8 dev a", None),
+            (
+                "fd00::1 dev a",
+                "replace fd00::1 dev a",
+                Some("replace fd00::1/128 dev a"),
+            ),
+            ("add\t::/0 dev a", "replace ::/0 dev a", None),
+            ("blackhole fd00::/8", "replace blackhole fd00::/8", None),
+            (
+                "default dev a",
+                "replace default dev a",
+                Some("replace 0.0.0.0/0 dev a"),
+            ),
+            ("change ::/0 dev a", "change ::/0 dev a", None),
+            ("replace ::/0 dev a", "replace ::/0 dev a", None),
+            ("del ::/0", "del ::/0", None),
+            ("flush", "flush", None),
         ] {
-            let mut fake = Fake::new();
-            load(&mut fake, true, false, line).expect("loaded");
-            assert_eq!(fake.happened, [sent]);
+            let mut text = Fake::new();
+            load(&mut text, OVERWRITE, line).expect("loaded");
+            assert_eq!(text.happened, [sent]);
+            let mut ioctl = Fake::new().ioctls(100);
+            load(&mut ioctl, OVERWRITE, line).expect("loaded");
+            assert_eq!(
+                (&ioctl.happened[..], ioctl.by_ioctl),
+                (&[fast.unwrap_or(sent).to_string()][..], 1)
+            );
         }
     }
 
     #[test]
     fn a_bad_line_is_named_by_the_files_number() {
-        let mut fake = Fake::new().refuse("bad", Errno::EINVAL, "bad: host bits set");
-        let error = load(&mut fake, false, false, "# head\na\n\nb\nbad\nc\n").expect_err("bad");
+        for fake in fakes() {
+            let mut fake = fake.refuse("bad", Errno::EINVAL, "bad: host bits set");
+            let file = "# head\n1.0.0.0/8 dev a\n\n2.0.0.0/8 dev a\nbad\n3.0.0.0/8 dev a\n";
+            let error = load(&mut fake, PLAIN, file).expect_err("bad");
+            assert_eq!(
+                error.to_string(),
+                "routes:5: bad: host bits set (EINVAL)\n2 lines before it were applied."
+            );
+            assert_eq!(error.status(), Status::Failed);
+            assert_eq!(fake.happened, ["1.0.0.0/8 dev a", "2.0.0.0/8 dev a"]);
+        }
+    }
+
+    #[test]
+    fn a_refused_operation_has_the_kernels_words() {
+        for fake in fakes() {
+            let line = "4.0.0.0/8 dev a";
+            let mut fake = fake.refuse(line, Errno::EEXIST, "4.0.0.0/8: route exists");
+            let file =
+                "1.0.0.0/8 dev a\n\n2.0.0.0/8 dev a\n3.0.0.0/8 dev a\n4.0.0.0/8 dev a\n::/0 dev a";
+            let error = load(&mut fake, PLAIN, file).expect_err("refused");
+            assert_eq!(
+                error.to_string(),
+                "routes:5: 4.0.0.0/8: route exists (EEXIST)\n3 lines before it were applied."
+            );
+            assert_eq!(fake.happened.len(), 3);
+        }
+    }
+
+    #[test]
+    fn lines_that_no_ioctl_can_say_keep_their_place() {
+        let mut fake = Fake::new().ioctls(100);
+        let file = "1.0.0.0/8 dev a\nfrobnicate\n2.0.0.0/8 dev a\n3.0.0.0/8 dev a\n";
+        load(&mut fake, PLAIN, file).expect("a newer device takes it");
+        let expected = [
+            "1.0.0.0/8 dev a",
+            "frobnicate",
+            "2.0.0.0/8 dev a",
+            "3.0.0.0/8 dev a",
+        ];
         assert_eq!(
-            error.to_string(),
-            "routes:5: bad: host bits set (EINVAL)\n2 lines before it were applied."
+            (&fake.happened[..], fake.by_ioctl),
+            (&expected.map(String::from)[..], 3)
         );
-        assert_eq!(error.status(), Status::Failed);
-        assert_eq!(fake.happened, ["a", "b"]);
+    }
+
+    #[test]
+    fn signals_and_failing_calls_lose_no_line() {
+        let lines = (0..100).map(|i| format!("10.0.{i}.0/24 dev a\n"));
+        let file = lines.collect::<Vec<_>>().concat();
+        let signals = Fake::new().ioctls(7).signal_after(2);
+        let broken = Fake::new().ioctls(7).broken_update(Errno::ENOMEM);
+        for (mut fake, by_ioctl) in [(signals, 100), (broken, 0)] {
+            load(&mut fake, PLAIN, &file).expect("loaded");
+            assert_eq!(fake.happened.join("\n") + "\n", file);
+            assert_eq!(fake.by_ioctl, by_ioctl);
+        }
     }
 
     #[test]
     fn a_bad_first_line_says_that_nothing_happened() {
         let mut fake = Fake::new().table(&["::/0"]).refuse("bad", Errno::EPERM, "");
-        let error = load(&mut fake, false, false, "bad\na\n")
+        let error = load(&mut fake, PLAIN, "bad\na\n")
             .expect_err("bad")
             .to_string();
         assert!(error.starts_with("routes:1: bad: "), "{error}");
@@ -210,37 +283,188 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_found_in_any_batch() {
-        let mut fake = Fake::new()
-            .refuse("bad", Errno::EEXIST, "bad: exists")
-            .move_at_most(5000)
-            .interrupt_every(5);
-        let file = "10.0.0.0/8\n".repeat(20_000) + "bad\n" + &"a\n".repeat(10_000);
-        let error = load(&mut fake, false, false, &file).expect_err("bad");
-        assert!(
-            matches!(
-                &error,
-                Error::Line {
-                    line: 20_001,
-                    applied: Some(20_000),
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        assert_eq!(fake.happened.len(), 20_000);
+        let fakes = [
+            Fake::new().move_at_most(5000).interrupt_every(5),
+            Fake::new().ioctls(900).move_at_most(2),
+        ];
+        for fake in fakes {
+            let mut fake = fake.refuse("bad", Errno::EEXIST, "bad: exists");
+            let file =
+                "10.0.0.0/8 dev a\n".repeat(20_000) + "bad\n" + &"::/0 dev a\n".repeat(10_000);
+            let error = load(&mut fake, PLAIN, &file).expect_err("bad");
+            assert!(
+                matches!(
+                    &error,
+                    Error::Line {
+                        line: 20_001,
+                        applied: Some(20_000),
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+            assert_eq!(fake.happened.len(), 20_000);
+        }
     }
 
     #[test]
     fn queries_are_not_loaded() {
+        for mut fake in fakes() {
+            let error = load(&mut fake, PLAIN, "::/0 dev a\nshow inet\n").expect_err("a query");
+            assert!(error.to_string().starts_with("routes:2: show "), "{error}");
+            assert!(error.to_string().contains("\n1 line before"), "{error}");
+            assert_eq!(fake.happened, ["::/0 dev a"]);
+        }
+    }
+
+    #[test]
+    fn a_transaction_is_around_the_whole_file() {
+        for (options, begin) in [(ATOMIC, "begin"), (RELOAD, "begin reload")] {
+            for mut fake in fakes() {
+                let summary = load(&mut fake, options, "::/0 dev a\ndel ::/0\n").expect("loaded");
+                assert!(summary.starts_with("loaded 2 routes in "), "{summary}");
+                assert_eq!(fake.happened, [begin, "::/0 dev a", "del ::/0", "commit"]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_names_the_files_line_that_failed() {
+        for fake in fakes() {
+            let mut fake = fake.refuse_commit(4, Errno::EEXIST, "5.0.0.0/8: route exists");
+            let lines = (1..8).map(|i| format!("{i}.0.0.0/8 dev a\n\n"));
+            let file = lines.collect::<Vec<_>>().concat();
+            let error = load(&mut fake, ATOMIC, &file).expect_err("refused");
+            assert_eq!(
+                error.to_string(),
+                "routes:9: 5.0.0.0/8: route exists (EEXIST)\nNo line was applied."
+            );
+        }
+    }
+
+    #[test]
+    fn a_commit_that_fails_as_a_whole_is_the_kernels_no() {
+        for fake in fakes() {
+            let mut fake = fake.refuse_commit(100, Errno::ENOMEM, "out of memory");
+            let error = load(&mut fake, ATOMIC, "::/0 dev a\n").expect_err("refused");
+            assert_eq!(error.status(), Status::Refused);
+            assert!(
+                error.to_string().ends_with("out of memory (ENOMEM)"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bad_line_ends_the_transaction_and_applies_nothing() {
+        for options in [ATOMIC, RELOAD] {
+            for fake in fakes() {
+                let mut fake = fake.refuse("bad", Errno::EINVAL, "bad: unknown word");
+                let error = load(&mut fake, options, "::/0 dev a\nbad\n").expect_err("bad");
+                assert_eq!(
+                    error.to_string(),
+                    "routes:2: bad: unknown word (EINVAL)\nNo line was applied."
+                );
+                assert_eq!(fake.happened[1..], ["::/0 dev a", "abort"]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_old_module_has_no_transactions() {
+        let mut fake = Fake::new().refuse("begin", Errno::EINVAL, "begin: unknown word");
+        let error = load(&mut fake, ATOMIC, "::/0 dev a\n").expect_err("refused");
+        assert!(
+            error.to_string().contains("too old for --atomic"),
+            "{error}"
+        );
+        assert!(fake.happened.is_empty());
+    }
+
+    #[test]
+    fn a_file_may_have_transactions_of_its_own() {
+        for mut fake in fakes() {
+            let file = "::/0 dev a\nbegin\n::/1 dev a\ncommit\nbegin\nabort\n::/2 dev a\n";
+            let summary = load(&mut fake, PLAIN, file).expect("loaded");
+            assert!(summary.starts_with("loaded 3 routes in "), "{summary}");
+            // Inside, all is text; the device numbers its lines.
+            assert_eq!(fake.by_ioctl, if fake.has_ioctls() { 2 } else { 0 });
+            assert_eq!(fake.happened.join("\n") + "\n", file);
+        }
+    }
+
+    #[test]
+    fn a_commit_of_the_file_names_the_line_that_failed() {
+        for fake in fakes() {
+            let mut fake = fake.refuse_commit(1, Errno::EEXIST, "::/3: route exists");
+            let file = "::/0 dev a\n::/1 dev a\n\nbegin\n::/2 dev a\n\n::/3 dev a\ncommit\n";
+            let error = load(&mut fake, PLAIN, file).expect_err("refused");
+            assert_eq!(
+                error.to_string(),
+                "routes:7: ::/3: route exists (EEXIST)\n2 lines before it were applied."
+            );
+        }
+    }
+
+    #[test]
+    fn what_an_abort_undoes_is_not_loaded() {
         let mut fake = Fake::new();
-        let error = load(&mut fake, false, false, "a\nshow inet\n").expect_err("a query");
-        assert!(error.to_string().starts_with("routes:2: show "), "{error}");
-        assert_eq!(fake.happened, ["a"]);
+        let file = "::/0 dev a\nbegin\n::/1 dev a\nabort\n";
+        let summary = load(&mut fake, PLAIN, file).expect("loaded");
+        assert!(summary.starts_with("loaded 1 routes in "), "{summary}");
+    }
+
+    #[test]
+    fn a_transaction_without_end_is_an_error() {
+        for mut fake in fakes() {
+            let error =
+                load(&mut fake, PLAIN, "::/0 dev a\nbegin\n::/1 dev a\n").expect_err("open");
+            assert_eq!(
+                error.to_string(),
+                "routes:2: begin without commit: nothing from here on has happened\n\
+                 1 line before it was applied."
+            );
+            assert_eq!(fake.happened.last().map(String::as_str), Some("abort"));
+        }
+    }
+
+    #[test]
+    fn a_transaction_has_none_inside() {
+        for mut fake in fakes() {
+            let error = load(&mut fake, ATOMIC, "::/0 dev a\ncommit\n").expect_err("nested");
+            assert!(
+                error.to_string().starts_with("routes:2: commit: "),
+                "{error}"
+            );
+            assert!(!fake.happened.contains(&"commit".to_string()));
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_on_is_not_committed() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                Err(Errno::EIO.into())
+            }
+        }
+        let mut fake = Fake::new().ioctls(1);
+        let file = BufReader::new("::/0 dev a\n".as_bytes().chain(Broken));
+        let result = run(
+            &mut Device::new(&mut fake),
+            Input::new("routes", file),
+            ATOMIC,
+            Progress::hidden(),
+            &mut Output::new(Vec::new(), false),
+        );
+        let error = result.expect_err("EIO").to_string();
+        assert!(error.starts_with("reading routes: "), "{error}");
+        assert_eq!(fake.happened, ["begin", "::/0 dev a", "abort"]);
     }
 
     #[test]
     fn json_has_numbers() {
-        let text = load(&mut Fake::new(), false, true, "a\nb\n").expect("loaded");
+        let text = output(&mut Fake::new(), PLAIN, true, "a\nb\n").expect("loaded");
         let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
         assert_eq!(document["loaded"], 2);
         assert!(
@@ -252,7 +476,7 @@ mod tests {
     #[test]
     fn an_empty_file_loads_nothing() {
         let mut fake = Fake::new();
-        load(&mut fake, false, false, "# nothing\n").expect("loaded");
+        load(&mut fake, PLAIN, "# nothing\n").expect("loaded");
         assert!(fake.happened.is_empty());
     }
 }

@@ -2,27 +2,36 @@
 
 //! `rcuctl`: the command line of the `rust_rcu_demo` kernel module.
 //!
-//! Every command speaks the text protocol of `/dev/rust_rcu_demo`, which `device` knows; the other
-//! modules are one command or one concept each.
+//! Every command speaks the text protocol of `/dev/rust_rcu_demo`, which `device` knows; those that do
+//! much use its ioctls where it has them. The other modules are one command or one concept each.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod batch;
 mod change;
+mod channel;
 mod cli;
 mod device;
 mod error;
 #[cfg(test)]
 mod fake;
 mod get;
+mod grammar;
 mod input;
+#[expect(unsafe_code, reason = "the kernel is given pointers")]
+mod ioctl;
 mod load;
+mod loader;
 mod output;
+mod pieces;
 mod progress;
+mod rcu_table;
 mod route;
 mod save;
 mod show;
 mod stats;
+mod uapi;
+mod wire;
 mod words;
 
 use std::io::Write;
@@ -34,6 +43,7 @@ use cli::{Cli, Command, RouteCommand};
 use device::{Access, Device};
 use error::{report, Result, Status};
 use input::Input;
+use loader::AtOnce;
 use output::Output;
 use progress::Progress;
 
@@ -103,16 +113,23 @@ fn route<W: Write>(cli: &Cli, command: &RouteCommand, out: &mut Output<W>) -> Re
         RouteCommand::Show { what: Some(what) } => {
             show::part(&mut open(Access::ReadWrite)?, what, out)
         }
-        RouteCommand::Load { file, replace } => {
+        RouteCommand::Load {
+            file,
+            replace,
+            atomic,
+            overwrite,
+        } => {
+            let options = load::Options {
+                at_once: match (replace, atomic) {
+                    (true, _) => AtOnce::Table,
+                    (false, true) => AtOnce::File,
+                    (false, false) => AtOnce::Line,
+                },
+                overwrite: *overwrite,
+            };
             let input = Input::open(file)?;
             let progress = Progress::new(input.size(), cli.json);
-            load::run(
-                &mut open(Access::ReadWrite)?,
-                input,
-                *replace,
-                progress,
-                out,
-            )
+            load::run(&mut open(Access::ReadWrite)?, input, options, progress, out)
         }
         RouteCommand::Save { file } => save::run(&mut open(Access::Read)?, file, out),
     }

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What can be done to a table, one step at a time.
+
+use super::universe;
+use crate::rcu_table::{Family, Mode, NextHop, Operation, ReclaimMode, Selector};
+use arbitrary::{Result, Unstructured};
+use core::{fmt, net::IpAddr};
+
+/// The most changes in a transaction or a reload.
+const MOST_OPERATIONS: usize = 12;
+
+/// How a transaction or a reload ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Commit,
+    Abort,
+}
+
+/// Something that changes the table.
+pub(super) enum Change {
+    Single(Operation),
+    Transaction(Vec<Operation>, End),
+    Reload(Vec<Operation>, End),
+}
+
+pub(super) enum Step {
+    /// A change, and which of its allocations is to fail.
+    Change(Change, Option<u64>),
+    /// A lookup.
+    Lookup(IpAddr),
+    /// The begin of a dump, in place of the one that is under way.
+    Dump(Selector),
+    /// The next routes of the dump.
+    GoOn(usize),
+    /// A change of the settings.
+    MaxRoutes(usize),
+    Reclaim(ReclaimMode),
+    ReclaimMaxKb(u32),
+}
+
+fn operations(bytes: &mut Unstructured<'_>) -> Result<Vec<Operation>> {
+    let count = bytes.int_in_range(0..=MOST_OPERATIONS)?;
+    (0..count).map(|_| universe::operation(bytes)).collect()
+}
+
+/// Mostly a commit.
+fn end(bytes: &mut Unstructured<'_>) -> Result<End> {
+    Ok(match bytes.ratio(1, 8)? {
+        true => End::Abort,
+        false => End::Commit,
+    })
+}
+
+impl Change {
+    fn decode(bytes: &mut Unstructured<'_>) -> Result<Self> {
+        Ok(match bytes.int_in_range(0..=15)? {
+            0..=10 => Self::Single(universe::operation(bytes)?),
+            11..=13 => Self::Transaction(operations(bytes)?, end(bytes)?),
+            _ => Self::Reload(operations(bytes)?, end(bytes)?),
+        })
+    }
+
+    /// The most allocations that are worth failing one of.
+    fn allocations(&self) -> u64 {
+        match self {
+            Self::Single(_) => 12,
+            Self::Transaction(operations, _) | Self::Reload(operations, _) => {
+                8 + 8 * operations.len() as u64
+            }
+        }
+    }
+}
+
+impl Step {
+    pub(super) fn decode(bytes: &mut Unstructured<'_>) -> Result<Self> {
+        Ok(match bytes.int_in_range(0..=31)? {
+            0..=19 => {
+                let change = Change::decode(bytes)?;
+                let failing = match bytes.ratio(1, 3)? {
+                    true => Some(bytes.int_in_range(1..=change.allocations())?),
+                    false => None,
+                };
+                Self::Change(change, failing)
+            }
+            20..=22 => Self::Lookup(universe::address(bytes)?),
+            23..=24 => Self::Dump(universe::selector(bytes)?),
+            25..=28 => Self::GoOn(bytes.int_in_range(1..=9)?),
+            29 => Self::MaxRoutes(bytes.int_in_range(0..=31)?),
+            30 => Self::Reclaim(*bytes.choose(&ReclaimMode::ALL)?),
+            // A limit that is met makes updates wait, which takes long here.
+            _ => Self::ReclaimMaxKb(match bytes.ratio(1, 32)? {
+                true => 0,
+                false => 64 * 1024,
+            }),
+        })
+    }
+}
+
+fn verb(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Add => "add",
+        Mode::Change => "change",
+        Mode::Replace => "replace",
+    }
+}
+
+struct Words<'a>(&'a Operation);
+
+impl fmt::Display for Words<'_> {
+    /// As the device takes it, but for a next hop to be removed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Operation::Insert(route, mode) => write!(f, "{} {route}", verb(*mode)),
+            Operation::Remove(prefix, metric, next_hop) => {
+                write!(f, "del {prefix}")?;
+                metric.map_or(Ok(()), |metric| write!(f, " metric {metric}"))?;
+                next_hop.map_or(Ok(()), |next_hop: NextHop| write!(f, " {next_hop:?}"))
+            }
+            Operation::Flush(None) => f.write_str("flush"),
+            Operation::Flush(Some(Family::Inet)) => f.write_str("flush inet"),
+            Operation::Flush(Some(Family::Inet6)) => f.write_str("flush inet6"),
+        }
+    }
+}
+
+fn write_batch(
+    f: &mut fmt::Formatter<'_>,
+    begin: &str,
+    operations: &[Operation],
+    end: End,
+) -> fmt::Result {
+    f.write_str(begin)?;
+    for operation in operations {
+        write!(f, "; {}", Words(operation))?;
+    }
+    write!(f, "; {end:?}")
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Single(operation) => Words(operation).fmt(f),
+            Self::Transaction(operations, end) => write_batch(f, "begin", operations, *end),
+            Self::Reload(operations, end) => write_batch(f, "begin reload", operations, *end),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Change(change, None) => change.fmt(f),
+            Self::Change(change, Some(nth)) => write!(f, "{change} (allocation {nth} fails)"),
+            Self::Lookup(address) => write!(f, "get {address}"),
+            Self::Dump(selector) => write!(f, "show {selector:?}"),
+            Self::GoOn(count) => write!(f, "read {count} routes"),
+            Self::MaxRoutes(count) => write!(f, "max_routes={count}"),
+            Self::Reclaim(mode) => write!(f, "reclaim={}", mode.name()),
+            Self::ReclaimMaxKb(kb) => write!(f, "reclaim_max_kb={kb}"),
+        }
+    }
+}

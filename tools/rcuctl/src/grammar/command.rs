@@ -1,0 +1,1 @@
+../../../../device/command.rs

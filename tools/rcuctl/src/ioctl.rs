@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ioctls of `/dev/rust_rcu_demo`, as safe functions: slices take the place of pointers and counts.
+//! The only file of this program with `unsafe`.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+
+use crate::uapi::{Address, Commit, Info, Lookup, Operation, Route, Update};
+
+/// The calls themselves; their numbers carry the structures' sizes.
+mod call {
+    use crate::uapi::*;
+
+    nix::ioctl_read!(info, IOC_MAGIC, IOC_INFO, Info);
+    nix::ioctl_readwrite!(lookup, IOC_MAGIC, IOC_LOOKUP, Lookup);
+    nix::ioctl_readwrite!(update, IOC_MAGIC, IOC_UPDATE, Update);
+    nix::ioctl_readwrite!(commit, IOC_MAGIC, IOC_COMMIT, Commit);
+}
+
+/// How far a batch came, and what ended it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub done: usize,
+    pub result: nix::Result<()>,
+}
+
+/// Why a commit did not happen: its errno, and, if it was an operation's, which one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NoCommit {
+    pub errno: Errno,
+    pub failed: Option<usize>,
+}
+
+pub fn info(device: impl AsFd) -> nix::Result<Info> {
+    let mut info = Info::default();
+    // SAFETY: The structure is the call's; the kernel writes it, and any bytes are a value of it.
+    unsafe { call::info(device.as_fd().as_raw_fd(), &mut info) }?;
+    Ok(info)
+}
+
+/// Looks up all addresses, as far as it goes; `routes` has a place for each.
+pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) -> Progress {
+    let mut call = Lookup {
+        addresses: addresses.as_ptr() as u64,
+        routes: routes.as_mut_ptr() as u64,
+        count: count(addresses.len().min(routes.len())),
+        ..Lookup::default()
+    };
+    // SAFETY: The structure is the call's. Its pointers are those of slices with at least `count`
+    // elements that live during the call; the kernel writes to the routes alone, which are borrowed
+    // mutably, and any bytes are a value of them.
+    let result = unsafe { call::lookup(device.as_fd().as_raw_fd(), &mut call) };
+    Progress {
+        done: call.done as usize,
+        result: result.map(drop),
+    }
+}
+
+/// Makes the changes one by one, or appends them to the transaction that is open, as far as it goes.
+pub fn update(device: impl AsFd, operations: &[Operation]) -> Progress {
+    let mut call = Update {
+        operations: operations.as_ptr() as u64,
+        count: count(operations.len()),
+        ..Update::default()
+    };
+    // SAFETY: The structure is the call's. Its pointer is that of a slice with at least `count`
+    // elements that lives during the call; the kernel does not write to it.
+    let result = unsafe { call::update(device.as_fd().as_raw_fd(), &mut call) };
+    Progress {
+        done: call.done as usize,
+        result: result.map(drop),
+    }
+}
+
+/// Lets the transaction that is open take effect.
+pub fn commit(device: impl AsFd) -> Result<(), NoCommit> {
+    let mut call = Commit::default();
+    // SAFETY: The structure is the call's.
+    let result = unsafe { call::commit(device.as_fd().as_raw_fd(), &mut call) };
+    result.map(drop).map_err(|errno| NoCommit {
+        errno,
+        failed: (call.error != 0).then_some(call.failed as usize),
+    })
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::uapi::*;
+    use nix::{request_code_read, request_code_readwrite};
+    use std::io::Write;
+    use std::mem::{offset_of, size_of};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn what_has_no_ioctls_says_so() {
+        let null = std::fs::File::open("/dev/null").expect("always there");
+        assert_eq!(info(&null), Err(Errno::ENOTTY));
+        let unanswered = Progress {
+            done: 0,
+            result: Err(Errno::ENOTTY),
+        };
+        assert_eq!(update(&null, &[Operation::default()]), unanswered);
+        let mut routes = [Route::default()];
+        let progress = lookup(&null, &[Address::default()], &mut routes);
+        assert_eq!(progress, unanswered);
+        let failed = None;
+        let errno = Errno::ENOTTY;
+        assert_eq!(commit(&null), Err(NoCommit { errno, failed }));
+    }
+
+    macro_rules! layout {
+        ($c:literal, $type:ident, $($field:ident as $name:literal),+) => {{
+            let size = size_of::<$type>();
+            let mut text = format!("_Static_assert(sizeof(struct {}) == {size}, \"\");\n", $c);
+            $(
+                let offset = offset_of!($type, $field);
+                text += &format!("_Static_assert(offsetof(struct {}, {}) == {offset}, \"\");\n", $c, $name);
+            )+
+            text
+        }};
+    }
+
+    fn layouts() -> String {
+        [
+            layout!("rust_rcu_demo_address", Address, family as "family", bytes as "bytes"),
+            layout!("rust_rcu_demo_route", Route, dst as "dst", prefix_len as "prefix_len", kind as "type",
+                metric as "metric", gateway as "gateway", dev as "dev"),
+            layout!("rust_rcu_demo_info", Info, features as "features", max_lookups as "max_lookups",
+                max_operations as "max_operations"),
+            layout!("rust_rcu_demo_lookup", Lookup, addresses as "addresses", routes as "routes",
+                count as "count", done as "done", flags as "flags"),
+            layout!("rust_rcu_demo_operation", Operation, verb as "verb", flags as "flags", route as "route"),
+            layout!("rust_rcu_demo_update", Update, operations as "operations", count as "count",
+                flags as "flags", done as "done", failed as "failed", error as "error"),
+            layout!("rust_rcu_demo_commit", Commit, flags as "flags", failed as "failed", error as "error"),
+        ]
+        .concat()
+    }
+
+    fn numbers() -> String {
+        let value = |name: &str, value: u64| {
+            format!("_Static_assert(RUST_RCU_DEMO_{name} == {value}u, \"\");\n")
+        };
+        let size = size_of::<Lookup>();
+        [
+            value(
+                "IOC_INFO",
+                request_code_read!(IOC_MAGIC, IOC_INFO, size_of::<Info>()),
+            ),
+            value(
+                "IOC_LOOKUP",
+                request_code_readwrite!(IOC_MAGIC, IOC_LOOKUP, size),
+            ),
+            value(
+                "IOC_UPDATE",
+                request_code_readwrite!(IOC_MAGIC, IOC_UPDATE, size_of::<Update>()),
+            ),
+            value(
+                "IOC_COMMIT",
+                request_code_readwrite!(IOC_MAGIC, IOC_COMMIT, size_of::<Commit>()),
+            ),
+            value("FEATURE_LOOKUP", FEATURE_LOOKUP),
+            value("FEATURE_UPDATE", FEATURE_UPDATE),
+            value("TYPE_NONE", TYPE_NONE.into()),
+            value("TYPE_UNICAST", TYPE_UNICAST.into()),
+            value("TYPE_BLACKHOLE", TYPE_BLACKHOLE.into()),
+            value("TYPE_UNREACHABLE", TYPE_UNREACHABLE.into()),
+            value("TYPE_PROHIBIT", TYPE_PROHIBIT.into()),
+            value("ADD", ADD.into()),
+            value("CHANGE", CHANGE.into()),
+            value("REPLACE", REPLACE.into()),
+            value("DEL", DEL.into()),
+            value("FLUSH", FLUSH.into()),
+            value("DEL_METRIC", DEL_METRIC.into()),
+            value("DEV_SIZE", DEV_SIZE as u64),
+        ]
+        .concat()
+    }
+
+    /// Whether C agrees: a program of assertions, which is compiled and not run.
+    fn c_agrees(assertions: &str) -> bool {
+        let header = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../include/uapi/rust_rcu_demo.h"
+        );
+        let mut compiler = Command::new("cc")
+            .args(["-fsyntax-only", "-x", "c", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a C compiler");
+        let mut stdin = compiler.stdin.take().expect("piped");
+        write!(
+            stdin,
+            "#include <stddef.h>\n#include \"{header}\"\n{assertions}"
+        )
+        .expect("it reads");
+        drop(stdin);
+        compiler.wait().expect("it ends").success()
+    }
+
+    #[test]
+    fn the_header_says_the_same() {
+        assert!(c_agrees(&layouts()));
+        assert!(c_agrees(&numbers()));
+        assert!(!c_agrees("_Static_assert(RUST_RCU_DEMO_ADD == 2, \"\");"));
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The device's words for an operation that an ioctl refused: it says them to text alone.
+
+use nix::errno::Errno;
+
+use crate::grammar::{self, Command};
+
+/// What is wrong with a line.
+pub fn explain(line: &[u8], errno: Errno) -> String {
+    let what = match grammar::command(line) {
+        Some(Command::Insert(_, route)) => route.prefix.to_string(),
+        Some(Command::Delete(prefix, ..)) => prefix.to_string(),
+        _ => String::from_utf8_lossy(line.trim_ascii()).into_owned(),
+    };
+    format!("{what}: {}", why(errno))
+}
+
+fn why(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EEXIST => "route exists",
+        Errno::ENOENT => "no such route to change",
+        Errno::ESRCH => "no such route",
+        Errno::ENOMEM => "out of memory",
+        Errno::ENOSPC => {
+            "table full: max_routes reached, or too many next hops or metrics of a prefix"
+        }
+        errno => errno.desc(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_explained_in_the_devices_words() {
+        let device = include_str!("../../../../device/complaint.rs");
+        for errno in [
+            Errno::EEXIST,
+            Errno::ENOENT,
+            Errno::ESRCH,
+            Errno::ENOMEM,
+            Errno::ENOSPC,
+        ] {
+            let words = device
+                .split(&format!("error == {errno:?} =>"))
+                .nth(1)
+                .and_then(|behind| behind.split('"').nth(1));
+            assert_eq!(words, Some(why(errno)), "{errno:?}");
+        }
+        assert_eq!(
+            explain(b"add ::/0 dev a\n", Errno::EEXIST),
+            "::/0: route exists"
+        );
+        assert_eq!(explain(b"del ::/0\n", Errno::ESRCH), "::/0: no such route");
+        assert_eq!(explain(b"flush\n", Errno::ENOMEM), "flush: out of memory");
+        assert_eq!(explain(b"flush\n", Errno::EIO), "flush: I/O error");
+    }
+}
