@@ -26,6 +26,8 @@ pub(super) struct Executor<'a> {
 pub(super) struct Stop {
     /// How many bytes of the write precede the line that is bad.
     pub(super) at: usize,
+    /// The number of that line.
+    pub(super) line: u64,
     pub(super) error: Error,
 }
 
@@ -79,6 +81,7 @@ impl Executor<'_> {
         }
         Stop {
             at: origin.start,
+            line: origin.line,
             error: complaint.errno(),
         }
     }

@@ -177,6 +177,7 @@ impl State {
     /// Ends a write at a bad line: with its errno, or, if something came before it, with a short
     /// write, and the errno for the next.
     fn stop_at(&mut self, stop: &Stop) -> Result<usize> {
+        self.lines.go_on_behind(stop.line);
         if stop.at == 0 {
             return Err(stop.error);
         }

@@ -43,6 +43,11 @@ impl Lines {
         (self.len > 0).then_some(self.count + 1)
     }
 
+    /// Forgets what came behind a line, for that has not been taken.
+    pub(crate) fn go_on_behind(&mut self, line: u64) {
+        (self.count, self.len) = (line, 0);
+    }
+
     /// Takes bytes up to and including a newline. Returns how many, and the line if it ended.
     pub(crate) fn feed<'a>(&'a mut self, bytes: &'a [u8]) -> (usize, Option<Line<'a>>) {
         let room = MAX_LINE - self.len;

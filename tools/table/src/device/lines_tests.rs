@@ -170,3 +170,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_not_taken_is_forgotten() {
+    let mut lines = Lines::new();
+    for bytes in ["first\n", "second\n", "half of the third"] {
+        lines.feed(bytes.as_bytes());
+    }
+    lines.go_on_behind(1);
+    assert_eq!(lines.unfinished(), None);
+    let (_, line) = lines.feed(b"again\n");
+    let line = line.unwrap();
+    assert_eq!((line.number, line.text), (2, Ok("again")));
+}
