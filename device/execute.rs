@@ -99,7 +99,7 @@ impl Executor<'_> {
             Command::Delete(prefix, metric, next_hop) => {
                 Operation::Remove(prefix, metric, next_hop)
             }
-            Command::Flush(family) => Operation::Flush(family),
+            Command::Flush(family) if self.pending.is_some() => Operation::Flush(family),
             other => {
                 self.make_changes().map_err(Halt::Before)?;
                 return Ok(self.run_alone(&other, origin.line)?);
@@ -114,6 +114,12 @@ impl Executor<'_> {
     /// Runs what is no change.
     fn run_alone(&mut self, command: &Command, number: u64) -> Result<(), Complaint<'static>> {
         match *command {
+            // Not in a batch, which takes memory.
+            Command::Flush(family) => {
+                self.check_may_change()?;
+                let flushed = self.file.table().flush(family);
+                flushed.map_err(Complaint::Kernel)
+            }
             Command::Begin { reload } => self.begin(reload, number),
             Command::Commit => self.commit(),
             Command::Abort => match self.pending.take() {
