@@ -65,8 +65,8 @@ pub struct Table {
 /// What a table heeds that nobody set anything for.
 static DEFAULT_SETTINGS: Settings = Settings::new();
 
-/// Nodes freed in one go before other tasks get their turn.
-const BATCH: usize = 512;
+/// Nodes freed, or changes made, in one go before other tasks get their turn.
+pub(super) const BATCH: usize = 512;
 
 /// The published tries, freed with the table.
 pub(super) struct Tries(Rcu<Roots>);

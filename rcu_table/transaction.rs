@@ -5,11 +5,14 @@
 use super::{
     node::{Condemned, Exclusive, Roots, Tree},
     reclaim,
-    table::{trees_of, Updater},
+    table::{trees_of, Updater, BATCH},
     update::{insert_route, remove_route, Contents, Exchanged, Limits, Target, Tools},
     Family, Mode, NextHop, Prefix, Route, Table,
 };
-use crate::rcu::{RcuBox, Retired};
+use crate::{
+    rcu::{RcuBox, Retired},
+    sched,
+};
 use kernel::{prelude::*, sync::Arc};
 
 /// A change of the table.
@@ -125,6 +128,9 @@ fn make_at_once(
     let mut draft = Draft::of(table, &updater, roots).map_err(failed(0))?;
     let mut result = Ok(());
     for (index, operation) in operations.iter().enumerate() {
+        if index % BATCH == BATCH - 1 {
+            sched::yield_now();
+        }
         let done = draft
             .apply(table, &mut updater, operation)
             .and_then(|done| exchanged.push_within_capacity(done).map_err(|_| ENOMEM));
