@@ -15,7 +15,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # They run makes of their own, which are not to inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all load unload install clean vm demo test lint codegen help
+.PHONY: all load unload install clean vm demo test lint fuzz codegen help
 
 all:
 	@scripts/check-kernel $(if $(filter file,$(origin KDIR)),,$(KDIR))
@@ -43,12 +43,16 @@ vm:
 demo test lint:
 	$(LAB) scripts/$@
 
+fuzz:
+	$(LAB) scripts/fuzz $(if $(TIME),--time $(TIME))
+
 codegen:
 	$(LAB) tests/codegen/run
 
 help:
 	@echo 'make demo      builds a kernel, the module and its tool, and shows them at work in a virtual machine'
 	@echo 'make test      runs all tests; the last line says how many passed'
+	@echo 'make fuzz      feeds the module random input for TIME=60 seconds'
 	@echo 'make codegen   shows the machine code of the RCU library beside that of C'
 	@echo 'make lint      checks form only'
 	@echo 'make vm        a shell in the virtual machine; exit ends it'

@@ -2,11 +2,11 @@
 
 //! The inputs that are kept in `corpus/`: seeds, and what the fuzzer found once.
 
-use std::{fs, path::Path};
+use std::{env, fs, path::Path};
 
 /// Runs a target on each input of its folder.
 fn run_all(target: &str, run: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo says"))
         .join("corpus")
         .join(target);
     let mut count = 0;

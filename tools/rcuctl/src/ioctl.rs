@@ -94,6 +94,7 @@ mod tests {
     use super::*;
     use crate::uapi::*;
     use nix::{request_code_read, request_code_readwrite};
+    use std::env;
     use std::io::Write;
     use std::mem::{offset_of, size_of};
     use std::process::{Command, Stdio};
@@ -186,10 +187,8 @@ mod tests {
 
     /// Whether C agrees: a program of assertions, which is compiled and not run.
     fn c_agrees(assertions: &str) -> bool {
-        let header = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../include/uapi/rust_rcu_demo.h"
-        );
+        let folder = env::var("CARGO_MANIFEST_DIR").expect("cargo says");
+        let header = format!("{folder}/../../include/uapi/rust_rcu_demo.h");
         let mut compiler = Command::new("cc")
             .args(["-fsyntax-only", "-x", "c", "-"])
             .stdin(Stdio::piped())

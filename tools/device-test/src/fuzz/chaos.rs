@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
+    net::IpAddr,
     os::fd::{AsFd, OwnedFd},
     os::unix::fs::FileExt,
     process::{Child, Command, ExitCode, Stdio},
@@ -43,6 +44,14 @@ const MAGIC: u32 = 0xd2;
 
 /// Their directions (1 writes to the kernel, 2 reads) and sizes, by number.
 const REQUESTS: [(u32, u32); 7] = [(2, 32), (3, 32), (3, 32), (2, 72), (1, 8), (3, 16), (0, 0)];
+
+/// The number of the one that looks up, and how many addresses it is given at most.
+const LOOKUP: u32 = 1;
+const LOOKUPS: usize = 256;
+
+const fn request(direction: u32, size: u32, number: u32) -> u32 {
+    (direction << 30) | (size << 16) | (MAGIC << 8) | number
+}
 
 /// What calls may fail with. Anything else is a finding.
 const EXPECTED: [Errno; 14] = [
@@ -200,8 +209,10 @@ impl Actor {
         match self.random.below(32) {
             0..=11 => ("write()", self.write(at)),
             12..=13 => ("write() from anywhere", self.write_from_anywhere(at)),
-            14..=18 => ("read()", self.read(at)),
-            19..=27 => ("ioctl()", self.ioctl(at)),
+            14..=16 => ("read()", self.read(at)),
+            17..=18 => ("reading everything", self.read_table()),
+            19..=21 => ("lookups", self.look_up(at)),
+            22..=27 => ("ioctl()", self.ioctl(at)),
             28 => ("poll()", raw::poll(&self.files[at]).map(|_| 0)),
             29 => ("lseek()", self.seek(at)),
             _ => ("open()", self.reopen(at)),
@@ -229,6 +240,37 @@ impl Actor {
         raw::read(&self.files[at], address, self.random.below(8192))
     }
 
+    /// The whole table, in which a reader stays longest.
+    fn read_table(&mut self) -> nix::Result<usize> {
+        let device = Device::open_as(OFlag::O_RDONLY)?;
+        let mut buffer = vec![0; 1 << 16];
+        device.read(&mut buffer)
+    }
+
+    /// Many lookups in one call, all of addresses.
+    fn look_up(&mut self, at: usize) -> nix::Result<usize> {
+        let count = 1 + self.random.below(LOOKUPS);
+        let mut addresses = Vec::new();
+        for _ in 0..count {
+            let (family, octets) = match lines::address(&mut self.random) {
+                IpAddr::V4(v4) => (2, v4.octets().to_vec()),
+                IpAddr::V6(v6) => (10, v6.octets().to_vec()),
+            };
+            let mut address = [0; 20];
+            address[0] = family;
+            address[4..4 + octets.len()].copy_from_slice(&octets);
+            addresses.extend(address);
+        }
+        let addresses = self.arena.put(&mut self.random, &addresses);
+        let routes = self.arena.put(&mut self.random, &vec![0; count * 64]);
+        let mut structure = Vec::new();
+        for field in [addresses as u64, routes as u64, count as u64, 0] {
+            structure.extend(field.to_ne_bytes());
+        }
+        let argument = self.arena.put(&mut self.random, &structure);
+        raw::ioctl(&self.files[at], request(3, 32, LOOKUP), argument)
+    }
+
     /// Any of the device's numbers, with its own size and direction or with any.
     fn ioctl(&mut self, at: usize) -> nix::Result<usize> {
         let mut number = self.random.below(REQUESTS.len()) as u32;
@@ -240,7 +282,7 @@ impl Actor {
             3 => size += 8 * self.random.below(16) as u32,
             _ => (),
         }
-        let request = (direction << 30) | (size << 16) | (MAGIC << 8) | number;
+        let request = request(direction, size, number);
         let argument = self.argument(size as usize + 8);
         raw::ioctl(&self.files[at], request, argument)
     }

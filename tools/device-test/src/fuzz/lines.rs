@@ -125,11 +125,12 @@ fn family(random: &mut Random) -> Option<Family> {
 fn change(random: &mut Random) -> Update {
     let key = key(random);
     let next_hop = next_hop(random, &key);
-    match random.below(32) {
-        0..=15 => Update::Add(key, next_hop),
-        16..=18 => Update::Change(key, next_hop),
-        19..=21 => Update::Replace(key, next_hop),
-        22..=30 => Update::Delete(key),
+    // Few flushes, so that there is something to change.
+    match random.below(256) {
+        0..=127 => Update::Add(key, next_hop),
+        128..=151 => Update::Change(key, next_hop),
+        152..=175 => Update::Replace(key, next_hop),
+        176..=254 => Update::Delete(key),
         _ => Update::Flush(family(random)),
     }
 }
@@ -162,7 +163,7 @@ pub fn line(random: &mut Random) -> (Vec<u8>, Meaning) {
             (of_change(&change), Meaning::Change(change))
         }
         42..=45 => {
-            let reload = random.once_in(2);
+            let reload = random.once_in(4);
             let text = if reload { "begin reload" } else { "begin" };
             (text.into(), Meaning::Begin { reload })
         }
