@@ -34,8 +34,10 @@ impl Arena {
     pub fn new() -> nix::Result<Self> {
         let len = NonZeroUsize::MIN.saturating_add(2 * ARENA - 1);
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // With its pages: where allocations fail, user-mode Linux dies of a page fault in a system call.
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_POPULATE;
         // SAFETY: A new private mapping, at an address that the kernel chooses.
-        let start = unsafe { mman::mmap_anonymous(None, len, access, MapFlags::MAP_PRIVATE) }?;
+        let start = unsafe { mman::mmap_anonymous(None, len, access, flags) }?;
         // INVARIANT: Just mapped, and unmapped by `drop()` alone.
         let this = Self { start };
         // SAFETY: The second half is in bounds.

@@ -57,6 +57,7 @@ macro_rules! weakened {
 holds! {
     reader_finds_what_an_exchange_published: pointer::message_passing;
     reader_finds_what_a_store_published: pointer::message_passing_under_lock;
+    updater_sees_what_the_one_before_published: pointer::protected_by_order;
     racing_updaters_take_back_each_others_objects: pointer::racing_updaters;
     locked_updaters_lose_no_update: pointer::excluded_updaters;
     reader_is_done_when_synchronize_gives_the_object_back: pointer::grace_period;

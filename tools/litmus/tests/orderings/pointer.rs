@@ -148,6 +148,20 @@ pub fn take_after_join() {
     pointer.replace(Some(taken));
 }
 
+/// An updater who knows that the one before is done, and looks at what that one has published.
+pub fn protected_by_order() {
+    let pointer = Rc::new(Rcu::new(Object::boxed(1)));
+    let updater = thread::spawn({
+        let pointer = pointer.clone();
+        move || pointer.replace(Some(Object::boxed(2)))
+    });
+    let old = updater.join().unwrap();
+    // SAFETY: Nobody is left who could change the pointer.
+    let current = unsafe { pointer.protected() };
+    assert_eq!(current.unwrap().read(), 2);
+    assert_eq!(old.unwrap().synchronize().read(), 1);
+}
+
 #[track_caller]
 fn read<U>(pointer: &Rcu<Object, U>, allowed: &[usize]) {
     let guard = read_lock();
