@@ -26,7 +26,7 @@ pub enum Operation {
     Flush(Option<Family>),
 }
 
-/// Why a transaction did not happen.
+/// Why a transaction did not happen, or why changes were not all made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Which operation failed, counted from 0 in the order in which they were pushed.

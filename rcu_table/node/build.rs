@@ -16,7 +16,7 @@ use kernel::prelude::*;
 
 /// What to insert into a sorted list or to remove from it.
 #[derive(Clone, Copy)]
-pub(in crate::rcu_table) enum Splice<T> {
+enum Splice<T> {
     None,
     Insert(T),
     Remove,
@@ -25,17 +25,17 @@ pub(in crate::rcu_table) enum Splice<T> {
 /// A node to be made, perhaps as a copy of another with changes.
 pub(in crate::rcu_table) struct Blueprint<'w> {
     /// The address bits that lead there; the rest is 0.
-    pub(in crate::rcu_table) key: u128,
+    key: u128,
     pub(in crate::rcu_table) depth: u8,
-    pub(in crate::rcu_table) old: Option<NodeRef<'w>>,
-    /// A route to put in at a number, or to leave out, and how many of the old ones it stands for.
-    pub(in crate::rcu_table) route: (usize, Splice<Entry>),
+    old: Option<NodeRef<'w>>,
+    /// A route to put in at a number, or the number of one to leave out.
+    route: (usize, Splice<Entry>),
     /// Whether an inserted route takes the place of the one at its number.
-    pub(in crate::rcu_table) replaces: bool,
+    replaces: bool,
     /// A child to put in at a value, or to leave out.
-    pub(in crate::rcu_table) child: (u8, Splice<&'w Link>),
+    child: (u8, Splice<&'w Link>),
     /// A second child, for a node that has none yet.
-    pub(in crate::rcu_table) sibling: Option<(u8, &'w Link)>,
+    sibling: Option<(u8, &'w Link)>,
 }
 
 impl<'w> Blueprint<'w> {
