@@ -184,6 +184,9 @@ unsafe extern "C" fn get(page: *mut c_char, entry: *const bindings::kernel_param
     }
 }
 
+/// The base of a number is in its prefix, as in C.
+const BY_PREFIX: c_uint = 0;
+
 /// What someone wants a parameter to be.
 pub(crate) struct Argument<'a> {
     name: &'static CStr,
@@ -207,22 +210,42 @@ impl Argument<'_> {
     /// Errors: `EINVAL` for what is no such number, `ERANGE` for one outside, and the log names the range.
     pub(crate) fn number<T>(&self, range: RangeInclusive<T>) -> Result<T>
     where
-        T: TryFrom<u64> + PartialOrd + fmt::Display,
+        T: TryFrom<u64> + TryFrom<i64> + PartialOrd + Default + fmt::Display,
     {
-        let in_range = |number| {
-            T::try_from(number)
-                .ok()
-                .filter(|number| range.contains(number))
-                .ok_or(ERANGE)
+        let number = if *range.start() < T::default() {
+            self.signed().map(|number| T::try_from(number).ok())
+        } else {
+            self.unsigned().map(|number| T::try_from(number).ok())
         };
-        self.unsigned().and_then(in_range).map_err(|error| {
+        let in_range =
+            |number: Option<T>| number.filter(|number| range.contains(number)).ok_or(ERANGE);
+        number.and_then(in_range).map_err(|error| {
             let (least, most) = (range.start(), range.end());
             self.refuse(error, format_args!("a number from {least} to {most}"))
         })
     }
 
+    /// Yes or no, in one of the ways that C's `kstrtobool()` knows.
+    ///
+    /// Errors: `EINVAL`, and the log says what would do.
+    pub(crate) fn flag(&self) -> Result<bool> {
+        let mut flag = false;
+        // SAFETY: The string ends with NUL, and there is room for the answer.
+        to_result(unsafe { bindings::kstrtobool(self.text.as_ptr().cast(), &mut flag) })
+            .map_err(|error| self.refuse(error, format_args!("y or n")))?;
+        Ok(flag)
+    }
+
+    fn signed(&self) -> Result<i64> {
+        let mut number = 0;
+        // SAFETY: The string ends with NUL, and there is room for the number.
+        to_result(unsafe {
+            bindings::kstrtoll(self.text.as_ptr().cast(), BY_PREFIX, &mut number)
+        })?;
+        Ok(number)
+    }
+
     fn unsigned(&self) -> Result<u64> {
-        const BY_PREFIX: c_uint = 0;
         let mut number = 0;
         // SAFETY: The string ends with NUL, and there is room for the number.
         to_result(unsafe {
@@ -246,6 +269,15 @@ impl Argument<'_> {
             BStr::from_bytes(self.line())
         );
         error
+    }
+}
+
+/// A flag as the kernel shows those of its own.
+pub(crate) struct YesNo(pub(crate) bool);
+
+impl fmt::Display for YesNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char(if self.0 { 'Y' } else { 'N' })
     }
 }
 

@@ -59,7 +59,7 @@ pub use kernel::sync::rcu::{read_lock, Guard};
 pub use list::{CursorMut, List};
 pub use pointer::{Exchange, Rcu};
 pub use polled::Polled;
-pub use reader::{read, ReadSide, Section};
+pub use reader::{read, Overlap, ReadSide, Section};
 pub use retired::Retired;
 pub use srcu::{new_srcu, Srcu, SrcuGracePeriod, SrcuGuard};
 pub use srcu_pointer::{SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired};

@@ -5,17 +5,23 @@
 //! - [`rcu`]: safe abstractions over the kernel's RCU.
 //! - [`rcu_table`]: a longest-prefix-match table on top of them.
 //! - [`device`]: the table as `/dev/rust_rcu_demo`.
+//! - [`torture`]: proves that grace periods hold.
 //! - [`params`]: what an administrator sets, as module parameters.
 
 use kernel::{prelude::*, sync::Arc};
 use params::parameter;
 use rcu_table::{ReclaimMode, Settings, Table};
 
+pub mod cpu;
+mod delay;
 mod device;
+pub mod kthread;
 mod params;
+mod random;
 pub mod rcu;
 pub mod rcu_table;
 mod sched;
+mod torture;
 
 module! {
     type: RustRcuDemo,
@@ -61,11 +67,12 @@ parameter! {
     },
 }
 
-/// The module. Fields are dropped in order: no new users, then the table, then its callbacks.
+/// The module. Fields are dropped in order: no new users, then the table, no threads, then no callbacks.
 #[pin_data]
 struct RustRcuDemo {
     #[pin]
     device: device::Registration,
+    torture: torture::Registration,
     drain: rcu::CallbackDrain,
 }
 
@@ -74,6 +81,7 @@ impl kernel::InPlaceModule for RustRcuDemo {
         // The drain comes first, so that it is passed as well when a later step fails.
         try_pin_init!(Self {
             drain: rcu::CallbackDrain::new(),
+            torture: torture::Registration::new()?,
             device <- {
                 let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)?;
                 device::Registration::new(module, table)

@@ -242,6 +242,18 @@ impl<T: ?Sized> RcuBox<T> {
         unsafe { Pin::new_unchecked(&mut self.0.value) }
     }
 
+    /// Has the object go the way of those that were published, for who may hold back what readers still use
+    /// in other ways: it is reclaimed after a grace period.
+    ///
+    /// Context: any.
+    pub fn retire(self) -> Retired<T>
+    where
+        T: Reclaim,
+    {
+        // SAFETY: It is owned, and was never published or came back since: no reader can reach it.
+        unsafe { Retired::new(self.into_raw()) }
+    }
+
     /// Gives up ownership; the object must come back through [`RcuBox::from_raw`] or be freed with
     /// its destructor run.
     #[inline]

@@ -126,6 +126,20 @@ impl<T: Reclaim + ?Sized> SrcuPointer<T> {
     }
 }
 
+impl<T: Reclaim + ?Sized> SrcuPointer<T> {
+    /// Has an object go the way of those that were published here: it is reclaimed after a grace period of
+    /// this domain. As [`RcuBox::retire`].
+    ///
+    /// Context: any.
+    pub fn retire(&self, object: RcuBox<T>) -> SrcuRetired<'_, T> {
+        // INVARIANT: It is owned, and no reader can reach it.
+        SrcuRetired {
+            object: object.into_raw(),
+            domain: &self.domain,
+        }
+    }
+}
+
 /// What an [`SrcuPointer`] points to.
 ///
 /// # Invariants

@@ -2,7 +2,7 @@
 
 //! What the tests need of the kernel, beyond the library.
 
-use crate::kthread::Kthread;
+use crate::kthread::{Attributes, Kthread};
 use core::ptr;
 use kernel::{
     bindings,
@@ -15,7 +15,7 @@ pub(crate) type Thread = Kthread;
 
 /// Runs `work` in a thread of its own.
 pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<Thread> {
-    Kthread::spawn(c"rcu_test", work)
+    Kthread::spawn(c"rcu_test", Attributes::default(), work)
 }
 
 /// Waits for the end of each.

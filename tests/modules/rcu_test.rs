@@ -3,6 +3,7 @@
 //! Runs the RCU library's tests at insmod; the log gets their results in TAP.
 
 mod cases;
+pub mod cpu;
 pub mod kthread;
 mod platform;
 pub mod rcu;

@@ -97,6 +97,19 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
+/// A spin lock: there is none.
+pub struct SpinLock<T> {
+    never: Infallible,
+    _inner: T,
+}
+
+impl<T> SpinLock<T> {
+    /// Waits for the lock and holds it.
+    pub fn lock(&self) -> SpinLockGuard<'_, T> {
+        match self.never {}
+    }
+}
+
 /// A held spin lock: there is none.
 pub struct SpinLockGuard<'a, T: ?Sized> {
     _never: Infallible,

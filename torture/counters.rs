@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a run counts.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Declares the counters with the names under which they are shown.
+macro_rules! counters {
+    ($($name:ident: $text:literal,)*) => {
+        /// What is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Count {
+            $($name,)*
+        }
+
+        impl Count {
+            /// All of them, with their names.
+            pub(super) const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $text),)*];
+        }
+    };
+}
+
+counters! {
+    Reads: "reads",
+    NestedReads: "nested_reads",
+    OverlappingReads: "overlapping_reads",
+    PreemptOffReads: "preempt_off_reads",
+    IrqReads: "irq_reads",
+    SleepingReads: "sleeping_reads",
+    PreemptedReads: "preempted_reads",
+    LongReads: "long_reads",
+    Cookies: "cookies",
+    Updates: "updates",
+    EmptyPool: "empty_pool",
+    FakeUpdates: "fake_updates",
+    GracePeriods: "grace_periods",
+    GpSync: "gp_sync",
+    GpExp: "gp_exp",
+    GpCall: "gp_call",
+    GpWork: "gp_work",
+    GpPoll: "gp_poll",
+    GpCond: "gp_cond",
+    GpKvfree: "gp_kvfree",
+    Barriers: "barriers",
+    Floods: "floods",
+    FloodCallbacks: "flood_callbacks",
+    Hotplugs: "hotplugs",
+    Stutters: "stutters",
+    OutOfMemory: "out_of_memory",
+}
+
+/// Ages that the histogram tells apart; the last stands for all that are higher.
+pub(super) const AGES: usize = 11;
+
+/// The counters of one thread, or of several that do not count often: on cache lines of their own, so
+/// that readers do not disturb each other.
+#[repr(align(128))]
+pub(super) struct Counters {
+    counts: [AtomicU64; Count::ALL.len()],
+    ages: [AtomicU64; AGES],
+}
+
+// ORDERING: Counts say nothing of other memory.
+impl Counters {
+    pub(super) const fn new() -> Self {
+        Self {
+            counts: [const { AtomicU64::new(0) }; Count::ALL.len()],
+            ages: [const { AtomicU64::new(0) }; AGES],
+        }
+    }
+
+    pub(super) fn add(&self, count: Count, number: u64) {
+        if let Some(counter) = self.counts.get(count as usize) {
+            counter.fetch_add(number, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn count(&self, count: Count) {
+        self.add(count, 1);
+    }
+
+    pub(super) fn get(&self, count: Count) -> u64 {
+        self.counts
+            .get(count as usize)
+            .map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Counts a read by how many grace periods old its element was at the end.
+    pub(super) fn count_age(&self, age: u32) {
+        let age = (age as usize).min(AGES - 1);
+        if let Some(counter) = self.ages.get(age) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Adds these to a sum of the ages.
+    pub(super) fn add_ages_to(&self, sum: &mut [u64; AGES]) {
+        for (sum, counter) in sum.iter_mut().zip(&self.ages) {
+            *sum += counter.load(Ordering::Relaxed);
+        }
+    }
+}

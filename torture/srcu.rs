@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! SRCU under torture: readers that sleep, and every way to end a retired object.
+
+use super::{
+    bug,
+    counters::Count,
+    findings::Finding,
+    flavour::{Flavour, Tick},
+    knobs::Kind,
+    pool::{come_home, Element, Slot},
+    reader::Reader,
+    run::Run,
+    writer::{poll, Update},
+};
+use crate::{
+    delay::sleep_ms,
+    random::Random,
+    rcu::{new_srcu, RcuBox, SrcuGracePeriod, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired},
+};
+use kernel::prelude::*;
+
+#[pin_data]
+pub(super) struct SleepablePointer {
+    #[pin]
+    pointer: SrcuPointer<Element>,
+    /// For callbacks that belong to no update.
+    #[pin]
+    ticks: SrcuPointer<Tick>,
+}
+
+impl SleepablePointer {
+    fn look<'r>(
+        &self,
+        section: &SrcuReader<'_, Element>,
+        reader: &mut Reader<'r>,
+        stay: impl FnOnce(&mut Reader<'r>),
+    ) {
+        let cookie = SrcuGracePeriod::snapshot(self.pointer.domain());
+        reader.observe(section.dereference(), stay);
+        // A grace period that began after this section cannot have ended.
+        if cookie.is_complete() {
+            reader.run.findings.note(Finding::CookieTooEarly, 0);
+        }
+        reader.counters.count(Count::Cookies);
+    }
+}
+
+impl Flavour for SleepablePointer {
+    type Cookie<'a> = SrcuGracePeriod<'a>;
+
+    fn new(first: RcuBox<Element>) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            pointer <- SrcuPointer::new(Some(first), new_srcu!("rcu_torture_pointer")),
+            ticks <- SrcuPointer::new(None, new_srcu!("rcu_torture_ticks")),
+        })
+    }
+
+    fn read(&self, reader: &mut Reader<'_>) {
+        let section = self.pointer.read_lock();
+        match reader.random.below(64) {
+            0 => {
+                reader.counters.count(Count::SleepingReads);
+                self.look(&section, reader, |reader| {
+                    reader.stay();
+                    sleep_ms(1 + reader.random.below(3));
+                });
+            }
+            1..=8 => {
+                let inner = self.pointer.read_lock();
+                reader.counters.count(Count::NestedReads);
+                self.look(&section, reader, |reader| {
+                    reader.stay();
+                    drop(inner);
+                    reader.stay();
+                });
+            }
+            _ => self.look(&section, reader, Reader::stay),
+        }
+    }
+
+    fn read_in_interrupt(&self, reader: &mut Reader<'_>) {
+        self.look(&self.pointer.read_lock(), reader, |_| {});
+    }
+
+    fn update(&self, update: Update<'_>, run: &Run, random: &mut Random) {
+        let retired = self.pointer.replace(Some(update.element));
+        update.old.retire();
+        bug::after_publishing(run.plan.bug, update.new, update.old);
+        let ending = run.plan.choose(&ENDINGS, random);
+        if let (Some(retired), Some(ending)) = (retired, ending) {
+            ending(retired, self, update.old, run);
+        }
+    }
+
+    fn unpublish(&self) {
+        if let Some(last) = self.pointer.replace(None) {
+            come_home(last.synchronize());
+        }
+    }
+
+    fn cookie(&self) -> SrcuGracePeriod<'_> {
+        // Nobody else may cause one.
+        SrcuGracePeriod::start(self.pointer.domain())
+    }
+
+    fn is_complete(&self, cookie: SrcuGracePeriod<'_>) -> bool {
+        cookie.is_complete()
+    }
+
+    fn disturb(&self, run: &Run, random: &mut Random) -> Result {
+        let domain = self.pointer.domain();
+        let cookie = SrcuGracePeriod::snapshot(domain);
+        match random.below(2) {
+            0 => domain.synchronize(),
+            _ => domain.synchronize_expedited(),
+        }
+        run.counters.count(Count::Cookies);
+        if !cookie.is_complete() {
+            run.findings.note(Finding::CookieTooLate, 0);
+        }
+        Ok(())
+    }
+
+    fn queue(&self, tick: RcuBox<Tick>) {
+        self.ticks.retire(tick).call_srcu();
+    }
+
+    fn barrier(&self) {
+        self.ticks.domain().barrier();
+    }
+}
+
+/// How a retired element can end.
+type Ending = for<'a> fn(SrcuRetired<'a, Element>, &'a SleepablePointer, &Slot, &Run);
+
+const ENDINGS: [(Ending, Kind); 8] = [
+    (synchronize, Kind::Sync),
+    (synchronize_expedited, Kind::Exp),
+    (call, Kind::Call),
+    (forget, Kind::Call),
+    (queue_work, Kind::Work),
+    (start_poll, Kind::Poll),
+    (snapshot, Kind::Poll),
+    (wait, Kind::Cond),
+];
+
+fn synchronize<'a>(
+    retired: SrcuRetired<'a, Element>,
+    _pointer: &'a SleepablePointer,
+    _slot: &Slot,
+    run: &Run,
+) {
+    come_home(retired.synchronize());
+    run.counters.count(Count::GpSync);
+}
+
+fn synchronize_expedited<'a>(
+    retired: SrcuRetired<'a, Element>,
+    _pointer: &'a SleepablePointer,
+    _slot: &Slot,
+    run: &Run,
+) {
+    come_home(retired.synchronize_expedited());
+    run.counters.count(Count::GpExp);
+}
+
+fn call<'a>(
+    retired: SrcuRetired<'a, Element>,
+    _pointer: &'a SleepablePointer,
+    _slot: &Slot,
+    run: &Run,
+) {
+    retired.call_srcu();
+    run.counters.count(Count::GpCall);
+}
+
+/// Dropped without a choice.
+fn forget<'a>(
+    retired: SrcuRetired<'a, Element>,
+    _pointer: &'a SleepablePointer,
+    _slot: &Slot,
+    run: &Run,
+) {
+    drop(retired);
+    run.counters.count(Count::GpCall);
+}
+
+fn queue_work<'a>(
+    retired: SrcuRetired<'a, Element>,
+    _pointer: &'a SleepablePointer,
+    _slot: &Slot,
+    run: &Run,
+) {
+    retired.queue_work();
+    run.counters.count(Count::GpWork);
+}
+
+fn start_poll<'a>(
+    retired: SrcuRetired<'a, Element>,
+    _pointer: &'a SleepablePointer,
+    _slot: &Slot,
+    run: &Run,
+) {
+    poll_for(retired.start_poll(), run);
+}
+
+/// The grace period is one that others cause.
+fn snapshot<'a>(
+    retired: SrcuRetired<'a, Element>,
+    pointer: &'a SleepablePointer,
+    _slot: &Slot,
+    run: &Run,
+) {
+    let polled = retired.snapshot();
+    // In case that there are no others.
+    let _ = pointer.cookie();
+    poll_for(polled, run);
+}
+
+fn poll_for(polled: SrcuPolled<'_, Element>, run: &Run) {
+    let mut polled = Some(polled);
+    poll(|| match polled.take().map(SrcuPolled::try_reclaim) {
+        Some(Ok(element)) => {
+            come_home(element);
+            true
+        }
+        Some(Err(again)) => {
+            polled = Some(again);
+            false
+        }
+        None => true,
+    });
+    run.counters.count(Count::GpPoll);
+}
+
+/// There is no `cond_synchronize_srcu()`: as its caller would do without.
+fn wait<'a>(
+    retired: SrcuRetired<'a, Element>,
+    pointer: &'a SleepablePointer,
+    slot: &Slot,
+    run: &Run,
+) {
+    let polled = retired.snapshot();
+    if !polled.is_complete() {
+        pointer.pointer.domain().synchronize();
+    }
+    slot.grow_old_to(2);
+    match polled.try_reclaim() {
+        Ok(element) => come_home(element),
+        Err(polled) => {
+            run.findings.note(Finding::CookieTooLate, 0);
+            poll_for(polled, run);
+        }
+    }
+    run.counters.count(Count::GpCond);
+}
