@@ -25,6 +25,9 @@
 //!
 //! Routes are keyed by prefix and metric, as in Linux: the lowest metric serves, deleting it reveals the
 //! next. What is `unsafe` is in `rcu_table/node`.
+//!
+//! Torture has the table mark nodes before it frees them ([`Quarantine`]) and looks for such nodes on the
+//! way of its lookups ([`Trail`]).
 
 mod dump;
 mod next_hop;
@@ -36,6 +39,7 @@ mod route;
 mod settings;
 mod stats;
 mod table;
+mod trail;
 mod transaction;
 mod trie;
 mod update;
@@ -45,7 +49,8 @@ pub use dump::{Key, Selector};
 pub use next_hop::{DevName, NextHop};
 pub use prefix::{Family, Prefix, PrefixError};
 pub use route::Route;
-pub use settings::{ReclaimMode, Settings};
-pub use stats::Stats;
+pub use settings::{Quarantine, ReclaimMode, Settings};
+pub use stats::{quarantined_objects, Stats};
 pub use table::{Mode, Snapshot, Table};
+pub use trail::Trail;
 pub use transaction::{Failure, Operation, Reload, Transaction};

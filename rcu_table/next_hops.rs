@@ -15,7 +15,10 @@
 //! A number without users may still be with readers, so it is given out again only after a grace
 //! period.
 
-use super::next_hop::{NextHop, Words};
+use super::{
+    next_hop::{NextHop, Words},
+    settings::{Quarantine, Settings},
+};
 use crate::rcu::{read_lock, Flexible, GracePeriod, Guard, Rcu, RcuBox};
 use core::{
     mem::size_of,
@@ -136,11 +139,13 @@ pub(super) struct Interner {
     /// Numbers that wait for the grace period.
     waiting: Limbo,
     grace_period: GracePeriod,
+    settings: &'static Settings,
 }
 
 impl Interner {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(settings: &'static Settings) -> Self {
         Self {
+            settings,
             buckets: KVVec::new(),
             count: 0,
             given: 0,
@@ -294,6 +299,11 @@ impl Interner {
             // For all numbers: see `recycle()`.
             self.grace_period = GracePeriod::start();
         }
+        if self.settings.quarantine() == Quarantine::ReusesNumbers {
+            hops.with(number, |place| place.set_next(self.free));
+            self.free = number;
+            return;
+        }
         hops.with(number, |place| place.set_next(0));
         match self.leaving.last {
             0 => self.leaving.first = number,
@@ -333,6 +343,6 @@ impl Interner {
         for chunk in &hops.chunks[..(self.given as usize).div_ceil(CHUNK)] {
             drop(chunk.replace(None));
         }
-        *self = Self::new();
+        *self = Self::new(self.settings);
     }
 }

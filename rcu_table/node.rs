@@ -9,7 +9,7 @@
 //!
 //! ```text
 //!   16  rcu_head
-//!    8  depth, shape, how many routes, children and runs
+//!    8  depth, shape, how many routes (and a mark), children and runs
 //!       ┌ tiny: at most 8 runs, 8 children ┬ packed ─────────────────────────────┬ flat: the top ─┐
 //!       │  8  first values of the runs     │  8  runs and children before each    │                │
 //!       │  8  values of the children       │     of the four groups               │                │
@@ -29,7 +29,8 @@
 //! The 64 or so bytes in front answer most steps, so most lookups touch one or two cache lines a node.
 //!
 //! Once published, a node does not change, but for the pointers to its children: those are
-//! exchanged in place, each by one store. Every other change copies the node.
+//! exchanged in place, each by one store. Every other change copies the node. Only a node in
+//! [`Quarantined`] gets a mark, in a field that lookup does not read.
 //!
 //! All `unsafe` of the table is in this file and its folder. Their functions are safe for the rest of the
 //! table, which keeps to what [`Exclusive`] says.
@@ -39,18 +40,20 @@ use crate::rcu::{Guard, RcuBox, Reclaim, Softirq};
 use core::{
     mem::size_of,
     ptr,
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU16, Ordering},
 };
 
 mod build;
 mod lookup;
 mod owned;
+mod quarantine;
 mod reading;
 mod runs;
 
 pub(super) use build::Blueprint;
 pub(super) use lookup::{Found, Lookup};
-pub(super) use owned::{Condemned, Doomed, NewChain, NewNode, Roots, Tree};
+pub(super) use owned::{Condemned, Doomed, NewChain, NewNode, Replaced, Roots, Tree, Unlinked};
+pub(super) use quarantine::Quarantined;
 pub(super) use reading::NodeRef;
 pub(super) use runs::Runs;
 
@@ -142,6 +145,11 @@ const METRICS: u8 = 1 << 2;
 /// Made by a transaction that has not been committed.
 const FRESH: u8 = 1 << 3;
 
+/// In [`Node::routes`], beside the number: no reader should reach the node any more.
+const POISON: u16 = 1 << 15;
+/// The most routes of a node; 64 for each of its prefixes are fewer.
+const MAX_ROUTES: usize = POISON as usize - 1;
+
 /// The most runs, and the most children, of a tiny node.
 const TINY_MAX: usize = 8;
 /// Values in a group of a packed node.
@@ -156,7 +164,7 @@ const GROUP: usize = 64;
 pub(super) struct Node {
     depth: u8,
     shape: u8,
-    routes: u16,
+    routes: AtomicU16,
     children: u16,
     runs: u16,
 }
@@ -205,6 +213,22 @@ impl Node {
         self.shape & KIND
     }
 
+    // ORDERING: The number does not change, and the mark stands for itself: nothing is published through
+    // it.
+    #[inline(always)]
+    fn routes(&self) -> usize {
+        (self.routes.load(Ordering::Relaxed) & !POISON).into()
+    }
+
+    /// Marks the node; says whether it was marked before.
+    fn poison(&self) -> bool {
+        self.routes.fetch_or(POISON, Ordering::Relaxed) & POISON != 0
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.routes.load(Ordering::Relaxed) & POISON != 0
+    }
+
     const fn key_at(kind: u8) -> usize {
         match kind {
             TINY => TINY_KEY,
@@ -213,13 +237,13 @@ impl Node {
         }
     }
 
-    const fn shape(&self) -> Shape {
+    fn shape(&self) -> Shape {
         let key = Self::key_at(self.kind());
         let (links, runs) = match self.kind() {
             FLAT => (FANOUT, FANOUT),
             _ => (self.children as usize, self.runs as usize),
         };
-        let routes = self.routes as usize;
+        let routes = self.routes();
         let links_at = key + KEY;
         let runs_at = links_at + links * size_of::<Link>();
         let hops_at = runs_at + runs * size_of::<u32>();

@@ -117,6 +117,11 @@ impl Prefix {
         self.len == 0
     }
 
+    /// Whether `address` is among those that it stands for.
+    pub fn covers(&self, address: IpAddr) -> bool {
+        self.family == Family::of(address) && left_aligned(address) & mask(self.len) == self.bits
+    }
+
     /// The address as a bit string, see [`left_aligned`].
     pub(super) const fn bits(&self) -> u128 {
         self.bits

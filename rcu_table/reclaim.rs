@@ -3,11 +3,32 @@
 //! What becomes of the nodes that a change has replaced.
 
 use super::{
-    node::{Condemned, Doomed, Exclusive, Node},
-    settings::{ReclaimMode, Settings},
+    node::{Exclusive, Quarantined, Replaced, Tree, Unlinked},
+    settings::{Quarantine, ReclaimMode, Settings},
     stats::{self, Footprint},
 };
-use crate::rcu::{self, GracePeriod, RcuBox, Reclaim, Retired, Softirq};
+use crate::rcu::{self, GracePeriod, Polled, RcuBox, Reclaim, Retired, Softirq};
+
+/// What the settings said when an update began.
+#[derive(Clone, Copy)]
+pub(super) struct Policy {
+    pub(super) mode: ReclaimMode,
+    pub(super) quarantine: Quarantine,
+}
+
+impl Policy {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            mode: settings.reclaim(),
+            quarantine: settings.quarantine(),
+        }
+    }
+
+    /// Whether the updater waits for the grace period.
+    fn waits(self) -> bool {
+        matches!(self.mode, ReclaimMode::Synchronize | ReclaimMode::Expedited)
+    }
+}
 
 /// Nodes handed to `kvfree_rcu()`, which does not say when it has freed them: they count as retired
 /// until a grace period has ended, after which the kernel frees them soon.
@@ -17,6 +38,8 @@ pub(super) struct Ledger {
     /// Waiting for the grace period.
     waiting: Footprint,
     grace_period: GracePeriod,
+    /// What [`Quarantine::LosesOne`] has lost; it goes with the ledger.
+    lost: Option<Polled<Quarantined>>,
 }
 
 impl Ledger {
@@ -25,6 +48,7 @@ impl Ledger {
             leaving: Footprint::default(),
             waiting: Footprint::default(),
             grace_period: GracePeriod::completed(),
+            lost: None,
         }
     }
 
@@ -88,68 +112,74 @@ pub(super) fn let_go<T: Reclaim<Context = Softirq>>(retired: Retired<T>, mode: R
     }
 }
 
-fn retire_one(
-    retired: Retired<Node>,
-    footprint: Footprint,
-    mode: ReclaimMode,
-    ledger: &mut Ledger,
-) {
-    stats::retired(footprint);
-    match mode {
-        ReclaimMode::Kvfree => {
-            retired.kvfree_rcu();
-            ledger.add(footprint);
-        }
-        _ => retired.call_rcu(),
-    }
-}
-
-/// Retires the nodes that a change has unlinked.
+/// Retires the nodes that a change has replaced.
 ///
 /// Context: may sleep; waits for a grace period in some modes.
 pub(super) fn settle(
-    doomed: &mut Doomed,
+    nodes: impl Replaced,
     exclusive: &mut Exclusive,
-    mode: ReclaimMode,
+    policy: Policy,
     ledger: &mut Ledger,
 ) {
-    if doomed.is_empty() {
+    let footprint = nodes.footprint();
+    if footprint.objects == 0 {
         return;
     }
-    match mode {
-        ReclaimMode::Call | ReclaimMode::Kvfree => doomed.retire(exclusive, |node, footprint| {
-            retire_one(node, footprint, mode, ledger);
-        }),
-        ReclaimMode::Synchronize | ReclaimMode::Expedited => {
-            let footprint = doomed.footprint();
-            stats::retired(footprint);
-            wait(mode);
-            doomed.free(exclusive);
-            stats::reclaimed(footprint);
+    stats::retired(footprint);
+    if policy.quarantine == Quarantine::MarksEarly {
+        nodes.each(|node| node.poison());
+    }
+    if policy.waits() {
+        wait(policy.mode);
+    }
+    nodes.unlink(exclusive, |node| match policy.mode {
+        ReclaimMode::Kvfree => {
+            let footprint = node.node().footprint();
+            node.retire().kvfree_rcu();
+            ledger.add(footprint);
         }
+        ReclaimMode::Call if policy.quarantine.is_on() => quarantine(node, policy, ledger),
+        ReclaimMode::Call => node.retire().call_rcu(),
+        ReclaimMode::Synchronize | ReclaimMode::Expedited => end(node, policy.quarantine),
+    });
+}
+
+/// Hands a node over to be marked and freed later.
+fn quarantine(node: Unlinked, policy: Policy, ledger: &mut Ledger) {
+    let node = node.quarantine();
+    if policy.quarantine == Quarantine::LosesOne && ledger.lost.is_none() {
+        ledger.lost = Some(node.start_poll());
+    } else {
+        node.call_rcu();
     }
 }
 
-/// The same for the nodes that a transaction has replaced.
-pub(super) fn settle_condemned(
-    condemned: Condemned,
-    exclusive: &mut Exclusive,
-    mode: ReclaimMode,
-    ledger: &mut Ledger,
-) {
-    match mode {
-        ReclaimMode::Call | ReclaimMode::Kvfree => {
-            condemned.retire(exclusive, |node, footprint| {
-                retire_one(node, footprint, mode, ledger);
-            })
-        }
-        ReclaimMode::Synchronize | ReclaimMode::Expedited => {
-            let footprint = condemned.footprint();
-            stats::retired(footprint);
-            wait(mode);
-            condemned.free(exclusive);
-            stats::reclaimed(footprint);
-        }
+/// Ends a node that was counted as retired and whose grace period has ended.
+fn end(node: Unlinked, quarantine: Quarantine) {
+    if quarantine.is_on() {
+        node.node().poison();
+        node.quarantine().call_rcu();
+    } else {
+        let footprint = node.node().footprint();
+        node.free();
+        stats::reclaimed(footprint);
+    }
+}
+
+/// Ends a node of a whole trie whose grace period has ended.
+pub(super) fn end_of_tree(node: Unlinked, quarantine: Quarantine) {
+    if quarantine.is_on() {
+        stats::retired(node.node().footprint());
+        end(node, quarantine);
+    } else {
+        node.free();
+    }
+}
+
+/// Marks whole tries that were just cut off, if they are to be marked that early.
+pub(super) fn mark_early<'t>(trees: impl IntoIterator<Item = &'t Tree>, quarantine: Quarantine) {
+    if quarantine == Quarantine::MarksEarly {
+        trees.into_iter().for_each(Tree::poison);
     }
 }
 
@@ -161,8 +191,12 @@ pub(super) fn is_over(settings: &Settings) -> bool {
 /// Waits until what was retired before has been reclaimed; `handed_over` comes from [`Ledger::take`].
 ///
 /// Context: may sleep; waits for a grace period and for callbacks.
-pub(super) fn catch_up(mode: ReclaimMode, handed_over: Footprint) {
-    wait(mode);
+pub(super) fn catch_up(policy: Policy, handed_over: Footprint) {
+    wait(policy.mode);
     stats::reclaimed(handed_over);
     rcu::barrier();
+    if policy.quarantine.is_on() {
+        // For the callbacks that those just waited for have queued.
+        rcu::barrier();
+    }
 }

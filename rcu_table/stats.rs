@@ -11,6 +11,8 @@ use core::{
 /// outlive the table they came from.
 static RETIRED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 static RETIRED_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// Of those retired, the ones in quarantine.
+static QUARANTINED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 /// Reclaimed since the start.
 static RECLAIMED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 
@@ -61,6 +63,22 @@ pub(super) fn reclaimed(what: Footprint) {
     RETIRED_OBJECTS.fetch_sub(what.objects, Ordering::Relaxed);
     RETIRED_BYTES.fetch_sub(what.bytes, Ordering::Relaxed);
     RECLAIMED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
+}
+
+pub(super) fn entered_quarantine(what: Footprint) {
+    QUARANTINED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
+}
+
+pub(super) fn left_quarantine(what: Footprint) {
+    QUARANTINED_OBJECTS.fetch_sub(what.objects, Ordering::Relaxed);
+    reclaimed(what);
+}
+
+/// How many nodes of all tables are in [quarantine](super::Quarantine): retired, and not yet freed.
+///
+/// Context: any.
+pub fn quarantined_objects() -> usize {
+    QUARANTINED_OBJECTS.load(Ordering::Relaxed)
 }
 
 /// A snapshot of the table's figures.

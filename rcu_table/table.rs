@@ -4,10 +4,10 @@
 
 use super::{
     next_hops::{Interner, NextHops},
-    node::{Doomed, Exclusive, Found, Lookup, NodeRef, Roots, Runs, Tree, STRIDE},
+    node::{Doomed, Exclusive, Found, Lookup, NodeRef, Roots, Runs, Tree, Unlinked, STRIDE},
     prefix::{left_aligned, Family, Prefix},
-    reclaim::{self, Ledger},
-    settings::Settings,
+    reclaim::{self, Ledger, Policy},
+    settings::{Quarantine, Settings},
     stats::{Footprint, Stats},
     update::{insert_route, remove_route, Contents, Limits, Target, Tools},
     Guard, NextHop, Route,
@@ -76,25 +76,24 @@ impl Drop for Tries {
         let Some(roots) = self.0.take() else {
             return;
         };
-        for tree in trees_of(&roots).into_iter().flatten() {
-            free_politely(tree, |_| ());
+        for tree in trees_of(&roots, &Exclusive::new()).into_iter().flatten() {
+            dismantle_politely(tree, Unlinked::free);
         }
     }
 }
 
-/// The tries under roots that nobody else can reach.
-pub(super) fn trees_of(roots: &RcuBox<Roots>) -> [Option<Tree>; 2] {
-    let exclusive = Exclusive::new();
-    Family::ALL.map(|family| Tree::at(roots.of(family), &exclusive))
+/// The tries under roots.
+pub(super) fn trees_of(roots: &Roots, exclusive: &Exclusive) -> [Option<Tree>; 2] {
+    Family::ALL.map(|family| Tree::at(roots.of(family), exclusive))
 }
 
-/// Frees a whole tree without keeping a CPU to itself.
-fn free_politely(tree: Tree, mut visit: impl FnMut(NodeRef<'_>)) {
-    let mut freed = 0;
+/// Ends a whole tree without keeping a CPU to itself.
+fn dismantle_politely(tree: Tree, mut end: impl FnMut(Unlinked)) {
+    let mut ended = 0;
     tree.dismantle(|node| {
-        visit(node);
-        freed += 1;
-        if freed % BATCH == 0 {
+        end(node);
+        ended += 1;
+        if ended % BATCH == 0 {
             sched::yield_now();
         }
     });
@@ -141,7 +140,11 @@ impl<'g> Snapshot<'g> {
     ///
     /// Context: any; never waits.
     pub fn lookup(&self, address: IpAddr) -> Option<Route> {
-        let Found { node, .. } = self.find(address)?;
+        self.route(address, self.find(address)?.node)
+    }
+
+    /// The route of a node that serves `address`.
+    pub(super) fn route(&self, address: IpAddr, node: NodeRef<'g>) -> Option<Route> {
         let bits = left_aligned(address);
         let entry = node.serving(super::node::value_at(bits, node.depth()))?;
         let len = node.depth() * STRIDE + entry.slot.bits();
@@ -154,6 +157,10 @@ impl<'g> Snapshot<'g> {
 
     pub(super) fn roots(&self) -> Option<&'g Roots> {
         self.roots
+    }
+
+    pub(super) fn guard(&self) -> &'g Guard {
+        self.guard
     }
 }
 
@@ -173,7 +180,7 @@ impl Table {
             settings,
             updater <- new_mutex!(Updater {
                 exclusive: Exclusive::new(),
-                next_hops: Interner::new(),
+                next_hops: Interner::new(settings),
                 runs: KBox::new(Runs::new(), GFP_KERNEL)?,
                 doomed: Doomed::new(),
                 ledger: Ledger::new(),
@@ -244,7 +251,7 @@ impl Table {
         &self,
         make: impl FnOnce(&mut Tools<'_>, &Roots, &mut Contents) -> Result<super::update::Exchanged>,
     ) -> Result {
-        let mode = self.settings.reclaim();
+        let policy = Policy::of(self.settings);
         let mut updater = self.updater.lock();
         let Updater {
             exclusive,
@@ -264,7 +271,7 @@ impl Table {
         };
         let exchanged = make(&mut tools, roots, contents)?;
         exchanged.release_old(&mut tools);
-        reclaim::settle(doomed, exclusive, mode, ledger);
+        reclaim::settle(doomed, exclusive, policy, ledger);
         self.count_change();
         drop(updater);
         self.catch_up();
@@ -302,18 +309,20 @@ impl Table {
     pub(super) fn catch_up(&self) {
         if reclaim::is_over(self.settings) {
             let handed_over = self.updater.lock().ledger.take();
-            reclaim::catch_up(self.settings.reclaim(), handed_over);
+            reclaim::catch_up(Policy::of(self.settings), handed_over);
         }
     }
 
-    /// Frees tries that no reader can reach, and lets go of their next hops.
-    pub(super) fn dismantle(&self, trees: impl IntoIterator<Item = Tree>) {
+    /// Ends tries that no reader can reach, and lets go of their next hops.
+    pub(super) fn dismantle(&self, trees: impl IntoIterator<Item = Tree>, quarantine: Quarantine) {
         for tree in trees {
-            free_politely(tree, |node| {
+            dismantle_politely(tree, |node| {
                 let mut updater = self.updater.lock();
-                for entry in node.routes_from(0) {
+                for entry in node.node().routes_from(0) {
                     updater.next_hops.release(&self.next_hops, entry.hop);
                 }
+                drop(updater);
+                reclaim::end_of_tree(node, quarantine);
             });
         }
     }
@@ -322,6 +331,7 @@ impl Table {
     ///
     /// Errors: none; it needs no memory. Context: may sleep; waits for a grace period.
     pub fn flush(&self, family: Option<Family>) -> Result {
+        let policy = Policy::of(self.settings);
         let mut trees = [None, None];
         let mut updater = self.updater.lock();
         let Updater {
@@ -344,8 +354,9 @@ impl Table {
         }
         self.count_change();
         drop(updater);
-        reclaim::wait(self.settings.reclaim());
-        self.dismantle(trees.into_iter().flatten());
+        reclaim::mark_early(trees.iter().flatten(), policy.quarantine);
+        reclaim::wait(policy.mode);
+        self.dismantle(trees.into_iter().flatten(), policy.quarantine);
         Ok(())
     }
 

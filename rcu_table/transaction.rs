@@ -4,7 +4,8 @@
 
 use super::{
     node::{Condemned, Exclusive, Roots, Tree},
-    reclaim,
+    reclaim::{self, Policy},
+    settings::Quarantine,
     table::{trees_of, Updater, BATCH},
     update::{insert_route, remove_route, Contents, Exchanged, Limits, Target, Tools},
     Family, Mode, NextHop, Prefix, Route, Table,
@@ -123,7 +124,7 @@ fn make_at_once(
     let mut exchanged =
         KVVec::with_capacity(operations.len(), GFP_KERNEL).map_err(|_| failed(0)(ENOMEM))?;
     let roots = RcuBox::new(Roots::new(), GFP_KERNEL).map_err(|_| failed(0)(ENOMEM))?;
-    let mode = table.settings.reclaim();
+    let policy = Policy::of(table.settings);
     let mut updater = table.updater.lock();
     let mut draft = Draft::of(table, &updater, roots).map_err(failed(0))?;
     let mut result = Ok(());
@@ -154,15 +155,16 @@ fn make_at_once(
     let Updater {
         exclusive, ledger, ..
     } = &mut *updater;
-    reclaim::settle_condemned(condemned, exclusive, mode, ledger);
+    reclaim::settle(condemned, exclusive, policy, ledger);
     drop(updater);
+    reclaim::mark_early(&trees, policy.quarantine);
     if let Some(old_roots) = old_roots {
         match trees.is_empty() {
-            true => reclaim::let_go(old_roots, mode),
-            false => drop(reclaim::get_back(old_roots, mode)),
+            true => reclaim::let_go(old_roots, policy.mode),
+            false => drop(reclaim::get_back(old_roots, policy.mode)),
         }
     }
-    table.dismantle(core::iter::from_fn(|| trees.pop()));
+    table.dismantle(core::iter::from_fn(|| trees.pop()), policy.quarantine);
     table.catch_up();
     result
 }
@@ -250,7 +252,8 @@ impl Draft {
 
     /// Frees what was made, and leaves alone what is published.
     fn abort(mut self, updater: &mut Updater) {
-        for tree in trees_of(&self.roots).into_iter().flatten() {
+        let trees = trees_of(&self.roots, &updater.exclusive);
+        for tree in trees.into_iter().flatten() {
             tree.dismantle_fresh();
         }
         while let Some(tree) = self.trees.pop() {
@@ -344,7 +347,7 @@ impl Reload {
             roots.of(flushed).cut(&updater.exclusive);
             drop(updater);
             self.contents.forget(flushed);
-            self.table.dismantle(tree);
+            self.table.dismantle(tree, Quarantine::Off);
         }
     }
 
@@ -360,13 +363,20 @@ impl Reload {
         let Some(roots) = self.roots.take() else {
             return Err(EINVAL);
         };
+        let policy = Policy::of(self.table.settings);
         let mut updater = self.table.updater.lock();
+        let trees = match self.table.published(&updater.exclusive) {
+            Some(old) => trees_of(old, &updater.exclusive),
+            None => [None, None],
+        };
         let old = self.table.publish(roots, &mut updater.exclusive);
         updater.contents.take_over(self.contents);
         drop(updater);
+        reclaim::mark_early(trees.iter().flatten(), policy.quarantine);
         if let Some(old) = old {
-            let old = reclaim::get_back(old, self.table.settings.reclaim());
-            self.table.dismantle(trees_of(&old).into_iter().flatten());
+            drop(reclaim::get_back(old, policy.mode));
+            self.table
+                .dismantle(trees.into_iter().flatten(), policy.quarantine);
         }
         Ok(())
     }
@@ -375,7 +385,9 @@ impl Reload {
 impl Drop for Reload {
     fn drop(&mut self) {
         if let Some(roots) = self.roots.take() {
-            self.table.dismantle(trees_of(&roots).into_iter().flatten());
+            let trees = trees_of(&roots, &Exclusive::new());
+            self.table
+                .dismantle(trees.into_iter().flatten(), Quarantine::Off);
         }
     }
 }

@@ -24,17 +24,23 @@ pub(super) enum Bug {
     LostCallback,
     /// What was retired is initialised anew at once.
     ReuseBeforeGp,
+    /// The changes of a transaction are made one by one.
+    TornTransaction,
+    /// A change is taken for made that was not.
+    LostChange,
 }
 
 impl Bug {
     /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::None,
         Self::SkipGp,
         Self::EarlyFree,
         Self::PlainStore,
         Self::LostCallback,
         Self::ReuseBeforeGp,
+        Self::TornTransaction,
+        Self::LostChange,
     ];
 
     /// The name as the parameter `bug` has it.
@@ -46,7 +52,16 @@ impl Bug {
             Self::PlainStore => "plain_store",
             Self::LostCallback => "lost_callback",
             Self::ReuseBeforeGp => "reuse_before_gp",
+            Self::TornTransaction => "torn_transaction",
+            Self::LostChange => "lost_change",
         }
+    }
+}
+
+impl Bug {
+    /// Whether it is one that only a table can have.
+    pub(super) const fn is_of_tables(self) -> bool {
+        matches!(self, Self::TornTransaction | Self::LostChange)
     }
 }
 
@@ -63,6 +78,6 @@ pub(super) fn after_publishing(bug: Bug, new: &Slot, old: &Slot) {
             old.prepare();
             old.initialise();
         }
-        Bug::None | Bug::LostCallback => {}
+        Bug::None | Bug::LostCallback | Bug::TornTransaction | Bug::LostChange => {}
     }
 }

@@ -102,7 +102,8 @@ fn current() -> Option<Arc<Control>> {
 
 /// Starts a run, or has the module's init start one.
 ///
-/// Errors: `EBUSY` if one goes on, `ENODEV` if the module is going, `ENOMEM`. Context: may sleep.
+/// Errors: `EBUSY` if one goes on, `EINVAL` for knobs that do not fit together, `ENODEV` if the module is
+/// going, `ENOMEM`. Context: may sleep.
 pub(super) fn start() -> Result {
     let Some(control) = current() else {
         IS_WANTED.store(true, Ordering::Relaxed);
@@ -120,7 +121,7 @@ pub(super) fn start() -> Result {
         pr_err!("parameter torture: a run goes on; write 0 to end it\n");
         return Err(EBUSY);
     }
-    let run = Arc::new(Run::new(Plan::from_knobs())?, GFP_KERNEL)?;
+    let run = Arc::new(Run::new(Plan::from_knobs()?)?, GFP_KERNEL)?;
     let conducted = run.clone();
     let conductor = Kthread::spawn(c"rcu_torture", Attributes::default(), move || {
         conduct(&conducted);

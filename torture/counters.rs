@@ -46,6 +46,20 @@ counters! {
     FloodCallbacks: "flood_callbacks",
     Hotplugs: "hotplugs",
     Stutters: "stutters",
+    Lookups: "lookups",
+    Groups: "groups",
+    Dumps: "dumps",
+    RacedReads: "raced_reads",
+    Adds: "adds",
+    Changes: "changes",
+    Deletes: "deletes",
+    Transactions: "transactions",
+    Refused: "refused",
+    Abandoned: "abandoned",
+    Reloads: "reloads",
+    Flushes: "flushes",
+    ModeSwitches: "mode_switches",
+    LimitSwitches: "limit_switches",
     OutOfMemory: "out_of_memory",
 }
 
@@ -77,6 +91,13 @@ impl Counters {
 
     pub(super) fn count(&self, count: Count) {
         self.add(count, 1);
+    }
+
+    /// Counts what is known by its name.
+    pub(super) fn count_named(&self, name: &str) {
+        if let Some((count, _)) = Count::ALL.iter().find(|(_, known)| *known == name) {
+            self.count(*count);
+        }
     }
 
     pub(super) fn get(&self, count: Count) -> u64 {

@@ -40,7 +40,15 @@ findings! {
     NoProgress: "callbacks made no progress; seconds",
     Stuck: "writer was stuck; seconds",
     NotHome: "element came back to a place that was taken",
-    Table: "table: see the log; the first was about",
+    TableAnswer: "table: reader was told what was not valid",
+    /// The figure is the depth.
+    TableReclaimed: "table: reader reached a reclaimed node; the deepest at",
+    TableChanged: "table: what a reader had found changed under it",
+    TableTorn: "table: snapshot showed half a transaction",
+    TableDump: "table: dump was wrong",
+    TableChange: "table: change failed that must not, or was made that cannot be",
+    /// The figure is how much.
+    TableLost: "table: what was retired never came back; the most",
     /// The figure is the errno.
     NotStarted: "threads could not be started; errno",
 }
@@ -70,6 +78,13 @@ impl Findings {
             let what = Described(finding, figure);
             pr_err!("rcu-torture: !!! {}\n", format_args!("{what}"));
         }
+    }
+
+    /// How often something was found.
+    pub(super) fn times(&self, finding: Finding) -> u64 {
+        self.found
+            .get(finding as usize)
+            .map_or(0, |(times, _)| times.load(Ordering::Relaxed))
     }
 
     pub(super) fn total(&self) -> u64 {

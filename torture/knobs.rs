@@ -92,7 +92,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn from_knobs() -> Self {
+    /// Errors: `EINVAL` for a bug that the subject cannot have.
+    pub(super) fn from_knobs() -> Result<Self> {
         let mut kinds = [false; Kind::ALL.len()];
         for (kind, knob) in kinds.iter_mut().zip(&KINDS) {
             *kind = knob.load(Ordering::Relaxed);
@@ -100,7 +101,14 @@ impl Plan {
         if !kinds.contains(&true) {
             kinds.fill(true);
         }
-        Self {
+        if bug().is_of_tables() && subject() != Subject::Table {
+            pr_err!(
+                "parameter torture: bug={} wants torture_type=table\n",
+                bug().name()
+            );
+            return Err(EINVAL);
+        }
+        Ok(Self {
             subject: subject(),
             bug: bug(),
             readers: count(&READERS, cpu::online().count().saturating_sub(1).max(1)),
@@ -110,7 +118,7 @@ impl Plan {
             stutter: STUTTER.load(Ordering::Relaxed),
             onoff_interval: ONOFF_INTERVAL.load(Ordering::Relaxed),
             shutdown: SHUTDOWN_SECS.load(Ordering::Relaxed),
-        }
+        })
     }
 
     /// One of the ways to wait that were chosen, if any of them is.
@@ -168,7 +176,7 @@ parameter! {
 
 parameter! {
     bug: "charp", 0o644,
-    "What torture does wrong, to be caught: none (default), skip_gp, early_free, plain_store, lost_callback or reuse_before_gp",
+    "What torture does wrong, to be caught: none (default), skip_gp, early_free, plain_store, lost_callback, reuse_before_gp, or of a table torn_transaction or lost_change",
     show: bug().name(),
     set: |argument| {
         let bug = argument.choice(&Bug::ALL, Bug::name)?;

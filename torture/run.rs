@@ -3,41 +3,26 @@
 //! A run: its threads, from the first to the verdict.
 
 use super::{
-    callbacks,
     counters::{Count, Counters, AGES},
-    disturbances,
     findings::{Finding, Findings},
-    flavour::Flavour,
     knobs::{Plan, Subject},
-    pool::Pool,
+    pointers,
     rcu::Pointer,
-    reader, report,
+    report, routes,
     srcu::SleepablePointer,
-    writer,
 };
-use crate::{
-    cpu,
-    delay::sleep_ms,
-    kthread::{self, Attributes, Kthread, Priority},
-    random::Random,
-    sched::yield_now,
-};
-use core::{
-    ffi::CStr,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering},
-};
+use crate::{delay::sleep_ms, random::Random};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
 use kernel::{
     prelude::*,
     sync::Arc,
     time::{Instant, Monotonic},
 };
 
-/// Elements of a run's pool: enough for each age, and for several that wait.
-const ELEMENTS: usize = 10 * AGES;
-/// Seconds in which an update, and the way home, has to be done.
-const PATIENCE: u64 = 60;
-/// Milliseconds between two looks at the run.
-const TICK_MS: u32 = 50;
+/// Seconds in which an update, and an element's way home, has to be done.
+pub(super) const PATIENCE: u64 = 60;
+/// Milliseconds between two looks at whether a run is over.
+pub(super) const TICK_MS: u32 = 50;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +41,7 @@ pub(super) struct Run {
     /// Of those who count seldom.
     pub(super) counters: Counters,
     /// Of each reader.
-    readers: KVec<Arc<Counters>>,
+    pub(super) readers: KVec<Arc<Counters>>,
     state: AtomicU8,
     is_paused: AtomicBool,
     began: Instant<Monotonic>,
@@ -120,7 +105,7 @@ impl Run {
     ///
     /// Context: may sleep.
     pub(super) fn goes_on(&self, random: &mut Random) -> bool {
-        while self.is_paused.load(Ordering::Relaxed) && !self.is_over() {
+        while self.is_paused() && !self.is_over() {
             sleep_ms(1 + random.below(20));
         }
         !self.is_over()
@@ -136,6 +121,10 @@ impl Run {
             sleep_ms(ms);
             left -= ms;
         }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
     }
 
     pub(super) fn pause(&self, is_paused: bool) {
@@ -180,9 +169,9 @@ impl Run {
 pub(super) fn conduct(run: &Arc<Run>) {
     report::begin(run);
     let result = match run.plan.subject {
-        Subject::Rcu => torture::<Pointer>(run),
-        Subject::Srcu => torture::<SleepablePointer>(run),
-        Subject::Table => Err(cpu::unsupported()),
+        Subject::Rcu => pointers::torture::<Pointer>(run),
+        Subject::Srcu => pointers::torture::<SleepablePointer>(run),
+        Subject::Table => routes::torture(run),
     };
     if let Err(error) = result {
         let errno = error.to_errno().unsigned_abs().into();
@@ -191,191 +180,4 @@ pub(super) fn conduct(run: &Arc<Run>) {
     run.stop();
     run.end();
     report::end(run);
-}
-
-/// The threads of a run.
-struct Crew<'r> {
-    run: &'r Arc<Run>,
-    threads: KVec<Kthread>,
-}
-
-impl Crew<'_> {
-    fn hire(
-        &mut self,
-        name: &'static CStr,
-        attributes: Attributes,
-        work: impl FnOnce(&Run) + Send + 'static,
-    ) -> Result {
-        let run = self.run.clone();
-        let work = move || {
-            work(&run);
-            // Whoever owns the thread expects to be the one who ends it.
-            while !kthread::should_stop() {
-                sleep_ms(TICK_MS);
-            }
-        };
-        let thread = Kthread::spawn(name, attributes, work)?;
-        self.threads.push(thread, GFP_KERNEL)?;
-        Ok(())
-    }
-
-    /// Threads that disturb any run.
-    fn hire_troublemakers(&mut self) -> Result {
-        let normal = Attributes::default();
-        if self.run.plan.stutter > 0 {
-            self.hire(c"rcu_torture_stutter", normal, disturbances::stutter)?;
-        }
-        if self.run.plan.onoff_interval > 0 {
-            self.hire(c"rcu_torture_onoff", normal, disturbances::hotplug)?;
-        }
-        if cfg!(CONFIG_PREEMPT_RCU) {
-            for cpu in cpu::online() {
-                let first = Attributes {
-                    cpu: Some(cpu),
-                    priority: Priority::RealTime,
-                };
-                match self.hire(c"rcu_torture_preempt", first, reader::preempt) {
-                    // It has gone offline.
-                    Err(error) if error == ENXIO => {}
-                    result => result?,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Watches over the run until it is over.
-    fn watch(&self) {
-        let mut watch = Watch::new(self.run);
-        while !self.run.is_over() && !kthread::should_stop() {
-            sleep_ms(TICK_MS);
-            watch.look();
-        }
-        self.run.stop();
-    }
-}
-
-impl Drop for Crew<'_> {
-    fn drop(&mut self) {
-        // All wind up at the same time; each is joined then.
-        self.run.stop();
-    }
-}
-
-/// Who looks after a run while it lasts.
-struct Watch<'r> {
-    run: &'r Run,
-    reported: u64,
-    updates: u64,
-    updated: u64,
-}
-
-impl<'r> Watch<'r> {
-    fn new(run: &'r Run) -> Self {
-        Self {
-            run,
-            reported: 0,
-            updates: 0,
-            updated: 0,
-        }
-    }
-
-    fn look(&mut self) {
-        let plan = &self.run.plan;
-        let seconds = self.run.seconds();
-        if plan.stat_interval > 0 && seconds - self.reported >= plan.stat_interval.into() {
-            self.reported = seconds;
-            report::statistics(self.run);
-        }
-        let updates = self.run.total(Count::Updates);
-        if updates != self.updates || self.run.is_paused.load(Ordering::Relaxed) {
-            self.updates = updates;
-            self.updated = seconds;
-        } else if seconds - self.updated >= PATIENCE {
-            self.run
-                .findings
-                .note(Finding::Stuck, seconds - self.updated);
-            self.updated = seconds;
-        }
-        if plan.shutdown > 0 && seconds >= plan.shutdown.into() {
-            self.run.stop();
-        }
-    }
-}
-
-fn torture<F: Flavour>(run: &Arc<Run>) -> Result {
-    let pool = Arc::new(Pool::new(ELEMENTS, &run.findings)?, GFP_KERNEL)?;
-    let first = pool.get(0).ok_or(EINVAL)?;
-    first.prepare();
-    first.initialise();
-    let element = first.take().ok_or(EINVAL)?;
-    let flavour = Arc::pin_init(F::new(element), GFP_KERNEL)?;
-
-    let result = with_crew(run, &flavour, &pool);
-    flavour.unpublish();
-    wait_for_return(run, &pool);
-    // Before the pool: its end waits for callbacks.
-    drop(flavour);
-    result
-}
-
-fn with_crew<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, pool: &Arc<Pool>) -> Result {
-    let mut crew = Crew {
-        run,
-        threads: KVec::new(),
-    };
-    let normal = Attributes::default();
-    let lowest = Attributes {
-        priority: Priority::Lowest,
-        ..normal
-    };
-    let mut counters = run.readers.iter();
-    if let Some(counters) = counters.next().cloned() {
-        let flavour = flavour.clone();
-        crew.hire(c"rcu_torture_irq", normal, move |run| {
-            reader::interrupt(run, &*flavour, &counters);
-        })?;
-    }
-    for counters in counters {
-        let (flavour, counters) = (flavour.clone(), counters.clone());
-        crew.hire(c"rcu_torture_reader", lowest, move |run| {
-            reader::read(run, &*flavour, &counters);
-        })?;
-    }
-    let (writers, pool) = (flavour.clone(), pool.clone());
-    crew.hire(c"rcu_torture_writer", normal, move |run| {
-        if writer::write(run, &*writers, &pool).is_err() {
-            run.findings.note(Finding::NotStarted, 0);
-        }
-    })?;
-    for _ in 0..run.plan.fake_writers {
-        let flavour = flavour.clone();
-        crew.hire(c"rcu_torture_fakewriter", lowest, move |run| {
-            writer::disturb(run, &*flavour);
-        })?;
-    }
-    let barriers = flavour.clone();
-    crew.hire(c"rcu_torture_barrier", normal, move |run| {
-        callbacks::test_barriers(run, &*barriers);
-    })?;
-    let floods = flavour.clone();
-    crew.hire(c"rcu_torture_fwd_prog", normal, move |run| {
-        callbacks::flood(run, &*floods);
-    })?;
-    crew.hire_troublemakers()?;
-    crew.watch();
-    Ok(())
-}
-
-/// Waits until all elements have come home.
-fn wait_for_return(run: &Run, pool: &Pool) {
-    let since = run.seconds();
-    while pool.away() > 0 {
-        if run.seconds() - since > PATIENCE {
-            run.findings.note(Finding::Lost, pool.away() as u64);
-            break;
-        }
-        sleep_ms(5);
-    }
-    yield_now();
 }

@@ -4,13 +4,14 @@
 
 use super::{
     count, Entries, Entry, Group, Link, NewNode, Node, NodeRef, Runs, Shape, Slot, FANOUT, FLAT,
-    FRESH, GROUP, METRICS, PACKED, PACKED_BEFORE, PACKED_GROUPS, STRIDE, TINY, TINY_MAX,
-    TINY_STARTS, TINY_VALUES,
+    FRESH, GROUP, MAX_ROUTES, METRICS, PACKED, PACKED_BEFORE, PACKED_GROUPS, STRIDE, TINY,
+    TINY_MAX, TINY_STARTS, TINY_VALUES,
 };
 use crate::rcu::RcuBox;
 use core::{
     mem::{size_of, size_of_val},
     ptr::{self, NonNull},
+    sync::atomic::AtomicU16,
 };
 use kernel::prelude::*;
 
@@ -203,10 +204,13 @@ impl<'w> Blueprint<'w> {
             _ if runs.len <= TINY_MAX && children <= TINY_MAX => TINY,
             _ => PACKED,
         };
+        if routes > MAX_ROUTES {
+            return Err(ENOSPC);
+        }
         let node = Node {
             depth: self.depth,
             shape: kind | if has_metrics { METRICS } else { 0 } | if fresh { FRESH } else { 0 },
-            routes: u16::try_from(routes).map_err(|_| ENOSPC)?,
+            routes: AtomicU16::new(routes as u16),
             children: children as u16,
             runs: runs.len as u16,
         };

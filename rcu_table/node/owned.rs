@@ -2,7 +2,7 @@
 
 //! Who owns nodes before they are published and after they have been unlinked.
 
-use super::{Exclusive, Link, Node, NodeRef, FRESH, MAX_DEPTH};
+use super::{Exclusive, Link, Node, NodeRef, Quarantined, FRESH, MAX_DEPTH};
 use crate::{
     rcu::{Rcu, RcuBox, Reclaim, Retired, Softirq},
     rcu_table::{stats::Footprint, Family},
@@ -124,6 +124,60 @@ impl Reclaim for Roots {
     type Context = Softirq;
 }
 
+/// A node that no link points to any more. Readers from before may still be there.
+///
+/// # Invariants
+///
+/// The node is live and owned.
+#[must_use = "say what becomes of the node"]
+pub(in crate::rcu_table) struct Unlinked(NonNull<Node>);
+
+impl Unlinked {
+    /// The node as it is.
+    pub(in crate::rcu_table) fn node(&self) -> NodeRef<'_> {
+        // INVARIANT: By the type invariant the node is live.
+        NodeRef {
+            node: self.0,
+            _live: PhantomData,
+        }
+    }
+
+    /// For RCU to reclaim after a grace period.
+    pub(in crate::rcu_table) fn retire(self) -> Retired<Node> {
+        // SAFETY: By the type invariant the node is owned and unlinked.
+        unsafe { Retired::from_raw_value(self.0) }
+    }
+
+    /// The same, with a detour: see [`Quarantined`].
+    pub(in crate::rcu_table) fn quarantine(self) -> Retired<Quarantined> {
+        Quarantined::enter(self.node().footprint());
+        // SAFETY: By the type invariant the node is owned and unlinked; it is the only field of its new type.
+        unsafe { Retired::from_raw_value(self.0.cast()) }
+    }
+
+    /// Frees the node at once. It was never published, or a grace period has ended since it was unlinked.
+    pub(in crate::rcu_table) fn free(self) {
+        // SAFETY: No reader can reach the node, by the caller's word; it is owned by the type invariant.
+        drop(unsafe { owned(self.0) });
+    }
+}
+
+/// Nodes that others have replaced.
+pub(in crate::rcu_table) trait Replaced {
+    /// Calls `visit` with each.
+    fn each(&self, visit: impl FnMut(NodeRef<'_>));
+
+    /// Gives each to `end`, which says what becomes of it.
+    fn unlink(self, exclusive: &mut Exclusive, end: impl FnMut(Unlinked));
+
+    /// The memory of all.
+    fn footprint(&self) -> Footprint {
+        let mut sum = Footprint::default();
+        self.each(|node| sum.add(node.footprint()));
+        sum
+    }
+}
+
 /// Nodes that no link of the trie points to any more, until it is said what becomes of them.
 ///
 /// # Invariants
@@ -148,16 +202,6 @@ impl Doomed {
         }
     }
 
-    /// The memory of all.
-    pub(in crate::rcu_table) fn footprint(&self) -> Footprint {
-        let mut sum = Footprint::default();
-        for node in self.nodes[..self.len].iter().flatten() {
-            // SAFETY: By the type invariant the list owns the node.
-            sum.add(unsafe { node.as_ref() }.footprint());
-        }
-        sum
-    }
-
     /// Adds a node that has been unlinked, or will be before the list is settled.
     pub(in crate::rcu_table) fn add(&mut self, node: NodeRef<'_>) {
         // A change unlinks no more than there is room for.
@@ -168,34 +212,32 @@ impl Doomed {
         }
     }
 
-    pub(in crate::rcu_table) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    fn pop(&mut self) -> Option<NonNull<Node>> {
+    fn pop(&mut self) -> Option<Unlinked> {
         self.len = self.len.checked_sub(1)?;
-        self.nodes[self.len].take()
-    }
-
-    /// Gives the nodes to `retire`, for readers that may still be there.
-    pub(in crate::rcu_table) fn retire(
-        &mut self,
-        _exclusive: &mut Exclusive,
-        mut retire: impl FnMut(Retired<Node>, Footprint),
-    ) {
-        while let Some(node) = self.pop() {
-            // SAFETY: The list owns the node.
-            let footprint = unsafe { node.as_ref() }.footprint();
-            // SAFETY: The node was published and is linked nowhere any more; the list owned it.
-            retire(unsafe { Retired::from_raw_value(node) }, footprint);
-        }
+        // INVARIANT: The list owned the node.
+        self.nodes[self.len].take().map(Unlinked)
     }
 
     /// Frees the nodes at once. They were never published, or a grace period has ended since.
-    pub(in crate::rcu_table) fn free(&mut self, _exclusive: &mut Exclusive) {
+    pub(in crate::rcu_table) fn free(&mut self, exclusive: &mut Exclusive) {
+        self.unlink(exclusive, Unlinked::free);
+    }
+}
+
+impl Replaced for &mut Doomed {
+    fn each(&self, mut visit: impl FnMut(NodeRef<'_>)) {
+        for &node in self.nodes[..self.len].iter().flatten() {
+            // INVARIANT: The list owns the node.
+            visit(NodeRef {
+                node,
+                _live: PhantomData,
+            });
+        }
+    }
+
+    fn unlink(self, _exclusive: &mut Exclusive, mut end: impl FnMut(Unlinked)) {
         while let Some(node) = self.pop() {
-            // SAFETY: No reader can reach the node, by the caller's word; the list owned it.
-            drop(unsafe { owned(node) });
+            end(node);
         }
     }
 }
@@ -223,36 +265,24 @@ impl Condemned {
         // Room was made when the change began.
         let _ = self.0.push_within_capacity(node.node);
     }
+}
 
-    /// The memory of all.
-    pub(in crate::rcu_table) fn footprint(&self) -> Footprint {
-        let mut sum = Footprint::default();
-        for node in &self.0 {
-            // SAFETY: The nodes are there until the list is done with.
-            sum.add(unsafe { node.as_ref() }.footprint());
-        }
-        sum
-    }
-
-    /// Gives the nodes to `retire`, for readers of the roots from before the commit.
-    pub(in crate::rcu_table) fn retire(
-        self,
-        _exclusive: &mut Exclusive,
-        mut retire: impl FnMut(Retired<Node>, Footprint),
-    ) {
+impl Replaced for Condemned {
+    fn each(&self, mut visit: impl FnMut(NodeRef<'_>)) {
         for &node in &self.0 {
-            // SAFETY: The node is there until it is retired.
-            let footprint = unsafe { node.as_ref() }.footprint();
-            // SAFETY: The node was published and, since the commit, is linked nowhere any more.
-            retire(unsafe { Retired::from_raw_value(node) }, footprint);
+            // INVARIANT: The nodes are there until the list is done with.
+            visit(NodeRef {
+                node,
+                _live: PhantomData,
+            });
         }
     }
 
-    /// Frees the nodes. A grace period has ended since the commit.
-    pub(in crate::rcu_table) fn free(self, _exclusive: &mut Exclusive) {
+    /// The transaction has been committed.
+    fn unlink(self, _exclusive: &mut Exclusive, mut end: impl FnMut(Unlinked)) {
         for &node in &self.0 {
-            // SAFETY: No reader can reach the node, by the caller's word, and no link points to it.
-            drop(unsafe { owned(node) });
+            // INVARIANT: Since the commit the node is linked nowhere any more, and the list owned it.
+            end(Unlinked(node));
         }
     }
 }
@@ -277,17 +307,31 @@ impl Tree {
         }
     }
 
-    /// Frees the nodes, with a fixed amount of stack. No reader can reach them: they were never
-    /// published, or a grace period has ended since they were unlinked. `visit` sees each before.
-    pub(in crate::rcu_table) fn dismantle(self, visit: impl FnMut(NodeRef<'_>)) {
-        self.dismantle_some(|_| true, visit);
+    /// Gives each node to `end`, children first, with a fixed amount of stack.
+    pub(in crate::rcu_table) fn dismantle(self, end: impl FnMut(Unlinked)) {
+        self.dismantle_some(|_| true, end);
     }
 
     /// Frees what an unfinished transaction has made, and leaves alone what it shares.
     pub(in crate::rcu_table) fn dismantle_fresh(self) {
         if self.root().is_fresh() {
-            self.dismantle_some(|node| node.is_fresh(), |_| ());
+            self.dismantle_some(|node| node.is_fresh(), Unlinked::free);
         }
+    }
+
+    /// Marks all nodes: see [`NodeRef::poison`].
+    pub(in crate::rcu_table) fn poison(&self) {
+        self.each(
+            |_| true,
+            |node| {
+                // INVARIANT: The tree's nodes are there until it is dismantled.
+                let node = NodeRef {
+                    node,
+                    _live: PhantomData,
+                };
+                node.poison();
+            },
+        );
     }
 
     /// Makes all that a transaction has made ordinary, for it is about to be published.
@@ -307,19 +351,9 @@ impl Tree {
         );
     }
 
-    fn dismantle_some(
-        self,
-        belongs: impl Fn(NodeRef<'_>) -> bool,
-        mut visit: impl FnMut(NodeRef<'_>),
-    ) {
-        self.each(belongs, |node| {
-            visit(NodeRef {
-                node,
-                _live: PhantomData,
-            });
-            // SAFETY: No reader can reach the node, and its children have been dealt with.
-            drop(unsafe { owned(node) });
-        });
+    fn dismantle_some(self, belongs: impl Fn(NodeRef<'_>) -> bool, mut end: impl FnMut(Unlinked)) {
+        // INVARIANT: The tree owned the node, whose children have been dealt with.
+        self.each(belongs, |node| end(Unlinked(node)));
     }
 
     /// Calls `visit` with each node that belongs, children first.

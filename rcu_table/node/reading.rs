@@ -81,7 +81,7 @@ impl<'a> NodeRef<'a> {
 
     /// How many routes end here.
     pub(in crate::rcu_table) fn routes(self) -> usize {
-        self.head().routes.into()
+        self.head().routes()
     }
 
     /// How many children there are.
@@ -92,6 +92,16 @@ impl<'a> NodeRef<'a> {
     /// Whether a transaction made it that has not been committed.
     pub(in crate::rcu_table) fn is_fresh(self) -> bool {
         self.head().shape & FRESH != 0
+    }
+
+    /// Marks the node: from now on no reader should reach it.
+    pub(in crate::rcu_table) fn poison(self) {
+        self.head().poison();
+    }
+
+    /// Whether the node has been marked.
+    pub(in crate::rcu_table) fn is_poisoned(self) -> bool {
+        self.head().is_poisoned()
     }
 
     /// The memory of the whole object.

@@ -83,7 +83,8 @@ cases! {
         a_full_cookie_is_not_complete_while_a_reader_is_held
         a_cookie_from_inside_a_reader_is_never_complete_at_its_end
         a_completed_cookie_is_complete
-        a_spin_lock_holds_up_a_grace_period;
+        a_spin_lock_holds_up_a_grace_period
+        an_overlap_holds_up_a_grace_period_to_its_end;
     pointers:
         a_reader_keeps_what_it_saw
         updates_under_the_lock_do_not_get_lost

@@ -4,7 +4,7 @@
 
 use super::{ensure, rcu, spin_ms, Outcome, HOLD_MS};
 use kernel::{new_spinlock, prelude::*, sync::Arc};
-use rcu::{read_lock, FullGracePeriod, GracePeriod};
+use rcu::{read_lock, FullGracePeriod, GracePeriod, Overlap};
 
 pub(super) fn a_cookie_is_not_complete_while_a_reader_is_held() -> Outcome {
     for take in [
@@ -60,6 +60,23 @@ pub(super) fn a_completed_cookie_is_complete() -> Outcome {
     let _guard = read_lock();
     ensure!(GracePeriod::completed().is_complete());
     ensure!(FullGracePeriod::completed().is_complete());
+    Ok(())
+}
+
+pub(super) fn an_overlap_holds_up_a_grace_period_to_its_end() -> Outcome {
+    let lock = Arc::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+    let section = Overlap::new();
+    let cookie = GracePeriod::start();
+    for _ in 0..4 {
+        section.lock(&lock);
+        spin_ms(HOLD_MS);
+        ensure!(!cookie.is_complete());
+        section.read_lock();
+        spin_ms(HOLD_MS);
+        ensure!(!cookie.is_complete());
+    }
+    drop(section);
+    cookie.wait();
     Ok(())
 }
 

@@ -9,7 +9,7 @@
 //! | here | tests |
 //! |---|---|
 //! | [`rcu`] | `tests/rcu.rs`, `rcu_memory.rs`, `rcu_list.rs`, `rcu_list_threads.rs`, `rcu_hash_table.rs`, `srcu.rs`, `srcu_memory.rs`; `rcu_cases/`, which run in the kernel too |
-//! | [`rcu_table`] | `tests/table.rs`, `dump.rs`, `stats.rs`, `together.rs`, `properties.rs`, `published_trie.rs`, `out_of_memory.rs`, `threads.rs`, `churn/`, `back_pressure.rs`, `hostile.rs`; suites that others wrote: `ported_*.rs` |
+//! | [`rcu_table`] | `tests/table.rs`, `dump.rs`, `stats.rs`, `together.rs`, `properties.rs`, `published_trie.rs`, `out_of_memory.rs`, `threads.rs`, `churn/`, `back_pressure.rs`, `quarantine.rs`, `table_torture/`, `hostile.rs`; suites that others wrote: `ported_*.rs` |
 //! | `device::command`, `device::lines`, `device::wire` | beside them, in `src/device/` |
 //!
 //! All but the documentation's tests run under AddressSanitizer too. Debian's compiler comes without

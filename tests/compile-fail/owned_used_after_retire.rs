@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// Whoever has an object reclaimed later has it no more.
+
+fn retire(config: RcuBox<Config>) -> u32 {
+    let limit = config.limit;                            // TWIN
+    config.retire().call_rcu();
+    let limit = config.limit;                            // VIOLATION: E0382
+    limit
+}

@@ -1,0 +1,1 @@
+../../../../torture/table.rs
