@@ -6,7 +6,7 @@
 //! memory is used that is not there: what readers look at is never freed while a run lasts.
 
 use super::pool::Slot;
-use crate::delay::spin_us;
+use crate::delay::sleep_ms;
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,8 @@ pub(super) fn after_publishing(bug: Bug, new: &Slot, old: &Slot) {
         Bug::SkipGp => old.grow_old_to(2),
         Bug::EarlyFree => old.free(),
         Bug::PlainStore => {
-            spin_us(100);
+            // Readers are less urgent than writers.
+            sleep_ms(5);
             new.initialise();
         }
         Bug::ReuseBeforeGp => {

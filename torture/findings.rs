@@ -2,6 +2,7 @@
 
 //! What a run has found to be wrong.
 
+use super::bug::Bug;
 use core::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
@@ -55,13 +56,16 @@ findings! {
 
 /// How often each was found, and the largest figure with it.
 pub(super) struct Findings {
+    /// Said with each finding, so that the log tells provoked ones from others.
+    bug: Bug,
     found: [(AtomicU64, AtomicU64); Finding::ALL.len()],
 }
 
 // ORDERING: Counts say nothing of other memory.
 impl Findings {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(bug: Bug) -> Self {
         Self {
+            bug,
             found: [const { (AtomicU64::new(0), AtomicU64::new(0)) }; Finding::ALL.len()],
         }
     }
@@ -75,8 +79,17 @@ impl Findings {
         };
         most.fetch_max(figure, Ordering::Relaxed);
         if times.fetch_add(1, Ordering::Relaxed) == 0 {
-            let what = Described(finding, figure);
-            pr_err!("rcu-torture: !!! {}\n", format_args!("{what}"));
+            self.tell(format_args!("{}", Described(finding, figure)));
+        }
+    }
+
+    /// Tells the log of something that is wrong.
+    ///
+    /// Context: any.
+    pub(super) fn tell(&self, what: fmt::Arguments<'_>) {
+        match self.bug {
+            Bug::None => pr_err!("rcu-torture: !!! {what}\n"),
+            bug => pr_err!("rcu-torture: !!! {what} (bug={})\n", bug.name()),
         }
     }
 

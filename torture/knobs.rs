@@ -62,6 +62,9 @@ impl Kind {
 /// The most threads of one kind.
 const MAX_THREADS: i32 = 512;
 
+/// Seconds of a run that shows something at its end alone.
+const SHORT_RUN: u32 = 3;
+
 /// The longest time that can be asked for.
 const MAX_SECONDS: u32 = 7 * 24 * 3600;
 
@@ -115,9 +118,17 @@ impl Plan {
             fake_writers: count(&FAKE_WRITERS, 4),
             kinds,
             stat_interval: STAT_INTERVAL.load(Ordering::Relaxed),
-            stutter: STUTTER.load(Ordering::Relaxed),
+            // Who waits for a mistake to be found does not want rests.
+            stutter: match bug() {
+                Bug::None => STUTTER.load(Ordering::Relaxed),
+                _ => 0,
+            },
             onoff_interval: ONOFF_INTERVAL.load(Ordering::Relaxed),
-            shutdown: SHUTDOWN_SECS.load(Ordering::Relaxed),
+            shutdown: match (subject(), bug()) {
+                // Whether a table has lost one turns out at the end.
+                (Subject::Table, Bug::LostCallback) => SHORT_RUN,
+                _ => SHUTDOWN_SECS.load(Ordering::Relaxed),
+            },
         })
     }
 

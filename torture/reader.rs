@@ -3,6 +3,7 @@
 //! Readers: what happens inside a read-side critical section, whatever began it.
 
 use super::{
+    bug::Bug,
     counters::{Count, Counters},
     flavour::Flavour,
     pool::{Element, Sighting},
@@ -48,17 +49,22 @@ impl Reader<'_> {
         self.counters.count(Count::Reads);
     }
 
-    /// Stays inside the critical section: mostly not, at times shortly, rarely long.
+    /// Stays inside the critical section: mostly not, at times shortly, rarely long. With a mistake to be
+    /// found, more often: most mistakes show to those alone who are there when they are made.
     ///
     /// Context: any; the CPU is busy all the time.
     pub(super) fn stay(&mut self) {
         let readers = self.run.plan.readers as u32;
+        let chance = match self.run.plan.bug {
+            Bug::None => readers.saturating_mul(2 * SHORT_US),
+            _ => 4,
+        };
         if self.random.one_in(readers.saturating_mul(2000 * LONG_MS)) {
             self.counters.count(Count::LongReads);
             for _ in 0..LONG_MS {
                 spin_us(1000);
             }
-        } else if self.random.one_in(readers.saturating_mul(2 * SHORT_US)) {
+        } else if self.random.one_in(chance) {
             spin_us(SHORT_US);
         }
     }

@@ -68,7 +68,7 @@ pub(super) fn statistics(run: &Run) {
     say(format_args!(" Reader Pipe: {}", Pipe(run.ages())));
     for (finding, times, most) in run.findings.each() {
         let what = Described(finding, most);
-        say(format_args!(" !!! {times} times: {what}"));
+        run.findings.tell(format_args!("{times} times: {what}"));
     }
 }
 

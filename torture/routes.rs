@@ -67,7 +67,7 @@ fn note(run: &Run, found: &table::Finding) {
         Found::NotReclaimed { objects } => (Finding::TableLost, *objects),
     };
     if run.findings.times(finding) < TOLD {
-        pr_err!("rcu-torture: !!! table: {}\n", format_args!("{found}"));
+        run.findings.tell(format_args!("table: {found}"));
     }
     run.findings.note(finding, figure as u64);
 }

@@ -62,8 +62,8 @@ impl Run {
             readers.push(Arc::new(Counters::new(), GFP_KERNEL)?, GFP_KERNEL)?;
         }
         Ok(Self {
+            findings: Arc::new(Findings::new(plan.bug), GFP_KERNEL)?,
             plan,
-            findings: Arc::new(Findings::new(), GFP_KERNEL)?,
             counters: Counters::new(),
             readers,
             state: AtomicU8::new(State::Running as u8),

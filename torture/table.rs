@@ -76,6 +76,12 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
+    /// Whether the mistake shows sooner when no change waits for a grace period. The one that announces too
+    /// late shows while it waits.
+    fn wants_speed(self) -> bool {
+        !matches!(self, Self::None | Self::LateAnnouncement)
+    }
+
     fn quarantine(self) -> Quarantine {
         match self {
             Self::SkipGp => Quarantine::MarksEarly,

@@ -101,6 +101,10 @@ impl Writer {
             return Ok(switch_mode(random));
         }
         let done = match random(512) {
+            choice if self.torture.bug.wants_speed() => match choice % 8 {
+                0 => self.transaction(random),
+                _ => self.single(random),
+            },
             0..=15 => Ok(switch_mode(random)),
             16..=19 => Ok(switch_limit(random)),
             20..=51 => self.transaction(random),

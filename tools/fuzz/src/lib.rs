@@ -8,10 +8,12 @@
 //! | [`line`] | what is written to the device | a line cutter of three lines; a route's text parsed again |
 //! | [`ioctl`] | the structures of ioctls | what the table's types are when written as structures |
 //! | [`operations`] | changes of a table, with allocations that fail | the tests' oracle |
+//! | [`decode`] | a kernel log for `rcuctl decode` | itself, read in other pieces |
 //!
 //! `scripts/fuzz` runs them under libFuzzer and AddressSanitizer. `tests/corpus.rs` runs the inputs that
 //! are kept in `corpus/` with the other tests, without either.
 
+pub mod decode;
 pub mod ioctl;
 pub mod line;
 pub mod operations;

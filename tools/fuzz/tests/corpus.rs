@@ -20,6 +20,11 @@ fn run_all(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
+fn kernel_logs() {
+    run_all("decode", fuzz::decode::run);
+}
+
+#[test]
 fn structures_of_ioctls() {
     run_all("ioctl", fuzz::ioctl::run);
 }

@@ -2,22 +2,31 @@
 
 //! The command line's grammar.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::decode::Decode;
+use crate::torture::{Torture, PARAMETERS};
+use crate::watch::Watch;
 
 const AFTER_HELP: &str = "\
 Exit status:
   0  done
   1  wrong usage, local trouble (no device, unreadable file), or a refused line of a file
-  2  the kernel refused, or `route get` found no route
+  2  the kernel refused, `route get` found no route, or the verdict of `torture` is FAILURE; then 1 is
+     whatever kept it from a verdict
 
 With --json results are one JSON document on standard output, with the names of `ip -j route`; errors
 are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error. `stats --watch` prints one
 document a line.";
 
-/// Looks into and changes the route table of the rust_rcu_demo kernel module.
+const DEVICE: &str = "/dev/rust_rcu_demo";
+
+/// Looks into and changes the route table of the rust_rcu_demo kernel module, and tortures RCU.
+///
+/// If the module is installed and not loaded, it is loaded.
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
 pub struct Cli {
@@ -30,12 +39,23 @@ pub struct Cli {
         long,
         global = true,
         value_name = "PATH",
-        default_value = "/dev/rust_rcu_demo"
+        default_value = DEVICE
     )]
     pub device: PathBuf,
 
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Whether the command is about the module, and not about what stands in for it.
+    pub fn wants_module(&self) -> bool {
+        match &self.command {
+            Command::Route { .. } | Command::Stats { .. } => self.device == Path::new(DEVICE),
+            Command::Torture(torture) => torture.parameters == Path::new(PARAMETERS),
+            Command::Decode(_) | Command::Watch(_) => false,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +73,12 @@ pub enum Command {
         #[arg(long, value_name = "SECS", value_parser = seconds)]
         watch: Option<Duration>,
     },
+
+    Decode(Decode),
+
+    Watch(Watch),
+
+    Torture(Torture),
 }
 
 #[derive(Debug, Subcommand)]
@@ -220,6 +246,21 @@ mod tests {
     fn flush_knows_the_families_only() {
         assert!(parse("route flush inet6").is_ok());
         assert!(parse("route flush inet7").is_err());
+    }
+
+    #[test]
+    fn the_module_is_loaded_for_what_is_about_it() {
+        for (words, wanted) in [
+            ("route show", true),
+            ("stats", true),
+            ("torture", true),
+            ("route show --device /tmp/other", false),
+            ("torture --parameters /tmp/other", false),
+            ("decode", false),
+        ] {
+            let cli = parse(words).expect("a command");
+            assert_eq!(cli.wants_module(), wanted, "{words}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use serde_json::{json, Value};
 use thiserror::Error;
 
+use crate::torture::Trouble;
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// How a run ends. The numbers are iproute2's.
@@ -78,6 +80,10 @@ pub enum Error {
     /// The device said something that this program does not understand.
     #[error("unexpected answer from the device: {0}")]
     Protocol(String),
+
+    /// A torture run that comes to no verdict.
+    #[error(transparent)]
+    Torture(#[from] Trouble),
 }
 
 impl Error {
@@ -127,6 +133,7 @@ impl Error {
             Self::Open { source, .. } | Self::Io { source, .. } | Self::Output(source) => {
                 source.raw_os_error().map(Errno::from_raw)
             }
+            Self::Torture(trouble) => trouble.errno(),
             Self::Usage(_) | Self::Protocol(_) => None,
         }
     }
@@ -142,7 +149,7 @@ pub fn report(error: &Error, json: bool) {
 }
 
 /// The errno's name and meaning; the standard library's text lacks the name.
-fn describe(error: &io::Error) -> String {
+pub fn describe(error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(errno) => format!("{} ({errno:?})", errno.desc()),
         None => error.to_string(),

@@ -2,8 +2,9 @@
 
 //! `rcuctl`: the command line of the `rust_rcu_demo` kernel module.
 //!
-//! Every command speaks the text protocol of `/dev/rust_rcu_demo`, which `device` knows; those that do
-//! much use its ioctls where it has them. The other modules are one command or one concept each.
+//! Commands about routes speak the text protocol of `/dev/rust_rcu_demo`, which `device` knows; those that do
+//! much use its ioctls where it has them. `torture` uses the module's parameters. The other modules are one
+//! command or one concept each.
 
 #![deny(unsafe_code)]
 
@@ -11,6 +12,7 @@ mod batch;
 mod change;
 mod channel;
 mod cli;
+mod decode;
 mod device;
 mod error;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod input;
 mod ioctl;
 mod load;
 mod loader;
+mod module;
 mod output;
 mod pieces;
 mod progress;
@@ -30,7 +33,9 @@ mod route;
 mod save;
 mod show;
 mod stats;
+mod torture;
 mod uapi;
+mod watch;
 mod wire;
 mod words;
 
@@ -75,6 +80,9 @@ fn explain(usage: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Status> {
+    if cli.wants_module() {
+        module::load_if_absent();
+    }
     let mut out = Output::stdout(cli.json);
     let status = match &cli.command {
         Command::Route { command } => route(cli, command, &mut out)?,
@@ -82,6 +90,9 @@ fn run(cli: &Cli) -> Result<Status> {
             let mut device = Device::open(&cli.device, Access::ReadWrite)?;
             stats::run(&mut device, *watch, &mut out)?
         }
+        Command::Decode(options) => decode::decode(options, &mut out)?,
+        Command::Watch(options) => watch::watch(options, &mut out)?,
+        Command::Torture(options) => torture::torture(options, &mut out)?,
     };
     out.flush()?;
     Ok(status)

@@ -34,8 +34,7 @@ impl Progress {
     /// For `total` bytes, if it is known how many there are. With JSON standard error is for a
     /// program too, so that no lines are printed; a bar on a terminal wipes itself out.
     pub fn new(total: Option<u64>, json: bool) -> Self {
-        let terminal = stderr().is_terminal() && can_move_cursor(std::env::var_os("TERM"));
-        let (shown, next) = match (terminal, json) {
+        let (shown, next) = match (on_terminal(), json) {
             (true, _) => (Shown::Bar(bar(total)), Duration::ZERO),
             (false, false) => (Shown::Lines, LINE_INTERVAL),
             (false, true) => (Shown::Nothing, Duration::ZERO),
@@ -84,6 +83,11 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Whether standard error is a terminal that can show a bar.
+pub fn on_terminal() -> bool {
+    stderr().is_terminal() && can_move_cursor(std::env::var_os("TERM"))
 }
 
 /// Whether a terminal of this type can draw over what it has shown.

@@ -62,6 +62,8 @@ fn wrong_usage_is_status_1() {
         &["route"][..],
         &["route", "add"],
         &["stats", "--watch", "0"],
+        &["torture", "--status", "--secs", "5"],
+        &["torture", "--bug", "fast"],
         &["--bad"],
     ] {
         let output = run(arguments);
@@ -242,4 +244,126 @@ fn load_and_save_sum_up() {
         stdout(&output)
     );
     assert_eq!(std::fs::read_to_string(&file.0).expect("saved"), "");
+}
+
+/// A folder of files that are there as the module's parameters are, though nothing happens in it.
+struct Parameters(PathBuf);
+
+impl Parameters {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("rcuctl-cli-torture-{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).expect("a writable temporary folder");
+        let parameters = Self(path);
+        for (file, content) in files {
+            std::fs::write(parameters.0.join(file), content).expect("writable");
+        }
+        parameters
+    }
+
+    fn torture(&self, arguments: &[&str]) -> Output {
+        let output = rcuctl(&["torture", "--parameters"])
+            .arg(&self.0)
+            .args(arguments)
+            .output();
+        output.expect("the program starts")
+    }
+
+    fn content(&self, file: &str) -> String {
+        std::fs::read_to_string(self.0.join(file)).expect("still there")
+    }
+}
+
+impl Drop for Parameters {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).expect("still there");
+    }
+}
+
+const FAILED: &str = "state idle\nverdict FAILURE\nruns 1\ntype rcu\nbug none\nseconds 5\nreads 500\n\
+                      pipe 499 0 1\nerrors 1\n\
+                      error 1 reader found an element that was retired grace periods ago; the most 2\n";
+
+#[test]
+fn torture_without_the_module_asks_for_it() {
+    let output = run(&["torture", "--parameters", "/sys/module/no_such/parameters"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "rcuctl: no /sys/module/no_such/parameters: is the module loaded? sudo insmod rust_rcu_demo.ko\n"
+    );
+}
+
+#[test]
+fn torture_of_a_module_that_has_none_says_so() {
+    let parameters = Parameters::new("old", &[("reclaim", "call\n")]);
+    for arguments in [&[][..], &["--status"], &["--stop"]] {
+        let output = parameters.torture(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            stderr(&output).contains("no parameter torture: it is older"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn torture_status_is_shown_and_is_no_verdict() {
+    let parameters = Parameters::new("status", &[("torture", FAILED)]);
+    let output = parameters.torture(&["--status"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.starts_with("FAILURE: 1 error in 5 s\n"), "{text}");
+    assert!(
+        text.contains("ERROR: a grace period had ended since"),
+        "{text}"
+    );
+
+    let output = parameters.torture(&["--status", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("valid JSON");
+    assert_eq!(document["verdict"], "FAILURE");
+    assert_eq!(document["findings"][0]["count"], 1);
+    assert_eq!(document["rates"]["reads"], 100);
+}
+
+#[test]
+fn torture_leaves_a_run_of_others_alone() {
+    let running = FAILED.replace("idle", "running");
+    let parameters = Parameters::new("busy", &[("torture", &running), ("shutdown_secs", "7\n")]);
+    let output = parameters.torture(&["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).expect("valid JSON");
+    assert_eq!(error["error"]["errno"], "EBUSY");
+    assert_eq!(parameters.content("torture"), running);
+    assert_eq!(parameters.content("shutdown_secs"), "7\n");
+}
+
+#[test]
+fn torture_puts_back_what_it_set_when_a_parameter_is_missing() {
+    let files = [
+        ("torture", FAILED),
+        ("shutdown_secs", "7\n"),
+        ("bug", "none\n"),
+    ];
+    let parameters = Parameters::new("refused", &files);
+    let output = parameters.torture(&["--secs", "5", "--bug", "skip_gp", "--fake-writers", "2"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no parameter nfakewriters"),
+        "{}",
+        stderr(&output)
+    );
+    for (file, content) in files {
+        assert_eq!(parameters.content(file), content);
+    }
+}
+
+#[test]
+fn torture_documents_its_exit_status() {
+    let text = stdout(&run(&["torture", "--help"]));
+    assert!(
+        text.contains("Exit status:") && text.contains("--expect-failure"),
+        "{text}"
+    );
 }

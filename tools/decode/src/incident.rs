@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which events belong together: reports of one stall, the starved kthread that it came with, and tasks and
+//! CPUs that suffer from it.
+
+use crate::event::{Event, Kind, Task, Time};
+
+/// Incidents that are remembered.
+const MAX: usize = 64;
+
+/// So many seconds after its last report, an incident is over for whoever might belong to it.
+const WINDOW: f64 = 700.0;
+
+/// Tick rates that kernels are built with.
+const RATES: [u32; 4] = [100, 250, 300, 1000];
+
+/// Time-outs of stall reports in seconds, with which the first report of a stall gives the rate away: the
+/// default, that of distributions, and both under lockdep.
+const TIMEOUTS: [f64; 4] = [21.0, 60.0, 26.0, 65.0];
+
+/// What is remembered of an incident.
+#[derive(Debug)]
+struct Incident {
+    id: u64,
+    kind: Kind,
+    flavor: Option<String>,
+    gp_seq: Option<i64>,
+    cpus: Vec<u32>,
+    tasks: Vec<Task>,
+    place: Option<String>,
+    /// The clock and jiffies of its first report that has both.
+    first: Option<(f64, u64)>,
+    last: Option<Time>,
+    repeats: Vec<(Kind, Option<Task>, u64)>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Incidents {
+    known: Vec<Incident>,
+    last_id: u64,
+    /// The rate as two reports of one stall showed it.
+    hz: Option<u32>,
+}
+
+impl Incidents {
+    /// Another boot: nothing belongs together across it.
+    pub(crate) fn new_boot(&mut self) {
+        self.known.clear();
+        self.hz = None;
+    }
+
+    /// Gives an event its incident, how often it came before, and the seconds that its jiffies are.
+    pub(crate) fn place(&mut self, event: &mut Event, last: Option<Time>) {
+        let clock = event.time.as_ref().map(|time| time.clock);
+        let found = self.known.iter().rposition(|known| belongs(known, event));
+        let at = found.unwrap_or_else(|| self.add(event));
+        let Some(known) = self.known.get_mut(at) else {
+            return;
+        };
+        event.incident = known.id;
+        known.last = last.or_else(|| event.time.clone()).or(known.last.take());
+        known.gp_seq = known
+            .gp_seq
+            .or(event.gp_seq.filter(|_| event.kind.is_stall()));
+        for &cpu in &event.cpus {
+            if !known.cpus.contains(&cpu) && known.cpus.len() < 64 {
+                known.cpus.push(cpu);
+            }
+        }
+        event.repeats = repeats(known, event);
+        if let (Some(clock), Some(jiffies), true) = (clock, event.t_jiffies, event.kind.is_stall())
+        {
+            match known.first {
+                None => known.first = Some((clock, jiffies)),
+                Some(first) => self.hz = rate(first, (clock, jiffies)).or(self.hz),
+            }
+        }
+        if event.kind.is_stall() || event.kind == Kind::RcuKthreadStarved {
+            self.seconds(event);
+        }
+    }
+
+    fn add(&mut self, event: &Event) -> usize {
+        if self.known.len() >= MAX {
+            self.known.remove(0);
+        }
+        self.last_id += 1;
+        self.known.push(Incident {
+            id: self.last_id,
+            kind: event.kind,
+            flavor: event.flavor.clone(),
+            gp_seq: event.gp_seq,
+            cpus: Vec::new(),
+            tasks: event.tasks.iter().take(8).cloned().collect(),
+            place: place_of(event),
+            first: None,
+            last: None,
+            repeats: Vec::new(),
+        });
+        self.known.len() - 1
+    }
+
+    fn seconds(&self, event: &mut Event) {
+        let starved = event
+            .kthread
+            .as_ref()
+            .and_then(|kthread| kthread.starved_jiffies.or(kthread.timer_overdue_jiffies));
+        let jiffies = event
+            .t_jiffies
+            .or(starved.and_then(|jiffies| jiffies.try_into().ok()));
+        let Some(jiffies) = jiffies else {
+            return;
+        };
+        let guess = || {
+            (event.kind == Kind::RcuCpuStall)
+                .then(|| guessed_rate(jiffies))
+                .flatten()
+        };
+        event.hz = self.hz.or_else(guess);
+        event.seconds = event
+            .hz
+            .map(|hz| (jiffies as f64 / f64::from(hz) * 10.0).round() / 10.0);
+    }
+}
+
+/// Whether an event goes on with an incident, or suffers from it.
+fn belongs(known: &Incident, event: &Event) -> bool {
+    let recent = match (&known.last, &event.time) {
+        // Times since boot and times of day cannot be compared.
+        (Some(last), Some(time)) if last.text.is_some() == time.text.is_some() => {
+            (-60.0..=WINDOW).contains(&(time.clock - last.clock))
+        }
+        _ => true,
+    };
+    if !recent {
+        return false;
+    }
+    let same_cpu = event.cpus.iter().any(|cpu| known.cpus.contains(cpu));
+    let same_task = event.tasks.iter().any(|task| {
+        known
+            .tasks
+            .iter()
+            .any(|other| task.pid.is_some() && task.pid == other.pid)
+    });
+    let same_flavor =
+        known.flavor == event.flavor || known.flavor.is_none() || event.flavor.is_none();
+    match (known.kind, event.kind) {
+        (
+            Kind::RcuCpuStall | Kind::RcuKthreadStarved,
+            Kind::RcuCpuStall | Kind::RcuKthreadStarved,
+        ) => {
+            same_flavor
+                && match (known.gp_seq, event.gp_seq) {
+                    (Some(known), Some(event)) => known == event,
+                    _ => same_cpu || known.cpus.is_empty() || event.cpus.is_empty(),
+                }
+        }
+        (Kind::RcuExpeditedStall, Kind::RcuExpeditedStall) => {
+            same_flavor
+                && (known.gp_seq.is_none()
+                    || event.gp_seq.is_none()
+                    || known.gp_seq == event.gp_seq)
+        }
+        // A CPU or task that holds up both kinds of grace periods.
+        (Kind::RcuCpuStall, Kind::RcuExpeditedStall)
+        | (Kind::RcuExpeditedStall, Kind::RcuCpuStall) => same_cpu || same_task,
+        (Kind::RcuTasksStall, Kind::RcuTasksStall) => same_flavor,
+        // Whoever waits for a grace period, while one does not end.
+        (stall, Kind::HungTask) if stall.is_stall() || stall == Kind::RcuKthreadStarved => {
+            waits_for_rcu(event)
+        }
+        (stall, Kind::SoftLockup | Kind::HardLockup) if stall.is_stall() => same_cpu,
+        (Kind::SoftLockup | Kind::HardLockup, stall) if stall.is_stall() => same_cpu,
+        (Kind::SoftLockup, Kind::SoftLockup) | (Kind::HardLockup, Kind::HardLockup) => same_cpu,
+        (Kind::HungTask, Kind::HungTask) => same_task,
+        (a, b) => a == b && known.place.is_some() && known.place == place_of(event),
+    }
+}
+
+/// Whether a hung task waits for a grace period to end.
+pub(crate) fn waits_for_rcu(event: &Event) -> bool {
+    event.waits_for.as_deref().is_some_and(|function| {
+        [
+            "synchronize_",
+            "rcu_barrier",
+            "srcu_barrier",
+            "wait_rcu",
+            "__wait_rcu",
+            "cond_synchronize",
+            "kvfree_rcu",
+            "exp_funnel_lock",
+            "_synchronize_rcu",
+            "__synchronize_srcu",
+            "_rcu_barrier",
+        ]
+        .iter()
+        .any(|start| function.starts_with(start))
+    })
+}
+
+fn place_of(event: &Event) -> Option<String> {
+    event
+        .location
+        .clone()
+        .or_else(|| event.culprit_frame.clone())
+}
+
+/// How often this incident had such an event before; of hung tasks, each task counts for itself.
+fn repeats(known: &mut Incident, event: &Event) -> u64 {
+    let task = (event.kind == Kind::HungTask)
+        .then(|| event.tasks.first().cloned())
+        .flatten();
+    let counted = known.repeats.iter_mut().find(|(kind, other, _)| {
+        *kind == event.kind
+            && match (other, &task) {
+                (Some(other), Some(task)) => other.pid == task.pid,
+                _ => true,
+            }
+    });
+    match counted {
+        Some((_, _, count)) => {
+            *count += 1;
+            *count
+        }
+        None => {
+            if known.repeats.len() < 64 {
+                known.repeats.push((event.kind, task, 0));
+            }
+            0
+        }
+    }
+}
+
+/// The rate that two reports of one stall show.
+fn rate(first: (f64, u64), now: (f64, u64)) -> Option<u32> {
+    let seconds = now.0 - first.0;
+    let jiffies = now.1.checked_sub(first.1)? as f64;
+    if seconds < 1.0 {
+        return None;
+    }
+    let rate = jiffies / seconds;
+    RATES
+        .into_iter()
+        .find(|&known| (rate / f64::from(known) - 1.0).abs() < 0.08)
+}
+
+/// The rate with which a stall's first report would come just after a usual time-out.
+fn guessed_rate(jiffies: u64) -> Option<u32> {
+    let jiffies = jiffies as f64;
+    for timeout in TIMEOUTS {
+        for rate in RATES {
+            let over = jiffies / (timeout * f64::from(rate));
+            if (1.0..1.012).contains(&over) {
+                return Some(rate);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::decode;
+
+    #[test]
+    fn reports_of_one_grace_period_are_one_incident() {
+        let events = decode(
+            "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
+             [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n\
+             [  163.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  163.000001] rcu: \t1-....: (9 ticks this GP) idle=1/2/0x3\n\
+             [  163.000002] rcu: \t(t=21003 jiffies g=289 q=2)\n\
+             [  200.000000] INFO: task sh:57 blocked for more than 60 seconds.\n\
+             [  200.000001] task:sh              state:D stack:0     pid:57    tgid:57    ppid:1      flags:0x0\n\
+             [  200.000002] schedule+0x1/0x2\n\
+             [  200.000003] synchronize_rcu+0x1/0x2\n\
+             [  200.000003] sys_thing+0x1/0x2\n\
+             [  201.000000] INFO: task other:58 blocked for more than 60 seconds.\n\
+             [  300.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  300.000001] rcu: \t1-....: (9 ticks this GP) idle=1/2/0x3\n\
+             [  300.000002] rcu: \t(t=5250 jiffies g=301 q=2)\n",
+        );
+        let found: Vec<_> = events
+            .iter()
+            .map(|event| (event.incident, event.repeats))
+            .collect();
+        assert_eq!(found, [(1, 0), (1, 1), (1, 0), (2, 0), (3, 0)]);
+        assert_eq!((events[0].hz, events[0].seconds), (Some(250), Some(21.0)));
+        assert_eq!((events[1].hz, events[1].seconds), (Some(250), Some(84.0)));
+    }
+
+    #[test]
+    fn the_rate_is_measured_or_guessed() {
+        assert_eq!(rate((100.0, 2100), (163.0, 8403)), Some(100));
+        assert_eq!(rate((100.0, 2100), (100.0, 8403)), None);
+        assert_eq!(rate((100.0, 2100), (163.0, 100)), None);
+        assert_eq!(guessed_rate(60002), Some(1000));
+        assert_eq!(guessed_rate(5250), Some(250));
+        assert_eq!(guessed_rate(6301), Some(300));
+        assert_eq!(guessed_rate(6001), Some(100));
+        assert_eq!(guessed_rate(77), None);
+    }
+
+    #[test]
+    fn a_console_and_a_syslog_may_be_mixed() {
+        let event = crate::tests::only(
+            "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             2026-11-21T10:00:00+00:00 host systemd[1]: Started Something.\n\
+             2026-11-21T10:00:00+00:00 host kernel: stray\n\
+             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
+             [  100.000002] stray\n\
+             [  100.000003] stray\n\
+             2026-11-21T10:00:01+00:00 host kernel: stray\n\
+             [  100.000004] rcu: \t(t=5250 jiffies g=289 q=2)\n",
+        );
+        assert_eq!((event.boot, event.t_jiffies), (1, Some(5250)));
+    }
+
+    #[test]
+    fn a_report_that_begins_a_boot_is_whole() {
+        let events = decode(
+            "[ 9000.000000] stray\n\
+             [  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
+             [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n",
+        );
+        assert_eq!(events.len(), 1, "{events:#?}");
+        assert_eq!((events[0].boot, events[0].t_jiffies), (2, Some(5250)));
+    }
+
+    #[test]
+    fn another_boot_is_another_incident() {
+        let log = "[  100.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [a:57]\n";
+        let events = decode(&format!(
+            "{log}[    0.000000] Linux version 6.18.15 (x@y)\n{log}"
+        ));
+        let found: Vec<_> = events
+            .iter()
+            .map(|event| (event.boot, event.incident))
+            .collect();
+        assert_eq!(found, [(1, 1), (2, 2)]);
+        assert_eq!(events[1].kernel.as_deref(), Some("6.18.15"));
+    }
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sleeping where nothing may: `__might_resched()` and `__schedule_bug()` in `kernel/sched/core.c`.
+
+use super::{locks, named, Family, Pending, Report};
+use crate::event::{Event, Kind, Task};
+use crate::machinery::Passed;
+use crate::scan::{number_after, Scan};
+use crate::stack;
+
+const SLEEPING: &str = "sleeping function called from invalid context";
+const SCHEDULING: &str = "scheduling while atomic: ";
+
+pub(crate) static FAMILY: Family = Family {
+    needles: &[SLEEPING, SCHEDULING],
+    details: &[
+        "in_atomic(): ",
+        "preempt_count: ",
+        "RCU nest depth: ",
+        "Preemption disabled at:",
+        " held by ",
+        "irq event stamp:",
+        "irqs last ",
+        "lockdep is turned off",
+    ],
+    starts: b"#",
+    header,
+    detail,
+    settle,
+};
+
+fn header(text: &str) -> Option<Event> {
+    if let Some(mut scan) = Scan::after(text, SCHEDULING).filter(|_| text.contains("BUG: ")) {
+        // foo/57/0x00000002, and the name may have slashes.
+        let task = scan.word();
+        let rest = format!("{task}{}", scan.rest());
+        let (task, count) = rest.split_once("/0x")?;
+        let (comm, pid) = crate::scan::name_and_pid(task, '/')?;
+        let mut event = named(Kind::SleepingInAtomic, comm, Some(pid));
+        event.message = Some("scheduling while atomic".to_string());
+        let count = format!("0x{}", Scan::new(count).word());
+        event.field("preempt_count", count.clone(), preempt_count(&count));
+        return Some(event);
+    }
+    let scan = Scan::after(text, SLEEPING)?;
+    let mut event = Event::new(Kind::SleepingInAtomic);
+    event.message = Some(SLEEPING.to_string());
+    let mut place = Scan::new(scan.rest().strip_prefix(" at ").unwrap_or_default());
+    let location = place.word();
+    if location.contains(':') {
+        event.location = Some(location.to_string());
+    } else if !text.contains("BUG: ") {
+        return None;
+    }
+    Some(event)
+}
+
+fn detail(report: &mut Report, text: &str) -> bool {
+    if text.starts_with("in_atomic(): ") {
+        context(&mut report.event, text);
+        return true;
+    }
+    if let Some(count) = text.strip_prefix("preempt_count: ") {
+        let count = Scan::new(count).run(|byte| byte.is_ascii_hexdigit());
+        let event = &mut report.event;
+        event.field("preempt_count", count, preempt_count(count));
+        return true;
+    }
+    if let Some(depth) = text.strip_prefix("RCU nest depth: ") {
+        let depth = Scan::new(depth).run(|byte| byte.is_ascii_digit());
+        let meaning = match depth {
+            "0" => "no reader of RCU is open in this task",
+            _ => "the task sleeps inside of rcu_read_lock()",
+        };
+        report.event.field("RCU nest depth", depth, meaning);
+        return true;
+    }
+    if let Some(place) = text.strip_prefix("Preemption disabled at:") {
+        report.pending = Pending::PreemptionDisabledAt;
+        if !place.trim().is_empty() {
+            disabled_at(report, place);
+        }
+        return true;
+    }
+    if report.pending == Pending::PreemptionDisabledAt {
+        return disabled_at(report, text);
+    }
+    locks(report, text)
+        || text.starts_with("irq event stamp:")
+        || text.starts_with("hardirqs last ")
+        || text.starts_with("softirqs last ")
+        || text.starts_with("INFO: lockdep is turned off")
+}
+
+fn disabled_at(report: &mut Report, text: &str) -> bool {
+    let Some(frame) = stack::frame(text) else {
+        // Somebody else's line may be in between, but not the stack.
+        if text.starts_with("CPU: ") || text.starts_with("Call ") {
+            report.pending = Pending::Nothing;
+        }
+        return false;
+    };
+    report.pending = Pending::Nothing;
+    let function = frame.function();
+    let meaning = "the function that disabled preemption first: the atomic section began there";
+    report
+        .event
+        .field("Preemption disabled at", function, meaning);
+    true
+}
+
+/// `in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 57, name: foo`
+fn context(event: &mut Event, text: &str) {
+    let flag = |event: &mut Event, name: &str, yes: &str, no: &str| {
+        if let Some(value) = number_after(text, &format!("{name}: ")) {
+            let meaning = if value == 0 { no } else { yes };
+            event.field(name, value.to_string(), meaning);
+        }
+    };
+    flag(
+        event,
+        "in_atomic()",
+        "preemption or softirqs are disabled, or this is an interrupt",
+        "preemption is not disabled as far as the count says",
+    );
+    flag(
+        event,
+        "irqs_disabled()",
+        "interrupts are disabled",
+        "interrupts are enabled",
+    );
+    flag(
+        event,
+        "non_block",
+        "inside of a section that was marked as one that must not block",
+        "not in a section that must not block",
+    );
+    let pid = number_after(text, "pid: ").and_then(|pid| pid.try_into().ok());
+    let comm = Scan::after(text, "name: ").map(|name| name.rest().trim().to_string());
+    event.blame_task(Task {
+        pid,
+        comm,
+        ..Task::default()
+    });
+}
+
+/// The parts of the count, as `include/linux/preempt.h` lays them out.
+fn preempt_count(count: &str) -> String {
+    let Some(count) = Scan::new(count).hex() else {
+        return "the preemption count".to_string();
+    };
+    let mut parts = Vec::new();
+    for (shift, mask, what) in [
+        (0, 0xff, "disabled preemption (spinlocks count)"),
+        (8, 0xff, "softirq or disabled softirqs"),
+        (16, 0xf, "hard interrupt"),
+        (20, 0xf, "NMI"),
+    ] {
+        let depth = (count >> shift) & mask;
+        if depth != 0 {
+            parts.push(format!("{what}: {depth}"));
+        }
+    }
+    if parts.is_empty() {
+        return "preemption is enabled: something else forbids sleeping, see the other fields"
+            .to_string();
+    }
+    parts.join("; ")
+}
+
+fn settle(report: &mut Report) {
+    report.blame_current(Passed::ALLOCATION);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{decode, only};
+
+    #[test]
+    fn sleeping_in_a_reader() {
+        let event = only(
+            "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:283\n\
+             in_atomic(): 0, irqs_disabled(): 0, non_block: 0, pid: 57, name: reader\n\
+             preempt_count: 1, expected: 0\n\
+             RCU nest depth: 1, expected: 0\n\
+             1 lock held by reader/57:\n\
+             \x20#0: ffffffff82 (rcu_read_lock){....}-{1:3}, at: nap+0x0/0x1\n\
+             Preemption disabled at:\n\
+             [<ffffffffc0000000>] nap+0x5/0x100 [demo]\n\
+             CPU: 1 UID: 0 PID: 57 Comm: reader Not tainted 6.18.15 #1\n\
+             Call Trace:\n\
+             dump_stack_lvl+0x1/0x2\n\
+             __might_resched+0x1/0x2\n\
+             mutex_lock+0x1/0x2\n\
+             nap+0x1/0x2 [demo]\n",
+        );
+        assert_eq!(event.kind, Kind::SleepingInAtomic);
+        assert_eq!(
+            event.location.as_deref(),
+            Some("kernel/locking/mutex.c:283")
+        );
+        assert_eq!(
+            (event.tasks[0].pid, event.cpus.as_slice()),
+            (Some(57), &[1][..])
+        );
+        assert_eq!(event.culprit_frame.as_deref(), Some("nap"));
+        let names: Vec<_> = event
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
+        assert!(
+            names.contains(&"RCU nest depth") && names.contains(&"Preemption disabled at"),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn scheduling_while_atomic_names_the_task() {
+        let event = only("BUG: scheduling while atomic: kworker/0:1/57/0x00000201\n");
+        let task = &event.tasks[0];
+        assert_eq!(
+            (task.comm.as_deref(), task.pid),
+            (Some("kworker/0:1"), Some(57))
+        );
+        assert_eq!(event.fields[0].value, "0x00000201");
+        assert!(event.fields[0].meaning.contains("softirqs: 2"));
+    }
+
+    #[test]
+    fn prose_is_no_report() {
+        assert!(decode("a sleeping function called from invalid context is bad\n").is_empty());
+    }
+}

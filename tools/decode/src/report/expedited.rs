@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Stalls of expedited grace periods: `kernel/rcu/tree_exp.h`.
+
+use super::cpu_stall::{braces, flavor};
+use super::{task_of, Family, Report};
+use crate::event::{Event, Kind};
+use crate::machinery::Passed;
+use crate::scan::Scan;
+
+pub(crate) static FAMILY: Family = Family {
+    needles: &["detected expedited stalls"],
+    details: &[
+        "blocking rcu_node structures",
+        " jiffies s: ",
+        "xpedited stall ended",
+        "Sending NMI from CPU",
+        "l=",
+    ],
+    starts: b"P0123456789",
+    header,
+    detail,
+    settle,
+};
+
+fn header(text: &str) -> Option<Event> {
+    let (before, after) = text.split_once(" detected expedited stalls")?;
+    let mut event = Event::new(Kind::RcuExpeditedStall);
+    event.flavor = Some(flavor(before)?);
+    if after.contains("suppressed full report") {
+        event.message = Some(after.trim_start_matches(", but ").to_string());
+    }
+    braces(&mut event, after);
+    end_of_list(&mut event, after);
+    Some(event)
+}
+
+/// `} 21 jiffies s: 57 root: 0x2/.`
+fn end_of_list(event: &mut Event, text: &str) -> bool {
+    let Some(mut scan) = Scan::after(text, "} ") else {
+        return false;
+    };
+    let Some(jiffies) = scan.number() else {
+        return false;
+    };
+    if !scan.eat(" jiffies") {
+        return false;
+    }
+    event.t_jiffies = Some(jiffies);
+    if let Some(mut sequence) = Scan::after(scan.rest(), "s: ") {
+        event.gp_seq = sequence.signed();
+    }
+    if let Some(mut root) = Scan::after(scan.rest(), "root: ") {
+        let root = root.word().to_string();
+        let meaning = "CPUs or groups of CPUs, as a mask, that the grace period still waits for at the root of RCU's tree; T: tasks too";
+        event.field("root", root, meaning);
+    }
+    true
+}
+
+fn detail(report: &mut Report, text: &str) -> bool {
+    let text = text.strip_prefix("rcu:").unwrap_or(text).trim_start();
+    if text.contains("blocking rcu_node structures") {
+        return true;
+    }
+    // The list is printed in pieces, between which others may print.
+    if report.event.t_jiffies.is_none() && is_piece(text) {
+        return braces(&mut report.event, &format!("{{ {text}"));
+    }
+    if report.event.t_jiffies.is_none() && text.contains(" jiffies s: ") {
+        if text.contains('{') {
+            return false;
+        }
+        braces(&mut report.event, &format!("{{ {text}"));
+        return end_of_list(&mut report.event, text);
+    }
+    if text.contains("xpedited stall ended before state dump") {
+        report.event.ended = true;
+        return true;
+    }
+    text.starts_with("Sending NMI from CPU") || text.starts_with("l=")
+}
+
+/// ` 0-....` or ` P57`, alone on a line.
+fn is_piece(text: &str) -> bool {
+    let mut words = text.split(' ');
+    words.all(|word| {
+        let mut scan = Scan::new(word);
+        if scan.eat("P") {
+            return scan.number().is_some() && scan.is_empty();
+        }
+        let flags = scan.number().is_some() && scan.eat("-");
+        let marks = scan.run(|byte| b".OoND".contains(&byte));
+        flags && (3..=4).contains(&marks.len()) && scan.is_empty()
+    })
+}
+
+fn settle(report: &mut Report) {
+    let dumps: Vec<_> = report.plain().cloned().collect();
+    let cpus = report.event.cpus.clone();
+    let listed = report.event.tasks.clone();
+    for dump in &dumps {
+        let of_cpu = dump.cpu.is_some_and(|cpu| cpus.contains(&cpu));
+        let of_task = dump.pid.is_some() && listed.iter().any(|task| task.pid == dump.pid);
+        let unnamed = dump.cpu.is_none() && dump.pid.is_none() && cpus.len() + listed.len() == 1;
+        // The report names nobody if its list was cut off.
+        let unknown = cpus.is_empty() && listed.is_empty();
+        if of_cpu || of_task || unnamed || unknown {
+            if let Some(task) = task_of(dump) {
+                report.event.blame_task(task);
+            }
+            report.tell(dump, Passed::USUAL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::only;
+
+    #[test]
+    fn cpus_and_tasks_of_the_list() {
+        let event = only(
+            "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { P57 1-...D 3-O..D } 23 jiffies s: 57 root: 0x2/T\n\
+             rcu: blocking rcu_node structures (internal RCU debug): l=1:0-15:0x2/T\n\
+             Sending NMI from CPU 0 to CPUs 1:\n\
+             NMI backtrace for cpu 1\n\
+             CPU: 1 UID: 0 PID: 99 Comm: spinner Not tainted 6.18.15 #1\n\
+             RIP: 0010:spin+0x12/0x20 [demo]\n",
+        );
+        assert_eq!(event.kind, Kind::RcuExpeditedStall);
+        assert_eq!(event.cpus, [1, 3]);
+        assert_eq!((event.t_jiffies, event.gp_seq), (Some(23), Some(57)));
+        assert_eq!(event.cpu_details[0].flags, "...D");
+        assert!(event.cpu_details[1].offline);
+        let pids: Vec<_> = event.tasks.iter().map(|task| task.pid).collect();
+        assert_eq!(pids, [Some(57), Some(99)]);
+        assert_eq!(event.culprit_frame.as_deref(), Some("spin"));
+    }
+
+    #[test]
+    fn a_list_in_pieces() {
+        let event = only(
+            "INFO: rcu_sched detected expedited stalls on CPUs/tasks: {\n\
+             usb 1-1: new device\n \
+             2-... } 64 jiffies s: 413 root: 0x1/.\n",
+        );
+        assert_eq!(
+            (event.cpus.as_slice(), event.t_jiffies),
+            (&[2][..], Some(64))
+        );
+        let event = only(
+            "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: {\n\
+             \x200-....\n\
+             \x20P57\n\
+             \x20} 2688 jiffies s: 4485 root: 0x1/.\n",
+        );
+        assert_eq!(
+            (event.cpus.as_slice(), event.t_jiffies),
+            (&[0][..], Some(2688))
+        );
+        assert_eq!(event.tasks[0].pid, Some(57));
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tasks that sleep uninterruptibly for minutes: `kernel/hung_task.c`.
+
+use super::{named, Family, Report};
+use crate::event::{Event, Kind};
+use crate::machinery::{self, Passed};
+use crate::scan::{name_and_pid, Scan};
+use crate::stack::taint_and_kernel;
+
+pub(crate) static FAMILY: Family = Family {
+    needles: &[
+        " blocked for more than ",
+        " blocked in I/O wait for more than ",
+    ],
+    details: &[
+        "hung_task_timeout_secs",
+        "ainted",
+        "INFO: task ",
+        "Blocked by coredump",
+        "Workqueue: ",
+    ],
+    starts: b"",
+    header,
+    detail,
+    settle,
+};
+
+fn header(text: &str) -> Option<Event> {
+    let scan = Scan::after(text, "INFO: task ")?;
+    let (task, after) = scan.rest().split_once(" blocked ")?;
+    let (comm, pid) = name_and_pid(task, ':')?;
+    let mut event = named(Kind::HungTask, comm, Some(pid));
+    let mut seconds = Scan::after(after, "for more than ")?;
+    event.seconds = Some(seconds.number()? as f64);
+    if after.starts_with("in I/O wait") {
+        event.field(
+            "in I/O wait",
+            "yes",
+            "the task waits for a device or a file system",
+        );
+    }
+    Some(event)
+}
+
+fn detail(report: &mut Report, text: &str) -> bool {
+    let event = &mut report.event;
+    if text.starts_with("\"echo 0 > /proc/sys/kernel/hung_task_timeout_secs\"") {
+        return true;
+    }
+    if event.kernel.is_none() && (text.starts_with("Not tainted ") || text.starts_with("Tainted: "))
+    {
+        (event.taint, event.kernel) = taint_and_kernel(text);
+        return true;
+    }
+    if let Some(scan) = Scan::after(text, "INFO: task ") {
+        let Some((_, owner)) = scan.rest().split_once(" owned by task ") else {
+            let Some((_, holder)) = scan.rest().split_once(" last held by task ") else {
+                return text.contains("owner is not found") || text.contains("holder is not found");
+            };
+            return blocker(event, holder);
+        };
+        return blocker(event, owner);
+    }
+    text.starts_with("Blocked by coredump")
+        || text.starts_with("Workqueue: ") && workqueue(event, text)
+}
+
+fn blocker(event: &mut Event, owner: &str) -> bool {
+    let owner = owner
+        .split(" <")
+        .next()
+        .unwrap_or(owner)
+        .trim_end_matches('.');
+    event.field(
+        "likely owner",
+        owner,
+        "the task that holds the lock that this one waits for",
+    );
+    true
+}
+
+fn workqueue(event: &mut Event, text: &str) -> bool {
+    let work = text.trim_start_matches("Workqueue: ");
+    event.field(
+        "Workqueue",
+        work,
+        "the work queue, and the function of the work item",
+    );
+    true
+}
+
+fn settle(report: &mut Report) {
+    let pid = report.event.tasks.first().and_then(|task| task.pid);
+    let own = report
+        .plain()
+        .find(|dump| dump.pid.is_some() && dump.pid == pid);
+    let unnamed = || report.plain().find(|dump| dump.pid.is_none());
+    let Some(dump) = own.or_else(unnamed).cloned() else {
+        return;
+    };
+    if let Some(task) = super::task_of(&dump).filter(|task| task.pid.is_some()) {
+        report.event.blame_task(task);
+    }
+    let story = machinery::story(&dump, Passed::USUAL);
+    report.event.waits_for.clone_from(&story.in_call);
+    report.take_story(story);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{decode, only};
+
+    #[test]
+    fn a_task_that_waits_for_a_grace_period() {
+        let event = only(
+            "INFO: task kworker/0:1:57 blocked for more than 122 seconds.\n\
+             \x20     Tainted: G        W  OE     5.15.0-91-generic #101-Ubuntu\n\
+             \"echo 0 > /proc/sys/kernel/hung_task_timeout_secs\" disables this message.\n\
+             task:kworker/0:1     state:D stack:    0 pid:   57 ppid:     2 flags:0x00004000\n\
+             Workqueue: events cleanup_net\n\
+             Call Trace:\n\
+             <TASK>\n\
+             __schedule+0x2e3/0x740\n\
+             schedule+0x42/0xb0\n\
+             schedule_timeout+0x10e/0x160\n\
+             wait_for_completion+0xb1/0x120\n\
+             __wait_rcu_gp+0x11c/0x130\n\
+             synchronize_rcu+0x67/0x70\n\
+             cleanup_net+0x67/0x70\n",
+        );
+        assert_eq!((event.kind, event.seconds), (Kind::HungTask, Some(122.0)));
+        let task = &event.tasks[0];
+        assert_eq!(
+            (task.comm.as_deref(), task.pid),
+            (Some("kworker/0:1"), Some(57))
+        );
+        assert_eq!(task.state.as_deref(), Some("D"));
+        assert_eq!(event.waits_for.as_deref(), Some("synchronize_rcu"));
+        assert_eq!(event.culprit_frame.as_deref(), Some("cleanup_net"));
+        assert_eq!(event.kernel.as_deref(), Some("5.15.0-91-generic"));
+        assert_eq!(event.taint.as_deref(), Some("G W OE"));
+    }
+
+    #[test]
+    fn the_owner_of_the_lock_is_named() {
+        let event = only(
+            "INFO: task waiter:57 blocked in I/O wait for more than 10 seconds.\n\
+             INFO: task waiter:57 is blocked on a mutex likely owned by task holder:58.\n",
+        );
+        let owner = event
+            .fields
+            .iter()
+            .find(|field| field.name == "likely owner");
+        assert_eq!(owner.map(|field| field.value.as_str()), Some("holder:58"));
+    }
+
+    #[test]
+    fn two_tasks_are_two_events() {
+        let events = decode(
+            "INFO: task a:1 blocked for more than 120 seconds.\n\
+             a               D    0     1      1 0x00000000\n\
+             schedule+0x1/0x2\n\
+             one+0x1/0x2\n\
+             INFO: task b:2 blocked for more than 120 seconds.\n\
+             b               D    0     2      1 0x00000000\n\
+             schedule+0x1/0x2\n\
+             two+0x1/0x2\n",
+        );
+        let told: Vec<_> = events
+            .iter()
+            .map(|event| event.culprit_frame.as_deref())
+            .collect();
+        assert_eq!(told, [Some("one"), Some("two")]);
+    }
+
+    #[test]
+    fn prose_is_no_report() {
+        assert!(decode("the task was blocked for more than 120 seconds\n").is_empty());
+        assert!(decode("INFO: task hung blocked for more than 120 seconds\n").is_empty());
+    }
+}

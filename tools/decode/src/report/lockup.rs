@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Soft and hard lockups: `kernel/watchdog.c`, and PowerPC's own watchdog.
+
+use super::{named, Family, Report};
+use crate::event::{Event, Kind};
+use crate::machinery::Passed;
+use crate::scan::{name_and_pid, Scan};
+
+pub(crate) static FAMILY: Family = Family {
+    needles: &["soft lockup - CPU#", "hard LOCKUP", "Hard LOCKUP"],
+    details: &[
+        "Modules linked in:",
+        "irq event stamp:",
+        "Sending NMI",
+        "Utilization",
+    ],
+    starts: b"",
+    header,
+    detail,
+    settle,
+};
+
+fn header(text: &str) -> Option<Event> {
+    soft(text).or_else(|| hard(text))
+}
+
+/// `BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:57]`
+fn soft(text: &str) -> Option<Event> {
+    let mut scan = Scan::after(text, "soft lockup - CPU#")?;
+    let cpu = scan.small()?;
+    scan.expect(" stuck for ")?;
+    let seconds = scan.number()?;
+    let task = Scan::after(scan.rest(), "[").map(|task| task.rest());
+    let task = task.map(|task| task.rsplit_once(']').map_or(task, |(task, _)| task));
+    let mut event = match task.and_then(|task| name_and_pid(task, ':')) {
+        Some((comm, pid)) => named(Kind::SoftLockup, comm, Some(pid)),
+        None => Event::new(Kind::SoftLockup),
+    };
+    event.seconds = Some(seconds as f64);
+    event.blame_cpu(cpu);
+    Some(event)
+}
+
+fn hard(text: &str) -> Option<Event> {
+    if text.contains("panic") || text.contains("suppressed") {
+        return None;
+    }
+    let mut event = Event::new(Kind::HardLockup);
+    // CPU3: Watchdog detected hard LOCKUP on cpu 2
+    if let Some(mut scan) = Scan::after(text, "etected hard LOCKUP on cpu ") {
+        event.blame_cpu(scan.small()?);
+        let by = text
+            .split_once(": Watchdog")
+            .and_then(|(before, _)| before.rsplit_once("CPU"));
+        event.detected_by = by.and_then(|(_, cpu)| cpu.parse().ok());
+        return Some(event);
+    }
+    // watchdog: CPU 0 detected hard LOCKUP on other CPUs 2-3
+    let others = Scan::after(text, "etected hard LOCKUP on other CPUs ")
+        .or_else(|| Scan::after(text, "etected Hard LOCKUP other CPUS:"))
+        .or_else(|| Scan::after(text, "etected Hard LOCKUP other CPUs:"));
+    if let Some(mut scan) = others {
+        list(&mut event, &mut scan);
+        event.detected_by = cpu_in(text);
+        return Some(event);
+    }
+    // watchdog: CPU 4 Hard LOCKUP, watchdog: CPU 4 self-detected hard LOCKUP @ func+0x1/0x2
+    let own = text.contains("self-detected hard LOCKUP")
+        || (text.contains("Hard LOCKUP") && text.to_ascii_lowercase().contains("watchdog"));
+    if own {
+        event.self_detected = Some(true);
+        event.blame_cpu(cpu_in(text)?);
+        if let Some(at) = Scan::after(text, " @ ").and_then(|at| crate::stack::frame(at.rest())) {
+            event.symbol = Some(at.function());
+        }
+        return Some(event);
+    }
+    None
+}
+
+/// `CPU 4`, `CPU:4`
+fn cpu_in(text: &str) -> Option<u32> {
+    let mut scan = Scan::after(text, "CPU")?;
+    scan.run(|byte| byte == b' ' || byte == b':');
+    scan.small()
+}
+
+/// `1,3-5`
+fn list(event: &mut Event, scan: &mut Scan<'_>) {
+    while let Some(first) = scan.spaces().small() {
+        let mut last = first;
+        if scan.eat("-") {
+            last = scan.small().unwrap_or(first);
+        }
+        for cpu in first..=last.min(first.saturating_add(63)) {
+            event.blame_cpu(cpu);
+        }
+        if !scan.eat(",") {
+            break;
+        }
+    }
+}
+
+fn detail(report: &mut Report, text: &str) -> bool {
+    let _ = report;
+    text.starts_with("Modules linked in:")
+        || text.starts_with("irq event stamp:")
+        || text.starts_with("Sending NMI")
+        || text.starts_with("Utilization every")
+        || text.starts_with("CPU#") && text.contains("Utilization")
+}
+
+fn settle(report: &mut Report) {
+    let cpus = report.event.cpus.clone();
+    let listed = |cpu: Option<u32>| cpu.is_some_and(|cpu| cpus.contains(&cpu));
+    let own = report.plain().find(|dump| listed(dump.cpu));
+    let first = || report.plain().find(|dump| dump.cpu.is_none());
+    if let Some(dump) = own.or_else(first).cloned() {
+        if report.event.tasks.is_empty() {
+            report.event.tasks.extend(super::task_of(&dump));
+        }
+        report.tell(&dump, Passed::USUAL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{decode, only};
+
+    #[test]
+    fn a_soft_lockup() {
+        let event = only(
+            "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:57]\n\
+             Modules linked in: demo(O)\n\
+             CPU: 1 UID: 0 PID: 57 Comm: kworker/1:1 Not tainted 6.18.15 #1\n\
+             RIP: 0010:spin+0x1/0x2 [demo]\n",
+        );
+        assert_eq!((event.kind, event.seconds), (Kind::SoftLockup, Some(22.0)));
+        assert_eq!(event.cpus, [1]);
+        assert_eq!(event.tasks[0].comm.as_deref(), Some("kworker/1:1"));
+        assert_eq!(event.tasks.len(), 1);
+        assert_eq!(event.culprit_frame.as_deref(), Some("spin"));
+    }
+
+    #[test]
+    fn hard_lockups_of_every_form() {
+        let forms: [(&str, &[u32], Option<u32>); 7] = [
+            (
+                "NMI watchdog: Watchdog detected hard LOCKUP on cpu 3\n",
+                &[3],
+                None,
+            ),
+            (
+                "Watchdog detected hard LOCKUP on cpu 0Modules linked in: x\n",
+                &[0],
+                None,
+            ),
+            (
+                "watchdog: CPU3: Watchdog detected hard LOCKUP on cpu 2\n",
+                &[2],
+                Some(3),
+            ),
+            (
+                "watchdog: CPU 0 detected hard LOCKUP on other CPUs 2-3,5\n",
+                &[2, 3, 5],
+                Some(0),
+            ),
+            (
+                "Watchdog CPU:4 detected Hard LOCKUP other CPUS:3\n",
+                &[3],
+                Some(4),
+            ),
+            ("watchdog: CPU 4 Hard LOCKUP\n", &[4], None),
+            (
+                "watchdog: CPU 4 self-detected hard LOCKUP @ spin+0x1/0x2\n",
+                &[4],
+                None,
+            ),
+        ];
+        for (text, cpus, by) in forms {
+            let event = only(text);
+            assert_eq!(event.kind, Kind::HardLockup, "{text}");
+            assert_eq!(
+                (event.cpus.as_slice(), event.detected_by),
+                (cpus, by),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_panic_that_follows_is_no_lockup() {
+        assert!(decode("Kernel panic - not syncing: Hard LOCKUP\n").is_empty());
+        assert!(decode("Kernel panic - not syncing: softlockup: hung tasks\n").is_empty());
+    }
+}

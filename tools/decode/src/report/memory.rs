@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that runs out, which is how a stall of callbacks ends: `mm/page_alloc.c`, `mm/oom_kill.c`.
+
+use super::{named, Family, Report};
+use crate::event::{Event, Kind, Task};
+use crate::machinery::Passed;
+use crate::scan::{number_after, Scan};
+
+pub(crate) static FAMILY: Family = Family {
+    needles: &[
+        ": page allocation failure",
+        " invoked oom-killer",
+        "ut of memory: Kill",
+        "ut of memory: kill",
+    ],
+    details: &[
+        "ill process ",
+        "illed process ",
+        "oom-kill:",
+        "slab_unreclaimable:",
+        "Mem-Info:",
+        "active_anon:",
+        "Node ",
+        "lowmem_reserve",
+        "[ pid ]",
+        "Tasks state",
+        "oom_reaper:",
+    ],
+    starts: b"",
+    header,
+    detail,
+    settle,
+};
+
+fn header(text: &str) -> Option<Event> {
+    if let Some((comm, after)) = text.split_once(": page allocation failure") {
+        let order = Scan::after(after, "order:")?.number()?;
+        let mut event = named(Kind::PageAllocationFailure, comm, None);
+        let pages = 1u64.checked_shl(order.try_into().ok()?).unwrap_or(0);
+        let meaning = format!("2^{order} = {pages} contiguous pages were wanted");
+        event.field("order", order.to_string(), meaning);
+        mode(&mut event, after, "mode:");
+        return Some(event);
+    }
+    if let Some((comm, after)) = text.split_once(" invoked oom-killer") {
+        if !after.contains("gfp_mask=") && !after.contains("gfp=") {
+            return None;
+        }
+        let mut event = Event::new(Kind::Oom);
+        event.field(
+            "invoked by",
+            comm,
+            "the task that wanted memory when there was none",
+        );
+        mode(&mut event, after, "gfp_mask=");
+        return Some(event);
+    }
+    // The report's first lines are missing.
+    let mut event = Event::new(Kind::Oom);
+    event.header_missing = true;
+    victim(&mut event, text).then_some(event)
+}
+
+fn mode(event: &mut Event, text: &str, key: &str) {
+    let Some(mut scan) = Scan::after(text, key) else {
+        return;
+    };
+    let value = scan.run(|byte| byte != b',' && byte != b' ');
+    let meaning = if value.contains("GFP_ATOMIC") {
+        "how it was asked for: without waiting, so that memory cannot be reclaimed for it"
+    } else {
+        "how it was asked for"
+    };
+    event.field(key.trim_end_matches([':', '=']), value, meaning);
+}
+
+/// `Out of memory: Killed process 57 (hog) total-vm:1kB`
+fn victim(event: &mut Event, text: &str) -> bool {
+    let Some(mut scan) =
+        Scan::after(text, "illed process ").or_else(|| Scan::after(text, "ill process "))
+    else {
+        return false;
+    };
+    let Some(pid) = scan.small() else {
+        return false;
+    };
+    if !scan.eat(" (") && !scan.eat(", UID ") {
+        return false;
+    }
+    let comm = scan
+        .rest()
+        .split_once(')')
+        .map(|(comm, _)| comm.to_string());
+    let comm = comm.map(|comm| {
+        comm.rsplit_once('(')
+            .map_or(comm.clone(), |(_, comm)| comm.to_string())
+    });
+    if event.tasks.is_empty() {
+        event.tasks.push(Task {
+            pid: Some(pid),
+            comm,
+            ..Task::default()
+        });
+    }
+    if text.contains("cgroup out of memory") {
+        event.message = Some("the limit of a memory cgroup, not of the machine".to_string());
+    }
+    if let Some(mut rss) = Scan::after(text, "anon-rss:") {
+        if !event.fields.iter().any(|field| field.name == "anon-rss") {
+            let value = rss.word().trim_end_matches(',');
+            event.field(
+                "anon-rss",
+                value,
+                "memory of its own that the killed process had in use",
+            );
+        }
+    }
+    true
+}
+
+fn detail(report: &mut Report, text: &str) -> bool {
+    let event = &mut report.event;
+    if event.kind == Kind::Oom {
+        if (text.contains("illed process ") || text.contains("ill process ")) && victim(event, text)
+        {
+            return true;
+        }
+        if text.starts_with("oom-kill:") {
+            if text.contains("CONSTRAINT_MEMCG") {
+                event.message =
+                    Some("the limit of a memory cgroup, not of the machine".to_string());
+            }
+            let comm = Scan::after(text, ",task=").map(|comm| comm.rest());
+            let comm = comm.and_then(|comm| comm.split_once(",pid="));
+            if let (Some((comm, pid)), true) = (comm, event.tasks.is_empty()) {
+                event.blame_task(Task {
+                    pid: Scan::new(pid).small(),
+                    comm: Some(comm.to_string()),
+                    ..Task::default()
+                });
+            }
+            return true;
+        }
+    }
+    if text.contains("slab_unreclaimable:")
+        && !event
+            .fields
+            .iter()
+            .any(|field| field.name == "slab_unreclaimable")
+    {
+        if let Some(value) = number_after(text, "slab_unreclaimable:") {
+            let unit = if text.contains("kB") { "kB" } else { " pages" };
+            let meaning = "memory of the kernel that cannot be given back: objects that wait for a grace period are in here";
+            event.field("slab_unreclaimable", format!("{value}{unit}"), meaning);
+        }
+        return true;
+    }
+    text.starts_with("Mem-Info:")
+        || text.starts_with("active_anon:")
+        || text.starts_with("Node ")
+        || text.starts_with("lowmem_reserve")
+        || text.starts_with("[ pid ]")
+        || text.starts_with("Tasks state")
+        || text.starts_with("oom_reaper:")
+}
+
+fn settle(report: &mut Report) {
+    if report.event.kind == Kind::PageAllocationFailure {
+        report.blame_current(Passed::ALLOCATION);
+        return;
+    }
+    let dump = report.plain().find(|dump| !dump.frames.is_empty()).cloned();
+    if let Some(dump) = dump {
+        report.tell(&dump, Passed::ALLOCATION);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{decode, only};
+
+    #[test]
+    fn a_failed_allocation() {
+        let event = only(
+            "kworker/u8:2: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)\n\
+             CPU: 1 UID: 0 PID: 57 Comm: kworker/u8:2 Not tainted 6.18.15 #1\n\
+             Call Trace:\n\
+             dump_stack_lvl+0x1/0x2\n\
+             warn_alloc+0x1/0x2\n\
+             __alloc_pages_noprof+0x1/0x2\n\
+             grow+0x1/0x2 [demo]\n\
+             Mem-Info:\n\
+             slab_reclaimable:1 slab_unreclaimable:23456\n",
+        );
+        assert_eq!(event.kind, Kind::PageAllocationFailure);
+        assert_eq!((event.tasks[0].pid, event.tasks.len()), (Some(57), 1));
+        assert_eq!(event.culprit_frame.as_deref(), Some("grow"));
+        let slab = event
+            .fields
+            .iter()
+            .find(|field| field.name == "slab_unreclaimable");
+        assert_eq!(slab.map(|field| field.value.as_str()), Some("23456 pages"));
+    }
+
+    #[test]
+    fn the_oom_killer_names_its_victim() {
+        let event = only(
+            "hog invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0\n\
+             oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=big one,pid=58,uid=0\n\
+             Out of memory: Killed process 58 (big one) total-vm:1kB, anon-rss:2kB, file-rss:3kB\n",
+        );
+        assert_eq!(event.kind, Kind::Oom);
+        assert_eq!(event.tasks.len(), 1);
+        let victim = &event.tasks[0];
+        assert_eq!(
+            (victim.comm.as_deref(), victim.pid),
+            (Some("big one"), Some(58))
+        );
+        let event = only("Out of memory: Kill process 58 (big) score 899 or sacrifice child\n");
+        assert!(event.header_missing);
+        assert_eq!(event.tasks[0].comm.as_deref(), Some("big"));
+    }
+
+    #[test]
+    fn prose_is_no_report() {
+        assert!(decode("it invoked oom-killer again\n").is_empty());
+        assert!(decode("page allocation failure: what now\n").is_empty());
+    }
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Use of freed memory: KASAN (`mm/kasan/report.c`), KFENCE, SLUB's poison (`mm/slub.c`), and crashes at
+//! addresses that are the poison.
+
+use super::{Family, Report};
+use crate::event::{Event, Kind, Task};
+use crate::machinery::{self, Passed};
+use crate::scan::{name_and_pid, Scan};
+use crate::stack::{self, Role};
+
+/// What SLUB fills freed objects with, as a pointer.
+const POISON: &str = "6b6b6b6b6b6b6b";
+
+pub(crate) static FAMILY: Family = Family {
+    needles: &[
+        "BUG: KASAN: ",
+        "BUG: KFENCE: ",
+        "Poison overwritten",
+        POISON,
+    ],
+    details: &[
+        " of size ",
+        "at addr ",
+        " by task ",
+        "work creation:",
+        "call_rcu()",
+        "belongs to the cache",
+        "The buggy address",
+        "Memory state around",
+    ],
+    starts: b"",
+    header,
+    detail,
+    settle,
+};
+
+fn header(text: &str) -> Option<Event> {
+    let mut event = Event::new(Kind::UseAfterFree);
+    let sanitizer =
+        Scan::after(text, "BUG: KASAN: ").or_else(|| Scan::after(text, "BUG: KFENCE: "));
+    if let Some(scan) = sanitizer {
+        let (what, place) = scan.rest().split_once(" in ").unwrap_or((scan.rest(), ""));
+        if !what.contains("use-after-free") {
+            return None;
+        }
+        event.message = Some(what.to_string());
+        event.symbol = stack::frame(place).map(|frame| frame.function());
+        return Some(event);
+    }
+    if text.contains("Poison overwritten") {
+        // BUG kmalloc-64 (Tainted: G B): Poison overwritten
+        let mut scan = Scan::after(text, "BUG ")?;
+        let cache = scan.word().trim_end_matches(':');
+        event.message = Some("the object was written after it was freed".to_string());
+        event.field("cache", cache, "the slab cache of the object");
+        return Some(event);
+    }
+    let crash = text.contains("general protection fault")
+        || text.contains("nable to handle")
+        || text.starts_with("Oops");
+    crash.then(|| {
+        event.message =
+            Some("a pointer was read out of freed memory (poison 6b6b6b6b)".to_string());
+        event
+    })
+}
+
+fn detail(report: &mut Report, text: &str) -> bool {
+    // Read of size 8 at addr ffff888 by task foo/57
+    if text.starts_with("Read of size")
+        || text.starts_with("Write of size")
+        || text.starts_with("Read at addr")
+        || text.starts_with("Write at addr")
+    {
+        access(&mut report.event, text);
+        return true;
+    }
+    for (start, role, name) in [
+        ("Allocated by task ", Role::Allocated, "allocated by"),
+        ("Freed by task ", Role::Freed, "freed by"),
+        ("Last potentially related work creation:", Role::Queued, ""),
+        (
+            "Second to last potentially related work creation:",
+            Role::Queued,
+            "",
+        ),
+        ("Last call_rcu():", Role::Queued, ""),
+        ("Last call_rcu() call stack:", Role::Queued, ""),
+        ("Second to last call_rcu():", Role::Queued, ""),
+    ] {
+        if let Some(rest) = text.strip_prefix(start) {
+            if let (false, Some(pid)) = (name.is_empty(), Scan::new(rest).small()) {
+                report
+                    .event
+                    .field(name, format!("task {pid}"), "see the stack");
+            }
+            report.next_dump = Some(role);
+            return true;
+        }
+    }
+    if let Some(mut cache) = Scan::after(text, "belongs to the cache ") {
+        report
+            .event
+            .field("cache", cache.word(), "the slab cache of the object");
+        return true;
+    }
+    text.starts_with("The buggy address")
+        || text.starts_with("Memory state around")
+        || text.starts_with("freed by task")
+        || text.starts_with("allocated by task")
+}
+
+fn access(event: &mut Event, text: &str) {
+    let (what, by) = text.split_once(" by task ").unwrap_or((text, ""));
+    event.field("access", what, "what was done to freed memory");
+    if let Some((comm, pid)) = name_and_pid(by, '/') {
+        event.blame_task(Task {
+            pid: Some(pid),
+            comm: Some(comm.to_string()),
+            ..Task::default()
+        });
+    }
+}
+
+fn settle(report: &mut Report) {
+    report.blame_current(Passed::ACCESS);
+    let roles = [
+        (
+            Role::Allocated,
+            "allocated in",
+            Passed::ALLOCATION,
+            "the stack that allocated the object",
+        ),
+        (
+            Role::Freed,
+            "freed in",
+            Passed::ALLOCATION,
+            "the stack that freed the object",
+        ),
+        (
+            Role::Queued,
+            "queued in",
+            Passed::USUAL,
+            "the stack that handed the object to RCU or to a work queue",
+        ),
+    ];
+    for (role, name, passed, meaning) in roles {
+        if let Some(dump) = report.dump_of(role).cloned() {
+            let by_rcu = dump.frames.iter().any(|frame| frees_for_rcu(&frame.symbol));
+            let story = machinery::story(&dump, passed);
+            let stack = story
+                .frames
+                .into_iter()
+                .filter(|frame| !frame.starts_with("kasan_"));
+            let stack: Vec<_> = stack.take(8).collect();
+            let meaning = match (role, by_rcu) {
+                (Role::Freed, true) => "RCU freed it, after a grace period: the user held no reader, or found the object after it was taken out",
+                _ => meaning,
+            };
+            report.event.field(name, stack.join(" < "), meaning);
+        }
+    }
+}
+
+/// Functions that run RCU's callbacks.
+pub(crate) fn frees_for_rcu(symbol: &str) -> bool {
+    [
+        "rcu_do_batch",
+        "rcu_core",
+        "rcu_cblist",
+        "kfree_rcu_work",
+        "kvfree_rcu_list",
+        "kvfree_rcu_bulk",
+        "rcu_process_callbacks",
+        "rcu_nocb",
+        "srcu_invoke_callbacks",
+    ]
+    .iter()
+    .any(|name| symbol.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{decode, only};
+
+    #[test]
+    fn kasan_names_user_and_owner() {
+        let event = only(
+            "==================================================================\n\
+             BUG: KASAN: slab-use-after-free in look+0x1/0x2 [demo]\n\
+             Read of size 8 at addr ffff888100 by task reader/57\n\
+             CPU: 1 UID: 0 PID: 57 Comm: reader Not tainted 6.18.15 #1\n\
+             Call Trace:\n\
+             <TASK>\n\
+             dump_stack_lvl+0x1/0x2\n\
+             print_report+0x1/0x2\n\
+             kasan_report+0x1/0x2\n\
+             look+0x1/0x2 [demo]\n\
+             kthread+0x1/0x2\n\
+             </TASK>\n\
+             Allocated by task 58:\n\
+             kasan_save_stack+0x1/0x2\n\
+             make+0x1/0x2 [demo]\n\
+             Freed by task 0:\n\
+             kasan_save_stack+0x1/0x2\n\
+             kfree+0x1/0x2\n\
+             rcu_do_batch+0x1/0x2\n\
+             The buggy address belongs to the object at ffff888100\n\
+             which belongs to the cache kmalloc-64 of size 64\n",
+        );
+        assert_eq!(event.kind, Kind::UseAfterFree);
+        assert_eq!(event.symbol.as_deref(), Some("look"));
+        assert_eq!(event.culprit_frame.as_deref(), Some("look"));
+        assert_eq!(
+            (event.tasks[0].pid, event.cpus.as_slice()),
+            (Some(57), &[1][..])
+        );
+        let field = |name: &str| {
+            let field = event.fields.iter().find(|field| field.name == name);
+            field.unwrap_or_else(|| panic!("no {name}: {:?}", event.fields))
+        };
+        assert!(field("freed in").meaning.contains("grace period"));
+        assert_eq!(field("allocated in").value, "make");
+        assert_eq!(field("cache").value, "kmalloc-64");
+    }
+
+    #[test]
+    fn other_detectors() {
+        for text in [
+            "BUG: KFENCE: use-after-free read in look+0x1/0x2 [demo]\n",
+            "BUG kmalloc-64 (Tainted: G    B  ): Poison overwritten\n",
+            "general protection fault, probably for non-canonical address 0x6b6b6b6b6b6b6b6b: 0000 [#1] SMP\n",
+            "BUG: unable to handle page fault for address: 6b6b6b6b6b6b6b8b\n",
+        ] {
+            assert_eq!(only(text).kind, Kind::UseAfterFree, "{text}");
+        }
+        for text in [
+            "BUG: KASAN: slab-out-of-bounds in look+0x1/0x2\n",
+            "RAX: 6b6b6b6b6b6b6b6b RBX: 0000000000000000\n",
+            "BUG: unable to handle page fault for address: 0000000000000000\n",
+        ] {
+            assert!(decode(text).is_empty(), "{text}");
+        }
+    }
+}
