@@ -11,9 +11,10 @@ use super::{
     pool::{come_home, Element, Slot},
     reader::Reader,
     run::Run,
-    writer::{poll, Update},
+    writer::{poll_for, Update},
 };
 use crate::{
+    delay::sleep_ms,
     random::Random,
     rcu::{
         self, read_lock, FullGracePeriod, GracePeriod, Overlap, Polled, Rcu, RcuBox, ReadSide,
@@ -127,8 +128,9 @@ impl Flavour for Pointer {
         update.old.retire();
         bug::after_publishing(run.plan.bug, update.new, update.old);
         let ending = run.plan.choose(&ENDINGS, random);
-        if let (Some(retired), Some(ending)) = (retired, ending) {
-            ending(retired, update.old, run);
+        if let (Some(retired), Some(end)) = (retired, ending) {
+            let slot = update.old;
+            end(Old { retired, slot, run });
         }
     }
 
@@ -191,10 +193,15 @@ fn expect_complete(run: &Run, wait: fn()) {
     }
 }
 
-/// How a retired element can end.
-type Ending = fn(Retired<Element>, &Slot, &Run);
+/// A retired element, and its slot.
+struct Old<'a> {
+    retired: Retired<Element>,
+    slot: &'a Slot,
+    run: &'a Run,
+}
 
-const ENDINGS: [(Ending, Kind); 13] = [
+/// How it can end.
+const ENDINGS: [(fn(Old<'_>), Kind); 13] = [
     (synchronize, Kind::Sync),
     (synchronize_expedited, Kind::Exp),
     (call, Kind::Call),
@@ -210,98 +217,88 @@ const ENDINGS: [(Ending, Kind); 13] = [
     (wait_full, Kind::Cond),
 ];
 
-fn synchronize(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    come_home(retired.synchronize());
-    run.counters.count(Count::GpSync);
+fn synchronize(old: Old<'_>) {
+    come_home(old.retired.synchronize());
+    old.run.counters.count(Count::GpSync);
 }
 
-fn synchronize_expedited(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    come_home(retired.synchronize_expedited());
-    run.counters.count(Count::GpExp);
+fn synchronize_expedited(old: Old<'_>) {
+    come_home(old.retired.synchronize_expedited());
+    old.run.counters.count(Count::GpExp);
 }
 
-fn call(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    retired.call_rcu();
-    run.counters.count(Count::GpCall);
+fn call(old: Old<'_>) {
+    old.retired.call_rcu();
+    old.run.counters.count(Count::GpCall);
 }
 
 /// Dropped without a choice.
-fn forget(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    drop(retired);
-    run.counters.count(Count::GpCall);
+fn forget(old: Old<'_>) {
+    drop(old.retired);
+    old.run.counters.count(Count::GpCall);
 }
 
-fn queue_work(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    retired.queue_work();
-    run.counters.count(Count::GpWork);
+fn queue_work(old: Old<'_>) {
+    old.retired.queue_work();
+    old.run.counters.count(Count::GpWork);
 }
 
-fn start_poll(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    poll_for(retired.start_poll(), run);
+fn start_poll(old: Old<'_>) {
+    poll_for(old.retired.start_poll(), Polled::try_reclaim, old.run);
 }
 
-fn start_poll_expedited(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    poll_for(retired.start_poll_expedited(), run);
+fn start_poll_expedited(old: Old<'_>) {
+    poll_for(
+        old.retired.start_poll_expedited(),
+        Polled::try_reclaim,
+        old.run,
+    );
 }
 
 /// The grace period is one that others cause.
-fn snapshot(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    let polled = retired.snapshot();
+fn snapshot(old: Old<'_>) {
+    let polled = old.retired.snapshot();
     // In case that there are no others.
     let _ = GracePeriod::start();
-    poll_for(polled, run);
+    poll_for(polled, Polled::try_reclaim, old.run);
 }
 
-fn poll_for(polled: Polled<Element>, run: &Run) {
-    let mut polled = Some(polled);
-    poll(|| match polled.take().map(Polled::try_reclaim) {
-        Some(Ok(element)) => {
-            come_home(element);
-            true
-        }
-        Some(Err(again)) => {
-            polled = Some(again);
-            false
-        }
-        None => true,
-    });
-    run.counters.count(Count::GpPoll);
+fn start_poll_full(old: Old<'_>) {
+    poll_for_full(FullGracePeriod::start(), old);
 }
 
-fn start_poll_full(retired: Retired<Element>, slot: &Slot, run: &Run) {
-    poll_for_full(FullGracePeriod::start(), retired, slot, run);
-}
-
-fn start_poll_expedited_full(retired: Retired<Element>, slot: &Slot, run: &Run) {
-    poll_for_full(FullGracePeriod::start_expedited(), retired, slot, run);
+fn start_poll_expedited_full(old: Old<'_>) {
+    poll_for_full(FullGracePeriod::start_expedited(), old);
 }
 
 /// The large cookie tells first; the small one gives the element back.
-fn poll_for_full(cookie: FullGracePeriod, retired: Retired<Element>, slot: &Slot, run: &Run) {
-    let polled = retired.snapshot();
-    poll(|| cookie.is_complete());
-    slot.grow_old_to(2);
+fn poll_for_full(cookie: FullGracePeriod, old: Old<'_>) {
+    let polled = old.retired.snapshot();
+    while !cookie.is_complete() {
+        sleep_ms(1);
+    }
+    old.slot.grow_old_to(2);
     come_home(polled.wait());
-    run.counters.count(Count::GpPoll);
+    old.run.counters.count(Count::GpPoll);
 }
 
-fn wait(retired: Retired<Element>, _slot: &Slot, run: &Run) {
-    come_home(retired.snapshot().wait());
-    run.counters.count(Count::GpCond);
+fn wait(old: Old<'_>) {
+    come_home(old.retired.snapshot().wait());
+    old.run.counters.count(Count::GpCond);
 }
 
-fn wait_expedited(retired: Retired<Element>, slot: &Slot, run: &Run) {
-    let polled = retired.snapshot();
+fn wait_expedited(old: Old<'_>) {
+    let polled = old.retired.snapshot();
     GracePeriod::snapshot().wait_expedited();
-    slot.grow_old_to(2);
+    old.slot.grow_old_to(2);
     come_home(polled.wait());
-    run.counters.count(Count::GpCond);
+    old.run.counters.count(Count::GpCond);
 }
 
-fn wait_full(retired: Retired<Element>, slot: &Slot, run: &Run) {
-    let polled = retired.snapshot();
+fn wait_full(old: Old<'_>) {
+    let polled = old.retired.snapshot();
     FullGracePeriod::snapshot().wait();
-    slot.grow_old_to(2);
+    old.slot.grow_old_to(2);
     come_home(polled.wait());
-    run.counters.count(Count::GpCond);
+    old.run.counters.count(Count::GpCond);
 }

@@ -11,7 +11,7 @@ use super::{
     pool::{come_home, Element, Slot},
     reader::Reader,
     run::Run,
-    writer::{poll, Update},
+    writer::{poll_for, Update},
 };
 use crate::{
     delay::sleep_ms,
@@ -88,8 +88,13 @@ impl Flavour for SleepablePointer {
         update.old.retire();
         bug::after_publishing(run.plan.bug, update.new, update.old);
         let ending = run.plan.choose(&ENDINGS, random);
-        if let (Some(retired), Some(ending)) = (retired, ending) {
-            ending(retired, self, update.old, run);
+        if let (Some(retired), Some(end)) = (retired, ending) {
+            end(Old {
+                retired,
+                pointer: self,
+                slot: update.old,
+                run,
+            });
         }
     }
 
@@ -131,10 +136,16 @@ impl Flavour for SleepablePointer {
     }
 }
 
-/// How a retired element can end.
-type Ending = for<'a> fn(SrcuRetired<'a, Element>, &'a SleepablePointer, &Slot, &Run);
+/// A retired element, where it was published, and its slot.
+struct Old<'a> {
+    retired: SrcuRetired<'a, Element>,
+    pointer: &'a SleepablePointer,
+    slot: &'a Slot,
+    run: &'a Run,
+}
 
-const ENDINGS: [(Ending, Kind); 8] = [
+/// How it can end.
+const ENDINGS: [(fn(Old<'_>), Kind); 8] = [
     (synchronize, Kind::Sync),
     (synchronize_expedited, Kind::Exp),
     (call, Kind::Call),
@@ -145,113 +156,57 @@ const ENDINGS: [(Ending, Kind); 8] = [
     (wait, Kind::Cond),
 ];
 
-fn synchronize<'a>(
-    retired: SrcuRetired<'a, Element>,
-    _pointer: &'a SleepablePointer,
-    _slot: &Slot,
-    run: &Run,
-) {
-    come_home(retired.synchronize());
-    run.counters.count(Count::GpSync);
+fn synchronize(old: Old<'_>) {
+    come_home(old.retired.synchronize());
+    old.run.counters.count(Count::GpSync);
 }
 
-fn synchronize_expedited<'a>(
-    retired: SrcuRetired<'a, Element>,
-    _pointer: &'a SleepablePointer,
-    _slot: &Slot,
-    run: &Run,
-) {
-    come_home(retired.synchronize_expedited());
-    run.counters.count(Count::GpExp);
+fn synchronize_expedited(old: Old<'_>) {
+    come_home(old.retired.synchronize_expedited());
+    old.run.counters.count(Count::GpExp);
 }
 
-fn call<'a>(
-    retired: SrcuRetired<'a, Element>,
-    _pointer: &'a SleepablePointer,
-    _slot: &Slot,
-    run: &Run,
-) {
-    retired.call_srcu();
-    run.counters.count(Count::GpCall);
+fn call(old: Old<'_>) {
+    old.retired.call_srcu();
+    old.run.counters.count(Count::GpCall);
 }
 
 /// Dropped without a choice.
-fn forget<'a>(
-    retired: SrcuRetired<'a, Element>,
-    _pointer: &'a SleepablePointer,
-    _slot: &Slot,
-    run: &Run,
-) {
-    drop(retired);
-    run.counters.count(Count::GpCall);
+fn forget(old: Old<'_>) {
+    drop(old.retired);
+    old.run.counters.count(Count::GpCall);
 }
 
-fn queue_work<'a>(
-    retired: SrcuRetired<'a, Element>,
-    _pointer: &'a SleepablePointer,
-    _slot: &Slot,
-    run: &Run,
-) {
-    retired.queue_work();
-    run.counters.count(Count::GpWork);
+fn queue_work(old: Old<'_>) {
+    old.retired.queue_work();
+    old.run.counters.count(Count::GpWork);
 }
 
-fn start_poll<'a>(
-    retired: SrcuRetired<'a, Element>,
-    _pointer: &'a SleepablePointer,
-    _slot: &Slot,
-    run: &Run,
-) {
-    poll_for(retired.start_poll(), run);
+fn start_poll(old: Old<'_>) {
+    poll_for(old.retired.start_poll(), SrcuPolled::try_reclaim, old.run);
 }
 
 /// The grace period is one that others cause.
-fn snapshot<'a>(
-    retired: SrcuRetired<'a, Element>,
-    pointer: &'a SleepablePointer,
-    _slot: &Slot,
-    run: &Run,
-) {
-    let polled = retired.snapshot();
+fn snapshot(old: Old<'_>) {
+    let polled = old.retired.snapshot();
     // In case that there are no others.
-    let _ = pointer.cookie();
-    poll_for(polled, run);
-}
-
-fn poll_for(polled: SrcuPolled<'_, Element>, run: &Run) {
-    let mut polled = Some(polled);
-    poll(|| match polled.take().map(SrcuPolled::try_reclaim) {
-        Some(Ok(element)) => {
-            come_home(element);
-            true
-        }
-        Some(Err(again)) => {
-            polled = Some(again);
-            false
-        }
-        None => true,
-    });
-    run.counters.count(Count::GpPoll);
+    let _ = old.pointer.cookie();
+    poll_for(polled, SrcuPolled::try_reclaim, old.run);
 }
 
 /// There is no `cond_synchronize_srcu()`: as its caller would do without.
-fn wait<'a>(
-    retired: SrcuRetired<'a, Element>,
-    pointer: &'a SleepablePointer,
-    slot: &Slot,
-    run: &Run,
-) {
-    let polled = retired.snapshot();
+fn wait(old: Old<'_>) {
+    let polled = old.retired.snapshot();
     if !polled.is_complete() {
-        pointer.pointer.domain().synchronize();
+        old.pointer.pointer.domain().synchronize();
     }
-    slot.grow_old_to(2);
+    old.slot.grow_old_to(2);
     match polled.try_reclaim() {
         Ok(element) => come_home(element),
         Err(polled) => {
-            run.findings.note(Finding::CookieTooLate, 0);
-            poll_for(polled, run);
+            old.run.findings.note(Finding::CookieTooLate, 0);
+            poll_for(polled, SrcuPolled::try_reclaim, old.run);
         }
     }
-    run.counters.count(Count::GpCond);
+    old.run.counters.count(Count::GpCond);
 }

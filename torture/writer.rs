@@ -7,19 +7,28 @@ use super::{
     counters::Count,
     findings::{Finding, Findings},
     flavour::Flavour,
-    pool::{Element, Pool, Slot, OLD},
+    pool::{come_home, Element, Pool, Slot, OLD},
     run::Run,
 };
 use crate::{delay::sleep_ms, random::Random, rcu::RcuBox};
 use kernel::prelude::*;
 
-/// Asks again and again, with pauses, until the answer is yes.
+/// Asks again and again, with pauses, for an element whose grace period is polled, and brings it home.
 ///
 /// Context: may sleep.
-pub(super) fn poll(mut is_done: impl FnMut() -> bool) {
-    while !is_done() {
+pub(super) fn poll_for<P>(
+    mut polled: P,
+    try_reclaim: impl Fn(P) -> Result<RcuBox<Element>, P>,
+    run: &Run,
+) {
+    loop {
+        match try_reclaim(polled) {
+            Ok(element) => break come_home(element),
+            Err(again) => polled = again,
+        }
         sleep_ms(1);
     }
+    run.counters.count(Count::GpPoll);
 }
 
 /// What has come home and grows old there, before it is used again.
