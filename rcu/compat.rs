@@ -22,6 +22,21 @@ pub(super) use kernel::sync::srcu::{Guard as SrcuGuard, Srcu};
 #[cfg(not(kernel_7_3))]
 pub(super) use srcu::{Guard as SrcuGuard, Srcu};
 
+/// The system's workqueue of bound workers.
+#[cfg(not(kernel_7_3))]
+pub(super) fn system_workqueue() -> *mut bindings::workqueue_struct {
+    core::ptr::from_ref(kernel::workqueue::system())
+        .cast_mut()
+        .cast()
+}
+
+/// The same, of which the kernel crate has only the name that the kernel warns of.
+#[cfg(kernel_7_3)]
+pub(super) fn system_workqueue() -> *mut kernel::bindings::workqueue_struct {
+    // SAFETY: The kernel sets it once, before any module is loaded.
+    unsafe { kernel::bindings::system_percpu_wq }
+}
+
 /// Context: may sleep; not inside a read-side critical section.
 #[cfg(not(kernel_7_3))]
 #[track_caller]

@@ -7,14 +7,14 @@
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-use super::{retired, Reclaim};
+use super::{compat, retired, Reclaim};
 use core::{
     ffi::c_int,
     mem,
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicU8, Ordering},
 };
-use kernel::{bindings, task::might_sleep, types::Opaque, workqueue};
+use kernel::{bindings, task::might_sleep, types::Opaque};
 
 /// Objects whose grace period has ended, linked by their heads; the last to come is the first.
 static PENDING: AtomicPtr<bindings::callback_head> = AtomicPtr::new(ptr::null_mut());
@@ -102,10 +102,9 @@ pub(super) unsafe extern "C" fn callback<T: Reclaim + ?Sized>(head: *mut binding
         }
     }
     let cpu = bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int;
-    let queue = ptr::from_ref(workqueue::system()).cast_mut().cast();
     // SAFETY: The system's workqueue lives for ever, the work item is initialised, and it is not freed
     // before a `CallbackDrain` has flushed it.
-    unsafe { bindings::queue_work_on(cpu, queue, RECLAIMER.0.get()) };
+    unsafe { bindings::queue_work_on(cpu, compat::system_workqueue(), RECLAIMER.0.get()) };
 }
 
 /// # Safety

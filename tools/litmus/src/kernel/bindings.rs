@@ -3,6 +3,7 @@
 //! C's functions and types, on top of the model. Those without requirements are safe.
 
 #![expect(non_camel_case_types, reason = "C's names")]
+#![expect(non_upper_case_globals, reason = "C's names")]
 
 /// C's `struct srcu_struct`.
 pub use super::sync::srcu::Srcu as srcu_struct;
@@ -256,6 +257,12 @@ pub unsafe fn init_work_with_key(
         unsafe { func(work) };
     });
 }
+
+/// A workqueue.
+pub type workqueue_struct = workqueue::Queue;
+
+/// The one that there is needs no address.
+pub static mut system_percpu_wq: *mut workqueue_struct = std::ptr::null_mut();
 
 /// Queues the work item; says whether it was not pending already.
 pub fn queue_work_on(_cpu: c_int, _queue: *mut workqueue::Queue, _work: *mut work_struct) -> bool {
