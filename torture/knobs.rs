@@ -161,7 +161,7 @@ fn bug() -> Bug {
 
 parameter! {
     torture: "bool", 0o644,
-    "1 starts a torture run, 0 ends it; read, the state and what was found (default 0)",
+    "Torture: 1 starts a run, 0 ends it; read, the state and what was found (default 0)",
     show: control::Status,
     set: |argument| {
         match argument.flag()? {
