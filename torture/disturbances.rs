@@ -3,7 +3,10 @@
 //! What disturbs a run: rests, and CPUs that go and come.
 
 use super::{counters::Count, run::Run};
-use crate::{cpu, random::Random};
+use crate::{cpu, delay::sleep_ms, random::Random};
+
+/// How often a CPU is told to come back.
+const TRIES: u32 = 50;
 
 /// What the thread does that has all others rest from time to time, so that RCU is idle and is woken.
 pub(super) fn stutter(run: &Run) {
@@ -33,12 +36,17 @@ pub(super) fn hotplug(run: &Run) {
         }
         run.counters.count(Count::Hotplugs);
         run.rest(ms);
-        while let Err(error) = cpu::bring_online(cpu) {
-            if run.is_over() {
-                kernel::pr_err!("rcu-torture: CPU {cpu} stays offline: {error:?}\n");
-                break;
-            }
-            run.rest(100);
-        }
+        bring_back(cpu);
     }
+}
+
+/// Others may change CPUs too, and then it takes more than one try.
+fn bring_back(cpu: u32) {
+    for _ in 0..TRIES {
+        if cpu::bring_online(cpu).is_ok() {
+            return;
+        }
+        sleep_ms(100);
+    }
+    kernel::pr_err!("rcu-torture: CPU {cpu} stays offline\n");
 }
