@@ -15,6 +15,7 @@ use rcu_table::{ReclaimMode, Settings, Table};
 pub mod cpu;
 mod delay;
 mod device;
+mod job;
 pub mod kthread;
 mod params;
 mod random;
