@@ -5,6 +5,7 @@
 //! - [`rcu`]: safe abstractions over the kernel's RCU.
 //! - [`rcu_table`]: a longest-prefix-match table on top of them.
 //! - [`device`]: the table as `/dev/rust_rcu_demo`.
+//! - [`stall`]: stalls RCU, and misuses it, on demand.
 //! - [`torture`]: proves that grace periods hold.
 //! - [`params`]: what an administrator sets, as module parameters.
 
@@ -22,6 +23,7 @@ mod random;
 pub mod rcu;
 pub mod rcu_table;
 mod sched;
+mod stall;
 mod torture;
 
 module! {
@@ -68,9 +70,11 @@ parameter! {
     },
 }
 
-/// The module. Fields are dropped in order: no new users, then the table, no threads, then no callbacks.
+/// The module. Fields are dropped in order: no stall that the rest would wait for, no new users, then the table,
+/// no threads, then no callbacks.
 #[pin_data]
 struct RustRcuDemo {
+    stall: stall::Registration,
     #[pin]
     device: device::Registration,
     torture: torture::Registration,
@@ -82,6 +86,7 @@ impl kernel::InPlaceModule for RustRcuDemo {
         // The drain comes first, so that it is passed as well when a later step fails.
         try_pin_init!(Self {
             drain: rcu::CallbackDrain::new(),
+            stall: stall::Registration::new()?,
             torture: torture::Registration::new()?,
             device <- {
                 let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)?;

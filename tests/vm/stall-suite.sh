@@ -1,0 +1,364 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the guest: each kind of stall that this kernel can have, with the kernel's own words for it, and that
+# all is well afterwards; who may do it, what is refused, and unloading at any time. Prints TAP, and a line
+# "# seconds KIND N" for each kind: from its beginning to the kernel's first line. Expects beside it: tap.sh.
+#
+# Usage: stall-suite.sh [KIND]
+#
+# Without KIND: all kinds that leave the kernel as it was. KIND is one that does not: in a boot of its own, which
+# goes no further.
+# shellcheck source=tests/tap.sh
+. ./tap.sh
+
+unfit=${1:-}
+
+module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
+parameters=/sys/module/rust_rcu_demo/parameters
+timeouts='
+    /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout=3
+    /sys/module/rcupdate/parameters/rcu_exp_cpu_stall_timeout=100
+    /sys/module/rcupdate/parameters/rcu_task_stall_timeout=500
+'
+hung_task_timeouts='
+    /proc/sys/kernel/hung_task_timeout_secs=5
+    /proc/sys/kernel/hung_task_warnings=-1
+'
+
+not() { ! "$@"; }
+modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
+log_has() { dmesg | grep -F -e "$1"; }
+forget_log() { dmesg -c >/dev/null; }
+set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
+
+# fails_with MESSAGE COMMAND...
+fails_with() {
+    message=$1
+    shift
+    if got=$("$@" 2>&1); then
+        got="success: $got"
+    else
+        case $got in *"$message"*) return 0 ;; esac
+    fi
+    printf 'expected a failure: %s\ngot: %s\n' "$message" "$got"
+    return 1
+}
+
+# What the parameter says, of the last run and of kinds.
+report() { sed -n "s/^$1 //p" $parameters/stall; }
+reports() {
+    got=$(report "$1")
+    test "$got" = "$2" || { echo "$1 is '$got', not '$2'"; return 1; }
+}
+kinds() { sed -n 's/^has \([a-z_]*\) .*/\1/p' $parameters/stall; }
+becomes() {
+    for _ in $(seq $(($3 * 10))); do
+        reports "$1" "$2" >/dev/null && return
+        sleep 0.1
+    done
+    cat $parameters/stall
+    return 1
+}
+no_threads() { ! cat /proc/[0-9]*/comm 2>/dev/null | grep -E '^(rcu_stall|stall_)'; }
+settings() { for file in stall_cpu stall_hold_ms stall_holdoff_ms stall_unsafe; do cat "$parameters/$file"; done; }
+settings_are() { test "$(settings | tr '\n' ' ')" = "$1 " || { settings; return 1; }; }
+
+# use TIMEOUTS: each FILE=VALUE, if there is one, printing what it was.
+use() {
+    for timeout in $1; do
+        file=${timeout%%=*}
+        [ -w "$file" ] || continue
+        echo "$file=$(cat "$file")"
+        echo "${timeout#*=}" >"$file"
+    done
+}
+put_back() { use "$old" >/dev/null; }
+old=$(use "$timeouts")
+trap put_back EXIT
+
+# The kernel says some things once only, unless it is asked to forget.
+grep -q ' /sys/kernel/debug ' /proc/mounts || mount -t debugfs none /sys/kernel/debug
+forget_warnings() { echo 1 >/sys/kernel/debug/clear_warn_once; }
+
+# Each passes a grace period, which begins with the new time-outs.
+reload() { rmmod rust_rcu_demo && insmod "$module"; }
+
+# quickly SECONDS COMMAND...
+quickly() {
+    limit=$1
+    shift
+    since=$(cut -d. -f1 /proc/uptime)
+    "$@" || return
+    took=$(($(cut -d. -f1 /proc/uptime) - since))
+    test $took -le "$limit" || { echo "took $took s"; return 1; }
+}
+
+# seconds_until TEXT: from the run's own first line in the log to the first that has TEXT.
+seconds_until() {
+    dmesg | awk -v text="$1" '
+        { match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
+        /rust_rcu_demo: stall: begin / { begin = now; next }
+        begin && index($0, text) { printf "%.1f\n", now - begin; found = 1; exit }
+        END { exit !found }'
+}
+# Waits until the kernel says it, or the run is over.
+kernel_says() {
+    while reports state running >/dev/null; do
+        seconds_until "$1" >seconds && return
+        sleep 0.3
+    done
+    # The end may have let the log go on.
+    sleep 1
+    seconds_until "$1" >seconds
+}
+# Interrupts must not be off for long enough to be sure where the guest's ticks are late: it may take another try.
+provoked() {
+    for _ in 1 2 3; do
+        kernel_says "$2" && return
+        [ "$1" = cpu_irq_off ] || break
+        becomes state idle 5
+        set_parameter stall "$1\n"
+    done
+    dmesg | tail -n 30
+    return 1
+}
+# Who is to blame is in the report: the thread by name and number, or else the CPU.
+report_names_culprit() {
+    pid=$(report pid) comm=$(report comm) cpu=$(report cpu)
+    case $kind-$comm in
+        # Where there is no lockdep the kernel knows who waits, and not for whom.
+        srcu_stuck-*) by='INFO: task stall_updater:' ;;
+        *-none) by="rcu: 	$cpu-|CPU: $cpu " ;;
+        *) by="P$pid/|PID: $pid Comm: $comm|by task $comm/$pid|pid: $pid, name: $comm|task:$comm .*pid:$pid|held by $comm/$pid|${comm}[/:]$pid" ;;
+    esac
+    for _ in 1 2 3 4 5; do
+        dmesg | grep -E "$by" && test "$comm" = none -o "$pid" -gt 0 && return
+        sleep 1
+    done
+    dmesg | tail -n 30
+    return 1
+}
+
+# Longer than the kinds want, for a guest whose ticks are late.
+hold_of() {
+    case $1 in
+        cpu_irq_off) echo 10000 ;;
+        *) echo $(($(report "hold $1") * 2)) ;;
+    esac
+}
+
+# provoke KIND: has it, and proves that it is over.
+provoke() {
+    kind=$1 old_of_kind=''
+    expects=$(report "expect $kind")
+    if [ "$expects" = 'blocked for more than' ]; then old_of_kind=$(use "$hung_task_timeouts"); fi
+    forget_warnings
+    forget_log
+    set_parameter stall_hold_ms "$(hold_of "$kind")\n"
+    tap_check "$kind begins" quickly 1 set_parameter stall "$kind\n"
+    tap_check "$kind: the log has: $expects" provoked "$kind" "$expects"
+    echo "# seconds $kind $(cat seconds)"
+    case $expects in
+        # Words of the module's own.
+        *KiB*) ;;
+        *) tap_check "$kind: and who is to blame" report_names_culprit ;;
+    esac
+    tap_check "$kind is told to end" quickly 1 set_parameter stall 'none\n'
+    tap_check "$kind: and does" becomes state idle 5
+    tap_check "$kind: nothing failed" test "$(report outcome)" = ended -o "$(report outcome)" = stopped
+    tap_check "$kind: no thread is left but the one that conducted it" \
+        test "$(cat /proc/[0-9]*/comm 2>/dev/null | grep -cE '^(rcu_stall|stall_)')" -le 1
+    use "$old_of_kind" >/dev/null
+    # Unloading waits for grace periods and callbacks.
+    tap_check "$kind: grace periods go on, and the module goes" quickly 5 rmmod rust_rcu_demo
+    tap_check "$kind: and comes again" insmod "$module"
+}
+
+# Refusals.
+insmod_fails() { fails_with "$1" insmod "$module" "$2" "${3:-stall_cpu=-1}" && test ! -e $parameters; }
+
+refusals() {
+    for parameter in 'stall charp' 'stall_cpu int' 'stall_hold_ms uint' 'stall_holdoff_ms uint' 'stall_unsafe bool'; do
+        tap_check "modinfo describes ${parameter% *}" modinfo_has parm "^${parameter% *}:[A-Z].* (${parameter#* })\$"
+    done
+    rmmod rust_rcu_demo
+    tap_check 'insmod with an unknown kind fails' insmod_fails 'Invalid parameters' stall=all
+    for kind in $unfit_kinds; do
+        tap_check "insmod with $kind, which leaves the kernel unfit, fails" insmod_fails 'not permitted' "stall=$kind"
+    done
+    for kind in $missing_kinds; do
+        tap_check "insmod with $kind, which this kernel cannot have, fails" insmod_fails 'not supported' "stall=$kind"
+    done
+    tap_check 'insmod' insmod "$module"
+    tap_check 'at first nothing goes on' reports state idle
+    tap_check 'and nothing has' reports runs 0
+    tap_check 'and there is no thread' no_threads
+    tap_check 'settings are as they are described' settings_are '-1 0 0 N'
+
+    tap_check 'an unknown kind is refused' fails_with 'Invalid argument' set_parameter stall 'cpu\n'
+    tap_check 'and the log tells all kinds' log_has "$(kinds | tr '\n' ' ' | sed 's/ \([a-z_]*\) $/ or \1/; s/ \([a-z_]*\) or/, \1 or/; s/\([a-z_]\) \([a-z]\)/\1, \2/g; s/, or,/ or/; s/^/want none, /'), not \"cpu\""
+    tap_check 'so is a hold beyond all reason' fails_with 'out of range' set_parameter stall_hold_ms '60001\n'
+    tap_check 'and the log tells the range' log_has 'parameter stall_hold_ms: want a number from 0 to 60000, not "60001"'
+    tap_check 'so is a hold-off' fails_with 'out of range' set_parameter stall_holdoff_ms '3600000\n'
+    tap_check 'so is a hold that is no number' fails_with 'Invalid argument' set_parameter stall_hold_ms 'long\n'
+    tap_check 'so is a CPU that cannot be' fails_with 'out of range' set_parameter stall_cpu '4096\n'
+    tap_check 'after all that settings are as they were' settings_are '-1 0 0 N'
+
+    tap_check 'interrupts may be off for a shorter time' set_parameter stall_hold_ms '10001\n'
+    tap_check 'than other kinds may last' fails_with 'out of range' set_parameter stall 'cpu_irq_off\n'
+    tap_check 'and the log tells how long' log_has 'parameter stall: cpu_irq_off wants stall_hold_ms up to 10000, not 10001'
+    set_parameter stall_hold_ms '0\n'
+
+    if [ -e /sys/devices/system/cpu/cpu1/online ]; then
+        last=$(sed 's/.*-//' /sys/devices/system/cpu/online)
+        echo 0 >"/sys/devices/system/cpu/cpu$last/online"
+        set_parameter stall_cpu "$last\n"
+        tap_check 'a CPU that is offline is refused' fails_with 'No such device or address' set_parameter stall 'cpu_preempt_off\n'
+        tap_check 'and the log tells which' log_has "parameter stall: CPU $last, which stall_cpu names, is not online"
+        set_parameter stall_cpu '-1\n'
+        if [ "$last" = 1 ]; then
+            tap_check 'a kind that needs two CPUs is refused with one' \
+                fails_with 'not supported' set_parameter stall 'cpu_irq_off\n'
+            tap_check 'and the log says so' log_has 'parameter stall: cpu_irq_off needs two CPUs'
+        fi
+        echo 1 >"/sys/devices/system/cpu/cpu$last/online"
+    fi
+
+    for kind in $(kinds); do
+        has=$(report "has $kind")
+        case $has in
+            yes) ;;
+            unsafe)
+                tap_check "$kind wants stall_unsafe" fails_with 'not permitted' set_parameter stall "$kind\n"
+                tap_check "$kind: and the log tells what it breaks" log_has "parameter stall: $kind needs stall_unsafe=1: "
+                ;;
+            no:CONFIG_*)
+                tap_check "$kind is refused by a kernel that cannot have it" \
+                    fails_with 'not supported' set_parameter stall "$kind\n"
+                tap_check "$kind: and the log tells what is missing" \
+                    log_has "parameter stall: $kind needs a kernel with ${has#no:}"
+                ;;
+            *) tap_check "$kind: has is yes, no or unsafe" test "$has" = yes ;;
+        esac
+    done
+    tap_check 'nothing has begun' reports runs 0
+}
+
+# An open file is no permission: who writes needs the capability. Those who are refused hold a file that root has
+# opened, or are root in a user namespace.
+as_nobody() { su -s /bin/sh nobody -c "printf '$2' >&3" 3>"$parameters/$1"; }
+as_lesser_root() { unshare -U -r sh -c "printf '$2' >$parameters/$1"; }
+capability() {
+    grep -q '^nobody:' /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
+    tap_check 'someone else can write to a file that is open' test "$(su -s /bin/sh nobody -c 'echo yes >&3; id -u' 3>opened)" = 65534 -a "$(cat opened)" = yes
+    for setting in 'stall cpu_preempt_off' 'stall none' 'stall_cpu 0' 'stall_hold_ms 5' 'stall_holdoff_ms 5' 'stall_unsafe 1'; do
+        forget_log
+        name=${setting% *} value=${setting#* }
+        tap_check "without the capability $name=$value is refused" fails_with 'not permitted' as_nobody "$name" "$value\n"
+        tap_check 'and the log tells what is missing' log_has 'parameters stall*: want CAP_SYS_ADMIN'
+        if unshare -U -r true 2>/dev/null; then
+            forget_log
+            tap_check "in a user namespace $name=$value is refused" not as_lesser_root "$name" "$value\n"
+            tap_check 'and the log tells what is missing there' log_has 'parameters stall*: want CAP_SYS_ADMIN'
+        fi
+    done
+    tap_check 'nothing has begun' reports runs 0
+    tap_check 'and settings are as they were' settings_are '-1 0 0 N'
+}
+
+# Beginning and ending.
+steps() {
+    runs=$(report runs)
+    tap_check 'a stall begins at once' quickly 1 set_parameter stall 'cpu_preempt_off\n'
+    tap_check 'and goes on' reports state running
+    tap_check 'another is refused' fails_with 'esource busy' set_parameter stall 'expedited\n'
+    tap_check 'and the log tells what to do' log_has 'parameter stall: a stall goes on; write none to end it'
+    tap_check 'it is told to end' set_parameter stall 'none\n'
+    tap_check 'and does' becomes state idle 2
+    tap_check 'which it says' reports outcome stopped
+    tap_check 'none again does nothing' set_parameter stall 'none\n'
+    tap_check 'it was one' reports runs $((runs + 1))
+
+    set_parameter stall_hold_ms '1500\n'
+    set_parameter stall 'cpu_preempt_off\n'
+    tap_check 'a stall ends by itself' becomes state idle 3
+    tap_check 'which it says too' reports outcome ended
+    tap_check 'after as long as it was to last' reports seconds 1
+    set_parameter stall_holdoff_ms '60000\n'
+    tap_check 'a stall may begin later' set_parameter stall 'cpu_irq_off\n'
+    sleep 1
+    tap_check 'meanwhile it goes on' reports state running
+    tap_check 'and has not begun' not log_has 'stall: begin cpu_irq_off'
+    tap_check 'it is told to end before' set_parameter stall 'none\n'
+    tap_check 'and does not begin' becomes state idle 2
+    set_parameter stall_holdoff_ms '0\n'
+    set_parameter stall_hold_ms '0\n'
+    if [ "$(cat /sys/devices/system/cpu/online)" != 0 ]; then
+        set_parameter stall_cpu '0\n'
+        set_parameter stall 'cpu_preempt_off\n'
+        tap_check 'a CPU can be chosen' reports cpu 0
+        set_parameter stall 'none\n'
+        becomes state idle 2
+        set_parameter stall_cpu '-1\n'
+    fi
+
+    rmmod rust_rcu_demo
+    tap_check 'insmod can begin a stall' insmod "$module" stall=cpu_preempt_off
+    tap_check 'it goes on' reports state running
+}
+
+# Unloading in the middle, with someone who reads the parameters all the time.
+unload_in_the_middle() {
+    insmod "$module" "stall=$1" stall_hold_ms=10000 || return
+    while cat $parameters/*; do :; done >/dev/null 2>&1 &
+    sleep 1
+    quickly 8 rmmod rust_rcu_demo || return
+    wait $!
+    no_threads
+}
+lasts() { test "$(report "has $1")" = yes -a "$(report "hold $1")" -gt 1000; }
+unloads() {
+    having=$(for kind in $(kinds); do lasts "$kind" && echo "$kind"; done)
+    rmmod rust_rcu_demo
+    for kind in $having; do
+        tap_check "$kind: rmmod in the middle leaves no thread" unload_in_the_middle "$kind"
+    done
+    insmod "$module"
+}
+
+# The CPU that suffers is another one.
+taskset -p 1 $$ >/dev/null
+insmod "$module"
+unfit_kinds=$(for kind in $(kinds); do reports "has $kind" unsafe >/dev/null && echo "$kind"; done)
+missing_kinds=$(sed -n 's/^has \([a-z_]*\) no:.*/\1/p' $parameters/stall)
+if [ -n "$unfit" ]; then
+    reload
+    case $(report "has $unfit") in
+        unsafe)
+            set_parameter stall_unsafe '1\n'
+            provoke "$unfit"
+            ;;
+        *) tap_skip "$unfit" "$(report "has $unfit")" ;;
+    esac
+    tap_end
+    exit
+fi
+refusals
+capability
+reload
+steps
+unloads
+for kind in $(kinds); do
+    case $(report "has $kind") in
+        yes) provoke "$kind" ;;
+        *) tap_skip "$kind" "$(report "has $kind")" ;;
+    esac
+done
+tap_check 'rmmod' rmmod rust_rcu_demo
+put_back
+trap - EXIT
+timeouts_are_back() { for timeout in $old; do test "$(cat "${timeout%%=*}")" = "${timeout#*=}" || { echo "$timeout"; return 1; }; done; }
+tap_check 'the time-outs are as they were' timeouts_are_back
+tap_check 'no thread is left' no_threads
+tap_end
