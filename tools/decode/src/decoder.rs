@@ -30,8 +30,12 @@ const LINES: u64 = 400;
 const SECONDS: f64 = 40.0;
 
 /// Lines that belong to no report of ours, but tell where one ends.
-const MARKS: [&str; 9] = [
+const MARKS: [&str; 12] = [
     "Linux version ",
+    "BogoMIPS (lpj=",
+    // The stall lab of this project, and rcutorture.
+    "stall: end ",
+    "rcu_torture_stall end",
     "WARNING: ",
     "BUG: ",
     "Oops",
@@ -42,7 +46,10 @@ const MARKS: [&str; 9] = [
     "Showing all locks held in the system",
 ];
 const LINUX_VERSION: usize = 0;
-const WARNING: usize = 1;
+const BOGOMIPS: usize = 1;
+const LAB_ENDS: usize = 2;
+const TORTURE_ENDS: usize = 3;
+const WARNING: usize = 4;
 
 /// Decodes a log line by line.
 ///
@@ -177,7 +184,8 @@ impl Decoder {
         self.number += 1;
         for piece in unwrap::pieces(bytes) {
             let text = unwrap::printable(piece);
-            if let Some(inner) = unwrap::from_json(&text) {
+            let lines = unwrap::from_json(&text).or_else(|| unwrap::from_kmsg(&text));
+            if let Some(inner) = lines {
                 for line in inner.lines() {
                     self.wrapped(line);
                 }
@@ -289,6 +297,8 @@ impl Decoder {
         }
         match found.marks.trailing_zeros() as usize {
             LINUX_VERSION => self.linux_version(line.text),
+            BOGOMIPS => self.rate(line.text),
+            LAB_ENDS | TORTURE_ENDS => self.provoked_end(line),
             mark => self.foreign(line, mark),
         }
         false
@@ -412,6 +422,33 @@ impl Decoder {
             }
             self.release = Some(release.to_string());
         }
+    }
+
+    /// `Calibrating delay loop... 4199.92 BogoMIPS (lpj=8399844)`: the one is half a million times the other for
+    /// each tick.
+    fn rate(&mut self, text: &str) {
+        let loops = crate::scan::number_after(text, "(lpj=");
+        let mips = text
+            .split(" BogoMIPS")
+            .next()
+            .and_then(|before| before.rsplit([' ', '.']).nth(1)?.parse::<u32>().ok());
+        if let (Some(loops @ 1..), Some(mips)) = (loops, mips) {
+            self.incidents
+                .set_rate(f64::from(mips) * 500_000.0 / loops as f64);
+        }
+    }
+
+    /// `rust_rcu_demo: stall: end task_blocked after 8960 ms`, `rcu_torture_stall end.`
+    fn provoked_end(&mut self, line: &Line<'_>) {
+        let Some(time) = self.times.time(line.stamp) else {
+            return;
+        };
+        for report in &mut self.open {
+            if report.event.ended_at.is_none() {
+                report.event.ended_at = Some(time.clone());
+            }
+        }
+        self.incidents.end(&time);
     }
 
     /// A boot that began with line `first`, which may be some lines ago.

@@ -343,6 +343,9 @@ pub struct Event {
     /// The report says that the stall ended while it was printed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
+    /// When whoever provoked the stall said that it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
     /// The report's first line is missing from the input.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub header_missing: bool,
@@ -391,6 +394,7 @@ impl Event {
             kernel: None,
             taint: None,
             ended: false,
+            ended_at: None,
             header_missing: false,
             fields: Vec::new(),
             causes: Vec::new(),

@@ -11,6 +11,9 @@ const MAX: usize = 64;
 /// So many seconds after its last report, an incident is over for whoever might belong to it.
 const WINDOW: f64 = 700.0;
 
+/// Reports of a stall come again after three times the time-out, which is 21 s by default.
+const AGAIN: f64 = 100.0;
+
 /// Tick rates that kernels are built with.
 const RATES: [u32; 4] = [100, 250, 300, 1000];
 
@@ -31,6 +34,8 @@ struct Incident {
     /// The clock and jiffies of its first report that has both.
     first: Option<(f64, u64)>,
     last: Option<Time>,
+    /// When it was said to have ended.
+    ended_at: Option<Time>,
     repeats: Vec<(Kind, Option<Task>, u64)>,
 }
 
@@ -49,15 +54,33 @@ impl Incidents {
         self.hz = None;
     }
 
+    /// The rate is known, from what a kernel says when it starts.
+    pub(crate) fn set_rate(&mut self, hz: f64) {
+        let close = |known: &u32| (hz / f64::from(*known) - 1.0).abs() < 0.02;
+        self.hz = RATES.into_iter().find(close).or(self.hz);
+    }
+
+    /// Whoever provoked a stall says that it is over: nothing that comes later belongs to what was before.
+    pub(crate) fn end(&mut self, at: &Time) {
+        for known in &mut self.known {
+            known.ended_at.get_or_insert_with(|| at.clone());
+        }
+    }
+
     /// Gives an event its incident, how often it came before, and the seconds that its jiffies are.
     pub(crate) fn place(&mut self, event: &mut Event, last: Option<Time>) {
         let clock = event.time.as_ref().map(|time| time.clock);
-        let found = self.known.iter().rposition(|known| belongs(known, event));
+        let hz = self.hz;
+        let found = self
+            .known
+            .iter()
+            .rposition(|known| belongs(known, event, hz));
         let at = found.unwrap_or_else(|| self.add(event));
         let Some(known) = self.known.get_mut(at) else {
             return;
         };
         event.incident = known.id;
+        known.ended_at = known.ended_at.take().or(event.ended_at.clone());
         known.last = last.or_else(|| event.time.clone()).or(known.last.take());
         known.gp_seq = known
             .gp_seq
@@ -95,6 +118,7 @@ impl Incidents {
             place: place_of(event),
             first: None,
             last: None,
+            ended_at: None,
             repeats: Vec::new(),
         });
         self.known.len() - 1
@@ -124,17 +148,22 @@ impl Incidents {
 }
 
 /// Whether an event goes on with an incident, or suffers from it.
-fn belongs(known: &Incident, event: &Event) -> bool {
-    let recent = match (&known.last, &event.time) {
-        // Times since boot and times of day cannot be compared.
-        (Some(last), Some(time)) if last.text.is_some() == time.text.is_some() => {
-            (-60.0..=WINDOW).contains(&(time.clock - last.clock))
-        }
-        _ => true,
-    };
-    if !recent {
+fn belongs(known: &Incident, event: &Event, hz: Option<u32>) -> bool {
+    let ended = known.ended_at.as_ref();
+    if since(ended, event).is_some_and(|since| since > 0.0) {
         return false;
     }
+    let since = since(known.last.as_ref(), event);
+    if !since.is_none_or(|since| (-60.0..=WINDOW).contains(&since)) {
+        return false;
+    }
+    // What has gone on since before the last report of the incident, as far as that can be told.
+    let long = match (event.kind, event.t_jiffies, hz) {
+        (Kind::HungTask, ..) => event.seconds.unwrap_or_default() * 2.0 + 30.0,
+        (_, Some(jiffies), Some(hz)) => jiffies as f64 / f64::from(hz) + 1.0,
+        _ => AGAIN,
+    };
+    let overlaps = since.is_none_or(|since| since <= long);
     let same_cpu = event.cpus.iter().any(|cpu| known.cpus.contains(cpu));
     let same_task = event.tasks.iter().any(|task| {
         known
@@ -163,11 +192,17 @@ fn belongs(known: &Incident, event: &Event) -> bool {
         }
         // A CPU or task that holds up both kinds of grace periods.
         (Kind::RcuCpuStall, Kind::RcuExpeditedStall)
-        | (Kind::RcuExpeditedStall, Kind::RcuCpuStall) => same_cpu || same_task,
+        | (Kind::RcuExpeditedStall, Kind::RcuCpuStall) => overlaps && (same_cpu || same_task),
         (Kind::RcuTasksStall, Kind::RcuTasksStall) => same_flavor,
+        // A reader that sleeps is warned of first.
+        (Kind::VoluntaryContextSwitch | Kind::LockLeak, stall) if stall.is_stall() => same_task,
+        (Kind::LockLeak, Kind::SleepingInAtomic) => same_task,
         // Whoever waits for a grace period, while one does not end.
+        (Kind::RcuTasksStall, Kind::HungTask) => {
+            overlaps && waits_for(event, &["synchronize_rcu_tasks", "rcu_barrier_tasks"])
+        }
         (stall, Kind::HungTask) if stall.is_stall() || stall == Kind::RcuKthreadStarved => {
-            waits_for_rcu(event)
+            overlaps && waits_for_rcu(event) && !waits_for(event, &["synchronize_rcu_tasks"])
         }
         (stall, Kind::SoftLockup | Kind::HardLockup) if stall.is_stall() => same_cpu,
         (Kind::SoftLockup | Kind::HardLockup, stall) if stall.is_stall() => same_cpu,
@@ -177,10 +212,18 @@ fn belongs(known: &Incident, event: &Event) -> bool {
     }
 }
 
+/// Seconds from an incident's last report to an event, if both have times of one sort: those since boot and those
+/// of the day cannot be compared.
+fn since(last: Option<&Time>, event: &Event) -> Option<f64> {
+    let (last, time) = (last?, event.time.as_ref()?);
+    (last.text.is_some() == time.text.is_some()).then_some(time.clock - last.clock)
+}
+
 /// Whether a hung task waits for a grace period to end.
 pub(crate) fn waits_for_rcu(event: &Event) -> bool {
-    event.waits_for.as_deref().is_some_and(|function| {
-        [
+    waits_for(
+        event,
+        &[
             "synchronize_",
             "rcu_barrier",
             "srcu_barrier",
@@ -192,10 +235,14 @@ pub(crate) fn waits_for_rcu(event: &Event) -> bool {
             "_synchronize_rcu",
             "__synchronize_srcu",
             "_rcu_barrier",
-        ]
-        .iter()
-        .any(|start| function.starts_with(start))
-    })
+        ],
+    )
+}
+
+/// Whether a hung task waits in one of such functions.
+fn waits_for(event: &Event, starts: &[&str]) -> bool {
+    let function = event.waits_for.as_deref();
+    function.is_some_and(|function| starts.iter().any(|start| function.starts_with(start)))
 }
 
 fn place_of(event: &Event) -> Option<String> {
@@ -235,7 +282,8 @@ fn repeats(known: &mut Incident, event: &Event) -> u64 {
 fn rate(first: (f64, u64), now: (f64, u64)) -> Option<u32> {
     let seconds = now.0 - first.0;
     let jiffies = now.1.checked_sub(first.1)? as f64;
-    if seconds < 1.0 {
+    // Expedited stalls come again within a second.
+    if seconds < 1.0 && (seconds < 0.3 || jiffies < 50.0) {
         return None;
     }
     let rate = jiffies / seconds;
@@ -289,6 +337,85 @@ mod tests {
         assert_eq!(found, [(1, 0), (1, 1), (1, 0), (2, 0), (3, 0)]);
         assert_eq!((events[0].hz, events[0].seconds), (Some(250), Some(21.0)));
         assert_eq!((events[1].hz, events[1].seconds), (Some(250), Some(84.0)));
+    }
+
+    const CALIBRATED: &str =
+        "[    0.710489] Calibrating delay loop (skipped).. 4199.92 BogoMIPS (lpj=8399844)\n";
+
+    fn expedited(at: u32, t: u32) -> String {
+        format!("[  {at}.000000] rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: {{ 1-.... }} {t} jiffies s: 77 root: 0x2/.\n")
+    }
+
+    fn normal(at: u32, t: u32) -> String {
+        format!(
+            "[  {at}.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  {at}.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
+             [  {at}.000002] rcu: \t(t={t} jiffies g=289 q=2)\n"
+        )
+    }
+
+    fn incidents(log: &str) -> Vec<u64> {
+        decode(log).iter().map(|event| event.incident).collect()
+    }
+
+    #[test]
+    fn a_stall_that_began_later_is_another_incident() {
+        // The kernel's calibration gives the rate.
+        assert_eq!(
+            incidents(&format!(
+                "{CALIBRATED}{}{}",
+                expedited(100, 25),
+                normal(105, 2000)
+            )),
+            [1, 1]
+        );
+        assert_eq!(
+            incidents(&format!(
+                "{CALIBRATED}{}{}",
+                expedited(100, 25),
+                normal(115, 2000)
+            )),
+            [1, 2]
+        );
+        assert_eq!(
+            incidents(&format!("{}{}", expedited(100, 25), normal(115, 2000))),
+            [1, 1]
+        );
+    }
+
+    #[test]
+    fn whoever_provoked_a_stall_ends_its_incident() {
+        let end = "[  102.000000] rust_rcu_demo: stall: end expedited after 2000 ms: ended\n";
+        let log = format!("{}{end}{}", expedited(100, 25), normal(105, 2000));
+        let events = decode(&log);
+        assert_eq!((events[0].incident, events[1].incident), (1, 2));
+        assert_eq!(
+            events[0].ended_at.as_ref().map(|time| time.clock),
+            Some(102.0)
+        );
+        assert!(events[1].ended_at.is_none());
+        // Also if its reports were over before.
+        let stray = "[  141.000000] stray\n";
+        let end = "[  142.000000] rust_rcu_demo: stall: end expedited after 42000 ms: ended\n";
+        let log = format!("{}{stray}{end}{}", expedited(100, 25), normal(150, 2000));
+        assert_eq!(incidents(&log), [1, 2]);
+    }
+
+    #[test]
+    fn who_waits_for_srcu_does_not_wait_for_rcu_tasks() {
+        let hung = |function: &str| {
+            format!(
+                "[  100.000000] INFO: rcu_tasks detected stalls on tasks:\n\
+                 [  100.000001] 00000000c0ffee00: .. nvcsw: 2/2 holdout: 1 idle_cpu: -1/3\n\
+                 [  110.000000] INFO: task sh:57 blocked for more than 120 seconds.\n\
+                 [  110.000001] task:sh              state:D stack:0     pid:57    tgid:57    ppid:1      flags:0x0\n\
+                 [  110.000002] schedule+0x1/0x2\n\
+                 [  110.000003] {function}+0x1/0x2\n\
+                 [  110.000004] sys_thing+0x1/0x2\n"
+            )
+        };
+        assert_eq!(incidents(&hung("synchronize_rcu_tasks")), [1, 1]);
+        assert_eq!(incidents(&hung("__synchronize_srcu")), [1, 2]);
     }
 
     #[test]

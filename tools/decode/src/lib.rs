@@ -38,6 +38,7 @@ mod input;
 mod machinery;
 mod mail;
 mod report;
+mod rust_name;
 mod scan;
 mod stack;
 #[cfg(test)]

@@ -27,6 +27,9 @@ pub(crate) enum Class {
     Memory,
     /// Checks memory accesses, or copies memory.
     Access,
+    /// Reads a clock, spins for a while, or is called every few lines on behalf of the compiler: whatever loops
+    /// is found there.
+    Probe,
     /// Anything else.
     Other,
 }
@@ -37,8 +40,15 @@ pub(crate) struct Passed(&'static [Class]);
 
 impl Passed {
     /// For what runs or waits.
-    pub(crate) const USUAL: Self =
-        Self(&[Class::Idle, Class::Scheduler, Class::Locking, Class::Rcu]);
+    pub(crate) const USUAL: Self = Self(&[
+        Class::Idle,
+        Class::Scheduler,
+        Class::Locking,
+        Class::Rcu,
+        Class::Probe,
+    ]);
+    /// For RCU's own threads.
+    pub(crate) const OF_RCU: Self = Self(&[Class::Scheduler, Class::Locking]);
     /// For allocations: who wanted the memory.
     pub(crate) const ALLOCATION: Self =
         Self(&[Class::Scheduler, Class::Locking, Class::Rcu, Class::Memory]);
@@ -73,6 +83,7 @@ const REPORTING: &[&str] = &[
     "perf_event_overflow",
     "print_address_description",
     "print_cpu_stall",
+    "print_held_locks_bug",
     "print_other_cpu_stall",
     "print_report",
     "report_bug",
@@ -223,6 +234,8 @@ const INTERRUPT: &[&str] = &[
     "handle_percpu_irq",
     "local_apic_timer_interrupt",
     "lvt_timer_interrupt",
+    "native_apic_mem_eoi",
+    "native_apic_msr_eoi",
     "nmi_handle",
     "retrigger_next_event",
     "riscv_intc_irq",
@@ -396,7 +409,13 @@ const LOCKING: &[&str] = &[
     "lock_release",
     "lock_is_held_type",
     "__lock_acquire",
+    "check_prev_add",
+    "hlock_class",
+    "mark_held_locks",
+    "mark_lock",
+    "mark_usage",
     "rwsem_wake",
+    "validate_chain",
 ];
 
 const LOCKING_STARTS: &[&str] = &[
@@ -415,6 +434,7 @@ const LOCKING_STARTS: &[&str] = &[
     "down_read",
     "down_timeout",
     "down_write",
+    "lockdep_",
     "mutex_lock",
     "mutex_optimistic_spin",
     "native_queued_",
@@ -422,6 +442,7 @@ const LOCKING_STARTS: &[&str] = &[
     "rwsem_down_",
     "rwsem_optimistic_spin",
     "rwsem_read_trylock",
+    "trace_hardirqs_",
     "ww_mutex_lock",
 ];
 
@@ -546,8 +567,43 @@ const ACCESS_STARTS: &[&str] = &[
     "check_region_",
 ];
 
+const PROBE: &[&str] = &[
+    "__const_udelay",
+    "__delay",
+    "__loop_const_udelay",
+    "__loop_delay",
+    "__loop_udelay",
+    "__ndelay",
+    "__timer_delay",
+    "__udelay",
+    "check_kcov_mode",
+    "delay_halt",
+    "delay_halt_mwaitx",
+    "delay_loop",
+    "delay_mwaitx",
+    "delay_tsc",
+    "get_cycles",
+    "local_clock",
+    "native_sched_clock",
+    "pvclock_clocksource_read",
+    "rdtsc_ordered",
+    "read_hpet",
+    "read_tsc",
+    "sched_clock",
+    "udelay",
+    "write_comp_data",
+];
+
+const PROBE_STARTS: &[&str] = &[
+    "__sanitizer_cov_",
+    "__tsan_",
+    "arch_counter_get_",
+    "kvm_clock_",
+    "ktime_get",
+];
+
 /// The lists, with whole names and with the starts of names.
-const LISTS: [(Class, &[&str], &[&str]); 9] = [
+const LISTS: [(Class, &[&str], &[&str]); 10] = [
     (Class::Entry, ENTRY, ENTRY_STARTS),
     (Class::Reporting, REPORTING, REPORTING_STARTS),
     (Class::Reporting, INTERRUPT, &[]),
@@ -557,6 +613,7 @@ const LISTS: [(Class, &[&str], &[&str]); 9] = [
     (Class::Rcu, RCU, RCU_STARTS),
     (Class::Memory, MEMORY, MEMORY_STARTS),
     (Class::Access, ACCESS, ACCESS_STARTS),
+    (Class::Probe, PROBE, PROBE_STARTS),
 ];
 
 /// All whole names; in a name of two lists, the first counts.
@@ -572,6 +629,8 @@ static NAMES: LazyLock<HashMap<&str, Class>> = LazyLock::new(|| {
 /// kernel's names only.
 pub(crate) fn class(symbol: &str) -> Class {
     let name = base(symbol);
+    // What Rust calls where C has a macro.
+    let name = name.strip_prefix("rust_helper_").unwrap_or(name);
     if let Some(class) = NAMES.get(name) {
         return *class;
     }
@@ -605,11 +664,12 @@ pub(crate) struct Story {
 const MAX_SHOWN: usize = 32;
 
 pub(crate) fn story(dump: &Dump, passed: Passed) -> Story {
-    let frames: Vec<_> = dump
+    let mut frames: Vec<_> = dump
         .frames
         .iter()
         .map(|frame| (frame, class(&frame.symbol)))
         .collect();
+    clock_drivers(&mut frames);
     let frames = reliable(frames);
     let frames = interrupted(&frames);
     let mut story = Story::default();
@@ -635,6 +695,11 @@ pub(crate) fn story(dump: &Dump, passed: Passed) -> Story {
             }
         }
     }
+    // A clock that stands still may be the trouble itself.
+    if story.telling.is_none() {
+        let probe = frames.iter().find(|(_, class)| *class == Class::Probe);
+        story.telling = probe.map(|(frame, _)| frame.function());
+    }
     story.idle = (all_idle && !story.frames.is_empty()) || dump.idle_at.is_some();
     if story.frames.is_empty() {
         story
@@ -647,17 +712,44 @@ pub(crate) fn story(dump: &Dump, passed: Passed) -> Story {
 /// A frame, and what its function is for.
 type Classed<'a> = (&'a Frame, Class);
 
-/// Without the frames that may be left over, unless there are no others.
+/// What calls the clock's handler is the driver of the clock, whatever its name, and no more to blame.
+fn clock_drivers(frames: &mut [Classed<'_>]) {
+    let is_handler = |frame: &Frame| {
+        let name = base(&frame.symbol);
+        name == "hrtimer_interrupt" || name == "tick_handle_periodic"
+    };
+    let mut called_by: Option<&Frame> = None;
+    let traced = frames
+        .iter_mut()
+        .filter(|(frame, _)| frame.place == Place::Trace);
+    for (frame, class) in traced {
+        // Some drivers are of two functions, such as hv_stimer0_percpu_isr() and hv_stimer0_isr().
+        let is_driver = called_by
+            .is_some_and(|inner| is_handler(inner) || base(&frame.symbol).ends_with("_isr"));
+        if is_driver && *class == Class::Other {
+            *class = Class::Reporting;
+        }
+        called_by = Some(*frame).filter(|frame| is_handler(frame) || is_driver);
+    }
+}
+
+/// Without the frames that may be left over, unless there are no others. Where the unwinder lost its way, on the
+/// way into an interrupt, they are all that there is.
 fn reliable(frames: Vec<Classed<'_>>) -> Vec<Classed<'_>> {
     let is_reliable = |frame: &Frame| frame.place != Place::Unreliable;
     let mut reliable = frames.iter().filter(|(frame, _)| is_reliable(frame));
-    if reliable.any(|(_, class)| *class != Class::Reporting) {
-        return frames
-            .into_iter()
-            .filter(|(frame, _)| is_reliable(frame))
-            .collect();
+    if !reliable.any(|(_, class)| *class != Class::Reporting) {
+        return frames;
     }
-    frames
+    let last = frames.iter().rposition(|(frame, _)| is_reliable(frame));
+    let lost = last
+        .and_then(|last| frames.get(last))
+        .is_some_and(|(_, class)| *class == Class::Scheduler);
+    let from = if lost { last } else { None };
+    let kept = |at: usize, frame: &Frame| is_reliable(frame) || from.is_some_and(|from| at > from);
+    let frames = frames.into_iter().enumerate();
+    let frames = frames.filter(|(at, (frame, _))| kept(*at, frame));
+    frames.map(|(_, frame)| frame).collect()
 }
 
 /// What was interrupted: behind the entry into the interrupt in which the report was made.
@@ -788,6 +880,47 @@ mod tests {
             });
         }
         assert_eq!(story(&long, Passed::USUAL).frames.len(), MAX_SHOWN);
+    }
+
+    #[test]
+    fn where_the_unwinder_gave_up_the_rest_counts() {
+        let lost = dump(&[
+            "__schedule+0x1/0x2",
+            "irqentry_exit+0x1/0x2",
+            "? lock_release+0x1/0x2",
+            "? ktime_get+0x1/0x2",
+            "? spin+0x1/0x2",
+        ]);
+        let story = story(&lost, Passed::USUAL);
+        assert_eq!(story.telling.as_deref(), Some("spin"), "{story:?}");
+    }
+
+    #[test]
+    fn a_clock_tells_only_if_nothing_else_does() {
+        let telling = |lines: &[&str]| story(&dump(lines), Passed::USUAL).telling;
+        assert_eq!(
+            telling(&["RIP: 0010:ktime_get+0x1/0x2", "poll+0x1/0x2"]).as_deref(),
+            Some("poll")
+        );
+        assert_eq!(
+            telling(&["RIP: 0010:ktime_get+0x1/0x2"]).as_deref(),
+            Some("ktime_get")
+        );
+    }
+
+    #[test]
+    fn the_driver_of_the_clock_is_no_culprit() {
+        let story = story(
+            &dump(&[
+                "rcu_sched_clock_irq+0x1/0x2",
+                "hrtimer_interrupt+0x1/0x2",
+                "some_timer_isr+0x1/0x2",
+                "some_percpu_isr+0x1/0x2",
+                "spin+0x1/0x2",
+            ]),
+            Passed::USUAL,
+        );
+        assert_eq!(story.telling.as_deref(), Some("spin"), "{story:?}");
     }
 
     #[test]

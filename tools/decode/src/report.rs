@@ -156,10 +156,11 @@ impl Report {
 
     /// Takes the stack of a dump, unless there is a better one already.
     pub(crate) fn tell(&mut self, dump: &Dump, passed: Passed) {
+        if self.event.culprit_frame.is_some() && !self.event.frames.is_empty() {
+            return;
+        }
         let story = machinery::story(dump, passed);
-        let better = self.event.frames.is_empty()
-            || (self.event.culprit_frame.is_none() && story.telling.is_some());
-        if better {
+        if self.event.frames.is_empty() || story.telling.is_some() {
             self.take_story(story);
         }
     }

@@ -4,6 +4,8 @@
 //!
 //! Texts are ASCII (`unwrap` sees to that), and nothing here panics: what is not there is `None`.
 
+use memchr::memmem;
+
 /// What is left of a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scan<'a> {
@@ -17,7 +19,7 @@ impl<'a> Scan<'a> {
 
     /// Begins behind the first `key` in the text.
     pub(crate) fn after(text: &'a str, key: &str) -> Option<Self> {
-        let at = text.find(key)?;
+        let at = memmem::find(text.as_bytes(), key.as_bytes())?;
         text.get(at + key.len()..).map(Self::new)
     }
 

@@ -2,12 +2,17 @@
 
 //! Stack dumps: of which CPU and task they are, and their frames, in the forms of the architectures.
 
+use memchr::{memchr, memmem};
 use rustc_demangle::demangle;
 
+use crate::rust_name;
 use crate::scan::{number_after, Scan};
 
 /// Frames that are kept of a dump.
 const MAX_FRAMES: usize = 64;
+
+/// Names that are longer say nothing to people.
+const MAX_NAME: usize = 500;
 
 /// How a frame came into its dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,7 +263,7 @@ fn legacy_task(text: &str) -> Option<Part> {
     match flags.strip_prefix("0x") {
         Some(flags) if (4..=16).contains(&flags.len()) && is_hex(flags) => before = rest,
         Some(_) => return None,
-        None if !text.contains(" running task ") => return None,
+        None if memmem::find(text.as_bytes(), b" running task ").is_none() => return None,
         None => (),
     }
     let (before, ppid) = last_word(before)?;
@@ -375,7 +380,7 @@ pub(crate) fn frame(text: &str) -> Option<Frame> {
         place = Place::Unreliable;
         rest = behind.trim_start();
     }
-    if rest.contains("(unreliable)") {
+    if memchr(b'(', rest.as_bytes()).is_some() && rest.contains("(unreliable)") {
         place = Place::Unreliable;
     }
     let symbol = symbol(rest)?;
@@ -444,6 +449,9 @@ fn is_source(text: &str) -> bool {
     }
     let text = text.trim_start_matches([' ', '(']);
     let word = text.split([' ', ')']).next().unwrap_or_default();
+    if memchr(b'.', word.as_bytes()).is_none() {
+        return false;
+    }
     [".c:", ".h:", ".S:", ".rs:"].iter().any(|mark| {
         word.find(mark).is_some_and(|at| {
             let line = word.get(at + mark.len()..).unwrap_or_default();
@@ -456,8 +464,8 @@ fn is_source(text: &str) -> bool {
 pub(crate) fn function(symbol: &str) -> String {
     if symbol.starts_with("_R") || symbol.starts_with("_ZN") {
         let name = format!("{:#}", demangle(symbol));
-        if name != symbol && name.is_ascii() && name.len() < 300 {
-            return name;
+        if name != symbol && name.is_ascii() && name.len() < MAX_NAME {
+            return rust_name::readable(&name);
         }
     }
     base(symbol).to_string()

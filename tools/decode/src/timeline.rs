@@ -22,7 +22,8 @@ const MAX_LANES: usize = 60;
 const WIDTH: f64 = 1100.0;
 const LEFT: f64 = 210.0;
 const RIGHT: f64 = 40.0;
-const TOP: f64 = 46.0;
+const LEGEND: f64 = 40.0;
+const TOP: f64 = 58.0;
 const LANE: f64 = 26.0;
 const AXIS: f64 = 34.0;
 
@@ -35,6 +36,16 @@ text{font:12px sans-serif;fill:#24292f}
 .stall{fill:#cf222e}.starved{fill:#8250df}.hung{fill:#bf8700}.lockup{fill:#953800}.misuse{fill:#0969da}.memory{fill:#1a7f37}
 .bar{fill-opacity:.45}
 .end{stroke:#1a7f37;stroke-width:3}";
+
+/// What the classes of marks are, in words.
+const CLASSES: [(&str, &str); 6] = [
+    ("stall", "grace period held up"),
+    ("starved", "kthread starved"),
+    ("hung", "task waits"),
+    ("lockup", "lockup"),
+    ("misuse", "misuse"),
+    ("memory", "memory"),
+];
 
 /// Collects events, and draws them in the end.
 #[derive(Debug, Default)]
@@ -54,7 +65,8 @@ struct Mark {
     seconds: f64,
     lanes: Vec<Lane>,
     class: &'static str,
-    ended: bool,
+    /// When it ended, if that is known.
+    end: Option<f64>,
     text: String,
     incident: u64,
 }
@@ -74,7 +86,7 @@ impl std::fmt::Display for Lane {
             Self::Cpu(cpu) => write!(f, "CPU {cpu}"),
             Self::Kthread(name) => write!(f, "kthread {name}"),
             Self::Task(name) => f.write_str(name),
-            Self::Other => f.write_str("others"),
+            Self::Other => f.write_str("nobody named"),
         }
     }
 }
@@ -103,7 +115,7 @@ impl Timeline {
             seconds: event.seconds.filter(|_| time.is_some()).unwrap_or(0.0),
             lanes: lanes(event),
             class: class(event.kind),
-            ended: event.ended,
+            end: end(event),
             text: format!(
                 "{when}line {}: {}\n{}",
                 event.line, event.kind, event.summary
@@ -164,6 +176,19 @@ impl Timeline {
     }
 }
 
+/// When the log says that it ended: while it was reported, or by whoever provoked it.
+fn end(event: &Event) -> Option<f64> {
+    let time = event.time.as_ref().map(|time| time.clock)?;
+    // Misuse is over when it is reported.
+    if matches!(class(event.kind), "misuse" | "memory") {
+        return None;
+    }
+    match &event.ended_at {
+        Some(end) => Some(end.clock.max(time)),
+        None => event.ended.then_some(time),
+    }
+}
+
 fn lanes(event: &Event) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::new();
     let task = |task: &crate::Task| Lane::Task(task.to_string());
@@ -216,7 +241,7 @@ impl Scale {
             .fold(f64::INFINITY, f64::min);
         let to = marks
             .iter()
-            .map(|mark| mark.at)
+            .map(|mark| mark.end.unwrap_or(mark.at))
             .fold(f64::NEG_INFINITY, f64::max);
         let room = ((to - from) * 0.03).max(0.5);
         Self {
@@ -228,7 +253,7 @@ impl Scale {
     fn x(self, at: f64) -> f64 {
         let part = (at - self.from) / (self.to - self.from);
         let x = LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
-        (x * 10.0).round() / 10.0
+        round(x)
     }
 
     /// Round numbers along the axis.
@@ -257,7 +282,9 @@ fn panel(title: &str, marks: &[&Mark]) -> (Group, f64) {
     lanes.truncate(MAX_LANES);
     let scale = Scale::of(marks);
     let bottom = TOP + LANE * lanes.len() as f64;
-    let mut group = Group::new().add(label(12.0, 22.0, title, "title", "start"));
+    let mut group = Group::new()
+        .add(label(12.0, 22.0, title, "title", "start"))
+        .add(legend(marks));
     let first = scale.steps().first().copied().unwrap_or_default();
     let of_day = marks.iter().any(|mark| mark.timed) && first > 1e8;
     for at in scale.steps() {
@@ -312,9 +339,10 @@ fn panel(title: &str, marks: &[&Mark]) -> (Group, f64) {
     (group, bottom + AXIS)
 }
 
-/// A bar for how long it had gone on, and a point for the report.
+/// A bar for how long it went on, as far as that is known, a point for the report, and a line where it ended.
 fn drawn(mark: &Mark, scale: Scale, y: f64) -> Group {
-    let (start, end) = (scale.x(mark.at - mark.seconds), scale.x(mark.at));
+    let (start, at) = (scale.x(mark.at - mark.seconds), scale.x(mark.at));
+    let end = mark.end.map_or(at, |end| scale.x(end));
     let mut group = Group::new()
         .set("class", mark.class)
         .set("data-incident", mark.incident)
@@ -323,19 +351,51 @@ fn drawn(mark: &Mark, scale: Scale, y: f64) -> Group {
         let bar = Rectangle::new()
             .set("x", start)
             .set("y", y - 7.0)
-            .set("width", end - start);
+            .set("width", round(end - start));
         group = group.add(bar.set("height", 14).set("rx", 3).set("class", "bar"));
     }
-    group = group.add(Circle::new().set("cx", end).set("cy", y).set("r", 5));
-    if mark.ended {
-        let line = Line::new()
-            .set("x1", end + 8.0)
-            .set("x2", end + 8.0)
-            .set("y1", y - 9.0)
-            .set("y2", y + 9.0);
-        group = group.add(line.set("class", "end"));
+    group = group.add(point(at, y));
+    if mark.end.is_some() {
+        // Beside the point, if it is at the same place.
+        group = group.add(end_line(end.max(at + 8.0), y));
     }
     group
+}
+
+fn point(x: f64, y: f64) -> Circle {
+    Circle::new().set("cx", x).set("cy", y).set("r", 5)
+}
+
+fn end_line(x: f64, y: f64) -> Line {
+    Line::new()
+        .set("x1", x)
+        .set("x2", x)
+        .set("y1", y - 9.0)
+        .set("y2", y + 9.0)
+        .set("class", "end")
+}
+
+/// What the colours and marks mean, of those that are there.
+fn legend(marks: &[&Mark]) -> Group {
+    let mut group = Group::new();
+    let mut x = LEFT;
+    for (class, meaning) in CLASSES {
+        if marks.iter().any(|mark| mark.class == class) {
+            let key = Group::new().set("class", class).add(point(x, LEGEND - 4.0));
+            let text = label(x + 10.0, LEGEND, meaning, "faint", "start");
+            group = group.add(key).add(text);
+            x += 26.0 + 7.0 * meaning.len() as f64;
+        }
+    }
+    if marks.iter().any(|mark| mark.end.is_some()) {
+        let text = label(x + 10.0, LEGEND, "its end", "faint", "start");
+        group = group.add(end_line(x, LEGEND - 4.0)).add(text);
+    }
+    group
+}
+
+fn round(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
 }
 
 fn label(x: f64, y: f64, text: &str, class: &str, anchor: &str) -> Text {
@@ -397,13 +457,37 @@ mod tests {
         ] {
             assert!(svg.contains(part), "no {part}: {svg}");
         }
-        assert_eq!(svg.matches("<circle").count(), 2);
+        // Two reports, and the two colours' meaning.
+        assert_eq!(svg.matches("<circle").count(), 4);
         // The stall began 21 s before its report, and the axis with it.
         let scale = Scale {
             from: 78.0,
             to: 131.0,
         };
         assert!(scale.x(79.0) < scale.x(100.0) && scale.x(200.0) <= WIDTH);
+    }
+
+    #[test]
+    fn a_stall_that_ended_is_drawn_to_its_end() {
+        let svg = drawn(
+            "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
+             [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n\
+             [  110.000000] rust_rcu_demo: stall: end cpu_preempt_off after 31000 ms: ended\n",
+        );
+        let scale = Scale {
+            from: 100.0 - 21.0 - 0.93,
+            to: 110.93,
+        };
+        assert!(
+            svg.contains("class=\"end\"") && svg.contains("its end"),
+            "{svg}"
+        );
+        assert!(svg.contains(&format!("x1=\"{}\"", scale.x(110.0))), "{svg}");
+        assert!(
+            svg.contains(&format!("cx=\"{}\"", scale.x(100.0))),
+            "the report is where it was: {svg}"
+        );
     }
 
     #[test]

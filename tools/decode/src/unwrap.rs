@@ -125,6 +125,51 @@ pub(crate) fn from_json(text: &str) -> Option<String> {
     }
 }
 
+/// `/dev/kmsg` writes what is not printable, and a backslash, as `\x09`: a record may be several lines.
+pub(crate) fn from_kmsg(text: &str) -> Option<String> {
+    if !text.as_bytes().first()?.is_ascii_digit() {
+        return None;
+    }
+    let mut rest = text.get(..text.find("\\x")?)?;
+    let mut line = Line {
+        number: 0,
+        stamp: None,
+        caller: None,
+        text,
+    };
+    kmsg_record(Scan::new(text), &mut line)?;
+    let mut message = String::new();
+    let mut from = 0;
+    loop {
+        message.push_str(rest);
+        from += rest.len();
+        let Some(escape) = text.get(from..).filter(|rest| !rest.is_empty()) else {
+            return Some(message);
+        };
+        let code = escape
+            .strip_prefix("\\x")
+            .and_then(|digits| u8::from_str_radix(digits.get(..2)?, 16).ok());
+        let taken = match code {
+            Some(b'\t') => {
+                message.push(' ');
+                4
+            }
+            Some(byte @ (b'\n' | b' '..=b'~')) => {
+                message.push(char::from(byte));
+                4
+            }
+            Some(_) => 4,
+            None => {
+                message.push('\\');
+                1
+            }
+        };
+        from += taken;
+        let behind = text.get(from..).unwrap_or_default();
+        rest = behind.get(..behind.find('\\').unwrap_or(behind.len()))?;
+    }
+}
+
 /// Takes off what wraps a line. Lines that carry nothing of the kernel's are `None`.
 pub(crate) fn unwrap(text: &str, number: u64) -> Option<Line<'_>> {
     let mut line = Line {
@@ -630,6 +675,17 @@ mod tests {
             Some("INFO: x")
         );
         assert_eq!(from_json("{ 1 2} (t=5"), None);
+    }
+
+    #[test]
+    fn escapes_of_kmsg_are_undone() {
+        assert_eq!(
+            from_kmsg(r"3,3,13250001,-;rcu: \x091-....: a\x0ab\x5cc\xe2\x80 \q").as_deref(),
+            Some("3,3,13250001,-;rcu:  1-....: a\nb\\c \\q")
+        );
+        assert_eq!(from_kmsg(r"3,3,13250001,-;rcu"), None);
+        assert_eq!(from_kmsg(r"12 \x09"), None);
+        assert_eq!(from_kmsg(r"3,3,1,-;\x"), Some(r"3,3,1,-;\x".to_string()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Logs that others wrote, against what their authors' readers say of them: `corpus/NAME.log` and
+//! Logs that others wrote, against what their authors' readers say of them, and those of our own stall lab, of which
+//! it is known what provoked them: `corpus/NAME.log` and
 //! `corpus/NAME.json`. `corpus/README.md` says where they are from.
 //!
 //! What the decoder gets wrong stands in `known-wrong`, which must stay true: a line there that is right by
@@ -127,7 +128,11 @@ fn logs_of_others_are_decoded() {
         .collect();
     let mut unknown = Vec::new();
     let names = names();
-    assert!(names.len() >= 40, "{} logs", names.len());
+    let of_others = names
+        .iter()
+        .filter(|name| !name.starts_with("lab-"))
+        .count();
+    assert!(of_others >= 40, "{of_others} logs");
     for name in &names {
         for line in wrong(name) {
             if !known.remove(line.as_str()) {

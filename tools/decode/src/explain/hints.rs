@@ -48,6 +48,11 @@ const HINTS: &[Hint] = &[
         advice: "Such loops want cond_resched(); a newer kernel may have it there.",
     },
     Hint {
+        starts: &["rcu_do_batch", "rcu_core", "rcu_process_callbacks", "rcu_nocb_cb_kthread"],
+        cause: "a callback of call_rcu() takes long, or there are so many that working them off takes long",
+        advice: "Callbacks are to free memory and nothing else: hand long work to queue_rcu_work(); rcu_nocbs= moves callbacks to threads.",
+    },
+    Hint {
         starts: &["net_rx_action", "napi_", "__napi_", "__netif_receive", "nf_", "ip_rcv", "process_backlog", "tcp_v4_rcv", "__do_softirq", "handle_softirqs", "ksoftirqd", "run_ksoftirqd", "tasklet_"],
         cause: "softirq work that does not end, such as a flood of packets or rules that match slowly",
         advice: "Look at the load (softnet_stat, /proc/softirqs); spread the interrupts, or make the rules cheaper.",

@@ -226,11 +226,19 @@ fn sleeping(event: &Event, causes: &mut Lines, advice: &mut Lines) {
             .iter()
             .any(|lock| lock.contains("rcu_read_lock"))
     {
-        say(causes, "it sleeps inside of rcu_read_lock()");
-        say(
-            advice,
-            "Move what sleeps out of the reader (take a reference first), or use SRCU.",
-        );
+        if event.frames.iter().any(|frame| frame == "do_exit") {
+            say(
+                causes,
+                "the task ends with a reader that is still open: an rcu_read_unlock() is missing",
+            );
+            say(advice, "Look for a path without rcu_read_unlock() in what the task did before; the stack shows only its end.");
+        } else {
+            say(causes, "it sleeps inside of rcu_read_lock()");
+            say(
+                advice,
+                "Move what sleeps out of the reader (take a reference first), or use SRCU.",
+            );
+        }
     }
     if is("irqs_disabled()") {
         say(

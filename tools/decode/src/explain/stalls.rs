@@ -7,6 +7,8 @@ use crate::event::{CpuDetail, Event, Kind, Task};
 
 /// A stall whose first report comes so many seconds late was not measured by the kernel's own clock.
 const FROZEN: f64 = 180.0;
+/// The longest time-out at the highest tick rate.
+const MAX_JIFFIES: u64 = 305_000;
 
 pub(super) fn summary(event: &Event) -> String {
     let flavor = event.flavor.as_deref().unwrap_or("RCU");
@@ -20,9 +22,21 @@ pub(super) fn summary(event: &Event) -> String {
         count => format!(" (report {} of this stall)", count + 1),
     };
     let listed = listed_tasks(event);
+    if event.kind == Kind::RcuTasksStall && !listed.is_empty() {
+        let at = match event.cpus.as_slice() {
+            [] => String::new(),
+            _ => format!(" on {}", cpus(event)),
+        };
+        let task = super::and(&listed.into_iter().take(8).collect::<Vec<_>>());
+        return format!(
+            "Task {task}{at} held up {what}{long}, {}{}{again}.",
+            holds_up_tasks(event),
+            in_function(event)
+        );
+    }
     if event.cpus.is_empty() && listed.is_empty() {
         return format!(
-            "{}{long} has not ended, and the report names neither a CPU nor a task that holds it up{again}.",
+            "{} has not ended{long}, and the report names neither a CPU nor a task that holds it up{again}.",
             upper(&what)
         );
     }
@@ -31,9 +45,7 @@ pub(super) fn summary(event: &Event) -> String {
         who.push(cpus(event));
     }
     who.extend(listed.iter().take(8).map(ToString::to_string));
-    let doing = if event.kind == Kind::RcuTasksStall {
-        format!(", not giving up the CPU{}", in_function(event))
-    } else if event.cpus.is_empty() {
+    let doing = if event.cpus.is_empty() {
         format!(" inside of rcu_read_lock(){}", in_function(event))
     } else {
         running(event)
@@ -41,6 +53,19 @@ pub(super) fn summary(event: &Event) -> String {
     let task = if event.cpus.is_empty() { "Task " } else { "" };
     let who = super::and(&who);
     format!("{task}{who} held up {what}{long}{doing}{again}.")
+}
+
+/// What the tasks do that RCU Tasks waits for, which depends on its flavor.
+fn holds_up_tasks(event: &Event) -> &'static str {
+    match is_trace(event) {
+        true => "with a reader open",
+        false => "not giving up the CPU of its own accord",
+    }
+}
+
+fn is_trace(event: &Event) -> bool {
+    let flavor = event.flavor.as_deref();
+    flavor.is_some_and(|flavor| flavor.contains("trace"))
 }
 
 /// Tasks that hold up the grace period themselves, as against those that a CPU happened to run.
@@ -63,6 +88,13 @@ fn running(event: &Event) -> String {
         .iter()
         .find(|task| task.nesting.is_none() && task.comm.is_some());
     match task {
+        // The idle task does nothing itself.
+        Some(task) if task.pid == Some(0) && event.culprit_frame.is_some() => {
+            format!(
+                "{}, in an interrupt that came while it was idle",
+                in_function(event)
+            )
+        }
         Some(task) => format!(", running {task}{}", in_function(event)),
         None if event.culprit_frame.is_some() => format!(", stuck{}", in_function(event)),
         None => String::new(),
@@ -91,11 +123,8 @@ pub(super) fn cpu_stall(event: &Event, causes: &mut Lines, advice: &mut Lines) {
         );
         return;
     }
-    let frozen = event.repeats == 0 && event.seconds.is_some_and(|seconds| seconds > FROZEN);
-    if frozen {
-        let long = duration(event.seconds.unwrap_or_default());
-        say(causes, format!("the machine stood still or its clock jumped: {long} went by before the first report. A virtual machine was paused, migrated, or starved by its host, or the system was suspended"));
-        say(advice, "If this is a virtual machine, look at the host at that time; nothing in the guest's kernel is wrong then.");
+    if let Some(why) = stood_still(event) {
+        say_stood_still(event, why, causes, advice);
     }
     let nobody = event.cpus.is_empty() && event.tasks.is_empty();
     if nobody {
@@ -123,14 +152,74 @@ pub(super) fn cpu_stall(event: &Event, causes: &mut Lines, advice: &mut Lines) {
     if event.tasks.iter().any(|task| task.nesting.is_some())
         || (event.cpus.is_empty() && !event.tasks.is_empty())
     {
-        say(causes, "a task sleeps or was preempted inside of rcu_read_lock() and does not get back: real-time tasks of higher priority run instead, it waits for a lock, or it blocks where it must not");
-        say(advice, "Look at the task's stack: if it waits there, move that out of the reader; if it is runnable, give it CPU time (CONFIG_RCU_BOOST helps against real-time load).");
+        blocked(event, causes, advice);
     }
     if let Some((cause, hint)) = hints::of(event) {
         say(causes, cause);
         say(advice, hint);
     }
     fallback(event, causes, advice);
+}
+
+/// Why the machine seems to have stood still, and not only a CPU, if it does: there was no clock for most of the time,
+/// and the first report is later than any time-out, or the grace-period kthread stopped when the clock did.
+fn stood_still(event: &Event) -> Option<&'static str> {
+    const LATE: &str = "no time-out is as long";
+    const TOGETHER: &str = "scans for idle CPUs stopped when they did";
+    let t = event.t_jiffies.filter(|_| event.repeats == 0)?;
+    let details = || event.cpu_details.iter();
+    let ticks = details().filter_map(|detail| detail.ticks_this_gp).max();
+    if ticks.is_some_and(|ticks| ticks.saturating_mul(2) >= t) {
+        return None;
+    }
+    let behind = details().any(|detail| detail.gps_behind.is_some());
+    let few = behind || ticks.is_some_and(|ticks| ticks.saturating_mul(10) < t);
+    let is_late = t > MAX_JIFFIES || event.hz.is_some_and(|hz| is_late(t, hz));
+    if event.seconds.is_some_and(|seconds| seconds > FROZEN) || few && is_late {
+        return Some(LATE);
+    }
+    let stopped_together = details().any(|detail| match (detail.ticks_this_gp, detail.fqs) {
+        (Some(ticks), Some(scans)) => ticks > SOME_TICKS && in_step(scans, ticks),
+        _ => false,
+    });
+    (few && stopped_together).then_some(TOGETHER)
+}
+
+/// Clock interrupts that show that a CPU had a clock at first.
+const SOME_TICKS: u64 = 20;
+
+/// A kthread that runs scans once in one to four jiffies.
+fn in_step(scans: u64, ticks: u64) -> bool {
+    scans.saturating_mul(5) >= ticks && scans <= ticks.saturating_mul(2)
+}
+
+/// Time-outs are whole seconds, and reports come a few jiffies after one, if there is a clock.
+fn is_late(jiffies: u64, hz: u32) -> bool {
+    jiffies % u64::from(hz.max(1)) > u64::from(hz / 20).max(5)
+}
+
+fn say_stood_still(event: &Event, why: &str, causes: &mut Lines, advice: &mut Lines) {
+    let long = how_long(event).unwrap_or_default();
+    say(causes, format!("the whole machine stood still, or its clock jumped: in the {long} since the grace period began there were hardly any clock interrupts, and {why}. A virtual machine was stopped, paused, migrated or starved by its host, or the system was suspended"));
+    say(advice, "If this is a virtual machine, look at the host at that time (was the guest paused, migrated, stopped by a signal, out of CPU time?), and for signs in the guest: steal time in /proc/stat, soft lockups of as many seconds, a clock source marked unstable. The stack is then only where it happened to be, and nothing in the guest's kernel is wrong.");
+}
+
+/// Tasks that hold up a grace period while they do not run.
+fn blocked(event: &Event, causes: &mut Lines, advice: &mut Lines) {
+    let mut states = event.tasks.iter().map(|task| task.state.as_deref());
+    if states.clone().any(|state| state == Some("R")) {
+        say(causes, "the task was preempted inside of rcu_read_lock(), and does not get a CPU back: tasks of higher priority run instead, or a loop in the kernel keeps its CPU");
+        let by = event.detected_by.map_or(String::new(), |cpu| {
+            format!(" It may be CPU {cpu}, which made this report and does not list itself.")
+        });
+        say(advice, format!("See what runs on its CPU: `echo l > /proc/sysrq-trigger` shows what all CPUs do.{by} CONFIG_RCU_BOOST helps against real-time load."));
+    } else if states.any(|state| state.is_some()) {
+        say(causes, "the task sleeps inside of rcu_read_lock(): it waits for a lock, a device or a timer where it must not");
+        say(advice, "Look at the task's stack for what it waits in, and move that out of the reader, or use SRCU.");
+    } else {
+        say(causes, "a task sleeps or was preempted inside of rcu_read_lock() and does not get back: real-time tasks of higher priority run instead, it waits for a lock, or it blocks where it must not");
+        say(advice, "Look at the task's stack: if it waits there, move that out of the reader; if it is runnable, give it CPU time (CONFIG_RCU_BOOST helps against real-time load).");
+    }
 }
 
 fn cpu(event: &Event, detail: &CpuDetail, causes: &mut Lines, advice: &mut Lines) {
@@ -162,6 +251,13 @@ fn cpu(event: &Event, detail: &CpuDetail, causes: &mut Lines, advice: &mut Lines
         Some(Whereabouts::Idle) => {
             say(causes, format!("CPU {number} is idle or in user mode, so it is not to blame: RCU's kthread did not get to see it"));
         }
+        Some(Whereabouts::Interrupt) if ticks_are_few && in_softirq(event) => {
+            say(causes, format!("{place} runs in a softirq that does not end; it began while CPU {number} was idle, whose clock is stopped then, hence the few clock interrupts"));
+            say(
+                advice,
+                "Make the work of the softirq shorter, or hand it to a thread.",
+            );
+        }
         _ if irqs_off && ticks_are_few => {
             say(causes, format!("CPU {number} ran with interrupts off for all that time, or did not run at all: {place} loops with interrupts off, waits for hardware or a lock, or firmware or the hypervisor holds the CPU"));
             say(advice, "Look for a loop between local_irq_disable() and local_irq_enable(), or spin_lock_irqsave(); the hard-lockup detector gives its stack. In a virtual machine, look at the host's load.");
@@ -177,13 +273,19 @@ fn cpu(event: &Event, detail: &CpuDetail, causes: &mut Lines, advice: &mut Lines
     }
 }
 
+fn in_softirq(event: &Event) -> bool {
+    let runs_softirqs =
+        |frame: &String| frame.starts_with("handle_softirqs") || frame.starts_with("__do_softirq");
+    event.frames.iter().any(runs_softirqs)
+}
+
 fn fallback(event: &Event, causes: &mut Lines, advice: &mut Lines) {
     if causes.is_empty() {
         say(causes, "a reader or a CPU that does not get to a quiescent state: a loop in the kernel, interrupts off, or a CPU that does not run");
     }
     if event.header_missing {
         say(advice, "The report's first line is missing from this log: read the log from further back (dmesg, journalctl -k -b).");
-    } else if event.frames.is_empty() {
+    } else if event.frames.is_empty() && !(event.cpus.is_empty() && event.tasks.is_empty()) {
         say(advice, "The log has no stack of the culprit: look for lines that were lost, or raise the log level and the log buffer (loglevel=7 log_buf_len=4M).");
     }
     if advice.is_empty() {
@@ -207,6 +309,11 @@ pub(super) fn expedited(event: &Event, causes: &mut Lines, advice: &mut Lines) {
         .cpu_details
         .iter()
         .any(|detail| detail.flags.contains('D'));
+    let was_idle =
+        !event.frames.is_empty() && event.culprit_frame.is_none() && event.tasks.is_empty();
+    if was_idle {
+        say(causes, format!("{} was idle when its stack was taken: what had held up the grace period was just over", cpus(event)));
+    }
     if no_answer {
         say(causes, format!("{} did not get to a quiescent state after RCU's interrupt: in a long reader, with preemption off, or with interrupts off so that the interrupt was not taken", cpus(event)));
     } else if !event.cpus.is_empty() {
@@ -241,11 +348,7 @@ pub(super) fn expedited(event: &Event, causes: &mut Lines, advice: &mut Lines) {
 }
 
 pub(super) fn tasks(event: &Event, causes: &mut Lines, advice: &mut Lines) {
-    let trace = event
-        .flavor
-        .as_deref()
-        .is_some_and(|flavor| flavor.contains("trace"));
-    if trace {
+    if is_trace(event) {
         say(
             causes,
             "a reader of RCU Tasks Trace, such as a sleepable BPF program, does not end",
@@ -279,24 +382,45 @@ pub(super) fn starved(event: &Event) -> String {
     let at = kthread.cpu.map_or(String::new(), |cpu| {
         format!("; it ran on CPU {cpu} last{}", in_function_of_cpu(event))
     });
+    let waits = match (&event.culprit_frame, is_of_kthread(event)) {
+        (Some(function), true) => format!(" in {function}()"),
+        _ => String::new(),
+    };
     let why = match kthread.task_state.as_deref() {
         Some("0x0" | "R") => "could run, but was not given a CPU",
-        Some(_) => "was not woken",
+        Some(_) => "sleeps",
         None => "did not run",
     };
-    format!("The grace-period kthread {name} {why} for {long}{at}. No grace period ends meanwhile.")
+    let woken = if why == "sleeps" {
+        " and was not woken"
+    } else {
+        ""
+    };
+    format!(
+        "The grace-period kthread {name} {why}{waits}{woken} for {long}{at}. No grace period ends meanwhile."
+    )
 }
 
 fn in_function_of_cpu(event: &Event) -> String {
     match &event.culprit_frame {
-        Some(function) => format!(", which is in {function}()"),
-        None => String::new(),
+        Some(function) if !is_of_kthread(event) => format!(", which is in {function}()"),
+        _ => String::new(),
     }
+}
+
+/// Whether the stack is the kthread's own, as no other was printed, or one of an idle CPU.
+fn is_of_kthread(event: &Event) -> bool {
+    let is_its_loop = |frame: &String| frame == "rcu_gp_kthread" || frame == "rcu_gp_fqs_loop";
+    event.frames.iter().any(is_its_loop)
 }
 
 pub(super) fn starved_why(event: &Event, causes: &mut Lines, advice: &mut Lines) {
     let kthread = event.kthread.clone().unwrap_or_default();
     let runnable = matches!(kthread.task_state.as_deref(), Some("0x0" | "R"));
+    if event.seconds.is_some_and(|seconds| seconds > FROZEN) {
+        let what = "the whole machine stood still: a virtual machine was stopped, paused, migrated or starved by its host; see the stall's report";
+        say(causes, what);
+    }
     if runnable {
         let cpu = kthread
             .cpu
@@ -306,12 +430,6 @@ pub(super) fn starved_why(event: &Event, causes: &mut Lines, advice: &mut Lines)
     } else {
         say(causes, "the timer that should wake it did not fire or its wakeup was lost: a CPU with interrupts off, an offline CPU that still has the timer, or a broken clock or idle driver");
         say(advice, "Look at the CPU whose timers are suspected; try another clock source or idle driver (clocksource=, processor.max_cstate=1, nohz=off) to see whether it goes away.");
-    }
-    if event.seconds.is_some_and(|seconds| seconds > FROZEN) {
-        say(
-            causes,
-            "a virtual machine that was paused, or starved by its host",
-        );
     }
     say(
         causes,
@@ -389,6 +507,48 @@ mod tests {
             "{}",
             events[1].summary
         );
+    }
+
+    #[test]
+    fn a_report_that_is_late_without_a_clock_is_of_a_frozen_machine() {
+        let first_cause = |ticks: u32, t: u32| {
+            let event = only(&format!(
+                "[    0.710489] Calibrating delay loop (skipped).. 4199.92 BogoMIPS (lpj=8399844)\n\
+                 [  100.000000] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
+                 [  100.000001] rcu: \t1-...!: ({ticks} ticks this GP) idle=1234/1/0x4000000000000000 softirq=1/1 fqs=1\n\
+                 [  100.000002] rcu: \t(detected by 0, t={t} jiffies, g=9, q=3 ncpus=2)\n"
+            ));
+            event.causes[0].clone()
+        };
+        assert!(
+            first_cause(2, 6390).contains("stood still"),
+            "{}",
+            first_cause(2, 6390)
+        );
+        // Just behind a time-out of eight seconds; and with a clock.
+        assert!(first_cause(2, 2002).contains("interrupts off"));
+        assert!(first_cause(6380, 6390).contains("without a chance"));
+    }
+
+    #[test]
+    fn a_clock_that_stops_with_the_scans_is_of_a_frozen_machine() {
+        let first_cause = |ticks: u32, scans: u32| {
+            let event = only(&format!(
+                "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
+                 rcu: \t1-...!: ({ticks} ticks this GP) idle=41f4/1/0x4000000000000000 softirq=169/169 fqs={scans}\n\
+                 rcu: \t(detected by 0, t=4010 jiffies, g=9, q=3 ncpus=2)\n"
+            ));
+            event.causes[0].clone()
+        };
+        assert!(
+            first_cause(300, 188).contains("stood still"),
+            "{}",
+            first_cause(300, 188)
+        );
+        // Interrupts went off on that CPU alone, later or at once; and a clock.
+        assert!(first_cause(300, 1900).contains("interrupts off"));
+        assert!(first_cause(0, 0).contains("interrupts off"));
+        assert!(first_cause(4000, 1900).contains("without a chance"));
     }
 
     #[test]

@@ -47,6 +47,10 @@ fn header(text: &str) -> Option<Event> {
     event.message = Some(SLEEPING.to_string());
     let mut place = Scan::new(scan.rest().strip_prefix(" at ").unwrap_or_default());
     let location = place.word();
+    // Rust code of some kernels prints `<Location::file_as_c_str() not supported>:102`.
+    if location.starts_with('<') {
+        return Some(event);
+    }
     if location.contains(':') {
         event.location = Some(location.to_string());
     } else if !text.contains("BUG: ") {

@@ -4,7 +4,7 @@
 
 use super::{task_of, Family, Report};
 use crate::event::{Event, Kind, Kthread, Task};
-use crate::machinery::Passed;
+use crate::machinery::{self, Passed};
 use crate::scan::{number_after, Scan};
 use crate::stack::Role;
 
@@ -166,10 +166,10 @@ fn settle(report: &mut Report) {
         }
         report.tell(&dump, Passed::USUAL);
     }
-    if report.event.frames.is_empty() {
+    // An idle CPU does not keep it from running: its own stack tells where it waits.
+    if report.event.culprit_frame.is_none() {
         if let Some(dump) = report.dump_of(Role::GpKthread).cloned() {
-            let story = crate::machinery::story(&dump, Passed::USUAL);
-            report.event.frames = story.frames;
+            report.take_story(machinery::story(&dump, Passed::OF_RCU));
         }
     }
 }
