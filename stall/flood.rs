@@ -3,6 +3,10 @@
 //! Floods of callbacks behind a reader that does not come to its end. The kernel does not complain: memory runs
 //! out. What bounds it is the updater, which waits when too much awaits its grace period.
 
+mod exhausted;
+
+pub(super) use exhausted::EXHAUSTED;
+
 use super::{cpu::hold_cpu, kinds::Kind, run::Run, scene::Scene, updater::UPDATER};
 use crate::{
     rcu::{self, RcuBox, Reclaim, Softirq},
@@ -54,26 +58,26 @@ enum Policy {
 /// How many objects await their callbacks.
 type Queued = AtomicU32;
 
-struct Object {
+struct Object<P> {
     queued: Arc<Queued>,
-    _payload: [u8; PAYLOAD],
+    _payload: P,
 }
 
-impl Reclaim for Object {
+impl<P: Send + Sync + 'static> Reclaim for Object<P> {
     type Context = Softirq;
 }
 
-impl Drop for Object {
+impl<P> Drop for Object<P> {
     fn drop(&mut self) {
         // ORDERING: A figure; nothing depends on it.
         self.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn queue(queued: &Arc<Queued>) -> Result {
+fn queue<P: Send + Sync + 'static>(queued: &Arc<Queued>, payload: P) -> Result {
     let object = Object {
         queued: queued.clone(),
-        _payload: [0; PAYLOAD],
+        _payload: payload,
     };
     // Before there is an object, as its drop takes it back.
     queued.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +92,11 @@ fn update(run: &Run, queued: &Arc<Queued>, policy: Policy) {
         let kb = queued.load(Ordering::Relaxed) / TO_A_KB;
         if kb >= CAP_KB && !is_told {
             is_told = true;
-            tell(kb, policy);
+            let does = match policy {
+                Policy::Wait => "waits as well",
+                Policy::GoOn => "goes on",
+            };
+            tell(kb, does);
         }
         match policy {
             Policy::Wait if kb >= CAP_KB => rcu::synchronize(),
@@ -100,18 +108,14 @@ fn update(run: &Run, queued: &Arc<Queued>, policy: Policy) {
 
 fn queue_some(queued: &Arc<Queued>) {
     for _ in 0..AT_ONCE {
-        if queue(queued).is_err() {
+        if queue(queued, [0_u8; PAYLOAD]).is_err() {
             break;
         }
     }
     yield_now();
 }
 
-fn tell(kb: u32, policy: Policy) {
-    let does = match policy {
-        Policy::Wait => "waits as well",
-        Policy::GoOn => "goes on",
-    };
+fn tell(kb: u32, does: &str) {
     pr_info!("stall: {kb} KiB await a grace period; the updater {does}\n");
 }
 
@@ -124,6 +128,14 @@ fn flood(run: &Arc<Run>, policy: Policy) -> Result {
     })?;
     hold_cpu(&mut scene)?;
     run.sleep();
+    drain(scene, &queued);
+    Ok(())
+}
+
+/// Ends the reader, and waits for the callbacks.
+///
+/// Context: may sleep.
+fn drain(scene: Scene<'_>, queued: &Queued) {
     let left = queued.load(Ordering::Relaxed);
     let since = Instant::<Monotonic>::now();
     drop(scene);
@@ -132,5 +144,4 @@ fn flood(run: &Arc<Run>, policy: Policy) -> Result {
         "stall: the last {left} callbacks have run {} ms after the reader was told to end\n",
         since.elapsed().as_millis()
     );
-    Ok(())
 }

@@ -45,6 +45,8 @@ const GP_KTHREAD: &CStr = if cfg!(CONFIG_PREEMPT_RCU) {
 
 /// Milliseconds in which a grace period has begun, and its thread has come to where it waits for readers.
 const BEGINNING_MS: u32 = 50;
+/// Milliseconds in which it looks again whether readers are done: many times where nobody else wants its CPU.
+const LOOKING_MS: u32 = 300;
 
 fn kthread_starved(run: &Arc<Run>) -> Result {
     let gp_kthread = raw::find_kthread(GP_KTHREAD).ok_or(ESRCH)?;
@@ -57,7 +59,7 @@ fn kthread_starved(run: &Arc<Run>) -> Result {
         run.note_held();
         spin_us(BEGINNING_MS * 1000);
         raw::delay_gp_kthread(run.left_ms());
-        spin_us(BEGINNING_MS * 1000);
+        spin_us(LOOKING_MS * 1000);
     })?;
     run.wait_until_held();
     run.note_culprit(gp_kthread.pid());

@@ -61,7 +61,7 @@ pub(super) const fn unless(has: bool, config: &'static str) -> Option<&'static s
 }
 
 /// All kinds.
-pub(super) static KINDS: [Kind; 18] = [
+pub(super) static KINDS: [Kind; 19] = [
     cpu::PREEMPT_OFF,
     cpu::BH_OFF,
     cpu::IRQ_OFF,
@@ -74,6 +74,7 @@ pub(super) static KINDS: [Kind; 18] = [
     misuse::ILLEGAL_SYNCHRONIZE,
     flood::UNCAPPED,
     flood::CAPPED,
+    flood::EXHAUSTED,
     updater::HUNG,
     misuse::DOUBLE_CALL_RCU,
     misuse::USE_AFTER_FREE,

@@ -12,10 +12,12 @@
 
 mod interrupt;
 mod kthread;
+mod oom;
 mod published;
 
 pub(super) use interrupt::interrupt_meanwhile;
 pub(super) use kthread::{delay_gp_kthread, find_kthread};
+pub(super) use oom::{OomNotifier, Spare};
 pub(super) use published::Published;
 
 use crate::rcu::Guard;
