@@ -8,15 +8,17 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::decode::Decode;
-use crate::torture::{Torture, PARAMETERS};
+use crate::parameters::PARAMETERS;
+use crate::stall::Stall;
+use crate::torture::Torture;
 use crate::watch::Watch;
 
 const AFTER_HELP: &str = "\
 Exit status:
   0  done
   1  wrong usage, local trouble (no device, unreadable file), or a refused line of a file
-  2  the kernel refused, `route get` found no route, or the verdict of `torture` is FAILURE; then 1 is
-     whatever kept it from a verdict
+  2  the kernel refused, `route get` found no route, the verdict of `torture` is FAILURE, or `stall run`
+     was not told, decoded and survived as it must be; then 1 is whatever kept them from a result
 
 With --json results are one JSON document on standard output, with the names of `ip -j route`; errors
 are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error. `stats --watch` prints one
@@ -24,7 +26,8 @@ document a line.";
 
 const DEVICE: &str = "/dev/rust_rcu_demo";
 
-/// Looks into and changes the route table of the rust_rcu_demo kernel module, and tortures RCU.
+/// Looks into and changes the route table of the rust_rcu_demo kernel module, tortures and stalls RCU, and decodes
+/// what the kernel says of it.
 ///
 /// If the module is installed and not loaded, it is loaded.
 #[derive(Debug, Parser)]
@@ -53,6 +56,9 @@ impl Cli {
         match &self.command {
             Command::Route { .. } | Command::Stats { .. } => self.device == Path::new(DEVICE),
             Command::Torture(torture) => torture.parameters == Path::new(PARAMETERS),
+            Command::Stall(stall) => {
+                stall.wants_module() && stall.parameters == Path::new(PARAMETERS)
+            }
             Command::Decode(_) | Command::Watch(_) => false,
         }
     }
@@ -79,6 +85,8 @@ pub enum Command {
     Watch(Watch),
 
     Torture(Torture),
+
+    Stall(Stall),
 }
 
 #[derive(Debug, Subcommand)]
@@ -257,6 +265,11 @@ mod tests {
             ("route show --device /tmp/other", false),
             ("torture --parameters /tmp/other", false),
             ("decode", false),
+            ("stall list", true),
+            ("stall run tasks", true),
+            ("stall stop", true),
+            ("stall list --parameters /tmp/other", false),
+            ("stall explain", false),
         ] {
             let cli = parse(words).expect("a command");
             assert_eq!(cli.wants_module(), wanted, "{words}");

@@ -2,7 +2,7 @@
 
 //! `decode`: what a kernel log says of RCU, in words. `docs/decode.md` describes the answers.
 
-mod text;
+pub mod text;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

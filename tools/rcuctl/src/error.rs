@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use serde_json::{json, Value};
 use thiserror::Error;
 
-use crate::torture::Trouble;
+use crate::{parameters, stall, torture};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -83,7 +83,15 @@ pub enum Error {
 
     /// A torture run that comes to no verdict.
     #[error(transparent)]
-    Torture(#[from] Trouble),
+    Torture(#[from] torture::Trouble),
+
+    /// A stall that comes to no result.
+    #[error(transparent)]
+    Stall(#[from] stall::Trouble),
+
+    /// A parameter of the module that cannot be read or set.
+    #[error(transparent)]
+    Parameter(#[from] parameters::Trouble),
 }
 
 impl Error {
@@ -134,6 +142,8 @@ impl Error {
                 source.raw_os_error().map(Errno::from_raw)
             }
             Self::Torture(trouble) => trouble.errno(),
+            Self::Stall(trouble) => trouble.errno(),
+            Self::Parameter(trouble) => trouble.errno(),
             Self::Usage(_) | Self::Protocol(_) => None,
         }
     }

@@ -3,7 +3,7 @@
 //! `rcuctl`: the command line of the `rust_rcu_demo` kernel module.
 //!
 //! Commands about routes speak the text protocol of `/dev/rust_rcu_demo`, which `device` knows; those that do
-//! much use its ioctls where it has them. `torture` uses the module's parameters. The other modules are one
+//! much use its ioctls where it has them. `torture` and `stall` use the module's parameters. The other modules are one
 //! command or one concept each.
 
 #![deny(unsafe_code)]
@@ -20,18 +20,23 @@ mod fake;
 mod get;
 mod grammar;
 mod input;
+mod interrupt;
 #[expect(unsafe_code, reason = "the kernel is given pointers")]
 mod ioctl;
+mod kmsg;
 mod load;
 mod loader;
 mod module;
 mod output;
+mod parameters;
 mod pieces;
 mod progress;
 mod rcu_table;
 mod route;
 mod save;
+mod settings;
 mod show;
+mod stall;
 mod stats;
 mod torture;
 mod uapi;
@@ -93,6 +98,7 @@ fn run(cli: &Cli) -> Result<Status> {
         Command::Decode(options) => decode::decode(options, &mut out)?,
         Command::Watch(options) => watch::watch(options, &mut out)?,
         Command::Torture(options) => torture::torture(options, &mut out)?,
+        Command::Stall(options) => stall::stall(options, &mut out)?,
     };
     out.flush()?;
     Ok(status)

@@ -19,14 +19,11 @@
 mod document;
 mod explain;
 #[cfg(test)]
-mod fake;
-mod interrupt;
+pub mod fake;
 mod live;
 mod options;
-mod parameters;
 mod report;
 mod run;
-mod settings;
 mod summary;
 mod trouble;
 
@@ -34,19 +31,22 @@ use std::io::Write;
 use std::time::Duration;
 
 use document::Document;
-use interrupt::Interrupt;
 use live::Live;
-use parameters::{Folder, Parameters};
 use report::{Report, State, Verdict};
 use run::{Ended, Pace, Run};
-use settings::Settings;
 
-pub use options::{Torture, PARAMETERS};
+pub use options::Torture;
 pub use trouble::Trouble;
 
 use crate::error::{Result, Status};
+use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::parameters::{Folder, Parameters};
+use crate::settings::Settings;
 use options::RunOptions;
+
+/// The parameter that starts and stops runs, and reads as the report.
+const TORTURE: &str = "torture";
 
 pub fn torture(options: &Torture, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
@@ -144,6 +144,7 @@ mod tests {
     use super::fake::Fake;
     use super::*;
     use crate::error::Error;
+    use crate::parameters;
     use nix::errno::Errno;
 
     fn quick() -> Pace {
@@ -322,8 +323,9 @@ mod tests {
     fn a_refused_parameter_starts_nothing() {
         let fake = Fake::new().refuse("onoff_interval", Errno::EOPNOTSUPP);
         assert!(matches!(
-            trouble(follow(&fake, "--onoff 1 --bug skip_gp", &mut || false)),
-            Trouble::Refused { setting, .. } if setting == "onoff_interval=1"
+            follow(&fake, "--onoff 1 --bug skip_gp", &mut || false),
+            Err(Error::Parameter(parameters::Trouble::Refused { setting, .. }))
+                if setting == "onoff_interval=1"
         ));
         assert_eq!(fake.value("bug"), "none");
         assert!(!fake.written().contains(&"torture=1".to_string()));

@@ -64,6 +64,9 @@ fn wrong_usage_is_status_1() {
         &["stats", "--watch", "0"],
         &["torture", "--status", "--secs", "5"],
         &["torture", "--bug", "fast"],
+        &["stall"],
+        &["stall", "run", "frozen_vm"],
+        &["stall", "run", "tasks", "--hold", "61"],
         &["--bad"],
     ] {
         let output = run(arguments);
@@ -251,8 +254,10 @@ struct Parameters(PathBuf);
 
 impl Parameters {
     fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("rcuctl-cli-torture-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!(
+            "rcuctl-cli-parameters-{name}-{}",
+            std::process::id()
+        ));
         std::fs::create_dir(&path).expect("a writable temporary folder");
         let parameters = Self(path);
         for (file, content) in files {
@@ -366,4 +371,110 @@ fn torture_documents_its_exit_status() {
         text.contains("Exit status:") && text.contains("--expect-failure"),
         "{text}"
     );
+}
+
+/// What the module says when a stall goes on.
+const STALLED: &str = "state running\nkind tasks\ncpu 1\nhold_ms 24000\npid 93\ncomm stall_task\nseconds 3\nruns 5\n\
+                       outcome none\nhas tasks yes\nhold tasks 12000\nexpect tasks rcu_tasks detected stalls\n\
+                       has might_sleep no:CONFIG_X\nhold might_sleep 1000\nexpect might_sleep sleeping function\n";
+
+fn stall(parameters: &Parameters, arguments: &[&str]) -> Output {
+    let output = rcuctl(&["stall", "--parameters"])
+        .arg(&parameters.0)
+        .args(arguments)
+        .output();
+    output.expect("the program starts")
+}
+
+#[test]
+fn stall_without_the_module_asks_for_it() {
+    for command in ["list", "stop"] {
+        let arguments = [
+            "stall",
+            command,
+            "--parameters",
+            "/sys/module/no_such/parameters",
+        ];
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        assert!(stderr(&output).contains("insmod"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn stall_of_a_module_that_has_none_says_so() {
+    let parameters = Parameters::new("stall-old", &[("reclaim", "call\n")]);
+    let output = stall(&parameters, &["list"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no parameter stall: it is older"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn stall_explains_without_the_module() {
+    let output = run(&["stall", "explain", "tasks"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("tasks"), "{}", stdout(&output));
+}
+
+#[test]
+fn stall_lists_what_the_kernel_has() {
+    let parameters = Parameters::new("stall-list", &[("stall", STALLED)]);
+    let output = stall(&parameters, &["list"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.starts_with("KIND ") && text.contains("lacks CONFIG_X"),
+        "{text}"
+    );
+
+    let output = stall(&parameters, &["list", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("valid JSON");
+    assert_eq!(document[0]["kind"], "tasks");
+    assert_eq!(document[0]["has"], "yes");
+    assert_eq!(document[1]["needs"], "CONFIG_X");
+}
+
+#[test]
+fn stall_leaves_one_of_others_alone() {
+    let files = [
+        ("stall", STALLED),
+        ("stall_cpu", "-1\n"),
+        ("stall_hold_ms", "7\n"),
+    ];
+    let parameters = Parameters::new("stall-busy", &files);
+    let output = stall(
+        &parameters,
+        &["run", "tasks", "--json", "--log", "/dev/null"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).expect("valid JSON");
+    assert_eq!(error["error"]["errno"], "EBUSY");
+    for (file, content) in files {
+        assert_eq!(parameters.content(file), content);
+    }
+}
+
+#[test]
+fn stall_of_a_cpu_that_is_not_there_is_refused() {
+    let files = [("stall", STALLED), ("stall_cpu", "-1\n")];
+    let parameters = Parameters::new("stall-cpu", &files);
+    let output = stall(&parameters, &["run", "tasks", "--cpu", "99999"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).starts_with("rcuctl: CPU 99999 is not online; online: 0"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn stall_documents_its_exit_status() {
+    for arguments in [&["stall", "--help"][..], &["stall", "run", "--help"]] {
+        let text = stdout(&run(arguments));
+        assert!(text.contains("Exit status:"), "{text}");
+    }
 }

@@ -85,7 +85,6 @@ pub fn whole(event: &Event, style: Style) -> String {
 }
 
 fn head(text: &mut String, event: &Event, style: Style) {
-    let kind = painted(style.kind, event.kind.name());
     let mut about = vec![place(event)];
     if let Some(kernel) = &event.kernel {
         about.push(format!("kernel {kernel}"));
@@ -97,12 +96,18 @@ fn head(text: &mut String, event: &Event, style: Style) {
     if event.repeats > 0 {
         about.push(format!("repeat {}", event.repeats));
     }
-    let about = painted(style.faint, &about.join(", "));
+    heading(text, style, event.kind.name(), &about.join(", "));
+}
+
+/// The first line: what it is, and more about it.
+pub fn heading(text: &mut String, style: Style, kind: &str, about: &str) {
+    let kind = painted(style.kind, kind);
+    let about = painted(style.faint, about);
     // Writing to a string does not fail.
     let _ = writeln!(text, "{kind}  {about}");
 }
 
-fn section(text: &mut String, style: Style, name: &str) {
+pub fn section(text: &mut String, style: Style, name: &str) {
     let _ = writeln!(text, "  {}", painted(style.heading, name));
 }
 
@@ -148,18 +153,23 @@ fn stack(text: &mut String, event: &Event, style: Style) {
     }
 }
 
-fn list(text: &mut String, style: Style, title: &str, lines: &[String]) {
+pub fn list(text: &mut String, style: Style, title: &str, lines: &[impl AsRef<str>]) {
     if lines.is_empty() {
         return;
     }
     section(text, style, title);
     for (number, line) in lines.iter().enumerate() {
-        wrapped(text, &format!("    {}. ", number + 1), "       ", line);
+        wrapped(
+            text,
+            &format!("    {}. ", number + 1),
+            "       ",
+            line.as_ref(),
+        );
     }
 }
 
 /// Breaks a text at blanks.
-fn wrapped(text: &mut String, first: &str, indent: &str, words: &str) {
+pub fn wrapped(text: &mut String, first: &str, indent: &str, words: &str) {
     let mut line = first.to_string();
     let mut is_empty = true;
     for word in words.split(' ') {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use super::parameters::{Parameters, TORTURE};
 use super::report::Report;
-use super::trouble::Trouble;
+use super::TORTURE;
 use crate::error::Result;
+use crate::parameters::{Parameters, Trouble};
 
 /// When a bug shows.
 const CAUGHT: u64 = 2;

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-/// The folder of the module's parameters.
-pub const PARAMETERS: &str = "/sys/module/rust_rcu_demo/parameters";
+use crate::parameters::PARAMETERS;
 
 const AFTER_HELP: &str = "\
 What no option names is as the module's parameters have it; by default every kind of grace period, and a

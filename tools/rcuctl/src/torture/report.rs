@@ -17,9 +17,10 @@
 
 use serde::{Serialize, Serializer};
 
-use super::parameters::{Parameters, TORTURE};
 use super::trouble::Trouble;
+use super::TORTURE;
 use crate::error::Result;
+use crate::parameters::Parameters;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

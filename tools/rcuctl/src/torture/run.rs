@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::live::Live;
-use super::parameters::{Parameters, TORTURE};
 use super::report::{Report, State};
 use super::trouble::Trouble;
+use super::TORTURE;
 use crate::error::{Error, Result};
+use crate::parameters::{self, Parameters};
 
 /// How often the report is read, and how long one waits for what must come.
 pub struct Pace {
@@ -59,7 +60,7 @@ impl<'a, P: Parameters> Run<'a, P> {
         parameters
             .write(TORTURE, "1")
             .map_err(|error| match error {
-                Error::Torture(Trouble::Refused { source, .. })
+                Error::Parameter(parameters::Trouble::Refused { source, .. })
                     if source.raw_os_error() == Some(Errno::EBUSY as i32) =>
                 {
                     Trouble::Busy.into()

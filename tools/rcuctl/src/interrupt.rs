@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Signals that ask this program to end: for a run they are a wish to stop it, and to see its verdict.
+//! Signals that ask this program to end: for a run they are a wish to stop it, and to see how it
+//! came out.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;

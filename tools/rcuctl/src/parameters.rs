@@ -1,24 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's parameters, as files in sysfs.
+//! The module's parameters, as files in sysfs, and other knobs of the kernel.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use thiserror::Error;
 
-use super::trouble::Trouble;
-use crate::error::{Error, Result};
+use crate::error::{describe, Error, Result};
 
-/// The parameter that starts and stops runs, and reads as the report.
-pub const TORTURE: &str = "torture";
+/// The folder of the module's parameters.
+pub const PARAMETERS: &str = "/sys/module/rust_rcu_demo/parameters";
 
 /// What reads and sets parameters: the kernel, or what stands in for it in a test.
 pub trait Parameters {
-    /// Without the newline at the end.
+    /// Without the newline at the end. A name that is an absolute path is that of another knob of the kernel.
     fn read(&self, name: &str) -> Result<String>;
     fn write(&self, name: &str, value: &str) -> Result<()>;
+}
+
+/// Why a parameter cannot be read or set, and what to do about it.
+#[derive(Debug, Error)]
+pub enum Trouble {
+    #[error("no {}: is the module loaded? sudo insmod rust_rcu_demo.ko", .0.display())]
+    NoModule(PathBuf),
+
+    #[error(
+        "the loaded module has no parameter {0}: it is older than this rcuctl, or built without it. \
+         Load the one that came with it: sudo rmmod rust_rcu_demo; sudo insmod rust_rcu_demo.ko"
+    )]
+    NoParameter(String),
+
+    #[error("may not open {}: run it as root, for example with sudo", .0.display())]
+    NotRoot(PathBuf),
+
+    #[error(
+        "the kernel refused {setting}: {}; `dmesg | tail` has more about it",
+        describe(source)
+    )]
+    Refused { setting: String, source: io::Error },
+}
+
+impl Trouble {
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::NoModule(_) | Self::NoParameter(_) => Some(Errno::ENOENT),
+            Self::NotRoot(_) => Some(Errno::EACCES),
+            Self::Refused { source, .. } => source.raw_os_error().map(Errno::from_raw),
+        }
+    }
 }
 
 /// The parameters of a module that is loaded.
@@ -107,8 +139,8 @@ mod tests {
     #[test]
     fn no_module_and_an_old_module_are_told_apart() {
         let scratch = Scratch::new("old");
-        let trouble = |path: &Path| match Folder::new(path).read(TORTURE) {
-            Err(Error::Torture(trouble)) => trouble,
+        let trouble = |path: &Path| match Folder::new(path).read("torture") {
+            Err(Error::Parameter(trouble)) => trouble,
             other => panic!("{other:?}"),
         };
         assert!(matches!(trouble(&scratch.0), Trouble::NoParameter(name) if name == "torture"));
@@ -119,9 +151,9 @@ mod tests {
     #[test]
     fn setting_makes_no_file() {
         let scratch = Scratch::new("create");
-        let result = Folder::new(&scratch.0).write(TORTURE, "1");
+        let result = Folder::new(&scratch.0).write("torture", "1");
         assert!(
-            matches!(result, Err(Error::Torture(Trouble::NoParameter(_)))),
+            matches!(result, Err(Error::Parameter(Trouble::NoParameter(_)))),
             "{result:?}"
         );
     }
@@ -131,8 +163,8 @@ mod tests {
         let folder = Folder::new(Path::new("/sys/module/rust_rcu_demo/parameters"));
         let denied = io::Error::from_raw_os_error(Errno::EACCES as i32);
         assert!(matches!(
-            folder.unopened(TORTURE, denied),
-            Error::Torture(Trouble::NotRoot(_))
+            folder.unopened("torture", denied),
+            Error::Parameter(Trouble::NotRoot(_))
         ));
     }
 
@@ -141,10 +173,34 @@ mod tests {
         let scratch = Scratch::new("refused");
         std::os::unix::fs::symlink("/dev/full", scratch.0.join("stutter")).expect("a link");
         let result = Folder::new(&scratch.0).write("stutter", "5");
-        let Err(Error::Torture(Trouble::Refused { setting, source })) = result else {
+        let Err(Error::Parameter(trouble)) = result else {
             panic!("{result:?}");
         };
-        assert_eq!(setting, "stutter=5");
-        assert_eq!(source.raw_os_error(), Some(Errno::ENOSPC as i32));
+        let text = trouble.to_string();
+        for part in ["stutter=5", "No space left", "ENOSPC", "dmesg"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert_eq!(trouble.errno(), Some(Errno::ENOSPC));
+    }
+
+    #[test]
+    fn an_absolute_path_is_another_knob() {
+        let scratch = Scratch::new("absolute");
+        let other = scratch.0.join("hung_task_timeout_secs");
+        fs::write(&other, "120\n").expect("a file");
+        let folder = Folder::new(&scratch.0.join("parameters"));
+        let name = other.to_str().expect("an ASCII path");
+        assert_eq!(folder.read(name).expect("readable"), "120");
+    }
+
+    #[test]
+    fn trouble_names_a_command_that_helps() {
+        for (trouble, command) in [
+            (Trouble::NoModule("/sys/module/x".into()), "insmod"),
+            (Trouble::NoParameter("torture".to_string()), "insmod"),
+            (Trouble::NotRoot("/sys/module/x/torture".into()), "sudo"),
+        ] {
+            assert!(trouble.to_string().contains(command), "{trouble}");
+        }
     }
 }

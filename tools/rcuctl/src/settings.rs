@@ -2,32 +2,38 @@
 
 //! Parameters that are set for one run, and put back.
 //!
-//! The kernel reads them when the run starts, so they are put back right then, and not when it has ended: the
+//! The module reads its own when a run starts, so they are put back right then, and not when it has ended: the
 //! longer that would take, the likelier someone kills this program meanwhile, and the next run would have a
-//! bug that nobody asked for.
+//! bug, or a leave, that nobody asked for.
 
-use super::parameters::Parameters;
+use std::borrow::Cow;
+
 use crate::error::Result;
+use crate::parameters::Parameters;
+
+/// A parameter's name.
+type Name = Cow<'static, str>;
 
 /// Parameters with what they were before. Dropping it puts them back.
 pub struct Settings<'a, P: Parameters> {
     parameters: &'a P,
-    before: Vec<(&'static str, String)>,
+    before: Vec<(Name, String)>,
 }
 
 impl<'a, P: Parameters> Settings<'a, P> {
     /// If one is refused, those before it are put back.
     pub fn apply(
         parameters: &'a P,
-        settings: impl IntoIterator<Item = (&'static str, String)>,
+        settings: impl IntoIterator<Item = (impl Into<Name>, String)>,
     ) -> Result<Self> {
         let mut applied = Self {
             parameters,
             before: Vec::new(),
         };
         for (name, value) in settings {
-            let before = parameters.read(name)?;
-            parameters.write(name, &value)?;
+            let name = name.into();
+            let before = parameters.read(&name)?;
+            parameters.write(&name, &value)?;
             applied.before.push((name, before));
         }
         Ok(applied)
@@ -42,7 +48,7 @@ impl<'a, P: Parameters> Settings<'a, P> {
     fn restore(&mut self) -> Result<()> {
         let mut result = Ok(());
         while let Some((name, value)) = self.before.pop() {
-            let written = self.parameters.write(name, &value);
+            let written = self.parameters.write(&name, &value);
             result = result.and(written);
         }
         result
@@ -58,8 +64,8 @@ impl<P: Parameters> Drop for Settings<'_, P> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::Fake;
     use super::*;
+    use crate::torture::fake::Fake;
     use nix::errno::Errno;
 
     fn two() -> [(&'static str, String); 2] {
