@@ -5,10 +5,10 @@
 # all is well afterwards; who may do it, what is refused, and unloading at any time. Prints TAP, and a line
 # "# seconds KIND N" for each kind: from its beginning to the kernel's first line. Expects beside it: tap.sh.
 #
-# Usage: stall-suite.sh [KIND]
+# Usage: stall-suite.sh [KIND|lockdown]
 #
 # Without KIND: all kinds that leave the kernel as it was. KIND is one that does not: in a boot of its own, which
-# goes no further.
+# goes no further. Lockdown cannot be undone either.
 # shellcheck source=tests/tap.sh
 . ./tap.sh
 
@@ -77,9 +77,8 @@ put_back() { use "$old" >/dev/null; }
 old=$(use "$timeouts")
 trap put_back EXIT
 
-# The kernel says some things once only, unless it is asked to forget.
+# The kernel says some things once only, unless it is asked to forget, which rcuctl does.
 grep -q ' /sys/kernel/debug ' /proc/mounts || mount -t debugfs none /sys/kernel/debug
-forget_warnings() { echo 1 >/sys/kernel/debug/clear_warn_once; }
 
 # Each passes a grace period, which begins with the new time-outs.
 reload() { rmmod rust_rcu_demo && insmod "$module"; }
@@ -94,85 +93,108 @@ quickly() {
     test $took -le "$limit" || { echo "took $took s"; return 1; }
 }
 
-# seconds_until TEXT: from the run's own first line in the log to the first that has TEXT.
-seconds_until() {
-    dmesg | awk -v text="$1" '
-        { match($0, /[0-9]+\.[0-9]+/); now = substr($0, RSTART, RLENGTH) }
-        /rust_rcu_demo: stall: begin / { begin = now; next }
-        begin && index($0, text) { printf "%.1f\n", now - begin; found = 1; exit }
-        END { exit !found }'
+# What the decoder must take each for.
+decodes_as() {
+    case $1 in
+        cpu_* | task_*) echo rcu-cpu-stall ;;
+        gp_kthread_starved) echo rcu-kthread-starved ;;
+        expedited) echo rcu-expedited-stall ;;
+        tasks) echo rcu-tasks-stall ;;
+        sleep_in_reader) echo voluntary-context-switch ;;
+        might_sleep) echo sleeping-in-atomic ;;
+        illegal_synchronize) echo suspicious-rcu-usage ;;
+        hung_updater | srcu_stuck) echo hung-task ;;
+        double_call_rcu) echo double-call-rcu ;;
+        use_after_free) echo use-after-free ;;
+        leaked_reader) echo lock-leak ;;
+        memory_exhausted) echo oom ;;
+    esac
 }
-# Waits until the kernel says it, or the run is over.
-kernel_says() {
-    while reports state running >/dev/null; do
-        seconds_until "$1" >seconds && return
-        sleep 0.3
-    done
-    # The end may have let the log go on.
-    sleep 1
-    seconds_until "$1" >seconds
-}
-# Interrupts must not be off for long enough to be sure where the guest's ticks are late: it may take another try.
-provoked() {
-    for _ in 1 2 3; do
-        kernel_says "$2" && return
-        [ "$1" = cpu_irq_off ] || break
-        becomes state idle 5
-        set_parameter stall "$1\n"
-    done
-    dmesg | tail -n 30
-    return 1
-}
-# Who is to blame is in the report: the thread by name and number, or else the CPU.
-report_names_culprit() {
+# The event of that kind, alone.
+event() { sed 's/{"kind":/\n&/g' told | grep "^{\"kind\":\"$(decodes_as "$kind")\""; }
+# Who is to blame: the thread by number and name, or else the CPU.
+names_culprit() {
     pid=$(report pid) comm=$(report comm) cpu=$(report cpu)
     case $kind-$comm in
         # Where there is no lockdep the kernel knows who waits, and not for whom.
-        srcu_stuck-*) by='INFO: task stall_updater:' ;;
-        *-none) by="rcu: 	$cpu-|CPU: $cpu " ;;
-        *) by="P$pid/|PID: $pid Comm: $comm|by task $comm/$pid|pid: $pid, name: $comm|task:$comm .*pid:$pid|held by $comm/$pid|${comm}[/:]$pid" ;;
+        srcu_stuck-* | hung_updater-*) by='"comm":"stall_updater"' ;;
+        # Who asks for memory need not be who has it.
+        memory_exhausted-*) by='"name":"invoked by","value":"stall_updater"' ;;
+        *-none) by="\"cpus\":[$cpu]" ;;
+        *) by="{\"pid\":$pid,\"comm\":\"$comm\"" ;;
     esac
-    for _ in 1 2 3 4 5; do
-        dmesg | grep -E "$by" && test "$comm" = none -o "$pid" -gt 0 && return
-        sleep 1
+    event | grep -F "$by" || { echo "not there: $by"; cat told; return 1; }
+}
+says() { grep -F "\"$1\":$2" told || { cat told; return 1; }; }
+# A guest whose host has little time for it may be late with ticks, and then RCU with its line: it may take another try.
+provoked() {
+    for try in 1 2 3; do
+        ! rcuctl stall run --json ${unfit:+--unsafe} "$kind" >told 2>errors || return 0
+        echo "try $try: status $?"
+        cat told errors
+        dmesg | tail -n 30
+        [ -z "$unfit" ] || break
     done
-    dmesg | tail -n 30
     return 1
 }
-
-# Longer than the kinds want, for a guest whose ticks are late.
-hold_of() {
-    case $1 in
-        cpu_irq_off) echo 10000 ;;
-        *) echo $(($(report "hold $1") * 2)) ;;
-    esac
-}
+used() { for timeout in $1; do cat "${timeout%%=*}" 2>/dev/null; done; }
+all_timeouts() { used "$timeouts $hung_task_timeouts"; }
 
 # provoke KIND: has it, and proves that it is over.
 provoke() {
-    kind=$1 old_of_kind=''
-    expects=$(report "expect $kind")
-    if [ "$expects" = 'blocked for more than' ]; then old_of_kind=$(use "$hung_task_timeouts"); fi
-    forget_warnings
+    kind=$1 expects=$(report "expect $1") before=$(all_timeouts)
     forget_log
-    set_parameter stall_hold_ms "$(hold_of "$kind")\n"
-    tap_check "$kind begins" quickly 1 set_parameter stall "$kind\n"
-    tap_check "$kind: the log has: $expects" provoked "$kind" "$expects"
-    echo "# seconds $kind $(cat seconds)"
-    case $expects in
-        # Words of the module's own.
-        *KiB*) ;;
-        *) tap_check "$kind: and who is to blame" report_names_culprit ;;
-    esac
-    tap_check "$kind is told to end" quickly 1 set_parameter stall 'none\n'
-    tap_check "$kind: and does" becomes state idle 5
-    tap_check "$kind: nothing failed" test "$(report outcome)" = ended -o "$(report outcome)" = stopped
+    tap_check "rcuctl stall run $kind" provoked
+    tap_check "$kind: the log has: $expects" log_has "$expects"
+    echo "# seconds $kind $(grep -o '"seconds":[0-9]*\.[0-9]' told | head -n 1 | cut -d: -f2)"
+    if [ -n "$(decodes_as "$kind")" ]; then
+        tap_check "$kind is decoded as $(decodes_as "$kind")" event
+        tap_check "$kind: and who is to blame" names_culprit
+        tap_check "$kind: which rcuctl knows" says blamed true
+    fi
+    tap_check "$kind is over" reports state idle
+    tap_check "$kind: grace periods go on" says recovered true
+    tap_check "$kind: the time-outs are as before" test "$(all_timeouts)" = "$before"
+    tap_check "$kind: so are the settings" settings_are '-1 0 0 N'
     tap_check "$kind: no thread is left but the one that conducted it" \
         test "$(cat /proc/[0-9]*/comm 2>/dev/null | grep -cE '^(rcu_stall|stall_)')" -le 1
-    use "$old_of_kind" >/dev/null
     # Unloading waits for grace periods and callbacks.
-    tap_check "$kind: grace periods go on, and the module goes" quickly 5 rmmod rust_rcu_demo
+    tap_check "$kind: the module goes" quickly 5 rmmod rust_rcu_demo
     tap_check "$kind: and comes again" insmod "$module"
+}
+
+# The tool itself: what it refuses, and that it can be interrupted.
+refuses() { fails_with "$1" rcuctl stall run "$2" && reports state idle; }
+tool() {
+    tap_check 'rcuctl stall list has each kind' test "$(rcuctl stall list | grep -cE "^($(kinds | tr '\n' '|')-) ")" = "$(kinds | wc -l)"
+    for kind in $(kinds); do
+        tap_check "rcuctl stall explain $kind" rcuctl stall explain "$kind"
+    done
+    tap_check 'rcuctl stall run: an unknown kind' fails_with 'possible values' rcuctl stall run cpu
+    for kind in $unfit_kinds; do
+        tap_check "rcuctl stall run $kind wants --unsafe" refuses '--unsafe' "$kind"
+    done
+    for kind in $missing_kinds; do
+        tap_check "rcuctl stall run $kind: what the kernel lacks" refuses "$(report "has $kind" | sed 's/^no://')" "$kind"
+    done
+    before=$(all_timeouts)
+    rcuctl stall run cpu_preempt_off >told 2>&1 &
+    client=$!
+    becomes state running 10
+    tap_check 'rcuctl stall run: one goes on' fails_with 'goes on' rcuctl stall run expedited
+    kill -INT $client
+    wait $client && status=0 || status=$?
+    tap_check 'an interrupted one tells it by its status' test "$status" -ne 0
+    tap_check 'and is over' becomes state idle 1
+    tap_check 'and the time-outs are as before' test "$(all_timeouts)" = "$before"
+    tap_check 'and so are the settings' settings_are '-1 0 0 N'
+    rcuctl stall run cpu_preempt_off >told 2>&1 &
+    client=$!
+    becomes state running 10
+    tap_check 'rcuctl stall stop' rcuctl stall stop
+    tap_check 'ends it' becomes state idle 5
+    wait $client || :
+    tap_check 'and who ran it puts the time-outs back' test "$(all_timeouts)" = "$before"
 }
 
 # Refusals.
@@ -267,6 +289,25 @@ capability() {
     tap_check 'and settings are as they were' settings_are '-1 0 0 N'
 }
 
+# Whoever has all capabilities may not either.
+lockdown() {
+    mount -t securityfs none /sys/kernel/security
+    [ -w /sys/kernel/security/lockdown ] || { tap_skip lockdown CONFIG_SECURITY_LOCKDOWN_LSM; return; }
+    tap_check 'a kernel that is not locked down lets root begin a stall' set_parameter stall 'expedited\n'
+    tap_check 'and end it' set_parameter stall 'none\n'
+    becomes state idle 5
+    echo integrity >/sys/kernel/security/lockdown
+    for setting in 'stall cpu_preempt_off' 'stall_cpu 0' 'stall_hold_ms 5' 'stall_holdoff_ms 5' 'stall_unsafe 1'; do
+        forget_log
+        name=${setting% *} value=${setting#* }
+        tap_check "under lockdown $name=$value is refused" fails_with 'not permitted' set_parameter "$name" "$value\n"
+        tap_check 'and the log tells why' log_has 'parameters stall*: the kernel is locked down'
+    done
+    tap_check 'rcuctl stall run tells it' fails_with 'locked down' rcuctl stall run expedited
+    tap_check 'it was one run' reports runs 1
+    tap_check 'and settings are as they were' settings_are '-1 0 0 N'
+}
+
 # Beginning and ending.
 steps() {
     runs=$(report runs)
@@ -332,13 +373,15 @@ taskset -p 1 $$ >/dev/null
 insmod "$module"
 unfit_kinds=$(for kind in $(kinds); do reports "has $kind" unsafe >/dev/null && echo "$kind"; done)
 missing_kinds=$(sed -n 's/^has \([a-z_]*\) no:.*/\1/p' $parameters/stall)
+if [ "$unfit" = lockdown ]; then
+    lockdown
+    tap_end
+    exit
+fi
 if [ -n "$unfit" ]; then
     reload
     case $(report "has $unfit") in
-        unsafe)
-            set_parameter stall_unsafe '1\n'
-            provoke "$unfit"
-            ;;
+        unsafe) provoke "$unfit" ;;
         *) tap_skip "$unfit" "$(report "has $unfit")" ;;
     esac
     tap_end
@@ -349,6 +392,11 @@ capability
 reload
 steps
 unloads
+put_back
+trap - EXIT
+timeouts_are_back() { for timeout in $old; do test "$(cat "${timeout%%=*}")" = "${timeout#*=}" || { echo "$timeout"; return 1; }; done; }
+tap_check 'the time-outs are as they were' timeouts_are_back
+tool
 for kind in $(kinds); do
     case $(report "has $kind") in
         yes) provoke "$kind" ;;
@@ -356,9 +404,5 @@ for kind in $(kinds); do
     esac
 done
 tap_check 'rmmod' rmmod rust_rcu_demo
-put_back
-trap - EXIT
-timeouts_are_back() { for timeout in $old; do test "$(cat "${timeout%%=*}")" = "${timeout#*=}" || { echo "$timeout"; return 1; }; done; }
-tap_check 'the time-outs are as they were' timeouts_are_back
 tap_check 'no thread is left' no_threads
 tap_end
