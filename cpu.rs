@@ -11,7 +11,7 @@ use kernel::{bindings, cpu::nr_cpu_ids, error::to_result, prelude::*};
 /// The CPUs that are online at the moment that each is asked for.
 ///
 /// Context: any.
-pub fn online() -> impl Iterator<Item = u32> {
+pub fn online() -> impl Iterator<Item = u32> + Clone {
     (0..nr_cpu_ids()).filter(|cpu| is_online(*cpu))
 }
 

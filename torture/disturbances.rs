@@ -26,18 +26,24 @@ pub(super) fn hotplug(run: &Run) {
     let ms = run.plan.onoff_interval.saturating_mul(1000);
     while !run.is_over() {
         run.rest(ms);
-        let number = random.below(cpu::online().count() as u32);
-        let Some(cpu) = cpu::online().nth(number as usize) else {
+        let Some(cpu) = take_one_offline(&mut random) else {
             continue;
         };
-        // Some must stay.
-        if cpu::take_offline(cpu).is_err() {
-            continue;
-        }
         run.counters.count(Count::Hotplugs);
         run.rest(ms);
         bring_back(cpu);
     }
+}
+
+/// Some must stay: the first that goes, from any on.
+fn take_one_offline(random: &mut Random) -> Option<u32> {
+    let count = cpu::online().count();
+    let first = random.below(count as u32) as usize;
+    cpu::online()
+        .cycle()
+        .skip(first)
+        .take(count)
+        .find(|cpu| cpu::take_offline(*cpu).is_ok())
 }
 
 /// Others may change CPUs too, and then it takes more than one try.
