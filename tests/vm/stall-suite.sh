@@ -368,6 +368,13 @@ unloads() {
     insmod "$module"
 }
 
+# A second after its start the kernel changes to a better clock, and stops all CPUs for that. While one loops, they
+# would wait for it.
+patience=100
+while grep -q early /sys/devices/system/clocksource/clocksource0/current_clocksource && [ $patience -gt 0 ]; do
+    sleep 0.1
+    patience=$((patience - 1))
+done
 # The CPU that suffers is another one.
 taskset -p 1 $$ >/dev/null
 insmod "$module"
