@@ -47,6 +47,7 @@ mod update;
 pub use crate::rcu::{read_lock, Guard};
 pub use dump::{Key, Selector};
 pub use next_hop::{DevName, NextHop};
+pub use next_hops::NextHopRef;
 pub use prefix::{Family, Prefix, PrefixError};
 pub use route::Route;
 pub use settings::{Quarantine, ReclaimMode, Settings};

@@ -35,6 +35,28 @@ struct Place {
     next: AtomicU32,
 }
 
+/// A next hop as a lookup finds it: what has to be known of it is read when it is asked for.
+#[derive(Clone, Copy)]
+pub struct NextHopRef<'g>(&'g Place);
+
+impl NextHopRef<'_> {
+    /// The next hop.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn get(self) -> NextHop {
+        NextHop::from_words(&self.0.words())
+    }
+
+    /// The low bits of the gateway's address, or 0: what costs as much as to look at the next hop.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn digest(self) -> u64 {
+        self.0.contents[1].load(Ordering::Relaxed)
+    }
+}
+
 /// Places in a chunk, which takes 16 KiB.
 const CHUNK: usize = 409;
 /// Chunks that a table can have.
@@ -95,6 +117,7 @@ impl NextHops {
         Ok(Self { chunks })
     }
 
+    #[inline(always)]
     fn place<'g>(&'g self, number: u32, guard: &'g Guard) -> Option<&'g Place> {
         let index = number.checked_sub(1)? as usize;
         let chunk = self.chunks.get(index / CHUNK)?.dereference(guard)?;
@@ -109,8 +132,13 @@ impl NextHops {
     /// The next hop with that number.
     #[inline]
     pub(super) fn get(&self, number: u32, guard: &Guard) -> Option<NextHop> {
-        self.place(number, guard)
-            .map(|place| NextHop::from_words(&place.words()))
+        self.find(number, guard).map(NextHopRef::get)
+    }
+
+    /// Where the next hop with that number is.
+    #[inline(always)]
+    pub(super) fn find<'g>(&'g self, number: u32, guard: &'g Guard) -> Option<NextHopRef<'g>> {
+        self.place(number, guard).map(NextHopRef)
     }
 }
 

@@ -10,23 +10,23 @@
 //! ```text
 //!   16  rcu_head
 //!    8  depth, shape, how many routes (and a mark), children and runs
-//!       ┌ tiny: at most 8 runs, 8 children ┬ packed ─────────────────────────────┬ flat: the top ─┐
-//!       │  8  first values of the runs     │  8  runs and children before each    │                │
-//!       │  8  values of the children       │     of the four groups               │                │
-//!       │                                  │ 64  four groups of 64 values: bits   │                │
-//!       │                                  │     of children, bits where runs     │                │
-//!       │                                  │     begin                            │                │
-//!       └──────────────────────────────────┴──────────────────────────────────────┴────────────────┘
+//!       ┌ packed ──────────────────────────────────────────────────────────┬ flat: the top ─┐
+//!       │  8  runs and children before each of the four groups of 64 values │                │
+//!       │ 32  bits where runs begin                                         │                │
+//!       └───────────────────────────────────────────────────────────────────┴────────────────┘
 //!   16  the address bits that lead here
-//!    8  × child: pointer                                           flat: × 256, null without a child
-//!    4  × run: next hop, 0 for none                                flat: × 256, the value's next hop
+//!    4  × run: next hop, 0 for none                                      flat: × 256, the value's next hop
+//!   32  bits of the values that have children, if there are children     flat: none
+//!    8  × child: pointer                                                 flat: × 256, null without a child
 //!   ---- what follows is for updates, dumps and exact answers ----
 //!    4  × route: next hop
 //!    4  × route: metric, if there is one that is not 0
 //!    2  × route: first value, and how many of the eight bits are decided; ascending
 //! ```
 //!
-//! The 64 or so bytes in front answer most steps, so most lookups touch one or two cache lines a node.
+//! The 64 bytes in front say where to look, so a step touches two cache lines of a node, or three if it
+//! has children. A step is made without a branch but for whether the value has a child: which node a
+//! random address meets next cannot be predicted, and a wrong guess costs as much as a miss.
 //!
 //! Once published, a node does not change, but for the pointers to its children: those are
 //! exchanged in place, each by one store. Every other change copies the node. Only a node in
@@ -51,7 +51,7 @@ mod reading;
 mod runs;
 
 pub(super) use build::Blueprint;
-pub(super) use lookup::{Found, Lookup};
+pub(super) use lookup::{Finding, Found, Lookup};
 pub(super) use owned::{Condemned, Doomed, NewChain, NewNode, Replaced, Roots, Tree, Unlinked};
 pub(super) use quarantine::Quarantined;
 pub(super) use reading::NodeRef;
@@ -74,6 +74,19 @@ pub(super) const fn depth_of(len: u8) -> u8 {
 /// The value of `bits` that a node at `depth` decides.
 pub(super) const fn value_at(bits: u128, depth: u8) -> u8 {
     ((bits << (depth * STRIDE)) >> (128 - STRIDE as u32)) as u8
+}
+
+/// The address bits as two words, which are faster to work with.
+#[inline(always)]
+const fn halves(bits: u128) -> [u64; 2] {
+    [(bits >> 64) as u64, bits as u64]
+}
+
+/// [`value_at`] for lookup, which is seldom in the second half.
+#[inline(always)]
+const fn byte_at([high, low]: [u64; 2], depth: u8) -> u8 {
+    let half = if depth < 8 { high } else { low };
+    ((half << (depth % 8 * STRIDE)) >> (u64::BITS - STRIDE as u32)) as u8
 }
 
 /// How many leading bytes two addresses have in common.
@@ -135,31 +148,28 @@ impl Entry {
     }
 }
 
-/// Kinds of nodes, in the low bits of [`Node::shape`].
-const TINY: u8 = 0;
-const PACKED: u8 = 1;
-const FLAT: u8 = 2;
-const KIND: u8 = 3;
+/// In [`Node::shape`]: each value has its place.
+const FLAT: u8 = 1 << 0;
 /// Metrics are stored.
-const METRICS: u8 = 1 << 2;
+const METRICS: u8 = 1 << 1;
 /// Made by a transaction that has not been committed.
-const FRESH: u8 = 1 << 3;
+const FRESH: u8 = 1 << 2;
 
 /// In [`Node::routes`], beside the number: no reader should reach the node any more.
 const POISON: u16 = 1 << 15;
 /// The most routes of a node; 64 for each of its prefixes are fewer.
 const MAX_ROUTES: usize = POISON as usize - 1;
 
-/// The most runs, and the most children, of a tiny node.
-const TINY_MAX: usize = 8;
 /// Values in a group of a packed node.
 const GROUP: usize = 64;
+/// How many groups there are.
+const GROUPS: usize = FANOUT / GROUP;
 
 /// The part that every node has. The rest lies behind it in the same object.
 ///
 /// # Invariants
 ///
-/// The object is as large as [`Shape::size`] says of these numbers, and initialised.
+/// The object is as large as [`Shape::size`] says of these numbers, and initialised. The first run begins at 0.
 #[repr(C)]
 pub(super) struct Node {
     depth: u8,
@@ -177,40 +187,33 @@ impl Reclaim for Node {
     }
 }
 
-/// A group of a packed node.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Group {
-    children: u64,
-    starts: u64,
-}
-
 /// Where what lies in a node, in bytes from its beginning.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// What precedes the address bits.
     key: usize,
-    links: usize,
     runs: usize,
+    links: usize,
     hops: usize,
     metrics: usize,
     slots: usize,
     size: usize,
 }
 
-const TINY_STARTS: usize = size_of::<Node>();
-const TINY_VALUES: usize = TINY_STARTS + TINY_MAX;
-const TINY_KEY: usize = TINY_VALUES + TINY_MAX;
-const PACKED_BEFORE: usize = size_of::<Node>();
-const PACKED_GROUPS: usize = PACKED_BEFORE + 8;
-const PACKED_KEY: usize = PACKED_GROUPS + 4 * size_of::<Group>();
+const BEFORE: usize = size_of::<Node>();
+const STARTS: usize = BEFORE + 2 * GROUPS;
+const PACKED_KEY: usize = STARTS + BITS;
+const PACKED_RUNS: usize = PACKED_KEY + KEY;
 const FLAT_KEY: usize = size_of::<Node>();
+const FLAT_RUNS: usize = FLAT_KEY + KEY;
+const FLAT_LINKS: usize = FLAT_RUNS + FANOUT * size_of::<u32>();
+/// A bit for each value.
+const BITS: usize = GROUPS * size_of::<u64>();
 const KEY: usize = size_of::<[u64; 2]>();
 
 impl Node {
     #[inline(always)]
-    const fn kind(&self) -> u8 {
-        self.shape & KIND
+    const fn is_flat(&self) -> bool {
+        self.shape & FLAT != 0
     }
 
     // ORDERING: The number does not change, and the mark stands for itself: nothing is published through
@@ -229,24 +232,39 @@ impl Node {
         self.routes.load(Ordering::Relaxed) & POISON != 0
     }
 
-    const fn key_at(kind: u8) -> usize {
-        match kind {
-            TINY => TINY_KEY,
-            PACKED => PACKED_KEY,
-            _ => FLAT_KEY,
+    #[inline(always)]
+    const fn key_at(&self) -> usize {
+        match self.is_flat() {
+            true => FLAT_KEY,
+            false => PACKED_KEY,
+        }
+    }
+
+    #[inline(always)]
+    const fn bits_at(&self) -> usize {
+        let runs = PACKED_RUNS + self.runs as usize * size_of::<u32>();
+        // `next_multiple_of()` makes a branch of it.
+        (runs + size_of::<u64>() - 1) & !(size_of::<u64>() - 1)
+    }
+
+    #[inline(always)]
+    const fn links_at(&self) -> usize {
+        match (self.is_flat(), self.children) {
+            (true, _) => FLAT_LINKS,
+            (false, 0) => self.bits_at(),
+            (false, _) => self.bits_at() + BITS,
         }
     }
 
     fn shape(&self) -> Shape {
-        let key = Self::key_at(self.kind());
-        let (links, runs) = match self.kind() {
-            FLAT => (FANOUT, FANOUT),
-            _ => (self.children as usize, self.runs as usize),
+        let links = match self.is_flat() {
+            true => FANOUT,
+            false => self.children as usize,
         };
         let routes = self.routes();
-        let links_at = key + KEY;
-        let runs_at = links_at + links * size_of::<Link>();
-        let hops_at = runs_at + runs * size_of::<u32>();
+        let key = self.key_at();
+        let links_at = self.links_at();
+        let hops_at = links_at + links * size_of::<Link>();
         let metrics_at = hops_at + routes * size_of::<u32>();
         let slots_at = match self.shape & METRICS {
             0 => metrics_at,
@@ -254,8 +272,8 @@ impl Node {
         };
         Shape {
             key,
+            runs: key + KEY,
             links: links_at,
-            runs: runs_at,
             hops: hops_at,
             metrics: metrics_at,
             slots: slots_at,

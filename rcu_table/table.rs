@@ -3,8 +3,10 @@
 //! The table: two tries, the next hops, and the mutex that updaters hold.
 
 use super::{
-    next_hops::{Interner, NextHops},
-    node::{Doomed, Exclusive, Found, Lookup, NodeRef, Roots, Runs, Tree, Unlinked, STRIDE},
+    next_hops::{Interner, NextHopRef, NextHops},
+    node::{
+        Doomed, Exclusive, Finding, Found, Lookup, NodeRef, Roots, Runs, Tree, Unlinked, STRIDE,
+    },
     prefix::{left_aligned, Family, Prefix},
     reclaim::{self, Ledger, Policy},
     settings::{Quarantine, Settings},
@@ -112,16 +114,16 @@ pub struct Snapshot<'g> {
 
 impl<'g> Snapshot<'g> {
     #[inline(always)]
-    fn find(&self, address: IpAddr) -> Option<Found<'g>> {
+    fn find<F: Finding<'g>>(&self, address: IpAddr) -> Option<F> {
         let (lookup, roots) = (self.table.lookup, self.roots?);
         match address {
             IpAddr::V4(_) => {
                 let root = roots.of(Family::Inet);
-                lookup.find::<false>(root, left_aligned(address), self.guard)
+                lookup.find::<F, false>(root, left_aligned(address), self.guard)
             }
             IpAddr::V6(_) => {
                 let root = roots.of(Family::Inet6);
-                lookup.find::<true>(root, left_aligned(address), self.guard)
+                lookup.find::<F, true>(root, left_aligned(address), self.guard)
             }
         }
     }
@@ -131,8 +133,17 @@ impl<'g> Snapshot<'g> {
     /// Context: any; never waits.
     #[inline]
     pub fn next_hop(&self, address: IpAddr) -> Option<NextHop> {
-        let found = self.find(address)?;
-        self.table.next_hops.get(found.hop, self.guard)
+        Some(self.next_hop_ref(address)?.get())
+    }
+
+    /// The same without reading what the next hop is: it can be asked for while the read-side critical section goes
+    /// on.
+    ///
+    /// Context: any; never waits.
+    #[inline(always)]
+    pub fn next_hop_ref(&self, address: IpAddr) -> Option<NextHopRef<'g>> {
+        let number = self.find(address)?;
+        self.table.next_hops.find(number, self.guard)
     }
 
     /// The route that serves `address`: that of the longest prefix, of its routes the one with the
@@ -140,7 +151,7 @@ impl<'g> Snapshot<'g> {
     ///
     /// Context: any; never waits.
     pub fn lookup(&self, address: IpAddr) -> Option<Route> {
-        self.route(address, self.find(address)?.node)
+        self.route(address, self.find::<Found<'g>>(address)?.node)
     }
 
     /// The route of a node that serves `address`.

@@ -27,7 +27,7 @@ pub(super) const MAX_METRICS: usize = 64;
 const fn flat_from(family: Family, depth: u8) -> usize {
     match (family, depth) {
         (_, 0) => 0,
-        (Family::Inet, 1) => 48,
+        (Family::Inet, 1) | (Family::Inet6, 1 | 2) => 48,
         _ => usize::MAX,
     }
 }

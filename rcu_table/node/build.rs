@@ -3,9 +3,8 @@
 //! How nodes are made: always whole, always new.
 
 use super::{
-    count, Entries, Entry, Group, Link, NewNode, Node, NodeRef, Runs, Shape, Slot, FANOUT, FLAT,
-    FRESH, GROUP, MAX_ROUTES, METRICS, PACKED, PACKED_BEFORE, PACKED_GROUPS, STRIDE, TINY,
-    TINY_MAX, TINY_STARTS, TINY_VALUES,
+    count, Entries, Entry, Link, NewNode, Node, NodeRef, Runs, Shape, Slot, BEFORE, BITS, FANOUT,
+    FLAT, FRESH, GROUP, GROUPS, MAX_ROUTES, METRICS, STARTS, STRIDE,
 };
 use crate::rcu::RcuBox;
 use core::{
@@ -145,7 +144,7 @@ impl<'w> Blueprint<'w> {
     /// The old node, if its children are those of the new one.
     fn keeps_children(&self) -> Option<NodeRef<'w>> {
         match self.child.1 {
-            Splice::None => self.old.filter(|old| old.head().kind() != FLAT),
+            Splice::None => self.old.filter(|old| !old.head().is_flat()),
             _ => None,
         }
     }
@@ -199,17 +198,15 @@ impl<'w> Blueprint<'w> {
             Some(old) => old.children(),
             None => self.children().count(),
         };
-        let kind = match runs.len + children {
-            items if items >= flat_from => FLAT,
-            _ if runs.len <= TINY_MAX && children <= TINY_MAX => TINY,
-            _ => PACKED,
-        };
+        let is_flat = runs.len + children >= flat_from;
         if routes > MAX_ROUTES {
             return Err(ENOSPC);
         }
         let node = Node {
             depth: self.depth,
-            shape: kind | if has_metrics { METRICS } else { 0 } | if fresh { FRESH } else { 0 },
+            shape: [(is_flat, FLAT), (has_metrics, METRICS), (fresh, FRESH)]
+                .into_iter()
+                .fold(0, |shape, (is, bit)| if is { shape | bit } else { shape }),
             routes: AtomicU16::new(routes as u16),
             children: children as u16,
             runs: runs.len as u16,
@@ -221,26 +218,20 @@ impl<'w> Blueprint<'w> {
             size: shape.size,
         };
         writer.key(shape, self.key);
-        match (kind, self.keeps_children()) {
-            (TINY, _) => writer.tiny_index(runs, self.children()),
-            (PACKED, Some(old)) if old.head().kind() == PACKED => {
-                writer.packed_index(
-                    runs,
-                    core::array::from_fn(|number| old.group(number).children),
-                );
+        match (is_flat, self.keeps_children()) {
+            (true, _) => writer.flat(shape, runs, self.children()),
+            (false, Some(old)) => {
+                let bits = core::array::from_fn(|number| old.child_bits(number));
+                writer.packed_index(shape, runs, children, bits);
+                writer.links(shape, old.links());
             }
-            (PACKED, _) => writer.packed_index(runs, children_bits(self.children())),
-            _ => (),
+            (false, None) => {
+                writer.packed_index(shape, runs, children, children_bits(self.children()));
+                writer.links(shape, self.children().map(|(_, child)| child));
+            }
         }
-        match kind {
-            FLAT => writer.flat(shape, runs, self.children()),
-            _ => {
-                match self.keeps_children() {
-                    Some(old) => writer.links(shape, old.links()),
-                    None => writer.links(shape, self.children().map(|(_, child)| child)),
-                }
-                writer.runs(shape, runs);
-            }
+        if !is_flat {
+            writer.runs(shape, runs);
         }
         writer.routes(shape, &entries, number, inserted, behind, has_metrics);
         // INVARIANT: Everything that the numbers in front speak of has been written.
@@ -274,34 +265,29 @@ impl Writer {
         self.put(shape.key, [(key >> 64) as u64, key as u64]);
     }
 
-    fn tiny_index<'a>(&mut self, runs: &Runs, children: impl Iterator<Item = (u8, &'a Link)>) {
-        let mut starts = [0xff; TINY_MAX];
-        starts[..runs.len].copy_from_slice(&runs.starts[..runs.len]);
-        let mut values = [0xff; TINY_MAX];
-        for (to, (value, _)) in values.iter_mut().zip(children) {
-            *to = value;
-        }
-        self.put(TINY_STARTS, u64::from_le_bytes(starts));
-        self.put(TINY_VALUES, u64::from_le_bytes(values));
-    }
-
-    fn packed_index(&mut self, runs: &Runs, children: [u64; FANOUT / GROUP]) {
-        let mut groups = children.map(|children| Group {
-            children,
-            starts: 0,
-        });
+    fn packed_index(
+        &mut self,
+        shape: Shape,
+        runs: &Runs,
+        children: usize,
+        child_bits: [u64; GROUPS],
+    ) {
+        let mut starts = [0; GROUPS];
         for &start in &runs.starts[..runs.len] {
-            groups[usize::from(start) / GROUP].starts |= 1 << (usize::from(start) % GROUP);
+            starts[usize::from(start) / GROUP] |= 1 << (usize::from(start) % GROUP);
         }
-        let mut before = [0_u8; 8];
         // Before the last group there are at most 192 of each.
-        for number in 1..groups.len() {
-            let last = groups[number - 1];
-            before[number] = before[number - 1] + count(last.starts) as u8;
-            before[4 + number] = before[3 + number] + count(last.children) as u8;
+        let mut before = [0_u8; 2 * GROUPS];
+        for number in 1..GROUPS {
+            before[number] = before[number - 1] + count(starts[number - 1]) as u8;
+            before[GROUPS + number] =
+                before[GROUPS + number - 1] + count(child_bits[number - 1]) as u8;
         }
-        self.put(PACKED_BEFORE, before);
-        self.put(PACKED_GROUPS, groups);
+        self.put(BEFORE, before);
+        self.put(STARTS, starts);
+        if children > 0 {
+            self.put(shape.links - BITS, child_bits);
+        }
     }
 
     fn links<'a>(&mut self, shape: Shape, children: impl Iterator<Item = &'a Link>) {
@@ -390,8 +376,8 @@ impl Writer {
 }
 
 /// Which values have children, by groups.
-fn children_bits<'a>(children: impl Iterator<Item = (u8, &'a Link)>) -> [u64; FANOUT / GROUP] {
-    let mut bits = [0; FANOUT / GROUP];
+fn children_bits<'a>(children: impl Iterator<Item = (u8, &'a Link)>) -> [u64; GROUPS] {
+    let mut bits = [0; GROUPS];
     for (value, _) in children {
         bits[usize::from(value) / GROUP] |= 1 << (usize::from(value) % GROUP);
     }

@@ -2,7 +2,7 @@
 
 //! The way of a reader from the root to the longest prefix.
 
-use super::{Link, NodeRef, MAX_DEPTH};
+use super::{byte_at, halves, Link, NodeRef, STRIDE};
 use crate::rcu::Guard;
 
 /// What a value of the address is served by, and where that was found.
@@ -12,31 +12,96 @@ pub(in crate::rcu_table) struct Found<'g> {
     pub(in crate::rcu_table) hop: u32,
 }
 
+/// What a lookup brings back from a node that has a next hop for the address. It costs time at each node.
+pub(in crate::rcu_table) trait Finding<'g>: Copy {
+    fn of(node: NodeRef<'g>, hop: u32) -> Self;
+    fn hop(self) -> u32;
+    /// The better one, without a branch.
+    fn or(self, better: Self) -> Self;
+}
+
+/// The number of the next hop.
+impl<'g> Finding<'g> for u32 {
+    #[inline(always)]
+    fn of(_node: NodeRef<'g>, hop: u32) -> Self {
+        hop
+    }
+
+    #[inline(always)]
+    fn hop(self) -> u32 {
+        self
+    }
+
+    #[inline(always)]
+    fn or(self, better: Self) -> Self {
+        select(better != 0, better, self)
+    }
+}
+
+impl<'g> Finding<'g> for Found<'g> {
+    #[inline(always)]
+    fn of(node: NodeRef<'g>, hop: u32) -> Self {
+        Self { node, hop }
+    }
+
+    #[inline(always)]
+    fn hop(self) -> u32 {
+        self.hop
+    }
+
+    #[inline(always)]
+    fn or(self, better: Self) -> Self {
+        Self {
+            node: select(better.hop != 0, better.node, self.node),
+            hop: select(better.hop != 0, better.hop, self.hop),
+        }
+    }
+}
+
 /// Walks from the root to the longest prefix that covers the address `bits`. `SKIPS` says whether nodes
 /// may be missing in between, so that each has to be asked whether it is on the way.
 #[inline(always)]
-fn walk<'g, const SKIPS: bool>(root: &'g Link, bits: u128, guard: &'g Guard) -> Option<Found<'g>> {
-    let bytes = bits.to_be_bytes();
+fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
+    root: &'g Link,
+    bits: u128,
+    guard: &'g Guard,
+) -> Option<F> {
+    let [high, low] = halves(bits);
+    // Of the address, what the nodes below decide.
+    let mut rest = high;
     let mut node = root.get(guard)?;
-    let mut depth = 0;
-    let mut best = None;
+    let mut depth = node.depth();
+    let mut best = F::of(node, 0);
     loop {
-        if SKIPS {
-            depth = node.depth();
-        }
-        let step = node.step(bytes[usize::from(depth) % MAX_DEPTH]);
-        if step.hop != 0 {
-            let hop = step.hop;
-            best = Some(Found { node, hop });
-        }
-        let Some(child) = step.child.and_then(|child| child.get(guard)) else {
-            return best;
+        let value = match SKIPS {
+            true => byte_at([high, low], depth),
+            false => (rest >> (u64::BITS - u32::from(STRIDE))) as u8,
         };
-        if SKIPS && !child.is_above(bits) {
-            return best;
+        rest <<= STRIDE;
+        let step = node.step(value);
+        // Not `if`: which nodes have something for an address is hard to predict.
+        best = best.or(F::of(node, step.hop));
+        let Some(child) = step.child.and_then(|child| child.get(guard)) else {
+            break;
+        };
+        if SKIPS {
+            let skips = child.depth() != depth + 1;
+            if skips && !child.is_on_way_of([high, low]) {
+                break;
+            }
+            depth = child.depth();
         }
         node = child;
-        depth += 1;
+    }
+    (best.hop() != 0).then_some(best)
+}
+
+/// One of two, without a branch.
+#[inline(always)]
+fn select<T>(condition: bool, one: T, other: T) -> T {
+    match condition {
+        true => one,
+        false => other,
     }
 }
 
@@ -47,12 +112,23 @@ fn walk<'g, const SKIPS: bool>(root: &'g Link, bits: u128, guard: &'g Guard) -> 
 /// The processor has it.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
-unsafe fn walk_popcnt<'g, const SKIPS: bool>(
+unsafe fn walk_popcnt<'g, F: Finding<'g>, const SKIPS: bool>(
     root: &'g Link,
     bits: u128,
     guard: &'g Guard,
-) -> Option<Found<'g>> {
-    walk::<SKIPS>(root, bits, guard)
+) -> Option<F> {
+    walk::<F, SKIPS>(root, bits, guard)
+}
+
+/// [`walk`] for other processors; not inlined, so that it takes no registers from the callers of the other.
+#[cold]
+#[inline(never)]
+fn walk_portably<'g, F: Finding<'g>, const SKIPS: bool>(
+    root: &'g Link,
+    bits: u128,
+    guard: &'g Guard,
+) -> Option<F> {
+    walk::<F, SKIPS>(root, bits, guard)
 }
 
 /// How lookup counts bits on this machine.
@@ -85,17 +161,17 @@ impl Lookup {
 
     /// The longest prefix below `root` that covers the address `bits`; see [`walk`].
     #[inline]
-    pub(in crate::rcu_table) fn find<'g, const SKIPS: bool>(
+    pub(in crate::rcu_table) fn find<'g, F: Finding<'g>, const SKIPS: bool>(
         self,
         root: &'g Link,
         bits: u128,
         guard: &'g Guard,
-    ) -> Option<Found<'g>> {
+    ) -> Option<F> {
         #[cfg(target_arch = "x86_64")]
         if self.has_popcnt {
             // SAFETY: By the type invariant the processor has the instruction.
-            return unsafe { walk_popcnt::<SKIPS>(root, bits, guard) };
+            return unsafe { walk_popcnt::<F, SKIPS>(root, bits, guard) };
         }
-        walk::<SKIPS>(root, bits, guard)
+        walk_portably::<F, SKIPS>(root, bits, guard)
     }
 }

@@ -3,12 +3,16 @@
 //! What is in a node, for readers and updaters.
 
 use super::{
-    common_depth, Entry, Group, Link, Node, Slot, FANOUT, FLAT, FLAT_KEY, FRESH, GROUP, KEY,
-    METRICS, PACKED, PACKED_BEFORE, PACKED_GROUPS, PACKED_KEY, STRIDE, TINY, TINY_KEY, TINY_MAX,
-    TINY_STARTS, TINY_VALUES,
+    common_depth, Entry, Link, Node, Slot, BEFORE, BITS, FANOUT, FLAT_LINKS, FLAT_RUNS, FRESH,
+    GROUP, GROUPS, METRICS, PACKED_RUNS, STARTS, STRIDE,
 };
 use crate::rcu_table::stats::Footprint;
-use core::{marker::PhantomData, mem::size_of, ptr::NonNull, sync::atomic::Ordering};
+use core::{
+    marker::PhantomData,
+    mem::size_of,
+    ptr::NonNull,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// A node that is there for `'a`.
 ///
@@ -30,6 +34,7 @@ pub(in crate::rcu_table) struct Step<'a> {
 }
 
 impl<'a> NodeRef<'a> {
+    /// What a link holds, and its kind.
     #[inline(always)]
     pub(super) fn from_raw(node: *mut Node) -> Option<Self> {
         // INVARIANT: A link holds live nodes; who loaded it saw to it that they stay so for `'a`.
@@ -67,7 +72,7 @@ impl<'a> NodeRef<'a> {
     /// The address bits that lead here; the rest is 0.
     #[inline(always)]
     pub(in crate::rcu_table) fn key(self) -> u128 {
-        let at = Node::key_at(self.head().kind());
+        let at = self.head().key_at();
         // SAFETY: The address bits of every node are there.
         let [high, low] = *unsafe { self.at::<[u64; 2]>(at) };
         (u128::from(high) << 64) | u128::from(low)
@@ -77,6 +82,18 @@ impl<'a> NodeRef<'a> {
     #[inline(always)]
     pub(in crate::rcu_table) fn is_above(self, bits: u128) -> bool {
         common_depth(self.key(), bits) >= self.depth()
+    }
+
+    /// [`Self::is_above`] for lookup.
+    #[inline(always)]
+    pub(super) fn is_on_way_of(self, [high, low]: [u64; 2]) -> bool {
+        // SAFETY: The address bits of every node are there.
+        let [key_high, key_low] = *unsafe { self.at::<[u64; 2]>(self.head().key_at()) };
+        let beyond = |depth: u8| u64::MAX.checked_shr(u32::from(depth * STRIDE)).unwrap_or(0);
+        match self.depth() {
+            depth @ 0..=8 => (key_high ^ high) & !beyond(depth) == 0,
+            depth => key_high == high && (key_low ^ low) & !beyond(depth - 8) == 0,
+        }
     }
 
     /// How many routes end here.
@@ -112,72 +129,50 @@ impl<'a> NodeRef<'a> {
     /// Looks a value up.
     #[inline(always)]
     pub(in crate::rcu_table) fn step(self, value: u8) -> Step<'a> {
-        match self.head().kind() {
-            TINY => self.step_tiny(value),
-            PACKED => self.step_packed(value),
-            _ => self.step_flat(value),
+        match self.head().is_flat() {
+            true => self.step_flat(value),
+            false => self.step_packed(value),
         }
     }
 
     #[inline(always)]
-    fn step_tiny(self, value: u8) -> Step<'a> {
-        let (children, runs) = (self.head().children.into(), self.head().runs.into());
-        // SAFETY: A tiny node has both here.
-        let starts = *unsafe { self.at::<u64>(TINY_STARTS) };
-        // SAFETY: As above.
-        let values = *unsafe { self.at::<u64>(TINY_VALUES) };
-        let started = bytes_up_to(starts, value).min(runs);
-        let child = first_byte(values, value);
-        let runs_at = TINY_KEY + KEY + children * size_of::<Link>();
-        self.result(
-            TINY_KEY + KEY,
-            (child < children).then_some(child),
-            runs_at,
-            started,
-        )
+    fn step_packed(self, value: u8) -> Step<'a> {
+        let hop = self.hop_at(value);
+        let (has_child, child) = self.child_at(value);
+        // SAFETY: The child is there.
+        let child = has_child.then(|| unsafe { self.at::<Link>(child) });
+        Step { hop, child }
     }
 
+    /// In a packed node, the next hop of a value.
     #[inline(always)]
-    fn step_packed(self, value: u8) -> Step<'a> {
-        let number = usize::from(value) / GROUP;
-        let bit = 1_u64 << (usize::from(value) % GROUP);
-        let (group, before) = (self.group(number), self.before());
-        let started = usize::from(before[number & 3]) + count(group.starts & (bit | (bit - 1)));
-        let child = (group.children & bit != 0)
-            .then(|| usize::from(before[4 + (number & 3)]) + count(group.children & (bit - 1)));
-        let runs_at = PACKED_KEY + KEY + usize::from(self.head().children) * size_of::<Link>();
-        self.result(PACKED_KEY + KEY, child, runs_at, started)
+    fn hop_at(self, value: u8) -> u32 {
+        let (number, bit) = place(value);
+        let started = self.before(number) + count(self.starts(number) & (bit | (bit - 1)));
+        // SAFETY: As many runs as have started are there. By the node's type invariant the first has.
+        *unsafe { self.at::<u32>(PACKED_RUNS + (started - 1) * size_of::<u32>()) }
+    }
+
+    /// In a packed node, whether a value has a child, and where the link to it is.
+    #[inline(always)]
+    fn child_at(self, value: u8) -> (bool, usize) {
+        let (number, bit) = place(value);
+        let children = self.child_bits(number);
+        let child = self.before(GROUPS + number) + count(children & (bit - 1));
+        let links_at = self.head().bits_at() + BITS;
+        (children & bit != 0, links_at + child * size_of::<Link>())
     }
 
     #[inline(always)]
     fn step_flat(self, value: u8) -> Step<'a> {
         let value = usize::from(value);
-        let links_at = FLAT_KEY + KEY;
-        let runs_at = links_at + FANOUT * size_of::<Link>();
-        self.result(links_at, Some(value), runs_at, value + 1)
-    }
-
-    /// The step to child number `child`, with the `started`th run.
-    #[inline(always)]
-    fn result(
-        self,
-        links_at: usize,
-        child: Option<usize>,
-        runs_at: usize,
-        started: usize,
-    ) -> Step<'a> {
-        let hop = match started.checked_sub(1) {
-            // SAFETY: As many runs as have started are there, of a flat node one for each value.
-            Some(run) => *unsafe { self.at::<u32>(runs_at + run * size_of::<u32>()) },
-            None => 0,
-        };
-        let link = |child| {
-            // SAFETY: The child was found among those that are there, of a flat node one for each value.
-            unsafe { self.at::<Link>(links_at + child * size_of::<Link>()) }
-        };
+        // SAFETY: A flat node has a next hop for each value.
+        let hop = *unsafe { self.at::<u32>(FLAT_RUNS + value * size_of::<u32>()) };
+        // SAFETY: And a link.
+        let child = unsafe { self.at::<Link>(FLAT_LINKS + value * size_of::<Link>()) };
         Step {
             hop,
-            child: child.map(link),
+            child: Some(child),
         }
     }
 
@@ -188,84 +183,81 @@ impl<'a> NodeRef<'a> {
             // SAFETY: The number is that of a child, of a flat node a value.
             unsafe { self.at::<Link>(shape.links + number * size_of::<Link>()) }
         };
-        match self.head().kind() {
-            TINY => {
-                // SAFETY: A tiny node has this here.
-                let values = unsafe { self.at::<[u8; TINY_MAX]>(TINY_VALUES) };
-                let values = values.get(..self.children())?;
-                let number = values.iter().position(|&other| other >= value)?;
-                Some((values[number], nth(number)))
-            }
-            PACKED => {
+        match self.head().is_flat() {
+            false => {
                 let (first, within) = (usize::from(value) / GROUP, usize::from(value) % GROUP);
-                (first..FANOUT / GROUP).find_map(|number| {
+                (first..GROUPS).find_map(|number| {
                     let skipped = if number == first { within } else { 0 };
-                    let bits = self.group(number).children >> skipped << skipped;
+                    let children = self.child_bits(number);
+                    let bits = children >> skipped << skipped;
                     let bit = bits.trailing_zeros();
                     let rank = || {
-                        let below = self.group(number).children & !(u64::MAX << bit);
-                        usize::from(self.before()[4 + (number & 3)]) + count(below)
+                        let below = children & !(u64::MAX << bit);
+                        self.before(GROUPS + number) + count(below)
                     };
                     (bits != 0).then(|| ((number * GROUP) as u8 + bit as u8, nth(rank())))
                 })
             }
-            _ => (usize::from(value)..FANOUT)
+            true => (usize::from(value)..FANOUT)
                 .map(|value| (value as u8, nth(value)))
                 // ORDERING: Only whether there is a child is asked.
                 .find(|(_, link)| !link.0.load(Ordering::Relaxed).is_null()),
         }
     }
 
-    /// A group of a packed node.
+    /// Of a packed node, where runs begin in a group.
     #[inline(always)]
-    pub(super) fn group(self, number: usize) -> Group {
-        let at = PACKED_GROUPS + (number & 3) * size_of::<Group>();
-        // SAFETY: A packed node has four groups.
-        *unsafe { self.at::<Group>(at) }
+    fn starts(self, number: usize) -> u64 {
+        // SAFETY: A packed node has four such words here.
+        *unsafe { self.at::<u64>(STARTS + number % GROUPS * size_of::<u64>()) }
     }
 
-    /// Of a packed node, the runs before each group, and the children.
+    /// Of a packed node, which values of a group have a child.
     #[inline(always)]
-    fn before(self) -> [u8; 8] {
-        // SAFETY: A packed node has this here.
-        *unsafe { self.at::<[u8; 8]>(PACKED_BEFORE) }
+    pub(super) fn child_bits(self, number: usize) -> u64 {
+        let has_bits = self.head().children != 0;
+        // Not `if`: see the module's documentation. Without children it is other bits that are read, and cut.
+        let at = if has_bits {
+            self.head().bits_at()
+        } else {
+            STARTS
+        };
+        // SAFETY: A packed node has four words at the one place, and at the other if it has children.
+        let bits = unsafe { self.at::<AtomicU64>(at + number % GROUPS * size_of::<u64>()) };
+        // ORDERING: They do not change. That they are atomic keeps the compiler from making a branch of this.
+        bits.load(Ordering::Relaxed) & u64::from(has_bits).wrapping_neg()
+    }
+
+    /// Of a packed node, the runs before group `number`, and the children before group `number - GROUPS`.
+    #[inline(always)]
+    fn before(self, number: usize) -> usize {
+        // SAFETY: A packed node has as many bytes here.
+        usize::from(*unsafe { self.at::<u8>(BEFORE + number % (2 * GROUPS)) })
     }
 
     /// Calls `visit` with the first value and the next hop of each run, of a flat node with each value.
     pub(super) fn each_run(self, mut visit: impl FnMut(u8, u32)) {
         let at = self.head().shape().runs;
-        let len = match self.head().kind() {
-            FLAT => FANOUT,
-            _ => self.head().runs.into(),
+        let len = match self.head().is_flat() {
+            true => FANOUT,
+            false => self.head().runs.into(),
         };
         // SAFETY: So many are there.
         let hops = unsafe { core::slice::from_raw_parts(self.at::<u32>(at), len) };
-        match self.head().kind() {
-            TINY => {
-                // SAFETY: A tiny node has this here.
-                let starts = unsafe { self.at::<[u8; TINY_MAX]>(TINY_STARTS) };
-                starts
-                    .iter()
-                    .zip(hops)
-                    .for_each(|(start, hop)| visit(*start, *hop));
-            }
-            PACKED => {
-                let mut hops = hops.iter();
-                for number in 0..FANOUT / GROUP {
-                    let mut starts = self.group(number).starts;
-                    while starts != 0 {
-                        let start = (number * GROUP) as u8 + starts.trailing_zeros() as u8;
-                        starts &= starts - 1;
-                        if let Some(hop) = hops.next() {
-                            visit(start, *hop);
-                        }
-                    }
+        if self.head().is_flat() {
+            let values = hops.iter().enumerate();
+            return values.for_each(|(value, hop)| visit(value as u8, *hop));
+        }
+        let mut hops = hops.iter();
+        for number in 0..GROUPS {
+            let mut starts = self.starts(number);
+            while starts != 0 {
+                let start = (number * GROUP) as u8 + starts.trailing_zeros() as u8;
+                starts &= starts - 1;
+                if let Some(hop) = hops.next() {
+                    visit(start, *hop);
                 }
             }
-            _ => hops
-                .iter()
-                .enumerate()
-                .for_each(|(value, hop)| visit(value as u8, *hop)),
         }
     }
 
@@ -282,9 +274,9 @@ impl<'a> NodeRef<'a> {
     /// The links to the children, of a flat node one for each value.
     pub(super) fn links(self) -> impl Iterator<Item = &'a Link> {
         let at = self.head().shape().links;
-        let len = match self.head().kind() {
-            FLAT => FANOUT,
-            _ => self.children(),
+        let len = match self.head().is_flat() {
+            true => FANOUT,
+            false => self.children(),
         };
         // SAFETY: So many are there.
         unsafe { core::slice::from_raw_parts(self.at::<Link>(at), len) }.iter()
@@ -391,30 +383,15 @@ impl<'a> Entries<'a> {
     }
 }
 
+/// The group of a value, and its bit there.
+#[inline(always)]
+fn place(value: u8) -> (usize, u64) {
+    let value = usize::from(value);
+    (value / GROUP, 1 << (value % GROUP))
+}
+
 /// How many bits are set.
 #[inline(always)]
 pub(super) fn count(bits: u64) -> usize {
     bits.count_ones() as usize
-}
-
-/// How many of the eight bytes are at most `value`.
-#[inline(always)]
-fn bytes_up_to(bytes: u64, value: u8) -> usize {
-    // Every second byte in a lane of 16 bits, which borrows from nobody.
-    const LANES: u64 = 0x0001_0001_0001_0001;
-    const BYTES: u64 = 0xff * LANES;
-    let limit = (0x100 + u64::from(value)) * LANES;
-    let up_to = |bytes: u64| ((limit - (bytes & BYTES)) >> 8) & LANES;
-    let lanes = up_to(bytes) + up_to(bytes >> 8);
-    (lanes.wrapping_mul(LANES) >> 48) as usize
-}
-
-/// Which of the eight bytes is the first that is `value`; 8 if none is.
-#[inline(always)]
-fn first_byte(bytes: u64, value: u8) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // The lowest byte that is zero is found exactly; above it there may be others by mistake.
-    let difference = bytes ^ (u64::from(value) * ONES);
-    let zeros = difference.wrapping_sub(ONES) & !difference & (ONES << 7);
-    zeros.trailing_zeros() as usize / 8
 }

@@ -4,7 +4,7 @@
 
 use super::{Entry, NodeRef, Slot, FANOUT, STRIDE};
 
-/// Runs of values with the same next hop, as they are found.
+/// Runs of values with the same next hop, as they are found. Once found, the first begins at 0.
 pub(in crate::rcu_table) struct Runs {
     pub(super) len: usize,
     pub(super) starts: [u8; FANOUT],
@@ -28,8 +28,8 @@ impl Runs {
         if self.len > 0 && self.starts[self.len - 1] == start {
             self.len -= 1;
         }
-        let before = self.len.checked_sub(1).map_or(0, |last| self.hops[last]);
-        if hop != before {
+        let before = self.len.checked_sub(1).map(|last| self.hops[last]);
+        if before != Some(hop) {
             self.starts[self.len] = start;
             self.hops[self.len] = hop;
             self.len += 1;
@@ -45,6 +45,7 @@ impl Runs {
     /// Expands a node's routes, which are sorted.
     pub(super) fn expand(&mut self, routes: impl Iterator<Item = Entry>) {
         self.len = 0;
+        self.begin(0, 0);
         self.expand_inside(FANOUT as u16, 0, routes);
     }
 

@@ -30,17 +30,20 @@ pub enum Path {
     Route,
     /// `Table::next_hop()`: where packets go, without saying by which route.
     NextHop,
+    /// `Snapshot::next_hop_ref()`: the same, of which the gateway's address is read.
+    NextHopRef,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Route, Self::NextHop];
+    pub const ALL: [Self; 3] = [Self::Route, Self::NextHop, Self::NextHopRef];
 
     /// The function's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Route => "lookup",
             Self::NextHop => "next_hop",
+            Self::NextHopRef => "next_hop_ref",
         }
     }
 }
@@ -53,6 +56,12 @@ fn whole_route(table: &Table, address: IpAddr, guard: &Guard) -> Option<Route> {
 #[inline(never)]
 fn next_hop(table: &Table, address: IpAddr, guard: &Guard) -> Option<NextHop> {
     table.next_hop(address, guard)
+}
+
+#[inline(never)]
+fn next_hop_ref(table: &Table, address: IpAddr, guard: &Guard) -> usize {
+    let found = table.snapshot(guard).next_hop_ref(address);
+    found.map_or(0, |next_hop| next_hop.digest() as usize)
 }
 
 /// A number that depends on the answer.
@@ -99,11 +108,14 @@ fn pass<A: Address>(table: &Table, path: Path, addresses: &[A], chained: bool) -
         digest(whole_route(table, address, guard).map(|route| route.next_hop))
     };
     let by_next_hop = |address, guard: &Guard| digest(next_hop(table, address, guard));
+    let by_ref = |address, guard: &Guard| next_hop_ref(table, address, guard);
     match (path, chained) {
         (Path::Route, false) => independent(addresses, by_route),
         (Path::Route, true) => dependent(addresses, by_route),
         (Path::NextHop, false) => independent(addresses, by_next_hop),
         (Path::NextHop, true) => dependent(addresses, by_next_hop),
+        (Path::NextHopRef, false) => independent(addresses, by_ref),
+        (Path::NextHopRef, true) => dependent(addresses, by_ref),
     }
 }
 

@@ -31,9 +31,9 @@ const MAX_METRICS: usize = 64;
 /// Ways to go on in each eight bits, one and one more than a power of two holds; and the bytes that
 /// a route may use then, inet's and inet6's.
 const FANS: [(usize, usize, usize); 7] = [
-    (1, 200, 120),
-    (2, 130, 115),
-    (3, 100, 95),
+    (1, 290, 135),
+    (2, 180, 155),
+    (3, 130, 125),
     (5, 75, 75),
     (9, 60, 60),
     (17, 50, 50),
@@ -75,12 +75,12 @@ impl Input {
 pub fn all() -> Vec<Input> {
     use Family::{Inet, Inet6};
     let mut inputs = vec![
-        Input::new("isolated-6", 110, |size| hosts(random_bits(size))),
+        Input::new("isolated-6", 145, |size| hosts(random_bits(size))),
         Input::new("dense-4", 20, dense),
         Input::new("nested-4", 45, |size| nested(Inet, 1, size)),
         Input::new("nested-6", 45, |size| nested(Inet6, 1, size)),
         Input::new("stairs-4", 100, |size| nested(Inet, 8, size)),
-        Input::new("stairs-6", 110, |size| nested(Inet6, 8, size)),
+        Input::new("stairs-6", 160, |size| nested(Inet6, 8, size)),
         Input::new("full-4", 50, |size| {
             random_bits(size / 767 + 1).flat_map(full).collect()
         }),
