@@ -5,6 +5,7 @@
 //! - [`rcu`]: safe abstractions over the kernel's RCU.
 //! - [`rcu_table`]: a longest-prefix-match table on top of them.
 //! - [`device`]: the table as `/dev/rust_rcu_demo`.
+//! - [`scale`]: measures what readers, lookups, updates and grace periods cost.
 //! - [`stall`]: stalls RCU, and misuses it, on demand.
 //! - [`torture`]: proves that grace periods hold.
 //! - [`params`]: what an administrator sets, as module parameters.
@@ -22,6 +23,7 @@ mod params;
 mod random;
 pub mod rcu;
 pub mod rcu_table;
+mod scale;
 mod sched;
 mod stall;
 mod torture;
@@ -70,11 +72,12 @@ parameter! {
     },
 }
 
-/// The module. Fields are dropped in order: no stall that the rest would wait for, no new users, then the table,
-/// no threads, then no callbacks.
+/// The module. Fields are dropped in order: no stall that the rest would wait for, no measurement, no new users, then
+/// the table, no threads, then no callbacks.
 #[pin_data]
 struct RustRcuDemo {
     stall: stall::Registration,
+    scale: scale::Registration,
     #[pin]
     device: device::Registration,
     torture: torture::Registration,
@@ -83,15 +86,15 @@ struct RustRcuDemo {
 
 impl kernel::InPlaceModule for RustRcuDemo {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        // Nothing is in it that the drain would wait for, if a step fails.
+        let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL);
         // The drain comes first, so that it is passed as well when a later step fails.
         try_pin_init!(Self {
             drain: rcu::CallbackDrain::new(),
             stall: stall::Registration::new()?,
             torture: torture::Registration::new()?,
-            device <- {
-                let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)?;
-                device::Registration::new(module, table)
-            },
+            scale: scale::Registration::new(table.clone()?)?,
+            device <- device::Registration::new(module, table?),
         })
     }
 }

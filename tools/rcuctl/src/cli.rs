@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::decode::Decode;
 use crate::parameters::PARAMETERS;
+use crate::scale::Scale;
 use crate::stall::Stall;
 use crate::torture::Torture;
 use crate::watch::Watch;
@@ -17,8 +18,9 @@ const AFTER_HELP: &str = "\
 Exit status:
   0  done
   1  wrong usage, local trouble (no device, unreadable file), or a refused line of a file
-  2  the kernel refused, `route get` found no route, the verdict of `torture` is FAILURE, or `stall run`
-     was not told, decoded and survived as it must be; then 1 is whatever kept them from a result
+  2  the kernel refused, `route get` found no route, the verdict of `torture` is FAILURE, a run of `scale`
+     failed, or `stall run` was not told, decoded and survived as it must be; then 1 is whatever kept
+     them from a result
 
 With --json results are one JSON document on standard output, with the names of `ip -j route`; errors
 are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error. `stats --watch` prints one
@@ -26,8 +28,8 @@ document a line.";
 
 const DEVICE: &str = "/dev/rust_rcu_demo";
 
-/// Looks into and changes the route table of the rust_rcu_demo kernel module, tortures and stalls RCU, and decodes
-/// what the kernel says of it.
+/// Looks into and changes the route table of the rust_rcu_demo kernel module, tortures, stalls and measures RCU, and
+/// decodes what the kernel says of it.
 ///
 /// If the module is installed and not loaded, it is loaded.
 #[derive(Debug, Parser)]
@@ -59,6 +61,7 @@ impl Cli {
             Command::Stall(stall) => {
                 stall.wants_module() && stall.parameters == Path::new(PARAMETERS)
             }
+            Command::Scale(scale) => scale.parameters == Path::new(PARAMETERS),
             Command::Decode(_) | Command::Watch(_) => false,
         }
     }
@@ -87,6 +90,8 @@ pub enum Command {
     Torture(Torture),
 
     Stall(Stall),
+
+    Scale(Scale),
 }
 
 #[derive(Debug, Subcommand)]
@@ -262,6 +267,8 @@ mod tests {
             ("route show", true),
             ("stats", true),
             ("torture", true),
+            ("scale lookup", true),
+            ("scale --parameters /tmp/other", false),
             ("route show --device /tmp/other", false),
             ("torture --parameters /tmp/other", false),
             ("decode", false),

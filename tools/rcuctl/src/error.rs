@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use serde_json::{json, Value};
 use thiserror::Error;
 
-use crate::{parameters, stall, torture};
+use crate::{parameters, scale, stall, torture};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -89,6 +89,10 @@ pub enum Error {
     #[error(transparent)]
     Stall(#[from] stall::Trouble),
 
+    /// A scale run that comes to no result.
+    #[error(transparent)]
+    Scale(#[from] scale::Trouble),
+
     /// A parameter of the module that cannot be read or set.
     #[error(transparent)]
     Parameter(#[from] parameters::Trouble),
@@ -143,6 +147,7 @@ impl Error {
             }
             Self::Torture(trouble) => trouble.errno(),
             Self::Stall(trouble) => trouble.errno(),
+            Self::Scale(trouble) => trouble.errno(),
             Self::Parameter(trouble) => trouble.errno(),
             Self::Usage(_) | Self::Protocol(_) => None,
         }

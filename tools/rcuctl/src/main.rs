@@ -3,8 +3,8 @@
 //! `rcuctl`: the command line of the `rust_rcu_demo` kernel module.
 //!
 //! Commands about routes speak the text protocol of `/dev/rust_rcu_demo`, which `device` knows; those that do
-//! much use its ioctls where it has them. `torture` and `stall` use the module's parameters. The other modules are one
-//! command or one concept each.
+//! much use its ioctls where it has them. `torture`, `stall` and `scale` use the module's parameters. The other modules
+//! are one command or one concept each.
 
 #![deny(unsafe_code)]
 
@@ -34,6 +34,7 @@ mod progress;
 mod rcu_table;
 mod route;
 mod save;
+mod scale;
 mod settings;
 mod show;
 mod stall;
@@ -99,6 +100,7 @@ fn run(cli: &Cli) -> Result<Status> {
         Command::Watch(options) => watch::watch(options, &mut out)?,
         Command::Torture(options) => torture::torture(options, &mut out)?,
         Command::Stall(options) => stall::stall(options, &mut out)?,
+        Command::Scale(options) => scale::scale(options, &mut out)?,
     };
     out.flush()?;
     Ok(status)

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Figures of one row, and what is told of them.
+
+use kernel::prelude::*;
+
+/// Figures in ascending order.
+pub(super) struct Samples(KVVec<u64>);
+
+impl Samples {
+    /// Room for so many.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
+    pub(super) fn with_capacity(capacity: usize) -> Result<Self> {
+        Ok(Self(KVVec::with_capacity(capacity, GFP_KERNEL)?))
+    }
+
+    /// Takes others, as far as there is room.
+    pub(super) fn take(&mut self, figures: &[u64]) {
+        for figure in figures {
+            // Without room there is nothing to be said against those that are there.
+            let _ = self.0.push_within_capacity(*figure);
+        }
+        self.0.sort_unstable();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The one than which so many percent are less.
+    pub(super) fn at(&self, percent: usize) -> Option<u64> {
+        let last = self.len().checked_sub(1)?;
+        self.0.get(last * percent / 100).copied()
+    }
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module says of its scale runs: lines of a key and a value, and rows of `key=value`.
+//!
+//! ```text
+//!   state idle
+//!   result done                          none, done, stopped or failed 12, an errno
+//!   runs 3                               how many have begun
+//!   kind read
+//!   passed 10                            of `nruns` times that each row is measured
+//!   nruns 10
+//!   loops 1048576                        a setting; so is every key that has no meaning here
+//!   row kind=rcu readers=2 min=1.23 median=1.25 max=1.60 wall=1.31 dropped=4
+//!   stream family=inet stream=a count=4096 addresses=89ab… answers=0123…
+//! ```
+
+use nix::errno::Errno;
+
+use super::{Parameters, Trouble, SCALE};
+use crate::error::Result;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Idle,
+    Running,
+}
+
+/// Figures, in the order in which they are shown; all other keys of a row tell what it is about.
+const FIGURES: [&str; 10] = [
+    "min",
+    "median",
+    "p90",
+    "p99",
+    "max",
+    "wall",
+    "count",
+    "dropped",
+    "per_second",
+    "behind",
+];
+
+/// What was measured of one thing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// What it is about.
+    pub labels: Vec<(String, String)>,
+    /// What was found; nothing where the kernel has no such thing, or no batch counted.
+    pub figures: Vec<(&'static str, Option<f64>)>,
+    /// This kernel has no such thing.
+    pub is_absent: bool,
+}
+
+impl Row {
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let found = self.labels.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        let found = self.figures.iter().find(|(other, _)| *other == name);
+        found.and_then(|(_, value)| *value)
+    }
+
+    /// Takes a line behind its first word; `None` if it is no row.
+    fn parse(text: &str) -> Option<Self> {
+        let mut row = Self::default();
+        for word in text.split_whitespace() {
+            let (key, value) = word.split_once('=')?;
+            if key == "absent" {
+                row.is_absent = value == "1";
+            } else if let Some(name) = FIGURES.iter().find(|name| **name == key) {
+                let figure = match value {
+                    "-" => None,
+                    value => Some(value.parse().ok()?),
+                };
+                row.figures.push((name, figure));
+            } else {
+                row.labels.push((key.to_string(), value.to_string()));
+            }
+        }
+        (!row.labels.is_empty()).then_some(row)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub state: State,
+    pub result: String,
+    /// How many have begun.
+    pub runs: u64,
+    pub kind: String,
+    pub passed: u64,
+    /// How often each row is to be measured.
+    pub wanted: u64,
+    /// In the module's order.
+    pub settings: Vec<(String, String)>,
+    pub rows: Vec<Row>,
+    /// What was asked, and answered, in hashes.
+    pub streams: Vec<Row>,
+}
+
+impl Report {
+    pub fn read(parameters: &impl Parameters) -> Result<Self> {
+        Ok(Self::parse(&parameters.read(SCALE)?)?)
+    }
+
+    pub fn parse(text: &str) -> std::result::Result<Self, Trouble> {
+        let mut report = Self {
+            state: State::Idle,
+            result: "none".to_string(),
+            runs: 0,
+            kind: String::new(),
+            passed: 0,
+            wanted: 0,
+            settings: Vec::new(),
+            rows: Vec::new(),
+            streams: Vec::new(),
+        };
+        let mut has_state = false;
+        for line in text.lines() {
+            let unexpected = || Trouble::Report(format!("{line:?}"));
+            let (key, value) = line.split_once(' ').ok_or_else(unexpected)?;
+            has_state |= key == "state";
+            report.take(key, value.trim()).ok_or_else(unexpected)?;
+        }
+        match has_state {
+            true => Ok(report),
+            false => Err(Trouble::Report(format!("no line `state` in {text:?}"))),
+        }
+    }
+
+    /// Takes one line; `None` if the value is not what the key wants.
+    fn take(&mut self, key: &str, value: &str) -> Option<()> {
+        match key {
+            "state" => {
+                self.state = match value {
+                    "idle" => State::Idle,
+                    "running" => State::Running,
+                    _ => return None,
+                }
+            }
+            "result" => self.result = value.to_string(),
+            "runs" => self.runs = value.parse().ok()?,
+            "kind" => self.kind = value.to_string(),
+            "passed" => self.passed = value.parse().ok()?,
+            "nruns" => self.wanted = value.parse().ok()?,
+            "row" => self.rows.push(Row::parse(value)?),
+            "stream" => self.streams.push(Row::parse(value)?),
+            _ => self.settings.push((key.to_string(), value.to_string())),
+        }
+        Some(())
+    }
+
+    /// Why the run could not go on.
+    pub fn failure(&self) -> Option<Errno> {
+        let errno = self.result.strip_prefix("failed ")?.parse();
+        Some(errno.map_or(Errno::UnknownErrno, Errno::from_raw))
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failure().is_some()
+    }
+
+    /// The row that a row is compared with.
+    pub fn reference(&self, row: &Row) -> Option<&Row> {
+        // Labels that have to be those of the row, and labels that have to have a value.
+        let (same, fixed): (&[&str], &[(&str, &str)]) = match self.kind.as_str() {
+            "read" => (&["readers"], &[("kind", "rcu")]),
+            "lookup" => (
+                &["family", "stream"],
+                &[("readers", "1"), ("writer", "none")],
+            ),
+            "update" => (&["family", "change"], &[("reclaim", "call")]),
+            "gp" => (&[], &[("kind", "synchronize"), ("load", "idle")]),
+            _ => return None,
+        };
+        self.rows.iter().find(|other| {
+            same.iter().all(|name| other.label(name) == row.label(name))
+                && fixed
+                    .iter()
+                    .all(|(name, value)| other.label(name) == Some(*value))
+        })
+    }
+
+    /// A row's median in terms of that of the row that it is compared with.
+    pub fn ratio(&self, row: &Row) -> Option<f64> {
+        let reference = self.reference(row)?.figure("median")?;
+        Some(row.figure("median")? / reference).filter(|ratio| ratio.is_finite())
+    }
+}
+
+/// How many passes all readers of a row do in a second, where it is about such.
+pub fn passes_per_second(row: &Row) -> Option<f64> {
+    let readers: f64 = row.label("readers")?.parse().ok()?;
+    Some(readers * 1e9 / row.figure("median")?).filter(|rate| rate.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub const READ: &str = "state idle\nresult done\nruns 3\nkind read\nmilliseconds 12\npassed 10\nnruns 10\nloops 4096\nreaders 2\n\
+        row kind=rcu readers=1 min=1.00 median=2.00 max=9.00 wall=2.10 dropped=0\n\
+        row kind=rwlock readers=1 absent=1\n\
+        row kind=rcu readers=2 min=1.00 median=2.50 max=9.00 wall=2.10 dropped=7\n\
+        row kind=mutex readers=2 min=40.00 median=50.00 max=90.00 wall=99.10 dropped=70\n\
+        row kind=srcu readers=2 min=- median=- max=- wall=- dropped=9";
+
+    #[test]
+    fn a_report_is_understood() {
+        let report = Report::parse(READ).expect("a report");
+        assert_eq!(report.state, State::Idle);
+        assert_eq!((report.runs, report.passed, report.wanted), (3, 10, 10));
+        let names: Vec<_> = report
+            .settings
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(names, ["milliseconds", "loops", "readers"]);
+        assert_eq!(report.rows.len(), 5);
+        assert_eq!(report.rows[3].label("kind"), Some("mutex"));
+        assert_eq!(report.rows[3].figure("dropped"), Some(70.0));
+        assert!(report.rows[1].is_absent);
+        assert_eq!(report.rows[4].figure("median"), None);
+    }
+
+    #[test]
+    fn primitives_are_compared_with_rcu_of_as_many_readers() {
+        let report = Report::parse(READ).expect("a report");
+        let ratios: Vec<_> = report.rows.iter().map(|row| report.ratio(row)).collect();
+        assert_eq!(ratios, [Some(1.0), None, Some(1.0), Some(20.0), None]);
+    }
+
+    #[test]
+    fn lookups_are_compared_with_one_reader_and_no_writer() {
+        let report = Report::parse(
+            "state idle\nkind lookup\n\
+             row family=inet stream=b writer=none readers=1 median=10\n\
+             row family=inet stream=b writer=full readers=1 median=11\n\
+             row family=inet stream=b writer=full readers=2 median=12\n\
+             row family=inet6 stream=b writer=full readers=2 median=12",
+        )
+        .expect("a report");
+        let ratios: Vec<_> = report.rows.iter().map(|row| report.ratio(row)).collect();
+        assert_eq!(ratios, [Some(1.0), Some(1.1), Some(1.2), None]);
+    }
+
+    #[test]
+    fn updates_are_compared_with_callbacks() {
+        let report = Report::parse(
+            "state idle\nkind update\n\
+             row family=inet reclaim=synchronize change=add count=5 median=1000 per_second=9 behind=0\n\
+             row family=inet reclaim=call change=add count=5 median=10 per_second=9 behind=0\n\
+             row family=inet reclaim=call change=delete count=5 median=20 per_second=9 behind=0",
+        )
+        .expect("a report");
+        let ratios: Vec<_> = report.rows.iter().map(|row| report.ratio(row)).collect();
+        assert_eq!(ratios, [Some(100.0), Some(1.0), Some(1.0)]);
+    }
+
+    #[test]
+    fn all_readers_together_have_a_rate() {
+        let report = Report::parse(READ).expect("a report");
+        assert_eq!(passes_per_second(&report.rows[2]), Some(8e8));
+        assert_eq!(passes_per_second(&report.rows[4]), None);
+        assert_eq!(passes_per_second(&report.rows[1]), None);
+    }
+
+    #[test]
+    fn a_failure_is_an_errno() {
+        let failure = |result: &str| {
+            let report = Report::parse(&format!("state idle\nresult {result}"));
+            report.expect("a report").failure()
+        };
+        assert_eq!(failure("failed 2"), Some(Errno::ENOENT));
+        assert_eq!(failure("failed somehow"), Some(Errno::UnknownErrno));
+        assert_eq!(failure("stopped"), None);
+    }
+
+    #[test]
+    fn a_row_of_no_time_has_no_ratio() {
+        let report = Report::parse(
+            "state idle\nkind read\nrow kind=rcu readers=1 median=0\nrow kind=mutex readers=1 median=5",
+        )
+        .expect("a report");
+        assert_eq!(report.ratio(&report.rows[1]), None);
+        assert_eq!(passes_per_second(&report.rows[0]), None);
+    }
+
+    #[test]
+    fn what_is_no_report_is_an_error() {
+        for text in [
+            "",
+            "1",
+            "kind read",
+            "state asleep",
+            "state idle\nruns many",
+            "state idle\nrow",
+            "state idle\nrow kind",
+            "state idle\nrow median=1",
+            "state idle\nrow kind=rcu median=fast",
+        ] {
+            assert!(
+                matches!(Report::parse(text), Err(Trouble::Report(_))),
+                "{text:?}"
+            );
+        }
+    }
+}
