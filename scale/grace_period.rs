@@ -157,7 +157,7 @@ fn measure_under(run: &Run, load: &'static str) -> Result {
     Ok(())
 }
 
-/// Errors: `ENOMEM`, `ENXIO` if a CPU goes offline. Context: may sleep.
+/// Errors: `ENOMEM`. Context: may sleep.
 pub(super) fn measure(run: &Arc<Run>) -> Result {
     let primitives = Arc::pin_init(Primitives::new(), GFP_KERNEL)?;
     run.repeat(|| {

@@ -21,8 +21,11 @@ pub(super) const BATCH: usize = 4096;
 /// Batches after which a reader lets others run that wait for its CPU.
 const POLITE: usize = 16;
 
-/// Turns of waiting after which a reader looks around.
+/// Turns of waiting after which a reader looks around, and lets others run.
 const PATIENCE: usize = 10_000;
+/// The same where it should not be away when it goes on. Without preemption it may keep the last one from coming:
+/// who takes a CPU offline stops that reader's, and then waits for this one.
+const LONG_PATIENCE: usize = 1_000_000;
 
 /// What readers do.
 pub(super) trait Work: Send + Sync + 'static {
@@ -146,21 +149,21 @@ impl<W: Work> Experiment<W> {
     ///
     /// Who waits politely may be away when the last one comes. So they meet again at once, and there they stay.
     fn meet(&self) -> bool {
-        self.wait_for_all(&self.arrived, sched::yield_now) && self.wait_for_all(&self.ready, || {})
+        self.wait_for_all(&self.arrived, PATIENCE) && self.wait_for_all(&self.ready, LONG_PATIENCE)
     }
 
-    fn wait_for_all(&self, arrived: &AtomicUsize, rest: impl Fn()) -> bool {
+    fn wait_for_all(&self, arrived: &AtomicUsize, patience: usize) -> bool {
         // ORDERING: Only the number matters.
         arrived.fetch_add(1, Ordering::Relaxed);
         let mut turns = 0;
         while arrived.load(Ordering::Relaxed) < self.tallies.len() {
             hint::spin_loop();
             turns += 1;
-            if turns % PATIENCE == 0 {
+            if turns % patience == 0 {
                 if self.is_over() {
                     return false;
                 }
-                rest();
+                sched::yield_now();
             }
         }
         true
