@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!   bgp-table routes  TABLE            > routes       what to load
+//!   bgp-table random  TABLE --count N  > routes       what to load instead: prefixes that are nobody's
 //!   bgp-table sample  TABLE --count N  > addresses    what to ask
 //!   bgp-table answers TABLE addresses  > expected     what the device has to answer
 //! ```
@@ -15,12 +16,14 @@
 
 mod oracle;
 mod prefix;
+mod random;
 mod route;
 mod sample;
 mod table;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -47,6 +50,26 @@ enum Command {
     Routes {
         #[command(flatten)]
         source: Source,
+
+        #[command(flatten)]
+        gateways: Gateways,
+    },
+
+    /// Print IPv4 routes at uniformly random addresses, with lengths as frequent as in the table
+    Random {
+        #[command(flatten)]
+        source: Source,
+
+        #[command(flatten)]
+        gateways: Gateways,
+
+        /// How many routes
+        #[arg(long)]
+        count: usize,
+
+        /// The same seed gives the same routes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
 
     /// Print random addresses of both families: half of them anywhere, half in a prefix of the table
@@ -81,6 +104,31 @@ struct Source {
     /// Take only N routes of the table, spread evenly; it then has no default route
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+
+    /// Take IPv4 alone
+    #[arg(long)]
+    inet: bool,
+}
+
+#[derive(Debug, Args)]
+struct Gateways {
+    /// Have only N different gateways for each family, as a router has few neighbours
+    #[arg(long, value_name = "N")]
+    gateways: Option<NonZeroU32>,
+}
+
+impl Gateways {
+    /// Prints a table with them.
+    fn print(&self, table: Table, out: &mut impl Write) -> Result<()> {
+        let table = match self.gateways {
+            Some(count) => table.fold(count),
+            None => table,
+        };
+        for route in table.routes() {
+            writeln!(out, "{route}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Source {
@@ -89,6 +137,7 @@ impl Source {
         let file = File::open(&self.table).with_context(|| format!("opening {name}"))?;
         let table = Table::read(BufReader::with_capacity(BUFFER, file))
             .with_context(|| format!("reading {name}"))?;
+        let table = if self.inet { table.inet() } else { table };
         Ok(match self.limit {
             Some(limit) => table.spread(limit),
             None => table,
@@ -117,11 +166,13 @@ fn is_closed_output(error: &anyhow::Error) -> bool {
 fn run(command: &Command) -> Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     match command {
-        Command::Routes { source } => {
-            for route in source.read()?.routes() {
-                writeln!(out, "{route}")?;
-            }
-        }
+        Command::Routes { source, gateways } => gateways.print(source.read()?, &mut out)?,
+        Command::Random {
+            source,
+            gateways,
+            count,
+            seed,
+        } => gateways.print(source.read()?.random(*count, *seed), &mut out)?,
         Command::Sample {
             source,
             count,

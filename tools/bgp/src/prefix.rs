@@ -29,6 +29,17 @@ impl Prefix {
             _ => bail!("/{length} is too long for {address}"),
         }
     }
+
+    /// As long, at another address if this is of IPv4.
+    pub fn elsewhere(self, bits: u32) -> Self {
+        match self {
+            Self::V4 { length, .. } => Self::V4 {
+                address: Ipv4Addr::from_bits(bits & !host_mask4(length)),
+                length,
+            },
+            Self::V6 { .. } => self,
+        }
+    }
 }
 
 /// The bits behind `length`; at most 32.

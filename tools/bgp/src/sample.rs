@@ -7,16 +7,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rand_pcg::rand_core::{Rng, SeedableRng};
-use rand_pcg::Pcg64;
-
 use crate::prefix::{host_mask4, host_mask6, Prefix};
+use crate::random::Random;
 use crate::route::Route;
 use crate::table::Table;
 
 pub struct Sample<'a> {
     table: &'a Table,
-    random: Pcg64,
+    random: Random,
     turn: u8,
 }
 
@@ -24,7 +22,7 @@ impl<'a> Sample<'a> {
     pub fn new(table: &'a Table, seed: u64) -> Self {
         Self {
             table,
-            random: Pcg64::seed_from_u64(seed),
+            random: Random::new(seed),
             turn: 0,
         }
     }
@@ -49,31 +47,22 @@ impl<'a> Sample<'a> {
     }
 
     fn anywhere6(&mut self) -> IpAddr {
-        Ipv6Addr::from_bits(self.next_u128()).into()
+        Ipv6Addr::from_bits(self.random.next_u128()).into()
     }
 
     /// An address in one of `routes`; none if there is none.
     fn inside(&mut self, routes: &[Route]) -> Option<IpAddr> {
-        let route = routes.get(self.below(routes.len()))?;
+        let route = self.random.one_of(routes)?;
         Some(match route.prefix {
             Prefix::V4 { address, length } => {
                 let host = self.random.next_u32() & host_mask4(length);
                 Ipv4Addr::from_bits(address.to_bits() | host).into()
             }
             Prefix::V6 { address, length } => {
-                let host = self.next_u128() & host_mask6(length);
+                let host = self.random.next_u128() & host_mask6(length);
                 Ipv6Addr::from_bits(address.to_bits() | host).into()
             }
         })
-    }
-
-    /// A number below `end`. The bias of taking the high bits of a product is below end / 2^64.
-    fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.random.next_u64()) * end as u128) >> 64) as usize
-    }
-
-    fn next_u128(&mut self) -> u128 {
-        (u128::from(self.random.next_u64()) << 64) | u128::from(self.random.next_u64())
     }
 }
 

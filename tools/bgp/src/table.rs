@@ -7,12 +7,18 @@
 //! One prefix has host bits set, 172.20.0.0/12; they are cleared, because the device refuses them,
 //! and no other line has what remains, 172.16.0.0/12.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::num::NonZeroU32;
 
 use anyhow::{Context, Result};
 
 use crate::prefix::Prefix;
+use crate::random::Random;
 use crate::route::Route;
+
+/// Random prefixes that are made for each one that is wanted, as some are there already.
+const ATTEMPTS: usize = 16;
 
 /// Routes in the order of the device's table, one for each prefix.
 pub struct Table {
@@ -66,6 +72,41 @@ impl Table {
         }
         let middle = |part: usize| (2 * part + 1) * all / (2 * limit);
         Self::sorted((0..limit).map(|part| self.routes[middle(part)]).collect())
+    }
+
+    /// The routes of IPv4 alone.
+    pub fn inet(mut self) -> Self {
+        self.routes.truncate(self.v6);
+        self
+    }
+
+    /// With `count` different gateways for each family, as a router has few neighbours. None of them is AS 0, the
+    /// lower half of whose IPv6 gateway is zero: some tables can keep no more of a gateway than that, and take
+    /// zero for no route.
+    pub fn fold(mut self, count: NonZeroU32) -> Self {
+        for route in &mut self.routes {
+            route.origin = route.origin % count + count.get();
+        }
+        self
+    }
+
+    /// `count` prefixes of IPv4 whose addresses are uniformly random, and whose lengths and gateways are those of
+    /// random routes of this table. None if this has no route, fewer if there are not as many such prefixes.
+    pub fn random(&self, count: usize, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut routes = BTreeMap::new();
+        let attempts = count.saturating_mul(ATTEMPTS);
+        for _ in 0..attempts {
+            let Some(&like) = random.one_of(self.v4()) else {
+                break;
+            };
+            let prefix = like.prefix.elsewhere(random.next_u32());
+            routes.entry(prefix).or_insert(Route { prefix, ..like });
+            if routes.len() >= count {
+                break;
+            }
+        }
+        Self::sorted(routes.into_values().collect())
     }
 }
 
@@ -140,6 +181,62 @@ mod tests {
             ["2.0.0.0/8 via 10.0.0.1", "2::/16 via fd00::1"]
         );
         assert_eq!((table.v4().len(), table.v6().len()), (1, 1));
+    }
+
+    #[test]
+    fn gateways_are_folded_to_few() {
+        let few = NonZeroU32::new(4).expect("four");
+        let table = read("1.0.0.0/8 0\n2.0.0.0/8 4\n3.0.0.0/8 4200000003\n1::/16 5\n").fold(few);
+        assert_eq!(
+            lines(&table),
+            [
+                "1.0.0.0/8 via 10.0.0.4",
+                "2.0.0.0/8 via 10.0.0.4",
+                "3.0.0.0/8 via 10.0.0.7",
+                "1::/16 via fd00::5",
+            ]
+        );
+    }
+
+    #[test]
+    fn random_prefixes_have_the_lengths_of_the_table() {
+        let table = read("1.0.0.0/20 1\n2.0.0.0/24 2\n3.0.0.0/24 2\n4.0.0.0/24 2\n1::/16 5\n");
+        let random = table.random(4000, 1);
+        assert_eq!((random.v4().len(), random.v6().len()), (4000, 0));
+        assert!(random.routes().is_sorted_by_key(|route| route.prefix));
+        let long = lines(&random)
+            .iter()
+            .filter(|line| line.ends_with("/24 via 10.0.0.2"))
+            .count();
+        let short = lines(&random)
+            .iter()
+            .filter(|line| line.ends_with("/20 via 10.0.0.1"))
+            .count();
+        assert_eq!(long + short, 4000);
+        assert!((900..1100).contains(&short), "{short}");
+        let is_low = |route: &&Route| matches!(route.prefix, Prefix::V4 { address, .. } if address.octets()[0] < 128);
+        let low = random.v4().iter().filter(is_low).count();
+        assert!((1800..2200).contains(&low), "{low}");
+    }
+
+    #[test]
+    fn random_prefixes_end_where_there_are_no_more() {
+        assert!(read("").random(10, 1).routes().is_empty());
+        assert_eq!(read("0.0.0.0/1 1\n").random(10, 1).routes().len(), 2);
+    }
+
+    #[test]
+    fn a_seed_means_the_same_prefixes() {
+        let table = read("1.0.0.0/20 1\n2.0.0.0/24 2\n");
+        assert_eq!(lines(&table.random(50, 7)), lines(&table.random(50, 7)));
+        assert_ne!(lines(&table.random(50, 7)), lines(&table.random(50, 8)));
+    }
+
+    #[test]
+    fn one_family_can_be_had_alone() {
+        let table = read("1.0.0.0/8 1\n1::/16 1\n").inet();
+        assert_eq!(lines(&table), ["1.0.0.0/8 via 10.0.0.1"]);
+        assert!(table.v6().is_empty());
     }
 
     #[test]
