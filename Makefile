@@ -15,7 +15,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # They run makes of their own, which are not to inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all load unload install clean vm demo test lint fuzz codegen help
+.PHONY: all load unload install clean vm demo test bench lint fuzz codegen help
 
 all:
 	@scripts/check-kernel $(if $(filter file,$(origin KDIR)),,$(KDIR))
@@ -40,7 +40,7 @@ clean:
 vm:
 	$(LAB) scripts/vm
 
-demo test lint:
+demo test bench lint:
 	$(LAB) scripts/$@
 
 fuzz:
@@ -52,6 +52,7 @@ codegen:
 help:
 	@echo 'make demo      builds a kernel, the module and its tool, and shows them at work in a virtual machine'
 	@echo 'make test      runs all tests; the last line says how many passed'
+	@echo 'make bench     measures the table and RCU beside what one would use instead; tables, JSON and plots'
 	@echo 'make fuzz      feeds the module random input for TIME=60 seconds'
 	@echo 'make codegen   shows the machine code of the RCU library beside that of C'
 	@echo 'make lint      checks form only'
