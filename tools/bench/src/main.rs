@@ -16,24 +16,11 @@
 //!     --manifest-path tools/Cargo.toml -p table-bench -- real "$(scripts/real-table)/routes"
 //! ```
 
-#![deny(clippy::undocumented_unsafe_blocks)]
-
-mod clock;
-mod hostile;
-mod lookup;
-mod memory;
-mod popcount;
-mod real;
-mod report;
-mod routes;
-mod stream;
-mod update;
-
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use report::Report;
+use table_bench::{hostile, popcount, real, report::Report};
 
 /// Measures the route table in user space.
 #[derive(Debug, Parser)]

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the times of single lookups are distributed: stream b, each lookup between two looks at the time stamp
+//! counter that wait for all before, so that lookups do not overlap.
+
+use anyhow::Result;
+
+use crate::address::Address;
+use crate::input::Input;
+use crate::peer::Peer;
+use crate::row::{percentile, rounded, Row};
+use crate::ticks::Scale;
+
+/// Which are written down.
+const PERCENTS: [f64; 12] = [
+    1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 100.0,
+];
+
+/// Measures a table.
+pub fn measure<A: Address>(
+    input: &Input<A>,
+    addresses: &[A],
+    peer: &dyn Peer<A>,
+    scale: &Scale,
+) -> Result<()> {
+    let mut ticks = vec![0; addresses.len()];
+    peer.ticks(addresses, &mut ticks);
+    ticks.sort_unstable();
+    let at = |percent| {
+        let nanoseconds = scale.nanoseconds(percentile(&ticks, percent));
+        (percent, rounded(nanoseconds))
+    };
+    let row = Row {
+        what: Some(peer.name()),
+        family: Some(A::FAMILY),
+        stream: Some("b"),
+        set: Some(input.set),
+        routes: Some(input.entries.len()),
+        readers: Some(1),
+        percentiles: Some(PERCENTS.into_iter().map(at).collect()),
+        ..Row::new("latency")
+    };
+    row.print()
+}
