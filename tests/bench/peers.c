@@ -10,6 +10,7 @@
  *   # echo fill >/dev/peers                   into all peers
  *   # echo lookup 10 1048576 2 1 >/dev/peers  runs, lookups of each reader, readers, seed
  *   # echo update 10 5000 1 >/dev/peers       runs, changes, seed
+ *   # echo read 10 1048576 2 >/dev/peers      runs, sections of each reader, readers: C beside scale=read
  *   # cat /dev/peers                          what was found, in the words of the parameter `scale`
  *
  * How it is made comparable:
@@ -518,6 +519,7 @@ struct tally {
 } ____cacheline_aligned;
 
 struct experiment {
+	void (*pass)(struct experiment *experiment, u32 reader, u32 batch);
 	struct peer *peer;
 	struct stream stream;
 	bool is_chained;
@@ -535,7 +537,7 @@ struct reader {
 /* Keeps the compiler from knowing that nobody needs the answers. */
 static u64 sink;
 
-static noinline void pass(struct experiment *experiment, u32 reader, u32 batch)
+static void lookups(struct experiment *experiment, u32 reader, u32 batch)
 {
 	u32 batches = experiment->stream.count / BATCH;
 	const struct address *addresses =
@@ -563,6 +565,19 @@ static noinline void pass(struct experiment *experiment, u32 reader, u32 batch)
 		WRITE_ONCE(sink, sum);
 }
 
+/* Empty sections, as scale/primitives.rs has them. */
+static void sections(struct experiment *experiment, u32 reader, u32 batch)
+{
+	u32 i;
+
+	for (i = 0; i < BATCH; i++) {
+		rcu_read_lock();
+		barrier();
+		rcu_read_unlock();
+		barrier();
+	}
+}
+
 static void be_polite(u32 batches)
 {
 	if (batches % 16 == 0)
@@ -577,7 +592,7 @@ static int read_all(void *data)
 	u64 start, end, preempted;
 	u32 batch, turns = 0;
 
-	pass(experiment, reader->number, 0);
+	experiment->pass(experiment, reader->number, 0);
 	atomic_inc(&experiment->arrived);
 	while (atomic_read(&experiment->arrived) < experiment->readers) {
 		cpu_relax();
@@ -592,7 +607,7 @@ static int read_all(void *data)
 	for (batch = 0; batch < experiment->batches; batch++) {
 		preempted = current->nivcsw;
 		start = ktime_get_ns();
-		pass(experiment, reader->number, batch);
+		experiment->pass(experiment, reader->number, batch);
 		end = ktime_get_ns();
 		if (current->nivcsw == preempted) {
 			tally->time += end - start;
@@ -603,7 +618,7 @@ static int read_all(void *data)
 	tally->last = ktime_get_ns();
 	atomic_inc_return(&experiment->done);
 	for (batch = 0; atomic_read(&experiment->done) < experiment->readers; ) {
-		pass(experiment, reader->number, batch++);
+		experiment->pass(experiment, reader->number, batch++);
 		be_polite(batch);
 	}
 	complete(&reader->ended);
@@ -755,17 +770,9 @@ static void tell_stream(struct peer *peer, const struct stream *stream, int kind
 	     family_name(peer->is_inet6), 'a' + kind, stream->count, addresses, answers);
 }
 
-/* One stream of one peer, with so many readers. */
-static int lookup_row(struct peer *peer, int kind, const struct stream *stream, u32 runs, u32 loops, u32 readers, u32 apart)
+/* All runs of an experiment, which `label` tells about. */
+static int tell_row(struct experiment *experiment, u32 runs, const char *label)
 {
-	struct experiment experiment = {
-		.peer = peer,
-		.stream = *stream,
-		.is_chained = kind == STREAM_C,
-		.readers = readers,
-		.batches = DIV_ROUND_UP(loops, BATCH),
-		.apart = apart,
-	};
 	u64 *own = kcalloc(runs, sizeof(*own), GFP_KERNEL), *wall = kcalloc(runs, sizeof(*wall), GFP_KERNEL);
 	u64 dropped = 0;
 	int error = own && wall ? 0 : -ENOMEM;
@@ -773,7 +780,7 @@ static int lookup_row(struct peer *peer, int kind, const struct stream *stream, 
 	u32 run;
 
 	for (run = 0; !error && run < runs; run++) {
-		error = measure(&experiment, &measured);
+		error = measure(experiment, &measured);
 		if (error)
 			break;
 		own[run] = measured.own_ps;
@@ -783,10 +790,9 @@ static int lookup_row(struct peer *peer, int kind, const struct stream *stream, 
 			error = -EINTR;
 	}
 	if (!error) {
+		tell("row %s readers=%u", label, experiment->readers);
 		sort(own, runs, sizeof(*own), compare_figures, NULL);
 		sort(wall, runs, sizeof(*wall), compare_figures, NULL);
-		tell("row peer=%s family=%s stream=%c readers=%u", peer->name, family_name(peer->is_inet6), 'a' + kind,
-		     readers);
 		tell_ns("min", at(own, runs, 0));
 		tell_ns("median", at(own, runs, 50));
 		tell_ns("max", at(own, runs, 100));
@@ -796,6 +802,24 @@ static int lookup_row(struct peer *peer, int kind, const struct stream *stream, 
 	kfree(own);
 	kfree(wall);
 	return error;
+}
+
+/* One stream of one peer, with so many readers. */
+static int lookup_row(struct peer *peer, int kind, const struct stream *stream, u32 runs, u32 loops, u32 readers, u32 apart)
+{
+	struct experiment experiment = {
+		.pass = lookups,
+		.peer = peer,
+		.stream = *stream,
+		.is_chained = kind == STREAM_C,
+		.readers = readers,
+		.batches = DIV_ROUND_UP(loops, BATCH),
+		.apart = apart,
+	};
+	char label[64];
+
+	snprintf(label, sizeof(label), "peer=%s family=%s stream=%c", peer->name, family_name(peer->is_inet6), 'a' + kind);
+	return tell_row(&experiment, runs, label);
 }
 
 static int lookup_peer(struct peer *peer, u32 runs, u32 loops, u32 most, u32 seed)
@@ -818,15 +842,35 @@ static int lookup_peer(struct peer *peer, u32 runs, u32 loops, u32 most, u32 see
 	return error;
 }
 
+static bool is_sensible(u32 runs, u32 loops, u32 readers)
+{
+	return runs && runs <= 1000 && loops && loops <= 1 << 26 && readers && readers <= min(num_online_cpus(), MAX_READERS);
+}
+
 static int lookup(u32 runs, u32 loops, u32 readers, u32 seed)
 {
 	int error = 0, i;
 
-	if (!runs || runs > 1000 || !loops || loops > 1 << 26 || !readers || readers > min(num_online_cpus(), MAX_READERS))
+	if (!is_sensible(runs, loops, readers))
 		return -EINVAL;
 	for (i = 0; !error && i < ARRAY_SIZE(peers); i++)
 		if (is_measured(&peers[i]))
 			error = lookup_peer(&peers[i], runs, loops, readers, seed);
+	return error;
+}
+
+static int read_sections(u32 runs, u32 loops, u32 most)
+{
+	struct experiment experiment = { .pass = sections, .readers = 1, .batches = DIV_ROUND_UP(loops, BATCH) };
+	int error;
+
+	if (!is_sensible(runs, loops, most))
+		return -EINVAL;
+	error = tell_row(&experiment, runs, "kind=rcu_c");
+	if (!error && most > 1) {
+		experiment.readers = most;
+		error = tell_row(&experiment, runs, "kind=rcu_c");
+	}
 	return error;
 }
 
@@ -932,6 +976,8 @@ static int take_line(char *line)
 		return lookup(runs, loops, readers, seed);
 	if (sscanf(line, "update %u %u %u", &runs, &loops, &seed) == 3)
 		return update(runs, loops, seed);
+	if (sscanf(line, "read %u %u %u", &runs, &loops, &readers) == 3)
+		return read_sections(runs, loops, readers);
 	return take_route(line);
 }
 

@@ -45,6 +45,7 @@ lookup_labels() {
         done
     done
 }
+read_labels() { for readers in 1 $(nproc); do echo "kind=rcu_c readers=$readers"; done; }
 update_labels() {
     for peer in $peers; do
         for change in delete add; do echo "peer=${peer%:*} family=${peer#*:} change=$change"; done
@@ -67,6 +68,10 @@ figures_are_sound() {
         END { exit bad || !NR }'
 }
 counts_are() { same "$1" "$(sed -n 's/^row .* count=\([0-9]*\) .*/\1/p' found | sort -u)"; }
+read_sections() {
+    told=$(wc -c </dev/peers)
+    tell_peers read $runs $passes "$(nproc)" && tail -c +$((told + 1)) /dev/peers >found
+}
 update() {
     told=$(wc -c </dev/peers)
     tell_peers update $runs $changes 1 && tail -c +$((told + 1)) /dev/peers >found
@@ -102,6 +107,9 @@ done
 tap_check 'peers: lookup: each stream, alone and on all CPUs' same "$(lookup_labels)" "$(labels)"
 tap_check 'peers: lookup: figures are sound' figures_are_sound
 tap_check 'peers: more readers than CPUs are refused' not tell_peers lookup 1 $passes $(($(nproc) + 1)) 1
+tap_check 'peers: read, which is C beside scale=read' read_sections
+tap_check 'peers: read: alone and on all CPUs' same "$(read_labels)" "$(labels)"
+tap_check 'peers: read: figures are sound' figures_are_sound
 tap_check 'peers: update' update
 tap_check 'peers: update: each peer and change' same "$(update_labels)" "$(labels)"
 tap_check 'peers: update: figures are sound' figures_are_sound
