@@ -48,13 +48,14 @@ fuzz:
 
 codegen:
 	$(LAB) tests/codegen/run
+	$(LAB) tests/codegen/lookup
 
 help:
 	@echo 'make demo      builds a kernel, the module and its tool, and shows them at work in a virtual machine'
 	@echo 'make test      runs all tests; the last line says how many passed'
 	@echo 'make bench     measures the table and RCU beside what one would use instead; tables, JSON and plots'
 	@echo 'make fuzz      feeds the module random input for TIME=60 seconds'
-	@echo 'make codegen   shows the machine code of the RCU library beside that of C'
+	@echo 'make codegen   shows the machine code of the RCU library beside that of C, and that a lookup writes nothing'
 	@echo 'make lint      checks form only'
 	@echo 'make vm        a shell in the virtual machine; exit ends it'
 	@echo "make -s vm CMD='uname -r' [FILES='a b']"

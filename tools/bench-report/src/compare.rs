@@ -16,10 +16,11 @@ fn name(row: &Row) -> String {
 }
 
 /// What agrees and what does not. A ratio of both runs agrees if some value is within the spread of both; those to
-/// oneself do not count.
+/// oneself do not count. Of those without a spread, which were measured once, it is told how far apart they are.
 pub fn compare(old: &Bench, new: &Bench) -> String {
     let (mut same, mut all) = (0, 0);
     let mut apart = String::new();
+    let mut once = Vec::new();
     for row in &new.rows {
         let before = old
             .rows
@@ -30,6 +31,10 @@ pub fn compare(old: &Bench, new: &Bench) -> String {
             continue;
         };
         if before.value == 1.0 && now.value == 1.0 {
+            continue;
+        }
+        if before.low == before.high && now.low == now.high {
+            once.push(100.0 * (now.value / before.value - 1.0).abs());
             continue;
         }
         all += 1;
@@ -48,6 +53,14 @@ pub fn compare(old: &Bench, new: &Bench) -> String {
     let mut text = format!("{same} of {all} ratios agree within their spread.\n");
     if !apart.is_empty() {
         text += &format!("Those that do not:\n{apart}");
+    }
+    once.sort_by(f64::total_cmp);
+    if let (Some(middle), Some(most)) = (once.get(once.len() / 2), once.last()) {
+        let _ = writeln!(
+            text,
+            "{} more were measured once: half of them are at most {middle:.0} % apart, all at most {most:.0} %.",
+            once.len()
+        );
     }
     for bar in &new.bars {
         let before = old.bars.iter().find(|other| other.what == bar.what);
@@ -86,18 +99,47 @@ mod tests {
     fn a_run_agrees_with_itself() {
         assert_eq!(
             compare(&example(), &example()),
-            "3 of 3 ratios agree within their spread.\n"
+            "2 of 2 ratios agree within their spread.\n\
+             1 more were measured once: half of them are at most 0 % apart, all at most 0 %.\n"
         );
     }
 
     #[test]
     fn ratios_agree_where_their_spreads_overlap() {
-        assert!(changed([12.5, 14.0, 15.0]).starts_with("3 of 3 "));
+        assert!(changed([12.5, 14.0, 15.0]).starts_with("2 of 2 "));
         let text = changed([13.5, 14.0, 15.0]);
-        assert!(text.starts_with("2 of 3 "), "{text}");
+        assert!(text.starts_with("1 of 2 "), "{text}");
         assert!(text.contains("what=fib_trie"), "{text}");
         assert!(
             text.contains("11 (11–13) before, 14 (13.5–15) now"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_was_measured_once_cannot_agree() {
+        let mut old = example();
+        let row = old
+            .rows
+            .iter_mut()
+            .find(|row| row.matches("what=fib_trie stream=b readers=1"))
+            .expect("a row");
+        for key in ["times_low", "times", "times_high"] {
+            row.set(key, 10.0);
+        }
+        let mut new = old.clone();
+        let row = new
+            .rows
+            .iter_mut()
+            .find(|row| row.matches("what=fib_trie stream=b readers=1"))
+            .expect("a row");
+        for key in ["times_low", "times", "times_high"] {
+            row.set(key, 12.0);
+        }
+        let text = compare(&old, &new);
+        assert!(text.starts_with("1 of 1 "), "{text}");
+        assert!(
+            text.contains("2 more were measured once: half of them are at most 20 % apart"),
             "{text}"
         );
     }
