@@ -25,7 +25,7 @@
 //! ```
 //!
 //! The 64 bytes in front say where to look, so a step touches two cache lines of a node, or three if it
-//! has children. A step is made without a branch but for whether the value has a child: which node a
+//! has children. A step is made without a branch but for which form the node has and whether the value has a child: which node a
 //! random address meets next cannot be predicted, and a wrong guess costs as much as a miss.
 //!
 //! Once published, a node does not change, but for the pointers to its children: those are

@@ -34,7 +34,7 @@ pub(in crate::rcu_table) struct Step<'a> {
 }
 
 impl<'a> NodeRef<'a> {
-    /// What a link holds, and its kind.
+    /// What a link holds.
     #[inline(always)]
     pub(super) fn from_raw(node: *mut Node) -> Option<Self> {
         // INVARIANT: A link holds live nodes; who loaded it saw to it that they stay so for `'a`.
