@@ -3,72 +3,28 @@
 #
 # Runs in the guest: what `scale` measures, in small: that each kind has the rows that it should, that streams of
 # addresses and answers are what they say, that a run can be refused, stopped and unloaded at any time, and leaves
-# the table as it was. Times are not looked at. Prints TAP. Expects beside it: tap.sh, routes.
+# the table as it was. Times are not looked at. Prints TAP. Expects beside it: checks.sh, tap.sh, routes.
 #
 # SCALE_SLOW=y, for a slow machine: less of everything, and no streams made once more in shell.
-# shellcheck source=tests/tap.sh
-. ./tap.sh
+# shellcheck source=tests/vm/checks.sh
+. ./checks.sh
 
 slow=${SCALE_SLOW:-}
 passes=16384 changes=20 waits=5 runs=2
 [ -z "$slow" ] || passes=4096 changes=5 waits=2 runs=1
 
-module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
-parameters=/sys/module/rust_rcu_demo/parameters
+job=scale
 cpus=$(nproc)
 # Nanoseconds are told in batches of so many passes.
 batch=4096
 
-not() { ! "$@"; }
-modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
-log_has() { dmesg | grep -F "$1"; }
-set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
-
-# fails_with MESSAGE COMMAND...
-fails_with() {
-    message=$1
-    shift
-    if got=$("$@" 2>&1); then
-        got="success: $got"
-    else
-        case $got in *"$message"*) return 0 ;; esac
-    fi
-    printf 'expected a failure: %s\ngot: %s\n' "$message" "$got"
-    return 1
-}
-# exits STATUS COMMAND...
-exits() {
-    expected=$1
-    shift
-    "$@"
-    status=$?
-    test $status = "$expected" || { echo "exit status $status, not $expected"; return 1; }
-}
-# same EXPECTED GOT
-same() { test "$1" = "$2" || { printf 'expected:\n%s\ngot:\n%s\n' "$1" "$2"; return 1; }; }
-
 differs() { test -n "$1" && test "$1" != "$2"; }
 
-# What the module reports of its runs.
-report() { sed -n "s/^$1 //p" $parameters/scale; }
-reports() {
-    got=$(report "$1")
-    test "$got" = "$2" || { echo "$1 is '$got', not '$2'"; cat $parameters/scale; return 1; }
-}
-becomes_idle() {
-    for _ in $(seq 600); do
-        reports state idle >/dev/null && return
-        sleep 0.1
-    done
-    cat $parameters/scale
-    return 1
-}
+becomes_idle() { becomes state idle 60; }
 ends_with() { becomes_idle && reports result "$1"; }
 measures() { set_parameter scale "$1\n" && ends_with 'done'; }
 knobs() { for name in nreaders loops nruns family writer seed; do cat "$parameters/scale_$name"; done | tr '\n' ' '; }
-no_threads() { ! cat /proc/[0-9]*/comm 2>/dev/null | grep '^rcu_scale'; }
 table_is() { rcuctl route show >shown && cmp shown "$1"; }
-stat_is_0() { test "$(rcuctl stats | sed -n "s/^$1  *//p")" = 0; }
 
 # On a slow machine a reader may lose its CPU in each batch; the row has no figure then. RCU is compared with itself.
 ratios_are_there() {
@@ -204,13 +160,10 @@ answer_words() {
 asked_is_hashed() { random_addresses "$1" >asked && same "$(hash_of addresses inet a)" "$(address_words | hash_words)"; }
 answers_are_hashed() { same "$(hash_of answers inet a)" "$(answer_words | hash_words)"; }
 
-for parameter in 'scale charp' 'scale_nreaders int' 'scale_loops uint' 'scale_nruns uint' 'scale_family charp' \
-    'scale_writer charp' 'scale_seed uint'; do
-    tap_check "modinfo describes ${parameter% *}" modinfo_has parm "^${parameter% *}:[A-Z].* (${parameter#* })\$"
-done
+check_descriptions 'scale charp' 'scale_nreaders int' 'scale_loops uint' 'scale_nruns uint' 'scale_family charp' \
+    'scale_writer charp' 'scale_seed uint'
 tap_check 'insmod of what cannot be measured fails' fails_with 'Invalid parameters' insmod "$module" scale=fast
 tap_check 'and the log tells what can' log_has 'parameter scale: want none, read, lookup, update or gp, not "fast"'
-slab_kib() { awk '/^SUnreclaim/ { print $2 }' /proc/meminfo; }
 insmod "$module" && rmmod rust_rcu_demo
 slab=$(slab_kib)
 tap_check 'insmod' insmod "$module"
@@ -458,7 +411,7 @@ fi
 
 # What is left when it has gone.
 tap_check 'flush' rcuctl route flush
-tap_check 'the table has let go of all' stat_is_0 objects
+tap_check 'the table has let go of all' stat_is objects 0
 tap_check 'rmmod' rmmod rust_rcu_demo
 tap_check 'no thread is left' no_threads
 tap_check 'insmod can begin a run' insmod "$module" scale=gp scale_loops=2 scale_nruns=1

@@ -3,19 +3,19 @@
 #
 # Runs in the guest: each kind of stall that this kernel can have, with the kernel's own words for it, and that
 # all is well afterwards; who may do it, what is refused, and unloading at any time. Prints TAP, and a line
-# "# seconds KIND N" for each kind: from its beginning to the kernel's first line. Expects beside it: tap.sh.
+# "# seconds KIND N" for each kind: from its beginning to the kernel's first line. Expects beside it:
+# checks.sh, tap.sh.
 #
 # Usage: stall-suite.sh [KIND|lockdown]
 #
 # Without KIND: all kinds that leave the kernel as it was. KIND is one that does not: in a boot of its own, which
 # goes no further. Lockdown cannot be undone either.
-# shellcheck source=tests/tap.sh
-. ./tap.sh
+# shellcheck source=tests/vm/checks.sh
+. ./checks.sh
 
 unfit=${1:-}
 
-module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
-parameters=/sys/module/rust_rcu_demo/parameters
+job=stall
 timeouts='
     /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout=3
     /sys/module/rcupdate/parameters/rcu_exp_cpu_stall_timeout=100
@@ -26,41 +26,8 @@ hung_task_timeouts='
     /proc/sys/kernel/hung_task_warnings=-1
 '
 
-not() { ! "$@"; }
-modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
-log_has() { dmesg | grep -F -e "$1"; }
 forget_log() { dmesg -c >/dev/null; }
-set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
-
-# fails_with MESSAGE COMMAND...
-fails_with() {
-    message=$1
-    shift
-    if got=$("$@" 2>&1); then
-        got="success: $got"
-    else
-        case $got in *"$message"*) return 0 ;; esac
-    fi
-    printf 'expected a failure: %s\ngot: %s\n' "$message" "$got"
-    return 1
-}
-
-# What the parameter says, of the last run and of kinds.
-report() { sed -n "s/^$1 //p" $parameters/stall; }
-reports() {
-    got=$(report "$1")
-    test "$got" = "$2" || { echo "$1 is '$got', not '$2'"; return 1; }
-}
 kinds() { sed -n 's/^has \([a-z_]*\) .*/\1/p' $parameters/stall; }
-becomes() {
-    for _ in $(seq $(($3 * 10))); do
-        reports "$1" "$2" >/dev/null && return
-        sleep 0.1
-    done
-    cat $parameters/stall
-    return 1
-}
-no_threads() { ! cat /proc/[0-9]*/comm 2>/dev/null | grep -E '^(rcu_stall|stall_)'; }
 settings() { for file in stall_cpu stall_hold_ms stall_holdoff_ms stall_unsafe; do cat "$parameters/$file"; done; }
 settings_are() { test "$(settings | tr '\n' ' ')" = "$1 " || { settings; return 1; }; }
 
@@ -156,8 +123,7 @@ provoke() {
     tap_check "$kind: grace periods go on" says recovered true
     tap_check "$kind: the time-outs are as before" test "$(all_timeouts)" = "$before"
     tap_check "$kind: so are the settings" settings_are '-1 0 0 N'
-    tap_check "$kind: no thread is left but the one that conducted it" \
-        test "$(cat /proc/[0-9]*/comm 2>/dev/null | grep -cE '^(rcu_stall|stall_)')" -le 1
+    tap_check "$kind: no thread is left but the one that conducted it" test "$(threads | wc -l)" -le 1
     # Unloading waits for grace periods and callbacks.
     tap_check "$kind: the module goes" quickly 5 rmmod rust_rcu_demo
     tap_check "$kind: and comes again" insmod "$module"
@@ -201,9 +167,7 @@ tool() {
 insmod_fails() { fails_with "$1" insmod "$module" "$2" "${3:-stall_cpu=-1}" && test ! -e $parameters; }
 
 refusals() {
-    for parameter in 'stall charp' 'stall_cpu int' 'stall_hold_ms uint' 'stall_holdoff_ms uint' 'stall_unsafe bool'; do
-        tap_check "modinfo describes ${parameter% *}" modinfo_has parm "^${parameter% *}:[A-Z].* (${parameter#* })\$"
-    done
+    check_descriptions 'stall charp' 'stall_cpu int' 'stall_hold_ms uint' 'stall_holdoff_ms uint' 'stall_unsafe bool'
     rmmod rust_rcu_demo
     tap_check 'insmod with an unknown kind fails' insmod_fails 'Invalid parameters' stall=all
     for kind in $unfit_kinds; do

@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: the module from insmod to rmmod, its device, and the real internet table.
-# Prints TAP. Expects beside it: tap.sh, device-test, client64 and perhaps client32, routes, addresses, answers.
-# shellcheck source=tests/tap.sh
-. ./tap.sh
+# Prints TAP. Expects beside it: checks.sh, tap.sh, device-test, client64 and perhaps client32, routes, addresses,
+# answers.
+# shellcheck source=tests/vm/checks.sh
+. ./checks.sh
 
-module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
 device=/dev/rust_rcu_demo
 
 loaded() { grep -q '^rust_rcu_demo ' /proc/modules; }
-not() { ! "$@"; }
-stat_is() { test "$(rcuctl stats | sed -n "s/^$1  *//p")" = "$2"; }
 
 # Waits until a figure is what it must come to.
 stat_becomes() {
@@ -23,49 +21,26 @@ stat_becomes() {
     return 1
 }
 
+# says EXPECTED COMMAND...
 says() {
     expected=$1
     shift
-    got=$("$@" 2>&1)
-    test "$got" = "$expected" || {
-        printf 'expected: %s\ngot: %s\n' "$expected" "$got"
-        return 1
-    }
+    same "$expected" "$("$@" 2>&1)"
 }
 
-modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
-
-# fails_with MESSAGE COMMAND...
-fails_with() {
-    message=$1
-    shift
-    if got=$("$@" 2>&1); then
-        got="success: $got"
-    else
-        case $got in *"$message"*) return 0 ;; esac
-    fi
-    printf 'expected a failure: %s\ngot: %s\n' "$message" "$got"
-    return 1
-}
-
-parameters=/sys/module/rust_rcu_demo/parameters
-log_has() { dmesg | grep -F "$1"; }
 parameter_is() {
     printf '%s\n' "$2" | cmp - "$parameters/$1" || {
         cat "$parameters/$1"
         return 1
     }
 }
-set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
 default_is_told() { modinfo_has parm "^$1:.*\($2 (default)\|(default $2)\)" && parameter_is "$1" "$2"; }
 
 tap_check 'modinfo names the licence' modinfo_has license '^GPL$'
 tap_check 'modinfo describes the module' modinfo_has description 'RCU in safe Rust'
 tap_check 'without the module there is no device' not test -e $device
 
-for parameter in 'reclaim charp' 'reclaim_max_kb uint' 'max_routes ulong'; do
-    tap_check "modinfo describes ${parameter% *}" modinfo_has parm "^${parameter% *}:[A-Z].* (${parameter#* })\$"
-done
+check_descriptions 'reclaim charp' 'reclaim_max_kb uint' 'max_routes ulong'
 tap_check 'insmod with a bad value fails' fails_with 'Invalid parameters' insmod "$module" reclaim=fast
 tap_check 'and the log tells what there is to choose from' \
     log_has 'rust_rcu_demo: parameter reclaim: want synchronize, expedited, call or kvfree, not "fast"'
@@ -162,7 +137,6 @@ tap_check 'loading what was saved gives the same table' sh -c 'rcuctl route load
 tap_check 'rmmod with a full table succeeds' rmmod rust_rcu_demo
 tap_check 'the device is gone' not test -e $device
 
-slab_kib() { awk '/^SUnreclaim/ { print $2 }' /proc/meminfo; }
 load_and_unload() {
     for _ in $(seq "$1"); do
         insmod "$module" && head -n 2000 routes >$device && rmmod rust_rcu_demo || return

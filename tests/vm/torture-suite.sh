@@ -2,72 +2,28 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: torture of RCU, of SRCU and of the route table, the mistakes that it has to catch, and
-# starting, stopping and unloading at any time. Prints TAP. Expects beside it: tap.sh, routes, addresses, answers.
+# starting, stopping and unloading at any time. Prints TAP. Expects beside it: checks.sh, tap.sh, routes,
+# addresses, answers.
 #
 # By environment, for a slow machine: TORTURE_SECS of each run (default 5), TORTURE_BUG_SECS within which a
 # mistake has to be caught (10), TORTURE_UNLOADS in the middle of a run (5), TORTURE_TYPES (all).
-# shellcheck source=tests/tap.sh
-. ./tap.sh
+# shellcheck source=tests/vm/checks.sh
+. ./checks.sh
 
 secs=${TORTURE_SECS:-5}
 bug_secs=${TORTURE_BUG_SECS:-10}
 unloads=${TORTURE_UNLOADS:-5}
 types=${TORTURE_TYPES:-rcu srcu table}
 
-module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
-parameters=/sys/module/rust_rcu_demo/parameters
+job=torture
 
-not() { ! "$@"; }
-modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
-log_has() { dmesg | grep -F "$1"; }
-set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
-
-# fails_with MESSAGE COMMAND...
-fails_with() {
-    message=$1
-    shift
-    if got=$("$@" 2>&1); then
-        got="success: $got"
-    else
-        case $got in *"$message"*) return 0 ;; esac
-    fi
-    printf 'expected a failure: %s\ngot: %s\n' "$message" "$got"
-    return 1
-}
-
-# exits STATUS COMMAND...
-exits() {
-    expected=$1
-    shift
-    "$@"
-    status=$?
-    test $status = "$expected" || { echo "exit status $status, not $expected"; return 1; }
-}
-
-# What the module reports of its runs.
-report() { sed -n "s/^$1 //p" $parameters/torture; }
-reports() {
-    got=$(report "$1")
-    test "$got" = "$2" || { echo "$1 is '$got', not '$2'"; return 1; }
-}
 counted() { test "$(report "$1")" -gt 0; }
-becomes_idle() {
-    for _ in $(seq $((100 + secs * 10))); do
-        reports state idle >/dev/null && return
-        sleep 0.1
-    done
-    cat $parameters/torture
-    return 1
-}
 all_settings() { for file in "$parameters"/*; do test "$file" = $parameters/torture || echo "$file $(cat "$file")"; done; }
 settings_are() { test "$(all_settings)" = "$1" || { all_settings; return 1; }; }
-no_threads() { ! cat /proc/[0-9]*/comm 2>/dev/null | grep '^rcu_torture'; }
 
-for parameter in 'torture bool' 'torture_type charp' 'bug charp' 'nreaders int' 'nfakewriters int' 'gp_sync bool' \
+check_descriptions 'torture bool' 'torture_type charp' 'bug charp' 'nreaders int' 'nfakewriters int' 'gp_sync bool' \
     'gp_exp bool' 'gp_call bool' 'gp_poll bool' 'gp_cond bool' 'gp_work bool' 'stat_interval uint' 'stutter uint' \
-    'onoff_interval uint' 'shutdown_secs uint'; do
-    tap_check "modinfo describes ${parameter% *}" modinfo_has parm "^${parameter% *}:[A-Z0-9].* (${parameter#* })\$"
-done
+    'onoff_interval uint' 'shutdown_secs uint'
 
 tap_check 'insmod of a torture that is unknown fails' fails_with 'Invalid parameters' insmod "$module" torture_type=fast
 tap_check 'and the log tells the types' log_has 'parameter torture_type: want rcu, srcu or table, not "fast"'
@@ -121,9 +77,9 @@ tap_check 'there is nothing left to stop' sh -c 'rcuctl torture --stop | grep "n
 tap_check 'a second run begins' set_parameter torture '1\n'
 tap_check 'it is another one' reports runs $((runs + 2))
 tap_check 'it is told to stop' set_parameter torture '0\n'
-tap_check 'and does' becomes_idle
+tap_check 'and does' becomes state idle $((10 + secs))
 tap_check 'its verdict is SUCCESS' reports verdict SUCCESS
-tap_check 'it has left no thread but the one that conducted it' test "$(cat /proc/[0-9]*/comm 2>/dev/null | grep -c '^rcu_torture')" -le 1
+tap_check 'it has left no thread but the one that conducted it' test "$(threads | wc -l)" -le 1
 
 # A run of rcuctl that is told to stop, and one that is killed.
 rcuctl torture --secs 0 --stutter 2 >interrupted 2>&1 &
@@ -143,7 +99,7 @@ tap_check 'and has ended' reports state idle
     kill -KILL $!
 )
 tap_check 'a run goes on when rcuctl was killed' reports state running
-tap_check 'and ends all the same' becomes_idle
+tap_check 'and ends all the same' becomes state idle $((10 + secs))
 tap_check 'at the time that was asked for' test "$(report seconds)" -ge 3 -a "$(report seconds)" -le 5
 
 # Each type, as it is.
@@ -232,8 +188,7 @@ with_a_busy_device() {
 for type in $types; do
     tap_check "$type: torture while the device is busy $onoff" with_a_busy_device "$type"
 done
-stat_is_0() { test "$(rcuctl stats | sed -n "s/^$1  *//p")" = 0; }
-tap_check 'the device has let go of all' stat_is_0 objects
+tap_check 'the device has let go of all' stat_is objects 0
 tap_check 'rmmod' rmmod rust_rcu_demo
 tap_check 'no thread is left' no_threads
 
