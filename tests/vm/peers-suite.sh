@@ -3,28 +3,29 @@
 #
 # Runs in the guest, user-mode Linux: the benchmarks compare like with like. The kernel's own tables, filled by
 # peers.ko with the routes that the module's table has, are asked the same and have the same answers. Prints TAP.
-# Expects beside it: tap.sh, routes, peers.ko.
-# shellcheck source=tests/tap.sh
-. ./tap.sh
+# Expects beside it: checks.sh, tap.sh, routes, peers.ko.
+# shellcheck source=tests/vm/checks.sh
+. ./checks.sh
 
 passes=16384
+batch=4096
 changes=50
 runs=2
 
-module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
-parameters=/sys/module/rust_rcu_demo/parameters
 peers='fib_trie:inet lpm_trie:inet fib6:inet6 lpm_trie:inet6'
 
-not() { ! "$@"; }
-# same EXPECTED GOT
-same() { { [ -n "$1" ] && [ "$1" = "$2" ]; } || { printf 'expected:\n%s\ngot:\n%s\n' "$1" "$2"; return 1; }; }
 tell_peers() { echo "$*" >/dev/peers; }
 
-# measure SEED: both. What the peers find is told behind what they have found before.
-measure() {
+# ask COMMAND...: what the peers find is told behind what they have found before, and is nothing if they fail.
+ask() {
     told=$(wc -c </dev/peers)
+    : >found
+    tell_peers "$@" && tail -c +$((told + 1)) /dev/peers >found
+}
+# measure SEED: both.
+measure() {
     rcuctl scale lookup --runs 1 --loops $passes --seed "$1" >/dev/null &&
-        tell_peers lookup $runs $passes "$(nproc)" "$1" && tail -c +$((told + 1)) /dev/peers >found
+        ask lookup $runs $passes "$(nproc)" "$1"
 }
 ours() { grep "^stream family=$1 " $parameters/scale; }
 # What each peer has to say of its streams, if it was asked the same and has the same answers.
@@ -51,30 +52,34 @@ update_labels() {
         for change in delete add; do echo "peer=${peer%:*} family=${peer#*:} change=$change"; done
     done
 }
+# Above zero and in order. A row of readers has none exactly if no batch was left alone.
 figures_are_sound() {
     # shellcheck disable=SC2016 # The fields are awk's.
-    sed -n 's/^row //p' found | awk '
+    sed -n 's/^row //p' found | awk -v "batches=$((runs * passes / batch))" '
+        function wrong(why) { print why ": " $0; bad = 1 }
         {
             split("", of)
             for (i = 1; i <= NF; i++) { split($i, part, "="); of[part[1]] = part[2] }
+            if (of["min"] == "-") {
+                if (of["dropped"] != of["readers"] * batches) wrong("no figure")
+                next
+            }
             n = split("p90" in of ? "min median p90 p99 max" : "min median max", name, " ")
             last = 0
             for (i = 1; i <= n; i++) {
-                if (of[name[i]] + 0 < last) { print "out of order: " $0; bad = 1 }
+                if (of[name[i]] + 0 < last) wrong("out of order")
                 last = of[name[i]] + 0
             }
-            if (of["median"] <= 0) { print "nothing: " $0; bad = 1 }
+            if (of["median"] <= 0) wrong("nothing")
+            if ("wall" in of && of["wall"] <= 0) wrong("no time")
+            if ("dropped" in of && of["dropped"] >= of["readers"] * batches) wrong("a figure of nothing")
         }
         END { exit bad || !NR }'
 }
 counts_are() { same "$1" "$(sed -n 's/^row .* count=\([0-9]*\) .*/\1/p' found | sort -u)"; }
-read_sections() {
-    told=$(wc -c </dev/peers)
-    tell_peers read $runs $passes "$(nproc)" && tail -c +$((told + 1)) /dev/peers >found
-}
-update() {
-    told=$(wc -c </dev/peers)
-    tell_peers update $runs $changes 1 && tail -c +$((told + 1)) /dev/peers >found
+# Until what is told has no room, which is no endless time.
+tell_all() {
+    for seed in $(seq 200); do tell_peers update 1 1 "$seed" || return; done
 }
 filled() {
     for peer in $peers; do
@@ -97,8 +102,19 @@ tap_check 'peers: insmod' insmod ./peers.ko $addresses
 tap_check 'peers: our table' rcuctl route load routes
 tap_check 'peers: theirs' cp routes /dev/peers
 tap_check 'peers: what is neither a route nor a command is refused' not tell_peers empty
+for route in 192.0.2.0/33 2001:db8::/129 192.0.2.1/24 2001:db8::1/64; do
+    case $route in *:*) gateway=2001:db8::1 ;; *) gateway=192.0.2.1 ;; esac
+    tap_check "peers: $route, which is no prefix, is refused" fails_with 'Invalid argument' tell_peers $route via $gateway
+done
+for gateway in 2001:db8::1 '192.0.2.1 metric 7'; do
+    tap_check "peers: what is not a gateway is refused: $gateway" \
+        fails_with 'Invalid argument' tell_peers 192.0.2.0/24 via "$gateway"
+done
 tap_check 'peers: fill' tell_peers fill
 tap_check 'peers: each has all routes of its family' filled
+tap_check 'peers: then no route is taken' fails_with 'Device or resource busy' tell_peers 192.0.2.0/24 via 192.0.2.1
+tap_check 'peers: filling again' tell_peers fill
+tap_check 'peers: changes nothing' filled
 for seed in 1 2; do
     tap_check "peers: lookup with seed $seed" measure $seed
     tap_check "peers: with seed $seed all are asked the same" addresses_agree
@@ -107,13 +123,14 @@ done
 tap_check 'peers: lookup: each stream, alone and on all CPUs' same "$(lookup_labels)" "$(labels)"
 tap_check 'peers: lookup: figures are sound' figures_are_sound
 tap_check 'peers: more readers than CPUs are refused' not tell_peers lookup 1 $passes $(($(nproc) + 1)) 1
-tap_check 'peers: read, which is C beside scale=read' read_sections
+tap_check 'peers: read, which is C beside scale=read' ask read $runs $passes "$(nproc)"
 tap_check 'peers: read: alone and on all CPUs' same "$(read_labels)" "$(labels)"
 tap_check 'peers: read: figures are sound' figures_are_sound
-tap_check 'peers: update' update
+tap_check 'peers: update' ask update $runs $changes 1
 tap_check 'peers: update: each peer and change' same "$(update_labels)" "$(labels)"
 tap_check 'peers: update: figures are sound' figures_are_sound
 tap_check 'peers: update: all changes are there' counts_are $((runs * changes))
+tap_check 'peers: more figures than there is room for are refused' fails_with 'Invalid argument' tell_peers update 1000 16778 1
 tap_check 'peers: lookup after that' measure 3
 tap_check 'peers: and all agree again' all_agree
 tap_check 'peers: another gateway for one prefix of ours' \
@@ -121,4 +138,5 @@ tap_check 'peers: another gateway for one prefix of ours' \
 tap_check 'peers: lookup after that' measure 3
 tap_check 'peers: all are asked the same' addresses_agree
 tap_check 'peers: those of its family have other answers' same inet "$(disagreeing)"
+tap_check 'peers: what is told comes to an end, and they say so' fails_with 'No space left on device' tell_all
 tap_end

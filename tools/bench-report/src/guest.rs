@@ -8,7 +8,7 @@
 //!   section boot=peers set=real inet=1072529 inet6=176388
 //!   result done                            of a run of the module; anything else is an error
 //!   row family=inet stream=b …             of the module: scale/row.rs
-//!   row peer=fib_trie family=inet …        of the peers: tests/bench/peers.c
+//!   row peer=fib_trie family=inet …        of the peers: tests/bench/peers
 //!   stream [peer=fib_trie] family=inet …   see `answers.rs`
 //!   filled peer=fib_trie family=inet …
 //!   filled seconds=1.23                    the table, through its device

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What was found, as text that is read from the device. It is kept until the module goes; so there is an end to it, and
+ * who comes there is told instead of missing rows.
+ */
+
+#include <linux/errno.h>
+#include <linux/fs.h>
+#include <linux/sprintf.h>
+#include <linux/vmalloc.h>
+#include "bench.h"
+
+#define MAX_TEXT (64 * 1024)
+
+static char *text;
+static size_t text_len;
+static bool is_full;
+
+int report_init(void)
+{
+	text = vzalloc(MAX_TEXT);
+	return text ? 0 : -ENOMEM;
+}
+
+void report_free(void)
+{
+	vfree(text);
+}
+
+void tell(const char *format, ...)
+{
+	size_t room = MAX_TEXT - text_len;
+	va_list arguments;
+	size_t len;
+
+	va_start(arguments, format);
+	len = vsnprintf(text + text_len, room, format, arguments);
+	va_end(arguments);
+	/* Once something is missing, what comes behind it would be read as a part of it. */
+	is_full |= len >= room;
+	if (!is_full)
+		text_len += len;
+}
+
+/* Whether all that was told is there. */
+int report_error(void)
+{
+	return is_full ? -ENOSPC : 0;
+}
+
+ssize_t report_read(char __user *buffer, size_t count, loff_t *position)
+{
+	return simple_read_from_buffer(buffer, count, position, text, text_len);
+}
