@@ -9,19 +9,30 @@
 //!   parameter ──► static Slot ──RCU──► Control { last job, its thread } ◄── Registration, in the module
 //! ```
 //!
-//! Nothing blocks who writes or reads the parameter; unload ends the job that goes on and joins its thread.
+//! What `insmod` asks for waits in the slot until init starts it. Nothing blocks who writes or reads the parameter;
+//! unload ends the job that goes on and joins its thread.
+
+mod progress;
+
+pub(crate) use progress::{Outcome, Progress};
 
 use crate::{
     kthread::{Attributes, Kthread},
     rcu::{read_lock, Rcu, RcuBox, Reclaim, Workqueue},
 };
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 use kernel::{new_mutex, prelude::*, sync::Arc, sync::Mutex};
 
 /// What can be started and stopped.
 pub(crate) trait Job: Send + Sync + 'static {
     /// The name of the thread that conducts it.
     const NAME: &'static CStr;
+
+    /// Its parameter, and what to tell who starts another one meanwhile.
+    const BUSY: &'static str;
 
     /// Where that thread runs.
     fn attributes(&self) -> Attributes {
@@ -41,7 +52,11 @@ pub(crate) trait Job: Send + Sync + 'static {
 }
 
 /// Where the jobs of one type are found.
-pub(crate) struct Slot<J: Job>(Rcu<Handle<J>>);
+pub(crate) struct Slot<J: Job> {
+    control: Rcu<Handle<J>>,
+    /// One more than the number of the job that `insmod` asked for; 0 for none.
+    wanted: AtomicUsize,
+}
 
 struct Handle<J: Job>(Arc<Control<J>>);
 
@@ -74,7 +89,10 @@ pub(crate) struct Registration<J: Job>(&'static Slot<J>);
 impl<J: Job> Slot<J> {
     /// A slot in which nothing can be started.
     pub(crate) const fn new() -> Self {
-        Self(Rcu::null())
+        Self {
+            control: Rcu::null(),
+            wanted: AtomicUsize::new(0),
+        }
     }
 
     /// Lets jobs be started, for as long as what this returns lives.
@@ -91,31 +109,33 @@ impl<J: Job> Slot<J> {
             GFP_KERNEL,
         )?;
         drop(
-            self.0
+            self.control
                 .replace(Some(RcuBox::new(Handle(control), GFP_KERNEL)?)),
         );
         Ok(Registration(self))
     }
 
     fn control(&self) -> Option<Arc<Control<J>>> {
-        self.0
+        self.control
             .dereference(&read_lock())
             .map(|handle| handle.0.clone())
     }
 
-    /// Whether jobs can be started: after the module's init, and before its exit.
-    ///
-    /// Context: any.
-    pub(crate) fn is_open(&self) -> bool {
-        self.0.dereference(&read_lock()).is_some()
+    /// The number of the job that `insmod` asked for.
+    pub(crate) fn wanted(&self) -> Option<usize> {
+        // ORDERING: Parameters are set one at a time, and those of insmod before init.
+        self.wanted.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    /// Starts the job that `new` makes.
+    /// Starts the job that `new` makes. Before the module's init only its number is kept.
     ///
-    /// Errors: `EBUSY` if one goes on, `ENODEV` if the module is not there yet or going, `ENOMEM`, and those
-    /// of `new`. Context: may sleep.
-    pub(crate) fn start(&self, new: impl FnOnce() -> Result<J>) -> Result {
-        let control = self.control().ok_or(ENODEV)?;
+    /// Errors: `EBUSY` if one goes on, `ENODEV` if the module is going, `ENOMEM`, and those of `new`. Context: may
+    /// sleep.
+    pub(crate) fn start(&self, number: usize, new: impl FnOnce() -> Result<J>) -> Result {
+        let Some(control) = self.control() else {
+            self.wanted.store(number + 1, Ordering::Relaxed);
+            return Ok(());
+        };
         let mut state = control.state.lock();
         if !state.is_open {
             return Err(ENODEV);
@@ -125,6 +145,7 @@ impl<J: Job> Slot<J> {
             .as_ref()
             .is_some_and(|last| !last.job.has_ended())
         {
+            pr_err!("parameter {}\n", J::BUSY);
             return Err(EBUSY);
         }
         let job = Arc::new(new()?, GFP_KERNEL)?;
@@ -143,6 +164,7 @@ impl<J: Job> Slot<J> {
     ///
     /// Context: may sleep.
     pub(crate) fn stop(&self) {
+        self.wanted.store(0, Ordering::Relaxed);
         self.look(|last, _| {
             if let Some(job) = last {
                 job.stop();
@@ -169,7 +191,7 @@ impl<J: Job> Drop for Registration<J> {
         let Some(control) = self.0.control() else {
             return;
         };
-        drop(self.0 .0.replace(None));
+        drop(self.0.control.replace(None));
         let mut state = control.state.lock();
         state.is_open = false;
         let last = state.last.take();

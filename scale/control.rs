@@ -12,19 +12,13 @@ use crate::{
     rcu::{read_lock, Rcu, RcuBox, Reclaim, Workqueue},
     rcu_table::Table,
 };
-use core::{
-    fmt,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use core::fmt;
 use kernel::{prelude::*, sync::Arc};
 
 static SLOT: Slot<Run> = Slot::new();
 
 /// The table to measure, while the module is there.
 static TABLE: Rcu<Measured> = Rcu::null();
-
-/// One more than the number of the kind that `insmod` asked for; 0 for none.
-static WANTED: AtomicUsize = AtomicUsize::new(0);
 
 struct Measured(Arc<Table>);
 
@@ -58,13 +52,8 @@ impl Registration {
             _table: Published,
             _jobs: SLOT.open()?,
         };
-        // ORDERING: Parameters are set one at a time, and those of insmod before init.
-        let wanted = WANTED.load(Ordering::Relaxed);
-        if let Some(kind) = wanted
-            .checked_sub(1)
-            .and_then(|number| Kind::ALL.get(number))
-        {
-            start_now(*kind)?;
+        if let Some(kind) = SLOT.wanted().and_then(|number| Kind::ALL.get(number)) {
+            start(*kind)?;
         }
         Ok(registration)
     }
@@ -74,24 +63,11 @@ impl Registration {
 ///
 /// Errors: `EBUSY` if one goes on, `ENODEV` if the module is going, `ENOMEM`. Context: may sleep.
 pub(super) fn start(kind: Kind) -> Result {
-    if SLOT.is_open() {
-        return start_now(kind);
-    }
-    WANTED.store(kind as usize + 1, Ordering::Relaxed);
-    Ok(())
-}
-
-fn start_now(kind: Kind) -> Result {
-    SLOT.start(|| {
+    SLOT.start(kind as usize, || {
         let table = TABLE
             .dereference(&read_lock())
             .map(|measured| measured.0.clone());
         Run::new(Plan::from_knobs(kind), table.ok_or(ENODEV)?)
-    })
-    .inspect_err(|error| {
-        if *error == EBUSY {
-            pr_err!("parameter scale: a run goes on; write none to end it\n");
-        }
     })
 }
 
@@ -99,7 +75,6 @@ fn start_now(kind: Kind) -> Result {
 ///
 /// Context: may sleep.
 pub(super) fn stop() {
-    WANTED.store(0, Ordering::Relaxed);
     SLOT.stop();
 }
 

@@ -12,12 +12,13 @@
 //!   row …                         see `row.rs`
 //! ```
 
-use super::run::{Outcome, Run};
+use super::run::Run;
+use crate::job::Outcome;
 use core::fmt;
 
 /// The status of a slot.
 pub(super) fn status(f: &mut fmt::Formatter<'_>, run: Option<&Run>, runs: u32) -> fmt::Result {
-    let outcome = run.map(Run::outcome);
+    let outcome = run.map(|run| run.progress.outcome());
     let state = match outcome {
         Some(Outcome::None) => "running",
         _ => "idle",
@@ -38,7 +39,7 @@ pub(super) fn status(f: &mut fmt::Formatter<'_>, run: Option<&Run>, runs: u32) -
         f,
         "\nkind {}\nmilliseconds {}\npassed {}\nnruns {}\nloops {}\nreaders {}",
         plan.kind.name(),
-        run.took_ms(),
+        run.progress.took_ms(),
         run.passed(),
         plan.runs,
         plan.loops,

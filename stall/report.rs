@@ -2,10 +2,8 @@
 
 //! What the log and the parameter `stall` say of a run. None of it looks like what the kernel says of a stall.
 
-use super::{
-    kinds::KINDS,
-    run::{Outcome, Run},
-};
+use super::{kinds::KINDS, run::Run};
+use crate::job::Outcome;
 use core::fmt;
 use kernel::prelude::*;
 
@@ -24,19 +22,22 @@ pub(super) fn end(run: &Run) {
     pr_info!(
         "stall: end {} after {} ms: {}; the next grace period took {} ms\n",
         run.plan.kind.name,
-        run.took_ms(),
-        format_args!("{}", run.outcome()),
+        run.progress.took_ms(),
+        format_args!("{}", Told(run.progress.outcome())),
         run.recovery_ms()
     );
 }
 
-impl fmt::Display for Outcome {
+/// An outcome in words.
+struct Told(Outcome);
+
+impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::Ended => f.write_str("ended"),
-            Self::Stopped => f.write_str("stopped"),
-            Self::Failed(error) => write!(f, "failed {error:?}"),
+        match self.0 {
+            Outcome::None => f.write_str("none"),
+            Outcome::Done => f.write_str("ended"),
+            Outcome::Stopped => f.write_str("stopped"),
+            Outcome::Failed(error) => write!(f, "failed {error:?}"),
         }
     }
 }
@@ -45,7 +46,7 @@ impl fmt::Display for Outcome {
 pub(super) fn status(f: &mut fmt::Formatter<'_>, run: Option<&Run>, runs: u32) -> fmt::Result {
     if let Some(run) = run {
         let plan = &run.plan;
-        let state = match run.outcome() {
+        let state = match run.progress.outcome() {
             Outcome::None => "running",
             _ => "idle",
         };
@@ -56,10 +57,10 @@ pub(super) fn status(f: &mut fmt::Formatter<'_>, run: Option<&Run>, runs: u32) -
         writeln!(f, "hold_ms {}", plan.hold_ms)?;
         writeln!(f, "pid {}", run.pid())?;
         writeln!(f, "comm {}", comm.unwrap_or("none"))?;
-        writeln!(f, "seconds {}", run.took_ms() / 1000)?;
+        writeln!(f, "seconds {}", run.progress.took_ms() / 1000)?;
         writeln!(f, "runs {runs}")?;
         writeln!(f, "grace_period_ms {}", run.recovery_ms())?;
-        write!(f, "outcome {}", run.outcome())?;
+        write!(f, "outcome {}", Told(run.progress.outcome()))?;
     } else {
         f.write_str("state idle\nkind none\ncpu 0\nhold_ms 0\npid 0\ncomm none\nseconds 0\n")?;
         write!(f, "runs {runs}\ngrace_period_ms 0\noutcome none")?;

@@ -5,17 +5,16 @@
 use super::{knobs::Plan, report};
 use crate::{
     delay::{sleep_ms, spin_us},
-    job::Job,
+    job::{Job, Outcome, Progress},
     kthread::Attributes,
     rcu,
 };
 use core::{
     ffi::CStr,
-    sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicU8, Ordering},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
 };
 use kernel::{
     current,
-    prelude::*,
     sync::Arc,
     time::{Instant, Monotonic},
 };
@@ -25,41 +24,16 @@ const TICK_MS: u32 = 5;
 /// Microseconds between two looks at the run, of those who spin.
 const TICK_US: u32 = 500;
 
-/// How a run has come out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// It goes on.
-    None,
-    /// It has lasted for as long as it was to.
-    Ended,
-    /// It was told to end before.
-    Stopped,
-    /// It could not be set up.
-    Failed(Error),
-}
-
-const RUNNING: u8 = 0;
-const ENDED: u8 = 1;
-const STOPPED: u8 = 2;
-const FAILED: u8 = 3;
-
 /// What the threads of a run share.
 pub(super) struct Run {
     pub(super) plan: Plan,
-    began: Instant<Monotonic>,
-    /// Someone wants it to end.
-    is_stopped: AtomicBool,
+    pub(super) progress: Progress,
     /// It could not be set up, and what there is of it is to end.
     is_abandoned: AtomicBool,
     /// The culprit has begun.
     is_held: AtomicBool,
     /// The culprit's, if it is a thread.
     pid: AtomicI32,
-    state: AtomicU8,
-    /// With `FAILED`, why.
-    error: AtomicI32,
-    /// Milliseconds that it took, once it has ended.
-    took: AtomicU64,
     /// Milliseconds that the first grace period after the culprit's end took, once it has ended.
     recovery: AtomicU64,
 }
@@ -71,20 +45,12 @@ impl Run {
     pub(super) fn new(plan: Plan) -> Self {
         Self {
             plan,
-            began: Instant::now(),
-            is_stopped: AtomicBool::new(false),
+            progress: Progress::new(),
             is_abandoned: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
             pid: AtomicI32::new(0),
-            state: AtomicU8::new(RUNNING),
-            error: AtomicI32::new(0),
-            took: AtomicU64::new(0),
             recovery: AtomicU64::new(0),
         }
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(0)
     }
 
     /// Milliseconds that are left for the culprit, counted from the beginning of the run: threads that start
@@ -93,11 +59,10 @@ impl Run {
     /// Context: any but NMI.
     pub(super) fn left_ms(&self) -> u32 {
         let ms = u64::from(self.plan.holdoff_ms) + u64::from(self.plan.hold_ms);
-        let is_told = self.is_stopped.load(Ordering::Relaxed);
-        if is_told || self.is_abandoned.load(Ordering::Relaxed) {
+        if self.progress.is_stopped() || self.is_abandoned.load(Ordering::Relaxed) {
             return 0;
         }
-        u32::try_from(ms.saturating_sub(self.elapsed_ms())).unwrap_or(u32::MAX)
+        u32::try_from(ms.saturating_sub(self.progress.elapsed_ms())).unwrap_or(u32::MAX)
     }
 
     /// Whether the culprit is to end.
@@ -155,54 +120,15 @@ impl Run {
     }
 
     fn hold_off(&self) {
-        let is_early = || self.elapsed_ms() < self.plan.holdoff_ms.into();
-        while is_early() && !self.is_stopped.load(Ordering::Relaxed) {
+        let is_early = || self.progress.elapsed_ms() < self.plan.holdoff_ms.into();
+        while is_early() && !self.progress.is_stopped() {
             sleep_ms(TICK_MS);
-        }
-    }
-
-    fn end(&self, result: Result) {
-        let state = match result {
-            Err(error) => {
-                self.error.store(error.to_errno(), Ordering::Relaxed);
-                FAILED
-            }
-            Ok(()) if self.is_stopped.load(Ordering::Relaxed) => STOPPED,
-            Ok(()) => ENDED,
-        };
-        // ORDERING: Release: who sees the end sees how it came.
-        self.state.store(state, Ordering::Release);
-    }
-
-    /// How it has come out.
-    pub(super) fn outcome(&self) -> Outcome {
-        match self.state.load(Ordering::Acquire) {
-            RUNNING => Outcome::None,
-            ENDED => Outcome::Ended,
-            STOPPED => Outcome::Stopped,
-            _ => Outcome::Failed(Error::from_errno(self.error.load(Ordering::Relaxed))),
-        }
-    }
-
-    /// How long it has lasted, or lasted, in milliseconds.
-    pub(super) fn took_ms(&self) -> u64 {
-        match self.outcome() {
-            Outcome::None => self.elapsed_ms(),
-            _ => self.took.load(Ordering::Relaxed),
         }
     }
 
     /// How long grace periods take since it has ended, in milliseconds.
     pub(super) fn recovery_ms(&self) -> u64 {
         self.recovery.load(Ordering::Relaxed)
-    }
-
-    /// Sees that grace periods come to their end again.
-    ///
-    /// Context: may sleep.
-    fn recover(&self) {
-        self.took.store(self.elapsed_ms(), Ordering::Relaxed);
-        self.recovery.store(grace_period_ms(), Ordering::Relaxed);
     }
 
     /// The culprit's process identifier; 0 if it has not begun, or is no thread.
@@ -222,6 +148,7 @@ fn grace_period_ms() -> u64 {
 
 impl Job for Run {
     const NAME: &'static CStr = c"rcu_stall";
+    const BUSY: &'static str = "stall: a stall goes on; write none to end it";
 
     fn attributes(&self) -> Attributes {
         Attributes {
@@ -240,16 +167,18 @@ impl Job for Run {
             true => Ok(()),
             false => (this.plan.kind.provoke)(this),
         };
-        this.recover();
-        this.end(result);
+        let took = this.progress.elapsed_ms();
+        // Only when grace periods come to their end again is it over.
+        this.recovery.store(grace_period_ms(), Ordering::Relaxed);
+        this.progress.end(result, took);
         report::end(this);
     }
 
     fn stop(&self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
+        self.progress.stop();
     }
 
     fn has_ended(&self) -> bool {
-        self.outcome() != Outcome::None
+        self.progress.outcome() != Outcome::None
     }
 }

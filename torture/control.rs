@@ -8,20 +8,14 @@ use super::{
     run::{conduct, Run},
 };
 use crate::job::{self, Job, Slot};
-use core::{
-    ffi::CStr,
-    fmt,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use core::{ffi::CStr, fmt};
 use kernel::{prelude::*, sync::Arc};
 
 static SLOT: Slot<Run> = Slot::new();
 
-/// A run was asked for before the module's init.
-static IS_WANTED: AtomicBool = AtomicBool::new(false);
-
 impl Job for Run {
     const NAME: &'static CStr = c"rcu_torture";
+    const BUSY: &'static str = "torture: a run goes on; write 0 to end it";
 
     fn conduct(this: &Arc<Self>) {
         conduct(this);
@@ -49,8 +43,7 @@ impl Registration {
         let registration = Self {
             _jobs: SLOT.open()?,
         };
-        // ORDERING: Parameters are set one at a time, and those of insmod before init.
-        if IS_WANTED.load(Ordering::Relaxed) {
+        if SLOT.wanted().is_some() {
             start()?;
         }
         Ok(registration)
@@ -62,23 +55,13 @@ impl Registration {
 /// Errors: `EBUSY` if one goes on, `EINVAL` for knobs that do not fit together, `ENODEV` if the module is
 /// going, `ENOMEM`. Context: may sleep.
 pub(super) fn start() -> Result {
-    if !SLOT.is_open() {
-        IS_WANTED.store(true, Ordering::Relaxed);
-        return Ok(());
-    }
-    SLOT.start(|| Run::new(Plan::from_knobs()?))
-        .inspect_err(|error| {
-            if *error == EBUSY {
-                pr_err!("parameter torture: a run goes on; write 0 to end it\n");
-            }
-        })
+    SLOT.start(0, || Run::new(Plan::from_knobs()?))
 }
 
 /// Asks the run that goes on to end. Does not wait.
 ///
 /// Context: may sleep.
 pub(super) fn stop() {
-    IS_WANTED.store(false, Ordering::Relaxed);
     SLOT.stop();
 }
 
