@@ -195,6 +195,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Takes the options of a command, for tests.
+#[cfg(test)]
+pub fn parse_options<T: Args>(words: &str) -> Result<T, clap::Error> {
+    let command = T::augment_args(clap::Command::new("rcuctl"));
+    let words = std::iter::once("rcuctl").chain(words.split_whitespace());
+    T::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

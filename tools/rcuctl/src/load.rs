@@ -35,7 +35,7 @@ pub fn run(
     let start = Instant::now();
     let loaded = load(device, input, options, &mut progress);
     // Also before an error, which must not be printed into the bar.
-    progress.finish();
+    drop(progress);
     let loaded = loaded?;
     summarize(loaded, start.elapsed(), out)?;
     Ok(Status::Done)

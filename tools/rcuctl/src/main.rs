@@ -33,6 +33,7 @@ mod pieces;
 mod progress;
 mod rcu_table;
 mod route;
+mod run;
 mod save;
 mod scale;
 mod settings;

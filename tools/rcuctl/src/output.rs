@@ -106,6 +106,17 @@ impl<W: Write> Routes<'_, W> {
     }
 }
 
+/// What `print` returns and what it prints, for tests.
+#[cfg(test)]
+pub fn printed<T>(
+    json: bool,
+    print: impl FnOnce(&mut Output<&mut Vec<u8>>) -> Result<T>,
+) -> (T, String) {
+    let mut bytes = Vec::new();
+    let result = print(&mut Output::new(&mut bytes, json)).expect("memory can be written");
+    (result, String::from_utf8(bytes).expect("text"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

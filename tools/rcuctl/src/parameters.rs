@@ -41,6 +41,9 @@ pub enum Trouble {
         describe(source)
     )]
     Refused { setting: String, source: io::Error },
+
+    #[error("unexpected report of the module: {0}")]
+    Report(String),
 }
 
 impl Trouble {
@@ -49,6 +52,7 @@ impl Trouble {
             Self::NoModule(_) | Self::NoParameter(_) => Some(Errno::ENOENT),
             Self::NotRoot(_) => Some(Errno::EACCES),
             Self::Refused { source, .. } => source.raw_os_error().map(Errno::from_raw),
+            Self::Report(_) => None,
         }
     }
 }

@@ -24,18 +24,31 @@ pub struct Progress {
     next: Duration,
 }
 
-enum Shown {
+/// How progress is shown. A bar wipes itself out when it is dropped.
+pub enum Shown {
     Bar(ProgressBar),
     Lines,
     Nothing,
+}
+
+impl Shown {
+    /// Of a run: with JSON there is nothing but its result.
+    pub fn new(json: bool, bar: impl FnOnce() -> ProgressBar) -> Self {
+        match (json, on_terminal()) {
+            (true, _) => Self::Nothing,
+            (false, true) => Self::Bar(bar()),
+            (false, false) => Self::Lines,
+        }
+    }
 }
 
 impl Progress {
     /// For `total` bytes, if it is known how many there are. With JSON standard error is for a
     /// program too, so that no lines are printed; a bar on a terminal wipes itself out.
     pub fn new(total: Option<u64>, json: bool) -> Self {
+        let template = total.map_or(SPINNER, |_| BAR);
         let (shown, next) = match (on_terminal(), json) {
-            (true, _) => (Shown::Bar(bar(total)), Duration::ZERO),
+            (true, _) => (Shown::Bar(bar(total, template)), Duration::ZERO),
             (false, false) => (Shown::Lines, LINE_INTERVAL),
             (false, true) => (Shown::Nothing, Duration::ZERO),
         };
@@ -77,16 +90,10 @@ impl Progress {
             Shown::Nothing => {}
         }
     }
-
-    pub fn finish(&self) {
-        if let Shown::Bar(bar) = &self.shown {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// Whether standard error is a terminal that can show a bar.
-pub fn on_terminal() -> bool {
+fn on_terminal() -> bool {
     stderr().is_terminal() && can_move_cursor(std::env::var_os("TERM"))
 }
 
@@ -95,17 +102,15 @@ fn can_move_cursor(term: Option<OsString>) -> bool {
     term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
-fn bar(total: Option<u64>) -> ProgressBar {
-    let (bar, template) = match total {
-        Some(total) => (ProgressBar::new(total), BAR),
-        None => (ProgressBar::new_spinner(), SPINNER),
-    };
-    // The templates are constants, tested below; a bar of another look is no reason to stop.
+/// A bar, or a spinner if there is no total.
+pub fn bar(total: Option<u64>, template: &str) -> ProgressBar {
+    let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+    // Templates are constants, and tested; a bar of another look is no reason to stop.
     let style = style(template).unwrap_or_else(ProgressStyle::default_bar);
     bar.with_style(style)
 }
 
-fn style(template: &str) -> Option<ProgressStyle> {
+pub fn style(template: &str) -> Option<ProgressStyle> {
     Some(
         ProgressStyle::with_template(template)
             .ok()?

@@ -20,9 +20,9 @@ use std::io::Write;
 
 use document::Document;
 use live::Live;
-use options::{Kind, RunOptions};
-use report::{Report, State};
-use run::{Pace, Run};
+use options::RunOptions;
+use report::Report;
+use run::Pace;
 
 pub use options::Scale;
 pub use trouble::Trouble;
@@ -31,7 +31,8 @@ use crate::error::{Result, Status};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
-use crate::settings::Settings;
+use crate::run::{Run, State};
+use crate::settings::{name_of, Settings};
 
 /// The parameter that starts and ends runs, and reads as the report.
 const SCALE: &str = "scale";
@@ -68,13 +69,14 @@ fn measure(
     live: &mut Live,
 ) -> Result<Report> {
     let before = Report::read(parameters)?;
-    if before.state == State::Running {
+    if before.state != State::Idle {
         return Err(Trouble::Busy.into());
     }
     let settings = Settings::apply(parameters, options.settings())?;
-    let run = Run::begin(parameters, options.kind, &before)?;
+    parameters.write(SCALE, &name_of(&options.kind))?;
+    let run = Run::new(parameters, SCALE, NONE, before.runs + 1);
     settings.put_back()?;
-    run.follow(pace, interrupted, live)
+    run::follow(run, pace, interrupted, live)
 }
 
 /// `--stop`: ends the run that is going on, whoever began it, and shows what it had found.
@@ -83,7 +85,9 @@ fn stop(parameters: &impl Parameters, pace: &Pace, out: &mut Output<impl Write>)
     if before.state == State::Idle {
         return show(&before, out);
     }
-    let report = Run::of(parameters, &before).stop(pace)?;
+    let mut run = Run::new(parameters, SCALE, NONE, before.runs);
+    run.end()?;
+    let report = run::follow(run, pace, &mut || false, &mut Live::hidden())?;
     show(&report, out)
 }
 
@@ -104,6 +108,7 @@ mod tests {
     use super::fake::Fake;
     use super::*;
     use crate::error::Error;
+    use crate::output::printed;
     use nix::errno::Errno;
     use std::time::Duration;
 
@@ -114,32 +119,14 @@ mod tests {
         }
     }
 
-    fn options(words: &str) -> RunOptions {
-        RunOptions::of_words(words)
-    }
-
     fn follow(fake: &Fake, words: &str, interrupted: &mut dyn FnMut() -> bool) -> Result<Report> {
         measure(
             fake,
-            &options(words),
+            &RunOptions::of_words(words),
             &quick(),
             interrupted,
             &mut Live::hidden(),
         )
-    }
-
-    fn trouble<T>(result: Result<T>) -> Trouble {
-        match result {
-            Err(Error::Scale(trouble)) => trouble,
-            Err(error) => panic!("{error}"),
-            Ok(_) => panic!("no trouble"),
-        }
-    }
-
-    fn shown(json: bool, report: &Report) -> (Status, String) {
-        let mut bytes = Vec::new();
-        let status = show(report, &mut Output::new(&mut bytes, json)).expect("printed");
-        (status, String::from_utf8(bytes).expect("text"))
     }
 
     #[test]
@@ -157,7 +144,7 @@ mod tests {
                 "scale_nreaders=-1"
             ]
         );
-        let (status, text) = shown(false, &report);
+        let (status, text) = printed(false, |out| show(&report, out));
         assert_eq!(status, Status::Done);
         assert!(text.contains("median"), "{text}");
     }
@@ -183,7 +170,7 @@ mod tests {
     fn a_second_interrupt_does_not_wait() {
         let fake = Fake::new().never_end();
         let result = follow(&fake, "read", &mut || true);
-        assert!(matches!(trouble(result), Trouble::GaveUp));
+        assert!(matches!(result, Err(Error::Scale(Trouble::GaveUp))));
     }
 
     #[test]
@@ -191,15 +178,15 @@ mod tests {
         let fake = Fake::new().never_end();
         let mut first = true;
         let result = follow(&fake, "read", &mut || std::mem::take(&mut first));
-        assert!(matches!(trouble(result), Trouble::NoEnd(_)));
+        assert!(matches!(result, Err(Error::Scale(Trouble::NoEnd(_)))));
     }
 
     #[test]
     fn there_is_one_run_at_a_time() {
         let fake = Fake::new().running();
         assert!(matches!(
-            trouble(follow(&fake, "gp", &mut || false)),
-            Trouble::Busy
+            follow(&fake, "gp", &mut || false),
+            Err(Error::Scale(Trouble::Busy))
         ));
         assert!(fake.written().is_empty());
     }
@@ -208,23 +195,22 @@ mod tests {
     fn a_run_of_someone_else_is_not_taken_for_ours() {
         let fake = Fake::new().overtake();
         let result = follow(&fake, "read", &mut || false);
-        assert!(matches!(trouble(result), Trouble::Overtaken { .. }));
+        assert!(matches!(
+            result,
+            Err(Error::Scale(Trouble::Overtaken(1, 2)))
+        ));
     }
 
     #[test]
     fn a_module_that_went_away_is_noticed() {
         let fake = Fake::new().unload();
         let result = follow(&fake, "read", &mut || false);
-        assert!(matches!(trouble(result), Trouble::Unloaded));
+        assert!(matches!(result, Err(Error::Scale(Trouble::Unloaded))));
     }
 
     #[test]
     fn stop_ends_whatever_goes_on() {
-        let stopped = |fake: &Fake| {
-            let mut bytes = Vec::new();
-            stop(fake, &quick(), &mut Output::new(&mut bytes, false)).expect("stopped");
-            String::from_utf8(bytes).expect("text")
-        };
+        let stopped = |fake: &Fake| printed(false, |out| stop(fake, &quick(), out)).1;
         let fake = Fake::new().running();
         assert!(stopped(&fake).contains("stopped"));
         assert_eq!(fake.written(), ["scale=none"]);
@@ -237,7 +223,7 @@ mod tests {
     fn a_failure_is_told_and_is_the_exit_status() {
         let fake = Fake::new().fail(Errno::ENOENT);
         let report = follow(&fake, "lookup", &mut || false).expect("a report");
-        let (status, text) = shown(false, &report);
+        let (status, text) = printed(false, |out| show(&report, out));
         assert_eq!(status, Status::Refused);
         assert!(text.contains("ENOENT"), "{text}");
     }

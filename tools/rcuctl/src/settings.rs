@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use clap::ValueEnum;
+
 use crate::error::Result;
 use crate::parameters::Parameters;
 
@@ -60,6 +62,13 @@ impl<P: Parameters> Drop for Settings<'_, P> {
         // Another error is being told already, and it is the cause.
         let _ = self.restore();
     }
+}
+
+/// A choice as the command line has it, which is as the kernel has it.
+pub fn name_of(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_string())
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ use std::io::Write;
 use document::Document;
 use live::Live;
 use options::{RunOptions, StallCommand};
-use report::{Report, State};
+use report::Report;
 use run::{Ended, Interrupts, Pace, Plan};
 use verdict::Verdict;
 
@@ -53,6 +53,7 @@ use crate::interrupt::Interrupt;
 use crate::kmsg;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
+use crate::run::State;
 
 /// The parameter that starts and ends stalls, and reads as the report.
 const STALL: &str = "stall";
@@ -116,7 +117,7 @@ fn stop(parameters: &impl Parameters, pace: &Pace, out: &mut Output<impl Write>)
     let before = Report::read(parameters)?;
     let after = match before.state {
         State::Idle => before.clone(),
-        State::Running => run::stop(parameters, pace)?,
+        State::Running | State::Stopping => run::stop(parameters, pace)?,
     };
     if out.json() {
         out.document(&after)?;
@@ -130,13 +131,12 @@ fn stop(parameters: &impl Parameters, pace: &Pace, out: &mut Output<impl Write>)
 mod tests {
     use super::fake::{ended, quick, Fake};
     use super::*;
+    use crate::output::printed;
 
     fn json(fake: &Fake, kind: &str) -> (Status, serde_json::Value) {
-        let mut bytes = Vec::new();
-        let mut out = Output::new(&mut bytes, true);
-        let status = finish(&ended(fake, kind), Style::plain(), &mut out).expect("printed");
-        let document = serde_json::from_slice(&bytes).expect("one document");
-        (status, document)
+        let ended = ended(fake, kind);
+        let (status, text) = printed(true, |out| finish(&ended, Style::plain(), out));
+        (status, serde_json::from_str(&text).expect("one document"))
     }
 
     #[test]
@@ -184,10 +184,9 @@ mod tests {
     fn stop_is_done_whether_or_not_there_is_one() {
         let fake = Fake::new().running();
         for state in ["stopped", "stopped"] {
-            let mut bytes = Vec::new();
-            let status = stop(&fake, &quick(), &mut Output::new(&mut bytes, true)).expect("an end");
+            let (status, text) = printed(true, |out| stop(&fake, &quick(), out));
             assert_eq!(status, Status::Done);
-            let document: serde_json::Value = serde_json::from_slice(&bytes).expect("one document");
+            let document: serde_json::Value = serde_json::from_str(&text).expect("one document");
             assert_eq!(document["outcome"], state);
             assert_eq!(document["state"], "idle");
         }

@@ -32,8 +32,8 @@ use std::time::Duration;
 
 use document::Document;
 use live::Live;
-use report::{Report, State, Verdict};
-use run::{Ended, Pace, Run};
+use report::{Report, Verdict};
+use run::{Ended, Pace};
 
 pub use options::Torture;
 pub use trouble::Trouble;
@@ -42,11 +42,14 @@ use crate::error::{Result, Status};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
+use crate::run::{Run, State};
 use crate::settings::Settings;
 use options::RunOptions;
 
 /// The parameter that starts and stops runs, and reads as the report.
 const TORTURE: &str = "torture";
+/// What ends one.
+const STOP: &str = "0";
 
 pub fn torture(options: &Torture, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
@@ -90,12 +93,12 @@ fn stop(parameters: &impl Parameters, pace: &Pace, out: &mut Output<impl Write>)
         }
         return Ok(Status::Done);
     }
-    let mut run = Run::of(parameters, &report);
-    run.ask_to_stop()?;
+    let mut run = Run::new(parameters, TORTURE, STOP, report.runs);
+    run.end()?;
     let ended = Ended {
         // Counted from when it began, which is not known here.
         caught_after: None,
-        ..run.follow(None, pace, &mut || false, &mut Live::hidden())?
+        ..run::follow(run, None, pace, &mut || false, &mut Live::hidden())?
     };
     finish(&ended, false, out)
 }
@@ -112,9 +115,9 @@ fn begin_and_follow(
         return Err(Trouble::Busy.into());
     }
     let settings = Settings::apply(parameters, options.settings())?;
-    let run = Run::begin(parameters, &report)?;
+    let run = run::begin(parameters, &report)?;
     settings.put_back()?;
-    run.follow(options.limit(), pace, interrupted, live)
+    run::follow(run, options.limit(), pace, interrupted, live)
 }
 
 fn finish(ended: &Ended, expect_failure: bool, out: &mut Output<impl Write>) -> Result<Status> {
@@ -144,6 +147,7 @@ mod tests {
     use super::fake::Fake;
     use super::*;
     use crate::error::Error;
+    use crate::output::printed;
     use crate::parameters;
     use nix::errno::Errno;
 
@@ -164,24 +168,7 @@ mod tests {
     fn run(fake: &Fake, words: &str, json: bool) -> (Status, String) {
         let ended = follow(fake, words, &mut || false).expect("a verdict");
         let expect_failure = RunOptions::of_words(words).expect_failure;
-        text(json, |out| finish(&ended, expect_failure, out))
-    }
-
-    fn text(
-        json: bool,
-        print: impl FnOnce(&mut Output<&mut Vec<u8>>) -> Result<Status>,
-    ) -> (Status, String) {
-        let mut bytes = Vec::new();
-        let status = print(&mut Output::new(&mut bytes, json)).expect("printed");
-        (status, String::from_utf8(bytes).expect("text"))
-    }
-
-    fn trouble<T>(result: Result<T>) -> Trouble {
-        match result {
-            Err(Error::Torture(trouble)) => trouble,
-            Err(error) => panic!("{error}"),
-            Ok(_) => panic!("no trouble"),
-        }
+        printed(json, |out| finish(&ended, expect_failure, out))
     }
 
     #[test]
@@ -261,7 +248,7 @@ mod tests {
         };
         let options = RunOptions::of_words("--bug skip_gp");
         let result = begin_and_follow(&fake, &options, &pace, &mut || true, &mut Live::hidden());
-        assert!(matches!(trouble(result), Trouble::GaveUp));
+        assert!(matches!(result, Err(Error::Torture(Trouble::GaveUp))));
         assert_eq!(fake.value("bug"), "none");
     }
 
@@ -269,15 +256,10 @@ mod tests {
     fn a_kernel_that_does_not_end_the_run_is_told_to() {
         let fake = Fake::new().ignore_shutdown();
         let options = RunOptions::of_words("--secs 3");
-        let mut run = Run::begin(&fake, &Report::read(&fake).expect("a report")).expect("begun");
-        run.started_before(Duration::from_secs(4));
-        let ended = run
-            .follow(
-                options.limit(),
-                &quick(),
-                &mut || false,
-                &mut Live::hidden(),
-            )
+        let mut run = run::begin(&fake, &Report::read(&fake).expect("a report")).expect("begun");
+        run.begun -= Duration::from_secs(4);
+        let mut live = Live::hidden();
+        let ended = run::follow(run, options.limit(), &quick(), &mut || false, &mut live)
             .expect("a verdict");
         assert_eq!(ended.report.verdict, Verdict::Success);
         assert_eq!(fake.written(), ["torture=1", "torture=0"]);
@@ -287,8 +269,8 @@ mod tests {
     fn a_verdict_that_never_comes_is_not_waited_for() {
         let fake = Fake::new().never_end();
         assert!(matches!(
-            trouble(follow(&fake, "--secs 100 --bug skip_gp", &mut || false)),
-            Trouble::NoVerdict(_)
+            follow(&fake, "--secs 100 --bug skip_gp", &mut || false),
+            Err(Error::Torture(Trouble::NoVerdict(_)))
         ));
         // When the bug was caught, and once more when giving up.
         let written = fake.written();
@@ -302,8 +284,8 @@ mod tests {
     fn a_run_that_goes_on_is_left_alone() {
         let fake = Fake::new().running();
         assert!(matches!(
-            trouble(follow(&fake, "--bug skip_gp", &mut || false)),
-            Trouble::Busy
+            follow(&fake, "--bug skip_gp", &mut || false),
+            Err(Error::Torture(Trouble::Busy))
         ));
         assert!(fake.written().is_empty());
     }
@@ -312,8 +294,8 @@ mod tests {
     fn so_is_one_that_begins_meanwhile() {
         let fake = Fake::new().refuse("torture", Errno::EBUSY);
         assert!(matches!(
-            trouble(follow(&fake, "--bug skip_gp", &mut || false)),
-            Trouble::Busy
+            follow(&fake, "--bug skip_gp", &mut || false),
+            Err(Error::Torture(Trouble::Busy))
         ));
         assert_eq!(fake.value("bug"), "none");
         assert_eq!(fake.value("shutdown_secs"), "0");
@@ -335,8 +317,8 @@ mod tests {
     fn the_verdict_of_another_run_is_not_taken() {
         let fake = Fake::new().overtake();
         assert!(matches!(
-            trouble(follow(&fake, "--secs 2", &mut || false)),
-            Trouble::Overtaken { ours: 1, found: 2 }
+            follow(&fake, "--secs 2", &mut || false),
+            Err(Error::Torture(Trouble::Overtaken(1, 2)))
         ));
         assert!(!fake.written().contains(&"torture=0".to_string()));
     }
@@ -345,8 +327,8 @@ mod tests {
     fn an_unloaded_module_has_no_verdict() {
         let fake = Fake::new().unload();
         assert!(matches!(
-            trouble(follow(&fake, "--secs 2", &mut || false)),
-            Trouble::Unloaded
+            follow(&fake, "--secs 2", &mut || false),
+            Err(Error::Torture(Trouble::Unloaded))
         ));
     }
 
@@ -374,11 +356,11 @@ mod tests {
     #[test]
     fn stop_ends_a_run_of_anybody() {
         let fake = Fake::new().running();
-        let (status, said) = text(false, |out| stop(&fake, &quick(), out));
+        let (status, said) = printed(false, |out| stop(&fake, &quick(), out));
         assert_eq!(status, Status::Done);
         assert!(said.starts_with("SUCCESS: no error in 1 s\n"), "{said}");
 
-        let (status, said) = text(false, |out| stop(&fake, &quick(), out));
+        let (status, said) = printed(false, |out| stop(&fake, &quick(), out));
         assert_eq!(
             (status, said.as_str()),
             (Status::Done, "no torture run is going on\n")
@@ -389,12 +371,12 @@ mod tests {
     #[test]
     fn status_changes_nothing() {
         let fake = Fake::new().running();
-        let (_, said) = text(false, |out| status(&fake, out));
+        let (_, said) = printed(false, |out| status(&fake, out));
         assert!(
             said.starts_with("run 1 has been going on for 1 s\n"),
             "{said}"
         );
-        let (_, said) = text(true, |out| status(&fake, out));
+        let (_, said) = printed(true, |out| status(&fake, out));
         let document: serde_json::Value = serde_json::from_str(&said).expect("valid JSON");
         assert_eq!(document["state"], "running");
         assert!(document.get("interrupted").is_none());

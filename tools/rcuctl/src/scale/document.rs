@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{json, Value};
 
-use super::report::{passes_per_second, Report, Row, State};
+use super::report::{passes_per_second, Report, Row};
 
 pub struct Document<'a>(&'a Report);
 
@@ -84,10 +84,6 @@ impl Serialize for Stream<'_> {
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let report = self.0;
-        let state = match report.state {
-            State::Idle => "idle",
-            State::Running => "running",
-        };
         let rows: Vec<_> = report
             .rows
             .iter()
@@ -95,7 +91,7 @@ impl Serialize for Document<'_> {
             .collect();
         let streams: Vec<_> = report.streams.iter().map(Stream).collect();
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("state", state)?;
+        map.serialize_entry("state", &report.state)?;
         map.serialize_entry("result", &report.result)?;
         map.serialize_entry("runs", &report.runs)?;
         map.serialize_entry("kind", &report.kind)?;

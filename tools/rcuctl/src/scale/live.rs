@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::Report;
-use crate::progress::on_terminal;
+use crate::progress::Shown;
 
 /// How often a line is printed where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -16,38 +16,24 @@ const BAR: &str = "[{wide_bar}] {pos} of {len} runs  {elapsed}";
 
 pub struct Live {
     shown: Shown,
-    /// When to show something again, counted from the start of the run.
+    /// When to print a line again, counted from the start of the run.
     next: Duration,
 }
 
-enum Shown {
-    Bar(ProgressBar),
-    Lines,
-    Nothing,
-}
-
 impl Live {
-    /// With JSON there is nothing but the result.
     pub fn new(json: bool) -> Self {
-        if json {
-            Self::hidden()
-        } else if on_terminal() {
-            let bar = ProgressBar::new(0);
-            if let Ok(style) = ProgressStyle::with_template(BAR) {
-                bar.set_style(style);
-            }
-            Self::with(Shown::Bar(bar), Duration::ZERO)
-        } else {
-            Self::with(Shown::Lines, LINE_INTERVAL)
-        }
+        Self::with(Shown::new(json, bar))
     }
 
     pub fn hidden() -> Self {
-        Self::with(Shown::Nothing, Duration::ZERO)
+        Self::with(Shown::Nothing)
     }
 
-    fn with(shown: Shown, next: Duration) -> Self {
-        Self { shown, next }
+    fn with(shown: Shown) -> Self {
+        Self {
+            shown,
+            next: LINE_INTERVAL,
+        }
     }
 
     pub fn update(&mut self, report: &Report, elapsed: Duration) {
@@ -65,12 +51,10 @@ impl Live {
     }
 }
 
-impl Drop for Live {
-    fn drop(&mut self) {
-        if let Shown::Bar(bar) = &self.shown {
-            bar.finish_and_clear();
-        }
-    }
+fn bar() -> ProgressBar {
+    // The template is a constant; a bar of another look is no reason to stop.
+    let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
 }
 
 fn line(report: &Report, elapsed: Duration) -> String {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::parameters::PARAMETERS;
+use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
 Each row is measured by as many readers as are told, all at once, a CPU each; times are nanoseconds, each the
@@ -126,33 +127,15 @@ impl RunOptions {
     }
 }
 
-/// As the command line has it, which is as the kernel has it.
-pub fn name_of(value: &impl ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        scale: Scale,
-    }
-
-    fn parse(words: &str) -> Result<Scale, clap::Error> {
-        Line::try_parse_from(std::iter::once("scale").chain(words.split_whitespace()))
-            .map(|line| line.scale)
-    }
+    use crate::cli::parse_options;
 
     impl RunOptions {
         /// For the tests of others.
         pub fn of_words(words: &str) -> Self {
-            parse(words).expect("good options").run
+            parse_options::<Scale>(words).expect("good options").run
         }
     }
 
@@ -199,7 +182,7 @@ mod tests {
             "--status --runs 2",
             "--stop --seed 2",
         ] {
-            assert!(parse(words).is_err(), "{words}");
+            assert!(parse_options::<Scale>(words).is_err(), "{words}");
         }
     }
 }

@@ -16,14 +16,9 @@
 
 use nix::errno::Errno;
 
-use super::{Parameters, Trouble, SCALE};
+use super::{Parameters, SCALE};
 use crate::error::Result;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Idle,
-    Running,
-}
+use crate::run::{parse_report, State};
 
 /// Figures, in the order in which they are shown; all other keys of a row tell what it is about.
 const FIGURES: [&str; 10] = [
@@ -82,7 +77,7 @@ impl Row {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     pub state: State,
     pub result: String,
@@ -101,46 +96,22 @@ pub struct Report {
 
 impl Report {
     pub fn read(parameters: &impl Parameters) -> Result<Self> {
-        Ok(Self::parse(&parameters.read(SCALE)?)?)
+        Self::parse(&parameters.read(SCALE)?)
     }
 
-    pub fn parse(text: &str) -> std::result::Result<Self, Trouble> {
+    pub fn parse(text: &str) -> Result<Self> {
         let mut report = Self {
-            state: State::Idle,
             result: "none".to_string(),
-            runs: 0,
-            kind: String::new(),
-            passed: 0,
-            wanted: 0,
-            settings: Vec::new(),
-            rows: Vec::new(),
-            streams: Vec::new(),
+            ..Self::default()
         };
-        let mut has_state = false;
-        for line in text.lines() {
-            let unexpected = || Trouble::Report(format!("{line:?}"));
-            let (key, value) = line.split_once(' ').ok_or_else(unexpected)?;
-            has_state |= key == "state";
-            report.take(key, value.trim()).ok_or_else(unexpected)?;
-        }
-        match has_state {
-            true => Ok(report),
-            false => Err(Trouble::Report(format!("no line `state` in {text:?}"))),
-        }
+        (report.state, report.runs) = parse_report(text, |key, value| report.take(key, value))?;
+        Ok(report)
     }
 
     /// Takes one line; `None` if the value is not what the key wants.
     fn take(&mut self, key: &str, value: &str) -> Option<()> {
         match key {
-            "state" => {
-                self.state = match value {
-                    "idle" => State::Idle,
-                    "running" => State::Running,
-                    _ => return None,
-                }
-            }
             "result" => self.result = value.to_string(),
-            "runs" => self.runs = value.parse().ok()?,
             "kind" => self.kind = value.to_string(),
             "passed" => self.passed = value.parse().ok()?,
             "nruns" => self.wanted = value.parse().ok()?,
@@ -300,10 +271,7 @@ mod tests {
             "state idle\nrow median=1",
             "state idle\nrow kind=rcu median=fast",
         ] {
-            assert!(
-                matches!(Report::parse(text), Err(Trouble::Report(_))),
-                "{text:?}"
-            );
+            assert!(Report::parse(text).is_err(), "{text:?}");
         }
     }
 }

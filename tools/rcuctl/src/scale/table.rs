@@ -4,9 +4,10 @@
 
 use std::io::Write;
 
-use super::report::{passes_per_second, Report, Row, State};
+use super::report::{passes_per_second, Report, Row};
 use crate::error::Result;
 use crate::output::Output;
+use crate::run::State;
 
 /// What there is.
 pub fn show(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
@@ -48,9 +49,9 @@ fn heading(report: &Report) -> String {
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
     let state = match report.state {
-        State::Running => "goes on",
         State::Idle if report.has_failed() => "failed",
         State::Idle => report.result.as_str(),
+        State::Running | State::Stopping => "goes on",
     };
     format!(
         "{kind}: {state}, {passed} of {wanted} runs ({})",
@@ -174,12 +175,11 @@ fn aligned(lines: &[Vec<String>], left: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::printed;
 
     fn text(report: &str) -> String {
         let report = Report::parse(report).expect("a report");
-        let mut bytes = Vec::new();
-        show(&report, &mut Output::new(&mut bytes, false)).expect("memory can be written");
-        String::from_utf8(bytes).expect("text")
+        printed(false, |out| show(&report, out)).1
     }
 
     #[test]

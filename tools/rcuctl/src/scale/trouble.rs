@@ -14,9 +14,6 @@ pub enum Trouble {
     )]
     Busy,
 
-    #[error("unexpected report of the module: {0}")]
-    Report(String),
-
     #[error(
         "the run was told to end, and goes on {} s later. `dmesg | tail` and `rcuctl scale --status` show more",
         .0.as_secs()
@@ -28,8 +25,8 @@ pub enum Trouble {
     )]
     GaveUp,
 
-    #[error("run {ours} was followed by run {found} before it was read: someone else began that")]
-    Overtaken { ours: u64, found: u64 },
+    #[error("run {0} was followed by run {1} before it was read: someone else began that")]
+    Overtaken(u64, u64),
 
     #[error("the module was unloaded before the run was read")]
     Unloaded,
@@ -41,7 +38,7 @@ impl Trouble {
             Self::Busy => Some(Errno::EBUSY),
             Self::NoEnd(_) => Some(Errno::ETIMEDOUT),
             Self::GaveUp => Some(Errno::EINTR),
-            Self::Report(_) | Self::Overtaken { .. } | Self::Unloaded => None,
+            Self::Overtaken(..) | Self::Unloaded => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::trouble::Trouble;
 use crate::error::{Error, Result};
-use crate::parameters::Parameters;
+use crate::parameters::{self, Parameters};
 
 /// CPUs that are online, as a list of numbers and ranges.
 const ONLINE: &str = "/sys/devices/system/cpu/online";
@@ -29,7 +29,8 @@ pub struct Cpus {
 /// The CPU that is wanted, or else that of the module's parameter, or else the last.
 pub fn choose(parameters: &impl Parameters, wanted: Option<u32>) -> Result<Cpus> {
     let list = parameters.read(ONLINE)?;
-    let online = parse(&list).ok_or_else(|| Trouble::Report(format!("{ONLINE}: {list:?}")))?;
+    let online =
+        parse(&list).ok_or_else(|| parameters::Trouble::Report(format!("{ONLINE}: {list:?}")))?;
     let wanted = match wanted {
         Some(cpu) => Some(cpu),
         // Negative: the last.

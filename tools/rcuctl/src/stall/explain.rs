@@ -137,6 +137,7 @@ fn verbatim<'a>(text: &mut String, lines: impl Iterator<Item = &'a str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::printed;
     use std::collections::BTreeMap;
     use std::fs;
     use std::path::{Path, PathBuf};
@@ -245,9 +246,7 @@ mod tests {
     }
 
     fn output(kind: Option<&str>, json: bool) -> String {
-        let mut text = Vec::new();
-        explain(kind, &mut Output::new(&mut text, json)).expect("memory can be written");
-        String::from_utf8(text).expect("text")
+        printed(json, |out| explain(kind, out)).1
     }
 
     #[test]

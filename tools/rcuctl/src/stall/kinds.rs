@@ -238,7 +238,6 @@ fn blames(event: &Event, culprit: &Culprit) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::State;
     use super::*;
     use std::collections::BTreeSet;
     use std::path::Path;
@@ -287,19 +286,12 @@ mod tests {
 
     fn report(comm: &str, pid: u32) -> Report {
         Report {
-            state: State::Idle,
-            kind: String::new(),
             cpu: 1,
-            hold_ms: 0,
             culprit: (comm != "none").then(|| Culprit {
                 pid,
                 comm: comm.to_string(),
             }),
-            seconds: 0,
-            runs: 1,
-            outcome: String::new(),
-            grace_period_ms: None,
-            kinds: Vec::new(),
+            ..Report::default()
         }
     }
 

@@ -94,11 +94,10 @@ fn print<const N: usize>(table: &[[String; N]], out: &mut Output<impl Write>) ->
 mod tests {
     use super::super::fake::Fake;
     use super::*;
+    use crate::output::printed;
 
     fn listed(json: bool) -> String {
-        let mut bytes = Vec::new();
-        list(&Fake::new(), &mut Output::new(&mut bytes, json)).expect("a list");
-        String::from_utf8(bytes).expect("text")
+        printed(json, |out| list(&Fake::new(), out)).1
     }
 
     #[test]

@@ -4,9 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::progress::on_terminal;
+use crate::progress::{bar, Shown};
 
 /// How often a line is printed where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -33,20 +31,9 @@ pub struct Live {
     last: Option<(Phase, Duration)>,
 }
 
-enum Shown {
-    Spinner(ProgressBar),
-    Lines,
-    Nothing,
-}
-
 impl Live {
-    /// With JSON there is nothing but the result.
     pub fn new(json: bool) -> Self {
-        Self::with(match (json, on_terminal()) {
-            (true, _) => Shown::Nothing,
-            (false, true) => Shown::Spinner(spinner()),
-            (false, false) => Shown::Lines,
-        })
+        Self::with(Shown::new(json, || bar(None, SPINNER)))
     }
 
     #[cfg(test)]
@@ -79,7 +66,7 @@ impl Live {
         let text = || words(&self.kind, phase, elapsed, self.limit);
         match &self.shown {
             Shown::Nothing => return,
-            Shown::Spinner(spinner) => {
+            Shown::Bar(spinner) => {
                 spinner.set_message(text());
                 spinner.tick();
             }
@@ -95,22 +82,6 @@ impl Live {
         }
         self.last = Some((phase, elapsed));
     }
-}
-
-impl Drop for Live {
-    /// What comes next, result or error, has the place of the spinner.
-    fn drop(&mut self) {
-        if let Shown::Spinner(spinner) = &self.shown {
-            spinner.finish_and_clear();
-        }
-    }
-}
-
-fn spinner() -> ProgressBar {
-    // The template is a constant, tested below; another look is no reason to stop.
-    let style =
-        ProgressStyle::with_template(SPINNER).unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::new_spinner().with_style(style)
 }
 
 fn words(kind: &str, phase: Phase, elapsed: Duration, limit: Duration) -> String {
@@ -152,6 +123,6 @@ mod tests {
 
     #[test]
     fn the_spinners_look_is_valid() {
-        assert!(ProgressStyle::with_template(SPINNER).is_ok());
+        assert!(crate::progress::style(SPINNER).is_some());
     }
 }

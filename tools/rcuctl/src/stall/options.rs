@@ -105,17 +105,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Whole {
-        #[command(flatten)]
-        stall: Stall,
-    }
+    use crate::cli::parse_options;
 
     fn parse(words: &str) -> Result<StallCommand, clap::Error> {
-        let words = std::iter::once("rcuctl").chain(words.split_whitespace());
-        Whole::try_parse_from(words).map(|whole| whole.stall.command)
+        parse_options::<Stall>(words).map(|stall| stall.command)
     }
 
     fn options(words: &str) -> RunOptions {

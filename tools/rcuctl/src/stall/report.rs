@@ -20,18 +20,10 @@
 
 use serde::Serialize;
 
-use super::trouble::Trouble;
 use super::STALL;
 use crate::error::Result;
 use crate::parameters::Parameters;
-
-/// Whether a stall goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    Idle,
-    Running,
-}
+use crate::run::{parse_report, State};
 
 /// The thread that is to blame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,7 +59,7 @@ pub struct Offer {
     pub expects: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     pub state: State,
     pub kind: String,
@@ -86,48 +78,24 @@ pub struct Report {
 
 impl Report {
     pub fn read(parameters: &impl Parameters) -> Result<Self> {
-        Ok(Self::parse(&parameters.read(STALL)?)?)
+        Self::parse(&parameters.read(STALL)?)
     }
 
-    fn parse(text: &str) -> std::result::Result<Self, Trouble> {
+    fn parse(text: &str) -> Result<Self> {
         let mut report = Self {
-            state: State::Idle,
             kind: "none".to_string(),
-            cpu: 0,
-            hold_ms: 0,
-            culprit: None,
-            seconds: 0,
-            runs: 0,
             outcome: "none".to_string(),
-            grace_period_ms: None,
-            kinds: Vec::new(),
+            ..Self::default()
         };
-        let mut has_state = false;
         let mut pid = 0;
-        for line in text.lines() {
-            let unexpected = || Trouble::Report(format!("{line:?}"));
-            let (key, value) = line.split_once(' ').ok_or_else(unexpected)?;
-            has_state |= key == "state";
-            report
-                .take(key, value.trim(), &mut pid)
-                .ok_or_else(unexpected)?;
-        }
-        match has_state {
-            true => Ok(report),
-            false => Err(Trouble::Report(format!("no line `state` in {text:?}"))),
-        }
+        (report.state, report.runs) =
+            parse_report(text, |key, value| report.take(key, value, &mut pid))?;
+        Ok(report)
     }
 
     /// Takes one line; `None` if the value is not what the key wants. Keys that are not known are for others.
     fn take(&mut self, key: &str, value: &str, pid: &mut u32) -> Option<()> {
         match key {
-            "state" => {
-                self.state = match value {
-                    "idle" => State::Idle,
-                    "running" => State::Running,
-                    _ => return None,
-                }
-            }
             "kind" => self.kind = value.to_string(),
             "cpu" => self.cpu = value.parse().ok()?,
             "hold_ms" => self.hold_ms = value.parse().ok()?,
@@ -139,7 +107,6 @@ impl Report {
                 });
             }
             "seconds" => self.seconds = value.parse().ok()?,
-            "runs" => self.runs = value.parse().ok()?,
             "outcome" => self.outcome = value.to_string(),
             "grace_period_ms" if value != "-" => self.grace_period_ms = Some(value.parse().ok()?),
             "has" => {

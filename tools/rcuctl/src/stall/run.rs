@@ -11,13 +11,14 @@ use super::cpus::STALL_CPU;
 use super::kinds::{Blames, Kind};
 use super::live::{Live, Phase};
 use super::observer::{Header, Log, Observer};
-use super::report::{Offer, Report, State};
+use super::report::{Offer, Report};
 use super::timeouts;
 use super::trouble::{Denied, Trouble};
 use super::victim::Victim;
 use super::{NONE, STALL};
 use crate::error::{Error, Result};
 use crate::parameters::{self, Parameters};
+use crate::run::{Run, State};
 use crate::settings::Settings;
 
 /// The longest that the module lets a stall last, in milliseconds.
@@ -145,7 +146,7 @@ pub fn run<P: Parameters, L: Log>(
     live: &mut Live,
 ) -> Result<Ended> {
     let before = Report::read(parameters)?;
-    if before.state == State::Running {
+    if before.state != State::Idle {
         return Err(Trouble::Busy.into());
     }
     let kind = plan.kind;
@@ -167,9 +168,16 @@ pub fn run<P: Parameters, L: Log>(
         tries += 1;
         live.begin(kind.name, tries, limit);
         let number = before.runs + u64::from(tries);
-        let mut stall = Stall::begin(parameters, plan, hold_ms, number, &mut observer)?;
-        stall.wait_for_report(&mut observer, pace, deadline, &mut interrupts, live)?;
-        let report = stall.end(&mut observer, pace, &mut interrupts, live)?;
+        let mut stall = begin(parameters, plan, hold_ms, number, &mut observer)?;
+        wait_for_report(
+            &mut stall,
+            &mut observer,
+            pace,
+            deadline,
+            &mut interrupts,
+            live,
+        )?;
+        let report = end(stall, &mut observer, pace, &mut interrupts, live)?;
         observer.listen_until_quiet(pace.rest, pace.report)?;
         let is_over = tries >= kind.tries || interrupts.count > 0 || Instant::now() >= deadline;
         if observer.header.is_some() || is_over {
@@ -214,121 +222,87 @@ pub fn stop(parameters: &impl Parameters, pace: &Pace) -> Result<Report> {
     }
 }
 
-/// A stall that goes on. Dropping it tells it to end.
-struct Stall<'a, P: Parameters> {
+/// Starts the one with this number.
+fn begin<'a, P: Parameters, L: Log>(
     parameters: &'a P,
-    /// How many have begun, with it.
+    plan: &Plan,
+    hold_ms: u32,
     number: u64,
-    over: bool,
+    observer: &mut Observer<L>,
+) -> Result<Run<'a, P>> {
+    let begun = Settings::apply(parameters, plan.settings(hold_ms)).and_then(|settings| {
+        parameters.write(STALL, plan.kind.name)?;
+        Ok(settings)
+    });
+    let settings = match begun {
+        Ok(settings) => settings,
+        Err(error) => return Err(explain_refusal(error, observer)?),
+    };
+    let stall = Run::new(parameters, STALL, NONE, number);
+    // The module has taken them.
+    settings.put_back()?;
+    Ok(stall)
 }
 
-impl<'a, P: Parameters> Stall<'a, P> {
-    /// Starts the one with this number.
-    fn begin<L: Log>(
-        parameters: &'a P,
-        plan: &Plan,
-        hold_ms: u32,
-        number: u64,
-        observer: &mut Observer<L>,
-    ) -> Result<Self> {
-        let begun = Settings::apply(parameters, plan.settings(hold_ms)).and_then(|settings| {
-            parameters.write(STALL, plan.kind.name)?;
-            Ok(settings)
-        });
-        let settings = match begun {
-            Ok(settings) => settings,
-            Err(error) => return Err(explain_refusal(error, observer)?),
+/// Until the kernel has told, or it will not.
+fn wait_for_report<L: Log>(
+    stall: &mut Run<'_, impl Parameters>,
+    observer: &mut Observer<L>,
+    pace: &Pace,
+    deadline: Instant,
+    interrupts: &mut Interrupts<'_>,
+    live: &mut Live,
+) -> Result<()> {
+    loop {
+        let phase = match &observer.header {
+            Some(_) => Phase::Reporting,
+            None => Phase::Waiting,
         };
-        let stall = Self {
-            parameters,
-            number,
-            over: false,
-        };
-        // The module has taken them.
-        settings.put_back()?;
-        Ok(stall)
-    }
-
-    /// Until the kernel has told, or it will not.
-    fn wait_for_report<L: Log>(
-        &mut self,
-        observer: &mut Observer<L>,
-        pace: &Pace,
-        deadline: Instant,
-        interrupts: &mut Interrupts<'_>,
-        live: &mut Live,
-    ) -> Result<()> {
-        loop {
-            let phase = match &observer.header {
-                Some(_) => Phase::Reporting,
-                None => Phase::Waiting,
-            };
-            live.update(phase);
-            let report = self.report()?;
-            observer.listen(pace.tick)?;
-            let is_late = observer.header.is_none() && Instant::now() >= deadline;
-            if report.state == State::Idle
-                || observer.is_complete(pace.quiet, pace.report)
-                || interrupts.count() > 0
-                || is_late
-            {
-                return Ok(());
-            }
+        live.update(phase);
+        let report = read(stall)?;
+        observer.listen(pace.tick)?;
+        let is_late = observer.header.is_none() && Instant::now() >= deadline;
+        if report.state == State::Idle
+            || observer.is_complete(pace.quiet, pace.report)
+            || interrupts.count() > 0
+            || is_late
+        {
+            return Ok(());
         }
     }
+}
 
-    /// Tells it to end, and waits for that.
-    fn end<L: Log>(
-        mut self,
-        observer: &mut Observer<L>,
-        pace: &Pace,
-        interrupts: &mut Interrupts<'_>,
-        live: &mut Live,
-    ) -> Result<Report> {
-        let since = Instant::now();
-        self.parameters.write(STALL, NONE)?;
-        loop {
-            live.update(Phase::Ending);
-            let report = self.report()?;
-            if report.state == State::Idle {
-                self.over = true;
-                return Ok(report);
-            }
-            observer.listen(pace.tick)?;
-            if interrupts.count() > 1 {
-                return Err(Trouble::GaveUp.into());
-            }
-            if since.elapsed() > pace.settle {
-                return Err(Trouble::NoEnd(pace.settle).into());
-            }
-        }
-    }
-
-    /// The module's report, as long as it is of this stall.
-    fn report(&mut self) -> Result<Report> {
-        let report = Report::read(self.parameters)?;
-        let (ours, found) = (self.number, report.runs);
-        if found == ours {
+/// Tells it to end, and waits for that.
+fn end<L: Log>(
+    mut stall: Run<'_, impl Parameters>,
+    observer: &mut Observer<L>,
+    pace: &Pace,
+    interrupts: &mut Interrupts<'_>,
+    live: &mut Live,
+) -> Result<Report> {
+    stall.end()?;
+    loop {
+        live.update(Phase::Ending);
+        let report = read(&mut stall)?;
+        if report.state == State::Idle {
+            stall.over = true;
             return Ok(report);
         }
-        // It has ended, or there could not be another; that one is not ours to end.
-        self.over = true;
-        Err(if found > ours {
-            Trouble::Overtaken { ours, found }
-        } else {
-            Trouble::Unloaded
+        observer.listen(pace.tick)?;
+        if interrupts.count() > 1 {
+            return Err(Trouble::GaveUp.into());
         }
-        .into())
+        if stall.is_late(pace.settle) {
+            return Err(Trouble::NoEnd(pace.settle).into());
+        }
     }
 }
 
-impl<P: Parameters> Drop for Stall<'_, P> {
-    fn drop(&mut self) {
-        if !self.over {
-            // Another error is being told already, and it is the cause.
-            let _ = self.parameters.write(STALL, NONE);
-        }
-    }
+/// The module's report, as long as it is of this stall.
+fn read(stall: &mut Run<'_, impl Parameters>) -> Result<Report> {
+    let report = Report::read(stall.parameters)?;
+    stall.check(report.runs, Trouble::Overtaken, Trouble::Unloaded)?;
+    Ok(report)
 }
 
 /// Makes the module's reason, which is in the log, part of the error.
@@ -373,14 +347,6 @@ mod tests {
 
     fn undisturbed(fake: &Fake, kind: &str) -> Ended {
         go(fake, &plan(kind), &mut || false).expect("an end")
-    }
-
-    fn trouble(result: Result<Ended>) -> Trouble {
-        match result {
-            Err(Error::Stall(trouble)) => trouble,
-            Err(error) => panic!("{error}"),
-            Ok(_) => panic!("no trouble"),
-        }
     }
 
     /// All that this program sets is as it was.
@@ -527,7 +493,7 @@ mod tests {
             Interrupts::new(&mut || true),
             &mut Live::hidden(),
         );
-        assert!(matches!(trouble(result), Trouble::GaveUp));
+        assert!(matches!(result, Err(Error::Stall(Trouble::GaveUp))));
         assert!(fake.written().contains(&"stall=none".to_string()));
         all_is_put_back(&fake);
     }
@@ -536,7 +502,7 @@ mod tests {
     fn a_stall_that_does_not_end_is_not_waited_for() {
         let fake = Fake::new().never_end();
         let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        assert!(matches!(trouble(result), Trouble::NoEnd(_)));
+        assert!(matches!(result, Err(Error::Stall(Trouble::NoEnd(_)))));
         all_is_put_back(&fake);
     }
 
@@ -544,7 +510,7 @@ mod tests {
     fn a_stall_that_goes_on_is_left_alone() {
         let fake = Fake::new().running();
         let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        assert!(matches!(trouble(result), Trouble::Busy));
+        assert!(matches!(result, Err(Error::Stall(Trouble::Busy))));
         assert!(fake.written().is_empty());
     }
 
@@ -552,7 +518,7 @@ mod tests {
     fn so_is_one_that_begins_meanwhile() {
         let fake = Fake::new().refuse(STALL, Errno::EBUSY);
         let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        assert!(matches!(trouble(result), Trouble::Busy));
+        assert!(matches!(result, Err(Error::Stall(Trouble::Busy))));
         assert!(!fake.written().contains(&"stall=none".to_string()));
         all_is_put_back(&fake);
     }
@@ -573,7 +539,7 @@ mod tests {
         ] {
             let fake = Fake::new();
             let result = go(&fake, &plan(kind), &mut || false);
-            let text = trouble(result).to_string();
+            let text = result.err().expect("trouble").to_string();
             assert!(text.contains(reason) && text.contains(advice), "{text}");
             assert!(!fake.written().contains(&"stall=none".to_string()));
             all_is_put_back(&fake);
@@ -583,7 +549,8 @@ mod tests {
     #[test]
     fn what_is_refused_without_a_word_has_the_errnos() {
         let fake = Fake::new().refuse("stall_hold_ms", Errno::ERANGE);
-        let text = trouble(go(&fake, &plan("cpu_preempt_off"), &mut || false)).to_string();
+        let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
+        let text = result.err().expect("trouble").to_string();
         assert!(
             text.contains("stall_hold_ms=14000")
                 && text.contains("ERANGE")
@@ -597,7 +564,10 @@ mod tests {
     fn a_kind_that_the_module_does_not_know_is_told() {
         let fake = Fake::new();
         let result = go(&fake, &plan("double_call_rcu"), &mut || false);
-        assert!(matches!(trouble(result), Trouble::NoKind(kind) if kind == "double_call_rcu"));
+        assert!(matches!(
+            result,
+            Err(Error::Stall(Trouble::NoKind(kind))) if kind == "double_call_rcu"
+        ));
         assert!(fake.written().is_empty());
     }
 
@@ -606,8 +576,8 @@ mod tests {
         let fake = Fake::new().overtake();
         let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
         assert!(matches!(
-            trouble(result),
-            Trouble::Overtaken { ours: 1, found: 2 }
+            result,
+            Err(Error::Stall(Trouble::Overtaken(1, 2)))
         ));
         all_is_put_back(&fake);
     }

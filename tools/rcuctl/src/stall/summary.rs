@@ -4,12 +4,13 @@
 
 use std::io::Write;
 
-use super::report::{Report, State};
+use super::report::Report;
 use super::run::Ended;
 use super::verdict::Verdict;
 use crate::decode::{self, Style};
 use crate::error::Result;
 use crate::output::Output;
+use crate::run::State;
 
 /// A stall that has ended.
 pub fn result(
@@ -70,11 +71,10 @@ mod tests {
     use super::super::fake::{ended, quick, Fake};
     use super::super::run::stop;
     use super::*;
+    use crate::output::printed;
 
     fn text(print: impl FnOnce(&mut Output<&mut Vec<u8>>) -> Result<()>) -> String {
-        let mut bytes = Vec::new();
-        print(&mut Output::new(&mut bytes, false)).expect("memory can be written");
-        String::from_utf8(bytes).expect("text")
+        printed(false, print).1
     }
 
     fn result_of(fake: &Fake, kind: &str) -> String {

@@ -24,9 +24,6 @@ pub enum Trouble {
     #[error("CPU {cpu} is not online; online: {online}")]
     Offline { cpu: u32, online: String },
 
-    #[error("unexpected report of the module: {0}")]
-    Report(String),
-
     #[error(
         "the stall goes on {} s after it was told to end. `dmesg | tail` and `rcuctl stall stop` show more",
         .0.as_secs()
@@ -36,10 +33,8 @@ pub enum Trouble {
     #[error("not waiting for the end; the stall was told to, and time-outs are put back")]
     GaveUp,
 
-    #[error(
-        "run {ours} was followed by run {found} before its end was seen: someone else began that"
-    )]
-    Overtaken { ours: u64, found: u64 },
+    #[error("run {0} was followed by run {1} before its end was seen: someone else began that")]
+    Overtaken(u64, u64),
 
     #[error("the module was unloaded meanwhile")]
     Unloaded,
@@ -80,11 +75,7 @@ impl Trouble {
             Self::Offline { .. } => Some(Errno::ENXIO),
             Self::NoEnd(_) => Some(Errno::ETIMEDOUT),
             Self::GaveUp => Some(Errno::EINTR),
-            Self::NoKind(_)
-            | Self::Report(_)
-            | Self::Overtaken { .. }
-            | Self::Unloaded
-            | Self::NoVictim(_) => None,
+            Self::NoKind(_) | Self::Overtaken(..) | Self::Unloaded | Self::NoVictim(_) => None,
         }
     }
 }

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 
-use super::report::{Report, State};
-use crate::progress::on_terminal;
+use super::report::Report;
+use crate::progress::{bar, Shown};
+use crate::run::State;
 
 /// How often the figures on a terminal change.
 const BAR_INTERVAL: Duration = Duration::from_secs(1);
@@ -24,12 +25,6 @@ pub struct Live {
     last: Option<Look>,
 }
 
-enum Shown {
-    Bar(ProgressBar),
-    Lines,
-    Nothing,
-}
-
 /// What was found at the last look.
 struct Look {
     at: Duration,
@@ -37,22 +32,22 @@ struct Look {
 }
 
 impl Live {
-    /// For a run of this length, if it has one. With JSON there is nothing but the result.
+    /// For a run of this length, if it has one.
     pub fn new(limit: Option<Duration>, json: bool) -> Self {
-        if json {
-            Self::hidden()
-        } else if on_terminal() {
-            Self::with(Shown::Bar(bar(limit)), Duration::ZERO)
-        } else {
-            Self::with(Shown::Lines, LINE_INTERVAL)
-        }
+        let limit = limit.map(|limit| limit.as_secs());
+        let template = limit.map_or(SPINNER, |_| BAR);
+        Self::with(Shown::new(json, || bar(limit, template)))
     }
 
     pub fn hidden() -> Self {
-        Self::with(Shown::Nothing, Duration::ZERO)
+        Self::with(Shown::Nothing)
     }
 
-    fn with(shown: Shown, next: Duration) -> Self {
+    fn with(shown: Shown) -> Self {
+        let next = match shown {
+            Shown::Lines => LINE_INTERVAL,
+            Shown::Bar(_) | Shown::Nothing => Duration::ZERO,
+        };
         Self {
             shown,
             next,
@@ -90,33 +85,6 @@ impl Live {
             counters: report.counters.clone(),
         });
     }
-}
-
-impl Drop for Live {
-    /// What comes next, result or error, has the place of the bar.
-    fn drop(&mut self) {
-        if let Shown::Bar(bar) = &self.shown {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn bar(limit: Option<Duration>) -> ProgressBar {
-    let (bar, template) = match limit {
-        Some(limit) => (ProgressBar::new(limit.as_secs()), BAR),
-        None => (ProgressBar::new_spinner(), SPINNER),
-    };
-    // The templates are constants, tested below; a bar of another look is no reason to stop.
-    let style = style(template).unwrap_or_else(ProgressStyle::default_bar);
-    bar.with_style(style)
-}
-
-fn style(template: &str) -> Option<ProgressStyle> {
-    Some(
-        ProgressStyle::with_template(template)
-            .ok()?
-            .progress_chars("=> "),
-    )
 }
 
 /// Readers, and how fast reads, updates and grace periods go since the last look.
@@ -174,6 +142,7 @@ fn state(report: &Report) -> String {
 mod tests {
     use super::super::fake::report;
     use super::*;
+    use crate::progress::style;
 
     #[test]
     fn the_first_look_counts_from_the_start() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::parameters::PARAMETERS;
+use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
 What no option names is as the module's parameters have it; by default every kind of grace period, and a
@@ -180,40 +181,21 @@ impl Gp {
     }
 }
 
-/// As the command line has it, which is as the kernel has it.
-fn name_of(value: &impl ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        torture: Torture,
-    }
-
-    fn parse(words: &str) -> Result<Torture, clap::Error> {
-        Line::try_parse_from(std::iter::once("torture").chain(words.split_whitespace()))
-            .map(|line| line.torture)
-    }
+    use crate::cli::parse_options;
 
     impl RunOptions {
         /// For the tests of others.
         pub fn of_words(words: &str) -> Self {
-            parse(words).expect("good options").run
+            parse_options::<Torture>(words).expect("good options").run
         }
     }
 
     fn settings(words: &str) -> Vec<String> {
-        let options = parse(words).expect("good options");
-        let settings = options.run.settings();
-        settings
+        RunOptions::of_words(words)
+            .settings()
             .into_iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect()
@@ -223,7 +205,7 @@ mod tests {
     fn without_options_only_the_time_is_set() {
         assert_eq!(settings(""), ["shutdown_secs=60"]);
         assert_eq!(
-            parse("").expect("good").run.limit(),
+            RunOptions::of_words("").limit(),
             Some(Duration::from_secs(60))
         );
     }
@@ -231,7 +213,7 @@ mod tests {
     #[test]
     fn zero_seconds_are_until_ctrl_c() {
         assert_eq!(settings("--secs 0"), ["shutdown_secs=0"]);
-        assert_eq!(parse("--secs 0").expect("good").run.limit(), None);
+        assert_eq!(RunOptions::of_words("--secs 0").limit(), None);
     }
 
     #[test]
@@ -298,7 +280,7 @@ mod tests {
             "--status --secs 5",
             "--stop --bug none",
         ] {
-            assert!(parse(words).is_err(), "{words}");
+            assert!(parse_options::<Torture>(words).is_err(), "{words}");
         }
     }
 }

@@ -17,21 +17,14 @@
 
 use serde::{Serialize, Serializer};
 
-use super::trouble::Trouble;
 use super::TORTURE;
 use crate::error::Result;
 use crate::parameters::Parameters;
+use crate::run::{parse_report, State};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    Idle,
-    Running,
-    Stopping,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Verdict {
+    #[default]
     #[serde(rename = "none")]
     None,
     #[serde(rename = "SUCCESS")]
@@ -47,7 +40,7 @@ pub struct Finding {
     pub text: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     pub state: State,
     /// Of the last run that has ended.
@@ -74,46 +67,21 @@ impl Report {
     pub const OLDEST_RIGHT: usize = 1;
 
     pub fn read(parameters: &impl Parameters) -> Result<Self> {
-        Ok(Self::parse(&parameters.read(TORTURE)?)?)
+        Self::parse(&parameters.read(TORTURE)?)
     }
 
-    fn parse(text: &str) -> std::result::Result<Self, Trouble> {
+    fn parse(text: &str) -> Result<Self> {
         let mut report = Self {
-            state: State::Idle,
-            verdict: Verdict::None,
-            runs: 0,
-            kind: String::new(),
             bug: Self::NO_BUG.to_string(),
-            seconds: 0,
-            counters: Vec::new(),
-            pipe: Vec::new(),
-            errors: 0,
-            findings: Vec::new(),
+            ..Self::default()
         };
-        let mut has_state = false;
-        for line in text.lines() {
-            let unexpected = || Trouble::Report(format!("{line:?}"));
-            let (key, value) = line.split_once(' ').ok_or_else(unexpected)?;
-            has_state |= key == "state";
-            report.take(key, value.trim()).ok_or_else(unexpected)?;
-        }
-        match has_state {
-            true => Ok(report),
-            false => Err(Trouble::Report(format!("no line `state` in {text:?}"))),
-        }
+        (report.state, report.runs) = parse_report(text, |key, value| report.take(key, value))?;
+        Ok(report)
     }
 
     /// Takes one line; `None` if the value is not what the key wants.
     fn take(&mut self, key: &str, value: &str) -> Option<()> {
         match key {
-            "state" => {
-                self.state = match value {
-                    "idle" => State::Idle,
-                    "running" => State::Running,
-                    "stopping" => State::Stopping,
-                    _ => return None,
-                }
-            }
             "verdict" => {
                 self.verdict = match value {
                     "none" => Verdict::None,
@@ -122,7 +90,6 @@ impl Report {
                     _ => return None,
                 }
             }
-            "runs" => self.runs = value.parse().ok()?,
             "type" => self.kind = value.to_string(),
             "bug" => self.bug = value.to_string(),
             "seconds" => self.seconds = value.parse().ok()?,
@@ -213,10 +180,7 @@ mod tests {
             "state idle\nerror something",
             "state idle\nseconds -1",
         ] {
-            assert!(
-                matches!(Report::parse(text), Err(Trouble::Report(_))),
-                "{text:?}"
-            );
+            assert!(Report::parse(text).is_err(), "{text:?}");
         }
     }
 }

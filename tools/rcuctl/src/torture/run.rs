@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::live::Live;
-use super::report::{Report, State};
+use super::report::Report;
 use super::trouble::Trouble;
-use super::TORTURE;
+use super::{STOP, TORTURE};
 use crate::error::{Error, Result};
 use crate::parameters::{self, Parameters};
+use crate::run::{Run, State};
 
 /// How often the report is read, and how long one waits for what must come.
 pub struct Pace {
@@ -43,141 +44,76 @@ pub struct Ended {
     pub interrupted: bool,
 }
 
-/// A run that is going on. Dropping it asks it to stop: who cannot see how it ends does not leave it to itself.
-pub struct Run<'a, P: Parameters> {
-    parameters: &'a P,
-    /// How many have begun, with it.
-    number: u64,
-    begun: Instant,
-    /// Since when it is to end.
-    ending: Option<Instant>,
-    over: bool,
+/// Starts a run; `before` is the last report before that.
+pub fn begin<'a, P: Parameters>(parameters: &'a P, before: &Report) -> Result<Run<'a, P>> {
+    parameters
+        .write(TORTURE, "1")
+        .map_err(|error| match error {
+            Error::Parameter(parameters::Trouble::Refused { source, .. })
+                if source.raw_os_error() == Some(Errno::EBUSY as i32) =>
+            {
+                Trouble::Busy.into()
+            }
+            error => error,
+        })?;
+    Ok(Run::new(parameters, TORTURE, STOP, before.runs + 1))
 }
 
-impl<'a, P: Parameters> Run<'a, P> {
-    /// Starts one; `before` is the last report before that.
-    pub fn begin(parameters: &'a P, before: &Report) -> Result<Self> {
-        parameters
-            .write(TORTURE, "1")
-            .map_err(|error| match error {
-                Error::Parameter(parameters::Trouble::Refused { source, .. })
-                    if source.raw_os_error() == Some(Errno::EBUSY as i32) =>
-                {
-                    Trouble::Busy.into()
-                }
-                error => error,
-            })?;
-        Ok(Self::new(parameters, before.runs + 1))
-    }
-
-    /// The one that `report` is of, whoever began it.
-    pub fn of(parameters: &'a P, report: &Report) -> Self {
-        Self::new(parameters, report.runs)
-    }
-
-    fn new(parameters: &'a P, number: u64) -> Self {
-        Self {
-            parameters,
-            number,
-            begun: Instant::now(),
-            ending: None,
-            over: false,
+/// Shows how a run goes until it has ended. It is asked to stop on the first interrupt, when its bug was
+/// caught, and when the kernel has not ended it in time; a second interrupt gives up waiting.
+pub fn follow(
+    mut run: Run<'_, impl Parameters>,
+    limit: Option<Duration>,
+    pace: &Pace,
+    interrupted: &mut dyn FnMut() -> bool,
+    live: &mut Live,
+) -> Result<Ended> {
+    let mut caught_after = None;
+    let mut interrupts = 0;
+    loop {
+        let report = Report::read(run.parameters)?;
+        run.check(report.runs, Trouble::Overtaken, Trouble::Unloaded)?;
+        let elapsed = run.begun.elapsed();
+        if report.errors > 0 {
+            caught_after.get_or_insert(elapsed);
         }
-    }
-
-    /// As if it had begun earlier.
-    #[cfg(test)]
-    pub fn started_before(&mut self, time: Duration) {
-        self.begun = Instant::now() - time;
-    }
-
-    pub fn ask_to_stop(&mut self) -> Result<()> {
-        self.ending.get_or_insert_with(Instant::now);
-        self.parameters.write(TORTURE, "0")
-    }
-
-    /// Shows how it goes until it has ended. It is asked to stop on the first interrupt, when its bug was
-    /// caught, and when the kernel has not ended it in time; a second interrupt gives up waiting.
-    pub fn follow(
-        mut self,
-        limit: Option<Duration>,
-        pace: &Pace,
-        interrupted: &mut dyn FnMut() -> bool,
-        live: &mut Live,
-    ) -> Result<Ended> {
-        let mut caught_after = None;
-        let mut interrupts = 0;
-        loop {
-            let report = self.report()?;
-            let elapsed = self.begun.elapsed();
-            if report.errors > 0 {
-                caught_after.get_or_insert(elapsed);
-            }
-            if report.state == State::Idle {
-                self.over = true;
-                return Ok(Ended {
-                    report,
-                    caught_after,
-                    interrupted: interrupts > 0,
-                });
-            }
-            live.update(&report, elapsed);
-            if interrupted() {
-                interrupts += 1;
-            }
-            self.end_if_due(&report, interrupts, limit.map(|limit| limit + pace.late))?;
-            match self.ending {
-                Some(since) if since.elapsed() > pace.verdict => {
-                    return Err(Trouble::NoVerdict(pace.verdict).into());
-                }
-                _ => sleep(pace.tick),
-            }
+        if report.state == State::Idle {
+            run.over = true;
+            return Ok(Ended {
+                report,
+                caught_after,
+                interrupted: interrupts > 0,
+            });
         }
-    }
-
-    fn end_if_due(
-        &mut self,
-        report: &Report,
-        interrupts: u32,
-        deadline: Option<Duration>,
-    ) -> Result<()> {
-        if interrupts > 1 {
-            return Err(Trouble::GaveUp.into());
+        live.update(&report, elapsed);
+        if interrupted() {
+            interrupts += 1;
         }
-        if report.state == State::Stopping {
-            self.ending.get_or_insert_with(Instant::now);
+        let deadline = limit.map(|limit| limit + pace.late);
+        end_if_due(&mut run, &report, interrupts, deadline)?;
+        if run.is_late(pace.verdict) {
+            return Err(Trouble::NoVerdict(pace.verdict).into());
         }
-        let caught = report.has_bug() && report.errors > 0;
-        let overdue = deadline.is_some_and(|deadline| self.begun.elapsed() > deadline);
-        if self.ending.is_none() && (interrupts > 0 || caught || overdue) {
-            self.ask_to_stop()?;
-        }
-        Ok(())
-    }
-
-    /// The report, as long as it is of this run.
-    fn report(&mut self) -> Result<Report> {
-        let report = Report::read(self.parameters)?;
-        let (ours, found) = (self.number, report.runs);
-        if found == ours {
-            return Ok(report);
-        }
-        // It has ended, or there could not be another; that one is not ours to stop.
-        self.over = true;
-        Err(if found > ours {
-            Trouble::Overtaken { ours, found }
-        } else {
-            Trouble::Unloaded
-        }
-        .into())
+        sleep(pace.tick);
     }
 }
 
-impl<P: Parameters> Drop for Run<'_, P> {
-    fn drop(&mut self) {
-        if !self.over {
-            // Another error is being told already, and it is the cause.
-            let _ = self.parameters.write(TORTURE, "0");
-        }
+fn end_if_due(
+    run: &mut Run<'_, impl Parameters>,
+    report: &Report,
+    interrupts: u32,
+    deadline: Option<Duration>,
+) -> Result<()> {
+    if interrupts > 1 {
+        return Err(Trouble::GaveUp.into());
     }
+    if report.state == State::Stopping {
+        run.ending.get_or_insert_with(Instant::now);
+    }
+    let caught = report.has_bug() && report.errors > 0;
+    let overdue = deadline.is_some_and(|deadline| run.begun.elapsed() > deadline);
+    if run.ending.is_none() && (interrupts > 0 || caught || overdue) {
+        run.end()?;
+    }
+    Ok(())
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use indicatif::HumanCount;
 
 use super::explain::meaning;
-use super::report::{Report, State, Verdict};
+use super::report::{Report, Verdict};
 use super::tenths;
 use crate::error::Result;
 use crate::output::Output;
+use crate::run::State;
 
 /// Counters that tell how fast a run goes.
 const RATED: [&str; 5] = [
@@ -210,16 +211,10 @@ fn widest(lengths: impl Iterator<Item = usize>) -> usize {
 mod tests {
     use super::super::fake::report;
     use super::*;
+    use crate::output::printed;
 
     fn text(text: &str, caught_after: Option<Duration>) -> String {
-        let mut bytes = Vec::new();
-        result(
-            &report(text),
-            caught_after,
-            &mut Output::new(&mut bytes, false),
-        )
-        .expect("memory can be written");
-        String::from_utf8(bytes).expect("text")
+        printed(false, |out| result(&report(text), caught_after, out)).1
     }
 
     #[test]
@@ -298,11 +293,7 @@ mod tests {
 
     #[test]
     fn what_goes_on_is_no_result() {
-        let text = |text: &str| {
-            let mut bytes = Vec::new();
-            state(&report(text), &mut Output::new(&mut bytes, false)).expect("memory");
-            String::from_utf8(bytes).expect("text")
-        };
+        let text = |text: &str| printed(false, |out| state(&report(text), out)).1;
         let running = text("state running\nverdict SUCCESS\nruns 2\ntype rcu\nseconds 7\nreads 70");
         assert!(
             running.starts_with("run 2 has been going on for 7 s\n"),

@@ -14,9 +14,6 @@ pub enum Trouble {
     )]
     Busy,
 
-    #[error("unexpected report of the module: {0}")]
-    Report(String),
-
     #[error(
         "no verdict {} s after the run was to end: a thread of it may be stuck in a grace period that never \
          ends. `dmesg | tail` and `rcuctl torture --status` show more",
@@ -29,8 +26,10 @@ pub enum Trouble {
     )]
     GaveUp,
 
-    #[error("run {ours} was followed by run {found} before its verdict was read: someone else began that")]
-    Overtaken { ours: u64, found: u64 },
+    #[error(
+        "run {0} was followed by run {1} before its verdict was read: someone else began that"
+    )]
+    Overtaken(u64, u64),
 
     #[error("the module was unloaded before the verdict of the run was read")]
     Unloaded,
@@ -42,7 +41,7 @@ impl Trouble {
             Self::Busy => Some(Errno::EBUSY),
             Self::NoVerdict(_) => Some(Errno::ETIMEDOUT),
             Self::GaveUp => Some(Errno::EINTR),
-            Self::Report(_) | Self::Overtaken { .. } | Self::Unloaded => None,
+            Self::Overtaken(..) | Self::Unloaded => None,
         }
     }
 }
