@@ -60,16 +60,20 @@ pub(super) enum Writer {
     Paced,
     /// Someone, as fast as it goes.
     Full,
+    /// Someone as fast, who changes another table: what [`Self::Full`] is compared with.
+    Apart,
 }
 
 impl Writer {
-    const ALL: [Self; 3] = [Self::None, Self::Paced, Self::Full];
+    /// Those that can be asked for.
+    const CHOICES: [Self; 3] = [Self::None, Self::Paced, Self::Full];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Paced => "paced",
             Self::Full => "full",
+            Self::Apart => "apart",
         }
     }
 }
@@ -174,7 +178,7 @@ impl Plan {
 
 fn writer() -> Writer {
     let number = usize::from(WRITER.load(Ordering::Relaxed));
-    Writer::ALL.get(number).copied().unwrap_or(Writer::None)
+    Writer::CHOICES.get(number).copied().unwrap_or(Writer::None)
 }
 
 fn families() -> Families {
@@ -259,7 +263,7 @@ parameter! {
     "Who replaces routes by themselves while scale looks up: none (default), paced, 1000 times a second, or full",
     show: writer().name(),
     set: |argument| {
-        let writer = argument.choice(&Writer::ALL, Writer::name)?;
+        let writer = argument.choice(&Writer::CHOICES, Writer::name)?;
         WRITER.store(writer as u8, Ordering::Relaxed);
         Ok(())
     },

@@ -12,7 +12,7 @@ use super::{
     row::{Figures, Label},
     run::Run,
     stream::{Address, Hash, Prefixes, Stream},
-    writer::Churn,
+    writer::{Churn, Writing},
 };
 use crate::{
     rcu_table::{read_lock, Family, Guard, Table},
@@ -142,7 +142,13 @@ impl<A: Address> Streams<A> {
     }
 
     /// Measures one stream.
-    fn measure(&self, run: &Arc<Run>, name: &'static str, readers: u32, writer: Writer) -> Result {
+    fn measure(
+        &self,
+        run: &Arc<Run>,
+        name: &'static str,
+        readers: u32,
+        writing: Option<&Writing>,
+    ) -> Result {
         if run.is_stopped() {
             return Ok(());
         }
@@ -157,15 +163,17 @@ impl<A: Address> Streams<A> {
         let keys = [
             ("family", family_name(A::FAMILY)),
             ("stream", name),
-            ("writer", writer.name()),
+            (
+                "writer",
+                writing.map_or(Writer::None, Writing::writer).name(),
+            ),
         ];
-        match rendezvous::measure(run, readers, work)? {
-            Some(measured) => {
-                let label = Label::new(keys, Some(readers));
-                run.rows.add(label, run.plan.runs, &measured)
-            }
-            None => Ok(()),
-        }
+        let Some(measured) = rendezvous::measure(run, readers, work)? else {
+            return Ok(());
+        };
+        let changes = writing.and_then(|writing| writing.changes_per_second(run));
+        let label = Label::new(keys, Some(readers));
+        run.rows.add(label, run.plan.runs, &measured, changes)
     }
 
     /// Measures all that was asked for, once.
@@ -173,15 +181,15 @@ impl<A: Address> Streams<A> {
         for readers in run.plan.crowds() {
             let Some(churn) = churn else {
                 for name in STREAMS {
-                    self.measure(run, name, readers, Writer::None)?;
+                    self.measure(run, name, readers, None)?;
                 }
                 continue;
             };
             for name in STREAMS_WITH_WRITER {
-                self.measure(run, name, readers, Writer::None)?;
-                let writing = churn.start(run)?;
-                self.measure(run, name, readers, run.plan.writer)?;
-                drop(writing);
+                self.measure(run, name, readers, None)?;
+                churn.beside_each(run, |writing| {
+                    self.measure(run, name, readers, Some(writing))
+                })?;
             }
         }
         Ok(())

@@ -55,7 +55,7 @@ fn measure_one(
         primitive,
     };
     match rendezvous::measure(run, readers, work)? {
-        Some(measured) => run.rows.add(label, run.plan.runs, &measured),
+        Some(measured) => run.rows.add(label, run.plan.runs, &measured, None),
         None => Ok(()),
     }
 }

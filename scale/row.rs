@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!   row kind=rcu readers=2 min=1.23 median=1.25 max=1.60 wall=1.31 dropped=4      ns a pass
+//!   row … writer=full readers=2 min=… … dropped=0 changes=310000                  of the writer, a second
 //!   row kind=rwlock readers=2 absent=1                                            this kernel has none to call
 //!   row mode=call family=inet op=add count=500 min=… median=… p90=… p99=… max=…   ns
 //!   stream family=inet stream=b count=4096 addresses=89ab… answers=0123…          see `stream.rs`
@@ -53,11 +54,12 @@ impl fmt::Display for Label {
 pub(super) enum Figures {
     /// This kernel has not what was to be measured.
     Absent,
-    /// Picoseconds a pass, a figure a run.
+    /// Picoseconds a pass, a figure a run; and the changes that a writer made meanwhile, a second.
     Passes {
         own: Samples,
         wall: Samples,
         dropped: u64,
+        changes: Samples,
     },
     /// Nanoseconds of each of many.
     Latencies(Samples),
@@ -128,14 +130,24 @@ impl fmt::Display for Row {
         write!(f, "{word}{}", self.label)?;
         match &self.figures {
             Figures::Absent => f.write_str(" absent=1"),
-            Figures::Passes { own, wall, dropped } => write!(
-                f,
-                " min={} median={} max={} wall={} dropped={dropped}",
-                Nanoseconds(own.at(0)),
-                Nanoseconds(own.at(50)),
-                Nanoseconds(own.at(100)),
-                Nanoseconds(wall.at(50)),
-            ),
+            Figures::Passes {
+                own,
+                wall,
+                dropped,
+                changes,
+            } => {
+                write!(
+                    f,
+                    " min={} median={} max={} wall={} dropped={dropped}",
+                    Nanoseconds(own.at(0)),
+                    Nanoseconds(own.at(50)),
+                    Nanoseconds(own.at(100)),
+                    Nanoseconds(wall.at(50)),
+                )?;
+                changes
+                    .at(50)
+                    .map_or(Ok(()), |changes| write!(f, " changes={changes}"))
+            }
             Figures::Latencies(samples) => write_latencies(f, samples),
             Figures::Updates {
                 latencies,
@@ -201,22 +213,37 @@ impl Rows {
         self.change(label, || Ok(Figures::Absent), |old| *old = figures)
     }
 
-    /// Adds what was measured in one of `runs` runs.
+    /// Adds what was measured in one of `runs` runs, beside a writer that made so many changes a second, if there
+    /// was one.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
-    pub(super) fn add(&self, label: Label, runs: u32, measured: &Measured) -> Result {
+    pub(super) fn add(
+        &self,
+        label: Label,
+        runs: u32,
+        measured: &Measured,
+        changes_per_second: Option<u64>,
+    ) -> Result {
         let new = || {
             Ok(Figures::Passes {
                 own: Samples::with_capacity(runs as usize)?,
                 wall: Samples::with_capacity(runs as usize)?,
                 dropped: 0,
+                changes: Samples::with_capacity(runs as usize)?,
             })
         };
         self.change(label, new, |figures| {
-            if let Figures::Passes { own, wall, dropped } = figures {
+            if let Figures::Passes {
+                own,
+                wall,
+                dropped,
+                changes,
+            } = figures
+            {
                 own.take(measured.own_ps.as_slice());
                 wall.take(&[measured.wall_ps]);
                 *dropped += measured.dropped;
+                changes.take(changes_per_second.as_slice());
             }
         })
     }

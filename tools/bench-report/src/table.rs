@@ -20,7 +20,7 @@ pub enum Style {
 const TITLE: [&str; 2] = ["world", "part"];
 
 /// Figures, in the order in which tables have them.
-const FIGURES: [&str; 12] = [
+const FIGURES: [&str; 13] = [
     "min",
     "median",
     "p90",
@@ -33,6 +33,7 @@ const FIGURES: [&str; 12] = [
     "seconds",
     "count",
     "dropped",
+    "changes",
 ];
 
 /// What the parts are called, and the unit of what has no unit of its own.

@@ -31,7 +31,7 @@ impl Serialize for Word<'_> {
 /// A figure of the module: counts are whole.
 fn figure(name: &str, value: Option<f64>) -> Value {
     match value {
-        Some(value) if ["count", "dropped", "behind", "per_second"].contains(&name) => {
+        Some(value) if ["count", "dropped", "changes", "behind", "per_second"].contains(&name) => {
             json!(value as u64)
         }
         value => json!(value),

@@ -105,7 +105,8 @@ pub enum Writer {
     None,
     /// Someone, a thousand times a second
     Paced,
-    /// Someone, as fast as it goes
+    /// Someone, as fast as it goes; rows `apart` are beside someone as fast who changes a copy of the table: what
+    /// `full` costs beyond them is what it costs to share the table
     Full,
 }
 

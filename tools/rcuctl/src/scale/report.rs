@@ -11,6 +11,7 @@
 //!   nruns 10
 //!   loops 1048576                        a setting; so is every key that has no meaning here
 //!   row kind=rcu readers=2 min=1.23 median=1.25 max=1.60 wall=1.31 dropped=4
+//!   row … writer=full readers=2 min=… … dropped=0 changes=310000
 //!   stream family=inet stream=a count=4096 addresses=89ab… answers=0123…
 //! ```
 
@@ -21,7 +22,7 @@ use crate::error::Result;
 use crate::run::{parse_report, State};
 
 /// Figures, in the order in which they are shown; all other keys of a row tell what it is about.
-const FIGURES: [&str; 10] = [
+const FIGURES: [&str; 11] = [
     "min",
     "median",
     "p90",
@@ -30,6 +31,7 @@ const FIGURES: [&str; 10] = [
     "wall",
     "count",
     "dropped",
+    "changes",
     "per_second",
     "behind",
 ];
@@ -207,13 +209,14 @@ mod tests {
         let report = Report::parse(
             "state idle\nkind lookup\n\
              row family=inet stream=b writer=none readers=1 median=10\n\
+             row family=inet stream=b writer=apart readers=1 median=9\n\
              row family=inet stream=b writer=full readers=1 median=11\n\
              row family=inet stream=b writer=full readers=2 median=12\n\
              row family=inet6 stream=b writer=full readers=2 median=12",
         )
         .expect("a report");
         let ratios: Vec<_> = report.rows.iter().map(|row| report.ratio(row)).collect();
-        assert_eq!(ratios, [Some(1.0), Some(1.1), Some(1.2), None]);
+        assert_eq!(ratios, [Some(1.0), Some(0.9), Some(1.1), Some(1.2), None]);
     }
 
     #[test]

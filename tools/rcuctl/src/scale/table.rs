@@ -63,7 +63,10 @@ fn heading(report: &Report) -> String {
 fn footing(report: &Report) -> &'static str {
     match report.kind.as_str() {
         "read" => "ns a section, of min, median and max; × RCU with as many readers, by medians",
-        "lookup" => "ns a lookup, of min, median and max; × the same with one reader and no writer",
+        "lookup" => {
+            "ns a lookup, of min, median and max; × the same with one reader and no writer; \
+             changes: the writer's, a second"
+        }
         "update" => {
             "ns a change; × the same with reclaim=call; behind: bytes that waited to be reclaimed"
         }
@@ -117,9 +120,12 @@ fn cells(report: &Report, row: &Row) -> Vec<String> {
         cells.push("- not in this kernel".to_string());
         return cells;
     }
-    let whole = |name| ["lookup", "read"].contains(&report.kind.as_str()) && name != "dropped";
+    let is_time = |name| {
+        ["lookup", "read"].contains(&report.kind.as_str())
+            && !["dropped", "changes"].contains(&name)
+    };
     let figure = |name| match row.figure(name) {
-        Some(figure) if whole(name) => format!("{figure:.2}"),
+        Some(figure) if is_time(name) => format!("{figure:.2}"),
         Some(figure) => format!("{figure:.0}"),
         None => "-".to_string(),
     };
@@ -200,6 +206,25 @@ mod tests {
              mutex   2        40.00   50.00  90.00  99.10       70       40.0   20.0\n\
              \n\
              ns a section, of min, median and max; × RCU with as many readers, by medians\n"
+        );
+    }
+
+    #[test]
+    fn lookups_are_compared_with_nobody_who_writes() {
+        let text = text(
+            "state idle\nresult done\nruns 1\nkind lookup\npassed 2\nnruns 2\nwriter full\n\
+             row family=inet stream=b writer=none readers=1 min=9.00 median=10.00 max=11.00 wall=10.10 dropped=0\n\
+             row family=inet stream=b writer=apart readers=1 min=9.50 median=10.50 max=12.00 wall=10.60 dropped=1 changes=310000\n\
+             row family=inet stream=b writer=full readers=1 min=9.60 median=11.00 max=12.50 wall=11.10 dropped=2 changes=305000",
+        );
+        let rows: Vec<_> = text.lines().skip(3).take(3).collect();
+        assert_eq!(
+            rows,
+            [
+                "inet    b       none    1        9.00   10.00  11.00  10.10        0        -      100.0   1.00",
+                "inet    b       apart   1        9.50   10.50  12.00  10.60        1   310000       95.2   1.05",
+                "inet    b       full    1        9.60   11.00  12.50  11.10        2   305000       90.9   1.10",
+            ]
         );
     }
 
