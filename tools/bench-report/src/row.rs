@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The keys that tell a row from others, in the order in which tables have them.
-pub const LABELS: [&str; 15] = [
-    "world", "boot", "part", "set", "routes", "family", "stream", "load", "kib", "what", "way",
-    "change", "reclaim", "readers", "writer",
+pub const LABELS: [&str; 16] = [
+    "world", "boot", "part", "set", "routes", "family", "stream", "load", "kib", "chains", "what",
+    "way", "change", "reclaim", "readers", "writer",
 ];
 
 /// The figure of a row: what runs are compared by. The first that is there.

@@ -2,7 +2,8 @@
 
 //! What a load costs whose address the last one tells, from memory of different sizes: what limits every lookup.
 //! Each load reaches another cache line, in an order that no prefetcher knows; the processor's page tables are
-//! part of it, as they are of lookups.
+//! part of it, as they are of lookups. One such chain of loads waits for memory; several at once tell how many
+//! lines the processor can wait for together.
 
 use std::hint::black_box;
 
@@ -38,8 +39,31 @@ fn circle(count: usize, random: &mut Random) -> Vec<Line> {
     lines
 }
 
-fn walk(lines: &[Line], loads: usize) -> usize {
-    (0..loads).fold(0, |at, _| lines[at].next as usize)
+/// Goes along `CHAINS` chains at once, in turn, and tells where they are.
+fn walk<const CHAINS: usize>(lines: &[Line], loads: usize) -> [usize; CHAINS] {
+    let mut at = std::array::from_fn(|chain| chain * lines.len() / CHAINS);
+    for _ in 0..loads / CHAINS {
+        for at in &mut at {
+            *at = lines[*at].next as usize;
+        }
+    }
+    at
+}
+
+/// Measures so many chains in memory of one size.
+fn measure_chains<const CHAINS: usize>(lines: &[Line], runs: usize) -> Result<()> {
+    black_box(walk::<1>(lines, lines.len()));
+    let one = |_| {
+        let clock = Clock::start();
+        black_box(walk::<CHAINS>(lines, LOADS));
+        clock.processor_seconds() * 1e9 / LOADS as f64
+    };
+    let row = Row {
+        kib: Some(size_of_val(lines) >> 10),
+        chains: Some(CHAINS),
+        ..Row::new("load")
+    };
+    row.with_runs((0..runs).map(one).collect()).print()
 }
 
 /// Measures all sizes.
@@ -48,17 +72,10 @@ pub fn measure(runs: usize) -> Result<()> {
     let mut kib = FIRST_KIB;
     while kib <= LAST_KIB {
         let lines = circle((kib << 10) / size_of::<Line>(), random);
-        black_box(walk(&lines, lines.len()));
-        let one = |_| {
-            let clock = Clock::start();
-            black_box(walk(&lines, LOADS));
-            clock.processor_seconds() * 1e9 / LOADS as f64
-        };
-        let row = Row {
-            kib: Some(kib),
-            ..Row::new("load")
-        };
-        row.with_runs((0..runs).map(one).collect()).print()?;
+        measure_chains::<1>(&lines, runs)?;
+        measure_chains::<4>(&lines, runs)?;
+        measure_chains::<16>(&lines, runs)?;
+        measure_chains::<32>(&lines, runs)?;
         kib *= 2;
     }
     Ok(())
@@ -78,6 +95,13 @@ mod tests {
             at = lines[at].next as usize;
         }
         assert_eq!(at, 0);
-        assert_eq!(walk(&lines, lines.len()), 0);
+        assert_eq!(walk(&lines, lines.len()), [0]);
+    }
+
+    #[test]
+    fn each_chain_goes_its_own_way() {
+        let lines = circle(1000, &mut Random::new(1));
+        let alone = |start: usize| (0..25).fold(start, |at, _| lines[at].next as usize);
+        assert_eq!(walk(&lines, 100), [0, 250, 500, 750].map(alone));
     }
 }

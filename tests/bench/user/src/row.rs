@@ -45,6 +45,9 @@ pub struct Row {
     /// How many KiB are walked through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kib: Option<usize>,
+    /// Along how many chains at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chains: Option<usize>,
     /// The least, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
