@@ -82,16 +82,18 @@ mod tests {
     use super::*;
     use crate::bench::tests::example;
 
-    fn changed(times: [f64; 3]) -> String {
-        let mut new = example();
-        let row = new
-            .rows
-            .iter_mut()
-            .find(|row| row.matches("what=fib_trie stream=b readers=1"));
+    fn set_times(bench: &mut Bench, times: [f64; 3]) {
+        let mut rows = bench.rows.iter_mut();
+        let row = rows.find(|row| row.matches("what=fib_trie stream=b readers=1"));
         let row = row.expect("a row");
         for (key, value) in ["times_low", "times", "times_high"].into_iter().zip(times) {
             row.set(key, value);
         }
+    }
+
+    fn changed(times: [f64; 3]) -> String {
+        let mut new = example();
+        set_times(&mut new, times);
         compare(&example(), &new)
     }
 
@@ -119,23 +121,9 @@ mod tests {
     #[test]
     fn what_was_measured_once_cannot_agree() {
         let mut old = example();
-        let row = old
-            .rows
-            .iter_mut()
-            .find(|row| row.matches("what=fib_trie stream=b readers=1"))
-            .expect("a row");
-        for key in ["times_low", "times", "times_high"] {
-            row.set(key, 10.0);
-        }
+        set_times(&mut old, [10.0; 3]);
         let mut new = old.clone();
-        let row = new
-            .rows
-            .iter_mut()
-            .find(|row| row.matches("what=fib_trie stream=b readers=1"))
-            .expect("a row");
-        for key in ["times_low", "times", "times_high"] {
-            row.set(key, 12.0);
-        }
+        set_times(&mut new, [12.0; 3]);
         let text = compare(&old, &new);
         assert!(text.starts_with("1 of 1 "), "{text}");
         assert!(

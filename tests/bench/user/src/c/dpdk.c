@@ -109,22 +109,32 @@ static inline uint64_t lpm_one(struct rte_lpm *lpm, const uint32_t *address)
 	return rte_lpm_lookup(lpm, *address, &hop) ? 0 : hop;
 }
 
-static inline uint64_t fib_one(struct rte_fib *fib, const uint32_t *address)
-{
-	uint64_t hop = 0;
-
-	/* It only reads the addresses. */
-	rte_fib_lookup_bulk(fib, (uint32_t *)address, &hop, 1);
-	return hop;
+/* Defines lookups of rte_fib or rte_fib6, of one address and of many. They only read the addresses. */
+#define DEFINE_LOOKUPS(name, address_t)							\
+static inline uint64_t name##_one(struct rte_##name *table, const address_t *address)	\
+{											\
+	uint64_t hop = 0;								\
+											\
+	rte_##name##_lookup_bulk(table, (address_t *)address, &hop, 1);			\
+	return hop;									\
+}											\
+											\
+uint64_t peers_##name##_bulk(struct rte_##name *table, const address_t *addresses,	\
+			     size_t count)						\
+{											\
+	uint64_t hops[BURST], sum = 0;							\
+											\
+	for (size_t i = 0; i + BURST <= count; i += BURST) {				\
+		rte_##name##_lookup_bulk(table, (address_t *)&addresses[i], hops,	\
+					 BURST);					\
+		for (size_t n = 0; n < BURST; n++)					\
+			sum += hops[n];							\
+	}										\
+	return sum;									\
 }
 
-static inline uint64_t fib6_one(struct rte_fib6 *fib, const struct rte_ipv6_addr *address)
-{
-	uint64_t hop = 0;
-
-	rte_fib6_lookup_bulk(fib, address, &hop, 1);
-	return hop;
-}
+DEFINE_LOOKUPS(fib, uint32_t)
+DEFINE_LOOKUPS(fib6, struct rte_ipv6_addr)
 
 DEFINE_PASSES(lpm, struct rte_lpm, uint32_t, lpm_one)
 DEFINE_PASSES(fib, struct rte_fib, uint32_t, fib_one)
@@ -143,52 +153,36 @@ uint64_t peers_lpm_bulk(struct rte_lpm *lpm, const uint32_t *addresses, size_t c
 	return sum;
 }
 
-uint64_t peers_fib_bulk(struct rte_fib *fib, const uint32_t *addresses, size_t count)
-{
-	uint64_t hops[BURST], sum = 0;
-
-	for (size_t i = 0; i + BURST <= count; i += BURST) {
-		rte_fib_lookup_bulk(fib, (uint32_t *)&addresses[i], hops, BURST);
-		for (size_t n = 0; n < BURST; n++)
-			sum += hops[n];
-	}
-	return sum;
-}
-
-uint64_t peers_fib6_bulk(struct rte_fib6 *fib, const struct rte_ipv6_addr *addresses, size_t count)
-{
-	uint64_t hops[BURST], sum = 0;
-
-	for (size_t i = 0; i + BURST <= count; i += BURST) {
-		rte_fib6_lookup_bulk(fib, &addresses[i], hops, BURST);
-		for (size_t n = 0; n < BURST; n++)
-			sum += hops[n];
-	}
-	return sum;
-}
-
 /* ---- Tables ---- */
+
+/* Defines changes of a table, whose functions take an address as `passed`, and its end. */
+#define DEFINE_TABLE(name, address_t, passed)						\
+int peers_##name##_add(struct rte_##name *table, const address_t *address, uint8_t len,	\
+		       uint32_t hop)							\
+{											\
+	return rte_##name##_add(table, passed, len, hop);				\
+}											\
+											\
+int peers_##name##_delete(struct rte_##name *table, const address_t *address,		\
+			  uint8_t len)							\
+{											\
+	return rte_##name##_delete(table, passed, len);					\
+}											\
+											\
+void peers_##name##_free(struct rte_##name *table)					\
+{											\
+	rte_##name##_free(table);							\
+}
+
+DEFINE_TABLE(lpm, uint32_t, *address)
+DEFINE_TABLE(fib, uint32_t, *address)
+DEFINE_TABLE(fib6, struct rte_ipv6_addr, address)
 
 struct rte_lpm *peers_lpm_new(uint32_t routes, uint32_t tbl8s)
 {
 	struct rte_lpm_config config = { .max_rules = routes, .number_tbl8s = tbl8s };
 
 	return rte_lpm_create("lpm", SOCKET_ID_ANY, &config);
-}
-
-int peers_lpm_add(struct rte_lpm *lpm, const uint32_t *address, uint8_t len, uint32_t hop)
-{
-	return rte_lpm_add(lpm, *address, len, hop);
-}
-
-int peers_lpm_delete(struct rte_lpm *lpm, const uint32_t *address, uint8_t len)
-{
-	return rte_lpm_delete(lpm, *address, len);
-}
-
-void peers_lpm_free(struct rte_lpm *lpm)
-{
-	rte_lpm_free(lpm);
 }
 
 struct rte_fib *peers_fib_new(uint32_t routes, uint32_t tbl8s)
@@ -202,21 +196,6 @@ struct rte_fib *peers_fib_new(uint32_t routes, uint32_t tbl8s)
 	return rte_fib_create("fib", SOCKET_ID_ANY, &config);
 }
 
-int peers_fib_add(struct rte_fib *fib, const uint32_t *address, uint8_t len, uint32_t hop)
-{
-	return rte_fib_add(fib, *address, len, hop);
-}
-
-int peers_fib_delete(struct rte_fib *fib, const uint32_t *address, uint8_t len)
-{
-	return rte_fib_delete(fib, *address, len);
-}
-
-void peers_fib_free(struct rte_fib *fib)
-{
-	rte_fib_free(fib);
-}
-
 struct rte_fib6 *peers_fib6_new(uint32_t routes, uint32_t tbl8s)
 {
 	struct rte_fib6_conf config = {
@@ -226,19 +205,4 @@ struct rte_fib6 *peers_fib6_new(uint32_t routes, uint32_t tbl8s)
 	};
 
 	return rte_fib6_create("fib6", SOCKET_ID_ANY, &config);
-}
-
-int peers_fib6_add(struct rte_fib6 *fib, const struct rte_ipv6_addr *address, uint8_t len, uint32_t hop)
-{
-	return rte_fib6_add(fib, address, len, hop);
-}
-
-int peers_fib6_delete(struct rte_fib6 *fib, const struct rte_ipv6_addr *address, uint8_t len)
-{
-	return rte_fib6_delete(fib, address, len);
-}
-
-void peers_fib6_free(struct rte_fib6 *fib)
-{
-	rte_fib6_free(fib);
 }
