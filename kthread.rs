@@ -70,8 +70,8 @@ impl Kthread {
     /// The thread has begun when this returns: C's would skip the work of one that is told to stop
     /// before.
     ///
-    /// Errors: `ENOMEM`; `EINTR` if the caller is being killed; `ENXIO` if the CPU is not online. Context: may
-    /// sleep.
+    /// Errors: `ENOMEM`, or `EAGAIN` for the same at a place where C says so; `EINTR` if the caller is being killed;
+    /// `ENXIO` if the CPU is not online. Context: may sleep.
     pub fn spawn<F: FnOnce() + Send + 'static>(
         name: &'static CStr,
         attributes: Attributes,
