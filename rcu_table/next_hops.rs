@@ -59,6 +59,8 @@ impl NextHopRef<'_> {
 
 /// Places in a chunk, which takes 16 KiB.
 const CHUNK: usize = 409;
+/// Low bits of a number that say which place of its chunk, so that readers need not divide.
+const PLACE_BITS: u32 = CHUNK.next_power_of_two().trailing_zeros();
 /// Chunks that a table can have.
 const CHUNKS: usize = 4096;
 /// The fewest buckets of the hash table.
@@ -120,8 +122,9 @@ impl NextHops {
     #[inline(always)]
     fn place<'g>(&'g self, number: u32, guard: &'g Guard) -> Option<&'g Place> {
         let index = number.checked_sub(1)? as usize;
-        let chunk = self.chunks.get(index / CHUNK)?.dereference(guard)?;
-        chunk.elements.get(index % CHUNK)
+        let chunk = self.chunks.get(index >> PLACE_BITS)?;
+        let place = index % (1 << PLACE_BITS);
+        chunk.dereference(guard)?.elements.get(place)
     }
 
     /// What the updater sees of a place.
@@ -292,7 +295,8 @@ impl Interner {
             drop(slot.replace(Some(chunk)));
         }
         self.given += 1;
-        Ok(self.given)
+        let (chunk, place) = (index / CHUNK, index % CHUNK);
+        Ok(((chunk << PLACE_BITS) + place) as u32 + 1)
     }
 
     /// Frees the numbers whose grace period has ended, and has another one started for the others. If no

@@ -8,25 +8,32 @@
 //! hop serves. Nothing is expanded into nodes below, so that a change stays in one node.
 //!
 //! ```text
-//!   16  rcu_head
-//!    8  depth, shape, how many routes (and a mark), children and runs
-//!       ┌ packed ──────────────────────────────────────────────────────────┬ flat: the top ─┐
-//!       │  8  runs and children before each of the four groups of 64 values │                │
-//!       │ 32  bits where runs begin                                         │                │
-//!       └───────────────────────────────────────────────────────────────────┴────────────────┘
-//!   16  the address bits that lead here
-//!    4  × run: next hop, 0 for none                                      flat: × 256, the value's next hop
-//!   32  bits of the values that have children, if there are children     flat: none
-//!    8  × child: pointer                                                 flat: × 256, null without a child
-//!   ---- what follows is for updates, dumps and exact answers ----
-//!    4  × route: next hop
-//!    4  × route: metric, if there is one that is not 0
-//!    2  × route: first value, and how many of the eight bits are decided; ascending
+//!    0   16  rcu_head
+//!   16    8  depth, shape, how many routes (and a mark) and runs
+//!   24   16  the address bits that lead here
+//!   40   24  what there is of routes, if it fits
+//!   ──── a cache line ────
+//!       ┌ packed ──────────────────────────────────┬ flat ──────────────────────────────┐
+//!   64  │ 32  bits where runs begin                │ 32  unused                         │
+//!       │  4  how many before each 64 values       │  4  unused                         │
+//!       │  4  where children are, and how many     │  4  the same                       │
+//!  104  │  4  × run: next hop, 0 for none          │  4  × 256: the value's next hop    │
+//!       │  8  up to 8 values that have children,   │                                    │
+//!       │     or 40: bits of those that have, and  │                                    │
+//!       │     how many are before each 64 of them  │                                    │
+//!       │  8  × child: link                        │  8  × 256: link, null without child│
+//!       └──────────────────────────────────────────┴────────────────────────────────────┘
+//!        4  × route: next hop
+//!        4  × route: metric, if there is one that is not 0
+//!        2  × route: first value, and how many of the eight bits are decided; ascending
 //! ```
 //!
-//! The 64 bytes in front say where to look, so a step touches two cache lines of a node, or three if it
-//! has children. A step is made without a branch but for which form the node has and whether the value has a child: which node a
-//! random address meets next cannot be predicted, and a wrong guess costs as much as a miss.
+//! The second cache line answers for nodes of up to six runs, and says where to look in all others; routes are for updates,
+//! dumps and exact answers only. A node of six runs and four routes takes 128 bytes.
+//!
+//! A link says of its node what a reader has to know before anything of the node has come out of memory: whether it
+//! is flat, has children, and comes right below. Which node a random address meets next cannot be predicted, and a
+//! branch that waits for memory and then goes the other way costs as much as two misses.
 //!
 //! Once published, a node does not change, but for the pointers to its children: those are
 //! exchanged in place, each by one store. Every other change copies the node. Only a node in
@@ -36,14 +43,15 @@
 //! table, which keeps to what [`Exclusive`] says.
 
 use super::stats::Footprint;
-use crate::rcu::{Guard, RcuBox, Reclaim, Softirq};
+use crate::rcu::{RcuBox, Reclaim, Softirq};
 use core::{
-    mem::size_of,
-    ptr,
-    sync::atomic::{AtomicPtr, AtomicU16, Ordering},
+    mem::{offset_of, size_of, MaybeUninit},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 mod build;
+mod bytes;
+mod link;
 mod lookup;
 mod owned;
 mod quarantine;
@@ -51,6 +59,7 @@ mod reading;
 mod runs;
 
 pub(super) use build::Blueprint;
+pub(super) use link::Link;
 pub(super) use lookup::{Finding, Found, Lookup};
 pub(super) use owned::{Condemned, Doomed, NewChain, NewNode, Replaced, Roots, Tree, Unlinked};
 pub(super) use quarantine::Quarantined;
@@ -160,23 +169,28 @@ const POISON: u16 = 1 << 15;
 /// The most routes of a node; 64 for each of its prefixes are fewer.
 const MAX_ROUTES: usize = POISON as usize - 1;
 
-/// Values in a group of a packed node.
-const GROUP: usize = 64;
-/// How many groups there are.
-const GROUPS: usize = FANOUT / GROUP;
-
 /// The part that every node has. The rest lies behind it in the same object.
 ///
 /// # Invariants
 ///
 /// The object is as large as [`Shape::size`] says of these numbers, and initialised. The first run begins at 0.
-#[repr(C)]
+#[repr(C, align(8))]
 pub(super) struct Node {
     depth: u8,
     shape: u8,
     routes: AtomicU16,
-    children: u16,
     runs: u16,
+    /// The address bits that lead here; the rest is 0.
+    key: [u64; 2],
+    /// For what there is of routes.
+    spare: MaybeUninit<[u64; SPARE / size_of::<u64>()]>,
+    /// Of a packed node, where runs begin, by groups of values.
+    starts: [u64; GROUPS],
+    /// Of a packed node, the runs before each group of values.
+    before: [u8; GROUPS],
+    /// Where what there is of children begins.
+    index: u16,
+    children: u16,
 }
 
 impl Reclaim for Node {
@@ -190,8 +204,6 @@ impl Reclaim for Node {
 /// Where what lies in a node, in bytes from its beginning.
 #[derive(Clone, Copy)]
 struct Shape {
-    key: usize,
-    runs: usize,
     links: usize,
     hops: usize,
     metrics: usize,
@@ -199,16 +211,19 @@ struct Shape {
     size: usize,
 }
 
-const BEFORE: usize = size_of::<Node>();
-const STARTS: usize = BEFORE + 2 * GROUPS;
-const PACKED_KEY: usize = STARTS + BITS;
-const PACKED_RUNS: usize = PACKED_KEY + KEY;
-const FLAT_KEY: usize = size_of::<Node>();
-const FLAT_RUNS: usize = FLAT_KEY + KEY;
-const FLAT_LINKS: usize = FLAT_RUNS + FANOUT * size_of::<u32>();
+/// Values that share a word of bits, and the words.
+const GROUP: usize = 64;
+const GROUPS: usize = FANOUT / GROUP;
 /// A bit for each value.
 const BITS: usize = GROUPS * size_of::<u64>();
-const KEY: usize = size_of::<[u64; 2]>();
+/// The most children whose values are listed.
+const FEW: usize = size_of::<u64>();
+/// Bytes for routes in front of the cache line that lookup reads.
+const SPARE: usize = 24;
+
+const HOPS: usize = size_of::<Node>();
+const FLAT_LINKS: usize = HOPS + FANOUT * size_of::<u32>();
+const _: () = assert!(2 * size_of::<usize>() + offset_of!(Node, starts) == 64);
 
 impl Node {
     #[inline(always)]
@@ -232,27 +247,24 @@ impl Node {
         self.routes.load(Ordering::Relaxed) & POISON != 0
     }
 
+    /// Whether the values of the children are listed.
     #[inline(always)]
-    const fn key_at(&self) -> usize {
-        match self.is_flat() {
-            true => FLAT_KEY,
-            false => PACKED_KEY,
-        }
+    const fn has_few_children(&self) -> bool {
+        self.children as usize <= FEW
     }
 
-    #[inline(always)]
-    const fn bits_at(&self) -> usize {
-        let runs = PACKED_RUNS + self.runs as usize * size_of::<u32>();
-        // `next_multiple_of()` makes a branch of it.
-        (runs + size_of::<u64>() - 1) & !(size_of::<u64>() - 1)
+    /// Where the index of the children of a packed node with so many runs is.
+    const fn index_behind(runs: usize) -> usize {
+        (HOPS + runs * size_of::<u32>()).next_multiple_of(size_of::<u64>())
     }
 
-    #[inline(always)]
+    /// Where the links to children are.
     const fn links_at(&self) -> usize {
+        let index = self.index as usize;
         match (self.is_flat(), self.children) {
-            (true, _) => FLAT_LINKS,
-            (false, 0) => self.bits_at(),
-            (false, _) => self.bits_at() + BITS,
+            (true, _) | (_, 0) => index,
+            _ if self.has_few_children() => index + FEW,
+            _ => index + BITS + size_of::<u64>(),
         }
     }
 
@@ -262,22 +274,29 @@ impl Node {
             false => self.children as usize,
         };
         let routes = self.routes();
-        let key = self.key_at();
+        let metrics = match self.shape & METRICS {
+            0 => 0,
+            _ => routes,
+        };
         let links_at = self.links_at();
-        let hops_at = links_at + links * size_of::<Link>();
-        let metrics_at = hops_at + routes * size_of::<u32>();
-        let slots_at = match self.shape & METRICS {
-            0 => metrics_at,
-            _ => metrics_at + routes * size_of::<u32>(),
+        let spare_at = offset_of!(Node, spare);
+        let mut spare = spare_at..spare_at + SPARE;
+        let mut behind = links_at + links * size_of::<Link>()..usize::MAX;
+        // In front if it fits, else behind everything.
+        let mut place = |bytes: usize| {
+            let room = match bytes <= spare.len() {
+                true => &mut spare,
+                false => &mut behind,
+            };
+            room.start += bytes;
+            room.start - bytes
         };
         Shape {
-            key,
-            runs: key + KEY,
             links: links_at,
-            hops: hops_at,
-            metrics: metrics_at,
-            slots: slots_at,
-            size: slots_at + routes * size_of::<Slot>(),
+            hops: place(routes * size_of::<u32>()),
+            metrics: place(metrics * size_of::<u32>()),
+            slots: place(routes * size_of::<Slot>()),
+            size: behind.start,
         }
     }
 
@@ -298,58 +317,5 @@ impl Exclusive {
     /// For a new table.
     pub(super) const fn new() -> Self {
         Self(())
-    }
-}
-
-/// A pointer to a node that readers follow, or to nothing.
-///
-/// # Invariants
-///
-/// Null, or the address of a [`Node`] that is not freed before a grace period has ended since it was
-/// last stored here. Among the nodes of a trie, each is pointed to by one link.
-#[repr(transparent)]
-pub(super) struct Link(AtomicPtr<Node>);
-
-impl Link {
-    /// To nothing.
-    pub(super) const fn null() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    /// To the same node as `other`.
-    pub(super) fn copy_of(other: &Link) -> Self {
-        // ORDERING: Whoever publishes the copy publishes the node with it.
-        Self(AtomicPtr::new(other.0.load(Ordering::Relaxed)))
-    }
-
-    /// What readers see.
-    #[inline(always)]
-    pub(super) fn get<'g>(&'g self, _guard: &'g Guard) -> Option<NodeRef<'g>> {
-        // ORDERING: Pairs with the release in `put()`: the node's contents are seen.
-        NodeRef::from_raw(self.0.load(Ordering::Acquire))
-    }
-
-    /// What the updater sees.
-    pub(super) fn peek<'w>(&self, _exclusive: &'w Exclusive) -> Option<NodeRef<'w>> {
-        // ORDERING: Whoever stored it had the right that this thread has now.
-        NodeRef::from_raw(self.0.load(Ordering::Relaxed))
-    }
-
-    /// Publishes a new node in the place of what is there.
-    pub(super) fn put(&self, new: NewNode, _exclusive: &Exclusive) {
-        // ORDERING: Release publishes the node's contents: `rcu_assign_pointer()`.
-        self.0.store(new.into_raw().as_ptr(), Ordering::Release);
-    }
-
-    /// Publishes a node that hangs elsewhere, for that place to go.
-    pub(super) fn put_again(&self, node: NodeRef<'_>, _exclusive: &Exclusive) {
-        // ORDERING: As in `put()`; readers may come here who have not seen the node published.
-        self.0.store(node.node.as_ptr(), Ordering::Release);
-    }
-
-    /// Unpublishes what is there.
-    pub(super) fn cut(&self, _exclusive: &Exclusive) {
-        // ORDERING: Null has no contents.
-        self.0.store(ptr::null_mut(), Ordering::Relaxed);
     }
 }

@@ -22,13 +22,15 @@ use kernel::prelude::*;
 /// Routes that one prefix can have, with different metrics. It bounds a node's size.
 pub(super) const MAX_METRICS: usize = 64;
 
-/// From how many runs and children on a node of this depth tells each value apart without counting
-/// bits: at the top, where all lookups come by and there are few.
-const fn flat_from(family: Family, depth: u8) -> usize {
+/// Whether a node of this depth has a link for each value: at the top, where all lookups come by and there are few
+/// nodes, and where many ways go on.
+const fn is_flat(family: Family, depth: u8, runs: usize, children: usize) -> bool {
+    const MANY: usize = 48;
     match (family, depth) {
-        (_, 0) => 0,
-        (Family::Inet, 1) | (Family::Inet6, 1 | 2) => 48,
-        _ => usize::MAX,
+        (_, 0) => true,
+        (Family::Inet, 1) | (Family::Inet6, 1 | 2) => runs + children >= MANY,
+        (Family::Inet, _) => children >= MANY,
+        _ => false,
     }
 }
 
@@ -89,9 +91,9 @@ pub(super) fn find_route(
 
 impl<'u> Edit<'u> {
     fn build(&mut self, blueprint: &Blueprint<'_>) -> Result<NewNode> {
-        let flat_from = flat_from(self.family, blueprint.depth);
+        let is_flat = |runs, children| is_flat(self.family, blueprint.depth, runs, children);
         let fresh = self.condemned.is_some();
-        let node = blueprint.build(self.runs, flat_from, fresh)?;
+        let node = blueprint.build(self.runs, is_flat, fresh, self.exclusive)?;
         self.balance.added.add(node.footprint());
         Ok(node)
     }
@@ -101,8 +103,8 @@ impl<'u> Edit<'u> {
         self.doomed.add(node);
     }
 
-    /// The node at a link, for a transaction a copy of its own.
-    fn enter(&mut self, link: &Link) -> Result<Option<NodeRef<'u>>> {
+    /// The node at a link, for a transaction a copy of its own. One of depth `due` leaves none out.
+    fn enter(&mut self, link: &Link, due: u8) -> Result<Option<NodeRef<'u>>> {
         let Some(node) = link.peek(self.exclusive) else {
             return Ok(None);
         };
@@ -114,7 +116,7 @@ impl<'u> Edit<'u> {
         if let Some(condemned) = &mut self.condemned {
             condemned.add(node);
         }
-        link.put(copy, self.exclusive);
+        link.put(copy, due, self.exclusive);
         Ok(link.peek(self.exclusive))
     }
 
@@ -150,13 +152,13 @@ impl<'u> Edit<'u> {
         let (bits, target) = (prefix.bits(), depth_of(prefix.len()));
         let slot = Slot::of(bits, prefix.len());
         let entry = Entry { slot, metric, hop };
-        let mut link = root;
+        let (mut link, mut due) = (root, 0);
         loop {
-            let Some(node) = self.enter(link)? else {
+            let Some(node) = self.enter(link, due)? else {
                 return self.insert_first(root, prefix, entry);
             };
             if node.depth() == target {
-                return self.insert_into(link, node, entry);
+                return self.insert_into(link, due, node, entry);
             }
             let value = value_at(bits, node.depth());
             let child = node.step(value).child;
@@ -166,16 +168,16 @@ impl<'u> Edit<'u> {
                 let chain = self.chain(prefix, node.depth() + 1, entry)?;
                 let copy = Blueprint::copy_of(node).with_child(value, chain.link());
                 let copy = self.build(&copy)?;
-                link.put(copy, self.exclusive);
+                link.put(copy, due, self.exclusive);
                 chain.keep();
                 self.doom(node);
                 return Ok(());
             };
+            (link, due) = (below, node.depth() + 1);
             let common = common_depth(child.key(), bits).min(target);
             if child.depth() > common {
-                return self.branch(below, child, common, prefix, entry);
+                return self.branch((link, due), child, common, prefix, entry);
             }
-            link = below;
         }
     }
 
@@ -183,18 +185,18 @@ impl<'u> Edit<'u> {
         let empty = Blueprint::new(0, 0);
         if depth_of(prefix.len()) == 0 {
             let new = self.build(&empty.with_route(0, entry, false))?;
-            root.put(new, self.exclusive);
+            root.put(new, 0, self.exclusive);
             return Ok(());
         }
         let chain = self.chain(prefix, 1, entry)?;
         let value = value_at(prefix.bits(), 0);
         let new = self.build(&empty.with_child(value, chain.link()))?;
-        root.put(new, self.exclusive);
+        root.put(new, 0, self.exclusive);
         chain.keep();
         Ok(())
     }
 
-    fn insert_into(&mut self, link: &Link, node: NodeRef<'_>, entry: Entry) -> Result {
+    fn insert_into(&mut self, link: &Link, due: u8, node: NodeRef<'_>, entry: Entry) -> Result {
         let first = node.position(entry.slot);
         let same = node
             .routes_from(first)
@@ -210,7 +212,7 @@ impl<'u> Edit<'u> {
         }
         let copy = Blueprint::copy_of(node).with_route(first + before, entry, replaces);
         let copy = self.build(&copy)?;
-        link.put(copy, self.exclusive);
+        link.put(copy, due, self.exclusive);
         self.doom(node);
         Ok(())
     }
@@ -218,7 +220,7 @@ impl<'u> Edit<'u> {
     /// Puts a node between two, where the way to the prefix leaves that to `child`, or ends.
     fn branch(
         &mut self,
-        link: &Link,
+        (link, due): (&Link, u8),
         child: NodeRef<'_>,
         depth: u8,
         prefix: &Prefix,
@@ -228,13 +230,13 @@ impl<'u> Edit<'u> {
             Blueprint::new(prefix.bits(), depth).with_child(value_at(child.key(), depth), link);
         if depth == depth_of(prefix.len()) {
             let branch = self.build(&branch.with_route(0, entry, false))?;
-            link.put(branch, self.exclusive);
+            link.put(branch, due, self.exclusive);
             return Ok(());
         }
         let chain = self.chain(prefix, depth + 1, entry)?;
         let branch = branch.with_child(value_at(prefix.bits(), depth), chain.link());
         let branch = self.build(&branch)?;
-        link.put(branch, self.exclusive);
+        link.put(branch, due, self.exclusive);
         chain.keep();
         Ok(())
     }
@@ -244,25 +246,25 @@ impl<'u> Edit<'u> {
     /// Errors: `ENOMEM`, and then nothing has changed that readers see.
     pub(super) fn remove(&mut self, root: &'u Link, prefix: &Prefix, number: usize) -> Result {
         let (bits, target) = (prefix.bits(), depth_of(prefix.len()));
-        // The way to the prefix, and the value by which each node is left.
-        let mut path: [Option<(&'u Link, NodeRef<'u>)>; MAX_DEPTH] = [None; MAX_DEPTH];
+        // The way to the prefix: links, the depths of nodes there that leave none out, and the nodes.
+        let mut path: [Option<(&'u Link, u8, NodeRef<'u>)>; MAX_DEPTH] = [None; MAX_DEPTH];
         let mut len = 0;
-        let mut link = root;
+        let (mut link, mut due) = (root, 0);
         loop {
-            let node = self.enter(link)?.ok_or(ESRCH)?;
-            path[len] = Some((link, node));
+            let node = self.enter(link, due)?.ok_or(ESRCH)?;
+            path[len] = Some((link, due, node));
             len += 1;
             if node.depth() >= target {
                 break;
             }
             let child = node.step(value_at(bits, node.depth())).child;
-            link = child.ok_or(ESRCH)?;
+            (link, due) = (child.ok_or(ESRCH)?, node.depth() + 1);
         }
 
         // What remains of the lowest node that is not superfluous.
         let mut at = len - 1;
         let mut lost_child = false;
-        while let Some((link, node)) = path[at] {
+        while let Some((link, due, node)) = path[at] {
             let routes = node.routes() - usize::from(!lost_child);
             let children = node.children() - usize::from(lost_child);
             let value = value_at(bits, node.depth());
@@ -279,7 +281,7 @@ impl<'u> Edit<'u> {
                         .find(|(other, _)| !(lost_child && *other == value))
                         .and_then(|(_, child)| child.peek(self.exclusive));
                     if let Some(only) = only {
-                        link.put_again(only, self.exclusive);
+                        link.put_again(only, due, self.exclusive);
                     }
                 }
                 _ => {
@@ -288,12 +290,12 @@ impl<'u> Edit<'u> {
                         true => copy.without_child(value),
                         false => copy.without_route(number),
                     })?;
-                    link.put(copy, self.exclusive);
+                    link.put(copy, due, self.exclusive);
                 }
             }
             break;
         }
-        for (_, node) in path[at..len].iter().flatten() {
+        for (_, _, node) in path[at..len].iter().flatten() {
             self.doom(*node);
         }
         Ok(())

@@ -3,12 +3,13 @@
 //! How nodes are made: always whole, always new.
 
 use super::{
-    count, Entries, Entry, Link, NewNode, Node, NodeRef, Runs, Shape, Slot, BEFORE, BITS, FANOUT,
-    FLAT, FRESH, GROUP, GROUPS, MAX_ROUTES, METRICS, STARTS, STRIDE,
+    bytes::repeated, count, Entries, Entry, Exclusive, Link, NewNode, Node, NodeRef, Runs, Shape,
+    Slot, BITS, FANOUT, FEW, FLAT, FLAT_LINKS, FRESH, GROUP, GROUPS, HOPS, MAX_ROUTES, METRICS,
+    SPARE, STRIDE,
 };
 use crate::rcu::RcuBox;
 use core::{
-    mem::{size_of, size_of_val},
+    mem::{offset_of, size_of, size_of_val, MaybeUninit},
     ptr::{self, NonNull},
     sync::atomic::AtomicU16,
 };
@@ -141,15 +142,8 @@ impl<'w> Blueprint<'w> {
         }
     }
 
-    /// The old node, if its children are those of the new one.
-    fn keeps_children(&self) -> Option<NodeRef<'w>> {
-        match self.child.1 {
-            Splice::None => self.old.filter(|old| !old.head().is_flat()),
-            _ => None,
-        }
-    }
-
-    fn children(&self) -> impl Iterator<Item = (u8, &'w Link)> + '_ {
+    /// The children by value, each with a link of its own.
+    fn children<'a>(&'a self, exclusive: &'a Exclusive) -> impl Iterator<Item = (u8, Link)> + 'a {
         let (value, splice) = self.child;
         let inserted = match splice {
             Splice::Insert(child) => Some((value, child)),
@@ -165,8 +159,11 @@ impl<'w> Blueprint<'w> {
             .into_iter()
             .flat_map(NodeRef::each_child)
             .filter(move |(other, _)| !(removes && *other == value))
+            .map(|(value, child)| (value, Link::copy_of(child)))
             .peekable();
-        let mut new = Iterator::chain(first.into_iter(), second).peekable();
+        let mut new = Iterator::chain(first.into_iter(), second)
+            .map(|(value, child)| (value, Link::below(self.depth, child, exclusive)))
+            .peekable();
         core::iter::from_fn(move || match (old.peek(), new.peek()) {
             (Some(old_child), Some(new_child)) if old_child.0 < new_child.0 => old.next(),
             (_, Some(_)) => new.next(),
@@ -174,15 +171,24 @@ impl<'w> Blueprint<'w> {
         })
     }
 
-    /// Makes the node. `flat_from` is how many runs and children make it flat, `fresh` whether a
+    /// How many children there will be.
+    fn count_children(&self) -> usize {
+        let old = self.old.map_or(0, NodeRef::children);
+        let inserted = matches!(self.child.1, Splice::Insert(_));
+        let removed = matches!(self.child.1, Splice::Remove);
+        old + usize::from(inserted) + usize::from(self.sibling.is_some()) - usize::from(removed)
+    }
+
+    /// Makes the node. `is_flat` says whether one with so many runs and children is flat, `fresh` whether a
     /// transaction makes it.
     ///
     /// Errors: `ENOMEM`; `ENOSPC` if it would have more routes than a node can.
     pub(in crate::rcu_table) fn build(
         &self,
         runs: &mut Runs,
-        flat_from: usize,
+        is_flat: impl FnOnce(usize, usize) -> bool,
         fresh: bool,
+        exclusive: &Exclusive,
     ) -> Result<NewNode> {
         self.expand(runs);
         let (entries, number, inserted, behind) = self.routes();
@@ -194,22 +200,28 @@ impl<'w> Blueprint<'w> {
             ]
             .iter()
             .any(|metrics| metrics.iter().any(|metric| *metric != 0));
-        let children = match self.keeps_children() {
-            Some(old) => old.children(),
-            None => self.children().count(),
-        };
-        let is_flat = runs.len + children >= flat_from;
+        let children = self.count_children();
         if routes > MAX_ROUTES {
             return Err(ENOSPC);
         }
+        let is_flat = is_flat(runs.len(), children);
+        let starts = starts_of(runs);
         let node = Node {
             depth: self.depth,
             shape: [(is_flat, FLAT), (has_metrics, METRICS), (fresh, FRESH)]
                 .into_iter()
                 .fold(0, |shape, (is, bit)| if is { shape | bit } else { shape }),
             routes: AtomicU16::new(routes as u16),
+            runs: runs.len() as u16,
+            key: [(self.key >> 64) as u64, self.key as u64],
+            spare: MaybeUninit::uninit(),
+            starts,
+            before: before(&starts),
+            index: match is_flat {
+                true => FLAT_LINKS,
+                false => Node::index_behind(runs.len()),
+            } as u16,
             children: children as u16,
-            runs: runs.len as u16,
         };
         let shape = node.shape();
         let room = shape.size - size_of::<Node>();
@@ -217,21 +229,12 @@ impl<'w> Blueprint<'w> {
             node: RcuBox::with_room(node, room, GFP_KERNEL)?,
             size: shape.size,
         };
-        writer.key(shape, self.key);
-        match (is_flat, self.keeps_children()) {
-            (true, _) => writer.flat(shape, runs, self.children()),
-            (false, Some(old)) => {
-                let bits = core::array::from_fn(|number| old.child_bits(number));
-                writer.packed_index(shape, runs, children, bits);
-                writer.links(shape, old.links());
-            }
-            (false, None) => {
-                writer.packed_index(shape, runs, children, children_bits(self.children()));
-                writer.links(shape, self.children().map(|(_, child)| child));
-            }
-        }
-        if !is_flat {
-            writer.runs(shape, runs);
+        if is_flat {
+            writer.each_value(runs);
+            writer.each_link(self.children(exclusive));
+        } else {
+            writer.copy(HOPS, runs.hops());
+            writer.children(shape, children, self.children(exclusive));
         }
         writer.routes(shape, &entries, number, inserted, behind, has_metrics);
         // INVARIANT: Everything that the numbers in front speak of has been written.
@@ -246,10 +249,18 @@ struct Writer {
 }
 
 impl Writer {
+    /// Whether bytes are none of those that were written when the node was made.
+    fn has_room(&self, offset: usize, len: usize) -> bool {
+        let spare = offset_of!(Node, spare);
+        let end = offset + len;
+        (offset >= spare && end <= spare + SPARE)
+            || (offset >= size_of::<Node>() && end <= self.size)
+    }
+
     /// Writes `value` at an offset.
     #[inline(always)]
     fn put<T>(&mut self, offset: usize, value: T) {
-        debug_assert!(offset >= size_of::<Node>() && offset + size_of::<T>() <= self.size);
+        debug_assert!(self.has_room(offset, size_of::<T>()));
         // SAFETY: All offsets come from the `Shape` that the object was allocated for. Nobody else has it.
         unsafe {
             self.node
@@ -261,50 +272,59 @@ impl Writer {
         };
     }
 
-    fn key(&mut self, shape: Shape, key: u128) {
-        self.put(shape.key, [(key >> 64) as u64, key as u64]);
-    }
-
-    fn packed_index(
-        &mut self,
-        shape: Shape,
-        runs: &Runs,
-        children: usize,
-        child_bits: [u64; GROUPS],
-    ) {
-        let mut starts = [0; GROUPS];
-        for &start in &runs.starts[..runs.len] {
-            starts[usize::from(start) / GROUP] |= 1 << (usize::from(start) % GROUP);
-        }
-        // Before the last group there are at most 192 of each.
-        let mut before = [0_u8; 2 * GROUPS];
-        for number in 1..GROUPS {
-            before[number] = before[number - 1] + count(starts[number - 1]) as u8;
-            before[GROUPS + number] =
-                before[GROUPS + number - 1] + count(child_bits[number - 1]) as u8;
-        }
-        self.put(BEFORE, before);
-        self.put(STARTS, starts);
-        if children > 0 {
-            self.put(shape.links - BITS, child_bits);
+    /// Writes a next hop for each value.
+    fn each_value(&mut self, runs: &Runs) {
+        let mut runs = runs.iter().peekable();
+        let mut hop = 0;
+        for value in 0..=u8::MAX {
+            if let Some((_, next)) = runs.next_if(|(start, _)| *start == value) {
+                hop = next;
+            }
+            self.put(HOPS + usize::from(value) * size_of::<u32>(), hop);
         }
     }
 
-    fn links<'a>(&mut self, shape: Shape, children: impl Iterator<Item = &'a Link>) {
-        for (number, child) in children.enumerate() {
-            let at = shape.links + number * size_of::<Link>();
-            self.put(at, Link::copy_of(child));
+    /// Writes a link for each value.
+    fn each_link(&mut self, children: impl Iterator<Item = (u8, Link)>) {
+        for value in 0..FANOUT {
+            self.put(FLAT_LINKS + value * size_of::<Link>(), Link::null());
+        }
+        for (value, child) in children {
+            self.put(FLAT_LINKS + usize::from(value) * size_of::<Link>(), child);
         }
     }
 
-    fn runs(&mut self, shape: Shape, runs: &Runs) {
-        self.copy(shape.runs, &runs.hops[..runs.len]);
+    /// Writes links to so many children, and what finds them.
+    fn children(&mut self, shape: Shape, len: usize, children: impl Iterator<Item = (u8, Link)>) {
+        let (mut bits, mut listed) = ([0_u64; GROUPS], 0);
+        for (number, (value, child)) in children.enumerate() {
+            if number == 0 {
+                // Where there are fewer, the first fills up the list.
+                listed = repeated(value);
+            }
+            if number < FEW {
+                listed &= !(0xff << (8 * number));
+                listed |= u64::from(value) << (8 * number);
+            }
+            bits[usize::from(value) / GROUP] |= 1 << (usize::from(value) % GROUP);
+            self.put(shape.links + number * size_of::<Link>(), child);
+        }
+        match len {
+            0 => (),
+            1..=FEW => self.put(shape.links - FEW, listed),
+            _ => {
+                let index = shape.links - size_of::<u64>() - BITS;
+                self.put(index, bits);
+                self.put(index + BITS, before(&bits));
+                self.put(index + BITS + GROUPS, [0_u8; GROUPS]);
+            }
+        }
     }
 
     /// Writes elements one behind the other; returns where they end.
     fn copy<T: Copy>(&mut self, offset: usize, elements: &[T]) -> usize {
         let end = offset + size_of_val(elements);
-        debug_assert!(offset >= size_of::<Node>() && end <= self.size);
+        debug_assert!(self.has_room(offset, size_of_val(elements)));
         // SAFETY: All offsets come from the `Shape` that the object was allocated for, with room for as
         // many elements. Nobody else has it.
         unsafe {
@@ -315,29 +335,6 @@ impl Writer {
             );
         }
         end
-    }
-
-    fn flat<'a>(
-        &mut self,
-        shape: Shape,
-        runs: &Runs,
-        children: impl Iterator<Item = (u8, &'a Link)>,
-    ) {
-        for value in 0..FANOUT {
-            self.put(shape.links + value * size_of::<Link>(), Link::null());
-        }
-        for (value, child) in children {
-            let at = shape.links + usize::from(value) * size_of::<Link>();
-            self.put(at, Link::copy_of(child));
-        }
-        let (mut hop, mut next) = (0, 0);
-        for value in 0..FANOUT {
-            if next < runs.len && usize::from(runs.starts[next]) == value {
-                hop = runs.hops[next];
-                next += 1;
-            }
-            self.put(shape.runs + value * size_of::<u32>(), hop);
-        }
     }
 
     /// Writes the old routes before `number`, `inserted`, and the old ones from `behind` on.
@@ -375,11 +372,20 @@ impl Writer {
     }
 }
 
-/// Which values have children, by groups.
-fn children_bits<'a>(children: impl Iterator<Item = (u8, &'a Link)>) -> [u64; GROUPS] {
-    let mut bits = [0; GROUPS];
-    for (value, _) in children {
-        bits[usize::from(value) / GROUP] |= 1 << (usize::from(value) % GROUP);
+/// Where runs begin, by groups of values.
+fn starts_of(runs: &Runs) -> [u64; GROUPS] {
+    let mut starts = [0; GROUPS];
+    for (start, _) in runs.iter() {
+        starts[usize::from(start) / GROUP] |= 1 << (usize::from(start) % GROUP);
     }
-    bits
+    starts
+}
+
+/// How many bits are set before each group: before the last there are at most 192.
+fn before(bits: &[u64; GROUPS]) -> [u8; GROUPS] {
+    let mut before = [0; GROUPS];
+    for group in 1..GROUPS {
+        before[group] = before[group - 1] + count(bits[group - 1]) as u8;
+    }
+    before
 }

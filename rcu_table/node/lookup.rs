@@ -2,7 +2,7 @@
 
 //! The way of a reader from the root to the longest prefix.
 
-use super::{byte_at, halves, Link, NodeRef, STRIDE};
+use super::{byte_at, bytes::select, halves, Link, NodeRef, STRIDE};
 use crate::rcu::Guard;
 
 /// What a value of the address is served by, and where that was found.
@@ -69,8 +69,8 @@ fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
     let [high, low] = halves(bits);
     // Of the address, what the nodes below decide.
     let mut rest = high;
-    let mut node = root.get(guard)?;
-    let mut depth = node.depth();
+    let (mut target, mut node) = root.follow(guard)?;
+    let mut depth = 0;
     let mut best = F::of(node, 0);
     loop {
         let value = match SKIPS {
@@ -78,31 +78,31 @@ fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
             false => (rest >> (u64::BITS - u32::from(STRIDE))) as u8,
         };
         rest <<= STRIDE;
-        let step = node.step(value);
-        // Not `if`: which nodes have something for an address is hard to predict.
-        best = best.or(F::of(node, step.hop));
-        let Some(child) = step.child.and_then(|child| child.get(guard)) else {
+        // What a node has for the address is chosen without a branch: which ones have something is hard to predict.
+        let child = if target.is_flat() {
+            let step = node.step_flat(value);
+            best = best.or(F::of(node, step.hop));
+            step.child
+        } else {
+            best = best.or(F::of(node, node.hop_of(value)));
+            if !target.has_children() {
+                break;
+            }
+            node.child_of(value)
+        };
+        let Some((next, child)) = child.and_then(|child| child.follow(guard)) else {
             break;
         };
-        if SKIPS {
-            let skips = child.depth() != depth + 1;
-            if skips && !child.is_on_way_of([high, low]) {
+        depth += 1;
+        if SKIPS && next.skips() {
+            if !child.is_on_way_of([high, low]) {
                 break;
             }
             depth = child.depth();
         }
-        node = child;
+        (target, node) = (next, child);
     }
     (best.hop() != 0).then_some(best)
-}
-
-/// One of two, without a branch.
-#[inline(always)]
-fn select<T>(condition: bool, one: T, other: T) -> T {
-    match condition {
-        true => one,
-        false => other,
-    }
 }
 
 /// [`walk`] with the processor's own instruction for counting bits.

@@ -11,7 +11,6 @@ use core::{
     marker::PhantomData,
     mem::{self, ManuallyDrop},
     ptr::NonNull,
-    sync::atomic::AtomicPtr,
 };
 use kernel::prelude::*;
 
@@ -19,15 +18,23 @@ use kernel::prelude::*;
 pub(in crate::rcu_table) struct NewNode(pub(super) NonNull<Node>);
 
 impl NewNode {
+    /// The node as it is.
+    pub(super) fn node(&self) -> NodeRef<'_> {
+        // INVARIANT: The node is live and owned.
+        NodeRef {
+            node: self.0,
+            _live: PhantomData,
+        }
+    }
+
     /// The memory of the whole object.
     pub(in crate::rcu_table) fn footprint(&self) -> Footprint {
-        // SAFETY: The node is live and owned.
-        unsafe { self.0.as_ref() }.footprint()
+        self.node().footprint()
     }
 
     /// A link to it, for a parent that is not published yet either.
     pub(in crate::rcu_table) fn into_chain(self) -> NewChain {
-        NewChain(Link(AtomicPtr::new(self.into_raw().as_ptr())))
+        NewChain(Link::to_new(self))
     }
 
     pub(super) fn into_raw(self) -> NonNull<Node> {

@@ -3,16 +3,12 @@
 //! What is in a node, for readers and updaters.
 
 use super::{
-    common_depth, Entry, Link, Node, Slot, BEFORE, BITS, FANOUT, FLAT_LINKS, FLAT_RUNS, FRESH,
-    GROUP, GROUPS, METRICS, PACKED_RUNS, STARTS, STRIDE,
+    bytes::{equal, repeated},
+    common_depth, Entry, Link, Node, Slot, BITS, FANOUT, FEW, FLAT_LINKS, FRESH, GROUP, GROUPS,
+    HOPS, METRICS, STRIDE,
 };
 use crate::rcu_table::stats::Footprint;
-use core::{
-    marker::PhantomData,
-    mem::size_of,
-    ptr::NonNull,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use core::{marker::PhantomData, mem::size_of, ptr::NonNull};
 
 /// A node that is there for `'a`.
 ///
@@ -72,9 +68,7 @@ impl<'a> NodeRef<'a> {
     /// The address bits that lead here; the rest is 0.
     #[inline(always)]
     pub(in crate::rcu_table) fn key(self) -> u128 {
-        let at = self.head().key_at();
-        // SAFETY: The address bits of every node are there.
-        let [high, low] = *unsafe { self.at::<[u64; 2]>(at) };
+        let [high, low] = self.head().key;
         (u128::from(high) << 64) | u128::from(low)
     }
 
@@ -87,8 +81,7 @@ impl<'a> NodeRef<'a> {
     /// [`Self::is_above`] for lookup.
     #[inline(always)]
     pub(super) fn is_on_way_of(self, [high, low]: [u64; 2]) -> bool {
-        // SAFETY: The address bits of every node are there.
-        let [key_high, key_low] = *unsafe { self.at::<[u64; 2]>(self.head().key_at()) };
+        let [key_high, key_low] = self.head().key;
         let beyond = |depth: u8| u64::MAX.checked_shr(u32::from(depth * STRIDE)).unwrap_or(0);
         match self.depth() {
             depth @ 0..=8 => (key_high ^ high) & !beyond(depth) == 0,
@@ -127,47 +120,27 @@ impl<'a> NodeRef<'a> {
     }
 
     /// Looks a value up.
-    #[inline(always)]
+    #[inline]
     pub(in crate::rcu_table) fn step(self, value: u8) -> Step<'a> {
-        match self.head().is_flat() {
-            true => self.step_flat(value),
-            false => self.step_packed(value),
+        match (self.head().is_flat(), self.head().children) {
+            (true, _) => self.step_flat(value),
+            (false, 0) => Step {
+                hop: self.hop_of(value),
+                child: None,
+            },
+            (false, _) => Step {
+                hop: self.hop_of(value),
+                child: self.child_of(value),
+            },
         }
     }
 
+    /// In a flat node, all that there is of a value.
     #[inline(always)]
-    fn step_packed(self, value: u8) -> Step<'a> {
-        let hop = self.hop_at(value);
-        let (has_child, child) = self.child_at(value);
-        // SAFETY: The child is there.
-        let child = has_child.then(|| unsafe { self.at::<Link>(child) });
-        Step { hop, child }
-    }
-
-    /// In a packed node, the next hop of a value.
-    #[inline(always)]
-    fn hop_at(self, value: u8) -> u32 {
-        let (number, bit) = place(value);
-        let started = self.before(number) + count(self.starts(number) & (bit | (bit - 1)));
-        // SAFETY: As many runs as have started are there. By the node's type invariant the first has.
-        *unsafe { self.at::<u32>(PACKED_RUNS + (started - 1) * size_of::<u32>()) }
-    }
-
-    /// In a packed node, whether a value has a child, and where the link to it is.
-    #[inline(always)]
-    fn child_at(self, value: u8) -> (bool, usize) {
-        let (number, bit) = place(value);
-        let children = self.child_bits(number);
-        let child = self.before(GROUPS + number) + count(children & (bit - 1));
-        let links_at = self.head().bits_at() + BITS;
-        (children & bit != 0, links_at + child * size_of::<Link>())
-    }
-
-    #[inline(always)]
-    fn step_flat(self, value: u8) -> Step<'a> {
+    pub(super) fn step_flat(self, value: u8) -> Step<'a> {
         let value = usize::from(value);
         // SAFETY: A flat node has a next hop for each value.
-        let hop = *unsafe { self.at::<u32>(FLAT_RUNS + value * size_of::<u32>()) };
+        let hop = *unsafe { self.at::<u32>(HOPS + value * size_of::<u32>()) };
         // SAFETY: And a link.
         let child = unsafe { self.at::<Link>(FLAT_LINKS + value * size_of::<Link>()) };
         Step {
@@ -176,83 +149,109 @@ impl<'a> NodeRef<'a> {
         }
     }
 
+    /// In a packed node, the next hop of a value.
+    #[inline(always)]
+    pub(super) fn hop_of(self, value: u8) -> u32 {
+        let (group, bit) = place(value);
+        let begun = self.head().starts[group % GROUPS] & (bit | (bit - 1));
+        let number = usize::from(self.head().before[group % GROUPS]) + count(begun);
+        // SAFETY: As many runs as have begun are there. By the node's type invariant the first has.
+        *unsafe { self.at::<u32>(HOPS + (number - 1) * size_of::<u32>()) }
+    }
+
+    /// In a packed node with children, the link to that of a value.
+    #[inline(always)]
+    pub(super) fn child_of(self, value: u8) -> Option<&'a Link> {
+        let index = usize::from(self.head().index);
+        if self.head().has_few_children() {
+            let found = equal(repeated(value), self.listed_children(index));
+            let number = found.trailing_zeros() as usize / 8;
+            let at = index + FEW + number * size_of::<Link>();
+            // SAFETY: As many links are there as values are listed; what fills up the list is not found first.
+            return (found != 0).then(|| unsafe { self.at::<Link>(at) });
+        }
+        let (group, bit) = place(value);
+        let children = self.child_bits(index, group);
+        let number = self.children_before(index, group) + count(children & (bit - 1));
+        let at = index + BITS + size_of::<u64>() + number * size_of::<Link>();
+        // SAFETY: The child is there.
+        (children & bit != 0).then(|| unsafe { self.at::<Link>(at) })
+    }
+
+    /// Of a node with few children, their values, with the first one's again where there are fewer than fit.
+    #[inline(always)]
+    fn listed_children(self, index: usize) -> u64 {
+        // SAFETY: Eight bytes list them.
+        *unsafe { self.at::<u64>(index) }
+    }
+
+    /// Of a node with many children, which values of a group have one.
+    #[inline(always)]
+    fn child_bits(self, index: usize, group: usize) -> u64 {
+        // SAFETY: There are four such words.
+        *unsafe { self.at::<u64>(index + group % GROUPS * size_of::<u64>()) }
+    }
+
+    /// Of a node with many children, how many there are before a group.
+    #[inline(always)]
+    fn children_before(self, index: usize, group: usize) -> usize {
+        // SAFETY: There are four such bytes, and more.
+        usize::from(*unsafe { self.at::<u8>(index + BITS + group % GROUPS) })
+    }
+
     /// The first child with at least this value, if there is one.
     pub(in crate::rcu_table) fn child_from(self, value: u8) -> Option<(u8, &'a Link)> {
-        let shape = self.head().shape();
+        let (index, links) = (usize::from(self.head().index), self.head().links_at());
         let nth = |number: usize| {
             // SAFETY: The number is that of a child, of a flat node a value.
-            unsafe { self.at::<Link>(shape.links + number * size_of::<Link>()) }
+            unsafe { self.at::<Link>(links + number * size_of::<Link>()) }
         };
-        match self.head().is_flat() {
-            false => {
+        if self.head().is_flat() {
+            return (usize::from(value)..FANOUT)
+                .map(|value| (value as u8, nth(value)))
+                .find(|(_, link)| !link.is_null());
+        }
+        match self.children() {
+            0 => None,
+            few @ 1..=FEW => {
+                let values = self.listed_children(index).to_le_bytes();
+                let number = values[..few].iter().position(|other| *other >= value)?;
+                Some((values[number], nth(number)))
+            }
+            _ => {
                 let (first, within) = (usize::from(value) / GROUP, usize::from(value) % GROUP);
-                (first..GROUPS).find_map(|number| {
-                    let skipped = if number == first { within } else { 0 };
-                    let children = self.child_bits(number);
+                (first..GROUPS).find_map(|group| {
+                    let skipped = if group == first { within } else { 0 };
+                    let children = self.child_bits(index, group);
                     let bits = children >> skipped << skipped;
                     let bit = bits.trailing_zeros();
                     let rank = || {
                         let below = children & !(u64::MAX << bit);
-                        self.before(GROUPS + number) + count(below)
+                        self.children_before(index, group) + count(below)
                     };
-                    (bits != 0).then(|| ((number * GROUP) as u8 + bit as u8, nth(rank())))
+                    (bits != 0).then(|| ((group * GROUP) as u8 + bit as u8, nth(rank())))
                 })
             }
-            true => (usize::from(value)..FANOUT)
-                .map(|value| (value as u8, nth(value)))
-                // ORDERING: Only whether there is a child is asked.
-                .find(|(_, link)| !link.0.load(Ordering::Relaxed).is_null()),
         }
-    }
-
-    /// Of a packed node, where runs begin in a group.
-    #[inline(always)]
-    fn starts(self, number: usize) -> u64 {
-        // SAFETY: A packed node has four such words here.
-        *unsafe { self.at::<u64>(STARTS + number % GROUPS * size_of::<u64>()) }
-    }
-
-    /// Of a packed node, which values of a group have a child.
-    #[inline(always)]
-    pub(super) fn child_bits(self, number: usize) -> u64 {
-        let has_bits = self.head().children != 0;
-        // Not `if`: see the module's documentation. Without children it is other bits that are read, and cut.
-        let at = if has_bits {
-            self.head().bits_at()
-        } else {
-            STARTS
-        };
-        // SAFETY: A packed node has four words at the one place, and at the other if it has children.
-        let bits = unsafe { self.at::<AtomicU64>(at + number % GROUPS * size_of::<u64>()) };
-        // ORDERING: They do not change. That they are atomic keeps the compiler from making a branch of this.
-        bits.load(Ordering::Relaxed) & u64::from(has_bits).wrapping_neg()
-    }
-
-    /// Of a packed node, the runs before group `number`, and the children before group `number - GROUPS`.
-    #[inline(always)]
-    fn before(self, number: usize) -> usize {
-        // SAFETY: A packed node has as many bytes here.
-        usize::from(*unsafe { self.at::<u8>(BEFORE + number % (2 * GROUPS)) })
     }
 
     /// Calls `visit` with the first value and the next hop of each run, of a flat node with each value.
     pub(super) fn each_run(self, mut visit: impl FnMut(u8, u32)) {
-        let at = self.head().shape().runs;
         let len = match self.head().is_flat() {
             true => FANOUT,
             false => self.head().runs.into(),
         };
         // SAFETY: So many are there.
-        let hops = unsafe { core::slice::from_raw_parts(self.at::<u32>(at), len) };
+        let hops = unsafe { core::slice::from_raw_parts(self.at::<u32>(HOPS), len) };
         if self.head().is_flat() {
             let values = hops.iter().enumerate();
             return values.for_each(|(value, hop)| visit(value as u8, *hop));
         }
         let mut hops = hops.iter();
-        for number in 0..GROUPS {
-            let mut starts = self.starts(number);
+        for group in 0..GROUPS {
+            let mut starts = self.head().starts[group];
             while starts != 0 {
-                let start = (number * GROUP) as u8 + starts.trailing_zeros() as u8;
+                let start = (group * GROUP) as u8 + starts.trailing_zeros() as u8;
                 starts &= starts - 1;
                 if let Some(hop) = hops.next() {
                     visit(start, *hop);
@@ -269,17 +268,6 @@ impl<'a> NodeRef<'a> {
             next = found.0.checked_add(1);
             Some(found)
         })
-    }
-
-    /// The links to the children, of a flat node one for each value.
-    pub(super) fn links(self) -> impl Iterator<Item = &'a Link> {
-        let at = self.head().shape().links;
-        let len = match self.head().is_flat() {
-            true => FANOUT,
-            false => self.children(),
-        };
-        // SAFETY: So many are there.
-        unsafe { core::slice::from_raw_parts(self.at::<Link>(at), len) }.iter()
     }
 
     fn slots(self) -> &'a [Slot] {

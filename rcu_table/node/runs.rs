@@ -6,9 +6,9 @@ use super::{Entry, NodeRef, Slot, FANOUT, STRIDE};
 
 /// Runs of values with the same next hop, as they are found. Once found, the first begins at 0.
 pub(in crate::rcu_table) struct Runs {
-    pub(super) len: usize,
-    pub(super) starts: [u8; FANOUT],
-    pub(super) hops: [u32; FANOUT],
+    len: usize,
+    starts: [u8; FANOUT],
+    hops: [u32; FANOUT],
 }
 
 impl Runs {
@@ -18,6 +18,21 @@ impl Runs {
             starts: [0; FANOUT],
             hops: [0; FANOUT],
         }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The runs in order: the first value of each, and its next hop.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u8, u32)> + '_ {
+        let runs = self.starts.iter().zip(&self.hops).take(self.len);
+        runs.map(|(start, hop)| (*start, *hop))
+    }
+
+    /// Their next hops.
+    pub(super) fn hops(&self) -> &[u32] {
+        &self.hops[..self.len]
     }
 
     /// From `start` on, which is not before what was said last, `hop` serves.

@@ -59,8 +59,8 @@ fn next_hop(table: &Table, address: IpAddr, guard: &Guard) -> Option<NextHop> {
 }
 
 #[inline(never)]
-fn next_hop_ref(table: &Table, address: IpAddr, guard: &Guard) -> usize {
-    let found = table.snapshot(guard).next_hop_ref(address);
+fn next_hop_ref<A: Address>(table: &Table, address: A, guard: &Guard) -> usize {
+    let found = table.snapshot(guard).next_hop_ref(address.into());
     found.map_or(0, |next_hop| next_hop.digest() as usize)
 }
 
@@ -74,19 +74,19 @@ fn digest(next_hop: Option<NextHop>) -> usize {
 }
 
 /// Looks all addresses up; the sum of the answers' digests.
-fn independent<A: Address>(addresses: &[A], answer: impl Fn(IpAddr, &Guard) -> usize) -> usize {
+fn independent<A: Address>(addresses: &[A], answer: impl Fn(A, &Guard) -> usize) -> usize {
     let mut sum = 0_usize;
     for section in addresses.chunks(SECTION) {
         let guard = read_lock();
         for address in section {
-            sum = sum.wrapping_add(answer((*address).into(), &guard));
+            sum = sum.wrapping_add(answer(*address, &guard));
         }
     }
     sum
 }
 
 /// The same, where each address has to wait for the last answer.
-fn dependent<A: Address>(addresses: &[A], answer: impl Fn(IpAddr, &Guard) -> usize) -> usize {
+fn dependent<A: Address>(addresses: &[A], answer: impl Fn(A, &Guard) -> usize) -> usize {
     // Which the compiler does not know.
     let no_bits: usize = black_box(0);
     let mut sum = 0_usize;
@@ -94,7 +94,7 @@ fn dependent<A: Address>(addresses: &[A], answer: impl Fn(IpAddr, &Guard) -> usi
     for section in addresses.chunks(SECTION) {
         let guard = read_lock();
         for index in 0..section.len() {
-            last = answer(section[index + (last & no_bits)].into(), &guard);
+            last = answer(section[index + (last & no_bits)], &guard);
             sum = sum.wrapping_add(last);
         }
     }
@@ -104,10 +104,10 @@ fn dependent<A: Address>(addresses: &[A], answer: impl Fn(IpAddr, &Guard) -> usi
 /// Looks all addresses up by `path`; the sum of the answers' digests. A function of its own for `scripts/count-lookups`.
 #[inline(never)]
 fn pass<A: Address>(table: &Table, path: Path, addresses: &[A], chained: bool) -> usize {
-    let by_route = |address, guard: &Guard| {
-        digest(whole_route(table, address, guard).map(|route| route.next_hop))
+    let by_route = |address: A, guard: &Guard| {
+        digest(whole_route(table, address.into(), guard).map(|route| route.next_hop))
     };
-    let by_next_hop = |address, guard: &Guard| digest(next_hop(table, address, guard));
+    let by_next_hop = |address: A, guard: &Guard| digest(next_hop(table, address.into(), guard));
     let by_ref = |address, guard: &Guard| next_hop_ref(table, address, guard);
     match (path, chained) {
         (Path::Route, false) => independent(addresses, by_route),

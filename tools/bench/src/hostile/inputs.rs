@@ -31,10 +31,10 @@ const MAX_METRICS: usize = 64;
 /// Ways to go on in each eight bits, one and one more than a power of two holds; and the bytes that
 /// a route may use then, inet's and inet6's.
 const FANS: [(usize, usize, usize); 7] = [
-    (1, 290, 135),
+    (1, 290, 155),
     (2, 180, 155),
     (3, 130, 125),
-    (5, 75, 75),
+    (5, 80, 75),
     (9, 60, 60),
     (17, 50, 50),
     (33, 40, 40),
@@ -75,13 +75,13 @@ impl Input {
 pub fn all() -> Vec<Input> {
     use Family::{Inet, Inet6};
     let mut inputs = vec![
-        Input::new("isolated-6", 145, |size| hosts(random_bits(size))),
+        Input::new("isolated-6", 155, |size| hosts(random_bits(size))),
         Input::new("dense-4", 20, dense),
         Input::new("nested-4", 45, |size| nested(Inet, 1, size)),
         Input::new("nested-6", 45, |size| nested(Inet6, 1, size)),
-        Input::new("stairs-4", 100, |size| nested(Inet, 8, size)),
+        Input::new("stairs-4", 105, |size| nested(Inet, 8, size)),
         Input::new("stairs-6", 160, |size| nested(Inet6, 8, size)),
-        Input::new("full-4", 50, |size| {
+        Input::new("full-4", 60, |size| {
             random_bits(size / 767 + 1).flat_map(full).collect()
         }),
         Input::new("metrics", 24, metrics),
