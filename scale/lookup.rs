@@ -20,7 +20,7 @@ use crate::{
 };
 use core::{
     hint::black_box,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr},
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -36,10 +36,10 @@ const STREAMS: [&str; 4] = ["a", "b", "c", "d"];
 const STREAMS_WITH_WRITER: [&str; 2] = ["b", "c"];
 
 #[inline(never)]
-fn answer(table: &Table, address: IpAddr, guard: &Guard) -> u64 {
+fn answer<A: Address>(table: &Table, address: A, guard: &Guard) -> u64 {
     table
         .snapshot(guard)
-        .next_hop_ref(address)
+        .next_hop_ref(address.into())
         .map_or(0, |hop| hop.digest())
 }
 
@@ -59,7 +59,7 @@ impl<A: Address> Lookups<A> {
         for section in addresses.chunks(SECTION) {
             let guard = read_lock();
             for address in section {
-                sum = sum.wrapping_add(answer(&self.table, (*address).into(), &guard));
+                sum = sum.wrapping_add(answer(&self.table, *address, &guard));
             }
         }
         sum
@@ -77,7 +77,7 @@ impl<A: Address> Lookups<A> {
                 let Some(address) = section.get(number + (last as usize & no_bits)) else {
                     break;
                 };
-                last = answer(&self.table, (*address).into(), &guard);
+                last = answer(&self.table, *address, &guard);
                 sum = sum.wrapping_add(last);
             }
         }
@@ -202,7 +202,7 @@ fn answers<A: Address>(table: &Table, addresses: &[A]) -> u64 {
     for batch in addresses.chunks(rendezvous::BATCH) {
         let guard = read_lock();
         for address in batch {
-            hash.add(answer(table, (*address).into(), &guard));
+            hash.add(answer(table, *address, &guard));
         }
         drop(guard);
         sched::yield_now();

@@ -6,7 +6,6 @@ use anyhow::{anyhow, Result};
 use kernel::{prelude::*, sync::Arc};
 use rust_rcu_demo::rcu;
 use rust_rcu_demo::rcu_table::{read_lock, Guard, Mode, ReclaimMode, Settings, Table};
-use std::net::IpAddr;
 
 use crate::address::Address;
 use crate::input::{Entry, Input};
@@ -43,8 +42,8 @@ impl Ours {
 
 // As in `scale=lookup`: a data plane calls it.
 #[inline(never)]
-fn digest(table: &Table, address: IpAddr, guard: &Guard) -> u64 {
-    let found = table.snapshot(guard).next_hop_ref(address);
+fn digest<A: Address>(table: &Table, address: A, guard: &Guard) -> u64 {
+    let found = table.snapshot(guard).next_hop_ref(address.ip());
     found.map_or(0, |next_hop| next_hop.digest())
 }
 
@@ -76,7 +75,7 @@ impl<A: Address> Peer<A> for Ours {
     fn answers(&self, addresses: &[A], hops: &mut [u32]) {
         let guard = read_lock();
         for (hop, address) in hops.iter_mut().zip(addresses) {
-            *hop = A::number(digest(&self.0, address.ip(), &guard));
+            *hop = A::number(digest(&self.0, *address, &guard));
         }
     }
 
@@ -84,7 +83,7 @@ impl<A: Address> Peer<A> for Ours {
         let section = |addresses| {
             let guard = read_lock();
             sum(way, addresses, |address: A| {
-                digest(&self.0, address.ip(), &guard)
+                digest(&self.0, address, &guard)
             })
         };
         addresses
@@ -97,7 +96,7 @@ impl<A: Address> Peer<A> for Ours {
         for (addresses, ticks) in addresses.chunks(SECTION).zip(ticks.chunks_mut(SECTION)) {
             let guard = read_lock();
             ticks::time(addresses, ticks, |address: A| {
-                digest(&self.0, address.ip(), &guard)
+                digest(&self.0, address, &guard)
             });
         }
     }
