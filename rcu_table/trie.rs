@@ -22,15 +22,14 @@ use kernel::prelude::*;
 /// Routes that one prefix can have, with different metrics. It bounds a node's size.
 pub(super) const MAX_METRICS: usize = 64;
 
-/// Whether a node of this depth has a link for each value: at the top, where all lookups come by and there are few
-/// nodes, and where many ways go on.
+/// Whether a node of this depth has a place for each value: at the top, where all lookups come by and there are few
+/// nodes, and below if many ways go on from it.
 const fn is_flat(family: Family, depth: u8, runs: usize, children: usize) -> bool {
-    const MANY: usize = 48;
     match (family, depth) {
         (_, 0) => true,
-        (Family::Inet, 1) | (Family::Inet6, 1 | 2) => runs + children >= MANY,
-        (Family::Inet, _) => children >= MANY,
-        _ => false,
+        (Family::Inet, 1) | (Family::Inet6, 1 | 2) => runs + children >= 48,
+        (Family::Inet, _) => children >= 96,
+        (Family::Inet6, _) => false,
     }
 }
 

@@ -206,6 +206,94 @@ fn every_ipv6_length_on_one_path() {
 }
 
 #[test]
+fn a_thousand_next_hops_are_told_apart() {
+    let table = table();
+    let line = |number: usize| {
+        let [high, low] = (number as u16).to_be_bytes();
+        format!("10.{high}.{low}.0/24 via 192.0.{high}.{low}")
+    };
+    for number in 0..1000 {
+        run(&table, &format!("add {}", line(number))).unwrap();
+    }
+    for number in 0..1000 {
+        let [high, low] = (number as u16).to_be_bytes();
+        assert_eq!(get(&table, &format!("10.{high}.{low}.1")), line(number));
+    }
+}
+
+/// The node of 2001:db8::/32 gets and loses ways to go on, one by one, with routes of its own among them.
+#[test]
+fn each_number_of_children_is_found() {
+    let table = table();
+    let mut random = Random::new(8);
+    let mut values: Vec<u8> = (0..=u8::MAX).collect();
+    random.shuffle(&mut values);
+    let third = |value: u8| u16::from_be_bytes([value, 1]);
+    let line = |value: u8| format!("2001:db8:{:x}::/48 dev d{value}", third(value));
+    let mut present = [false; 256];
+    let check = |present: &[bool; 256]| {
+        for value in 0..=u8::MAX {
+            let expected = match (present[usize::from(value)], value / 8 == 3) {
+                (true, _) => line(value),
+                (false, true) => "2001:db8:1800::/37 dev few".into(),
+                (false, false) => "none".into(),
+            };
+            let address = format!("2001:db8:{:x}::1", third(value));
+            assert_eq!(get(&table, &address), expected, "{address}");
+        }
+    };
+    run(&table, "add 2001:db8:1800::/37 dev few").unwrap();
+    for step in 0..2 {
+        for (number, &value) in values.iter().enumerate() {
+            let command = ["add", "del"][step];
+            run(&table, &format!("{command} {}", line(value))).unwrap();
+            present[usize::from(value)] = step == 0;
+            if number % 16 < 2 || (number < 12 && step == 0) || (number > 243 && step == 1) {
+                check(&present);
+            }
+        }
+        random.shuffle(&mut values);
+    }
+}
+
+/// A lone host hangs below the root; nodes come between, one above the other, and go again.
+#[test]
+fn nodes_that_come_between_are_asked_and_those_that_go_are_not_missed() {
+    let table = table_with(&["2001:db8:1:2:3:4:5:6/128 dev host"]);
+    let between = [
+        ("2001:db8:1:2::/64", "2001:db8:1:2::1"),
+        ("2001:db8::/32", "2001:db8:ffff::1"),
+        ("2001:db8:1:2:3::/80", "2001:db8:1:2:3::1"),
+        ("2001::/16", "2001:ffff::1"),
+        ("2001:db8:1::/48", "2001:db8:1:ffff::1"),
+    ];
+    let mut random = Random::new(9);
+    for _ in 0..50 {
+        let mut order = between;
+        random.shuffle(&mut order);
+        for (number, (prefix, _)) in order.iter().enumerate() {
+            run(&table, &format!("add {prefix} dev between")).unwrap();
+            for (present, address) in &order[..=number] {
+                assert_eq!(get(&table, address), format!("{present} dev between"));
+            }
+            let host = get(&table, "2001:db8:1:2:3:4:5:6");
+            assert_eq!(host, "2001:db8:1:2:3:4:5:6/128 dev host");
+        }
+        assert_eq!(get(&table, "2002::1"), "none");
+        random.shuffle(&mut order);
+        for (number, (prefix, _)) in order.iter().enumerate() {
+            run(&table, &format!("del {prefix}")).unwrap();
+            for (present, address) in &order[number + 1..] {
+                assert_eq!(get(&table, address), format!("{present} dev between"));
+            }
+            let host = get(&table, "2001:db8:1:2:3:4:5:6");
+            assert_eq!(host, "2001:db8:1:2:3:4:5:6/128 dev host");
+        }
+        assert_eq!(get(&table, "2001:db8:1:2:3:4:5:7"), "none");
+    }
+}
+
+#[test]
 fn the_lowest_metric_serves() {
     let table = table_with(&[
         "10.0.0.0/8 dev m20 metric 20",
