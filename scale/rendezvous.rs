@@ -18,8 +18,9 @@ use kernel::{prelude::*, sync::Arc};
 /// disturbed.
 pub(super) const BATCH: usize = 4096;
 
-/// Batches after which a reader lets others run that wait for its CPU.
-const POLITE: usize = 16;
+/// Nanoseconds after which a reader, at the end of a batch, lets others run that wait for its CPU. By time: where locks
+/// are handed over slowly, as between emulated CPUs, a batch may take a second.
+const POLITE: u64 = 2_000_000;
 
 /// Turns of waiting after which a reader looks around, and lets others run.
 const PATIENCE: usize = 10_000;
@@ -137,11 +138,11 @@ impl<W: Work> Experiment<W> {
         // ORDERING: Release: who has waited for all readers may look at what they found.
         self.done.fetch_add(1, Ordering::Release);
         // Others are still being timed.
-        let mut batch = 0;
+        let (mut batch, mut turn) = (0, Turn::begin(&self.run));
         while self.done.load(Ordering::Relaxed) < self.tallies.len() && !self.is_over() {
             self.work.pass(reader, batch);
             batch += 1;
-            be_polite(batch);
+            turn.end_if_long();
         }
     }
 
@@ -172,7 +173,7 @@ impl<W: Work> Experiment<W> {
     fn time(&self, reader: usize, tally: &Tally) {
         let run = &*self.run;
         let first = run.now();
-        let (mut time, mut kept) = (0, 0);
+        let (mut time, mut kept, mut turn) = (0, 0, Turn::begin(run));
         for batch in 0..self.batches {
             let preempted = preemptions();
             let start = run.now();
@@ -182,7 +183,7 @@ impl<W: Work> Experiment<W> {
                 time += end - start;
                 kept += 1;
             }
-            be_polite(batch + 1);
+            turn.end_if_long();
             if self.is_over() {
                 break;
             }
@@ -221,9 +222,25 @@ impl<W: Work> Experiment<W> {
     }
 }
 
-/// After so many batches, lets those run that wait for the CPU.
-fn be_polite(batches: usize) {
-    if batches % POLITE == 0 {
-        sched::yield_now();
+/// A reader's time on its CPU.
+struct Turn<'r> {
+    run: &'r Run,
+    began: u64,
+}
+
+impl<'r> Turn<'r> {
+    fn begin(run: &'r Run) -> Self {
+        Self {
+            run,
+            began: run.now(),
+        }
+    }
+
+    /// Lets those run that wait for the CPU, if it is their turn.
+    fn end_if_long(&mut self) {
+        if self.run.now() - self.began >= POLITE {
+            sched::yield_now();
+            self.began = self.run.now();
+        }
     }
 }
