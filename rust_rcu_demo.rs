@@ -11,20 +11,15 @@
 //! - [`params`]: what an administrator sets, as module parameters.
 
 use kernel::{prelude::*, sync::Arc};
-use params::parameter;
+use kernel_ext::params::parameter;
 use rcu_table::{ReclaimMode, Settings, Table};
 
-pub mod cpu;
-mod delay;
 mod device;
-mod job;
-pub mod kthread;
-mod params;
-mod random;
+pub mod kernel_ext;
+mod lab;
 pub mod rcu;
 pub mod rcu_table;
 mod scale;
-mod sched;
 mod stall;
 mod torture;
 

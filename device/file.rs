@@ -13,7 +13,7 @@ use super::{
     wait_queue::WaitQueue,
     Registration,
 };
-use crate::{rcu_table::Table, sched};
+use crate::{kernel_ext::sched, rcu_table::Table};
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{
     bindings,

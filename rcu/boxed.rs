@@ -91,7 +91,7 @@ unsafe impl<T> Thin for T {
 /// # Examples
 ///
 /// ```
-/// use rust_rcu_demo::rcu::{Reclaim, Softirq};
+/// use rcu_routes::rcu::{Reclaim, Softirq};
 ///
 /// struct Config {
 ///     timeout_ms: u32,
@@ -145,7 +145,7 @@ impl Context for Softirq {
 ///
 /// ```
 /// use kernel::sync::{Arc, Mutex};
-/// use rust_rcu_demo::rcu::{Reclaim, Workqueue};
+/// use rcu_routes::rcu::{Reclaim, Workqueue};
 ///
 /// struct Session {
 ///     open_sessions: Arc<Mutex<usize>>,
@@ -181,7 +181,7 @@ impl Context for Workqueue {
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::RcuBox;
+/// use rcu_routes::rcu::RcuBox;
 ///
 /// let mut limits = RcuBox::new([1, 2, 3], GFP_KERNEL)?;
 /// limits[0] = 10;

@@ -37,9 +37,9 @@ use kernel::{
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::Entry;
+/// use rcu_routes::rcu::Entry;
 /// # struct Config(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// // Still owned, so it may be changed.
 /// let mut entry = Entry::new(Config(1), GFP_KERNEL)?;
@@ -336,7 +336,7 @@ impl<T: Reclaim> Drop for Chain<T> {
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{read_lock, Entry, Iter, List, Reclaim, Softirq, UpdaterLock};
+/// use rcu_routes::rcu::{read_lock, Entry, Iter, List, Reclaim, Softirq, UpdaterLock};
 ///
 /// struct Number(u32);
 ///
@@ -409,9 +409,9 @@ impl<T: Reclaim> FusedIterator for Iter<'_, T> {}
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{Cleared, Entry, List, UpdaterLock};
+/// use rcu_routes::rcu::{Cleared, Entry, List, UpdaterLock};
 /// # struct Number(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Number { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Number { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// struct State {
 ///     numbers: List<Number, State>,

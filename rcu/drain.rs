@@ -22,9 +22,9 @@ static QUEUED: AtomicBool = AtomicBool::new(false);
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::{CallbackDrain, Rcu};
+/// use rcu_routes::rcu::{CallbackDrain, Rcu};
 /// # struct Config;
-/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// #[pin_data]
 /// struct MyModule {

@@ -29,7 +29,7 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::{read_lock, Flexible, Rcu, RcuBox};
+/// use rcu_routes::rcu::{read_lock, Flexible, Rcu, RcuBox};
 ///
 /// let squares = RcuBox::<Flexible<&str, usize>>::from_fn("squares", 4, |i| i * i, GFP_KERNEL)?;
 /// let published = Rcu::new(squares);

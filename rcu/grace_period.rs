@@ -16,7 +16,7 @@ use kernel::{bindings, prelude::*};
 /// # Examples
 ///
 /// ```
-/// use rust_rcu_demo::rcu;
+/// use rcu_routes::rcu;
 ///
 /// rcu::synchronize();
 /// ```
@@ -54,7 +54,7 @@ pub fn barrier() {
 /// # Examples
 ///
 /// ```
-/// use rust_rcu_demo::rcu::{read_lock, GracePeriod};
+/// use rcu_routes::rcu::{read_lock, GracePeriod};
 ///
 /// let reader = read_lock();
 /// let cookie = GracePeriod::start();
@@ -139,7 +139,7 @@ impl GracePeriod {
 /// # Examples
 ///
 /// ```
-/// use rust_rcu_demo::rcu::FullGracePeriod;
+/// use rcu_routes::rcu::FullGracePeriod;
 ///
 /// let cookie = FullGracePeriod::start_expedited();
 /// cookie.wait();

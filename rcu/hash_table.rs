@@ -25,7 +25,7 @@ use kernel::prelude::*;
 /// # Examples
 ///
 /// ```
-/// use rust_rcu_demo::rcu::Keyed;
+/// use rcu_routes::rcu::Keyed;
 ///
 /// struct Device {
 ///     name: &'static str,
@@ -65,7 +65,7 @@ pub trait Keyed {
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{read_lock, Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock};
+/// use rcu_routes::rcu::{read_lock, Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock};
 ///
 /// struct Session {
 ///     id: u64,

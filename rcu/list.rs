@@ -34,7 +34,7 @@ use core::{
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{read_lock, Entry, List, Reclaim, Retired, Softirq, UpdaterLock};
+/// use rcu_routes::rcu::{read_lock, Entry, List, Reclaim, Retired, Softirq, UpdaterLock};
 ///
 /// struct Server {
 ///     port: u16,
@@ -238,9 +238,9 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{Entry, List, UpdaterLock};
+/// use rcu_routes::rcu::{Entry, List, UpdaterLock};
 /// # struct Number(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Number { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Number { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// struct State {
 ///     sorted: List<Number, State>,

@@ -27,7 +27,7 @@ use core::{
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::{read_lock, Rcu, RcuBox, Reclaim, Softirq};
+/// use rcu_routes::rcu::{read_lock, Rcu, RcuBox, Reclaim, Softirq};
 ///
 /// struct Config {
 ///     timeout_ms: u32,

@@ -12,9 +12,9 @@ use super::{GracePeriod, RcuBox, Reclaim, Retired};
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::{read_lock, Rcu, RcuBox};
+/// use rcu_routes::rcu::{read_lock, Rcu, RcuBox};
 /// # struct Config(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
 /// let reader = read_lock();

@@ -22,9 +22,9 @@ use kernel::sync::{SpinLock, SpinLockGuard};
 ///
 /// ```
 /// use kernel::{new_spinlock, prelude::*, sync::{Arc, SpinLock}};
-/// use rust_rcu_demo::rcu::{read_lock, Rcu, RcuBox};
+/// use rcu_routes::rcu::{read_lock, Rcu, RcuBox};
 /// # struct Config(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
 /// let total = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
@@ -77,7 +77,7 @@ unsafe impl ReadSide for Section {}
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::{self, Rcu, RcuBox};
+/// use rcu_routes::rcu::{self, Rcu, RcuBox};
 /// # struct Config(u32);
 /// # impl rcu::Reclaim for Config { type Context = rcu::Softirq; }
 ///
@@ -103,9 +103,9 @@ pub fn read<R>(body: impl FnOnce(&Section) -> R) -> R {
 ///
 /// ```
 /// use kernel::{new_spinlock, prelude::*, sync::{Arc, SpinLock}};
-/// use rust_rcu_demo::rcu::{Overlap, Rcu, RcuBox};
+/// use rcu_routes::rcu::{Overlap, Rcu, RcuBox};
 /// # struct Config(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
 /// let total = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;

@@ -34,7 +34,7 @@ use kernel::{bindings, prelude::*};
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rust_rcu_demo::rcu::{CallbackDrain, Rcu, RcuBox, Reclaim, Softirq};
+/// use rcu_routes::rcu::{CallbackDrain, Rcu, RcuBox, Reclaim, Softirq};
 /// # struct Config(u32);
 /// # impl Reclaim for Config { type Context = Softirq; }
 ///

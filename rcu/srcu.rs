@@ -17,7 +17,7 @@ use kernel::{bindings, prelude::*, sync::LockClassKey};
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::new_srcu;
+/// use rcu_routes::rcu::new_srcu;
 ///
 /// let domain = Arc::pin_init(new_srcu!("my_domain"), GFP_KERNEL)?;
 /// # Ok::<(), Error>(())
@@ -49,7 +49,7 @@ pub use new_srcu;
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc, task::might_sleep};
-/// use rust_rcu_demo::rcu::{new_srcu, SrcuGracePeriod};
+/// use rcu_routes::rcu::{new_srcu, SrcuGracePeriod};
 ///
 /// let domain = Arc::pin_init(new_srcu!("my_domain"), GFP_KERNEL)?;
 ///
@@ -163,7 +163,7 @@ pub struct SrcuGuard<'a> {
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{new_srcu, SrcuGracePeriod};
+/// use rcu_routes::rcu::{new_srcu, SrcuGracePeriod};
 ///
 /// let domain = Arc::pin_init(new_srcu!("my_domain"), GFP_KERNEL)?;
 /// let cookie = SrcuGracePeriod::snapshot(&domain);

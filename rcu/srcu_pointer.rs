@@ -39,7 +39,7 @@ use kernel::{bindings, prelude::*};
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc, task::might_sleep};
-/// use rust_rcu_demo::rcu::{new_srcu, RcuBox, Reclaim, Softirq, SrcuPointer};
+/// use rcu_routes::rcu::{new_srcu, RcuBox, Reclaim, Softirq, SrcuPointer};
 ///
 /// struct Config {
 ///     timeout_ms: u32,
@@ -233,9 +233,9 @@ impl<T: Reclaim + ?Sized> SrcuReader<'_, T> {
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{new_srcu, RcuBox, SrcuPointer};
+/// use rcu_routes::rcu::{new_srcu, RcuBox, SrcuPointer};
 /// # struct Config(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// let first = RcuBox::new(Config(1), GFP_KERNEL)?;
 /// let config = Arc::pin_init(SrcuPointer::new(Some(first), new_srcu!("config")), GFP_KERNEL)?;
@@ -424,9 +424,9 @@ unsafe extern "C" fn hand_on<T: Reclaim + ?Sized>(head: *mut bindings::callback_
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{new_srcu, RcuBox, SrcuPointer};
+/// use rcu_routes::rcu::{new_srcu, RcuBox, SrcuPointer};
 /// # struct Config(u32);
-/// # impl rust_rcu_demo::rcu::Reclaim for Config { type Context = rust_rcu_demo::rcu::Softirq; }
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// let first = RcuBox::new(Config(1), GFP_KERNEL)?;
 /// let config = Arc::pin_init(SrcuPointer::new(Some(first), new_srcu!("config")), GFP_KERNEL)?;

@@ -19,7 +19,7 @@ use kernel::{
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rust_rcu_demo::rcu::{read_lock, Locked, Rcu, RcuBox, Reclaim, Softirq, UpdaterLock};
+/// use rcu_routes::rcu::{read_lock, Locked, Rcu, RcuBox, Reclaim, Softirq, UpdaterLock};
 ///
 /// struct Config {
 ///     timeout_ms: u32,

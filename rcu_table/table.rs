@@ -15,8 +15,8 @@ use super::{
     Guard, NextHop, Route,
 };
 use crate::{
+    kernel_ext::sched,
     rcu::{read_lock, Rcu, RcuBox},
-    sched,
 };
 use core::{
     net::IpAddr,

@@ -11,8 +11,8 @@ use super::{
     Family, Mode, NextHop, Prefix, Route, Table,
 };
 use crate::{
+    kernel_ext::sched,
     rcu::{RcuBox, Retired},
-    sched,
 };
 use kernel::{prelude::*, sync::Arc};
 

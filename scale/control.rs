@@ -8,7 +8,7 @@ use super::{
     run::Run,
 };
 use crate::{
-    job::{self, Slot},
+    lab::job::{self, Slot},
     rcu::{read_lock, Rcu, RcuBox, Reclaim, Workqueue},
     rcu_table::Table,
 };

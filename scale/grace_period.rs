@@ -10,10 +10,12 @@ use super::{
     run::Run,
 };
 use crate::{
-    cpu,
-    kthread::{Attributes, Kthread},
+    kernel_ext::{
+        cpu,
+        kthread::{Attributes, Kthread},
+        sched,
+    },
     rcu::{self, Rcu, RcuBox, Reclaim, Softirq},
-    sched,
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{

@@ -6,7 +6,10 @@
 //! A run takes them as they are when it begins; what is set later is for the next one.
 
 use super::control;
-use crate::{cpu, params::parameter, rcu_table::Family};
+use crate::{
+    kernel_ext::{cpu, params::parameter},
+    rcu_table::Family,
+};
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU8, Ordering};
 
 /// What is measured.

@@ -15,8 +15,8 @@ use super::{
     writer::{Churn, Writing},
 };
 use crate::{
+    kernel_ext::sched,
     rcu_table::{read_lock, Family, Guard, Table},
-    sched,
 };
 use core::{
     hint::black_box,

@@ -3,7 +3,7 @@
 //! Readers that are timed while all of them read.
 
 use super::run::Run;
-use crate::{
+use crate::kernel_ext::{
     cpu,
     kthread::{preemptions, Attributes, Kthread},
     sched,

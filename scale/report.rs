@@ -13,7 +13,7 @@
 //! ```
 
 use super::run::Run;
-use crate::job::Outcome;
+use crate::lab::job::Outcome;
 use core::fmt;
 
 /// The status of a slot.

@@ -10,7 +10,7 @@ use super::{
     update,
 };
 use crate::{
-    job::{Job, Outcome, Progress},
+    lab::job::{Job, Outcome, Progress},
     rcu_table::Table,
 };
 use core::{

@@ -24,8 +24,8 @@
 
 use super::rendezvous::BATCH;
 use crate::{
+    kernel_ext::sched,
     rcu_table::{Family, Key, Route, Selector, Table},
-    sched,
 };
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::prelude::*;

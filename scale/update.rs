@@ -10,10 +10,10 @@
 
 use super::{knobs::family_name, row::Label, run::Run, writer::choose};
 use crate::{
-    delay::sleep_ms,
+    kernel_ext::{delay::sleep_ms, sched},
     rcu,
     rcu_table::{Family, Mode, ReclaimMode, Route},
-    sched, SETTINGS,
+    SETTINGS,
 };
 use kernel::{prelude::*, sync::Arc};
 

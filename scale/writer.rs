@@ -15,10 +15,13 @@ use super::{
     stream::{walk, SplitMix},
 };
 use crate::{
-    delay::sleep_ms,
-    kthread::{Attributes, Kthread},
+    kernel_ext::{
+        delay::sleep_ms,
+        kthread::{Attributes, Kthread},
+        sched,
+    },
     rcu_table::{Family, Mode, Operation, Reload, Route, Table},
-    sched, SETTINGS,
+    SETTINGS,
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{prelude::*, sync::Arc};

@@ -8,7 +8,7 @@ use super::{
     report,
     run::Run,
 };
-use crate::job::{self, Slot};
+use crate::lab::job::{self, Slot};
 use core::fmt;
 use kernel::prelude::*;
 

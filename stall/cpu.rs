@@ -9,7 +9,7 @@ use super::{
     scene::Scene,
 };
 use crate::{
-    cpu,
+    kernel_ext::cpu,
     rcu::{self, read_lock, RcuBox, Reclaim, Softirq},
 };
 use kernel::{new_spinlock, prelude::*, sync::Arc};

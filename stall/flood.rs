@@ -9,8 +9,8 @@ pub(super) use exhausted::EXHAUSTED;
 
 use super::{cpu::hold_cpu, kinds::Kind, run::Run, scene::Scene, updater::UPDATER};
 use crate::{
+    kernel_ext::sched::yield_now,
     rcu::{self, RcuBox, Reclaim, Softirq},
-    sched::yield_now,
 };
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::{

@@ -10,7 +10,7 @@ use super::{
     scene::Scene,
 };
 use crate::{
-    delay::{sleep_ms, spin_us},
+    kernel_ext::delay::{sleep_ms, spin_us},
     rcu::{self, read_lock, GracePeriod},
 };
 use core::ffi::CStr;

@@ -9,7 +9,7 @@ use super::{
     kinds::{Kind, KINDS},
     permission,
 };
-use crate::{
+use crate::kernel_ext::{
     cpu::{is_online, online, unsupported},
     params::{parameter, YesNo},
 };

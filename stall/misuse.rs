@@ -9,7 +9,7 @@ use super::{
     scene::Scene,
     updater::UPDATER,
 };
-use crate::{delay::spin_us, rcu::read_lock};
+use crate::{kernel_ext::delay::spin_us, rcu::read_lock};
 use core::mem;
 use kernel::{prelude::*, sync::Arc, task};
 

@@ -3,7 +3,7 @@
 //! What the log and the parameter `stall` say of a run. None of it looks like what the kernel says of a stall.
 
 use super::{kinds::KINDS, run::Run};
-use crate::job::Outcome;
+use crate::lab::job::Outcome;
 use core::fmt;
 use kernel::prelude::*;
 

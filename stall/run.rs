@@ -4,9 +4,11 @@
 
 use super::{knobs::Plan, report};
 use crate::{
-    delay::{sleep_ms, spin_us},
-    job::{Job, Outcome, Progress},
-    kthread::Attributes,
+    kernel_ext::{
+        delay::{sleep_ms, spin_us},
+        kthread::Attributes,
+    },
+    lab::job::{Job, Outcome, Progress},
     rcu,
 };
 use core::{

@@ -3,7 +3,7 @@
 //! The threads of a run: the culprit, and those who suffer.
 
 use super::run::Run;
-use crate::kthread::{Attributes, Kthread};
+use crate::kernel_ext::kthread::{Attributes, Kthread};
 use core::{ffi::CStr, mem};
 use kernel::{prelude::*, sync::Arc};
 

@@ -10,8 +10,10 @@ use super::{
     scene::Scene,
 };
 use crate::{
-    delay::spin_us,
-    kthread::{Attributes, Priority},
+    kernel_ext::{
+        delay::spin_us,
+        kthread::{Attributes, Priority},
+    },
     rcu::{self, read_lock},
 };
 use kernel::{prelude::*, sync::Arc};

@@ -6,7 +6,7 @@
 //! memory is used that is not there: what readers look at is never freed while a run lasts.
 
 use super::pool::Slot;
-use crate::delay::sleep_ms;
+use crate::kernel_ext::delay::sleep_ms;
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

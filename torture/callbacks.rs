@@ -9,7 +9,10 @@ use super::{
     flavour::{Flavour, Tick, Ticks},
     run::Run,
 };
-use crate::{cpu, delay::sleep_ms, random::Random, rcu::RcuBox, sched::yield_now};
+use crate::{
+    kernel_ext::{cpu, delay::sleep_ms, random::Random, sched::yield_now},
+    rcu::RcuBox,
+};
 use kernel::{
     prelude::*,
     sync::Arc,

@@ -7,7 +7,7 @@ use super::{
     report,
     run::{conduct, Run},
 };
-use crate::job::{self, Job, Slot};
+use crate::lab::job::{self, Job, Slot};
 use core::{ffi::CStr, fmt};
 use kernel::{prelude::*, sync::Arc};
 

@@ -9,7 +9,7 @@ use super::{
     reader, report,
     run::{Run, PATIENCE, TICK_MS},
 };
-use crate::{
+use crate::kernel_ext::{
     cpu,
     delay::sleep_ms,
     kthread::{self, Attributes, Kthread, Priority},

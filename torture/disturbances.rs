@@ -3,7 +3,7 @@
 //! What disturbs a run: rests, and CPUs that go and come.
 
 use super::{counters::Count, run::Run};
-use crate::{cpu, delay::sleep_ms, random::Random};
+use crate::kernel_ext::{cpu, delay::sleep_ms, random::Random};
 
 /// How often a CPU is told to come back.
 const TRIES: u32 = 50;

@@ -4,7 +4,7 @@
 
 use super::{pool::Element, reader::Reader, run::Run, writer::Update};
 use crate::{
-    random::Random,
+    kernel_ext::random::Random,
     rcu::{RcuBox, Reclaim, Softirq},
 };
 use core::sync::atomic::{AtomicU32, Ordering};

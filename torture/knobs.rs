@@ -5,7 +5,7 @@
 //! A run takes them as they are when it begins; what is set later is for the next one.
 
 use super::{bug::Bug, control};
-use crate::{
+use crate::kernel_ext::{
     cpu,
     params::{parameter, YesNo},
     random::Random,

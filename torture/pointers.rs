@@ -13,7 +13,7 @@ use super::{
     run::{Run, PATIENCE},
     writer,
 };
-use crate::delay::sleep_ms;
+use crate::kernel_ext::delay::sleep_ms;
 use kernel::{prelude::*, sync::Arc};
 
 /// Elements of the pool: enough for each age, and for several that wait.

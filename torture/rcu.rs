@@ -14,8 +14,7 @@ use super::{
     writer::{poll_for, Update},
 };
 use crate::{
-    delay::sleep_ms,
-    random::Random,
+    kernel_ext::{delay::sleep_ms, random::Random},
     rcu::{
         self, read_lock, FullGracePeriod, GracePeriod, Overlap, Polled, Rcu, RcuBox, ReadSide,
         Reclaim, Retired, Softirq,

@@ -9,7 +9,7 @@ use super::{
     pool::{Element, Sighting},
     run::Run,
 };
-use crate::{
+use crate::kernel_ext::{
     cpu,
     delay::{sleep_ms, spin_us},
     kthread::preemptions,

@@ -11,7 +11,7 @@ use super::{
     run::Run,
     table::{self, FakeWriter, Reader, Step, TableTorture, Writer},
 };
-use crate::{delay::sleep_ms, kthread::preemptions, random::Random, sched::yield_now};
+use crate::kernel_ext::{delay::sleep_ms, kthread::preemptions, random::Random, sched::yield_now};
 use kernel::{prelude::*, sync::Arc};
 
 /// Findings of each kind that the log tells in full.

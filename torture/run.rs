@@ -11,7 +11,7 @@ use super::{
     report, routes,
     srcu::SleepablePointer,
 };
-use crate::{delay::sleep_ms, random::Random};
+use crate::kernel_ext::{delay::sleep_ms, random::Random};
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
 use kernel::{
     prelude::*,

@@ -14,8 +14,7 @@ use super::{
     writer::{poll_for, Update},
 };
 use crate::{
-    delay::sleep_ms,
-    random::Random,
+    kernel_ext::{delay::sleep_ms, random::Random},
     rcu::{new_srcu, RcuBox, SrcuGracePeriod, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired},
 };
 use kernel::prelude::*;

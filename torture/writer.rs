@@ -10,7 +10,10 @@ use super::{
     pool::{come_home, Element, Pool, Slot, OLD},
     run::Run,
 };
-use crate::{delay::sleep_ms, random::Random, rcu::RcuBox};
+use crate::{
+    kernel_ext::{delay::sleep_ms, random::Random},
+    rcu::RcuBox,
+};
 use kernel::prelude::*;
 
 /// Asks again and again, with pauses, for an element whose grace period is polled, and brings it home.

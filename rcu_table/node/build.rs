@@ -24,10 +24,10 @@ enum Splice<T> {
 }
 
 /// A node to be made, perhaps as a copy of another with changes.
-pub(in crate::rcu_table) struct Blueprint<'w> {
+pub(in super::super) struct Blueprint<'w> {
     /// The address bits that lead there; the rest is 0.
     key: u128,
-    pub(in crate::rcu_table) depth: u8,
+    pub(in super::super) depth: u8,
     old: Option<NodeRef<'w>>,
     /// A route to put in at a number, or the number of one to leave out.
     route: (usize, Splice<Entry>),
@@ -41,7 +41,7 @@ pub(in crate::rcu_table) struct Blueprint<'w> {
 
 impl<'w> Blueprint<'w> {
     /// An empty node.
-    pub(in crate::rcu_table) fn new(key: u128, depth: u8) -> Self {
+    pub(in super::super) fn new(key: u128, depth: u8) -> Self {
         let above = u128::MAX.checked_shr((depth * STRIDE).into()).unwrap_or(0);
         Self {
             key: key & !above,
@@ -55,7 +55,7 @@ impl<'w> Blueprint<'w> {
     }
 
     /// The same node again.
-    pub(in crate::rcu_table) fn copy_of(old: NodeRef<'w>) -> Self {
+    pub(in super::super) fn copy_of(old: NodeRef<'w>) -> Self {
         Self {
             old: Some(old),
             ..Self::new(old.key(), old.depth())
@@ -63,7 +63,7 @@ impl<'w> Blueprint<'w> {
     }
 
     /// With a route put in at `number`, perhaps for the one that is there.
-    pub(in crate::rcu_table) fn with_route(
+    pub(in super::super) fn with_route(
         mut self,
         number: usize,
         entry: Entry,
@@ -75,13 +75,13 @@ impl<'w> Blueprint<'w> {
     }
 
     /// Without route `number`.
-    pub(in crate::rcu_table) fn without_route(mut self, number: usize) -> Self {
+    pub(in super::super) fn without_route(mut self, number: usize) -> Self {
         self.route = (number, Splice::Remove);
         self
     }
 
     /// With a child more.
-    pub(in crate::rcu_table) fn with_child(mut self, value: u8, child: &'w Link) -> Self {
+    pub(in super::super) fn with_child(mut self, value: u8, child: &'w Link) -> Self {
         match self.child.1 {
             Splice::None => self.child = (value, Splice::Insert(child)),
             _ => self.sibling = Some((value, child)),
@@ -90,7 +90,7 @@ impl<'w> Blueprint<'w> {
     }
 
     /// Without the child of that value.
-    pub(in crate::rcu_table) fn without_child(mut self, value: u8) -> Self {
+    pub(in super::super) fn without_child(mut self, value: u8) -> Self {
         self.child = (value, Splice::Remove);
         self
     }
@@ -183,7 +183,7 @@ impl<'w> Blueprint<'w> {
     /// transaction makes it.
     ///
     /// Errors: `ENOMEM`; `ENOSPC` if it would have more routes than a node can.
-    pub(in crate::rcu_table) fn build(
+    pub(in super::super) fn build(
         &self,
         runs: &mut Runs,
         is_flat: impl FnOnce(usize, usize) -> bool,

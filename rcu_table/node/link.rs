@@ -17,7 +17,7 @@ use core::{
 /// Null, or the [`Target`] of a [`Node`] that is not freed before a grace period has ended since it was
 /// last stored here. Among the nodes of a trie, each is pointed to by one link.
 #[repr(transparent)]
-pub(in crate::rcu_table) struct Link(AtomicPtr<Node>);
+pub(in super::super) struct Link(AtomicPtr<Node>);
 
 /// What a link holds if it is not null: a pointer to a node, with marks in the bits that are 0 in its address.
 ///
@@ -90,7 +90,7 @@ impl Target {
 
 impl Link {
     /// To nothing.
-    pub(in crate::rcu_table) const fn null() -> Self {
+    pub(in super::super) const fn null() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
@@ -126,12 +126,12 @@ impl Link {
 
     /// The node that readers see.
     #[inline(always)]
-    pub(in crate::rcu_table) fn get<'g>(&'g self, guard: &'g Guard) -> Option<NodeRef<'g>> {
+    pub(in super::super) fn get<'g>(&'g self, guard: &'g Guard) -> Option<NodeRef<'g>> {
         Some(self.follow(guard)?.1)
     }
 
     /// What the updater sees.
-    pub(in crate::rcu_table) fn peek<'w>(&self, _exclusive: &'w Exclusive) -> Option<NodeRef<'w>> {
+    pub(in super::super) fn peek<'w>(&self, _exclusive: &'w Exclusive) -> Option<NodeRef<'w>> {
         // ORDERING: Whoever stored it had the right that this thread has now.
         NodeRef::from_raw(Target::from_raw(self.0.load(Ordering::Relaxed))?.node())
     }
@@ -144,7 +144,7 @@ impl Link {
 
     /// Publishes a new node in the place of what is there. `due` is the depth of a node there that leaves none
     /// out.
-    pub(in crate::rcu_table) fn put(&self, new: NewNode, due: u8, _exclusive: &Exclusive) {
+    pub(in super::super) fn put(&self, new: NewNode, due: u8, _exclusive: &Exclusive) {
         let target = Target::new(new.node(), due);
         let _ = new.into_raw();
         // ORDERING: Release publishes the node's contents: `rcu_assign_pointer()`.
@@ -152,18 +152,13 @@ impl Link {
     }
 
     /// Publishes a node that hangs elsewhere, for that place to go.
-    pub(in crate::rcu_table) fn put_again(
-        &self,
-        node: NodeRef<'_>,
-        due: u8,
-        _exclusive: &Exclusive,
-    ) {
+    pub(in super::super) fn put_again(&self, node: NodeRef<'_>, due: u8, _exclusive: &Exclusive) {
         // ORDERING: As in `put()`; readers may come here who have not seen the node published.
         self.0.store(Target::new(node, due).0, Ordering::Release);
     }
 
     /// Unpublishes what is there.
-    pub(in crate::rcu_table) fn cut(&self, _exclusive: &Exclusive) {
+    pub(in super::super) fn cut(&self, _exclusive: &Exclusive) {
         // ORDERING: Null has no contents.
         self.0.store(ptr::null_mut(), Ordering::Relaxed);
     }

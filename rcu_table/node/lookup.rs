@@ -7,13 +7,13 @@ use crate::rcu::Guard;
 
 /// What a value of the address is served by, and where that was found.
 #[derive(Clone, Copy)]
-pub(in crate::rcu_table) struct Found<'g> {
-    pub(in crate::rcu_table) node: NodeRef<'g>,
-    pub(in crate::rcu_table) hop: u32,
+pub(in super::super) struct Found<'g> {
+    pub(in super::super) node: NodeRef<'g>,
+    pub(in super::super) hop: u32,
 }
 
 /// What a lookup brings back from a node that has a next hop for the address. It costs time at each node.
-pub(in crate::rcu_table) trait Finding<'g>: Copy {
+pub(in super::super) trait Finding<'g>: Copy {
     fn of(node: NodeRef<'g>, hop: u32) -> Self;
     fn hop(self) -> u32;
     /// The better one, without a branch.
@@ -137,14 +137,14 @@ fn walk_portably<'g, F: Finding<'g>, const SKIPS: bool>(
 ///
 /// `has_popcnt` only if the processor has the instruction.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::rcu_table) struct Lookup {
+pub(in super::super) struct Lookup {
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     has_popcnt: bool,
 }
 
 impl Lookup {
     /// Finds out what the processor can do.
-    pub(in crate::rcu_table) fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             const POPCNT: u32 = 1 << 23;
@@ -161,7 +161,7 @@ impl Lookup {
 
     /// The longest prefix below `root` that covers the address `bits`; see [`walk`].
     #[inline]
-    pub(in crate::rcu_table) fn find<'g, F: Finding<'g>, const SKIPS: bool>(
+    pub(in super::super) fn find<'g, F: Finding<'g>, const SKIPS: bool>(
         self,
         root: &'g Link,
         bits: u128,

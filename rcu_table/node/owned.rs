@@ -15,7 +15,7 @@ use core::{
 use kernel::prelude::*;
 
 /// A node that has not been published. Dropped, it is freed, and its children stay where else they are.
-pub(in crate::rcu_table) struct NewNode(pub(super) NonNull<Node>);
+pub(in super::super) struct NewNode(pub(super) NonNull<Node>);
 
 impl NewNode {
     /// The node as it is.
@@ -28,12 +28,12 @@ impl NewNode {
     }
 
     /// The memory of the whole object.
-    pub(in crate::rcu_table) fn footprint(&self) -> Footprint {
+    pub(in super::super) fn footprint(&self) -> Footprint {
         self.node().footprint()
     }
 
     /// A link to it, for a parent that is not published yet either.
-    pub(in crate::rcu_table) fn into_chain(self) -> NewChain {
+    pub(in super::super) fn into_chain(self) -> NewChain {
         NewChain(Link::to_new(self))
     }
 
@@ -50,16 +50,16 @@ impl Drop for NewNode {
 }
 
 /// An unpublished chain of nodes with one child each. Dropped, it is freed.
-pub(in crate::rcu_table) struct NewChain(Link);
+pub(in super::super) struct NewChain(Link);
 
 impl NewChain {
     /// Points to the topmost.
-    pub(in crate::rcu_table) fn link(&self) -> &Link {
+    pub(in super::super) fn link(&self) -> &Link {
         &self.0
     }
 
     /// The topmost hangs elsewhere now.
-    pub(in crate::rcu_table) fn keep(self) {
+    pub(in super::super) fn keep(self) {
         mem::forget(self);
     }
 }
@@ -89,27 +89,27 @@ unsafe fn owned(node: NonNull<Node>) -> RcuBox<Node> {
 }
 
 /// The roots of both families' tries: what a transaction exchanges with one store.
-pub(in crate::rcu_table) struct Roots([Link; 2]);
+pub(in super::super) struct Roots([Link; 2]);
 
 impl Roots {
     /// Those of empty tries.
-    pub(in crate::rcu_table) fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         Self([Link::null(), Link::null()])
     }
 
     /// The same tries under new roots.
-    pub(in crate::rcu_table) fn copy_of(other: &Roots) -> Self {
+    pub(in super::super) fn copy_of(other: &Roots) -> Self {
         Self([Link::copy_of(&other.0[0]), Link::copy_of(&other.0[1])])
     }
 
     /// The root of one family.
     #[inline(always)]
-    pub(in crate::rcu_table) fn of(&self, family: Family) -> &Link {
+    pub(in super::super) fn of(&self, family: Family) -> &Link {
         &self.0[family as usize]
     }
 
     /// What is published, for the updater.
-    pub(in crate::rcu_table) fn current<'w>(
+    pub(in super::super) fn current<'w>(
         roots: &'w Rcu<Self>,
         _exclusive: &'w Exclusive,
     ) -> Option<&'w Self> {
@@ -118,7 +118,7 @@ impl Roots {
     }
 
     /// Exchanges what is published.
-    pub(in crate::rcu_table) fn publish(
+    pub(in super::super) fn publish(
         roots: &Rcu<Self>,
         new: RcuBox<Self>,
         _exclusive: &mut Exclusive,
@@ -137,11 +137,11 @@ impl Reclaim for Roots {
 ///
 /// The node is live and owned.
 #[must_use = "say what becomes of the node"]
-pub(in crate::rcu_table) struct Unlinked(NonNull<Node>);
+pub(in super::super) struct Unlinked(NonNull<Node>);
 
 impl Unlinked {
     /// The node as it is.
-    pub(in crate::rcu_table) fn node(&self) -> NodeRef<'_> {
+    pub(in super::super) fn node(&self) -> NodeRef<'_> {
         // INVARIANT: By the type invariant the node is live.
         NodeRef {
             node: self.0,
@@ -150,27 +150,27 @@ impl Unlinked {
     }
 
     /// For RCU to reclaim after a grace period.
-    pub(in crate::rcu_table) fn retire(self) -> Retired<Node> {
+    pub(in super::super) fn retire(self) -> Retired<Node> {
         // SAFETY: By the type invariant the node is owned and unlinked.
         unsafe { Retired::from_raw_value(self.0) }
     }
 
     /// The same, with a detour: see [`Quarantined`].
-    pub(in crate::rcu_table) fn quarantine(self) -> Retired<Quarantined> {
+    pub(in super::super) fn quarantine(self) -> Retired<Quarantined> {
         Quarantined::enter(self.node().footprint());
         // SAFETY: By the type invariant the node is owned and unlinked; it is the only field of its new type.
         unsafe { Retired::from_raw_value(self.0.cast()) }
     }
 
     /// Frees the node at once. It was never published, or a grace period has ended since it was unlinked.
-    pub(in crate::rcu_table) fn free(self) {
+    pub(in super::super) fn free(self) {
         // SAFETY: No reader can reach the node, by the caller's word; it is owned by the type invariant.
         drop(unsafe { owned(self.0) });
     }
 }
 
 /// Nodes that others have replaced.
-pub(in crate::rcu_table) trait Replaced {
+pub(in super::super) trait Replaced {
     /// Calls `visit` with each.
     fn each(&self, visit: impl FnMut(NodeRef<'_>));
 
@@ -190,7 +190,7 @@ pub(in crate::rcu_table) trait Replaced {
 /// # Invariants
 ///
 /// The first `len` are there, owned by this list.
-pub(in crate::rcu_table) struct Doomed {
+pub(in super::super) struct Doomed {
     nodes: [Option<NonNull<Node>>; Self::MAX],
     len: usize,
 }
@@ -202,7 +202,7 @@ impl Doomed {
     /// The most that one change unlinks: a path.
     const MAX: usize = MAX_DEPTH + 2;
 
-    pub(in crate::rcu_table) const fn new() -> Self {
+    pub(in super::super) const fn new() -> Self {
         Self {
             nodes: [None; Self::MAX],
             len: 0,
@@ -210,7 +210,7 @@ impl Doomed {
     }
 
     /// Adds a node that has been unlinked, or will be before the list is settled.
-    pub(in crate::rcu_table) fn add(&mut self, node: NodeRef<'_>) {
+    pub(in super::super) fn add(&mut self, node: NodeRef<'_>) {
         // A change unlinks no more than there is room for.
         if let Some(room) = self.nodes.get_mut(self.len) {
             // INVARIANT: What is unlinked belongs to who unlinked it.
@@ -226,7 +226,7 @@ impl Doomed {
     }
 
     /// Frees the nodes at once. They were never published, or a grace period has ended since.
-    pub(in crate::rcu_table) fn free(&mut self, exclusive: &mut Exclusive) {
+    pub(in super::super) fn free(&mut self, exclusive: &mut Exclusive) {
         self.unlink(exclusive, Unlinked::free);
     }
 }
@@ -250,25 +250,25 @@ impl Replaced for &mut Doomed {
 }
 
 /// Published nodes that a transaction replaces, until it is committed.
-pub(in crate::rcu_table) struct Condemned(KVVec<NonNull<Node>>);
+pub(in super::super) struct Condemned(KVVec<NonNull<Node>>);
 
 // SAFETY: Others use the nodes only as readers do.
 unsafe impl Send for Condemned {}
 
 impl Condemned {
-    pub(in crate::rcu_table) const fn new() -> Self {
+    pub(in super::super) const fn new() -> Self {
         Self(KVVec::new())
     }
 
     /// Makes room for as many nodes as one change can add.
     ///
     /// Errors: `ENOMEM`.
-    pub(in crate::rcu_table) fn reserve(&mut self) -> Result {
+    pub(in super::super) fn reserve(&mut self) -> Result {
         Ok(self.0.reserve(MAX_DEPTH + 1, GFP_KERNEL)?)
     }
 
     /// Adds a node of which the transaction has made a copy.
-    pub(in crate::rcu_table) fn add(&mut self, node: NodeRef<'_>) {
+    pub(in super::super) fn add(&mut self, node: NodeRef<'_>) {
         // Room was made when the change began.
         let _ = self.0.push_within_capacity(node.node);
     }
@@ -295,14 +295,14 @@ impl Replaced for Condemned {
 }
 
 /// A whole trie, or what a transaction has of one, that is to be freed.
-pub(in crate::rcu_table) struct Tree(NonNull<Node>);
+pub(in super::super) struct Tree(NonNull<Node>);
 
 // SAFETY: The nodes are owned, and `Send`.
 unsafe impl Send for Tree {}
 
 impl Tree {
     /// What hangs at a link that is going, or of which the link is cut off.
-    pub(in crate::rcu_table) fn at(link: &Link, exclusive: &Exclusive) -> Option<Self> {
+    pub(in super::super) fn at(link: &Link, exclusive: &Exclusive) -> Option<Self> {
         link.peek(exclusive).map(|root| Self(root.node))
     }
 
@@ -315,19 +315,19 @@ impl Tree {
     }
 
     /// Gives each node to `end`, children first, with a fixed amount of stack.
-    pub(in crate::rcu_table) fn dismantle(self, end: impl FnMut(Unlinked)) {
+    pub(in super::super) fn dismantle(self, end: impl FnMut(Unlinked)) {
         self.dismantle_some(|_| true, end);
     }
 
     /// Frees what an unfinished transaction has made, and leaves alone what it shares.
-    pub(in crate::rcu_table) fn dismantle_fresh(self) {
+    pub(in super::super) fn dismantle_fresh(self) {
         if self.root().is_fresh() {
             self.dismantle_some(|node| node.is_fresh(), Unlinked::free);
         }
     }
 
     /// Marks all nodes: see [`NodeRef::poison`].
-    pub(in crate::rcu_table) fn poison(&self) {
+    pub(in super::super) fn poison(&self) {
         self.each(
             |_| true,
             |node| {
@@ -342,7 +342,7 @@ impl Tree {
     }
 
     /// Makes all that a transaction has made ordinary, for it is about to be published.
-    pub(in crate::rcu_table) fn settle(link: &Link, exclusive: &mut Exclusive) {
+    pub(in super::super) fn settle(link: &Link, exclusive: &mut Exclusive) {
         let Some(tree) = Self::at(link, exclusive) else {
             return;
         };

@@ -18,7 +18,7 @@ use crate::{
 /// A node in quarantine. RCU has it under another type, so that another function reclaims it: plain nodes
 /// need not be asked.
 #[repr(transparent)]
-pub(in crate::rcu_table) struct Quarantined(Node);
+pub(in super::super) struct Quarantined(Node);
 
 impl Quarantined {
     /// Takes note of a node that comes in.

@@ -16,17 +16,17 @@ use core::{marker::PhantomData, mem::size_of, ptr::NonNull};
 ///
 /// `node` is that of a live object for `'a`, with provenance for all of it.
 #[derive(Clone, Copy)]
-pub(in crate::rcu_table) struct NodeRef<'a> {
+pub(in super::super) struct NodeRef<'a> {
     pub(super) node: NonNull<Node>,
     pub(super) _live: PhantomData<&'a Node>,
 }
 
 /// What a node says of a value.
-pub(in crate::rcu_table) struct Step<'a> {
+pub(in super::super) struct Step<'a> {
     /// The next hop of the longest of the node's prefixes that covers it, or 0.
-    pub(in crate::rcu_table) hop: u32,
+    pub(in super::super) hop: u32,
     /// The child to go on with.
-    pub(in crate::rcu_table) child: Option<&'a Link>,
+    pub(in super::super) child: Option<&'a Link>,
 }
 
 impl<'a> NodeRef<'a> {
@@ -61,20 +61,20 @@ impl<'a> NodeRef<'a> {
 
     /// How deep it is: how many bytes of the address lead here.
     #[inline(always)]
-    pub(in crate::rcu_table) fn depth(self) -> u8 {
+    pub(in super::super) fn depth(self) -> u8 {
         self.head().depth
     }
 
     /// The address bits that lead here; the rest is 0.
     #[inline(always)]
-    pub(in crate::rcu_table) fn key(self) -> u128 {
+    pub(in super::super) fn key(self) -> u128 {
         let [high, low] = self.head().key;
         (u128::from(high) << 64) | u128::from(low)
     }
 
     /// Whether the node is on the way of the address `bits`.
     #[inline(always)]
-    pub(in crate::rcu_table) fn is_above(self, bits: u128) -> bool {
+    pub(in super::super) fn is_above(self, bits: u128) -> bool {
         common_depth(self.key(), bits) >= self.depth()
     }
 
@@ -90,38 +90,38 @@ impl<'a> NodeRef<'a> {
     }
 
     /// How many routes end here.
-    pub(in crate::rcu_table) fn routes(self) -> usize {
+    pub(in super::super) fn routes(self) -> usize {
         self.head().routes()
     }
 
     /// How many children there are.
-    pub(in crate::rcu_table) fn children(self) -> usize {
+    pub(in super::super) fn children(self) -> usize {
         self.head().children.into()
     }
 
     /// Whether a transaction made it that has not been committed.
-    pub(in crate::rcu_table) fn is_fresh(self) -> bool {
+    pub(in super::super) fn is_fresh(self) -> bool {
         self.head().shape & FRESH != 0
     }
 
     /// Marks the node: from now on no reader should reach it.
-    pub(in crate::rcu_table) fn poison(self) {
+    pub(in super::super) fn poison(self) {
         self.head().poison();
     }
 
     /// Whether the node has been marked.
-    pub(in crate::rcu_table) fn is_poisoned(self) -> bool {
+    pub(in super::super) fn is_poisoned(self) -> bool {
         self.head().is_poisoned()
     }
 
     /// The memory of the whole object.
-    pub(in crate::rcu_table) fn footprint(self) -> Footprint {
+    pub(in super::super) fn footprint(self) -> Footprint {
         self.head().footprint()
     }
 
     /// Looks a value up.
     #[inline]
-    pub(in crate::rcu_table) fn step(self, value: u8) -> Step<'a> {
+    pub(in super::super) fn step(self, value: u8) -> Step<'a> {
         match (self.head().is_flat(), self.head().children) {
             (true, _) => self.step_flat(value),
             (false, 0) => Step {
@@ -200,7 +200,7 @@ impl<'a> NodeRef<'a> {
     }
 
     /// The first child with at least this value, if there is one.
-    pub(in crate::rcu_table) fn child_from(self, value: u8) -> Option<(u8, &'a Link)> {
+    pub(in super::super) fn child_from(self, value: u8) -> Option<(u8, &'a Link)> {
         let (index, links) = (usize::from(self.head().index), self.head().links_at());
         let nth = |number: usize| {
             // SAFETY: The number is that of a child, of a flat node a value.
@@ -261,7 +261,7 @@ impl<'a> NodeRef<'a> {
     }
 
     /// All children, by value.
-    pub(in crate::rcu_table) fn each_child(self) -> impl Iterator<Item = (u8, &'a Link)> {
+    pub(in super::super) fn each_child(self) -> impl Iterator<Item = (u8, &'a Link)> {
         let mut next = Some(0);
         core::iter::from_fn(move || {
             let found = self.child_from(next?)?;
@@ -278,7 +278,7 @@ impl<'a> NodeRef<'a> {
 
     /// The routes, for taking some of them.
     #[inline]
-    pub(in crate::rcu_table) fn entries(self) -> Entries<'a> {
+    pub(in super::super) fn entries(self) -> Entries<'a> {
         let (shape, len) = (self.head().shape(), self.routes());
         let metrics = match self.head().shape & METRICS {
             0 => 0,
@@ -297,22 +297,22 @@ impl<'a> NodeRef<'a> {
     }
 
     /// Route number `number`, or nothing.
-    pub(in crate::rcu_table) fn route(self, number: usize) -> Option<Entry> {
+    pub(in super::super) fn route(self, number: usize) -> Option<Entry> {
         self.entries().get(number)
     }
 
     /// The routes from number `from` on.
-    pub(in crate::rcu_table) fn routes_from(self, from: usize) -> impl Iterator<Item = Entry> + 'a {
+    pub(in super::super) fn routes_from(self, from: usize) -> impl Iterator<Item = Entry> + 'a {
         self.entries().within(from, usize::MAX)
     }
 
     /// The number of the first route of a slot, or of what stands where it would.
-    pub(in crate::rcu_table) fn position(self, slot: Slot) -> usize {
+    pub(in super::super) fn position(self, slot: Slot) -> usize {
         self.slots().partition_point(|other| *other < slot)
     }
 
     /// The route that serves `value`: the longest prefix, and the lowest metric.
-    pub(in crate::rcu_table) fn serving(self, value: u8) -> Option<Entry> {
+    pub(in super::super) fn serving(self, value: u8) -> Option<Entry> {
         self.serving_with(value, STRIDE)
     }
 
@@ -335,7 +335,7 @@ impl<'a> NodeRef<'a> {
 
 /// The routes of a node.
 #[derive(Clone, Copy)]
-pub(in crate::rcu_table) struct Entries<'a> {
+pub(in super::super) struct Entries<'a> {
     pub(super) hops: &'a [u32],
     /// None if all are 0.
     pub(super) metrics: &'a [u32],
@@ -356,7 +356,7 @@ impl<'a> Entries<'a> {
 
     /// Number `number`, or nothing.
     #[inline]
-    pub(in crate::rcu_table) fn get(self, number: usize) -> Option<Entry> {
+    pub(in super::super) fn get(self, number: usize) -> Option<Entry> {
         Some(Entry {
             slot: *self.slots.get(number)?,
             metric: self.metrics.get(number).copied().unwrap_or(0),

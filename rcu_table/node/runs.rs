@@ -5,14 +5,14 @@
 use super::{Entry, NodeRef, Slot, FANOUT, STRIDE};
 
 /// Runs of values with the same next hop, as they are found. Once found, the first begins at 0.
-pub(in crate::rcu_table) struct Runs {
+pub(in super::super) struct Runs {
     len: usize,
     starts: [u8; FANOUT],
     hops: [u32; FANOUT],
 }
 
 impl Runs {
-    pub(in crate::rcu_table) const fn new() -> Self {
+    pub(in super::super) const fn new() -> Self {
         Self {
             len: 0,
             starts: [0; FANOUT],

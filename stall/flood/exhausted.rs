@@ -5,9 +5,8 @@
 
 use super::{drain, queue, tell, Queued, CAP_KB};
 use crate::{
-    delay::sleep_ms,
+    kernel_ext::{delay::sleep_ms, sched::yield_now},
     rcu::read_lock,
-    sched::yield_now,
     stall::{
         kinds::Kind,
         raw::{OomNotifier, Spare},

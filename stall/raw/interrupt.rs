@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/smp.h`](srctree/include/linux/smp.h)
 
-use crate::{cpu, delay::sleep_ms};
+use crate::kernel_ext::{cpu, delay::sleep_ms};
 use core::{
     ptr,
     sync::atomic::{AtomicBool, Ordering},

@@ -2,7 +2,7 @@
 
 //! What the RCU library promises, as tests that run in the kernel and in user space.
 //!
-//! In the kernel `rcu_test.rs` runs them at insmod; in user space `tools/table/tests/rcu_cases.rs`
+//! In the kernel `rcu_test.rs` runs them at insmod; in user space `hosted/rcu-routes/tests/rcu_cases.rs`
 //! does. What differs is in `platform`.
 
 mod collections;
@@ -12,7 +12,7 @@ mod pointers;
 mod sleepable;
 mod stress;
 
-use super::{platform, rcu};
+use crate::{platform, rcu};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{prelude::*, sync::Arc};
 use platform::{Place, Thread};

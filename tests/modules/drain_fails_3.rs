@@ -3,7 +3,11 @@
 //! See `drain.rs`.
 
 mod drain;
-pub mod rcu;
+#[path = "../.."]
+mod project {
+    pub mod rcu;
+}
+pub use project::rcu;
 
 use drain::DrainTest;
 use kernel::prelude::*;

@@ -2,7 +2,11 @@
 
 //! A module that forgets its drain: its objects are leaked, and it can be unloaded all the same.
 
-pub mod rcu;
+#[path = "../.."]
+mod project {
+    pub mod rcu;
+}
+pub use project::rcu;
 
 use kernel::prelude::*;
 use rcu::{Rcu, RcuBox, Reclaim, Retired, Softirq};

@@ -2,7 +2,11 @@
 
 //! Leaks a guard: grace periods wait until the task that leaked it, insmod, ends.
 
-pub mod rcu;
+#[path = "../.."]
+mod project {
+    pub mod rcu;
+}
+pub use project::rcu;
 
 use kernel::prelude::*;
 

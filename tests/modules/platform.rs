@@ -2,7 +2,7 @@
 
 //! What the tests need of the kernel, beyond the library.
 
-use crate::kthread::{Attributes, Kthread};
+use crate::kernel_ext::kthread::{Attributes, Kthread};
 use core::ptr;
 use kernel::{
     bindings,

@@ -3,10 +3,19 @@
 //! Runs the RCU library's tests at insmod; the log gets their results in TAP.
 
 mod cases;
-pub mod cpu;
-pub mod kthread;
+#[path = "../../kernel_ext"]
+/// What the test threads need.
+pub mod kernel_ext {
+    pub mod cpu;
+    pub mod kthread;
+}
 mod platform;
-pub mod rcu;
+#[path = "../.."]
+mod project {
+    pub mod rcu;
+}
+
+pub use project::rcu;
 
 use kernel::prelude::*;
 

@@ -4,7 +4,11 @@
 //!
 //! A real reader would wait for itself for ever, so only lockdep is told of one.
 
-pub mod rcu;
+#[path = "../.."]
+mod project {
+    pub mod rcu;
+}
+pub use project::rcu;
 
 use core::ptr;
 use kernel::{bindings, prelude::*};

@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a line means: the device's own parser, in the module's sources (through symbolic links), so that
+//! What a line means: the device's own parser, in the module's sources (by path), so that
 //! what goes by ioctl means what it would as text.
 //!
 //! A line that is no command is none here, without a reason: it is sent as text then, and the device
 //! says why in its own words, or understands it, being newer than this program.
 
-#[expect(
-    dead_code,
-    reason = "the device says what is wrong, and answers `help`"
-)]
-mod command;
-#[expect(dead_code, reason = "here a line is never split")]
-mod lines;
+#[path = "../../../device"]
+mod device {
+    #[expect(
+        dead_code,
+        reason = "the device says what is wrong, and answers `help`"
+    )]
+    pub(super) mod command;
+    #[expect(dead_code, reason = "here a line is never split")]
+    pub(super) mod lines;
+}
 
 use std::net::IpAddr;
 
-pub(crate) use command::Command;
-use lines::Lines;
+pub(crate) use device::command::Command;
+use device::{command, lines::Lines};
 
 /// The command that the device would see in a line, which comes with its newline.
 pub(crate) fn command(line: &[u8]) -> Option<Command> {
@@ -42,7 +45,7 @@ mod tests {
             panic!("not understood");
         };
         assert_eq!(route.to_string(), "::/0 dev a");
-        let long = format!("::/0{}dev a\n", " ".repeat(lines::MAX_LINE));
+        let long = format!("::/0{}dev a\n", " ".repeat(super::device::lines::MAX_LINE));
         for line in [
             &b"10.0.0.1/8 dev a\n"[..],
             b"::/0 dev a\x0c\n",

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a change costs: random prefixes of the table are deleted and added again, thousands at a time, so that the
+//! processor has other things in its caches when a prefix's turn comes again. The clock is part of each figure,
+//! some 25 ns.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use rcu_routes::testing::Random;
+use table_bench::update::BATCH;
+
+use crate::address::Address;
+use crate::input::Input;
+use crate::peer::Peer;
+use crate::row::{percentile, Row};
+
+/// Changes of one kind, in nanoseconds.
+type Samples = Vec<u32>;
+
+fn timed(samples: &mut Samples, change: impl FnOnce() -> Result<()>) -> Result<()> {
+    let start = Instant::now();
+    let done = change();
+    samples.push(u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX));
+    done
+}
+
+/// Measures `count` changes of each kind.
+pub fn measure<A: Address>(
+    input: &Input<A>,
+    peer: &mut dyn Peer<A>,
+    count: usize,
+    reclaim: Option<&'static str>,
+) -> Result<()> {
+    let mut entries = input.changeable();
+    Random::new(2).shuffle(&mut entries);
+    entries.truncate(count);
+    let (mut adds, mut deletes) = (Samples::new(), Samples::new());
+    for batch in entries.chunks(BATCH) {
+        for entry in batch {
+            timed(&mut deletes, || peer.delete(entry))?;
+        }
+        for entry in batch {
+            timed(&mut adds, || peer.add(entry))?;
+        }
+        // What waits to be freed shall not pile up.
+        peer.settle();
+    }
+    for (change, mut samples) in [("add", adds), ("delete", deletes)] {
+        samples.sort_unstable();
+        let at = |percent| Some(f64::from(percentile(&samples, percent)));
+        let row = Row {
+            what: Some(peer.name()),
+            family: Some(A::FAMILY),
+            set: Some(input.set),
+            routes: Some(input.entries.len()),
+            change: Some(change),
+            reclaim,
+            min: at(0.0),
+            median: at(50.0),
+            p99: at(99.0),
+            max: at(100.0),
+            ..Row::new("update")
+        };
+        row.print()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a table should do, by the tests' oracle: its limit on routes, transactions and reloads as well.
+
+use crate::rcu_table::{Failure, Family, Key, Mode, Operation, Route, Selector};
+use core::net::IpAddr;
+use kernel::prelude::*;
+use rcu_routes::testing::{self, Oracle};
+
+/// A slow and simple table.
+#[derive(Default)]
+pub(super) struct Model {
+    oracle: Oracle,
+}
+
+impl Model {
+    /// Does one change, if it can be done and there may be as many routes.
+    pub(super) fn apply(&mut self, operation: &Operation, max_routes: usize) -> Result {
+        let change = match *operation {
+            Operation::Insert(route, mode) => {
+                let is_new = !self.has(&route);
+                if is_new && mode != Mode::Change && self.len() >= max_routes {
+                    return Err(ENOSPC);
+                }
+                testing::Operation::Insert(mode, route)
+            }
+            Operation::Remove(prefix, metric, next_hop) => {
+                testing::Operation::Remove(prefix, metric, next_hop)
+            }
+            Operation::Flush(family) => testing::Operation::Flush(family),
+        };
+        self.oracle.apply(&change)
+    }
+
+    /// Does all changes or, if one cannot be done, none.
+    pub(super) fn commit(
+        &mut self,
+        operations: &[Operation],
+        max_routes: usize,
+    ) -> Result<(), Failure> {
+        let mut after = self.copy();
+        for (index, operation) in operations.iter().enumerate() {
+            let done = after.apply(operation, max_routes);
+            done.map_err(|error| Failure { index, error })?;
+        }
+        *self = after;
+        Ok(())
+    }
+
+    fn copy(&self) -> Self {
+        let mut copy = Oracle::default();
+        for route in self.dump(Selector::All) {
+            let inserted = copy.apply(&testing::Operation::Insert(Mode::Add, route));
+            inserted.expect("a dump has each route once");
+        }
+        Self { oracle: copy }
+    }
+
+    fn has(&self, route: &Route) -> bool {
+        let present = self.oracle.dump(Selector::Prefix(route.prefix));
+        present.iter().any(|other| other.metric == route.metric)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.family_len(Family::Inet) + self.family_len(Family::Inet6)
+    }
+
+    pub(super) fn family_len(&self, family: Family) -> usize {
+        self.oracle.len(family)
+    }
+
+    pub(super) fn next_hops(&self) -> usize {
+        self.oracle.next_hops()
+    }
+
+    pub(super) fn lookup(&self, address: IpAddr) -> Option<Route> {
+        self.oracle.lookup(address)
+    }
+
+    pub(super) fn dump(&self, selector: Selector) -> Vec<Route> {
+        self.oracle.dump(selector)
+    }
+
+    /// At most `count` routes behind `after`.
+    pub(super) fn piece(&self, selector: Selector, after: Option<Key>, count: usize) -> Vec<Route> {
+        let mut routes = self.dump(selector);
+        routes.retain(|route| after.is_none_or(|after| Key::from(route) > after));
+        routes.truncate(count);
+        routes
+    }
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Steps done to a table and to the model: after each, both must say the same.
+
+use super::{
+    model::Model,
+    steps::{Change, End, Step},
+    universe::{mask, to_address},
+};
+use crate::rcu_table::{
+    read_lock, Failure, Family, Key, Operation, Prefix, ReclaimMode, Reload, Route, Selector,
+    Settings, Table, Transaction,
+};
+use core::net::IpAddr;
+use kernel::{
+    alloc::failslab::{self, Injection},
+    prelude::*,
+    sync::Arc,
+};
+use rcu_routes::testing::dump;
+
+/// A table lives no longer than an input, but wants its settings for ever.
+static SETTINGS: Settings = Settings::new();
+
+/// An allocation that is to fail, perhaps, and whether that has been seen to happen.
+struct Failing {
+    injection: Option<Injection>,
+    seen: bool,
+}
+
+impl Failing {
+    fn arm(nth: Option<u64>) -> Self {
+        Self {
+            injection: nth.map(failslab::fail_nth),
+            seen: false,
+        }
+    }
+
+    /// Whether the allocation failed since this was last asked: what was done may say `ENOMEM` then.
+    fn just_fired(&mut self) -> bool {
+        let fired = self.injection.as_ref().is_some_and(Injection::has_fired);
+        fired && !std::mem::replace(&mut self.seen, fired)
+    }
+}
+
+/// The table and the model, and a dump under way.
+pub(super) struct Game {
+    table: Arc<Table>,
+    model: Model,
+    /// What the table was when it was last looked at, which is after each change.
+    seen: Snapshot,
+    dump: Option<(Selector, Option<Key>)>,
+}
+
+/// What shows whether the table was touched. The other figures count work, which failures do as well.
+#[derive(Debug, PartialEq)]
+struct Snapshot {
+    routes: Vec<Route>,
+    routes_inet: usize,
+    routes_inet6: usize,
+    next_hops: usize,
+    objects: usize,
+    bytes: usize,
+    generation: u64,
+}
+
+impl Snapshot {
+    fn take(table: &Table) -> Self {
+        let stats = table.stats();
+        Self {
+            routes: dump(table, Selector::All, 16),
+            routes_inet: stats.routes_inet,
+            routes_inet6: stats.routes_inet6,
+            next_hops: stats.next_hops,
+            objects: stats.objects,
+            bytes: stats.bytes,
+            generation: stats.generation,
+        }
+    }
+}
+
+fn addresses_around(prefix: &Prefix) -> [IpAddr; 4] {
+    let family = prefix.family();
+    let unit = 1_u128 << (128 - u32::from(family.bits()));
+    let first = match prefix.address() {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+        IpAddr::V6(v6) => v6.to_bits(),
+    };
+    let last = first | !mask(prefix.len());
+    let (before, behind) = (first.wrapping_sub(unit), last.wrapping_add(unit));
+    [first, last, before, behind].map(|bits| to_address(family, bits))
+}
+
+impl Game {
+    pub(super) fn new() -> Self {
+        SETTINGS.set_max_routes(1 << 20);
+        SETTINGS.set_reclaim(ReclaimMode::Call);
+        SETTINGS.set_reclaim_max_kb(64 * 1024);
+        let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL);
+        let table = table.expect("nothing fails yet");
+        Self {
+            seen: Snapshot::take(&table),
+            table,
+            model: Model::default(),
+            dump: None,
+        }
+    }
+
+    pub(super) fn play(&mut self, step: &Step) {
+        match step {
+            Step::Change(change, failing) => self.change(change, *failing),
+            Step::Lookup(address) => self.check_lookup(*address),
+            Step::Dump(selector) => self.dump = Some((*selector, None)),
+            Step::GoOn(count) => self.go_on(*count),
+            Step::MaxRoutes(count) => SETTINGS.set_max_routes(*count),
+            Step::Reclaim(mode) => SETTINGS.set_reclaim(*mode),
+            Step::ReclaimMaxKb(kb) => SETTINGS.set_reclaim_max_kb(*kb),
+        }
+    }
+
+    /// Empties the table route by route, with all checks.
+    pub(super) fn finish(mut self) {
+        let routes = self.model.dump(Selector::All);
+        for family in [Family::Inet, Family::Inet6] {
+            let selector = Selector::Family(family);
+            assert_eq!(dump(&self.table, selector, 3), self.model.dump(selector));
+        }
+        for route in &routes {
+            self.check_around(&route.prefix);
+        }
+        for route in &routes {
+            let Route {
+                prefix,
+                metric,
+                next_hop,
+            } = *route;
+            let operation = Operation::Remove(prefix, Some(metric), Some(next_hop));
+            self.change(&Change::Single(operation), None);
+        }
+        assert_eq!(self.model.len(), 0);
+    }
+
+    fn change(&mut self, change: &Change, failing: Option<u64>) {
+        let mut failing = Failing::arm(failing);
+        let changed = match change {
+            Change::Single(operation) => self.single(operation, &mut failing),
+            Change::Transaction(operations, end) => {
+                self.transaction(operations, *end, &mut failing)
+            }
+            Change::Reload(operations, end) => self.reload(operations, *end, &mut failing),
+        };
+        drop(failing);
+        let after = Snapshot::take(&self.table);
+        if changed {
+            // Only what the dump shows counts as a change: a flush of nothing may be one or not.
+            let counted = self.seen.generation != after.generation;
+            assert!(
+                counted || self.seen.routes == after.routes,
+                "a change is not counted"
+            );
+        } else {
+            assert_eq!(
+                self.seen, after,
+                "a change that failed has changed something"
+            );
+        }
+        self.seen = after;
+        self.check_contents();
+        match change {
+            Change::Single(operation) => self.check_touched(operation),
+            Change::Transaction(operations, _) | Change::Reload(operations, _) => {
+                operations
+                    .iter()
+                    .for_each(|operation| self.check_touched(operation));
+            }
+        }
+    }
+
+    /// One change by itself; whether it happened.
+    fn single(&mut self, operation: &Operation, failing: &mut Failing) -> bool {
+        let done = match operation {
+            Operation::Insert(route, mode) => self.table.insert(route, *mode),
+            Operation::Remove(prefix, metric, next_hop) => {
+                self.table.remove(prefix, *metric, next_hop.as_ref())
+            }
+            Operation::Flush(family) => self.table.flush(*family),
+        };
+        if failing.just_fired() && done == Err(ENOMEM) {
+            return false;
+        }
+        assert_eq!(done, self.model.apply(operation, SETTINGS.max_routes()));
+        done.is_ok()
+    }
+
+    /// A transaction; whether it happened. An operation that found no memory is none of it.
+    fn transaction(&mut self, operations: &[Operation], end: End, failing: &mut Failing) -> bool {
+        let mut transaction = Transaction::new();
+        let mut pushed = Vec::new();
+        for operation in operations {
+            let done = transaction.push(*operation);
+            if failing.just_fired() && done == Err(ENOMEM) {
+                continue;
+            }
+            assert_eq!(done, Ok(()));
+            pushed.push(*operation);
+        }
+        assert_eq!(transaction.len(), pushed.len());
+        if end == End::Abort {
+            return false;
+        }
+        let done = transaction.commit(&self.table);
+        let no_memory = matches!(done, Err(Failure { error, .. }) if error == ENOMEM);
+        if failing.just_fired() && no_memory {
+            return false;
+        }
+        assert_eq!(done, self.model.commit(&pushed, SETTINGS.max_routes()));
+        done.is_ok()
+    }
+
+    /// A reload; whether it happened.
+    fn reload(&mut self, operations: &[Operation], end: End, failing: &mut Failing) -> bool {
+        let mut reload = match Reload::new(self.table.clone()) {
+            Ok(reload) => reload,
+            Err(error) => {
+                assert!(
+                    failing.just_fired() && error == ENOMEM,
+                    "no reload: {error:?}"
+                );
+                return false;
+            }
+        };
+        // A reload that reaches the limit may say so at once or at its end.
+        let max_routes = SETTINGS.max_routes();
+        let mut model = Model::default();
+        for operation in operations {
+            let done = reload.apply(operation);
+            let no_memory = failing.just_fired() && done == Err(ENOMEM);
+            let no_space = model.len() >= max_routes && done == Err(ENOSPC);
+            if !no_memory && !no_space {
+                assert_eq!(done, model.apply(operation, usize::MAX));
+            }
+        }
+        if end == End::Abort {
+            return false;
+        }
+        let done = reload.commit();
+        if failing.just_fired() && done == Err(ENOMEM) {
+            return false;
+        }
+        let fits = model.len() <= max_routes;
+        assert_eq!(done, if fits { Ok(()) } else { Err(ENOSPC) });
+        if fits {
+            self.model = model;
+        }
+        fits
+    }
+
+    /// The next piece of the dump is what the table holds now behind the last piece.
+    fn go_on(&mut self, count: usize) {
+        let Some((selector, after)) = self.dump else {
+            return;
+        };
+        let mut piece = KVec::with_capacity(count, GFP_KERNEL).expect("nothing fails now");
+        self.table.dump(selector, after, &mut piece);
+        assert_eq!(piece[..], self.model.piece(selector, after, count));
+        let last = piece.last().filter(|_| piece.len() == count);
+        self.dump = last.map(|route| (selector, Some(Key::from(route))));
+    }
+
+    fn check_contents(&self) {
+        let seen = &self.seen;
+        let model = &self.model;
+        assert_eq!(seen.routes, model.dump(Selector::All));
+        assert_eq!(seen.routes_inet, model.family_len(Family::Inet));
+        assert_eq!(seen.routes_inet6, model.family_len(Family::Inet6));
+        assert_eq!(seen.next_hops, model.next_hops());
+        assert_eq!(
+            (seen.objects == 0, seen.bytes == 0),
+            (model.len() == 0, model.len() == 0)
+        );
+    }
+
+    fn check_touched(&self, operation: &Operation) {
+        match operation {
+            Operation::Insert(Route { prefix, .. }, _) | Operation::Remove(prefix, ..) => {
+                self.check_around(prefix);
+                let selector = Selector::Prefix(*prefix);
+                assert_eq!(dump(&self.table, selector, 2), self.model.dump(selector));
+            }
+            Operation::Flush(_) => (),
+        }
+    }
+
+    fn check_around(&self, prefix: &Prefix) {
+        addresses_around(prefix)
+            .into_iter()
+            .for_each(|address| self.check_lookup(address));
+    }
+
+    fn check_lookup(&self, address: IpAddr) {
+        let found = self.table.lookup(address, &read_lock());
+        assert_eq!(found, self.model.lookup(address), "{address}");
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tables made to be as large as can be: they stay within their bounds, a change replaces little, and
+//! all is given back. `table-bench hostile` measures the same tables, larger, and their times. Memory
+//! is counted for the whole process, so this file is one test.
+
+#[path = "../../../bench/table-bench/src/hostile/inputs.rs"]
+mod inputs;
+
+use inputs::{Flapping, Input, COPIED_BYTES, FIXED_BYTES};
+use kernel::alloc::{live, Live};
+use rcu_routes::{
+    rcu::barrier,
+    rcu_table::{Mode, Route, Stats, Table},
+    testing::{own_stats, table, HeldReader, Random},
+};
+
+/// Routes in each table: debug builds are slow.
+const SIZE: usize = 3000;
+/// Pairs of changes while a reader is held.
+const CHANGES: usize = 50;
+
+/// What is allocated, and what the table says it uses, when nothing waits to be reclaimed.
+fn settled(table: &Table) -> (Live, Stats) {
+    barrier();
+    let stats = table.stats();
+    assert_eq!((stats.retired_objects, stats.retired_bytes), (0, 0));
+    // Having been asked, the table may have let go of more.
+    barrier();
+    let own = Stats {
+        next_hop_bytes: table.stats().next_hop_bytes,
+        ..own_stats(table)
+    };
+    (live(), own)
+}
+
+fn add(table: &Table, route: &Route) {
+    table.insert(route, Mode::Add).unwrap();
+}
+
+fn delete(table: &Table, route: &Route) {
+    table
+        .remove(&route.prefix, Some(route.metric), None)
+        .unwrap();
+}
+
+/// Whether a full table is no larger than it may be. Asserts that an empty one is empty.
+fn check_memory(input: &Input, faults: &mut Vec<String>) {
+    let mut routes = input.routes(SIZE);
+    let table = table();
+    let (empty, empty_stats) = settled(&table);
+    for route in &routes {
+        add(&table, route);
+    }
+
+    let (full, stats) = settled(&table);
+    let bound = FIXED_BYTES + input.bound * routes.len();
+    let used = full.bytes - empty.bytes;
+    let name = &input.name;
+    let found = format!("{name}: {} bytes a route", used / routes.len());
+    println!("{found}");
+    if used > bound {
+        faults.push(found);
+    }
+    // The account rounds as `kmalloc()` does, which is not how `malloc()` does.
+    let account = stats.bytes + stats.next_hop_bytes - empty_stats.next_hop_bytes;
+    assert!(
+        (used / 2..used * 2).contains(&account),
+        "{name}: {account} bytes by the table's account, {used} by malloc's"
+    );
+
+    if name != "metrics" {
+        check_copied(&table, name, &routes[..CHANGES], faults);
+    }
+    Random::new(2).shuffle(&mut routes);
+    for route in &routes {
+        delete(&table, route);
+    }
+    let (left, stats) = settled(&table);
+    assert_eq!(left, empty, "{name}");
+    assert_eq!((stats.objects, stats.bytes, stats.next_hops), (0, 0, 0));
+}
+
+/// Whether each change replaces something, and not too much: all of it is kept meanwhile.
+fn check_copied(table: &Table, name: &str, routes: &[Route], faults: &mut Vec<String>) {
+    let before = settled(table).0.allocations;
+    let reader = HeldReader::start();
+    let mut last = table.stats().retired_bytes;
+    let mut most = 0;
+    let mut replaced = || {
+        let now = table.stats().retired_bytes;
+        most = most.max(now - last);
+        last = now;
+    };
+    for route in routes {
+        delete(table, route);
+        replaced();
+        add(table, route);
+        replaced();
+    }
+    let found = format!("{name}: a change replaced {most} bytes");
+    println!("{found}");
+    if most == 0 || most > COPIED_BYTES {
+        faults.push(found);
+    }
+    reader.release();
+    // Their bytes may differ: `malloc()` rounds up by what is left over.
+    assert_eq!(settled(table).0.allocations, before, "{name}");
+}
+
+fn check_flapping(flapping: &Flapping, faults: &mut Vec<String>) {
+    let table = table();
+    for route in &flapping.others {
+        add(&table, route);
+    }
+    add(&table, &flapping.route);
+    check_copied(&table, flapping.name, &[flapping.route; CHANGES], faults);
+}
+
+#[test]
+fn hostile_tables_stay_small_and_give_all_back() {
+    let mut faults = Vec::new();
+    for input in inputs::all() {
+        check_memory(&input, &mut faults);
+    }
+    for flapping in inputs::flapping() {
+        check_flapping(&flapping, &mut faults);
+    }
+    assert!(faults.is_empty(), "beyond bounds: {faults:#?}");
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The cases that the tests of DPDK's IPv4 and IPv6 tables have in common. There they aim at the two
+//! levels of a DIR-24-8 table; lengths about 24 are a border between nodes here as well.
+
+use core::net::IpAddr;
+use kernel::prelude::*;
+use rcu_routes::testing::Numbered;
+
+/// The numbers that serve several addresses.
+pub fn lookup_all(lpm: &Numbered, addresses: &[IpAddr]) -> Vec<Option<u32>> {
+    let lookup = |address: &IpAddr| lpm.lookup(*address);
+    addresses.iter().map(lookup).collect()
+}
+
+/// A rule alone serves its address until it is deleted.
+pub fn one_rule(lpm: &Numbered, address: IpAddr, len: u8) {
+    lpm.add(address, len, 100).unwrap();
+    assert_eq!(lpm.lookup(address), Some(100));
+    lpm.delete(address, len).unwrap();
+    assert_eq!(lpm.lookup(address), None);
+}
+
+/// One rule of each length on one address, the longest serving, and back again. The other half of the
+/// addresses stays empty.
+pub fn every_length(lpm: &Numbered, longest: u8) {
+    let (other, address) = (lpm.top(u128::MAX >> 1), lpm.top(1 << 127));
+    for len in 1..=longest {
+        lpm.add(address, len, u32::from(len)).unwrap();
+        let served = Some(u32::from(len));
+        let answers = lookup_all(lpm, &[other, address, other, address]);
+        assert_eq!(answers, [None, served, None, served], "/{len} added");
+    }
+    for len in (1..=longest).rev() {
+        lpm.delete(address, len).unwrap();
+        let served = (len > 1).then(|| u32::from(len) - 1);
+        let answers = lookup_all(lpm, &[address, address, other, other]);
+        assert_eq!(answers, [served, served, None, None], "/{len} deleted");
+    }
+}
+
+/// Hits and misses on each level: one rule, one below another, two side by side, one within another.
+pub fn each_level(lpm: &Numbered) {
+    let (a, b) = (lpm.at([128, 0, 0, 0]), lpm.at([128, 0, 0, 5]));
+    one_rule(lpm, a, 24);
+
+    lpm.add(a, 23, 100).unwrap();
+    assert_eq!(lpm.lookup(a), Some(100));
+    lpm.add(a, 24, 101).unwrap();
+    assert_eq!(lpm.lookup(a), Some(101));
+    lpm.delete(a, 24).unwrap();
+    lpm.delete(a, 23).unwrap();
+    assert_eq!(lpm.lookup(a), None);
+
+    lpm.add(a, 32, 100).unwrap();
+    assert_eq!(lpm.lookup(a), Some(100));
+    lpm.add(b, 32, 101).unwrap();
+    assert_eq!(lpm.lookup(b), Some(101));
+    lpm.delete(b, 32).unwrap();
+    assert_eq!(lookup_all(lpm, &[a, b]), [Some(100), None]);
+    lpm.delete(a, 32).unwrap();
+    assert_eq!(lookup_all(lpm, &[a, b]), [None, None]);
+
+    lpm.add(a, 25, 101).unwrap();
+    assert_eq!(lpm.lookup(a), Some(101));
+    lpm.add(b, 32, 102).unwrap();
+    assert_eq!(lpm.lookup(b), Some(102));
+    lpm.delete(b, 32).unwrap();
+    assert_eq!(lpm.lookup(b), Some(101));
+    lpm.delete(a, 25).unwrap();
+    assert_eq!(lpm.lookup(a), None);
+}
+
+/// A rule over another, both served; the shorter goes first.
+pub fn one_within_another(lpm: &Numbered, inner: IpAddr, inner_len: u8) {
+    let outer = lpm.at([128, 0, 0, 0]);
+    lpm.add(outer, 24, 100).unwrap();
+    lpm.add(inner, inner_len, 101).unwrap();
+    assert_eq!(lookup_all(lpm, &[inner, outer]), [Some(101), Some(100)]);
+    lpm.delete(outer, 24).unwrap();
+    assert_eq!(lookup_all(lpm, &[inner, outer]), [Some(101), None]);
+    lpm.delete(inner, inner_len).unwrap();
+    assert_eq!(lookup_all(lpm, &[inner, outer]), [None, None]);
+}
+
+/// Each kind of change: of a range, of a longer rule, of a next hop, of what is not there.
+pub fn each_change(lpm: &Numbered) {
+    let address = lpm.at([128, 0, 0, 0]);
+    one_rule(lpm, address, 16);
+    one_rule(lpm, address, 25);
+    one_within_another(lpm, lpm.at([128, 0, 0, 10]), 32);
+    for len in [24, 32] {
+        lpm.add(address, len, 100).unwrap();
+        assert_eq!(lpm.lookup(address), Some(100));
+        lpm.add(address, len, 101).unwrap();
+        assert_eq!(lpm.lookup(address), Some(101));
+        lpm.delete(address, len).unwrap();
+        assert_eq!(lpm.lookup(address), None);
+    }
+    for len in [24, 32] {
+        assert_eq!(lpm.delete(address, len), Err(ESRCH));
+        assert_eq!(lpm.lookup(address), None);
+    }
+}
+
+/// Nodes come and go with a rule, and its neighbours are never served.
+pub fn again_and_again(
+    lpm: &Numbered,
+    address: IpAddr,
+    len: u8,
+    neighbours: [IpAddr; 2],
+    times: u32,
+) {
+    let [before, behind] = neighbours;
+    for _ in 0..times {
+        lpm.add(address, len, 100).unwrap();
+        let answers = lookup_all(lpm, &[before, address, behind, address]);
+        assert_eq!(answers, [None, Some(100), None, Some(100)]);
+        lpm.delete(address, len).unwrap();
+        assert_eq!(lpm.lookup(address), None);
+    }
+}
+
+/// A shorter rule does not overwrite a longer one that was there before, nor a third one elsewhere.
+pub fn overwriting(lpm: &Numbered) {
+    let (longest, shortest) = (lpm.at([10, 10, 10, 2]), lpm.at([10, 10, 10, 0]));
+    let elsewhere = lpm.at([10, 10, 20, 2]);
+    lpm.add(longest, 32, 100).unwrap();
+    assert_eq!(lpm.lookup(longest), Some(100));
+    lpm.add(shortest, 24, 105).unwrap();
+    assert_eq!(lpm.lookup(shortest), Some(105));
+    lpm.add(elsewhere, 25, 111).unwrap();
+    assert_eq!(lpm.lookup(elsewhere), Some(111));
+    assert_eq!(
+        lookup_all(lpm, &[longest, shortest]),
+        [Some(100), Some(105)]
+    );
+}

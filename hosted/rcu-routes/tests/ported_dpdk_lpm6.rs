@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The cases of DPDK's `app/test/test_lpm6.c` (`rte_lpm6`), as tests of the table's behaviour.
+//!
+//! | upstream | here |
+//! |---|---|
+//! | `test0` | [`test0_without_room_nothing_is_added`]; name, socket and number of second-level tables have no counterpart |
+//! | `test1` | does not apply: tables have no names |
+//! | `test2` | [`test2_tables_come_and_go`] |
+//! | `test3` | does not apply: there is no table that is not one |
+//! | `test4` | [`test4_test5_lengths_have_an_end`]; length 0 is refused there, and is the default route here |
+//! | `test5` | the same |
+//! | `test6` | does not apply: there are no null pointers |
+//! | `test7` | the same |
+//! | `test8` | the same |
+//! | `test9` | [`test9_all_addresses_of_a_byte`] |
+//! | `test10` | [`test10_room_for_127_rules`] |
+//! | `test11` | [`test11_no_memory_in_the_middle_of_an_add`]: second-level tables run out there, memory here |
+//! | `test12` | [`test12_no_memory_in_the_middle_of_an_add_below_a_rule`], as `test11` |
+//! | `test13` | [`test13_room_for_two_rules`] |
+//! | `test14` | [`test14_room_for_256_rules`]: the limit there is of second-level tables, here of routes |
+//! | `test15` | [`test15_one_rule_of_24_bits`] |
+//! | `test16` | [`test16_one_rule_of_128_bits`] |
+//! | `test17` | [`test17_every_length`], up to 128, as before it was cut to 16 there |
+//! | `test18` | [`test18_hits_and_misses_on_each_level`] |
+//! | `test19` | [`test19_each_change`] |
+//! | `test20` | [`test20_one_rule_within_another`] |
+//! | `test21` | [`test21_several_lookups`] |
+//! | `test22` | [`test22_several_deletes`]; an absent rule among them is passed over there, and here the transaction does not happen |
+//! | `test23` | [`test23_a_rule_comes_and_goes`] |
+//! | `test24` | does not apply: tables have no names |
+//! | `test25` | [`test25_answers_are_those_of_a_list`], with random routes of our own |
+//! | `test26` | [`test26_nothing_is_overwritten`] |
+//! | `test27` | [`test27_all_addresses_below_a_rule`] |
+//! | `test28` | [`test28_the_largest_number`] |
+//!
+//! Lookups of several at once are one after the other here: batches are the device's.
+
+#[path = "ported/dpdk.rs"]
+mod dpdk;
+
+use core::net::{IpAddr, Ipv6Addr};
+use dpdk::{
+    again_and_again, each_change, each_level, every_length, lookup_all, one_rule,
+    one_within_another, overwriting,
+};
+use kernel::{alloc::failslab, prelude::*};
+use rcu_routes::{
+    rcu_table::{Family, Prefix, PrefixError, Settings, Transaction},
+    testing::{own_stats, Numbered, Random},
+};
+
+fn lpm() -> Numbered {
+    Numbered::new(Family::Inet6)
+}
+
+fn lpm_with_room_for(routes: usize, settings: &'static Settings) -> Numbered {
+    settings.set_max_routes(routes);
+    Numbered::with_settings(Family::Inet6, settings)
+}
+
+const ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(0x80 << 120));
+const ZERO: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
+#[test]
+fn test0_without_room_nothing_is_added() {
+    static SETTINGS: Settings = Settings::new();
+    let lpm = lpm_with_room_for(0, &SETTINGS);
+    assert_eq!(lpm.add(ZERO, 24, 100), Err(ENOSPC));
+    assert_eq!(lpm.lookup(ZERO), None);
+}
+
+#[test]
+fn test2_tables_come_and_go() {
+    static SETTINGS: Settings = Settings::new();
+    for less in 0..100 {
+        let lpm = lpm_with_room_for(1_000_000 - less, &SETTINGS);
+        assert_eq!(lpm.contents(), []);
+        lpm.add(ADDRESS, 128, 100).unwrap();
+        assert_eq!(lpm.lookup(ADDRESS), Some(100));
+    }
+}
+
+#[test]
+fn test4_test5_lengths_have_an_end() {
+    assert_eq!(Prefix::new(ZERO, 129), Err(PrefixError::TooLong));
+    let lpm = lpm();
+    assert_eq!(lpm.delete(ZERO, 0), Err(ESRCH));
+    lpm.add(ZERO, 0, 100).unwrap();
+    assert_eq!(lpm.lookup(ADDRESS), Some(100));
+    assert_eq!(lpm.delete(ZERO, 24), Err(ESRCH));
+    lpm.delete(ZERO, 0).unwrap();
+    assert_eq!(lpm.lookup(ADDRESS), None);
+}
+
+#[test]
+fn test9_all_addresses_of_a_byte() {
+    let lpm = lpm();
+    let all: Vec<IpAddr> = (0..=255).map(|byte| lpm.at([0, 0, byte, 0])).collect();
+    lpm.add(ZERO, 16, 100).unwrap();
+    assert_eq!(lookup_all(&lpm, &all), [Some(100); 256]);
+    lpm.delete(ZERO, 16).unwrap();
+    assert_eq!(lookup_all(&lpm, &all), [None; 256]);
+}
+
+#[test]
+fn test10_room_for_127_rules() {
+    static SETTINGS: Settings = Settings::new();
+    let lpm = lpm_with_room_for(127, &SETTINGS);
+    for len in 1..128 {
+        lpm.add(ZERO, len, 100).unwrap();
+    }
+    assert_eq!(lpm.add(ZERO, 128, 100), Err(ENOSPC));
+    lpm.delete(ZERO, 127).unwrap();
+    lpm.add(ZERO, 128, 100).unwrap();
+    assert_eq!(lpm.contents().len(), 127);
+}
+
+/// Adds a rule while each allocation in turn fails, in vain; returns how many there are.
+fn add_without_memory(lpm: &Numbered, address: IpAddr, len: u8) -> u64 {
+    let before = (lpm.contents(), own_stats(&lpm.table));
+    for nth in 1.. {
+        let injection = failslab::fail_nth(nth);
+        let done = lpm.add(address, len, 100);
+        let has_fired = injection.has_fired();
+        drop(injection);
+        if !has_fired {
+            done.unwrap();
+            lpm.delete(address, len).unwrap();
+            return nth - 1;
+        }
+        assert_eq!(done, Err(ENOMEM), "allocation {nth}");
+        assert_eq!((lpm.contents(), own_stats(&lpm.table)), before);
+    }
+    unreachable!()
+}
+
+#[test]
+fn test11_no_memory_in_the_middle_of_an_add() {
+    let lpm = lpm();
+    let address = lpm.at([1, 0, 0, 0]);
+    lpm.add(ZERO, 128, 100).unwrap();
+    for len in [25, 33, 41] {
+        lpm.add(address, len, 100).unwrap();
+        lpm.delete(address, len).unwrap();
+    }
+    assert_ne!(add_without_memory(&lpm, address, 49), 0);
+    lpm.add(address, 41, 100).unwrap();
+    assert_eq!(lookup_all(&lpm, &[address, ZERO]), [Some(100); 2]);
+}
+
+#[test]
+fn test12_no_memory_in_the_middle_of_an_add_below_a_rule() {
+    let lpm = lpm();
+    let address = lpm.at([1, 0, 0, 0]);
+    lpm.add(ZERO, 128, 100).unwrap();
+    lpm.add(address, 41, 101).unwrap();
+    assert_ne!(add_without_memory(&lpm, address, 49), 0);
+    assert_eq!(lookup_all(&lpm, &[address, ZERO]), [Some(101), Some(100)]);
+}
+
+#[test]
+fn test13_room_for_two_rules() {
+    static SETTINGS: Settings = Settings::new();
+    let lpm = lpm_with_room_for(2, &SETTINGS);
+    lpm.add(ZERO, 1, 100).unwrap();
+    lpm.add(ZERO, 2, 100).unwrap();
+    assert_eq!(lpm.add(ZERO, 3, 100), Err(ENOSPC));
+    lpm.delete(ZERO, 2).unwrap();
+    lpm.add(ZERO, 3, 100).unwrap();
+}
+
+#[test]
+fn test14_room_for_256_rules() {
+    static SETTINGS: Settings = Settings::new();
+    let lpm = lpm_with_room_for(256, &SETTINGS);
+    for byte in 0..=255 {
+        lpm.add(lpm.at([byte, 0, 0, 0]), 25, 100).unwrap();
+    }
+    let (last, one_more) = (lpm.at([255, 0, 0, 0]), lpm.at([255, 1, 0, 0]));
+    assert_eq!(lpm.add(one_more, 25, 100), Err(ENOSPC));
+    lpm.delete(last, 25).unwrap();
+    lpm.add(one_more, 25, 100).unwrap();
+    assert_eq!(lookup_all(&lpm, &[last, one_more]), [None, Some(100)]);
+}
+
+#[test]
+fn test15_one_rule_of_24_bits() {
+    one_rule(&lpm(), ZERO, 24);
+}
+
+#[test]
+fn test16_one_rule_of_128_bits() {
+    let lpm = lpm();
+    one_rule(&lpm, lpm.at([12, 12, 1, 0]), 128);
+}
+
+#[test]
+fn test17_every_length() {
+    every_length(&lpm(), 128);
+}
+
+#[test]
+fn test18_hits_and_misses_on_each_level() {
+    each_level(&lpm());
+}
+
+#[test]
+fn test19_each_change() {
+    each_change(&lpm());
+}
+
+#[test]
+fn test20_one_rule_within_another() {
+    let lpm = lpm();
+    one_within_another(&lpm, lpm.top((0x80 << 120) | 10), 128);
+}
+
+/// Addresses that differ in the sixth byte.
+fn batch<const N: usize>() -> [IpAddr; N] {
+    core::array::from_fn(|at| Ipv6Addr::from_bits((0x80 << 120) | ((at as u128 + 1) << 80)).into())
+}
+
+#[test]
+fn test21_several_lookups() {
+    let lpm = lpm();
+    let batch = batch::<4>();
+    for (number, address) in (100..).zip(&batch[..3]) {
+        lpm.add(*address, 48, number).unwrap();
+    }
+    let expected = [Some(100), Some(101), Some(102), None];
+    assert_eq!(lookup_all(&lpm, &batch), expected);
+}
+
+/// Deletes several rules in a transaction.
+fn delete_several(lpm: &Numbered, addresses: &[IpAddr]) -> Result<(), (usize, Error)> {
+    let mut transaction = Transaction::new();
+    for address in addresses {
+        transaction.push(lpm.removal(*address, 48)).unwrap();
+    }
+    let done = transaction.commit(&lpm.table);
+    done.map_err(|failure| (failure.index, failure.error))
+}
+
+#[test]
+fn test22_several_deletes() {
+    let lpm = lpm();
+    let batch = batch::<6>();
+    let [rules @ .., absent] = &batch;
+    for (number, address) in (101..).zip(rules) {
+        lpm.add(*address, 48, number).unwrap();
+    }
+    let mut expected = [101, 102, 103, 104, 105].map(Some);
+    assert_eq!(lookup_all(&lpm, rules), expected);
+
+    assert_eq!(delete_several(&lpm, &rules[..2]), Ok(()));
+    expected[..2].fill(None);
+    assert_eq!(lookup_all(&lpm, rules), expected);
+
+    assert_eq!(delete_several(&lpm, &rules[2..3]), Ok(()));
+    expected[2] = None;
+    assert_eq!(lookup_all(&lpm, rules), expected);
+
+    let one_absent = delete_several(&lpm, &[rules[3], *absent]);
+    assert_eq!(one_absent, Err((1, ESRCH)));
+    assert_eq!(lookup_all(&lpm, rules), expected);
+
+    assert_eq!(delete_several(&lpm, &rules[3..]), Ok(()));
+    assert_eq!(lookup_all(&lpm, rules), [None; 5]);
+}
+
+#[test]
+fn test23_a_rule_comes_and_goes() {
+    let lpm = lpm();
+    let neighbours = [(0x80 << 120) - 1, (0x80 << 120) + 1].map(|bits| lpm.top(bits));
+    again_and_again(&lpm, ADDRESS, 128, neighbours, 1000);
+}
+
+#[test]
+fn test25_answers_are_those_of_a_list() {
+    let lpm = lpm();
+    let mut random = Random::new(25);
+    let mut list = Vec::new();
+    for number in 0..1000 {
+        let len = 1 + random.below(128) as u8;
+        let mask = u128::MAX << (128 - len);
+        let bits = random.wide() & mask;
+        lpm.add(lpm.top(bits), len, number).unwrap();
+        list.retain(|(_, other_bits, other_mask)| (*other_bits, *other_mask) != (bits, mask));
+        list.push((number, bits, mask));
+    }
+    // Longest first, so that the first hit is the answer.
+    list.sort_unstable_by_key(|(_, _, mask)| !mask);
+    let mut different = 0;
+    for _ in 0..100_000 {
+        let (within, bits, mask) = list[random.below(list.len())];
+        let address = bits | (random.wide() & !mask);
+        let expected = list.iter().find(|(_, bits, mask)| address & mask == *bits);
+        let expected = expected.map(|(number, ..)| *number);
+        assert_eq!(lpm.lookup(Ipv6Addr::from_bits(address)), expected);
+        different += u32::from(expected != Some(within));
+    }
+    assert!(different > 1000, "only {different} met a longer route");
+}
+
+#[test]
+fn test26_nothing_is_overwritten() {
+    overwriting(&lpm());
+}
+
+#[test]
+fn test27_all_addresses_below_a_rule() {
+    let lpm = lpm();
+    let first = u128::from_be_bytes([128; 16]) & !0xffff;
+    lpm.add(lpm.top(first), 128, 128).unwrap();
+    lpm.add(lpm.top(first), 112, 112).unwrap();
+    assert_eq!(lpm.lookup(lpm.top(first)), Some(128));
+    for host in 1..=0xffff {
+        assert_eq!(lpm.lookup(lpm.top(first | host)), Some(112), "host {host}");
+    }
+}
+
+#[test]
+fn test28_the_largest_number() {
+    let lpm = lpm();
+    for number in [0x1f_ffff, u32::MAX] {
+        lpm.add(ZERO, 16, number).unwrap();
+        assert_eq!(lpm.lookup(ZERO), Some(number));
+        lpm.delete(ZERO, 16).unwrap();
+        assert_eq!(lpm.lookup(ZERO), None);
+    }
+}

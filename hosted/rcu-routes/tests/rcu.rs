@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The life of RCU-protected objects: each is reclaimed exactly once, after its grace period and not
+//! before.
+
+use kernel::prelude::*;
+use rcu_routes::{
+    rcu::{barrier, read_lock, synchronize, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq},
+    testing::{Counted, Drops, HeldReader},
+};
+use std::{
+    panic::{catch_unwind, AssertUnwindSafe},
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a test waits for what must not happen. A grace period without readers takes liburcu's
+/// callback thread some 10 ms.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// A published object, and the object after it was unpublished.
+fn retired(drops: &Drops) -> Retired<Counted> {
+    let pointer = Rcu::new(drops.object(1));
+    pointer.replace(None).unwrap()
+}
+
+/// A shared pointer whose object a reader holds in its critical section, and the reader, which at
+/// its end finds the object as it was.
+fn held(drops: &Drops) -> (Arc<Rcu<Counted>>, HeldReader) {
+    let pointer = Arc::new(Rcu::new(drops.object(42)));
+    let (theirs, seen_drops) = (pointer.clone(), drops.clone());
+    let reader = HeldReader::start_with(move |guard, wait| {
+        let object = theirs.dereference(guard).unwrap();
+        assert_eq!(object.value, 42);
+        wait();
+        assert_eq!(seen_drops.count(), 0, "reclaimed under a reader");
+        assert_eq!(object.value, 42);
+    });
+    (pointer, reader)
+}
+
+#[test]
+fn call_rcu_reclaims_after_the_reader_and_once() {
+    let drops = Drops::default();
+    let (pointer, reader) = held(&drops);
+    pointer.replace(None).unwrap().call_rcu();
+    thread::sleep(PATIENCE);
+    assert_eq!(drops.count(), 0);
+    reader.release();
+    barrier();
+    assert_eq!(drops.count(), 1);
+    barrier();
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn dropped_without_a_choice_is_deferred() {
+    let drops = Drops::default();
+    let (pointer, reader) = held(&drops);
+    drop(pointer.replace(None).unwrap());
+    thread::sleep(PATIENCE);
+    assert_eq!(drops.count(), 0);
+    reader.release();
+    barrier();
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn synchronize_waits_for_the_reader_and_gives_the_object_back() {
+    let drops = Drops::default();
+    let (pointer, reader) = held(&drops);
+    let retired = pointer.replace(None).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let waiter = {
+        let done = done.clone();
+        thread::spawn(move || {
+            let mut object = retired.synchronize();
+            done.store(true, Ordering::SeqCst);
+            assert_eq!(object.value, 42);
+            object.value = 43;
+            object
+        })
+    };
+    thread::sleep(PATIENCE);
+    assert!(!done.load(Ordering::SeqCst));
+    reader.release();
+    let object = waiter.join().unwrap();
+    assert_eq!((object.value, drops.count()), (43, 0));
+    drop(object);
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn an_object_that_came_back_can_be_published_again() {
+    let drops = Drops::default();
+    let pointer = Rcu::new(drops.object(1));
+    let mut object = pointer.replace(None).unwrap().synchronize();
+    object.value = 2;
+    assert!(pointer.replace(Some(object)).is_none());
+    assert_eq!(pointer.dereference(&read_lock()).unwrap().value, 2);
+    drop(pointer);
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn synchronize_without_readers_returns() {
+    let drops = Drops::default();
+    drop(retired(&drops).synchronize());
+    synchronize();
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn readers_that_take_turns_do_not_hold_up_a_retirement_forever() {
+    let drops = Drops::default();
+    let mut reader = HeldReader::start();
+    retired(&drops).call_rcu();
+    let end = Instant::now() + Duration::from_secs(10);
+    while drops.count() == 0 {
+        assert!(Instant::now() < end, "never reclaimed");
+        // There is a reader at any time, but none stays.
+        let next = HeldReader::start();
+        std::mem::replace(&mut reader, next).release();
+    }
+    reader.release();
+}
+
+#[test]
+fn each_of_many_is_reclaimed_exactly_once() {
+    const EACH: usize = 1000;
+    let [called, dropped, waited] = [(); 3].map(|()| Drops::default());
+    for _ in 0..EACH {
+        retired(&called).call_rcu();
+        drop(retired(&dropped));
+    }
+    for _ in 0..10 {
+        drop(retired(&waited).synchronize());
+    }
+    barrier();
+    let counts = [called.count(), dropped.count(), waited.count()];
+    assert_eq!(counts, [EACH, EACH, 10]);
+}
+
+#[test]
+fn a_pointer_that_is_dropped_takes_its_object_along() {
+    let drops = Drops::default();
+    drop(Rcu::new(drops.object(1)));
+    assert_eq!(drops.count(), 1);
+    drop(Rcu::<Counted>::null());
+}
+
+#[test]
+fn take_leaves_nothing() {
+    let drops = Drops::default();
+    let mut pointer = Rcu::new(drops.object(7));
+    let object = pointer.take().unwrap();
+    assert_eq!(object.value, 7);
+    assert!(pointer.take().is_none());
+    assert!(pointer.dereference(&read_lock()).is_none());
+    drop(pointer);
+    assert_eq!(drops.count(), 0);
+    drop(object);
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn replace_returns_what_was_there() {
+    let drops = Drops::default();
+    let pointer = Rcu::null();
+    assert!(pointer.dereference(&read_lock()).is_none());
+    assert!(pointer.replace(None).is_none());
+    assert!(pointer.replace(Some(drops.object(1))).is_none());
+    let old = pointer.replace(Some(drops.object(2))).unwrap();
+    assert_eq!(old.synchronize().value, 1);
+    assert_eq!(pointer.dereference(&read_lock()).unwrap().value, 2);
+    let old = pointer.replace(None).unwrap();
+    assert_eq!(old.synchronize().value, 2);
+    assert!(pointer.dereference(&read_lock()).is_none());
+}
+
+#[test]
+fn an_unpublished_object_may_be_changed_and_is_dropped_as_a_box() {
+    let drops = Drops::default();
+    let mut object = drops.object(1);
+    object.value += 1;
+    assert_eq!(object.value, 2);
+    drop(object);
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn a_box_without_memory_is_an_error_and_drops_the_value() {
+    let drops = Drops::default();
+    let injection = kernel::alloc::failslab::fail_nth(1);
+    let value = Counted {
+        value: 1,
+        drops: drops.clone(),
+    };
+    assert!(RcuBox::new(value, GFP_KERNEL).is_err());
+    assert!(injection.has_fired());
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn reclaim_of_the_type_is_called_instead_of_drop() {
+    static RECLAIMED: AtomicUsize = AtomicUsize::new(0);
+    struct Special(u64);
+    impl Reclaim for Special {
+        type Context = Softirq;
+
+        fn reclaim(this: RcuBox<Self>) {
+            RECLAIMED.fetch_add(this.0 as usize, Ordering::SeqCst);
+        }
+    }
+    let pointer = Rcu::new(RcuBox::new(Special(5), GFP_KERNEL).unwrap());
+    pointer.replace(None).unwrap().call_rcu();
+    barrier();
+    assert_eq!(RECLAIMED.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn a_callback_may_retire_more() {
+    struct Outer(Rcu<Counted>);
+    impl Reclaim for Outer {
+        type Context = Softirq;
+
+        fn reclaim(this: RcuBox<Self>) {
+            this.0.replace(None).unwrap().call_rcu();
+        }
+    }
+    let drops = Drops::default();
+    let outer = RcuBox::new(Outer(Rcu::new(drops.object(1))), GFP_KERNEL).unwrap();
+    Rcu::new(outer).replace(None).unwrap().call_rcu();
+    barrier();
+    // The first barrier waits for the outer callback, which queues the inner one.
+    barrier();
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn barrier_waits_for_callbacks_behind_a_reader() {
+    let drops = Drops::default();
+    let (pointer, reader) = held(&drops);
+    pointer.replace(None).unwrap().call_rcu();
+    let releaser = thread::spawn(move || {
+        thread::sleep(PATIENCE);
+        reader.release();
+    });
+    barrier();
+    assert_eq!(drops.count(), 1);
+    releaser.join().unwrap();
+}
+
+#[test]
+fn the_drain_waits_for_callbacks() {
+    let drops = Drops::default();
+    let drain = CallbackDrain::new();
+    for _ in 0..100 {
+        retired(&drops).call_rcu();
+    }
+    drop(drain);
+    assert_eq!(drops.count(), 100);
+}
+
+/// Two fields that belong together: the second is the first's complement.
+struct Pair([u64; 8], [u64; 8]);
+impl Reclaim for Pair {
+    type Context = Softirq;
+}
+
+fn pair(value: u64) -> RcuBox<Pair> {
+    RcuBox::new(Pair([value; 8], [!value; 8]), GFP_KERNEL).unwrap()
+}
+
+#[test]
+fn readers_in_other_threads_see_whole_objects_in_the_order_of_publication() {
+    const LAST: u64 = 20_000;
+    let pointer = Rcu::new(pair(0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut newest = 0;
+                while newest < LAST {
+                    let guard = read_lock();
+                    let seen = pointer.dereference(&guard).unwrap();
+                    let value = seen.0[0];
+                    assert_eq!(seen.0, [value; 8]);
+                    assert_eq!(seen.1, [!value; 8]);
+                    assert!(value >= newest, "{value} after {newest}");
+                    newest = value;
+                }
+            });
+        }
+        for value in 1..=LAST {
+            let old = pointer.replace(Some(pair(value))).unwrap();
+            match value % 3 {
+                0 => old.call_rcu(),
+                1 => old.kvfree_rcu(),
+                _ => drop(old),
+            }
+        }
+    });
+    barrier();
+}
+
+#[test]
+fn racing_updaters_lose_no_object() {
+    let drops = Drops::default();
+    let pointer = Rcu::new(drops.object(0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for value in 0..1000 {
+                    let old = pointer.replace(Some(drops.object(value)));
+                    old.expect("never null").call_rcu();
+                }
+            });
+        }
+    });
+    barrier();
+    assert_eq!(drops.count(), 4000);
+    drop(pointer);
+    assert_eq!(drops.count(), 4001);
+}
+
+/// What a debug kernel would say about `what` under a guard.
+fn complaint_under_a_guard(what: impl FnOnce()) -> String {
+    let guard = read_lock();
+    let panic = catch_unwind(AssertUnwindSafe(what)).expect_err("nobody complained");
+    drop(guard);
+    let message = panic.downcast::<String>().expect("a formatted message");
+    assert!(message.contains("read-side critical section"), "{message}");
+    *message
+}
+
+#[test]
+fn synchronize_under_a_guard_panics() {
+    complaint_under_a_guard(synchronize);
+}
+
+#[test]
+fn barrier_under_a_guard_panics() {
+    complaint_under_a_guard(barrier);
+}
+
+#[test]
+fn dropping_the_drain_under_a_guard_panics() {
+    complaint_under_a_guard(|| drop(CallbackDrain::new()));
+}
+
+#[test]
+fn getting_an_object_back_under_a_guard_panics_and_defers_it() {
+    let drops = Drops::default();
+    let retired = retired(&drops);
+    complaint_under_a_guard(|| drop(retired.synchronize()));
+    barrier();
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn allocating_with_gfp_kernel_under_a_guard_panics() {
+    let message = complaint_under_a_guard(|| drop(pair(1)));
+    assert!(message.contains("GFP_KERNEL"), "{message}");
+}
+
+#[test]
+fn allocating_atomically_under_a_guard_is_fine() {
+    let _guard = read_lock();
+    assert!(RcuBox::new(Pair([0; 8], [0; 8]), GFP_ATOMIC).is_ok());
+}
+
+#[test]
+fn guards_nest() {
+    let drops = Drops::default();
+    let pointer = Rcu::new(drops.object(3));
+    let outer = read_lock();
+    drop(read_lock());
+    assert_eq!(pointer.dereference(&outer).unwrap().value, 3);
+    complaint_under_a_guard(synchronize);
+    drop(outer);
+    synchronize();
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The tests that the guest runs in the kernel, over liburcu.
+
+#[path = "../../../../tests/modules"]
+mod modules {
+    pub mod cases;
+}
+mod platform;
+
+use modules::cases;
+use rcu_routes::rcu;
+
+#[test]
+fn all_cases_pass() {
+    let _drain = rcu::CallbackDrain::new();
+    let mut failures = Vec::new();
+    for (name, case) in cases::CASES {
+        println!("{name}");
+        if let Err(cases::Failure { line, condition }) = case() {
+            failures.push(format!("{name}: line {line}: {condition}"));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}

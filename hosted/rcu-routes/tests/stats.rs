@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The table's accounts. What waits to be reclaimed is counted for the whole process, so the tests
+//! take turns.
+
+use kernel::alloc::live;
+use rcu_routes::{
+    rcu::barrier,
+    rcu_table::{Mode, NextHop, Prefix, Route, Table},
+    testing::{address, own_stats, run, show, table, HeldReader, Operation, Random},
+};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits for its turn, and for what others left behind.
+fn my_turn() -> MutexGuard<'static, ()> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    barrier();
+    turn
+}
+
+/// Asserts that nothing waits to be reclaimed.
+fn assert_nothing_retired(table: &Table) {
+    barrier();
+    let stats = table.stats();
+    assert_eq!((stats.retired_objects, stats.retired_bytes), (0, 0));
+    // Having been asked, the table may have let go of more.
+    barrier();
+}
+
+/// Routes of both families: isolated, nested, neighbours, several metrics.
+fn many(random: &mut Random) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for number in 0..2000_u32 {
+        let v6 = number % 2 == 0;
+        let len = random.below(if v6 { 129 } else { 33 }) as u8;
+        // Half of the prefixes share their first bits.
+        let mut bits = random.wide();
+        if number % 4 < 2 {
+            bits = (0x2001_0db8 << 96) | (bits >> 40);
+        }
+        let bits = bits & u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
+        let address = match v6 {
+            true => std::net::Ipv6Addr::from_bits(bits).into(),
+            false => std::net::Ipv4Addr::from_bits((bits >> 96) as u32).into(),
+        };
+        let prefix = Prefix::new(address, len).unwrap();
+        let metric = random.below(3) as u32;
+        let gateway = address_number(random.below(50));
+        let next_hop = NextHop::Via(gateway, None);
+        routes.push(Route {
+            prefix,
+            metric,
+            next_hop,
+        });
+    }
+    routes.sort_by_key(|route| (route.prefix, route.metric));
+    routes.dedup_by_key(|route| (route.prefix, route.metric));
+    random.shuffle(&mut routes);
+    routes
+}
+
+fn address_number(number: usize) -> std::net::IpAddr {
+    address(&format!("192.0.2.{number}"))
+}
+
+#[test]
+fn everything_deleted_in_random_order_leaves_nothing() {
+    let _turn = my_turn();
+    for seed in 0..3 {
+        let mut random = Random::new(seed);
+        let table = table();
+        barrier();
+        let empty = (own_stats(&table), live());
+        let mut routes = many(&mut random);
+        for route in &routes {
+            table.insert(route, Mode::Add).unwrap();
+        }
+        let stats = own_stats(&table);
+        assert_eq!(stats.routes_inet + stats.routes_inet6, routes.len());
+        assert!(stats.objects > routes.len() && stats.bytes > 0);
+        random.shuffle(&mut routes);
+        for route in &routes {
+            let Route {
+                prefix,
+                metric,
+                next_hop,
+            } = route;
+            table.remove(prefix, Some(*metric), Some(next_hop)).unwrap();
+        }
+        let stats = own_stats(&table);
+        assert_eq!((stats.objects, stats.bytes, stats.next_hops), (0, 0, 0));
+        assert_eq!((stats.routes_inet, stats.routes_inet6), (0, 0));
+        assert_nothing_retired(&table);
+        assert_eq!(live(), empty.1);
+    }
+}
+
+#[test]
+fn the_figures_are_those_of_what_is_in_the_table_whatever_way_it_got_there() {
+    let _turn = my_turn();
+    let mut random = Random::new(5);
+    let all = many(&mut random);
+    let (keep, go) = all.split_at(all.len() / 2);
+    let straight = table();
+    for route in keep {
+        straight.insert(route, Mode::Add).unwrap();
+    }
+    let detour = table();
+    for route in go.iter().chain(keep) {
+        detour.insert(route, Mode::Add).unwrap();
+        detour.insert(route, Mode::Replace).unwrap();
+    }
+    for route in go {
+        detour
+            .remove(&route.prefix, Some(route.metric), None)
+            .unwrap();
+    }
+    assert_eq!(show(&straight), show(&detour));
+    let (straight, detour) = (own_stats(&straight), own_stats(&detour));
+    assert_eq!(straight.bytes, detour.bytes);
+    assert_eq!(straight.objects, detour.objects);
+    assert_eq!(straight.next_hops, detour.next_hops);
+}
+
+#[test]
+fn retired_memory_is_counted_until_it_is_reclaimed() {
+    let _turn = my_turn();
+    let table = table();
+    let reclaimed = table.stats().reclaimed_objects;
+    run(&table, "add 10.0.0.0/8 dev a").unwrap();
+    let one = own_stats(&table);
+    let reader = HeldReader::start();
+
+    // A node was replaced.
+    run(&table, "add 10.0.0.0/8 dev b metric 1").unwrap();
+    let after_add = table.stats();
+    assert_eq!(after_add.retired_objects, 1);
+    assert_eq!(after_add.retired_bytes, one.bytes);
+
+    // Again; then the last node goes.
+    run(&table, "del 10.0.0.0/8").unwrap();
+    assert_eq!(table.stats().retired_objects, 2);
+    run(&table, "del 10.0.0.0/8").unwrap();
+    let after_delete = table.stats();
+    assert_eq!(after_delete.retired_objects, 2 + one.objects);
+    assert_eq!(after_delete.objects, 0);
+    assert_eq!(after_delete.reclaimed_objects, reclaimed);
+
+    reader.release();
+    assert_nothing_retired(&table);
+    let total = reclaimed + after_delete.retired_objects;
+    assert_eq!(table.stats().reclaimed_objects, total);
+}
+
+#[test]
+fn flush_and_drop_free_everything() {
+    let _turn = my_turn();
+    let before = live();
+    let routes = many(&mut Random::new(6));
+    let table = table();
+    let empty = live();
+    let fill = || {
+        for route in &routes {
+            table.insert(route, Mode::Add).unwrap();
+        }
+    };
+    fill();
+    Operation::Flush(None).apply(&table).unwrap();
+    assert_nothing_retired(&table);
+    assert_eq!(live(), empty);
+    fill();
+    drop(table);
+    barrier();
+    assert_eq!(live(), before);
+}

@@ -1,1 +1,0 @@
-../../../table/tests/churn/plan.rs

@@ -1,1 +1,0 @@
-../../../table/tests/churn/universe.rs

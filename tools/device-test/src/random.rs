@@ -1,1 +1,0 @@
-../../table/src/testing/random.rs

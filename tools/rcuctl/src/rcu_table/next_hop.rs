@@ -1,1 +1,0 @@
-../../../../rcu_table/next_hop.rs

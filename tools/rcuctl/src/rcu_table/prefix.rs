@@ -1,1 +1,0 @@
-../../../../rcu_table/prefix.rs
