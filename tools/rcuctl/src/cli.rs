@@ -126,7 +126,7 @@ pub enum RouteCommand {
     Show {
         /// One family, or the routes of one prefix
         #[arg(value_name = "inet|inet6|PREFIX")]
-        what: Option<String>,
+        selector: Option<String>,
     },
 
     /// Delete all routes, or those of one family

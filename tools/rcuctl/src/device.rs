@@ -13,6 +13,13 @@
 //! the failed write is right for both. The kernel keeps about 1 MiB of unread answers, so whoever
 //! submits lines with answers submits few enough at a time: see `batch`.
 
+pub mod grammar;
+#[expect(unsafe_code, reason = "ioctls take pointers")]
+pub mod ioctl;
+pub mod transport;
+pub mod uapi;
+pub mod wire;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::FileTypeExt;
@@ -20,10 +27,10 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::channel::Channel;
 use crate::error::{Error, Refusal, Result};
-use crate::ioctl::{NoCommit, Progress};
-use crate::uapi::{self, Address, Info, Operation, Route};
+use ioctl::{BatchResult, CommitFailure};
+use transport::Transport;
+use uapi::{Address, Info, Operation, Route};
 
 /// Bytes asked for in one read.
 const READ_SIZE: usize = 64 * 1024;
@@ -81,7 +88,7 @@ impl Device<File> {
 
 /// The ioctls. What they do is what lines of text would do, quicker and without words: what one refuses
 /// is sent as text, to be taken after all or to be explained.
-impl<C: Channel> Device<C> {
+impl<C: Transport> Device<C> {
     /// How many operations [`Self::update`] takes at once; none: it is missing.
     pub fn most_operations(&mut self) -> Option<usize> {
         self.most(uapi::FEATURE_UPDATE, |info| info.max_operations)
@@ -101,17 +108,17 @@ impl<C: Channel> Device<C> {
 
     /// Changes the table, or adds to the transaction that is open. What came of it up to a refusal or a
     /// signal is how many operations are done.
-    pub fn update(&mut self, operations: &[Operation]) -> Progress {
+    pub fn update(&mut self, operations: &[Operation]) -> BatchResult {
         self.stream.update(operations)
     }
 
     /// Looks up addresses; where no route serves one, its type is that of none.
-    pub fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> Progress {
+    pub fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> BatchResult {
         self.stream.lookup(addresses, routes)
     }
 
     /// Ends a transaction.
-    pub fn commit(&mut self) -> std::result::Result<(), NoCommit> {
+    pub fn commit(&mut self) -> std::result::Result<(), CommitFailure> {
         self.stream.commit()
     }
 }

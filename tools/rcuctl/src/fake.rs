@@ -10,11 +10,11 @@ use std::io::{self, Read, Write};
 
 use nix::errno::Errno;
 
-use crate::channel::Channel;
-use crate::grammar::{command, Command};
-use crate::ioctl::{NoCommit, Progress};
-use crate::uapi::{self, Address, Info, Operation};
-use crate::wire;
+use crate::device::grammar::{command, Command};
+use crate::device::ioctl::{BatchResult, CommitFailure};
+use crate::device::transport::Transport;
+use crate::device::uapi::{self, Address, Info, Operation};
+use crate::device::wire;
 
 #[derive(Default)]
 pub struct Fake {
@@ -228,7 +228,7 @@ impl Read for Fake {
     }
 }
 
-impl Channel for Fake {
+impl Transport for Fake {
     fn info(&mut self) -> nix::Result<Info> {
         if self.most == 0 {
             return Err(Errno::ENOTTY);
@@ -241,7 +241,7 @@ impl Channel for Fake {
         })
     }
 
-    fn lookup(&mut self, addresses: &[Address], routes: &mut [uapi::Route]) -> Progress {
+    fn lookup(&mut self, addresses: &[Address], routes: &mut [uapi::Route]) -> BatchResult {
         assert!(addresses.len() <= self.most as usize && addresses.len() == routes.len());
         let mut done = 0;
         let end = self.signal_after.unwrap_or(usize::MAX);
@@ -250,42 +250,42 @@ impl Channel for Fake {
                 Ok(found) => *route = found,
                 Err(errno) => {
                     let result = Err(errno);
-                    return Progress { done, result };
+                    return BatchResult { done, result };
                 }
             }
             self.by_ioctl += 1;
             done += 1;
         }
         let result = Ok(());
-        Progress { done, result }
+        BatchResult { done, result }
     }
 
-    fn update(&mut self, operations: &[Operation]) -> Progress {
+    fn update(&mut self, operations: &[Operation]) -> BatchResult {
         assert!(operations.len() <= self.most as usize);
         let mut done = 0;
         if let Some(errno) = self.broken {
             let result = Err(errno);
-            return Progress { done, result };
+            return BatchResult { done, result };
         }
         let end = self.signal_after.unwrap_or(usize::MAX);
         for operation in operations.iter().take(end) {
             let line = line_of(operation);
             if let Some((errno, _)) = self.refusals.get(&line) {
                 let result = Err(*errno);
-                return Progress { done, result };
+                return BatchResult { done, result };
             }
             self.happened.push(line);
             self.by_ioctl += 1;
             done += 1;
         }
         let result = Ok(());
-        Progress { done, result }
+        BatchResult { done, result }
     }
 
-    fn commit(&mut self) -> Result<(), NoCommit> {
+    fn commit(&mut self) -> Result<(), CommitFailure> {
         if let Some((index, errno, _)) = self.refuse_commit.take() {
             let failed = Some(index);
-            return Err(NoCommit { errno, failed });
+            return Err(CommitFailure { errno, failed });
         }
         self.happened.push("commit".to_string());
         self.by_ioctl += 1;

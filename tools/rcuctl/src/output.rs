@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::route::Route;
+use crate::route::json::Route;
 
 const BUFFER: usize = 64 * 1024;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The route table's own types of routes, in the module's sources (by path), for
-//! [`grammar`](crate::grammar), which is the device's own too. The table itself stays in the kernel.
+//! [`grammar`](crate::device::grammar), which is the device's own too. The table itself stays in the kernel.
 
 #![expect(dead_code, reason = "the table needs more of them than this program")]
 

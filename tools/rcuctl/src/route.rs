@@ -1,132 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A route as the device prints it, turned into the object that `ip -j route` prints.
-//!
-//! Two things differ from iproute2, so that scripts need no special cases: `type` is always there,
-//! and `dst` always has its length (`0.0.0.0/0`, not `default`).
+//! `route`: the commands about routes. They speak the text protocol of `/dev/rust_rcu_demo`; `load` and
+//! `get --batch` use its ioctls where the device has them.
 
-use serde::Serialize;
+mod batch;
+mod change;
+mod command_line;
+mod get;
+pub mod json;
+mod load;
+mod save;
+mod show;
 
-use crate::error::{Error, Result};
+use std::io::Write;
+use std::path::Path;
 
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Route<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    dst: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gateway: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    via: Option<Via<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dev: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metric: Option<u32>,
-}
+use crate::cli::RouteCommand;
+use crate::device::{Access, Device};
+use crate::error::{Result, Status};
+use crate::input::Input;
+use crate::output::Output;
+use crate::progress::Progress;
+use load::Atomicity;
 
-/// A gateway of another family than the prefix.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Via<'a> {
-    family: &'a str,
-    host: &'a str,
-}
-
-impl<'a> Route<'a> {
-    /// Reads `[KIND] PREFIX [via [FAMILY] ADDR] [dev NAME] [metric N]`.
-    pub fn parse(line: &'a str) -> Result<Self> {
-        Self::read(line).ok_or_else(|| Error::Protocol(format!("not a route: {line:?}")))
-    }
-
-    fn read(line: &'a str) -> Option<Self> {
-        let mut words = line.split_ascii_whitespace();
-        let mut dst = words.next()?;
-        let mut kind = "unicast";
-        if matches!(dst, "blackhole" | "unreachable" | "prohibit") {
-            kind = dst;
-            dst = words.next()?;
+/// Runs a command on the device node at `path`.
+pub fn run(path: &Path, command: &RouteCommand, out: &mut Output<impl Write>) -> Result<Status> {
+    let open = |access| Device::open(path, access);
+    let mut change =
+        |command, words: &[String]| change::run(|| open(Access::ReadWrite), command, words, out);
+    match command {
+        RouteCommand::Add(route) => change("add", &route.words),
+        RouteCommand::Change(route) => change("change", &route.words),
+        RouteCommand::Replace(route) => change("replace", &route.words),
+        RouteCommand::Del(route) => change("del", &route.words),
+        RouteCommand::Flush { family: None } => change("flush", &[]),
+        RouteCommand::Flush {
+            family: Some(family),
+        } => change("flush", &[family.to_string()]),
+        RouteCommand::Get {
+            batch: Some(file), ..
+        } => {
+            let input = Input::open(file)?;
+            get::batch(&mut open(Access::ReadWrite)?, input, out)
         }
-        let mut route = Self {
-            kind,
-            dst,
-            gateway: None,
-            via: None,
-            dev: None,
-            metric: None,
-        };
-        while let Some(word) = words.next() {
-            let value = words.next()?;
-            match (word, value) {
-                ("via", "inet" | "inet6") => {
-                    route.via = Some(Via {
-                        family: value,
-                        host: words.next()?,
-                    });
-                }
-                ("via", _) => route.gateway = Some(value),
-                ("dev", _) => route.dev = Some(value),
-                ("metric", _) => route.metric = Some(value.parse().ok()?),
-                _ => return None,
-            }
+        RouteCommand::Get { addresses, .. } => {
+            get::addresses(&mut open(Access::ReadWrite)?, addresses, out)
         }
-        Some(route)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn json(line: &str) -> String {
-        serde_json::to_string(&Route::parse(line).expect("a route")).expect("serializable")
-    }
-
-    #[test]
-    fn objects_have_iproute2s_names() {
-        assert_eq!(
-            json("10.0.0.0/8 via 10.0.0.1 dev eth0 metric 20"),
-            r#"{"type":"unicast","dst":"10.0.0.0/8","gateway":"10.0.0.1","dev":"eth0","metric":20}"#
-        );
-        assert_eq!(
-            json("blackhole 192.0.2.0/24 metric 5"),
-            r#"{"type":"blackhole","dst":"192.0.2.0/24","metric":5}"#
-        );
-        assert_eq!(
-            json("::/0 dev lo"),
-            r#"{"type":"unicast","dst":"::/0","dev":"lo"}"#
-        );
-    }
-
-    #[test]
-    fn a_gateway_of_another_family_is_a_via() {
-        assert_eq!(
-            json("10.1.0.0/16 via inet6 fe80::1 dev eth1"),
-            r#"{"type":"unicast","dst":"10.1.0.0/16","via":{"family":"inet6","host":"fe80::1"},"dev":"eth1"}"#
-        );
-    }
-
-    #[test]
-    fn a_device_may_have_any_name() {
-        assert_eq!(
-            json("::/0 dev via"),
-            r#"{"type":"unicast","dst":"::/0","dev":"via"}"#
-        );
-    }
-
-    #[test]
-    fn what_is_not_understood_is_an_error() {
-        for line in [
-            "",
-            "blackhole",
-            "10.0.0.0/8 via",
-            "10.0.0.0/8 via inet6",
-            "10.0.0.0/8 metric x",
-            "10.0.0.0/8 metric 4294967296",
-            "10.0.0.0/8 proto bgp",
-        ] {
-            assert!(
-                matches!(Route::parse(line), Err(Error::Protocol(_))),
-                "{line:?}"
-            );
+        RouteCommand::Show { selector: None } => show::table(&mut open(Access::Read)?, out),
+        RouteCommand::Show {
+            selector: Some(selector),
+        } => show::selection(&mut open(Access::ReadWrite)?, selector, out),
+        RouteCommand::Load {
+            file,
+            replace,
+            atomic,
+            overwrite,
+        } => {
+            let options = load::Options {
+                atomicity: match (replace, atomic) {
+                    (true, _) => Atomicity::Table,
+                    (false, true) => Atomicity::File,
+                    (false, false) => Atomicity::Line,
+                },
+                overwrite: *overwrite,
+            };
+            let input = Input::open(file)?;
+            let progress = Progress::new(input.size(), out.json());
+            load::run(&mut open(Access::ReadWrite)?, input, options, progress, out)
         }
+        RouteCommand::Save { file } => save::run(&mut open(Access::Read)?, file, out),
     }
 }

@@ -2,31 +2,38 @@
 
 //! `route load`: a file of routes into the table.
 
+mod chunks;
+mod explain;
+mod loader;
+mod transaction;
+
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::channel::Channel;
+use crate::device::transport::Transport;
 use crate::device::Device;
 use crate::error::{Result, Status};
 use crate::input::Input;
-use crate::loader::{AtOnce, Loader};
 use crate::output::Output;
-use crate::pieces::Pieces;
 use crate::progress::Progress;
+use chunks::Chunks;
+use loader::Loader;
+
+pub use loader::Atomicity;
 
 /// How a file is loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    pub at_once: AtOnce,
+    pub atomicity: Atomicity,
     /// Whether a route that is there already gives way, and is no error.
     pub overwrite: bool,
 }
 
 /// Loads `input`. Lines of it are the device's changes: routes, and also `del`, `replace` and so on.
 pub fn run(
-    device: &mut Device<impl Channel>,
+    device: &mut Device<impl Transport>,
     input: Input<impl BufRead>,
     options: Options,
     mut progress: Progress,
@@ -43,14 +50,14 @@ pub fn run(
 
 /// Sends all lines and counts them.
 fn load(
-    device: &mut Device<impl Channel>,
+    device: &mut Device<impl Transport>,
     input: Input<impl BufRead>,
     options: Options,
     progress: &mut Progress,
 ) -> Result<u64> {
     let mut loader = Loader::new(device, input.name());
-    loader.begin(options.at_once)?;
-    let pieces = Pieces::new(input, options.overwrite, loader.most());
+    loader.begin(options.atomicity)?;
+    let pieces = Chunks::new(input, options.overwrite, loader.most());
     let loaded = copy(&mut loader, pieces, progress);
     if loaded.is_err() {
         loader.abort();
@@ -59,8 +66,8 @@ fn load(
 }
 
 fn copy(
-    loader: &mut Loader<'_, impl Channel>,
-    mut pieces: Pieces<impl BufRead>,
+    loader: &mut Loader<'_, impl Transport>,
+    mut pieces: Chunks<impl BufRead>,
     progress: &mut Progress,
 ) -> Result<u64> {
     while let Some(piece) = pieces.next()? {
@@ -95,7 +102,7 @@ mod tests {
     use std::io::{BufReader, Read};
 
     const PLAIN: Options = Options {
-        at_once: AtOnce::Line,
+        atomicity: Atomicity::Line,
         overwrite: false,
     };
     const OVERWRITE: Options = Options {
@@ -103,11 +110,11 @@ mod tests {
         ..PLAIN
     };
     const ATOMIC: Options = Options {
-        at_once: AtOnce::File,
+        atomicity: Atomicity::File,
         ..PLAIN
     };
     const RELOAD: Options = Options {
-        at_once: AtOnce::Table,
+        atomicity: Atomicity::Table,
         ..PLAIN
     };
 

@@ -7,19 +7,19 @@ use std::ops::Range;
 
 use nix::errno::Errno;
 
-use crate::batch::Batch;
-use crate::channel::Channel;
+use crate::device::grammar;
+use crate::device::transport::Transport;
+use crate::device::uapi::{self, Address};
+use crate::device::wire;
 use crate::device::{text, Device};
 use crate::error::{report, Error, Result, Status};
-use crate::grammar;
 use crate::input::{Input, Line};
 use crate::output::{Output, Routes};
-use crate::uapi::{self, Address};
-use crate::wire;
-use crate::words::command_line;
+use crate::route::batch::Batch;
+use crate::route::command_line::command_line;
 
 /// The addresses of the command line. One without a route is an error, but the others are answered.
-pub fn each(
+pub fn addresses(
     device: &mut Device<impl Read + Write>,
     addresses: &[String],
     out: &mut Output<impl Write>,
@@ -47,7 +47,7 @@ pub fn each(
 /// The addresses of a file, one a line: a route or `none` for each, in order. Blank lines and
 /// comments are no addresses and get no answer.
 pub fn batch(
-    device: &mut Device<impl Channel>,
+    device: &mut Device<impl Transport>,
     mut input: Input<impl BufRead>,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
@@ -82,7 +82,7 @@ struct Queries<'a, C, W> {
     routes: Routes<'a, W>,
 }
 
-impl<C: Channel, W: Write> Queries<'_, C, W> {
+impl<C: Transport, W: Write> Queries<'_, C, W> {
     fn push(&mut self, line: &Line<'_>) -> Result<()> {
         self.batch.push(&[b"get ", line.content], line.number);
         let address = self.most.and_then(|_| grammar::address(line.content));
@@ -289,7 +289,7 @@ mod tests {
             let mut text = Vec::new();
             let addresses = ["a", "none", "b"].map(ToString::to_string);
             let out = &mut Output::new(&mut text, json);
-            let status = each(&mut Device::new(&mut fake), &addresses, out);
+            let status = super::addresses(&mut Device::new(&mut fake), &addresses, out);
             assert_eq!(status.expect("answered"), Status::Refused);
             let text = String::from_utf8(text).expect("text");
             assert_eq!(text.contains("null"), json, "{text}");
@@ -304,7 +304,7 @@ mod tests {
     fn a_bad_address_of_the_command_line_is_the_kernels_no() {
         let mut fake = fake();
         let out = &mut Output::new(Vec::new(), false);
-        let result = each(&mut Device::new(&mut fake), &["bad".to_string()], out);
+        let result = super::addresses(&mut Device::new(&mut fake), &["bad".to_string()], out);
         assert_eq!(result.expect_err("refused").status(), Status::Refused);
     }
 }

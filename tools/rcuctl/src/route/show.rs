@@ -7,10 +7,10 @@ use std::io::{Read, Write};
 use crate::device::Device;
 use crate::error::{Result, Status};
 use crate::output::Output;
-use crate::words::command_line;
+use crate::route::command_line::command_line;
 
 /// A device that was just opened reads as the whole table.
-pub fn whole(
+pub fn table(
     device: &mut Device<impl Read + Write>,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
@@ -20,13 +20,13 @@ pub fn whole(
     Ok(Status::Done)
 }
 
-pub fn part(
+pub fn selection(
     device: &mut Device<impl Read + Write>,
-    what: &str,
+    selector: &str,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
-    device.command(&command_line("show", &[what])?)?;
-    whole(device, out)
+    device.command(&command_line("show", &[selector])?)?;
+    table(device, out)
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
     fn a_fresh_device_is_the_whole_table() {
         let mut fake = Fake::new().table(&["10.0.0.0/8 dev a", "::/0 dev a"]);
         let mut text = Vec::new();
-        whole(
+        table(
             &mut Device::new(&mut fake),
             &mut Output::new(&mut text, false),
         )
@@ -54,7 +54,7 @@ mod tests {
             .answer("show inet6", "::/0\n");
         let mut text = Vec::new();
         let out = &mut Output::new(&mut text, false);
-        part(&mut Device::new(&mut fake), "inet6", out).expect("accepted");
+        selection(&mut Device::new(&mut fake), "inet6", out).expect("accepted");
         assert_eq!(text, b"::/0\n");
     }
 
@@ -63,7 +63,7 @@ mod tests {
         let mut fake = Fake::new()
             .table(&["10.0.0.0/8", "11.0.0.0/8"])
             .fail_read_after(11);
-        let result = whole(
+        let result = table(
             &mut Device::new(&mut fake),
             &mut Output::new(Vec::new(), true),
         );

@@ -6,7 +6,7 @@
 //! A line that is no command is none here, without a reason: it is sent as text then, and the device
 //! says why in its own words, or understands it, being newer than this program.
 
-#[path = "../../../device"]
+#[path = "../../../../device"]
 mod device {
     #[expect(
         dead_code,

@@ -4,7 +4,7 @@
 
 use nix::errno::Errno;
 
-use crate::grammar::{self, Command};
+use crate::device::grammar::{self, Command};
 
 /// What is wrong with a line.
 pub fn explain(line: &[u8], errno: Errno) -> String {
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn errors_are_explained_in_the_devices_words() {
-        let device = include_str!("../../../../device/complaint.rs");
+        let device = include_str!("../../../../../device/complaint.rs");
         for errno in [
             Errno::EEXIST,
             Errno::ENOENT,

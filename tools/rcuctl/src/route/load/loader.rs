@@ -9,25 +9,22 @@
 //!                              └──► done after all, or refused in the device's own words
 //! ```
 
-mod explain;
-mod transaction;
-
 use std::ops::Range;
 
 use nix::errno::Errno;
 
-use crate::batch::Batch;
-use crate::channel::Channel;
+use super::explain::explain;
+use super::transaction::Transaction;
+use crate::device::transport::Transport;
+use crate::device::uapi::Operation;
 use crate::device::{Device, Refused};
 use crate::error::{explain_applied, Error, Refusal, Result};
-use crate::pieces::Piece;
-use crate::uapi::Operation;
-use explain::explain;
-use transaction::Transaction;
+use crate::route::batch::Batch;
+use crate::route::load::chunks::Chunk;
 
 /// What takes effect at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtOnce {
+pub enum Atomicity {
     /// Each line.
     Line,
     /// All lines, or none.
@@ -48,7 +45,7 @@ pub struct Loader<'a, C> {
     transaction: Option<Transaction>,
 }
 
-impl<'a, C: Channel> Loader<'a, C> {
+impl<'a, C: Transport> Loader<'a, C> {
     /// For the lines of `file`.
     pub fn new(device: &'a mut Device<C>, file: &str) -> Self {
         Self {
@@ -62,11 +59,11 @@ impl<'a, C: Channel> Loader<'a, C> {
     }
 
     /// Opens a transaction around all that follows, if one is wanted.
-    pub fn begin(&mut self, at_once: AtOnce) -> Result<()> {
-        let line = match at_once {
-            AtOnce::Line => return Ok(()),
-            AtOnce::File => "begin\n",
-            AtOnce::Table => "begin reload\n",
+    pub fn begin(&mut self, atomicity: Atomicity) -> Result<()> {
+        let line = match atomicity {
+            Atomicity::Line => return Ok(()),
+            Atomicity::File => "begin\n",
+            Atomicity::Table => "begin reload\n",
         };
         self.written += 1;
         self.device.command(line).map_err(|error| match error {
@@ -76,7 +73,7 @@ impl<'a, C: Channel> Loader<'a, C> {
             ),
             error => error,
         })?;
-        self.open(None, at_once == AtOnce::Table);
+        self.open(None, atomicity == Atomicity::Table);
         Ok(())
     }
 
@@ -95,11 +92,11 @@ impl<'a, C: Channel> Loader<'a, C> {
     }
 
     /// Sends a piece of the file.
-    pub fn send(&mut self, piece: &Piece) -> Result<()> {
+    pub fn send(&mut self, piece: &Chunk) -> Result<()> {
         match piece {
-            Piece::Changes { lines, operations } => self.change(lines, operations),
-            Piece::Bracket { line, number } => self.bracket(line, *number),
-            Piece::Query { word, number } => Err(Error::Usage(format!(
+            Chunk::Changes { lines, operations } => self.change(lines, operations),
+            Chunk::Control { line, number } => self.send_control(line, *number),
+            Chunk::Query { word, number } => Err(Error::Usage(format!(
                 "{}:{number}: {word} changes no route and cannot be loaded{}",
                 self.file,
                 explain_applied(Some(self.applied()))
@@ -108,7 +105,7 @@ impl<'a, C: Channel> Loader<'a, C> {
     }
 
     /// Sends a `begin`, `commit` or `abort` of the file's own.
-    fn bracket(&mut self, line: &[u8], number: u64) -> Result<()> {
+    fn send_control(&mut self, line: &[u8], number: u64) -> Result<()> {
         let word = line.split(u8::is_ascii_whitespace).next().unwrap_or(line);
         if self
             .transaction
@@ -124,7 +121,7 @@ impl<'a, C: Channel> Loader<'a, C> {
         self.written += 1;
         let text = [line, b"\n"].concat();
         if let Some(refused) = self.device.submit(&text, &mut Vec::new())? {
-            return Err(self.refused_bracket(refused, Some(number)));
+            return Err(self.refused_control(refused, Some(number)));
         }
         match word {
             b"begin" => self.open(Some(number), line != word),
@@ -220,7 +217,7 @@ impl<'a, C: Channel> Loader<'a, C> {
             Some(open) if self.most.is_some() && open.lines.is_some() => self.commit()?,
             Some(_) => {
                 if let Some(refused) = self.device.submit(b"commit\n", &mut Vec::new())? {
-                    return Err(self.refused_bracket(refused, None));
+                    return Err(self.refused_control(refused, None));
                 }
             }
         }
@@ -243,7 +240,7 @@ impl<'a, C: Channel> Loader<'a, C> {
 
     /// A refused `begin`, `commit` or `abort`, which stood at `number` of the file, if there. The device
     /// names the line of a transaction that is to blame.
-    fn refused_bracket(&self, refused: Refused, number: Option<u64>) -> Error {
+    fn refused_control(&self, refused: Refused, number: Option<u64>) -> Error {
         let open = self.transaction.as_ref();
         let blamed = refused.number.and_then(|number| open?.text_line(number));
         self.refused(blamed.or(number), refused.refusal)

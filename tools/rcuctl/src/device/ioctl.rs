@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 
-use crate::uapi::{Address, Commit, Info, Lookup, Operation, Route, Update};
+use crate::device::uapi::{Address, Commit, Info, Lookup, Operation, Route, Update};
 
 /// The calls themselves; their numbers carry the structures' sizes.
 mod call {
-    use crate::uapi::*;
+    use crate::device::uapi::*;
 
     nix::ioctl_read!(info, IOC_MAGIC, IOC_INFO, Info);
     nix::ioctl_readwrite!(lookup, IOC_MAGIC, IOC_LOOKUP, Lookup);
@@ -21,14 +21,14 @@ mod call {
 
 /// How far a batch came, and what ended it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct BatchResult {
     pub done: usize,
     pub result: nix::Result<()>,
 }
 
 /// Why a commit did not happen: its errno, and, if it was an operation's, which one.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NoCommit {
+pub struct CommitFailure {
     pub errno: Errno,
     pub failed: Option<usize>,
 }
@@ -41,7 +41,7 @@ pub fn info(device: impl AsFd) -> nix::Result<Info> {
 }
 
 /// Looks up all addresses, as far as it goes; `routes` has a place for each.
-pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) -> Progress {
+pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) -> BatchResult {
     let mut call = Lookup {
         addresses: addresses.as_ptr() as u64,
         routes: routes.as_mut_ptr() as u64,
@@ -52,14 +52,14 @@ pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) ->
     // elements that live during the call; the kernel writes to the routes alone, which are borrowed
     // mutably, and any bytes are a value of them.
     let result = unsafe { call::lookup(device.as_fd().as_raw_fd(), &mut call) };
-    Progress {
+    BatchResult {
         done: call.done as usize,
         result: result.map(drop),
     }
 }
 
 /// Makes the changes one by one, or appends them to the transaction that is open, as far as it goes.
-pub fn update(device: impl AsFd, operations: &[Operation]) -> Progress {
+pub fn update(device: impl AsFd, operations: &[Operation]) -> BatchResult {
     let mut call = Update {
         operations: operations.as_ptr() as u64,
         count: count(operations.len()),
@@ -68,18 +68,18 @@ pub fn update(device: impl AsFd, operations: &[Operation]) -> Progress {
     // SAFETY: The structure is the call's. Its pointer is that of a slice with at least `count`
     // elements that lives during the call; the kernel does not write to it.
     let result = unsafe { call::update(device.as_fd().as_raw_fd(), &mut call) };
-    Progress {
+    BatchResult {
         done: call.done as usize,
         result: result.map(drop),
     }
 }
 
 /// Lets the transaction that is open take effect.
-pub fn commit(device: impl AsFd) -> Result<(), NoCommit> {
+pub fn commit(device: impl AsFd) -> Result<(), CommitFailure> {
     let mut call = Commit::default();
     // SAFETY: The structure is the call's.
     let result = unsafe { call::commit(device.as_fd().as_raw_fd(), &mut call) };
-    result.map(drop).map_err(|errno| NoCommit {
+    result.map(drop).map_err(|errno| CommitFailure {
         errno,
         failed: (call.error != 0).then_some(call.failed as usize),
     })
@@ -92,7 +92,7 @@ fn count(len: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uapi::*;
+    use crate::device::uapi::*;
     use nix::{request_code_read, request_code_readwrite};
     use std::env;
     use std::io::Write;
@@ -103,7 +103,7 @@ mod tests {
     fn what_has_no_ioctls_says_so() {
         let null = std::fs::File::open("/dev/null").expect("always there");
         assert_eq!(info(&null), Err(Errno::ENOTTY));
-        let unanswered = Progress {
+        let unanswered = BatchResult {
             done: 0,
             result: Err(Errno::ENOTTY),
         };
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(progress, unanswered);
         let failed = None;
         let errno = Errno::ENOTTY;
-        assert_eq!(commit(&null), Err(NoCommit { errno, failed }));
+        assert_eq!(commit(&null), Err(CommitFailure { errno, failed }));
     }
 
     macro_rules! layout {

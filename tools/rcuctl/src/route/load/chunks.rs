@@ -5,39 +5,39 @@
 use std::io::BufRead;
 use std::mem::take;
 
-use crate::batch::Batch;
+use crate::device::grammar;
+use crate::device::uapi::Operation;
+use crate::device::wire;
 use crate::error::Result;
-use crate::grammar;
 use crate::input::Input;
-use crate::uapi::Operation;
-use crate::wire;
+use crate::route::batch::Batch;
 
 #[derive(Debug)]
-pub enum Piece {
+pub enum Chunk {
     Changes {
         lines: Batch,
         /// What the first of them do. The others, if any, no ioctl can say.
         operations: Vec<Operation>,
     },
     /// `begin`, `commit` or `abort`.
-    Bracket { line: Vec<u8>, number: u64 },
+    Control { line: Vec<u8>, number: u64 },
     /// What changes nothing, by its first word.
     Query { word: String, number: u64 },
 }
 
-pub struct Pieces<R> {
+pub struct Chunks<R> {
     input: Input<R>,
     overwrite: bool,
     /// How many operations one ioctl takes; none: there are no ioctls.
     most: Option<usize>,
     /// A line that ended the piece before it.
-    next: Option<Piece>,
+    next: Option<Chunk>,
     /// What the next piece is put into, to spare the allocations.
     lines: Batch,
     operations: Vec<Operation>,
 }
 
-impl<R: BufRead> Pieces<R> {
+impl<R: BufRead> Chunks<R> {
     /// With `overwrite`, a route that is there already gives way, and is no error.
     pub fn new(input: Input<R>, overwrite: bool, most: Option<usize>) -> Self {
         Self {
@@ -56,8 +56,8 @@ impl<R: BufRead> Pieces<R> {
     }
 
     /// Takes back a piece that is done with.
-    pub fn recycle(&mut self, piece: Piece) {
-        if let Piece::Changes {
+    pub fn recycle(&mut self, piece: Chunk) {
+        if let Chunk::Changes {
             mut lines,
             mut operations,
         } = piece
@@ -69,7 +69,7 @@ impl<R: BufRead> Pieces<R> {
     }
 
     /// The next piece; none at the end of the file.
-    pub fn next(&mut self) -> Result<Option<Piece>> {
+    pub fn next(&mut self) -> Result<Option<Chunk>> {
         if let Some(piece) = self.next.take() {
             return Ok(Some(piece));
         }
@@ -80,14 +80,14 @@ impl<R: BufRead> Pieces<R> {
             match change(line.content, self.overwrite) {
                 Change::AsIs => lines.push(&[line.content], number),
                 Change::Replace(route) => lines.push(&[b"replace ", route], number),
-                Change::Bracket => {
+                Change::Control => {
                     let line = line.content.to_vec();
-                    self.next = Some(Piece::Bracket { line, number });
+                    self.next = Some(Chunk::Control { line, number });
                     break;
                 }
                 Change::Query(word) => {
                     let word = String::from_utf8_lossy(word).into_owned();
-                    self.next = Some(Piece::Query { word, number });
+                    self.next = Some(Chunk::Query { word, number });
                     break;
                 }
             }
@@ -104,7 +104,7 @@ impl<R: BufRead> Pieces<R> {
         }
         match lines.len() {
             0 => Ok(self.next.take()),
-            _ => Ok(Some(Piece::Changes { lines, operations })),
+            _ => Ok(Some(Chunk::Changes { lines, operations })),
         }
     }
 }
@@ -120,7 +120,7 @@ enum Change<'a> {
     AsIs,
     Replace(&'a [u8]),
     /// It opens or ends a transaction.
-    Bracket,
+    Control,
     Query(&'a [u8]),
 }
 
@@ -132,7 +132,7 @@ fn change(line: &[u8], overwrite: bool) -> Change<'_> {
     match &line[..end] {
         // Their answers would go nowhere.
         word @ (b"get" | b"show" | b"list" | b"stats" | b"help") => Change::Query(word),
-        b"begin" | b"commit" | b"abort" => Change::Bracket,
+        b"begin" | b"commit" | b"abort" => Change::Control,
         _ if !overwrite => Change::AsIs,
         b"add" => Change::Replace(line[end..].trim_ascii_start()),
         word if starts_route(word) => Change::Replace(line),
@@ -156,16 +156,16 @@ mod tests {
     /// Each piece's first line, its lines and its operations.
     fn pieces(file: &str, most: Option<usize>) -> Vec<(String, usize, usize)> {
         let input = Input::new("routes", file.as_bytes());
-        let mut pieces = Pieces::new(input, false, most);
+        let mut pieces = Chunks::new(input, false, most);
         let mut all = Vec::new();
         while let Some(piece) = pieces.next().expect("readable") {
             all.push(match &piece {
-                Piece::Changes { lines, operations } => {
+                Chunk::Changes { lines, operations } => {
                     let first = String::from_utf8_lossy(lines.line(0).trim_ascii()).into_owned();
                     (first, lines.len(), operations.len())
                 }
-                Piece::Bracket { line, .. } => (String::from_utf8_lossy(line).into(), 1, 0),
-                Piece::Query { word, .. } => (word.clone(), 1, 0),
+                Chunk::Control { line, .. } => (String::from_utf8_lossy(line).into(), 1, 0),
+                Chunk::Query { word, .. } => (word.clone(), 1, 0),
             });
             pieces.recycle(piece);
         }

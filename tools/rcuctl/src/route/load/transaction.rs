@@ -2,7 +2,7 @@
 
 //! A transaction that is open on the device, and which of its lines a failed commit is about.
 
-use crate::batch::Batch;
+use crate::route::batch::Batch;
 
 pub struct Transaction {
     /// The line that opened it, where that is the file's own.

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::device::Device;
 use crate::error::{Result, Status};
 use crate::output::Output;
-use crate::words::command_line;
+use crate::route::command_line::command_line;
 
 /// Opens the device only when the words can be sent.
 pub fn run<S: Read + Write>(

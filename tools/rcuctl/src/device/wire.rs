@@ -4,9 +4,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::grammar::Command;
+use crate::device::grammar::Command;
+use crate::device::uapi::{self, Address, Operation};
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route};
-use crate::uapi::{self, Address, Operation};
 
 /// The operation that does what a command does, if it changes the table.
 pub(crate) fn operation(command: &Command) -> Option<Operation> {
@@ -126,7 +126,7 @@ pub fn ip(address: &Address) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grammar::command;
+    use crate::device::grammar::command;
 
     fn encoded(line: &str) -> Operation {
         command(format!("{line}\n").as_bytes())

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a device is reached through: a stream of text, and ioctls, which it may lack.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use crate::device::ioctl::{self, BatchResult, CommitFailure};
+use crate::device::uapi::{Address, Info, Operation, Route};
+
+/// A trait, so that the ways of the fast path can be tested without a kernel.
+pub trait Transport: Read + Write {
+    fn info(&mut self) -> nix::Result<Info>;
+    fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> BatchResult;
+    fn update(&mut self, operations: &[Operation]) -> BatchResult;
+    fn commit(&mut self) -> Result<(), CommitFailure>;
+}
+
+impl Transport for File {
+    fn info(&mut self) -> nix::Result<Info> {
+        ioctl::info(self)
+    }
+
+    fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> BatchResult {
+        ioctl::lookup(self, addresses, routes)
+    }
+
+    fn update(&mut self, operations: &[Operation]) -> BatchResult {
+        ioctl::update(self, operations)
+    }
+
+    fn commit(&mut self) -> Result<(), CommitFailure> {
+        ioctl::commit(self)
+    }
+}
+
+impl<C: Transport> Transport for &mut C {
+    fn info(&mut self) -> nix::Result<Info> {
+        (**self).info()
+    }
+
+    fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> BatchResult {
+        (**self).lookup(addresses, routes)
+    }
+
+    fn update(&mut self, operations: &[Operation]) -> BatchResult {
+        (**self).update(operations)
+    }
+
+    fn commit(&mut self) -> Result<(), CommitFailure> {
+        (**self).commit()
+    }
+}
