@@ -3,9 +3,9 @@
 #
 # Runs in the guest, user-mode Linux: the benchmarks compare like with like. The kernel's own tables, filled by
 # peers.ko with the routes that the module's table has, are asked the same and have the same answers. Prints TAP.
-# Expects beside it: checks.sh, tap.sh, routes, peers.ko.
-# shellcheck source=tests/guest/checks.sh
-. ./checks.sh
+# Expects beside it: helpers.sh, tap.sh, routes, peers.ko.
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
 
 passes=16384
 batch=4096

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: the RCU library's own tests, modules that are unloaded with callbacks in flight,
-# and the sample. Prints TAP. Expects beside it: checks.sh, tap.sh and the modules of tests/modules and samples.
-# shellcheck source=tests/guest/checks.sh
-. ./checks.sh
+# and the sample. Prints TAP. Expects beside it: helpers.sh, tap.sh and the modules of tests/modules and samples.
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
 
 # What a module has logged.
 log_of() { dmesg | sed -n "s/^.*\] $1: //p"; }

@@ -3,11 +3,11 @@
 #
 # Runs in the guest: what `scale` measures, in small: that each kind has the rows that it should, that streams of
 # addresses and answers are what they say, that a run can be refused, stopped and unloaded at any time, and leaves
-# the table as it was. Times are not looked at. Prints TAP. Expects beside it: checks.sh, tap.sh, routes.
+# the table as it was. Times are not looked at. Prints TAP. Expects beside it: helpers.sh, tap.sh, routes.
 #
 # SCALE_SLOW=y, for a slow machine: less of everything, and no streams made once more in shell.
-# shellcheck source=tests/guest/checks.sh
-. ./checks.sh
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
 
 slow=${SCALE_SLOW:-}
 passes=16384 changes=20 waits=5 runs=2

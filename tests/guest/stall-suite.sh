@@ -4,14 +4,14 @@
 # Runs in the guest: each kind of stall that this kernel can have, with the kernel's own words for it, and that
 # all is well afterwards; who may do it, what is refused, and unloading at any time. Prints TAP, and a line
 # "# seconds KIND N" for each kind: from its beginning to the kernel's first line. Expects beside it:
-# checks.sh, tap.sh.
+# helpers.sh, tap.sh.
 #
 # Usage: stall-suite.sh [KIND|lockdown]
 #
 # Without KIND: all kinds that leave the kernel as it was. KIND is one that does not: in a boot of its own, which
 # goes no further. Lockdown cannot be undone either.
-# shellcheck source=tests/guest/checks.sh
-. ./checks.sh
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
 
 unfit=${1:-}
 

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: torture of RCU, of SRCU and of the route table, the mistakes that it has to catch, and
-# starting, stopping and unloading at any time. Prints TAP. Expects beside it: checks.sh, tap.sh, routes,
+# starting, stopping and unloading at any time. Prints TAP. Expects beside it: helpers.sh, tap.sh, routes,
 # addresses, answers.
 #
 # By environment, for a slow machine: TORTURE_SECS of each run (default 5), TORTURE_BUG_SECS within which a
 # mistake has to be caught (10), TORTURE_UNLOADS in the middle of a run (5), TORTURE_TYPES (all).
-# shellcheck source=tests/guest/checks.sh
-. ./checks.sh
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
 
 secs=${TORTURE_SECS:-5}
 bug_secs=${TORTURE_BUG_SECS:-10}

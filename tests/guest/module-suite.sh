@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: the module from insmod to rmmod, its device, and the real internet table.
-# Prints TAP. Expects beside it: checks.sh, tap.sh, device-test, client64 and perhaps client32, routes, addresses,
+# Prints TAP. Expects beside it: helpers.sh, tap.sh, device-test, client64 and perhaps client32, routes, addresses,
 # answers.
-# shellcheck source=tests/guest/checks.sh
-. ./checks.sh
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
 
 device=/dev/rust_rcu_demo
 
