@@ -27,9 +27,10 @@
 //! next. What is `unsafe` is in `rcu_table/node`.
 //!
 //! Torture has the table mark nodes before it frees them ([`Quarantine`]) and looks for such nodes on the
-//! way of its lookups ([`Trail`]).
+//! way of its lookups ([`LookupPath`]).
 
 mod dump;
+mod lookup_path;
 mod next_hop;
 mod next_hops;
 mod node;
@@ -39,13 +40,13 @@ mod route;
 mod settings;
 mod stats;
 mod table;
-mod trail;
 mod transaction;
 mod trie;
 mod update;
 
 pub use crate::rcu::{read_lock, Guard};
 pub use dump::{Key, Selector};
+pub use lookup_path::LookupPath;
 pub use next_hop::{DevName, NextHop};
 pub use next_hops::NextHopRef;
 pub use prefix::{Family, Prefix, PrefixError};
@@ -53,5 +54,4 @@ pub use route::Route;
 pub use settings::{Quarantine, ReclaimMode, Settings};
 pub use stats::{quarantined_objects, Stats};
 pub use table::{Mode, Snapshot, Table};
-pub use trail::Trail;
 pub use transaction::{Failure, Operation, Reload, Transaction};

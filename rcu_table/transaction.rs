@@ -27,6 +27,21 @@ pub enum Operation {
     Flush(Option<Family>),
 }
 
+impl Operation {
+    /// Makes this change alone.
+    ///
+    /// Errors and context: those of the table's method.
+    pub fn apply(&self, table: &Table) -> Result {
+        match self {
+            Self::Insert(route, mode) => table.insert(route, *mode),
+            Self::Remove(prefix, metric, next_hop) => {
+                table.remove(prefix, *metric, next_hop.as_ref())
+            }
+            Self::Flush(family) => table.flush(*family),
+        }
+    }
+}
+
 /// Why a transaction did not happen, or why changes were not all made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -99,14 +114,9 @@ impl Table {
             return make_at_once(self, operations, OnFailure::KeepThose);
         }
         for (index, operation) in operations.iter().enumerate() {
-            let done = match operation {
-                Operation::Insert(route, mode) => self.insert(route, *mode),
-                Operation::Remove(prefix, metric, next_hop) => {
-                    self.remove(prefix, *metric, next_hop.as_ref())
-                }
-                Operation::Flush(family) => self.flush(*family),
-            };
-            done.map_err(|error| Failure { index, error })?;
+            operation
+                .apply(self)
+                .map_err(|error| Failure { index, error })?;
         }
         Ok(())
     }

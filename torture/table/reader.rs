@@ -8,7 +8,7 @@ use super::{
     universe::{Asked, GROUPS},
     Random, TableTorture,
 };
-use crate::rcu_table::{read_lock, Snapshot, Trail};
+use crate::rcu_table::{read_lock, LookupPath, Snapshot};
 use kernel::{prelude::*, sync::Arc};
 
 /// What a reader's step was.
@@ -89,18 +89,18 @@ impl Reader {
         let judge = Judge::new(&torture.universe, &torture.versions, asked);
         let guard = read_lock();
         let snapshot = torture.table.snapshot(&guard);
-        let trail = snapshot.trail(asked.address);
-        let found = trail.route();
+        let path = snapshot.lookup_path(asked.address);
+        let found = path.route();
         let raced = judge.route(found.as_ref())?;
         match random(2) {
             0 => judge.route(snapshot.lookup(asked.address).as_ref())?,
             _ => judge.next_hop(snapshot.next_hop(asked.address).as_ref())?,
         };
-        inspect(asked, &trail)?;
+        inspect(asked, &path)?;
         delay();
-        inspect(asked, &trail)?;
+        inspect(asked, &path)?;
         match found {
-            Some(before) if trail.route() != found => {
+            Some(before) if path.route() != found => {
                 let address = asked.address;
                 Err(Finding::ChangedUnderReader { address, before })
             }
@@ -133,15 +133,15 @@ fn look_up_member(
     snapshot: &Snapshot<'_>,
     asked: &Asked,
 ) -> Result<(), Finding> {
-    let trail = snapshot.trail(asked.address);
+    let path = snapshot.lookup_path(asked.address);
     judge.route(asked, snapshot.lookup(asked.address).as_ref())?;
-    inspect(asked, &trail)
+    inspect(asked, &path)
 }
 
 /// Checks that none of the nodes has been reclaimed.
-fn inspect(asked: &Asked, trail: &Trail<'_>) -> Result<(), Finding> {
+fn inspect(asked: &Asked, path: &LookupPath<'_>) -> Result<(), Finding> {
     let address = asked.address;
-    match trail.poisoned() {
+    match path.first_poisoned() {
         Some(depth) => Err(Finding::ReachedReclaimed { address, depth }),
         None => Ok(()),
     }

@@ -5,23 +5,21 @@
 
 mod drops;
 mod held_reader;
-mod numbered;
+mod numbered_table;
 mod oracle;
 mod random;
-mod stop;
+mod stop_flag;
 
 pub use drops::{Counted, Drops};
 pub use held_reader::HeldReader;
-pub use numbered::Numbered;
+pub use numbered_table::NumberedTable;
 pub use oracle::Oracle;
 pub use random::Random;
-pub use stop::{Stop, StopOnDrop};
+pub use stop_flag::{StopFlag, StopOnDrop};
 
 use crate::{
     device::command::{self, Command},
-    rcu_table::{
-        self, read_lock, Key, Mode, NextHop, Prefix, Route, Selector, Settings, Stats, Table,
-    },
+    rcu_table::{read_lock, Key, Operation, Prefix, Route, Selector, Settings, Stats, Table},
 };
 use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
@@ -66,53 +64,19 @@ fn parse(line: &str) -> Command {
     }
 }
 
-/// A change of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// An insert.
-    Insert(Mode, Route),
-    /// A removal: the prefix, and what else must match.
-    Remove(Prefix, Option<u32>, Option<NextHop>),
-    /// Removing all routes of one family or both.
-    Flush(Option<crate::rcu_table::Family>),
-}
-
-impl Operation {
-    /// A change from text, as the device takes it.
-    pub fn parse(line: &str) -> Self {
-        match parse(line) {
-            Command::Insert(mode, route) => Self::Insert(mode, route),
-            Command::Delete(prefix, metric, next_hop) => Self::Remove(prefix, metric, next_hop),
-            Command::Flush(family) => Self::Flush(family),
-            _ => panic!("{line} changes nothing"),
-        }
-    }
-
-    /// Changes the table.
-    pub fn apply(&self, table: &Table) -> Result {
-        match self {
-            Self::Insert(mode, route) => table.insert(route, *mode),
-            Self::Remove(prefix, metric, next_hop) => {
-                table.remove(prefix, *metric, next_hop.as_ref())
-            }
-            Self::Flush(family) => table.flush(*family),
-        }
-    }
-}
-
-impl From<&Operation> for rcu_table::Operation {
-    fn from(operation: &Operation) -> Self {
-        match *operation {
-            Operation::Insert(mode, route) => Self::Insert(route, mode),
-            Operation::Remove(prefix, metric, next_hop) => Self::Remove(prefix, metric, next_hop),
-            Operation::Flush(family) => Self::Flush(family),
-        }
+/// Parses a change as the device accepts it.
+pub fn operation(line: &str) -> Operation {
+    match parse(line) {
+        Command::Insert(mode, route) => Operation::Insert(route, mode),
+        Command::Delete(prefix, metric, next_hop) => Operation::Remove(prefix, metric, next_hop),
+        Command::Flush(family) => Operation::Flush(family),
+        _ => panic!("{line} changes nothing"),
     }
 }
 
 /// Changes the table as a line of text says.
 pub fn run(table: &Table, line: &str) -> Result {
-    Operation::parse(line).apply(table)
+    operation(line).apply(table)
 }
 
 /// The route that serves an address, as text, or `none`.

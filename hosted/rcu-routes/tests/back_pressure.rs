@@ -8,7 +8,7 @@ use kernel::{prelude::*, sync::Arc};
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{ReclaimMode, Settings, Table, Transaction},
-    testing::{get, route, run, table, HeldReader, Stop},
+    testing::{get, route, run, table, HeldReader, StopFlag},
 };
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -128,12 +128,12 @@ fn check(mode: ReclaimMode, max_kb: u32, most: usize, any: &Table) {
     SETTINGS.set_reclaim_max_kb(max_kb);
     let table = new_table();
     barrier();
-    let (count, stop) = (AtomicUsize::new(0), Stop::new());
+    let (count, stop) = (AtomicUsize::new(0), StopFlag::new());
     let reader = HeldReader::start();
     thread::scope(|scope| {
         let _stop = stop.on_drop();
         scope.spawn(|| {
-            while !stop.is_told() {
+            while !stop.is_set() {
                 change(&table, count.load(Ordering::SeqCst));
                 count.fetch_add(1, Ordering::SeqCst);
             }

@@ -5,7 +5,7 @@
 use kernel::{prelude::*, sync::Arc};
 use rcu_routes::{
     rcu_table::{Family, Key, Mode, Prefix, Route, Selector, Table},
-    testing::{dump, prefix, route, run, table, Random, Stop},
+    testing::{dump, prefix, route, run, table, Random, StopFlag},
 };
 use std::{
     collections::BTreeSet,
@@ -265,12 +265,12 @@ fn routes_that_stay_appear_exactly_once_while_others_come_and_go() {
             lens.map(|len| route(&format!("{text}/{len} dev churn metric 77")))
         })
         .collect();
-    let stop = Stop::new();
+    let stop = StopFlag::new();
     let mut dumps = 0;
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut random = Random::new(3);
-            while !stop.is_told() {
+            while !stop.is_set() {
                 let route = churn[random.below(churn.len())];
                 match random.below(2) {
                     0 => drop(table.insert(&route, Mode::Replace)),

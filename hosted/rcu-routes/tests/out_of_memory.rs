@@ -11,8 +11,8 @@ use kernel::{
 };
 use rcu_routes::{
     rcu::barrier,
-    rcu_table::{Reload, Route, Selector, Stats, Table, Transaction},
-    testing::{dump, own_stats, run, table, Operation},
+    rcu_table::{Operation, Reload, Route, Selector, Stats, Table, Transaction},
+    testing::{dump, operation, own_stats, run, table},
 };
 
 /// What is there before, and a change.
@@ -162,7 +162,7 @@ struct Together(&'static [&'static str]);
 struct Anew(&'static [&'static str]);
 
 fn operations(lines: &[&str]) -> Vec<Operation> {
-    lines.iter().map(|line| Operation::parse(line)).collect()
+    lines.iter().map(|line| operation(line)).collect()
 }
 
 impl Change for &str {
@@ -178,8 +178,8 @@ impl Change for &str {
 impl Change for Together {
     fn make(&self, table: &Arc<Table>) -> Result {
         let mut transaction = Transaction::new();
-        for operation in &operations(self.0) {
-            transaction.push(operation.into())?;
+        for operation in operations(self.0) {
+            transaction.push(operation)?;
         }
         transaction.commit(table).map_err(|failure| failure.error)
     }
@@ -193,7 +193,7 @@ impl Change for Anew {
     fn make(&self, table: &Arc<Table>) -> Result {
         let mut reload = Reload::new(table.clone())?;
         for operation in &operations(self.0) {
-            reload.apply(&operation.into())?;
+            reload.apply(operation)?;
         }
         reload.commit()
     }

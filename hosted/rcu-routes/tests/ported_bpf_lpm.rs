@@ -24,24 +24,24 @@ use core::net::IpAddr;
 use kernel::prelude::*;
 use rcu_routes::{
     rcu_table::{
-        self, read_lock, Family, Key, Mode, NextHop, Prefix, Route, Selector, Settings, Table,
+        read_lock, Family, Key, Mode, NextHop, Operation, Prefix, Route, Selector, Settings, Table,
         Transaction,
     },
-    testing::{address, dump, prefix, Numbered, Operation, Oracle, Random},
+    testing::{address, dump, prefix, NumberedTable, Oracle, Random},
 };
 use std::thread;
 
 /// The slow list and the table, to which the same is done.
 struct Pair {
     list: Oracle,
-    table: Numbered,
+    table: NumberedTable,
 }
 
 impl Pair {
     fn new(family: Family) -> Self {
         Self {
             list: Oracle::default(),
-            table: Numbered::new(family),
+            table: NumberedTable::new(family),
         }
     }
 
@@ -51,7 +51,7 @@ impl Pair {
             metric: 0,
             next_hop: NextHop::Blackhole,
         };
-        let list = self.list.apply(&Operation::Insert(Mode::Replace, route));
+        let list = self.list.apply(&Operation::Insert(route, Mode::Replace));
         let table = self.table.table.insert(&route, Mode::Replace);
         assert_eq!((list, table), (Ok(()), Ok(())), "{prefix}");
     }
@@ -174,8 +174,8 @@ fn test_lpm_map() {
 }
 
 /// Numbers under prefixes of either family.
-fn numbered(family: Family, routes: &[(&str, u8, u32)]) -> Numbered {
-    let table = Numbered::new(family);
+fn numbered(family: Family, routes: &[(&str, u8, u32)]) -> NumberedTable {
+    let table = NumberedTable::new(family);
     for (text, len, number) in routes {
         table.add(address(text), *len, *number).unwrap();
     }
@@ -354,7 +354,7 @@ fn test_lpm_trie_update_flags() {
 fn test_lpm_trie_update_full_map() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(3);
-    let table = Numbered::with_settings(Family::Inet, &SETTINGS);
+    let table = NumberedTable::with_settings(Family::Inet, &SETTINGS);
     let (zero, in_8, in_9) = ("0.0.0.0", "0.64.0.0", "0.128.0.0");
     for (text, len, number) in [(zero, 16, 0), (in_8, 8, 1), (in_9, 9, 2)] {
         let add = table.insertion(Mode::Add, address(text), len, number);
@@ -372,7 +372,7 @@ fn test_lpm_trie_update_full_map() {
 const STRINGS: [&str; 6] = ["ab", "abO", "abc", "abo", "abS", "abcd"];
 
 /// A string with the zero at its end, as a prefix.
-fn string_key(table: &Numbered, string: &str) -> Prefix {
+fn string_key(table: &NumberedTable, string: &str) -> Prefix {
     let mut bytes = [0; 16];
     bytes[..string.len()].copy_from_slice(string.as_bytes());
     let len = 8 * (string.len() as u8 + 1);
@@ -380,7 +380,7 @@ fn string_key(table: &Numbered, string: &str) -> Prefix {
 }
 
 /// Adds all strings, each in two steps and by turns in different modes.
-fn add_strings(table: &Numbered) {
+fn add_strings(table: &NumberedTable) {
     for (number, string) in (0..).zip(STRINGS) {
         let prefix = string_key(table, string);
         let (address, len) = (prefix.address(), prefix.len());
@@ -402,7 +402,7 @@ fn add_strings(table: &Numbered) {
 
 #[test]
 fn test_lpm_trie_iterate_strs() {
-    let table = Numbered::new(Family::Inet6);
+    let table = NumberedTable::new(Family::Inet6);
     add_strings(&table);
     let mut sorted = STRINGS;
     sorted.sort_unstable();
@@ -430,7 +430,7 @@ fn test_lpm_trie_iterate_strs() {
 fn test_lpm_trie_iterate_strs_full() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(STRINGS.len());
-    let table = Numbered::with_settings(Family::Inet6, &SETTINGS);
+    let table = NumberedTable::with_settings(Family::Inet6, &SETTINGS);
     add_strings(&table);
     assert_eq!(table.add(address("::"), 64, 0), Err(ENOSPC));
     assert_eq!(table.contents().len(), STRINGS.len());
@@ -438,7 +438,7 @@ fn test_lpm_trie_iterate_strs_full() {
 
 #[test]
 fn test_lpm_trie_iterate_ints() {
-    let table = Numbered::new(Family::Inet);
+    let table = NumberedTable::new(Family::Inet);
     let key = |int: u32| table.prefix(IpAddr::V4(int.into()), 32);
     let keys: Vec<Prefix> = (0..4096).map(key).collect();
     for key in &keys {
@@ -454,7 +454,7 @@ fn test_lpm_trie_iterate_ints() {
 }
 
 /// Makes several changes at once.
-fn batch(table: &Numbered, changes: impl Iterator<Item = rcu_table::Operation>) {
+fn batch(table: &NumberedTable, changes: impl Iterator<Item = Operation>) {
     let mut transaction = Transaction::new();
     for change in changes {
         transaction.push(change).unwrap();

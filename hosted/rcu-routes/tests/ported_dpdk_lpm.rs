@@ -41,12 +41,12 @@ use kernel::prelude::*;
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{read_lock, Family, Prefix, PrefixError, ReclaimMode, Settings},
-    testing::{own_stats, HeldReader, Numbered, Stop},
+    testing::{own_stats, HeldReader, NumberedTable, StopFlag},
 };
 use std::thread;
 
-fn lpm() -> Numbered {
-    Numbered::new(Family::Inet)
+fn lpm() -> NumberedTable {
+    NumberedTable::new(Family::Inet)
 }
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(128, 0, 0, 0));
@@ -56,7 +56,7 @@ const ZERO: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 fn test0_without_room_nothing_is_added() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(0);
-    let lpm = Numbered::with_settings(Family::Inet, &SETTINGS);
+    let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
     assert_eq!(lpm.add(ZERO, 24, 100), Err(ENOSPC));
     assert_eq!(lpm.lookup(ZERO), None);
 }
@@ -66,7 +66,7 @@ fn test1_tables_come_and_go() {
     static SETTINGS: Settings = Settings::new();
     for less in 0..100 {
         SETTINGS.set_max_routes(256 - less);
-        let lpm = Numbered::with_settings(Family::Inet, &SETTINGS);
+        let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
         assert_eq!(lpm.contents(), []);
         lpm.add(ADDRESS, 32, 100).unwrap();
         assert_eq!(lpm.lookup(ADDRESS), Some(100));
@@ -145,7 +145,7 @@ fn test13_a_longer_rule_comes_and_goes() {
 }
 
 /// Adds 512 rules, each in a /24 of its own and with a number of its own.
-fn add_512(lpm: &Numbered) {
+fn add_512(lpm: &NumberedTable) {
     for slash24 in 0..512_u32 {
         let bits = slash24 << 8;
         let [a, b, c, d] = [0, 1, 2, 3].map(|more| Ipv4Addr::from_bits(bits + more).into());
@@ -168,7 +168,7 @@ fn test14_many_long_rules() {
 fn test14_no_room_for_one_more() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(512);
-    let lpm = Numbered::with_settings(Family::Inet, &SETTINGS);
+    let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
     add_512(&lpm);
     let one_more = lpm.at([1, 0, 0, 0]);
     assert_eq!(lpm.add(one_more, 32, 100), Err(ENOSPC));
@@ -180,7 +180,7 @@ fn test14_no_room_for_one_more() {
 fn test16_no_room_at_the_limit() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(256);
-    let lpm = Numbered::with_settings(Family::Inet, &SETTINGS);
+    let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
     for slash24 in 0..=256 {
         let done = lpm.add(Ipv4Addr::from_bits((slash24 << 8) + 0xf0), 30, 0);
         let expected = if slash24 < 256 { Ok(()) } else { Err(ENOSPC) };
@@ -252,13 +252,13 @@ fn test20_a_reader_stays_while_a_rule_is_deleted() {
 fn test21_deletes_that_wait_for_a_reader() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_reclaim(ReclaimMode::Synchronize);
-    let lpm = Numbered::with_settings(Family::Inet, &SETTINGS);
+    let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
     let address = lpm.at([192, 0, 2, 100]);
-    let stop = Stop::new();
+    let stop = StopFlag::new();
     thread::scope(|scope| {
         let _stop = stop.on_drop();
         scope.spawn(|| {
-            while !stop.is_told() {
+            while !stop.is_set() {
                 let _guard = read_lock();
                 for _ in 0..1024 {
                     let answer = lpm.lookup(address);

@@ -47,16 +47,16 @@ use dpdk::{
 use kernel::{alloc::failslab, prelude::*};
 use rcu_routes::{
     rcu_table::{Family, Prefix, PrefixError, Settings, Transaction},
-    testing::{own_stats, Numbered, Random},
+    testing::{own_stats, NumberedTable, Random},
 };
 
-fn lpm() -> Numbered {
-    Numbered::new(Family::Inet6)
+fn lpm() -> NumberedTable {
+    NumberedTable::new(Family::Inet6)
 }
 
-fn lpm_with_room_for(routes: usize, settings: &'static Settings) -> Numbered {
+fn lpm_with_room_for(routes: usize, settings: &'static Settings) -> NumberedTable {
     settings.set_max_routes(routes);
-    Numbered::with_settings(Family::Inet6, settings)
+    NumberedTable::with_settings(Family::Inet6, settings)
 }
 
 const ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(0x80 << 120));
@@ -117,7 +117,7 @@ fn test10_room_for_127_rules() {
 }
 
 /// Adds a rule while each allocation in turn fails, in vain; returns how many there are.
-fn add_without_memory(lpm: &Numbered, address: IpAddr, len: u8) -> u64 {
+fn add_without_memory(lpm: &NumberedTable, address: IpAddr, len: u8) -> u64 {
     let before = (lpm.contents(), own_stats(&lpm.table));
     for nth in 1.. {
         let injection = failslab::fail_nth(nth);
@@ -233,7 +233,7 @@ fn test21_several_lookups() {
 }
 
 /// Deletes several rules in a transaction.
-fn delete_several(lpm: &Numbered, addresses: &[IpAddr]) -> Result<(), (usize, Error)> {
+fn delete_several(lpm: &NumberedTable, addresses: &[IpAddr]) -> Result<(), (usize, Error)> {
     let mut transaction = Transaction::new();
     for address in addresses {
         transaction.push(lpm.removal(*address, 48)).unwrap();

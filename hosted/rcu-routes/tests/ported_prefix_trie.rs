@@ -66,28 +66,28 @@ use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
 use rcu_routes::{
     rcu_table::{read_lock, Family, Key, Mode, Prefix, PrefixError, Selector, Table},
-    testing::{address, dump, own_stats, prefix, route, run, show, table, Numbered},
+    testing::{address, dump, own_stats, prefix, route, run, show, table, NumberedTable},
 };
 
 const FAMILIES: [Family; 2] = [Family::Inet, Family::Inet6];
 
 /// A prefix written as IPv4's; in a table of IPv6 those are the first bits.
-fn short(map: &Numbered, text: &str) -> Prefix {
+fn short(map: &NumberedTable, text: &str) -> Prefix {
     let (address, len) = text.split_once('/').expect("a prefix");
     let address: core::net::Ipv4Addr = address.parse().expect("an address");
     map.prefix(map.at(address.octets()), len.parse().expect("a length"))
 }
 
 /// A table of numbers under prefixes.
-fn map_of(family: Family, entries: &[(&str, u32)]) -> Numbered {
-    let map = Numbered::new(family);
+fn map_of(family: Family, entries: &[(&str, u32)]) -> NumberedTable {
+    let map = NumberedTable::new(family);
     for (text, number) in entries {
         insert(&map, short(&map, text), *number);
     }
     map
 }
 
-fn insert(map: &Numbered, prefix: Prefix, number: u32) {
+fn insert(map: &NumberedTable, prefix: Prefix, number: u32) {
     map.add(prefix.address(), prefix.len(), number).unwrap();
 }
 
@@ -103,7 +103,7 @@ fn hosts(len: u8) -> u128 {
     u128::MAX.checked_shr(u32::from(len)).unwrap_or(0)
 }
 
-fn last(map: &Numbered, prefix: Prefix) -> IpAddr {
+fn last(map: &NumberedTable, prefix: Prefix) -> IpAddr {
     map.top(bits(prefix.address()) | hosts(prefix.len()))
 }
 
@@ -136,7 +136,7 @@ fn iter_from(table: &Table, from: Prefix, inclusive: bool) -> Vec<Prefix> {
 }
 
 /// The table holds exactly that, and answers by it.
-fn check(map: &Numbered, expected: &[(Prefix, u32)]) {
+fn check(map: &NumberedTable, expected: &[(Prefix, u32)]) {
     assert_eq!(map.contents(), expected);
     let stats = own_stats(&map.table);
     assert_eq!(stats.routes_inet + stats.routes_inet6, expected.len());
@@ -266,7 +266,7 @@ fn test_spm_vs_lpm_all_routes() {
 #[test]
 fn prefixes_with_host_part() {
     for family in FAMILIES {
-        let map = Numbered::new(family);
+        let map = NumberedTable::new(family);
         // The order of `from_iter_with_host_part`; `replace_with_host_part` is the second of a prefix.
         for (number, (bytes, len)) in [
             ([192, 168, 0, 254], 24),
@@ -296,7 +296,7 @@ fn prefixes_with_host_part() {
 
 #[test]
 fn regression_free_list_on_parent_collapse() {
-    let memory = |map: &Numbered| {
+    let memory = |map: &NumberedTable| {
         let stats = own_stats(&map.table);
         (stats.objects, stats.bytes, stats.next_hops)
     };
@@ -374,7 +374,7 @@ fn iter_from_a_prefix() {
         ),
     ];
     for family in FAMILIES {
-        let map = Numbered::new(family);
+        let map = NumberedTable::new(family);
         check_walks(CASES, |text| short(&map, text));
     }
 }

@@ -14,9 +14,10 @@ use kernel::{prelude::*, sync::Arc};
 use proptest::prelude::*;
 use rcu_routes::{
     rcu_table::{
-        read_lock, Failure, Family, Key, Reload, Route, Selector, Settings, Table, Transaction,
+        read_lock, Failure, Family, Key, Operation, Reload, Route, Selector, Settings, Table,
+        Transaction,
     },
-    testing::{dump, own_stats, table_with_settings, Operation, Oracle},
+    testing::{dump, own_stats, table_with_settings, Oracle},
 };
 use steps::{any_case, borders, Step, Weights, CHANGES_ONLY};
 
@@ -128,7 +129,7 @@ impl Pair {
         }
         // What the change touches, after each; all of it at the end.
         match operation {
-            Operation::Insert(_, Route { prefix, .. }) | Operation::Remove(prefix, ..) => {
+            Operation::Insert(Route { prefix, .. }, _) | Operation::Remove(prefix, ..) => {
                 check_lookups(&self.table, &self.model.list, &borders(prefix))?;
                 let selector = Selector::Prefix(*prefix);
                 prop_assert_eq!(
@@ -181,7 +182,7 @@ impl Pair {
         let before = own_stats(&self.table);
         let mut transaction = Transaction::new();
         for operation in operations {
-            transaction.push(operation.into()).unwrap();
+            transaction.push(*operation).unwrap();
         }
         prop_assert_eq!(transaction.len(), operations.len());
         prop_assert_eq!(own_stats(&self.table), before);
@@ -207,7 +208,7 @@ impl Pair {
         let max_routes = self.model.max_routes;
         let mut meanwhile = meanwhile.iter();
         for operation in new {
-            let done = reload.apply(&operation.into());
+            let done = reload.apply(operation);
             // The limit may be looked at here or at the commit.
             if done != Err(ENOSPC) || model.routes() < max_routes {
                 let expected = model.apply(operation);

@@ -79,13 +79,13 @@ fn is_marked_under_reader(change: Change, patience: Duration) -> bool {
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let guard = read_lock();
-            let trail = table.snapshot(&guard).trail(address("10.1.2.3"));
-            assert_eq!((trail.len(), trail.poisoned()), (3, None));
+            let path = table.snapshot(&guard).lookup_path(address("10.1.2.3"));
+            assert_eq!((path.len(), path.first_poisoned()), (3, None));
             entered.store(true, Ordering::Release);
-            while !leave.load(Ordering::Acquire) && trail.poisoned().is_none() {
+            while !leave.load(Ordering::Acquire) && path.first_poisoned().is_none() {
                 thread::yield_now();
             }
-            trail.poisoned().is_some()
+            path.first_poisoned().is_some()
         });
         while !entered.load(Ordering::Acquire) {
             thread::yield_now();

@@ -13,7 +13,7 @@ use rcu_routes::{
         UpdaterLock,
     },
     testing::Drops,
-    testing::{HeldReader, Random, Stop},
+    testing::{HeldReader, Random, StopFlag},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -605,11 +605,11 @@ fn check_found(key: u64, found: Option<&Counted>, newest: &mut HashMap<u64, u64>
 
 fn search<const BUCKETS: usize>(
     shared: &Locked<Counted, BUCKETS>,
-    stop: &Stop,
+    stop: &StopFlag,
     seed: u64,
 ) -> usize {
     let (mut random, mut newest, mut rounds) = (Random::new(seed), HashMap::new(), 0);
-    while !stop.is_told() {
+    while !stop.is_set() {
         let guard = read_lock();
         for _ in 0..16 {
             let key = random.below(KEYS as usize) as u64;
@@ -659,7 +659,7 @@ fn readers_find_what_is_always_there<const BUCKETS: usize>() {
     for key in (0..KEYS).filter(|key| role(*key) != Role::Flaps) {
         insert(&shared, &drops, key, 0);
     }
-    let (stop, rounds) = (Stop::new(), AtomicUsize::new(0));
+    let (stop, rounds) = (StopFlag::new(), AtomicUsize::new(0));
     let changes = thread::scope(|scope| {
         let _stop = stop.on_drop();
         for seed in 0..2 {

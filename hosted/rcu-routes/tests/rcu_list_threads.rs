@@ -7,7 +7,7 @@ use rcu_routes::{
     rcu::{
         barrier, read_lock, Entry, List, RcuBox, Reclaim, Retired, Softirq, UpdateSide, UpdaterLock,
     },
-    testing::{Random, Stop},
+    testing::{Random, StopFlag},
 };
 use std::{
     collections::HashMap,
@@ -192,7 +192,7 @@ fn readers_see_what_stays_exactly_once_while_the_rest_changes() {
             list.push_back(Seen::entry(number, 0));
         }
     });
-    let (stop, walks) = (Stop::new(), AtomicUsize::new(0));
+    let (stop, walks) = (StopFlag::new(), AtomicUsize::new(0));
     let changes = thread::scope(|scope| {
         let _stop = stop.on_drop();
         for pauses in [false, true] {
@@ -200,7 +200,7 @@ fn readers_see_what_stays_exactly_once_while_the_rest_changes() {
             scope.spawn(move || {
                 let mut newest = HashMap::new();
                 let (mut count, mut flapped) = (0, 0);
-                while !stop.is_told() {
+                while !stop.is_set() {
                     let pause = pauses.then_some(count as u64 % NUMBERS);
                     flapped += usize::from(walk(shared, &mut newest, pause));
                     count += 1;
@@ -221,13 +221,13 @@ fn readers_see_what_stays_exactly_once_while_the_rest_changes() {
 #[test]
 fn readers_see_one_generation_of_a_list_that_is_cleared() {
     let shared = shared();
-    let (stop, readers_that_saw_some) = (Stop::new(), AtomicUsize::new(0));
+    let (stop, readers_that_saw_some) = (StopFlag::new(), AtomicUsize::new(0));
     thread::scope(|scope| {
         let _stop = stop.on_drop();
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut has_seen_some = false;
-                while !stop.is_told() {
+                while !stop.is_set() {
                     let guard = read_lock();
                     let mut generation = None;
                     for (expected, seen) in shared.list.iter(&guard).enumerate() {
@@ -278,12 +278,12 @@ fn readers_see_one_generation_of_a_list_that_is_cleared() {
 fn what_comes_and_goes_in_front_never_hides_what_stays_behind() {
     let shared = shared();
     update(&shared, |list| list.push_back(Seen::entry(NUMBERS, 0)));
-    let (stop, found_front) = (Stop::new(), AtomicUsize::new(0));
+    let (stop, found_front) = (StopFlag::new(), AtomicUsize::new(0));
     thread::scope(|scope| {
         let _stop = stop.on_drop();
         for _ in 0..2 {
             scope.spawn(|| {
-                while !stop.is_told() {
+                while !stop.is_set() {
                     let guard = read_lock();
                     let last = shared
                         .list

@@ -7,7 +7,7 @@ use kernel::alloc::live;
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{Mode, NextHop, Prefix, Route, Table},
-    testing::{address, own_stats, run, show, table, HeldReader, Operation, Random},
+    testing::{address, own_stats, run, show, table, HeldReader, Random},
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -167,7 +167,7 @@ fn flush_and_drop_free_everything() {
         }
     };
     fill();
-    Operation::Flush(None).apply(&table).unwrap();
+    table.flush(None).unwrap();
     assert_nothing_retired(&table);
     assert_eq!(live(), empty);
     fill();

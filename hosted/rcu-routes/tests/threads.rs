@@ -5,7 +5,7 @@
 
 use rcu_routes::{
     rcu_table::{read_lock, Mode, Operation, Reload, Table},
-    testing::{address, get, own_stats, route, run, table, HeldReader, Stop},
+    testing::{address, get, own_stats, route, run, table, HeldReader, StopFlag},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -81,13 +81,13 @@ fn a_reload_waits_for_the_readers_before_it_frees() {
 #[test]
 fn flush_under_readers_frees_nothing_they_see() {
     let table = table();
-    let stop = Stop::new();
+    let stop = StopFlag::new();
     thread::scope(|scope| {
         let _stop = stop.on_drop();
         for _ in 0..2 {
             scope.spawn(|| {
                 let asked = address("2001:db8::1");
-                while !stop.is_told() {
+                while !stop.is_set() {
                     if let Some(route) = table.lookup(asked, &read_lock()) {
                         assert_eq!(route.metric, 7);
                     }

@@ -5,7 +5,7 @@
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{Failure, Operation, Table},
-    testing::{self, own_stats, show, table, Random},
+    testing::{operation, own_stats, show, table, Random},
 };
 
 /// A change of few prefixes, so that they meet: routes that are there, that are not, nested ones.
@@ -28,7 +28,7 @@ fn change(random: &mut Random) -> Operation {
         301..=320 => format!("change {prefix} dev d{}", random.below(5)),
         _ => format!("add {prefix} dev n{} metric {metric}", random.below(20)),
     };
-    (&testing::Operation::parse(&line)).into()
+    operation(&line)
 }
 
 fn one_by_one(table: &Table, operations: &[Operation]) -> Result<(), Failure> {

@@ -5,10 +5,10 @@
 use crate::rcu_table::{Failure, Family, Key, Mode, Operation, Route, Selector};
 use core::net::IpAddr;
 use kernel::prelude::*;
-use rcu_routes::testing::{self, Oracle};
+use rcu_routes::testing::Oracle;
 
 /// A slow and simple table.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Model {
     oracle: Oracle,
 }
@@ -16,20 +16,13 @@ pub(super) struct Model {
 impl Model {
     /// Does one change, if it can be done and there may be as many routes.
     pub(super) fn apply(&mut self, operation: &Operation, max_routes: usize) -> Result {
-        let change = match *operation {
-            Operation::Insert(route, mode) => {
-                let is_new = !self.has(&route);
-                if is_new && mode != Mode::Change && self.len() >= max_routes {
-                    return Err(ENOSPC);
-                }
-                testing::Operation::Insert(mode, route)
+        if let Operation::Insert(route, mode) = operation {
+            let is_new = !self.has(route);
+            if is_new && *mode != Mode::Change && self.len() >= max_routes {
+                return Err(ENOSPC);
             }
-            Operation::Remove(prefix, metric, next_hop) => {
-                testing::Operation::Remove(prefix, metric, next_hop)
-            }
-            Operation::Flush(family) => testing::Operation::Flush(family),
-        };
-        self.oracle.apply(&change)
+        }
+        self.oracle.apply(operation)
     }
 
     /// Does all changes or, if one cannot be done, none.
@@ -38,22 +31,13 @@ impl Model {
         operations: &[Operation],
         max_routes: usize,
     ) -> Result<(), Failure> {
-        let mut after = self.copy();
+        let mut after = self.clone();
         for (index, operation) in operations.iter().enumerate() {
             let done = after.apply(operation, max_routes);
             done.map_err(|error| Failure { index, error })?;
         }
         *self = after;
         Ok(())
-    }
-
-    fn copy(&self) -> Self {
-        let mut copy = Oracle::default();
-        for route in self.dump(Selector::All) {
-            let inserted = copy.apply(&testing::Operation::Insert(Mode::Add, route));
-            inserted.expect("a dump has each route once");
-        }
-        Self { oracle: copy }
     }
 
     fn has(&self, route: &Route) -> bool {

@@ -178,13 +178,7 @@ impl Game {
 
     /// One change by itself; whether it happened.
     fn single(&mut self, operation: &Operation, failing: &mut Failing) -> bool {
-        let done = match operation {
-            Operation::Insert(route, mode) => self.table.insert(route, *mode),
-            Operation::Remove(prefix, metric, next_hop) => {
-                self.table.remove(prefix, *metric, next_hop.as_ref())
-            }
-            Operation::Flush(family) => self.table.flush(*family),
-        };
+        let done = operation.apply(&self.table);
         if failing.just_fired() && done == Err(ENOMEM) {
             return false;
         }

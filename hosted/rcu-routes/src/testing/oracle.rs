@@ -2,8 +2,7 @@
 
 //! The same table again, slow and simple, sharing no code with the one under test.
 
-use super::Operation;
-use crate::rcu_table::{Family, Mode, NextHop, Prefix, Route, Selector};
+use crate::rcu_table::{Family, Mode, NextHop, Operation, Prefix, Route, Selector};
 use core::net::IpAddr;
 use kernel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +46,7 @@ impl Oracle {
     /// Does to the list what the table should do.
     pub fn apply(&mut self, operation: &Operation) -> Result {
         match operation {
-            Operation::Insert(mode, route) => self.insert(route, *mode),
+            Operation::Insert(route, mode) => self.insert(route, *mode),
             Operation::Remove(prefix, metric, next_hop) => {
                 self.remove(prefix, *metric, next_hop.as_ref())
             }

@@ -24,7 +24,7 @@ use rcu_routes::{
         self, read_lock, Guard, Mode, NextHop, Operation, Prefix, ReclaimMode, Reload, Route,
         Selector, Settings, Table, Transaction,
     },
-    testing::{dump, own_stats, Random, Stop},
+    testing::{dump, own_stats, Random, StopFlag},
 };
 use std::{
     env, thread,
@@ -48,7 +48,7 @@ struct Churn {
     table: Arc<Table>,
     universe: Universe,
     history: History,
-    stop: Stop,
+    stop: StopFlag,
 }
 
 impl Churn {
@@ -58,7 +58,7 @@ impl Churn {
             table: table.expect("memory for an empty table"),
             universe: Universe::new(),
             history: History::new(),
-            stop: Stop::new(),
+            stop: StopFlag::new(),
         }
     }
 
@@ -101,13 +101,7 @@ impl Churn {
     }
 
     fn change(&self, change: Change, step: u32) -> Result {
-        match self.operation(change, step) {
-            Operation::Insert(route, mode) => self.table.insert(&route, mode),
-            Operation::Remove(prefix, metric, next_hop) => {
-                self.table.remove(&prefix, metric, next_hop.as_ref())
-            }
-            Operation::Flush(family) => self.table.flush(family),
-        }
+        self.operation(change, step).apply(&self.table)
     }
 
     fn transaction(&self, changes: &[Change], step: u32) -> Transaction {
@@ -152,7 +146,7 @@ impl Churn {
         let mut action = plan.first();
         let start = Instant::now();
         let mut waited = start;
-        while start.elapsed() < duration() && !self.stop.is_told() {
+        while start.elapsed() < duration() && !self.stop.is_set() {
             // Each mode comes up several times, and takes over what another has left.
             let turn = start.elapsed().as_millis() / 100;
             SETTINGS.set_reclaim(ReclaimMode::ALL[turn as usize % ReclaimMode::ALL.len()]);
@@ -205,7 +199,7 @@ impl Churn {
         let mut random = Random::new(seed);
         let mut checker = Checker::new(&self.universe, &self.history);
         let batched = snapshot::batched(&self.universe);
-        while !self.stop.is_told() {
+        while !self.stop.is_set() {
             let guard = read_lock();
             for _ in 0..64 {
                 let asked = random.below(self.universe.asked.len());

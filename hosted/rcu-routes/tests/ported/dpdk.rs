@@ -5,16 +5,16 @@
 
 use core::net::IpAddr;
 use kernel::prelude::*;
-use rcu_routes::testing::Numbered;
+use rcu_routes::testing::NumberedTable;
 
 /// The numbers that serve several addresses.
-pub fn lookup_all(lpm: &Numbered, addresses: &[IpAddr]) -> Vec<Option<u32>> {
+pub fn lookup_all(lpm: &NumberedTable, addresses: &[IpAddr]) -> Vec<Option<u32>> {
     let lookup = |address: &IpAddr| lpm.lookup(*address);
     addresses.iter().map(lookup).collect()
 }
 
 /// A rule alone serves its address until it is deleted.
-pub fn one_rule(lpm: &Numbered, address: IpAddr, len: u8) {
+pub fn one_rule(lpm: &NumberedTable, address: IpAddr, len: u8) {
     lpm.add(address, len, 100).unwrap();
     assert_eq!(lpm.lookup(address), Some(100));
     lpm.delete(address, len).unwrap();
@@ -23,7 +23,7 @@ pub fn one_rule(lpm: &Numbered, address: IpAddr, len: u8) {
 
 /// One rule of each length on one address, the longest serving, and back again. The other half of the
 /// addresses stays empty.
-pub fn every_length(lpm: &Numbered, longest: u8) {
+pub fn every_length(lpm: &NumberedTable, longest: u8) {
     let (other, address) = (lpm.top(u128::MAX >> 1), lpm.top(1 << 127));
     for len in 1..=longest {
         lpm.add(address, len, u32::from(len)).unwrap();
@@ -40,7 +40,7 @@ pub fn every_length(lpm: &Numbered, longest: u8) {
 }
 
 /// Hits and misses on each level: one rule, one below another, two side by side, one within another.
-pub fn each_level(lpm: &Numbered) {
+pub fn each_level(lpm: &NumberedTable) {
     let (a, b) = (lpm.at([128, 0, 0, 0]), lpm.at([128, 0, 0, 5]));
     one_rule(lpm, a, 24);
 
@@ -72,7 +72,7 @@ pub fn each_level(lpm: &Numbered) {
 }
 
 /// A rule over another, both served; the shorter goes first.
-pub fn one_within_another(lpm: &Numbered, inner: IpAddr, inner_len: u8) {
+pub fn one_within_another(lpm: &NumberedTable, inner: IpAddr, inner_len: u8) {
     let outer = lpm.at([128, 0, 0, 0]);
     lpm.add(outer, 24, 100).unwrap();
     lpm.add(inner, inner_len, 101).unwrap();
@@ -84,7 +84,7 @@ pub fn one_within_another(lpm: &Numbered, inner: IpAddr, inner_len: u8) {
 }
 
 /// Each kind of change: of a range, of a longer rule, of a next hop, of what is not there.
-pub fn each_change(lpm: &Numbered) {
+pub fn each_change(lpm: &NumberedTable) {
     let address = lpm.at([128, 0, 0, 0]);
     one_rule(lpm, address, 16);
     one_rule(lpm, address, 25);
@@ -105,7 +105,7 @@ pub fn each_change(lpm: &Numbered) {
 
 /// Nodes come and go with a rule, and its neighbours are never served.
 pub fn again_and_again(
-    lpm: &Numbered,
+    lpm: &NumberedTable,
     address: IpAddr,
     len: u8,
     neighbours: [IpAddr; 2],
@@ -122,7 +122,7 @@ pub fn again_and_again(
 }
 
 /// A shorter rule does not overwrite a longer one that was there before, nor a third one elsewhere.
-pub fn overwriting(lpm: &Numbered) {
+pub fn overwriting(lpm: &NumberedTable) {
     let (longest, shortest) = (lpm.at([10, 10, 10, 2]), lpm.at([10, 10, 10, 0]));
     let elsewhere = lpm.at([10, 10, 20, 2]);
     lpm.add(longest, 32, 100).unwrap();

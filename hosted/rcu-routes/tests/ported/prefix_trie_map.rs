@@ -6,16 +6,16 @@
 use super::{check, insert, is_within, iter_from, map_of, short, FAMILIES};
 use rcu_routes::{
     rcu_table::{Operation, Prefix, Transaction},
-    testing::{own_stats, Numbered},
+    testing::{own_stats, NumberedTable},
 };
 
-fn memory(map: &Numbered) -> (usize, usize, usize) {
+fn memory(map: &NumberedTable) -> (usize, usize, usize) {
     let stats = own_stats(&map.table);
     (stats.objects, stats.bytes, stats.next_hops)
 }
 
 /// What a table holds, as [`check`] wants it.
-fn sorted(map: &Numbered, entries: &[(&str, u32)]) -> Vec<(Prefix, u32)> {
+fn sorted(map: &NumberedTable, entries: &[(&str, u32)]) -> Vec<(Prefix, u32)> {
     let entry = |(text, number): &(&str, u32)| (short(map, text), *number);
     let mut entries: Vec<_> = entries.iter().map(entry).collect();
     entries.sort();
@@ -23,7 +23,7 @@ fn sorted(map: &Numbered, entries: &[(&str, u32)]) -> Vec<(Prefix, u32)> {
 }
 
 /// Removes in one transaction what is within a prefix.
-fn remove_children(map: &Numbered, root: Prefix) {
+fn remove_children(map: &NumberedTable, root: Prefix) {
     let mut transaction = Transaction::new();
     for (prefix, _) in map.contents() {
         if is_within(&prefix, &root) {
@@ -201,7 +201,7 @@ fn host_routes() {
 fn lpm_all_depths_to_slash32() {
     const LENGTHS: [u8; 8] = [0, 5, 10, 15, 20, 25, 30, 32];
     for family in FAMILIES {
-        let map = Numbered::new(family);
+        let map = NumberedTable::new(family);
         let address = map.at([0xaa, 0xbb, 0xcc, 0xdd]);
         for len in LENGTHS {
             map.add(address, len, u32::from(len)).unwrap();

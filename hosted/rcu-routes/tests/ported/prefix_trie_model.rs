@@ -6,7 +6,7 @@ use super::{check, insert, is_within, FAMILIES};
 use proptest::prelude::*;
 use rcu_routes::{
     rcu_table::{Family, Operation, Prefix, Transaction},
-    testing::{own_stats, Numbered},
+    testing::{own_stats, NumberedTable},
 };
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ enum Step {
 
 /// A table and its model.
 struct Model {
-    map: Numbered,
+    map: NumberedTable,
     model: BTreeMap<Prefix, u32>,
 }
 
 impl Model {
     fn new(family: Family, steps: &[Step]) -> Self {
         let mut new = Self {
-            map: Numbered::new(family),
+            map: NumberedTable::new(family),
             model: BTreeMap::new(),
         };
         for step in steps {
@@ -85,7 +85,7 @@ fn any_prefix(family: Family) -> impl Strategy<Value = Prefix> {
         2 => any::<u32>(),
         1 => (0..16_u32).prop_map(|few| few << 8),
     ];
-    let map = Numbered::new(family);
+    let map = NumberedTable::new(family);
     (bits, len).prop_map(move |(bits, len)| map.prefix(map.at(bits.to_be_bytes()), len))
 }
 
@@ -132,7 +132,7 @@ proptest! {
     #[test]
     fn equality((family, steps, _) in any_case()) {
         let with_history = Model::new(family, &steps);
-        let without = Numbered::new(family);
+        let without = NumberedTable::new(family);
         for (prefix, number) in with_history.map.contents() {
             insert(&without, prefix, number);
         }

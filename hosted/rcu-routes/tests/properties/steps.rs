@@ -4,9 +4,8 @@
 
 use core::net::IpAddr;
 use proptest::prelude::*;
-use rcu_routes::{
-    rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route, Selector, Settings},
-    testing::Operation,
+use rcu_routes::rcu_table::{
+    DevName, Family, Mode, NextHop, Operation, Prefix, Route, Selector, Settings,
 };
 
 fn address(family: Family, bits: u128) -> IpAddr {
@@ -130,7 +129,7 @@ fn any_insert(prefixes: &[Prefix], modes: &[Mode]) -> impl Strategy<Value = Oper
             metric,
             next_hop,
         };
-        Operation::Insert(mode, route)
+        Operation::Insert(route, mode)
     })
 }
 

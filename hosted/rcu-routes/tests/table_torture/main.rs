@@ -15,7 +15,7 @@ use kernel::{
     alloc::{failslab, live},
     sync::Arc,
 };
-use rcu_routes::testing::{Random, Stop};
+use rcu_routes::testing::{Random, StopFlag};
 use std::{
     env,
     sync::{Mutex, MutexGuard},
@@ -98,12 +98,12 @@ impl Tally {
 
 /// What a thread does again and again; says what it found.
 fn go_on<T>(
-    stop: &Stop,
+    stop: &StopFlag,
     mut step: impl FnMut() -> Result<T, Finding>,
 ) -> (Vec<T>, Option<Finding>) {
     let _stop = stop.on_drop();
     let mut done = Vec::new();
-    while !stop.is_told() {
+    while !stop.is_set() {
         match step() {
             Ok(one) => done.push(one),
             Err(finding) => return (done, Some(finding)),
@@ -119,7 +119,7 @@ fn torture(
     duration: Duration,
     choose: impl Fn(u32, u32) -> u32 + Sync,
 ) -> Result<Tally, Finding> {
-    let stop = &Stop::new();
+    let stop = &StopFlag::new();
     let choose = &choose;
     thread::scope(|scope| {
         let mut threads = Vec::new();
@@ -153,7 +153,7 @@ fn torture(
             })
         });
         let start = Instant::now();
-        while start.elapsed() < duration && !stop.is_told() {
+        while start.elapsed() < duration && !stop.is_set() {
             thread::sleep(Duration::from_millis(5));
         }
         drop(stop.on_drop());

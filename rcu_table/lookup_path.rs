@@ -15,7 +15,7 @@ use core::net::IpAddr;
 
 /// The nodes that a lookup passes, and what serves the address.
 #[derive(Clone, Copy)]
-pub struct Trail<'g> {
+pub struct LookupPath<'g> {
     snapshot: Snapshot<'g>,
     address: IpAddr,
     nodes: [Option<NodeRef<'g>>; MAX_DEPTH],
@@ -27,8 +27,8 @@ impl<'g> Snapshot<'g> {
     /// Walks to the longest prefix that covers `address`, as [`Snapshot::lookup`] does.
     ///
     /// Context: any; never waits.
-    pub fn trail(&self, address: IpAddr) -> Trail<'g> {
-        let mut trail = Trail {
+    pub fn lookup_path(&self, address: IpAddr) -> LookupPath<'g> {
+        let mut path = LookupPath {
             snapshot: *self,
             address,
             nodes: [None; MAX_DEPTH],
@@ -36,13 +36,13 @@ impl<'g> Snapshot<'g> {
         };
         if let Some(roots) = self.roots() {
             let root = roots.of(Family::of(address)).get(self.guard());
-            trail.walk(root);
+            path.walk(root);
         }
-        trail
+        path
     }
 }
 
-impl<'g> Trail<'g> {
+impl<'g> LookupPath<'g> {
     fn walk(&mut self, root: Option<NodeRef<'g>>) {
         let bits = left_aligned(self.address);
         let mut next = root;
@@ -85,7 +85,7 @@ impl<'g> Trail<'g> {
     /// The first of the nodes, counted from 0, that is marked by now.
     ///
     /// Context: any.
-    pub fn poisoned(&self) -> Option<usize> {
+    pub fn first_poisoned(&self) -> Option<usize> {
         let mut nodes = self.nodes.iter().flatten();
         nodes.position(|node| node.is_poisoned())
     }

@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Shared by the threads of a test; tells the others to stop when one ends or panics.
 #[derive(Default)]
-pub struct Stop(AtomicBool);
+pub struct StopFlag(AtomicBool);
 
 /// Tells to stop when dropped.
-pub struct StopOnDrop<'a>(&'a Stop);
+pub struct StopOnDrop<'a>(&'a StopFlag);
 
-impl Stop {
+impl StopFlag {
     /// Nobody is told yet.
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
     /// Whether to stop.
-    pub fn is_told(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         // ORDERING: Only a flag; threads are joined before anything is compared.
         self.0.load(Ordering::Relaxed)
     }

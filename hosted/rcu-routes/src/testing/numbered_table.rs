@@ -10,7 +10,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::{prelude::*, sync::Arc};
 
 /// A table of routes of one family with metric 0, each with a number for a next hop.
-pub struct Numbered {
+pub struct NumberedTable {
     /// The table itself.
     pub table: Arc<Table>,
     family: Family,
@@ -29,7 +29,7 @@ fn number(route: &Route) -> u32 {
     }
 }
 
-impl Numbered {
+impl NumberedTable {
     /// An empty table.
     pub fn new(family: Family) -> Self {
         static SETTINGS: Settings = Settings::new();
@@ -89,13 +89,7 @@ impl Numbered {
 
     /// Makes a change.
     pub fn apply(&self, operation: Operation) -> Result {
-        match operation {
-            Operation::Insert(route, mode) => self.table.insert(&route, mode),
-            Operation::Remove(prefix, metric, next_hop) => {
-                self.table.remove(&prefix, metric, next_hop.as_ref())
-            }
-            Operation::Flush(family) => self.table.flush(family),
-        }
+        operation.apply(&self.table)
     }
 
     /// Puts a number under a prefix, whether or not there is one.
