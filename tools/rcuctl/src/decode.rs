@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::Args;
-use stall_decode::{Event, Kind, Timeline};
+use stall_decode::{Event, EventKind, Timeline};
 
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
@@ -60,7 +60,7 @@ pub struct Filter {
 }
 
 fn kinds() -> PossibleValuesParser {
-    PossibleValuesParser::new(Kind::ALL.map(Kind::name))
+    PossibleValuesParser::new(EventKind::ALL.map(EventKind::name))
 }
 
 impl Filter {

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::explain::explain;
 use crate::incident::Incidents;
 use crate::mail::QuotedPrintable;
@@ -349,7 +349,7 @@ impl Decoder {
     /// A new report ends those that were printed in the same place.
     fn close_others(&mut self, line: &Line<'_>, event: &Event, family: &'static Family) {
         // The starved kthread is part of the stall's report, which goes on behind it.
-        if event.kind == Kind::RcuKthreadStarved {
+        if event.kind == EventKind::RcuKthreadStarved {
             return;
         }
         for report in &mut self.open {
@@ -358,7 +358,7 @@ impl Decoder {
             let other_place = line.caller.is_some() && report.caller.is_some() && !same_place;
             if same_place
                 || (same_family && !other_place)
-                || report.event.kind == Kind::RcuKthreadStarved
+                || report.event.kind == EventKind::RcuKthreadStarved
             {
                 report.done = true;
             }
@@ -391,7 +391,8 @@ impl Decoder {
         let before = self.warning.take();
         let before = before.filter(|(_, number)| line.number.saturating_sub(*number) <= 2);
         let heading = warning_heading(line.text).or(before.map(|(heading, _)| heading));
-        if let Some(heading) = heading.filter(|_| report.event.kind == Kind::VoluntaryContextSwitch)
+        if let Some(heading) =
+            heading.filter(|_| report.event.kind == EventKind::VoluntaryContextSwitch)
         {
             if let Some(dump) = report.heading(&heading, None) {
                 self.flows.push(Flow {
@@ -492,7 +493,7 @@ impl Decoder {
         let report = self.open.iter_mut().rev().find(|report| {
             let warns = matches!(
                 report.event.kind,
-                Kind::VoluntaryContextSwitch | Kind::DoubleCallRcu
+                EventKind::VoluntaryContextSwitch | EventKind::DoubleCallRcu
             );
             warns && line.number.saturating_sub(report.event.line) <= 5 && !report.has_stack()
         });
@@ -610,7 +611,7 @@ impl Decoder {
         }
         // Kernels before 4.18 announce nothing: the kthread's own name tells.
         if let Some((at, report)) =
-            open().find(|(_, report)| report.event.kind == Kind::RcuKthreadStarved)
+            open().find(|(_, report)| report.event.kind == EventKind::RcuKthreadStarved)
         {
             let own = heading.comm.is_some() && heading.comm == report.event.flavor;
             if own && report.dumps.is_empty() {
@@ -620,7 +621,8 @@ impl Decoder {
                 return Some(at);
             }
         }
-        let plain = || open().filter(|(_, report)| report.event.kind != Kind::RcuKthreadStarved);
+        let plain =
+            || open().filter(|(_, report)| report.event.kind != EventKind::RcuKthreadStarved);
         // The dump that was begun goes on.
         if let Some(flow) = self.flows.iter().find(|flow| flow.caller == line.caller) {
             let begun = open().find(|(_, report)| report.id == flow.report);
@@ -655,8 +657,9 @@ impl Decoder {
             return Some(at);
         }
         // Other CPUs answer an NMI in their own name.
-        let answers =
-            |kind: Kind| kind.is_stall() || matches!(kind, Kind::HardLockup | Kind::SoftLockup);
+        let answers = |kind: EventKind| {
+            kind.is_stall() || matches!(kind, EventKind::HardLockup | EventKind::SoftLockup)
+        };
         plain()
             .find(|(_, report)| heading.cpu.is_some() && answers(report.event.kind))
             .map(|(at, _)| at)
@@ -677,7 +680,7 @@ impl Decoder {
         let open = self.open.iter().enumerate().rev();
         let mut usable = open.filter(|(_, report)| {
             let kthread =
-                report.event.kind == Kind::RcuKthreadStarved && report.next_dump.is_none();
+                report.event.kind == EventKind::RcuKthreadStarved && report.next_dump.is_none();
             !report.done && !report.sealed && !kthread && same_caller(report.caller, line.caller)
         });
         let at = usable.next().map(|(at, _)| at)?;

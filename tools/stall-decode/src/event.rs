@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 /// What a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum EventKind {
     /// A normal grace period does not end (`kernel/rcu/tree_stall.h`).
     RcuCpuStall,
     /// An expedited grace period does not end (`kernel/rcu/tree_exp.h`).
@@ -40,7 +40,7 @@ pub enum Kind {
     Oom,
 }
 
-impl Kind {
+impl EventKind {
     /// All of them, in the order of the documentation.
     pub const ALL: [Self; 15] = [
         Self::RcuCpuStall,
@@ -90,7 +90,7 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for EventKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.name())
     }
@@ -257,7 +257,7 @@ pub struct Field {
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     /// What it is about.
-    pub kind: Kind,
+    pub kind: EventKind,
     /// When, by the report's first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
@@ -362,7 +362,7 @@ pub struct Event {
 }
 
 impl Event {
-    pub(crate) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: EventKind) -> Self {
         Self {
             kind,
             time: None,
@@ -456,7 +456,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_json() {
-        for kind in Kind::ALL {
+        for kind in EventKind::ALL {
             let json = serde_json::to_value(kind).expect("a name");
             assert_eq!(json, kind.name());
         }
@@ -479,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_task_is_named_once() {
-        let mut event = Event::new(Kind::RcuCpuStall);
+        let mut event = Event::new(EventKind::RcuCpuStall);
         let task = |comm: Option<&str>| Task {
             pid: Some(7),
             comm: comm.map(str::to_string),
@@ -492,7 +492,7 @@ mod tests {
 
     #[test]
     fn lists_have_limits() {
-        let mut event = Event::new(Kind::RcuCpuStall);
+        let mut event = Event::new(EventKind::RcuCpuStall);
         for number in 0..1000 {
             event.field("name", number.to_string(), "meaning");
             event.blame_cpu(number);

@@ -6,7 +6,7 @@
 //! The meanings are those of the sources that print the fields; `Documentation/RCU/stallwarn.rst` lags behind
 //! them (in 6.18, bit 2 of `idle=` tells whether RCU watches).
 
-use crate::event::{CpuDetail, Event, Kind};
+use crate::event::{CpuDetail, Event, EventKind};
 use crate::incident::waits_for_rcu;
 
 mod fields;
@@ -17,18 +17,20 @@ mod stalls;
 /// Fills in everything that is for people.
 pub(crate) fn explain(event: &mut Event) {
     event.summary = match event.kind {
-        Kind::RcuCpuStall | Kind::RcuExpeditedStall | Kind::RcuTasksStall => stalls::summary(event),
-        Kind::RcuKthreadStarved => stalls::starved(event),
+        EventKind::RcuCpuStall | EventKind::RcuExpeditedStall | EventKind::RcuTasksStall => {
+            stalls::summary(event)
+        }
+        EventKind::RcuKthreadStarved => stalls::starved(event),
         _ => others::summary(event),
     };
     fields::fill(event);
     let mut causes = Vec::new();
     let mut advice = Vec::new();
     match event.kind {
-        Kind::RcuCpuStall => stalls::cpu_stall(event, &mut causes, &mut advice),
-        Kind::RcuExpeditedStall => stalls::expedited(event, &mut causes, &mut advice),
-        Kind::RcuTasksStall => stalls::tasks(event, &mut causes, &mut advice),
-        Kind::RcuKthreadStarved => stalls::starved_why(event, &mut causes, &mut advice),
+        EventKind::RcuCpuStall => stalls::cpu_stall(event, &mut causes, &mut advice),
+        EventKind::RcuExpeditedStall => stalls::expedited(event, &mut causes, &mut advice),
+        EventKind::RcuTasksStall => stalls::tasks(event, &mut causes, &mut advice),
+        EventKind::RcuKthreadStarved => stalls::starved_why(event, &mut causes, &mut advice),
         _ => others::why(event, &mut causes, &mut advice),
     }
     event.causes = causes;

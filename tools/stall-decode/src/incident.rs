@@ -3,7 +3,7 @@
 //! Which events belong together: reports of one stall, the starved kthread that it came with, and tasks and
 //! CPUs that suffer from it.
 
-use crate::event::{Event, Kind, Task, Time};
+use crate::event::{Event, EventKind, Task, Time};
 
 /// Incidents that are remembered.
 const MAX: usize = 64;
@@ -25,7 +25,7 @@ const TIMEOUTS: [f64; 4] = [21.0, 60.0, 26.0, 65.0];
 #[derive(Debug)]
 struct Incident {
     id: u64,
-    kind: Kind,
+    kind: EventKind,
     flavor: Option<String>,
     gp_seq: Option<i64>,
     cpus: Vec<u32>,
@@ -36,7 +36,7 @@ struct Incident {
     last: Option<Time>,
     /// When it was said to have ended.
     ended_at: Option<Time>,
-    repeats: Vec<(Kind, Option<Task>, u64)>,
+    repeats: Vec<(EventKind, Option<Task>, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +98,7 @@ impl Incidents {
                 Some(first) => self.hz = rate(first, (clock, jiffies)).or(self.hz),
             }
         }
-        if event.kind.is_stall() || event.kind == Kind::RcuKthreadStarved {
+        if event.kind.is_stall() || event.kind == EventKind::RcuKthreadStarved {
             self.seconds(event);
         }
     }
@@ -136,7 +136,7 @@ impl Incidents {
             return;
         };
         let guess = || {
-            (event.kind == Kind::RcuCpuStall)
+            (event.kind == EventKind::RcuCpuStall)
                 .then(|| guessed_rate(jiffies))
                 .flatten()
         };
@@ -159,7 +159,7 @@ fn belongs(known: &Incident, event: &Event, hz: Option<u32>) -> bool {
     }
     // What has gone on since before the last report of the incident, as far as that can be told.
     let long = match (event.kind, event.t_jiffies, hz) {
-        (Kind::HungTask, ..) => event.seconds.unwrap_or_default() * 2.0 + 30.0,
+        (EventKind::HungTask, ..) => event.seconds.unwrap_or_default() * 2.0 + 30.0,
         (_, Some(jiffies), Some(hz)) => jiffies as f64 / f64::from(hz) + 1.0,
         _ => AGAIN,
     };
@@ -175,8 +175,8 @@ fn belongs(known: &Incident, event: &Event, hz: Option<u32>) -> bool {
         known.flavor == event.flavor || known.flavor.is_none() || event.flavor.is_none();
     match (known.kind, event.kind) {
         (
-            Kind::RcuCpuStall | Kind::RcuKthreadStarved,
-            Kind::RcuCpuStall | Kind::RcuKthreadStarved,
+            EventKind::RcuCpuStall | EventKind::RcuKthreadStarved,
+            EventKind::RcuCpuStall | EventKind::RcuKthreadStarved,
         ) => {
             same_flavor
                 && match (known.gp_seq, event.gp_seq) {
@@ -184,30 +184,37 @@ fn belongs(known: &Incident, event: &Event, hz: Option<u32>) -> bool {
                     _ => same_cpu || known.cpus.is_empty() || event.cpus.is_empty(),
                 }
         }
-        (Kind::RcuExpeditedStall, Kind::RcuExpeditedStall) => {
+        (EventKind::RcuExpeditedStall, EventKind::RcuExpeditedStall) => {
             same_flavor
                 && (known.gp_seq.is_none()
                     || event.gp_seq.is_none()
                     || known.gp_seq == event.gp_seq)
         }
         // A CPU or task that holds up both kinds of grace periods.
-        (Kind::RcuCpuStall, Kind::RcuExpeditedStall)
-        | (Kind::RcuExpeditedStall, Kind::RcuCpuStall) => overlaps && (same_cpu || same_task),
-        (Kind::RcuTasksStall, Kind::RcuTasksStall) => same_flavor,
+        (EventKind::RcuCpuStall, EventKind::RcuExpeditedStall)
+        | (EventKind::RcuExpeditedStall, EventKind::RcuCpuStall) => {
+            overlaps && (same_cpu || same_task)
+        }
+        (EventKind::RcuTasksStall, EventKind::RcuTasksStall) => same_flavor,
         // A reader that sleeps is warned of first.
-        (Kind::VoluntaryContextSwitch | Kind::LockLeak, stall) if stall.is_stall() => same_task,
-        (Kind::LockLeak, Kind::SleepingInAtomic) => same_task,
+        (EventKind::VoluntaryContextSwitch | EventKind::LockLeak, stall) if stall.is_stall() => {
+            same_task
+        }
+        (EventKind::LockLeak, EventKind::SleepingInAtomic) => same_task,
         // Whoever waits for a grace period, while one does not end.
-        (Kind::RcuTasksStall, Kind::HungTask) => {
+        (EventKind::RcuTasksStall, EventKind::HungTask) => {
             overlaps && waits_for(event, &["synchronize_rcu_tasks", "rcu_barrier_tasks"])
         }
-        (stall, Kind::HungTask) if stall.is_stall() || stall == Kind::RcuKthreadStarved => {
+        (stall, EventKind::HungTask)
+            if stall.is_stall() || stall == EventKind::RcuKthreadStarved =>
+        {
             overlaps && waits_for_rcu(event) && !waits_for(event, &["synchronize_rcu_tasks"])
         }
-        (stall, Kind::SoftLockup | Kind::HardLockup) if stall.is_stall() => same_cpu,
-        (Kind::SoftLockup | Kind::HardLockup, stall) if stall.is_stall() => same_cpu,
-        (Kind::SoftLockup, Kind::SoftLockup) | (Kind::HardLockup, Kind::HardLockup) => same_cpu,
-        (Kind::HungTask, Kind::HungTask) => same_task,
+        (stall, EventKind::SoftLockup | EventKind::HardLockup) if stall.is_stall() => same_cpu,
+        (EventKind::SoftLockup | EventKind::HardLockup, stall) if stall.is_stall() => same_cpu,
+        (EventKind::SoftLockup, EventKind::SoftLockup)
+        | (EventKind::HardLockup, EventKind::HardLockup) => same_cpu,
+        (EventKind::HungTask, EventKind::HungTask) => same_task,
         (a, b) => a == b && known.place.is_some() && known.place == place_of(event),
     }
 }
@@ -254,7 +261,7 @@ fn place_of(event: &Event) -> Option<String> {
 
 /// How often this incident had such an event before; of hung tasks, each task counts for itself.
 fn repeats(known: &mut Incident, event: &Event) -> u64 {
-    let task = (event.kind == Kind::HungTask)
+    let task = (event.kind == EventKind::HungTask)
         .then(|| event.tasks.first().cloned())
         .flatten();
     let counted = known.repeats.iter_mut().find(|(kind, other, _)| {

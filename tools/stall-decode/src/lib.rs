@@ -47,6 +47,6 @@ mod timeline;
 mod unwrap;
 
 pub use decoder::Decoder;
-pub use event::{CpuDetail, CpuTime, Event, Field, Kind, Kthread, Task, Time};
+pub use event::{CpuDetail, CpuTime, Event, EventKind, Field, Kthread, Task, Time};
 pub use input::decode;
 pub use timeline::Timeline;

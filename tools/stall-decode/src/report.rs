@@ -2,7 +2,7 @@
 
 //! Reports of the kernel while their lines come in. Each family of reports has a file that knows its lines.
 
-use crate::event::{Event, Kind, Task, Time};
+use crate::event::{Event, EventKind, Task, Time};
 use crate::machinery::{self, Passed, Story};
 use crate::stack::{Dump, Heading, Role};
 use crate::unwrap::Caller;
@@ -215,7 +215,7 @@ pub(crate) fn task_of(dump: &Dump) -> Option<Task> {
 }
 
 /// A report that names a task in words of its own.
-pub(crate) fn named(kind: Kind, comm: &str, pid: Option<u32>) -> Event {
+pub(crate) fn named(kind: EventKind, comm: &str, pid: Option<u32>) -> Event {
     let mut event = Event::new(kind);
     event.tasks.push(Task {
         pid,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use svg::node::element::{Circle, Group, Line, Rectangle, Style, Text, Title};
 use svg::Document;
 
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 
 /// Events and lanes that are drawn; a picture of more shows nothing any more.
 const MAX_EVENTS: usize = 2000;
@@ -193,12 +193,14 @@ fn lanes(event: &Event) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::new();
     let task = |task: &crate::Task| Lane::Task(task.to_string());
     match event.kind {
-        Kind::RcuKthreadStarved => {
+        EventKind::RcuKthreadStarved => {
             let name = event.flavor.clone().unwrap_or_else(|| "rcu".to_string());
             lanes.push(Lane::Kthread(name));
         }
-        Kind::HungTask | Kind::RcuTasksStall => lanes.extend(event.tasks.iter().map(task)),
-        Kind::RcuCpuStall | Kind::RcuExpeditedStall => {
+        EventKind::HungTask | EventKind::RcuTasksStall => {
+            lanes.extend(event.tasks.iter().map(task))
+        }
+        EventKind::RcuCpuStall | EventKind::RcuExpeditedStall => {
             lanes.extend(event.cpus.iter().map(|&cpu| Lane::Cpu(cpu)));
             let blocked = event
                 .tasks
@@ -215,13 +217,13 @@ fn lanes(event: &Event) -> Vec<Lane> {
     lanes
 }
 
-fn class(kind: Kind) -> &'static str {
+fn class(kind: EventKind) -> &'static str {
     match kind {
-        Kind::RcuCpuStall | Kind::RcuExpeditedStall | Kind::RcuTasksStall => "stall",
-        Kind::RcuKthreadStarved => "starved",
-        Kind::HungTask => "hung",
-        Kind::SoftLockup | Kind::HardLockup => "lockup",
-        Kind::PageAllocationFailure | Kind::Oom => "memory",
+        EventKind::RcuCpuStall | EventKind::RcuExpeditedStall | EventKind::RcuTasksStall => "stall",
+        EventKind::RcuKthreadStarved => "starved",
+        EventKind::HungTask => "hung",
+        EventKind::SoftLockup | EventKind::HardLockup => "lockup",
+        EventKind::PageAllocationFailure | EventKind::Oom => "memory",
         _ => "misuse",
     }
 }

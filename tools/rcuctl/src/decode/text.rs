@@ -8,7 +8,7 @@ use std::io;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
-use stall_decode::{Event, Kind};
+use stall_decode::{Event, EventKind};
 
 const WIDTH: usize = 100;
 
@@ -139,8 +139,8 @@ fn stack(text: &mut String, event: &Event, style: Style) {
         return;
     }
     let title = match event.kind {
-        Kind::UseAfterFree => "Stack of the use",
-        Kind::HungTask => "Stack of the task",
+        EventKind::UseAfterFree => "Stack of the use",
+        EventKind::HungTask => "Stack of the task",
         _ => "Stack",
     };
     section(text, style, title);

@@ -2,7 +2,7 @@
 
 //! What this program knows of each kind of stall: how its report must be decoded, and who must be blamed.
 
-use stall_decode::{Event, Kind as Decoded};
+use stall_decode::{Event, EventKind as Decoded};
 
 use super::report::{Culprit, Report};
 

@@ -3,7 +3,7 @@
 //! The fields of a report, each with its value and its meaning.
 
 use super::{whereabouts, Whereabouts};
-use crate::event::{CpuDetail, Event, Kind, Kthread};
+use crate::event::{CpuDetail, Event, EventKind, Kthread};
 
 /// Puts the fields that all reports of a kind have before those that the parser found.
 pub(super) fn fill(event: &mut Event) {
@@ -36,13 +36,13 @@ fn totals(event: &mut Event) {
             format!("; {hz} jiffies are a second here")
         });
         let meaning = match event.kind {
-            Kind::RcuExpeditedStall => "jiffies since the expedited grace period began",
+            EventKind::RcuExpeditedStall => "jiffies since the expedited grace period began",
             _ => "jiffies since the grace period began",
         };
         event.field("t", jiffies.to_string(), format!("{meaning}{hz}"));
     }
     match (event.kind, event.gp_seq) {
-        (Kind::RcuExpeditedStall, Some(sequence)) => {
+        (EventKind::RcuExpeditedStall, Some(sequence)) => {
             let state = if sequence % 2 != 0 {
                 "odd: under way"
             } else {
@@ -51,7 +51,7 @@ fn totals(event: &mut Event) {
             let meaning = format!("number of the expedited grace period ({state})");
             event.field("s", sequence.to_string(), meaning);
         }
-        (Kind::RcuCpuStall, Some(sequence)) => {
+        (EventKind::RcuCpuStall, Some(sequence)) => {
             let meaning =
                 "number of the grace period: reports with the same one are of the same stall";
             event.field("g", sequence.to_string(), meaning);
@@ -84,7 +84,7 @@ fn cpu(event: &mut Event, detail: &CpuDetail) {
     let name = |field: &str| format!("CPU {} {field}", detail.cpu);
     if !detail.flags.is_empty() {
         let meaning = match event.kind {
-            Kind::RcuExpeditedStall => expedited_flags(&detail.flags),
+            EventKind::RcuExpeditedStall => expedited_flags(&detail.flags),
             _ => flags(detail),
         };
         event.field(name("marks"), detail.flags.clone(), meaning);

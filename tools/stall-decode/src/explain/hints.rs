@@ -81,11 +81,11 @@ pub(super) fn of(event: &Event) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Kind;
+    use crate::event::EventKind;
 
     #[test]
     fn the_innermost_frame_tells() {
-        let mut event = Event::new(Kind::RcuCpuStall);
+        let mut event = Event::new(EventKind::RcuCpuStall);
         event.frames = ["io_serial_in", "vprintk_emit", "my_loop"]
             .map(str::to_string)
             .to_vec();

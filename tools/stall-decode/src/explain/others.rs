@@ -3,17 +3,17 @@
 //! Misuse of RCU, and what comes beside stalls.
 
 use super::{cpus, duration, hints, in_function, say, tasks, waits_for_rcu, Lines};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 
 pub(super) fn summary(event: &Event) -> String {
     let who = tasks(event);
     let at = in_function(event);
     let seconds = event.seconds.map_or("long".to_string(), duration);
     match event.kind {
-        Kind::VoluntaryContextSwitch => {
+        EventKind::VoluntaryContextSwitch => {
             format!("{who} gave up the CPU{at} inside of rcu_read_lock(): readers must not sleep.")
         }
-        Kind::SuspiciousRcuUsage => {
+        EventKind::SuspiciousRcuUsage => {
             let message = event.message.as_deref().unwrap_or("a wrong use of RCU");
             let place = event
                 .location
@@ -21,7 +21,7 @@ pub(super) fn summary(event: &Event) -> String {
                 .map_or(String::new(), |place| format!(" ({place})"));
             format!("Lockdep caught {who}{at}: {message}{place}.")
         }
-        Kind::SleepingInAtomic => {
+        EventKind::SleepingInAtomic => {
             let place = event
                 .location
                 .as_ref()
@@ -37,7 +37,7 @@ pub(super) fn summary(event: &Event) -> String {
                 ),
             }
         }
-        Kind::HungTask => {
+        EventKind::HungTask => {
             let waits = event.waits_for.as_ref().map_or(String::new(), |function| {
                 format!(", waiting in {function}()")
             });
@@ -52,11 +52,11 @@ pub(super) fn summary(event: &Event) -> String {
             };
             format!("{who} has slept for more than {seconds}{waits}{caller}{rcu}.")
         }
-        Kind::SoftLockup => format!(
+        EventKind::SoftLockup => format!(
             "{} has not switched tasks for {seconds}: it runs {who}{at}.",
             cpus(event)
         ),
-        Kind::HardLockup => {
+        EventKind::HardLockup => {
             let verb = if event.cpus.len() > 1 {
                 "take"
             } else {
@@ -64,23 +64,23 @@ pub(super) fn summary(event: &Event) -> String {
             };
             format!("{} {verb} no interrupts any more{at}.", cpus(event))
         }
-        Kind::DoubleCallRcu => {
+        EventKind::DoubleCallRcu => {
             let callback = event.symbol.as_ref().map_or(String::new(), |symbol| {
                 format!(" (its callback is {symbol}())")
             });
             format!("{who} handed an object to RCU{at} that waits for a grace period already{callback}.")
         }
-        Kind::UseAfterFree => {
+        EventKind::UseAfterFree => {
             let message = event.message.as_deref().unwrap_or("use after free");
             format!("{who} used memory that was freed{at}: {message}.")
         }
-        Kind::LockLeak => {
+        EventKind::LockLeak => {
             format!("{who} ended with a lock held, a reader open, or preemption off{at}.")
         }
-        Kind::PageAllocationFailure => format!(
+        EventKind::PageAllocationFailure => format!(
             "{who} got no memory{at}: the page allocator had none of the kind that was asked for."
         ),
-        Kind::Oom => {
+        EventKind::Oom => {
             let limit = event
                 .message
                 .as_ref()
@@ -98,7 +98,7 @@ pub(super) fn summary(event: &Event) -> String {
 
 pub(super) fn why(event: &Event, causes: &mut Lines, advice: &mut Lines) {
     match event.kind {
-        Kind::VoluntaryContextSwitch => {
+        EventKind::VoluntaryContextSwitch => {
             say(causes, "something that sleeps is called between rcu_read_lock() and rcu_read_unlock(): a mutex, an allocation with GFP_KERNEL, a copy to user space, a wait for a grace period");
             say(
                 causes,
@@ -106,10 +106,10 @@ pub(super) fn why(event: &Event, causes: &mut Lines, advice: &mut Lines) {
             );
             say(advice, "Look up the stack for the reader; move what sleeps out of it, or use SRCU. The kernel says this once after boot: `echo 1 > /sys/kernel/debug/clear_warn_once` arms it again.");
         }
-        Kind::SuspiciousRcuUsage => suspicious(event, causes, advice),
-        Kind::SleepingInAtomic => sleeping(event, causes, advice),
-        Kind::HungTask => hung(event, causes, advice),
-        Kind::SoftLockup => {
+        EventKind::SuspiciousRcuUsage => suspicious(event, causes, advice),
+        EventKind::SleepingInAtomic => sleeping(event, causes, advice),
+        EventKind::HungTask => hung(event, causes, advice),
+        EventKind::SoftLockup => {
             say(
                 causes,
                 "a loop in the kernel without a chance to reschedule, with interrupts on",
@@ -121,7 +121,7 @@ pub(super) fn why(event: &Event, causes: &mut Lines, advice: &mut Lines) {
                 "Look at the stack; RCU will complain about the same CPU soon, if it has not yet.",
             );
         }
-        Kind::HardLockup => {
+        EventKind::HardLockup => {
             say(
                 causes,
                 "a loop or a deadlock with interrupts off, or in an interrupt handler",
@@ -136,13 +136,13 @@ pub(super) fn why(event: &Event, causes: &mut Lines, advice: &mut Lines) {
                 "Look at the stack of the CPU, and at what holds the lock that it waits for.",
             );
         }
-        Kind::DoubleCallRcu => {
+        EventKind::DoubleCallRcu => {
             say(causes, "two paths remove the same object, without excluding each other, or one does it twice");
             say(causes, "an object is reused before its callback has run");
             say(advice, "Make removal happen once (a flag or the list's lock decides who does it); the callback's name tells the type of the object.");
         }
-        Kind::UseAfterFree => use_after_free(event, causes, advice),
-        Kind::LockLeak => {
+        EventKind::UseAfterFree => use_after_free(event, causes, advice),
+        EventKind::LockLeak => {
             say(
                 causes,
                 "a path, often an error path, that returns without unlocking or rcu_read_unlock()",
@@ -153,12 +153,12 @@ pub(super) fn why(event: &Event, causes: &mut Lines, advice: &mut Lines) {
             );
             say(advice, "Look at where the lock was taken; a leaked reader stalls RCU for ever on preemptible kernels. Lockdep is off from here on: boot again before you test more.");
         }
-        Kind::PageAllocationFailure => {
+        EventKind::PageAllocationFailure => {
             say(causes, "memory is fragmented (order above 0), or it was asked for where waiting is not possible (GFP_ATOMIC)");
             say(causes, "memory is short: what waits for a grace period counts as used; look for a stall before this report");
             say(advice, "Ask for less at once (kvmalloc, order 0), and handle the failure; look at slab_unreclaimable and at `q=` of RCU's reports.");
         }
-        Kind::Oom => oom(event, causes, advice),
+        EventKind::Oom => oom(event, causes, advice),
         _ => (),
     }
 }

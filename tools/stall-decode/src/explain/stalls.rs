@@ -3,7 +3,7 @@
 //! Stalls, and the grace-period kthread: what happened, why, what next.
 
 use super::{cpus, duration, hints, how_long, in_function, say, whereabouts, Lines, Whereabouts};
-use crate::event::{CpuDetail, Event, Kind, Task};
+use crate::event::{CpuDetail, Event, EventKind, Task};
 
 /// A stall whose first report comes so many seconds late was not measured by the kernel's own clock.
 const FROZEN: f64 = 180.0;
@@ -13,7 +13,7 @@ const MAX_JIFFIES: u64 = 305_000;
 pub(super) fn summary(event: &Event) -> String {
     let flavor = event.flavor.as_deref().unwrap_or("RCU");
     let what = match event.kind {
-        Kind::RcuExpeditedStall => format!("an expedited grace period of {flavor}"),
+        EventKind::RcuExpeditedStall => format!("an expedited grace period of {flavor}"),
         _ => format!("a grace period of {flavor}"),
     };
     let long = how_long(event).map_or(String::new(), |long| format!(" for {long}"));
@@ -22,7 +22,7 @@ pub(super) fn summary(event: &Event) -> String {
         count => format!(" (report {} of this stall)", count + 1),
     };
     let listed = listed_tasks(event);
-    if event.kind == Kind::RcuTasksStall && !listed.is_empty() {
+    if event.kind == EventKind::RcuTasksStall && !listed.is_empty() {
         let at = match event.cpus.as_slice() {
             [] => String::new(),
             _ => format!(" on {}", cpus(event)),
@@ -71,7 +71,7 @@ fn is_trace(event: &Event) -> bool {
 /// Tasks that hold up the grace period themselves, as against those that a CPU happened to run.
 fn listed_tasks(event: &Event) -> Vec<String> {
     let is_listed = |task: &&Task| {
-        task.nesting.is_some() || event.cpus.is_empty() || event.kind == Kind::RcuTasksStall
+        task.nesting.is_some() || event.cpus.is_empty() || event.kind == EventKind::RcuTasksStall
     };
     event
         .tasks

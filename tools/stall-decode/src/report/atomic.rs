@@ -3,7 +3,7 @@
 //! Sleeping where nothing may: `__might_resched()` and `__schedule_bug()` in `kernel/sched/core.c`.
 
 use super::{locks, named, Family, Pending, Report};
-use crate::event::{Event, Kind, Task};
+use crate::event::{Event, EventKind, Task};
 use crate::machinery::Passed;
 use crate::scan::{number_after, Scan};
 use crate::stack;
@@ -36,14 +36,14 @@ fn header(text: &str) -> Option<Event> {
         let rest = format!("{task}{}", scan.rest());
         let (task, count) = rest.split_once("/0x")?;
         let (comm, pid) = crate::scan::name_and_pid(task, '/')?;
-        let mut event = named(Kind::SleepingInAtomic, comm, Some(pid));
+        let mut event = named(EventKind::SleepingInAtomic, comm, Some(pid));
         event.message = Some("scheduling while atomic".to_string());
         let count = format!("0x{}", Scan::new(count).word());
         event.field("preempt_count", count.clone(), preempt_count(&count));
         return Some(event);
     }
     let scan = Scan::after(text, SLEEPING)?;
-    let mut event = Event::new(Kind::SleepingInAtomic);
+    let mut event = Event::new(EventKind::SleepingInAtomic);
     event.message = Some(SLEEPING.to_string());
     let mut place = Scan::new(scan.rest().strip_prefix(" at ").unwrap_or_default());
     let location = place.word();
@@ -199,7 +199,7 @@ mod tests {
              mutex_lock+0x1/0x2\n\
              nap+0x1/0x2 [demo]\n",
         );
-        assert_eq!(event.kind, Kind::SleepingInAtomic);
+        assert_eq!(event.kind, EventKind::SleepingInAtomic);
         assert_eq!(
             event.location.as_deref(),
             Some("kernel/locking/mutex.c:283")

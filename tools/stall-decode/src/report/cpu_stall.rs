@@ -3,7 +3,7 @@
 //! Stalls of normal grace periods: `kernel/rcu/tree_stall.h`, back to the forms of Linux 3.x.
 
 use super::{task_of, Family, Report};
-use crate::event::{CpuDetail, CpuTime, Event, Kind, Task, MAX_CULPRITS};
+use crate::event::{CpuDetail, CpuTime, Event, EventKind, Task, MAX_CULPRITS};
 use crate::machinery::Passed;
 use crate::scan::{number_after, Scan};
 use crate::stack::Dump;
@@ -56,7 +56,7 @@ fn header(text: &str) -> Option<Event> {
     if after.starts_with(['.', ',', '"', '\'', '`', ')', ';']) {
         return None;
     }
-    let mut event = Event::new(Kind::RcuCpuStall);
+    let mut event = Event::new(EventKind::RcuCpuStall);
     event.flavor = Some(flavor(before)?);
     event.self_detected = is_self;
     if is_self.is_none() {
@@ -78,7 +78,7 @@ fn header(text: &str) -> Option<Event> {
 
 /// A report whose first line was lost.
 fn headless(text: &str) -> Option<Event> {
-    let mut event = Event::new(Kind::RcuCpuStall);
+    let mut event = Event::new(EventKind::RcuCpuStall);
     event.header_missing = true;
     cpu_lines(&mut event, text).then_some(event)
 }
@@ -427,7 +427,7 @@ mod tests {
              RIP: 0010:spin+0x12/0x20 [rust_rcu_demo]\n\
              Call Trace:\n",
         );
-        assert_eq!(event.kind, Kind::RcuCpuStall);
+        assert_eq!(event.kind, EventKind::RcuCpuStall);
         assert_eq!(event.flavor.as_deref(), Some("rcu_preempt"));
         assert_eq!(event.self_detected, Some(true));
         assert_eq!(event.cpus, [3]);

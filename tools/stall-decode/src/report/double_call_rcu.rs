@@ -3,7 +3,7 @@
 //! An `rcu_head` that is queued twice: `debug_rcu_head_queue()` in `kernel/rcu/rcu.h`, `lib/debugobjects.c`.
 
 use super::{Family, Report};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::machinery::Passed;
 use crate::scan::Scan;
 use crate::stack;
@@ -22,7 +22,7 @@ pub(crate) static FAMILY: Family = Family {
 };
 
 fn header(text: &str) -> Option<Event> {
-    let mut event = Event::new(Kind::DoubleCallRcu);
+    let mut event = Event::new(EventKind::DoubleCallRcu);
     // ODEBUG: activate active (active state 1) object: 0 object type: rcu_head hint: 0x0
     if text.contains("ODEBUG: activate active") {
         if !text.contains("object type: rcu_head") {
@@ -80,7 +80,7 @@ mod tests {
              ---[ end trace 0000000000000000 ]---\n\
              __call_rcu_common(): Double-freed CB 00000000c0ffee00->free_it+0x0/0x10 [demo]()!!!   slab kmalloc-64 start ffff8881 pointer offset 0 size 64\n",
         );
-        assert_eq!(event.kind, Kind::DoubleCallRcu);
+        assert_eq!(event.kind, EventKind::DoubleCallRcu);
         assert_eq!(event.tasks[0].comm.as_deref(), Some("updater"));
         assert_eq!(event.culprit_frame.as_deref(), Some("retire_twice"));
         assert_eq!(event.symbol.as_deref(), Some("free_it"));
@@ -92,7 +92,7 @@ mod tests {
             only("__call_rcu_common(): Double-freed CB 00000000c0ffee00->free_it+0x0/0x10()!!!\n");
         assert_eq!(event.symbol.as_deref(), Some("free_it"));
         let event = only("kvfree_call_rcu(): Double-freed call. rcu_head 00000000c0ffee00\n");
-        assert_eq!(event.kind, Kind::DoubleCallRcu);
+        assert_eq!(event.kind, EventKind::DoubleCallRcu);
     }
 
     #[test]

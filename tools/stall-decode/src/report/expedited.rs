@@ -4,7 +4,7 @@
 
 use super::cpu_stall::{braces, flavor};
 use super::{task_of, Family, Report};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::machinery::Passed;
 use crate::scan::Scan;
 
@@ -25,7 +25,7 @@ pub(crate) static FAMILY: Family = Family {
 
 fn header(text: &str) -> Option<Event> {
     let (before, after) = text.split_once(" detected expedited stalls")?;
-    let mut event = Event::new(Kind::RcuExpeditedStall);
+    let mut event = Event::new(EventKind::RcuExpeditedStall);
     event.flavor = Some(flavor(before)?);
     if after.contains("suppressed full report") {
         event.message = Some(after.trim_start_matches(", but ").to_string());
@@ -129,7 +129,7 @@ mod tests {
              CPU: 1 UID: 0 PID: 99 Comm: spinner Not tainted 6.18.15 #1\n\
              RIP: 0010:spin+0x12/0x20 [demo]\n",
         );
-        assert_eq!(event.kind, Kind::RcuExpeditedStall);
+        assert_eq!(event.kind, EventKind::RcuExpeditedStall);
         assert_eq!(event.cpus, [1, 3]);
         assert_eq!((event.t_jiffies, event.gp_seq), (Some(23), Some(57)));
         assert_eq!(event.cpu_details[0].flags, "...D");

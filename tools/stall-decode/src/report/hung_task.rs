@@ -3,7 +3,7 @@
 //! Tasks that sleep uninterruptibly for minutes: `kernel/hung_task.c`.
 
 use super::{named, Family, Report};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::machinery::{self, Passed};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::taint_and_kernel;
@@ -30,7 +30,7 @@ fn header(text: &str) -> Option<Event> {
     let scan = Scan::after(text, "INFO: task ")?;
     let (task, after) = scan.rest().split_once(" blocked ")?;
     let (comm, pid) = name_and_pid(task, ':')?;
-    let mut event = named(Kind::HungTask, comm, Some(pid));
+    let mut event = named(EventKind::HungTask, comm, Some(pid));
     let mut seconds = Scan::after(after, "for more than ")?;
     event.seconds = Some(seconds.number()? as f64);
     if after.starts_with("in I/O wait") {
@@ -130,7 +130,10 @@ mod tests {
              synchronize_rcu+0x67/0x70\n\
              cleanup_net+0x67/0x70\n",
         );
-        assert_eq!((event.kind, event.seconds), (Kind::HungTask, Some(122.0)));
+        assert_eq!(
+            (event.kind, event.seconds),
+            (EventKind::HungTask, Some(122.0))
+        );
         let task = &event.tasks[0];
         assert_eq!(
             (task.comm.as_deref(), task.pid),

@@ -3,7 +3,7 @@
 //! The grace-period kthread that does not get to run: `kernel/rcu/tree_stall.h`.
 
 use super::{task_of, Family, Report};
-use crate::event::{Event, Kind, Kthread, Task};
+use crate::event::{Event, EventKind, Kthread, Task};
 use crate::machinery::{self, Passed};
 use crate::scan::{number_after, Scan};
 use crate::stack::Role;
@@ -32,7 +32,7 @@ fn header(text: &str) -> Option<Event> {
     let (before, _) = text
         .split_once(STARVED)
         .or_else(|| text.split_once(" kthread timer wakeup didn"))?;
-    let mut event = Event::new(Kind::RcuKthreadStarved);
+    let mut event = Event::new(EventKind::RcuKthreadStarved);
     let flavor = super::cpu_stall::flavor(before)?;
     event.flavor = Some(flavor.clone());
     event.kthread = Some(Kthread {
@@ -207,10 +207,10 @@ RIP: 0010:hogging+0x1/0x2
         let events = decode(REPORT);
         assert_eq!(events.len(), 2, "{events:#?}");
         let (stall, starved) = (&events[0], &events[1]);
-        assert_eq!(stall.kind, Kind::RcuCpuStall);
+        assert_eq!(stall.kind, EventKind::RcuCpuStall);
         assert_eq!(stall.incident, starved.incident);
         assert!(stall.culprit_frame.is_none());
-        assert_eq!(starved.kind, Kind::RcuKthreadStarved);
+        assert_eq!(starved.kind, EventKind::RcuKthreadStarved);
         assert_eq!((starved.line, starved.cpus.as_slice()), (8, &[1][..]));
         let kthread = starved.kthread.as_ref().expect("a kthread");
         assert_eq!(kthread.starved_jiffies, Some(5252));

@@ -4,7 +4,7 @@
 //! `kernel/locking/lockdep.c`, `kernel/workqueue.c`.
 
 use super::{locks, named, Family, Report};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::machinery::Passed;
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::looks_like_release;
@@ -39,7 +39,7 @@ fn header(text: &str) -> Option<Event> {
         })
     };
     if begins("lock held when returning to user space") {
-        return Some(Event::new(Kind::LockLeak));
+        return Some(Event::new(EventKind::LockLeak));
     }
     if begins("workqueue leaked ") {
         // workqueue leaked atomic, lock or RCU: kworker/0:1[57]
@@ -49,7 +49,7 @@ fn header(text: &str) -> Option<Event> {
             .split_once('[')
             .or_else(|| task.split_once('/').map(|_| (task, "")))?;
         let pid = Scan::new(rest).small();
-        let mut event = named(Kind::LockLeak, comm, pid);
+        let mut event = named(EventKind::LockLeak, comm, pid);
         event.message =
             Some("a work item ended with a lock, a reader or preemption off".to_string());
         return Some(event);
@@ -57,7 +57,7 @@ fn header(text: &str) -> Option<Event> {
     let (before, _) = text.split_once(" still has locks held!")?;
     let (_, task) = before.rsplit_once(": ")?;
     let (comm, pid) = name_and_pid(task, '/')?;
-    let mut event = named(Kind::LockLeak, comm, Some(pid));
+    let mut event = named(EventKind::LockLeak, comm, Some(pid));
     event.message = Some("the task freezes or exits with locks held".to_string());
     Some(event)
 }
@@ -65,7 +65,7 @@ fn header(text: &str) -> Option<Event> {
 fn detail(report: &mut Report, text: &str) -> bool {
     if let Some((task, _)) = text.split_once(" is leaving the kernel with locks still held!") {
         if let Some((comm, pid)) = name_and_pid(task, '/') {
-            report.event.tasks = named(Kind::LockLeak, comm, Some(pid)).tasks;
+            report.event.tasks = named(EventKind::LockLeak, comm, Some(pid)).tasks;
         }
         return true;
     }
@@ -129,7 +129,7 @@ mod tests {
              1 lock held by leaker/57:\n\
              \x20#0: ffffffff82 (rcu_read_lock){....}-{1:3}, at: leak+0x0/0x1 [demo]\n",
         );
-        assert_eq!(event.kind, Kind::LockLeak);
+        assert_eq!(event.kind, EventKind::LockLeak);
         assert_eq!(event.tasks[0].pid, Some(57));
         assert_eq!(event.locks.len(), 1);
         assert_eq!(event.culprit_frame.as_deref(), Some("leak"));

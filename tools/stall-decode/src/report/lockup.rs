@@ -3,7 +3,7 @@
 //! Soft and hard lockups: `kernel/watchdog.c`, and PowerPC's own watchdog.
 
 use super::{named, Family, Report};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::machinery::Passed;
 use crate::scan::{name_and_pid, Scan};
 
@@ -34,8 +34,8 @@ fn soft(text: &str) -> Option<Event> {
     let task = Scan::after(scan.rest(), "[").map(|task| task.rest());
     let task = task.map(|task| task.rsplit_once(']').map_or(task, |(task, _)| task));
     let mut event = match task.and_then(|task| name_and_pid(task, ':')) {
-        Some((comm, pid)) => named(Kind::SoftLockup, comm, Some(pid)),
-        None => Event::new(Kind::SoftLockup),
+        Some((comm, pid)) => named(EventKind::SoftLockup, comm, Some(pid)),
+        None => Event::new(EventKind::SoftLockup),
     };
     event.seconds = Some(seconds as f64);
     event.blame_cpu(cpu);
@@ -46,7 +46,7 @@ fn hard(text: &str) -> Option<Event> {
     if text.contains("panic") || text.contains("suppressed") {
         return None;
     }
-    let mut event = Event::new(Kind::HardLockup);
+    let mut event = Event::new(EventKind::HardLockup);
     // CPU3: Watchdog detected hard LOCKUP on cpu 2
     if let Some(mut scan) = Scan::after(text, "etected hard LOCKUP on cpu ") {
         event.blame_cpu(scan.small()?);
@@ -137,7 +137,10 @@ mod tests {
              CPU: 1 UID: 0 PID: 57 Comm: kworker/1:1 Not tainted 6.18.15 #1\n\
              RIP: 0010:spin+0x1/0x2 [demo]\n",
         );
-        assert_eq!((event.kind, event.seconds), (Kind::SoftLockup, Some(22.0)));
+        assert_eq!(
+            (event.kind, event.seconds),
+            (EventKind::SoftLockup, Some(22.0))
+        );
         assert_eq!(event.cpus, [1]);
         assert_eq!(event.tasks[0].comm.as_deref(), Some("kworker/1:1"));
         assert_eq!(event.tasks.len(), 1);
@@ -181,7 +184,7 @@ mod tests {
         ];
         for (text, cpus, by) in forms {
             let event = only(text);
-            assert_eq!(event.kind, Kind::HardLockup, "{text}");
+            assert_eq!(event.kind, EventKind::HardLockup, "{text}");
             assert_eq!(
                 (event.cpus.as_slice(), event.detected_by),
                 (cpus, by),

@@ -3,7 +3,7 @@
 //! Memory that runs out, which is how a stall of callbacks ends: `mm/page_alloc.c`, `mm/oom_kill.c`.
 
 use super::{named, Family, Report};
-use crate::event::{Event, Kind, Task};
+use crate::event::{Event, EventKind, Task};
 use crate::machinery::Passed;
 use crate::scan::{number_after, Scan};
 
@@ -36,7 +36,7 @@ pub(crate) static FAMILY: Family = Family {
 fn header(text: &str) -> Option<Event> {
     if let Some((comm, after)) = text.split_once(": page allocation failure") {
         let order = Scan::after(after, "order:")?.number()?;
-        let mut event = named(Kind::PageAllocationFailure, comm, None);
+        let mut event = named(EventKind::PageAllocationFailure, comm, None);
         let pages = 1u64.checked_shl(order.try_into().ok()?).unwrap_or(0);
         let meaning = format!("2^{order} = {pages} contiguous pages were wanted");
         event.field("order", order.to_string(), meaning);
@@ -47,7 +47,7 @@ fn header(text: &str) -> Option<Event> {
         if !after.contains("gfp_mask=") && !after.contains("gfp=") {
             return None;
         }
-        let mut event = Event::new(Kind::Oom);
+        let mut event = Event::new(EventKind::Oom);
         event.field(
             "invoked by",
             comm,
@@ -57,7 +57,7 @@ fn header(text: &str) -> Option<Event> {
         return Some(event);
     }
     // The report's first lines are missing.
-    let mut event = Event::new(Kind::Oom);
+    let mut event = Event::new(EventKind::Oom);
     event.header_missing = true;
     victim(&mut event, text).then_some(event)
 }
@@ -121,7 +121,7 @@ fn victim(event: &mut Event, text: &str) -> bool {
 
 fn detail(report: &mut Report, text: &str) -> bool {
     let event = &mut report.event;
-    if event.kind == Kind::Oom {
+    if event.kind == EventKind::Oom {
         if (text.contains("illed process ") || text.contains("ill process ")) && victim(event, text)
         {
             return true;
@@ -166,7 +166,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
 }
 
 fn settle(report: &mut Report) {
-    if report.event.kind == Kind::PageAllocationFailure {
+    if report.event.kind == EventKind::PageAllocationFailure {
         report.blame_current(Passed::ALLOCATION);
         return;
     }
@@ -194,7 +194,7 @@ mod tests {
              Mem-Info:\n\
              slab_reclaimable:1 slab_unreclaimable:23456\n",
         );
-        assert_eq!(event.kind, Kind::PageAllocationFailure);
+        assert_eq!(event.kind, EventKind::PageAllocationFailure);
         assert_eq!((event.tasks[0].pid, event.tasks.len()), (Some(57), 1));
         assert_eq!(event.culprit_frame.as_deref(), Some("grow"));
         let slab = event
@@ -211,7 +211,7 @@ mod tests {
              oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=big one,pid=58,uid=0\n\
              Out of memory: Killed process 58 (big one) total-vm:1kB, anon-rss:2kB, file-rss:3kB\n",
         );
-        assert_eq!(event.kind, Kind::Oom);
+        assert_eq!(event.kind, EventKind::Oom);
         assert_eq!(event.tasks.len(), 1);
         let victim = &event.tasks[0];
         assert_eq!(

@@ -3,7 +3,7 @@
 //! Wrong uses of RCU that lockdep catches: `lockdep_rcu_suspicious()` in `kernel/locking/lockdep.c`.
 
 use super::{locks, Family, Pending, Report};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::machinery::Passed;
 use crate::scan::Scan;
 use crate::stack::looks_like_release;
@@ -37,7 +37,7 @@ fn header(text: &str) -> Option<Event> {
         || text.starts_with("[ INFO: suspicious RCU usage")
         || text.starts_with("[ INFO: suspicious rcu_dereference_check() usage")
         || text.starts_with("INFO: suspicious RCU usage");
-    known.then(|| Event::new(Kind::SuspiciousRcuUsage))
+    known.then(|| Event::new(EventKind::SuspiciousRcuUsage))
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
@@ -128,7 +128,7 @@ mod tests {
              lockdep_rcu_suspicious+0x1/0x2\n\
              peek+0x1/0x2 [demo]\n",
         );
-        assert_eq!(event.kind, Kind::SuspiciousRcuUsage);
+        assert_eq!(event.kind, EventKind::SuspiciousRcuUsage);
         assert_eq!(event.location.as_deref(), Some("net/core/dev.c:57"));
         assert_eq!(
             event.message.as_deref(),
@@ -149,7 +149,7 @@ mod tests {
             "[ INFO: suspicious RCU usage. ]\n",
             "[ INFO: suspicious rcu_dereference_check() usage. ]\n",
         ] {
-            assert_eq!(only(text).kind, Kind::SuspiciousRcuUsage);
+            assert_eq!(only(text).kind, EventKind::SuspiciousRcuUsage);
         }
         assert!(decode("fix a suspicious RCU usage warning\n").is_empty());
     }

@@ -3,7 +3,7 @@
 //! Stalls of RCU Tasks and RCU Tasks Trace: `kernel/rcu/tasks.h`.
 
 use super::{task_of, Family, Report};
-use crate::event::{Event, Kind, Task};
+use crate::event::{Event, EventKind, Task};
 use crate::machinery::Passed;
 use crate::scan::{number_after, Scan};
 
@@ -20,7 +20,7 @@ fn header(text: &str) -> Option<Event> {
     let (before, _) = text
         .split_once(" detected stalls on tasks")
         .or_else(|| text.split_once(" detected stalls? (Late IPI"))?;
-    let mut event = Event::new(Kind::RcuTasksStall);
+    let mut event = Event::new(EventKind::RcuTasksStall);
     event.flavor = super::cpu_stall::flavor(before);
     event.flavor.is_some().then_some(event)
 }
@@ -114,7 +114,7 @@ mod tests {
              Call Trace:\n\
              spin+0x1/0x2 [demo]\n",
         );
-        assert_eq!(event.kind, Kind::RcuTasksStall);
+        assert_eq!(event.kind, EventKind::RcuTasksStall);
         assert_eq!(event.flavor.as_deref(), Some("rcu_tasks"));
         assert_eq!(event.cpus, [3]);
         assert_eq!(event.tasks[0].pid, Some(57));

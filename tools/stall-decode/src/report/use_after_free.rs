@@ -4,7 +4,7 @@
 //! addresses that are the poison.
 
 use super::{Family, Report};
-use crate::event::{Event, Kind, Task};
+use crate::event::{Event, EventKind, Task};
 use crate::machinery::{self, Passed};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{self, Role};
@@ -36,7 +36,7 @@ pub(crate) static FAMILY: Family = Family {
 };
 
 fn header(text: &str) -> Option<Event> {
-    let mut event = Event::new(Kind::UseAfterFree);
+    let mut event = Event::new(EventKind::UseAfterFree);
     let sanitizer =
         Scan::after(text, "BUG: KASAN: ").or_else(|| Scan::after(text, "BUG: KFENCE: "));
     if let Some(scan) = sanitizer {
@@ -210,7 +210,7 @@ mod tests {
              The buggy address belongs to the object at ffff888100\n\
              which belongs to the cache kmalloc-64 of size 64\n",
         );
-        assert_eq!(event.kind, Kind::UseAfterFree);
+        assert_eq!(event.kind, EventKind::UseAfterFree);
         assert_eq!(event.symbol.as_deref(), Some("look"));
         assert_eq!(event.culprit_frame.as_deref(), Some("look"));
         assert_eq!(
@@ -234,7 +234,7 @@ mod tests {
             "general protection fault, probably for non-canonical address 0x6b6b6b6b6b6b6b6b: 0000 [#1] SMP\n",
             "BUG: unable to handle page fault for address: 6b6b6b6b6b6b6b8b\n",
         ] {
-            assert_eq!(only(text).kind, Kind::UseAfterFree, "{text}");
+            assert_eq!(only(text).kind, EventKind::UseAfterFree, "{text}");
         }
         for text in [
             "BUG: KASAN: slab-out-of-bounds in look+0x1/0x2\n",

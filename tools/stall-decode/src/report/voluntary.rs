@@ -3,7 +3,7 @@
 //! A reader that gives up the CPU of its own accord: the warning of `rcu_note_context_switch()`.
 
 use super::{Family, Report};
-use crate::event::{Event, Kind};
+use crate::event::{Event, EventKind};
 use crate::machinery::Passed;
 use crate::scan::Scan;
 
@@ -23,7 +23,7 @@ pub(crate) static FAMILY: Family = Family {
 const MESSAGE: &str = "Voluntary context switch within RCU read-side critical section";
 
 fn header(text: &str) -> Option<Event> {
-    let mut event = Event::new(Kind::VoluntaryContextSwitch);
+    let mut event = Event::new(EventKind::VoluntaryContextSwitch);
     if is_message(text) {
         return Some(event);
     }
@@ -83,7 +83,7 @@ mod tests {
              nap+0x1/0x2 [demo]\n\
              ---[ end trace 0000000000000000 ]---\n",
         );
-        assert_eq!(event.kind, Kind::VoluntaryContextSwitch);
+        assert_eq!(event.kind, EventKind::VoluntaryContextSwitch);
         assert_eq!((event.line, event.cpus.as_slice()), (2, &[1][..]));
         assert_eq!(event.tasks[0].comm.as_deref(), Some("reader"));
         assert_eq!(event.culprit_frame.as_deref(), Some("nap"));
