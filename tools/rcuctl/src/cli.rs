@@ -17,21 +17,21 @@ use crate::watch::Watch;
 const AFTER_HELP: &str = "\
 Exit status:
   0  done
-  1  wrong usage, local trouble (no device, unreadable file), or a refused line of a file
-  2  the kernel refused, `route get` found no route, the verdict of `torture` is FAILURE, a run of `scale`
-     failed, or `stall run` was not told, decoded and survived as it must be; then 1 is whatever kept
-     them from a result
+  1  usage error, local error (missing device, unreadable file), or the kernel refused a line of a file
+  2  the kernel refused the command; `route get` found no route; the verdict of `torture` is FAILURE; a run
+     of `scale` failed; `stall run` found its report missing, incomplete or wrong, or no recovery.
+     If torture, scale or stall could not reach a result at all, the status is 1.
 
-With --json results are one JSON document on standard output, with the names of `ip -j route`; errors
-are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error. `stats --watch` prints one
-document a line.";
+With --json, each command prints one JSON document on standard output, with the field names of
+`ip -j route`. Errors are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error.
+`stats --watch`, `decode` and `watch` print one document per line.";
 
 const DEVICE: &str = "/dev/rust_rcu_demo";
 
-/// Looks into and changes the route table of the rust_rcu_demo kernel module, tortures, stalls and measures RCU, and
-/// decodes what the kernel says of it.
+/// Query and change the route table of the rust_rcu_demo kernel module; test, stall and measure RCU; explain RCU
+/// reports in kernel logs
 ///
-/// If the module is installed and not loaded, it is loaded.
+/// rcuctl loads the module if it is installed but not loaded.
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
 pub struct Cli {
@@ -39,7 +39,7 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// The module's device node
+    /// Device node of the module
     #[arg(
         long,
         global = true,
@@ -53,8 +53,8 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Whether the command is about the module, and not about what stands in for it.
-    pub fn wants_module(&self) -> bool {
+    /// Whether the command uses the module: not with `--device` or `--parameters` of something else.
+    pub fn needs_module(&self) -> bool {
         match &self.command {
             Command::Route { .. } | Command::Stats { .. } => self.device == Path::new(DEVICE),
             Command::Torture(torture) => torture.parameters == Path::new(PARAMETERS),
@@ -69,16 +69,16 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Routes: add, change, replace, del, get, show, flush, load, save
+    /// Query and change routes: add, change, replace, del, get, show, flush, load, save
     #[command(visible_alias = "r")]
     Route {
         #[command(subcommand)]
         command: RouteCommand,
     },
 
-    /// The module's counters
+    /// Print the module's counters
     Stats {
-        /// Print them again every SECS seconds, with the change a second
+        /// Print the counters again every SECS seconds, each with its change per second
         #[arg(long, value_name = "SECS", value_parser = seconds)]
         watch: Option<Duration>,
     },
@@ -96,17 +96,17 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum RouteCommand {
-    /// Add a route; it is an error if there is one with this prefix and metric
+    /// Add a route; fails if one with this prefix and metric exists
     Add(Route),
-    /// Change a route; it is an error if there is none with this prefix and metric
+    /// Change a route; fails if none with this prefix and metric exists
     Change(Route),
-    /// Change a route, or add it if there is none
+    /// Change a route, or add it if none with this prefix and metric exists
     Replace(Route),
-    /// Delete a route: PREFIX [metric N]
+    /// Delete a route: PREFIX [metric N] [via [inet6] ADDR] [dev NAME]
     #[command(visible_alias = "delete")]
     Del(Route),
 
-    /// Print the route that serves an address
+    /// Print the route that serves each address
     Get {
         /// IPv4 or IPv6 addresses
         #[arg(
@@ -116,46 +116,46 @@ pub enum RouteCommand {
         )]
         addresses: Vec<String>,
 
-        /// Ask for each line of FILE (- is standard input); a line out for each, `none` without route
+        /// Read addresses from FILE, one per line (- is standard input); prints a route or `none` for each
         #[arg(long, value_name = "FILE")]
         batch: Option<PathBuf>,
     },
 
-    /// Print the table, one route a line, as `route load` reads it
+    /// Print the table, one route per line, in the format that `route load` reads
     #[command(visible_alias = "list")]
     Show {
-        /// One family, or the routes of one prefix
+        /// Print only one family, or the routes of one prefix
         #[arg(value_name = "inet|inet6|PREFIX")]
         selector: Option<String>,
     },
 
-    /// Delete all routes, or those of one family
+    /// Delete all routes, or all routes of one family
     Flush { family: Option<Family> },
 
-    /// Add the routes of a file, one a line; stops at the first that the kernel refuses
+    /// Add the routes of a file, one per line; stops at the first line that the kernel refuses
     ///
-    /// A file may also have lines such as `del PREFIX` or `replace ROUTE`, and transactions of its own:
-    /// `begin` or `begin reload`, up to `commit`. What is wrong is said with the line of the file.
+    /// A file may also contain lines such as `del PREFIX` or `replace ROUTE`, and its own transactions: from
+    /// `begin` or `begin reload` to `commit`. Errors name the line of the file.
     Load {
-        /// The file; - is standard input
+        /// File to load; - is standard input
         file: PathBuf,
 
-        /// Replace the whole table by the file, at once; if a line is refused, nothing changes
+        /// Replace the whole table atomically; if the kernel refuses a line, the table stays unchanged
         #[arg(long)]
         replace: bool,
 
-        /// Make all changes at once; if a line is refused, none
+        /// Apply all changes atomically; if the kernel refuses a line, the table stays unchanged
         #[arg(long)]
         atomic: bool,
 
-        /// Replace routes that are there already, instead of stopping at them
+        /// Replace routes that exist, instead of stopping at them
         #[arg(long)]
         overwrite: bool,
     },
 
-    /// Write the table to a file; a failed save leaves the old file as it was
+    /// Write the table to a file; if the save fails, the old file stays unchanged
     Save {
-        /// The file; - is standard output
+        /// File to write; - is standard output
         #[arg(default_value = "-")]
         file: PathBuf,
     },
@@ -195,7 +195,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Takes the options of a command, for tests.
+/// Parses the options of a command, for tests.
 #[cfg(test)]
 pub fn parse_options<T: Args>(words: &str) -> Result<T, clap::Error> {
     let command = T::augment_args(clap::Command::new("rcuctl"));
@@ -230,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn global_options_stand_anywhere() {
+    fn global_options_may_follow_the_command() {
         let cli = parse("route del 10.0.0.0/8 --json --device /dev/null").expect("a command");
         assert!(cli.json);
         assert_eq!(cli.device, PathBuf::from("/dev/null"));
     }
 
     #[test]
-    fn a_route_needs_words() {
+    fn add_and_get_need_arguments() {
         assert!(parse("route add").is_err());
         assert!(parse("route get").is_err());
     }
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_takes_effect_as_its_options_say() {
+    fn load_needs_a_file_whatever_its_options() {
         for words in [
             "",
             "--replace",
@@ -264,14 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn flush_knows_the_families_only() {
+    fn flush_accepts_only_inet_and_inet6() {
         assert!(parse("route flush inet6").is_ok());
         assert!(parse("route flush inet7").is_err());
     }
 
     #[test]
-    fn the_module_is_loaded_for_what_is_about_it() {
-        for (words, wanted) in [
+    fn only_commands_on_the_real_module_need_it() {
+        for (words, needed) in [
             ("route show", true),
             ("stats", true),
             ("torture", true),
@@ -287,12 +287,12 @@ mod tests {
             ("stall explain", false),
         ] {
             let cli = parse(words).expect("a command");
-            assert_eq!(cli.wants_module(), wanted, "{words}");
+            assert_eq!(cli.needs_module(), needed, "{words}");
         }
     }
 
     #[test]
-    fn watch_wants_a_sensible_time() {
+    fn stats_watch_needs_at_least_a_hundredth_of_a_second() {
         assert!(parse("stats --watch 0.5").is_ok());
         for bad in ["0", "-1", "nan", "inf", "1e300", "soon"] {
             assert!(parse(&format!("stats --watch={bad}")).is_err(), "{bad}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `decode`: what a kernel log says of RCU, in words. `docs/decode.md` describes the answers.
+//! `decode`: explains the RCU reports of a kernel log. `docs/decode.md` describes the output.
 
 pub mod text;
 
@@ -20,41 +20,41 @@ pub use text::Style;
 
 const BUFFER: usize = 256 * 1024;
 
-/// Explain what a kernel log says of RCU: stalls, misuse, hung tasks, lockups, memory running out
+/// Explain the reports of a kernel log: RCU stalls, misuse, hung tasks, lockups, out of memory
 ///
-/// Logs may be of any kernel from 3.x on, and wrapped by dmesg in each of its time formats, journalctl, syslog,
-/// consoles, mails or containers. With --json each event is one document on a line of its own.
+/// Reads logs of kernels since 3.x, with the prefixes of dmesg (all time formats), journalctl, syslog, serial consoles,
+/// mails or containers. With --json, prints one document per event and line.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit status:
-  0  the log was read, whether or not it had anything to tell
-  1  wrong usage, or a log that cannot be read
-  2  with --exit-code only: the log had something to tell")]
+  0  the log was read
+  1  usage error, or the log could not be read
+  2  with --exit-code only: the log has an event")]
 pub struct Decode {
-    /// The log; - is standard input
+    /// Log to read; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 
     #[command(flatten)]
     filter: Filter,
 
-    /// Draw the events along time into FILE
+    /// Write a timeline of the events to FILE, as SVG
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// One line an event
+    /// Print one line per event
     #[arg(long, conflicts_with = "json")]
     short: bool,
 
-    /// End with status 2 if there is an event
+    /// Exit with status 2 if the log has an event
     #[arg(long)]
     exit_code: bool,
 }
 
-/// Which events are wanted.
+/// Selects events.
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// Only events of this kind; may be given several times
+    /// Print only events of this kind; may be repeated
     #[arg(long = "kind", value_name = "KIND", value_parser = kinds())]
     kinds: Vec<String>,
 }
@@ -64,7 +64,7 @@ fn kinds() -> PossibleValuesParser {
 }
 
 impl Filter {
-    pub fn wants(&self, event: &Event) -> bool {
+    pub fn matches(&self, event: &Event) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.kind.name())
     }
 }
@@ -82,7 +82,7 @@ pub fn decode(options: &Decode, out: &mut Output<impl Write>) -> Result<Status> 
 fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     if path == Path::new("-") {
         if io::stdin().is_terminal() {
-            let message = "no log: give a FILE, or pipe one in, such as dmesg | rcuctl decode";
+            let message = "no log given; pass a FILE, or pipe a log: dmesg | rcuctl decode";
             return Err(Error::Usage(message.to_string()));
         }
         return Ok(Box::new(BufReader::with_capacity(BUFFER, io::stdin())));
@@ -92,24 +92,24 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
 }
 
-/// Decodes a log, and says how many events were wanted.
+/// Decodes a log, prints the selected events, and returns their number.
 fn run(
     options: &Decode,
     log: impl BufRead,
     style: Style,
     out: &mut Output<impl Write>,
 ) -> Result<u64> {
-    let mut picture = options.svg.is_some().then(Timeline::new);
+    let mut timeline = options.svg.is_some().then(Timeline::new);
     let mut counts = BTreeMap::new();
     let mut failure = None;
     let name = options.file.display().to_string();
     let result = stall_decode::decode(log, |event| {
-        if !options.filter.wants(&event) {
+        if !options.filter.matches(&event) {
             return Ok(());
         }
         *counts.entry(event.kind.name()).or_insert(0u64) += 1;
-        if let Some(picture) = &mut picture {
-            picture.add(&event);
+        if let Some(timeline) = &mut timeline {
+            timeline.add(&event);
         }
         let printed = if options.short && !out.json() {
             out.line(&text::short(&event, style))
@@ -125,9 +125,9 @@ fn run(
         return Err(error);
     }
     result.map_err(Error::io(format!("reading {name}")))?;
-    if let (Some(path), Some(picture)) = (&options.svg, picture) {
+    if let (Some(path), Some(timeline)) = (&options.svg, timeline) {
         let writing = format!("writing {}", path.display());
-        fs::write(path, picture.svg()).map_err(Error::io(writing))?;
+        fs::write(path, timeline.svg()).map_err(Error::io(writing))?;
     }
     if !out.json() && !options.short {
         out.line(&text::totals(&counts))?;
@@ -135,12 +135,12 @@ fn run(
     Ok(counts.values().sum())
 }
 
-/// An event, whole.
+/// Prints an event in full.
 pub fn print(event: &Event, style: Style, out: &mut Output<impl Write>) -> Result<()> {
     if out.json() {
         return out.document(event);
     }
-    out.line(&text::whole(event, style))
+    out.line(&text::full(event, style))
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
 ";
 
     #[derive(Parser)]
-    struct Whole {
+    struct CommandLine {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -167,15 +167,15 @@ mod tests {
     }
 
     fn decoded(words: &[&str], log: &str) -> (String, u64) {
-        let whole = Whole::try_parse_from([&["rcuctl"], words].concat()).expect("options");
+        let line = CommandLine::try_parse_from([&["rcuctl"], words].concat()).expect("options");
         let mut bytes = Vec::new();
-        let mut out = Output::new(&mut bytes, whole.json);
-        let events = run(&whole.decode, log.as_bytes(), Style::plain(), &mut out).expect("a log");
+        let mut out = Output::new(&mut bytes, line.json);
+        let events = run(&line.decode, log.as_bytes(), Style::plain(), &mut out).expect("a log");
         (String::from_utf8(bytes).expect("text"), events)
     }
 
     #[test]
-    fn words_for_people() {
+    fn text_has_summary_frames_causes_and_advice() {
         let (text, events) = decoded(&[], LOG);
         assert_eq!(events, 2);
         for part in [
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn one_document_a_line() {
+    fn json_has_one_document_per_line() {
         let (text, _) = decoded(&["--json"], LOG);
         let kinds: Vec<_> = text
             .lines()
@@ -204,23 +204,23 @@ mod tests {
     }
 
     #[test]
-    fn one_line_an_event() {
+    fn short_prints_one_line_per_event() {
         let (text, _) = decoded(&["--short"], LOG);
         assert_eq!(text.lines().count(), 2, "{text}");
     }
 
     #[test]
-    fn only_some_kinds() {
+    fn kind_selects_events() {
         let (_, events) = decoded(&["--kind", "soft-lockup"], LOG);
         assert_eq!(events, 1);
-        assert!(Whole::try_parse_from(["rcuctl", "--kind", "headache"]).is_err());
+        assert!(CommandLine::try_parse_from(["rcuctl", "--kind", "unknown"]).is_err());
     }
 
     #[test]
-    fn nothing_is_said_to_be_nothing() {
-        let (text, events) = decoded(&[], "all is well\n");
+    fn a_log_without_events_prints_a_sentence_but_no_json() {
+        let (text, events) = decoded(&[], "systemd[1]: Started.\n");
         assert_eq!(events, 0);
-        assert!(text.contains("nothing"), "{text}");
-        assert_eq!(decoded(&["--json"], "all is well\n").0, "");
+        assert!(text.starts_with("The log has no reports"), "{text}");
+        assert_eq!(decoded(&["--json"], "systemd[1]: Started.\n").0, "");
     }
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The client's side of the text protocol of `/dev/rust_rcu_demo`, and its ioctls where it has them.
+//! The client side of `/dev/rust_rcu_demo`: its text protocol, and its ioctls where it has them.
 //!
 //! ```text
-//!   write "A B bad C D"  ──►  accepted up to "bad"     (A and B have happened)
-//!   write "bad C D"      ──►  fails with the errno of "bad", takes nothing
-//!   read                 ──►  answers of A and B, "line 3: bad: …", then end of file
-//!   write "C D"          ──►  goes on
+//!   write "A B bad C D"  ──►  returns the bytes up to "bad"; A and B are applied
+//!   write "bad C D"      ──►  fails with the errno of "bad"
+//!   read                 ──►  answers to A and B, "line 3: bad: …", then end of file
+//!   write "C D"          ──►  continues with C
 //! ```
 //!
-//! The message may be there as soon as the short write, or only after the failed one. Reading after
-//! the failed write is right for both. The kernel keeps about 1 MiB of unread answers, so whoever
-//! submits lines with answers submits few enough at a time: see `batch`.
+//! The device may queue the message at the short write or at the failed one, so this client reads after the failed
+//! write. The kernel keeps at most 1 MiB of unread answers; `route::batch` limits the lines per write accordingly.
 
 pub mod grammar;
 #[expect(unsafe_code, reason = "ioctls take pointers")]
@@ -32,33 +31,30 @@ use ioctl::{BatchResult, CommitFailure};
 use transport::Transport;
 use uapi::{Address, Info, Operation, Route};
 
-/// Bytes asked for in one read.
 const READ_SIZE: usize = 64 * 1024;
-/// No line of the device is as long.
+/// Longer than any line of the device. Bounds the memory for a node without line ends, such as `/dev/zero`.
 const MAX_LINE: usize = 64 * 1024;
-/// The device keeps about a sixteenth of this. Something else may never come to an end, as
-/// `/dev/zero` does.
+/// 16 times what the device keeps. Bounds the memory for a node without an end of file.
 const MAX_ANSWERS: usize = 16 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Enough to read the whole table.
+    /// Reads the whole table only.
     Read,
     ReadWrite,
 }
 
-/// A line that the device refused.
+/// The device refused a line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// How many bytes of what was sent were accepted before the line.
+    /// Bytes accepted before the refused line.
     pub accepted: usize,
-    /// The line that the message names, counted from 1 since the device was opened: not the last one
-    /// where a `commit` fails.
+    /// The line number in the device's message, counted from 1 since open. A failed `commit` names an earlier line.
     pub number: Option<u64>,
     pub refusal: Refusal,
 }
 
-/// An open device. Generic over the stream, so that its error paths can be tested without a kernel.
+/// An open device. Tests replace the stream to reach error paths without a kernel.
 pub struct Device<S> {
     stream: S,
     buffer: Box<[u8]>,
@@ -80,44 +76,44 @@ impl Device<File> {
         // A mistyped --device must not overwrite a file.
         if write && !kind.is_char_device() {
             let path = path.display();
-            return Err(Error::Usage(format!("{path} is no character device")));
+            return Err(Error::Usage(format!(
+                "{path} is not a character device; check --device"
+            )));
         }
         Ok(Self::new(file))
     }
 }
 
-/// The ioctls. What they do is what lines of text would do, quicker and without words: what one refuses
-/// is sent as text, to be taken after all or to be explained.
+/// The ioctls. They are equivalent to lines of text, but faster, and refuse with an errno only. Callers send a
+/// refused operation again as text, so that the device explains the refusal.
 impl<C: Transport> Device<C> {
-    /// How many operations [`Self::update`] takes at once; none: it is missing.
-    pub fn most_operations(&mut self) -> Option<usize> {
-        self.most(uapi::FEATURE_UPDATE, |info| info.max_operations)
+    /// The number of operations per [`Self::update`]; `None` if the device lacks the ioctl.
+    pub fn max_operations(&mut self) -> Option<usize> {
+        self.limit(uapi::FEATURE_UPDATE, |info| info.max_operations)
     }
 
-    /// How many addresses [`Self::lookup`] takes at once; none: it is missing.
-    pub fn most_lookups(&mut self) -> Option<usize> {
-        self.most(uapi::FEATURE_LOOKUP, |info| info.max_lookups)
+    /// The number of addresses per [`Self::lookup`]; `None` if the device lacks the ioctl.
+    pub fn max_lookups(&mut self) -> Option<usize> {
+        self.limit(uapi::FEATURE_LOOKUP, |info| info.max_lookups)
     }
 
-    /// An older device has no ioctls, and something may stand between it and this program.
-    fn most(&mut self, feature: u64, of: impl Fn(&Info) -> u32) -> Option<usize> {
+    fn limit(&mut self, feature: u64, of: impl Fn(&Info) -> u32) -> Option<usize> {
         let info = self.stream.info().ok()?;
-        let most = of(&info) as usize;
-        (info.features & feature != 0 && most > 0).then_some(most)
+        let limit = of(&info) as usize;
+        (info.features & feature != 0 && limit > 0).then_some(limit)
     }
 
-    /// Changes the table, or adds to the transaction that is open. What came of it up to a refusal or a
-    /// signal is how many operations are done.
+    /// Changes the table, or appends to the open transaction, up to the first refusal or signal.
     pub fn update(&mut self, operations: &[Operation]) -> BatchResult {
         self.stream.update(operations)
     }
 
-    /// Looks up addresses; where no route serves one, its type is that of none.
+    /// Looks up addresses. The route of an address without one has the type [`uapi::TYPE_NONE`].
     pub fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> BatchResult {
         self.stream.lookup(addresses, routes)
     }
 
-    /// Ends a transaction.
+    /// Commits the open transaction.
     pub fn commit(&mut self) -> std::result::Result<(), CommitFailure> {
         self.stream.commit()
     }
@@ -131,31 +127,31 @@ impl<S: Read + Write> Device<S> {
         }
     }
 
-    /// Sends one line and leaves its answer to be read.
+    /// Sends one line. The caller reads its answer.
     pub fn command(&mut self, line: &str) -> Result<()> {
         match self.send(line.as_bytes())? {
             None => Ok(()),
-            Some(stop) => {
-                let refused = self.explain(&stop, line.as_bytes(), &mut Vec::new())?;
+            Some(failure) => {
+                let refused = self.read_refusal(&failure, line.as_bytes(), &mut Vec::new())?;
                 Err(Error::Refused(refused.refusal))
             }
         }
     }
 
-    /// Sends whole lines until all are accepted or one is refused, and appends what they answer. Without
-    /// lines there is no answer, though a device that nothing was written to has its table to read.
+    /// Sends whole lines until the device refuses one, and appends their answers.
     pub fn submit(&mut self, lines: &[u8], answers: &mut Vec<u8>) -> Result<Option<Refused>> {
+        // Before the first write, a read would return the whole table.
         if lines.is_empty() {
             return Ok(None);
         }
-        let Some(stop) = self.send(lines)? else {
+        let Some(failure) = self.send(lines)? else {
             while self.read(answers)? > 0 {}
             return Ok(None);
         };
-        Ok(Some(self.explain(&stop, lines, answers)?))
+        Ok(Some(self.read_refusal(&failure, lines, answers)?))
     }
 
-    /// Hands over what the device has to say, line by line without the newline, up to end of file.
+    /// Calls `f` with each line that the device has to read, without the newline, up to end of file.
     pub fn for_each_line(&mut self, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
         let mut reader = BufReader::with_capacity(READ_SIZE, &mut self.stream);
         let mut line = Vec::new();
@@ -166,7 +162,7 @@ impl<S: Read + Write> Device<S> {
                 .read_until(b'\n', &mut line)
                 .map_err(Error::io("reading the device"))?;
             if line.len() == MAX_LINE {
-                return Err(Error::Protocol("an endless line".to_string()));
+                return Err(Error::Protocol("endless line".to_string()));
             }
             if line.is_empty() {
                 return Ok(());
@@ -175,8 +171,8 @@ impl<S: Read + Write> Device<S> {
         }
     }
 
-    /// Writes until all is accepted or a write fails.
-    fn send(&mut self, lines: &[u8]) -> Result<Option<Stop>> {
+    /// Writes all lines, or up to the first write that the device refuses.
+    fn send(&mut self, lines: &[u8]) -> Result<Option<WriteFailure>> {
         let mut accepted = 0;
         while accepted < lines.len() {
             let error = match self.stream.write(&lines[accepted..]) {
@@ -189,22 +185,26 @@ impl<S: Read + Write> Device<S> {
             };
             match error.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::EINTR) => {}
-                Some(errno) => return Ok(Some(Stop { accepted, errno })),
+                Some(errno) => return Ok(Some(WriteFailure { accepted, errno })),
                 None => return Err(Error::io("writing to the device")(error)),
             }
         }
         Ok(None)
     }
 
-    /// Reads what is left to read and takes the message, which is the last line, off its end. There
-    /// is nothing behind it, so that it need not be followed to end of file; in a batch of many
-    /// refused lines that counts. Without a message the errno's meaning has to do.
-    fn explain(&mut self, stop: &Stop, lines: &[u8], answers: &mut Vec<u8>) -> Result<Refused> {
+    /// Reads the answers and splits off the device's message, which is the last line. Stops at the message instead of
+    /// end of file: one read less for each refused line. Without a message, the errno's meaning replaces it.
+    fn read_refusal(
+        &mut self,
+        failure: &WriteFailure,
+        lines: &[u8],
+        answers: &mut Vec<u8>,
+    ) -> Result<Refused> {
         let refused = |number, message| Refused {
-            accepted: stop.accepted,
+            accepted: failure.accepted,
             number,
             refusal: Refusal {
-                errno: stop.errno,
+                errno: failure.errno,
                 message,
             },
         };
@@ -218,15 +218,15 @@ impl<S: Read + Write> Device<S> {
                 break;
             }
         }
-        let line = lines[stop.accepted..]
+        let line = lines[failure.accepted..]
             .split(|&byte| byte == b'\n')
             .next()
             .unwrap_or_default();
-        let what = String::from_utf8_lossy(line);
-        Ok(refused(None, format!("{what}: {}", stop.errno.desc())))
+        let line = String::from_utf8_lossy(line);
+        Ok(refused(None, format!("{line}: {}", failure.errno.desc())))
     }
 
-    /// Appends what one read gives; 0 is end of file.
+    /// Appends the result of one read; returns 0 at end of file.
     fn read(&mut self, answers: &mut Vec<u8>) -> Result<usize> {
         loop {
             match self.stream.read(&mut self.buffer) {
@@ -244,13 +244,13 @@ impl<S: Read + Write> Device<S> {
     }
 }
 
-/// Where and why a write failed.
-struct Stop {
+struct WriteFailure {
+    /// Bytes accepted before the failed write.
     accepted: usize,
     errno: Errno,
 }
 
-/// The message that the answers end with, and where it starts.
+/// Finds the message at the end of the answers: its offset, line number and text.
 fn last_message(answers: &[u8]) -> Option<(usize, (u64, &str))> {
     let whole = answers.strip_suffix(b"\n")?;
     let start = whole
@@ -260,7 +260,7 @@ fn last_message(answers: &[u8]) -> Option<(usize, (u64, &str))> {
     Some((start, message(&whole[start..])?))
 }
 
-/// The parts of a `line N: …` message; its N counts since open and means nothing to a user.
+/// Parses a `line N: …` message. N counts lines since open, which means nothing to the user.
 fn message(answer: &[u8]) -> Option<(u64, &str)> {
     let rest = std::str::from_utf8(answer).ok()?.strip_prefix("line ")?;
     let (number, rest) = rest.split_once(": ")?;
@@ -269,7 +269,7 @@ fn message(answer: &[u8]) -> Option<(u64, &str)> {
     Some((number, rest.trim_end()))
 }
 
-/// Answers are ASCII; anything else is not from this device.
+/// Checks that an answer is text; every answer of this device is ASCII.
 pub fn text(line: &[u8]) -> Result<&str> {
     std::str::from_utf8(line)
         .map_err(|_| Error::Protocol(format!("not text: {:?}", String::from_utf8_lossy(line))))
@@ -284,12 +284,12 @@ mod tests {
         let mut answers = Vec::new();
         let refused = device
             .submit(lines.as_bytes(), &mut answers)
-            .expect("no local trouble");
+            .expect("no local error");
         (refused, String::from_utf8(answers).expect("text"))
     }
 
     #[test]
-    fn a_command_leaves_its_answer() {
+    fn the_answer_of_a_command_is_read_by_line() {
         let mut fake = Fake::new().answer("stats", "nodes 3\ngeneration 4\n");
         let mut device = Device::new(&mut fake);
         device.command("stats\n").expect("accepted");
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_command_has_the_kernels_words() {
+    fn a_refused_command_returns_the_kernels_message() {
         let mut fake = Fake::new().refuse("add x", Errno::EINVAL, "x: not a prefix");
         let Err(Error::Refused(refusal)) = Device::new(&mut fake).command("add x\n") else {
             panic!("not refused");
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_in_the_middle_keeps_what_was_accepted() {
+    fn a_refused_line_keeps_the_answers_before_it() {
         for late in [false, true] {
             let mut fake = Fake::new()
                 .answer("get a", "A\n")
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn short_writes_and_interrupts_are_no_refusal() {
+    fn submit_continues_after_short_writes_and_eintr() {
         let mut fake = Fake::new()
             .answer("get a", "A\n")
             .move_at_most(4)
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_answer() {
+    fn submitting_no_lines_reads_no_answer() {
         let mut fake = Fake::new().table(&["::/0 dev a"]);
         assert_eq!(
             submit(&mut Device::new(&mut fake), ""),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_longer_than_a_read_arrive_whole() {
+    fn answers_longer_than_one_read_are_complete() {
         let long = "get\n".repeat(READ_SIZE);
         let mut fake = Fake::new().answer("help", &long);
         let (refused, answers) = submit(&mut Device::new(&mut fake), "help\n");
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_errno_without_message_is_explained() {
+    fn a_refusal_without_message_describes_the_errno() {
         let mut fake = Fake::new()
             .answer("get a", "A\n")
             .refuse("get b", Errno::ENOMEM, "");
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_numbered_line_is_a_message() {
+    fn a_message_starts_with_line_and_a_number() {
         assert_eq!(message(b"line 3: x: bad\n"), Some((3, "x: bad")));
         for other in [
             "",
@@ -398,15 +398,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_no_device_to_write_to() {
-        let file = std::env::temp_dir().join(format!("rcuctl-device-{}", std::process::id()));
-        std::fs::write(&file, "precious").expect("a writable temporary folder");
-        let opened = Device::open(&file, Access::ReadWrite);
-        let readable = Device::open(&file, Access::Read);
-        let content = std::fs::read_to_string(&file);
-        std::fs::remove_file(&file).expect("still there");
+    fn a_regular_file_can_only_be_opened_for_reading() {
+        let file = tempfile::NamedTempFile::new().expect("a writable temporary folder");
+        std::fs::write(&file, "table").expect("writable");
+        let opened = Device::open(file.path(), Access::ReadWrite);
         assert!(matches!(opened, Err(Error::Usage(_))));
-        assert!(readable.is_ok());
-        assert_eq!(content.expect("readable"), "precious");
+        assert!(Device::open(file.path(), Access::Read).is_ok());
+        let content = std::fs::read_to_string(&file);
+        assert_eq!(content.expect("readable"), "table");
     }
 }

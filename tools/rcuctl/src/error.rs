@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can go wrong, in words for people, as JSON, and as an exit status.
+//! Errors: as text for people, as JSON, and as an exit status.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::{parameters, scale, stall, torture};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// How a run ends. The numbers are iproute2's.
+/// The program's exit status. The numbers are iproute2's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Done,
@@ -32,7 +32,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// The kernel's no to one line: its errno and its own words.
+/// A line that the kernel refused: the errno and the kernel's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub errno: Errno,
@@ -43,8 +43,8 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({:?})", self.message, self.errno)?;
         if self.errno == Errno::EPERM {
-            // The kernel's message names the capability.
-            write!(f, "\nRun it as root, for example with sudo.")?;
+            // The kernel's message names the missing capability.
+            write!(f, "\nRun rcuctl as root, for example with sudo.")?;
         }
         Ok(())
     }
@@ -61,7 +61,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(Refusal),
 
-    /// A line of a file that the kernel refused; `applied` counts the lines that it had taken.
+    /// The kernel refused a line of a file, after it had applied `applied` lines.
     #[error("{file}:{line}: {refusal}{}", explain_applied(*applied))]
     Line {
         file: String,
@@ -73,33 +73,32 @@ pub enum Error {
     #[error("{what}: {}", describe(source))]
     Io { what: String, source: io::Error },
 
-    /// Standard output cannot be written.
-    #[error("writing the output: {}", describe(.0))]
+    #[error("writing to standard output: {}", describe(.0))]
     Output(io::Error),
 
-    /// The device said something that this program does not understand.
+    /// The device does not speak the protocol of `device`.
     #[error("unexpected answer from the device: {0}")]
     Protocol(String),
 
-    /// A torture run that comes to no verdict.
+    /// A torture run ended without a verdict.
     #[error(transparent)]
     Torture(#[from] torture::Trouble),
 
-    /// A stall that comes to no result.
+    /// A stall run ended without a result.
     #[error(transparent)]
     Stall(#[from] stall::Trouble),
 
-    /// A scale run that comes to no result.
+    /// A scale run ended without a result.
     #[error(transparent)]
     Scale(#[from] scale::Trouble),
 
-    /// A parameter of the module that cannot be read or set.
+    /// A module parameter could not be read or set.
     #[error(transparent)]
     Parameter(#[from] parameters::Trouble),
 }
 
 impl Error {
-    /// An input or output error with what was being done when it came.
+    /// Turns an I/O error into an [`Error`] that names the failed action, such as "reading FILE".
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
@@ -112,7 +111,7 @@ impl Error {
         }
     }
 
-    /// Whether the reader of standard output went away.
+    /// Whether the reader of standard output has closed the pipe.
     pub fn is_closed_output(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -154,7 +153,7 @@ impl Error {
     }
 }
 
-/// Prints an error on standard error, so that standard output carries results and nothing else.
+/// Prints an error on standard error: standard output carries results only.
 pub fn report(error: &Error, json: bool) {
     if json {
         eprintln!("{}", error.to_json());
@@ -163,7 +162,7 @@ pub fn report(error: &Error, json: bool) {
     }
 }
 
-/// The errno's name and meaning; the standard library's text lacks the name.
+/// Formats an errno as its meaning and name. The standard library's text lacks the name.
 pub fn describe(error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(errno) => format!("{} ({errno:?})", errno.desc()),
@@ -178,13 +177,13 @@ fn explain_open(path: &std::path::Path, error: &io::Error) -> String {
             format!("no {path}: is the module loaded? sudo insmod rust_rcu_demo.ko")
         }
         Some(Errno::EACCES) => format!(
-            "may not open {path}: run it as root, for example with sudo, or let a udev rule open the node"
+            "permission denied on {path}: run rcuctl as root, for example with sudo, or change the node's mode by a udev rule"
         ),
         _ => format!("opening {path}: {}", describe(error)),
     }
 }
 
-/// A sentence on a line of its own: what of a file has happened before the line at fault.
+/// Returns a line that says how much of a file was applied before the refused line; empty if that is unknown.
 pub fn explain_applied(applied: Option<u64>) -> String {
     match applied {
         None => String::new(),
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_permission_says_what_is_needed() {
+    fn eperm_names_the_capability_and_sudo() {
         let error = Error::Refused(refusal(Errno::EPERM, "changes need CAP_NET_ADMIN"));
         let text = error.to_string();
         assert!(
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_where_and_how_far() {
+    fn a_refused_line_names_file_line_and_applied_count() {
         let error = Error::Line {
             file: "routes".to_string(),
             line: 7,
@@ -245,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_device_asks_for_the_module() {
+    fn a_missing_device_suggests_insmod() {
         let open = |errno: Errno| Error::Open {
             path: PathBuf::from("/dev/rust_rcu_demo"),
             source: io::Error::from_raw_os_error(errno as i32),
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_closed_output_is_quiet() {
+    fn only_epipe_on_standard_output_is_a_closed_output() {
         let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
         assert!(Error::Output(pipe()).is_closed_output());
         assert!(!Error::io("reading")(pipe()).is_closed_output());

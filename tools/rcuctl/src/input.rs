@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A file of lines for the device: routes or addresses, with comments.
+//! Reads a file of routes or addresses: one per line, with `#` comments.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -10,17 +10,17 @@ use crate::error::{Error, Result};
 
 const BUFFER: usize = 256 * 1024;
 
-/// A file that is read line by line.
+/// A file read line by line.
 pub struct Input<R> {
     name: String,
     size: Option<u64>,
     reader: R,
     line: Vec<u8>,
     number: u64,
-    read: u64,
+    bytes_read: u64,
 }
 
-/// A line with something in it: trimmed, without its comment.
+/// A line that is not blank, trimmed and without its comment.
 pub struct Line<'a> {
     pub content: &'a [u8],
     pub number: u64,
@@ -57,7 +57,7 @@ impl<R: BufRead> Input<R> {
             reader,
             line,
             number: 0,
-            read: 0,
+            bytes_read: 0,
         }
     }
 
@@ -65,18 +65,17 @@ impl<R: BufRead> Input<R> {
         &self.name
     }
 
-    /// Bytes in the file, if that is known before its end.
+    /// The size in bytes, unless it is a pipe or a device.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// Bytes read so far.
-    pub fn read(&self) -> u64 {
-        self.read
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
     }
 
-    /// The next line that is not blank. Comments are left out here, so that the device's limit on
-    /// the length of a line does not apply to them.
+    /// Returns the next line that is not blank. Strips comments, so that they do not count for the device's limit on the
+    /// length of a line.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         loop {
             self.line.clear();
@@ -85,7 +84,7 @@ impl<R: BufRead> Input<R> {
             if read == 0 {
                 return Ok(None);
             }
-            self.read += read as u64;
+            self.bytes_read += read as u64;
             self.number += 1;
             if !without_comment(&self.line).is_empty() {
                 break;
@@ -112,7 +111,7 @@ mod tests {
     use std::env;
 
     #[test]
-    fn lines_keep_their_numbers() {
+    fn skipped_lines_count_for_line_numbers() {
         let mut input = Input::new("f", "a\n\n # b\n c d # e\r\n\tf".as_bytes());
         let mut lines = Vec::new();
         while let Some(line) = input.next_line().expect("readable") {
@@ -126,20 +125,21 @@ mod tests {
             lines,
             expected.map(|(number, line)| (number, line.to_string()))
         );
-        assert_eq!(input.read(), 20);
+        assert_eq!(input.bytes_read(), 20);
     }
 
     #[test]
-    fn a_file_has_a_size_and_a_missing_one_a_name() {
-        let manifest =
-            Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo says")).join("Cargo.toml");
-        assert!(Input::open(&manifest).expect("there").size() > Some(100));
-        assert_eq!(
-            Input::open(Path::new("/dev/null")).expect("there").size(),
-            None
-        );
+    fn only_a_regular_file_has_a_size() {
+        let folder = env::var("CARGO_MANIFEST_DIR").expect("set by cargo");
+        let size = |path: &Path| Input::open(path).expect("readable").size();
+        assert!(size(&Path::new(&folder).join("Cargo.toml")) > Some(100));
+        assert_eq!(size(Path::new("/dev/null")), None);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
         let Err(error) = Input::open(Path::new("/nowhere/routes")) else {
-            panic!("opened what is not there");
+            panic!("opened a missing file");
         };
         assert!(
             error.to_string().starts_with("opening /nowhere/routes: "),

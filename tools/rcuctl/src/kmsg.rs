@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's log as it comes (`Documentation/ABI/testing/dev-kmsg`).
+//! Reads the kernel log from `/dev/kmsg` (`Documentation/ABI/testing/dev-kmsg`).
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -12,21 +12,21 @@ use nix::errno::Errno;
 
 use crate::error::{Error, Result};
 
-/// Where the kernel hands out its log.
+/// The default path of the kernel log.
 pub const KMSG: &str = "/dev/kmsg";
 
-/// The longest record that the kernel hands out is 8 KiB, and more may be asked for.
-const RECORD: usize = 32 * 1024;
+/// The size of the read buffer. The longest record is 8 KiB; the kernel fails a read into a shorter buffer.
+const BUFFER: usize = 32 * 1024;
 
-/// Records that wait to be read; beyond, the kernel keeps them.
+/// The limit of records read ahead. The kernel keeps further ones.
 const QUEUE: usize = 1024;
 
-/// Opens the log at its beginning, or at its end.
+/// Opens the log at its beginning with `since_boot`, else at its end.
 pub fn open(path: &Path, since_boot: bool) -> Result<File> {
     let name = path.display();
     let mut log = File::open(path).map_err(|source| match Errno::from_raw(source.raw_os_error().unwrap_or(0)) {
         Errno::EPERM | Errno::EACCES => Error::Usage(format!(
-            "may not read {name}: run it as root, for example with sudo, or allow it by sysctl kernel.dmesg_restrict=0"
+            "permission denied on {name}: run rcuctl as root, for example with sudo, or set sysctl kernel.dmesg_restrict=0"
         )),
         _ => Error::io(format!("opening {name}"))(source),
     })?;
@@ -37,47 +37,47 @@ pub fn open(path: &Path, since_boot: bool) -> Result<File> {
     Ok(log)
 }
 
-/// What comes out of the log.
+/// The result of one read of the log.
 #[derive(Debug)]
-pub enum News {
+pub enum LogRead {
     Record(Vec<u8>),
-    /// Records were overwritten before they were read.
+    /// The kernel overwrote records before they were read.
     Lost,
     Failed(io::Error),
 }
 
-/// What comes out of a log from now on, as a thread of its own reads it.
-pub fn follow(log: impl Read + Send + 'static) -> Receiver<News> {
+/// Starts a thread that reads the log.
+pub fn follow(log: impl Read + Send + 'static) -> Receiver<LogRead> {
     let (sender, records) = mpsc::sync_channel(QUEUE);
-    // The thread ends with the log, or with the program: a read cannot be called back.
-    thread::spawn(move || read(log, &sender));
+    // The thread ends with the log or with the program; nothing else interrupts its read.
+    thread::spawn(move || read_all(log, &sender));
     records
 }
 
-/// Reads a record at a time until the log ends or nobody listens.
-fn read(mut log: impl Read, records: &SyncSender<News>) {
-    let mut buffer = vec![0; RECORD];
+/// Reads one record at a time until the log ends, or the receiver is dropped.
+fn read_all(mut log: impl Read, records: &SyncSender<LogRead>) {
+    let mut buffer = vec![0; BUFFER];
     loop {
-        let news = match log.read(&mut buffer) {
+        let read = match log.read(&mut buffer) {
             Ok(0) => return,
-            Ok(size) => News::Record(buffer.iter().take(size).copied().collect()),
+            Ok(size) => LogRead::Record(buffer[..size].to_vec()),
             Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::EPIPE) => News::Lost,
+                Some(Errno::EPIPE) => LogRead::Lost,
                 Some(Errno::EINTR) => continue,
-                _ => News::Failed(error),
+                _ => LogRead::Failed(error),
             },
         };
-        let ends = matches!(news, News::Failed(_));
-        if records.send(news).is_err() || ends {
+        let has_failed = matches!(read, LogRead::Failed(_));
+        if records.send(read).is_err() || has_failed {
             return;
         }
     }
 }
 
-/// The lines of a record, each with the record's prefix: `6,339,5140900,-;text`.
+/// Splits a record into lines, each with the record's prefix: `6,339,5140900,-;text`.
 ///
-/// What is not printable is escaped as `\x09` by the kernel, line feeds inside of a record too; not so here. What
-/// the kernel adds about devices is left out.
+/// The kernel escapes unprintable characters and line feeds as `\x09`; this undoes that. Drops the device fields that
+/// follow the first line.
 pub fn lines(record: &[u8]) -> Vec<String> {
     let record = String::from_utf8_lossy(record);
     let first = record.lines().next().unwrap_or_default();
@@ -92,7 +92,7 @@ pub fn lines(record: &[u8]) -> Vec<String> {
     }
 }
 
-/// A line of the log.
+/// A line of the log, parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message<'a> {
     /// Seconds since boot.
@@ -101,7 +101,7 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Of a line with its prefix, where 5140900 are microseconds.
+    /// Parses a line of [`lines`]; the prefix `6,339,5140900,-` has the time in microseconds.
     pub fn of_line(line: &'a str) -> Option<Self> {
         let (prefix, text) = line.split_once(';')?;
         let micros: u64 = prefix.split(',').nth(2)?.parse().ok()?;
@@ -112,7 +112,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Undoes `\x09`.
+/// Replaces escapes such as `\x09` by their ASCII characters.
 fn unescaped(text: &str) -> String {
     let mut parts = text.split("\\x");
     let mut plain = parts.next().unwrap_or_default().to_string();
@@ -138,7 +138,7 @@ fn unescaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// A log that hands out records and failures as the kernel does.
+    /// A log that returns these records and failures, one per read.
     struct Log(Vec<std::result::Result<&'static str, Errno>>);
 
     impl Read for Log {
@@ -155,50 +155,49 @@ mod tests {
         }
     }
 
-    fn news(log: Log) -> Vec<String> {
-        let records = follow(log);
-        records
+    fn reads(log: Log) -> Vec<String> {
+        let reads = follow(log);
+        reads
             .iter()
-            .map(|news| match news {
-                News::Record(record) => String::from_utf8(record).expect("text"),
-                News::Lost => "lost".to_string(),
-                News::Failed(error) => error.to_string(),
+            .map(|read| match read {
+                LogRead::Record(record) => String::from_utf8(record).expect("text"),
+                LogRead::Lost => "lost".to_string(),
+                LogRead::Failed(error) => error.to_string(),
             })
             .collect()
     }
 
     #[test]
-    fn a_log_is_read_on_though_records_were_lost() {
+    fn reading_continues_after_epipe_and_eintr() {
         let log = Log(vec![Ok("a"), Err(Errno::EPIPE), Err(Errno::EINTR), Ok("b")]);
-        assert_eq!(news(log), ["a", "lost", "b"]);
+        assert_eq!(reads(log), ["a", "lost", "b"]);
     }
 
     #[test]
-    fn a_log_that_fails_is_not_read_on() {
-        let news = news(Log(vec![Err(Errno::EIO), Ok("b")]));
-        assert_eq!(news.len(), 1, "{news:?}");
+    fn reading_ends_after_other_errors() {
+        let reads = reads(Log(vec![Err(Errno::EIO), Ok("b")]));
+        assert_eq!(reads.len(), 1, "{reads:?}");
     }
 
     #[test]
-    fn what_was_there_before_is_left_out() {
-        let path = std::env::temp_dir().join(format!("rcuctl-kmsg-{}", std::process::id()));
-        std::fs::write(&path, RECORDS).expect("a writable temporary folder");
-        let rest = |since_boot| {
+    fn only_since_boot_reads_older_records() {
+        let file = tempfile::NamedTempFile::new().expect("a writable temporary folder");
+        std::fs::write(&file, RECORDS).expect("writable");
+        let length = |since_boot| {
             let mut text = String::new();
-            open(&path, since_boot)
+            open(file.path(), since_boot)
                 .expect("a log")
                 .read_to_string(&mut text)
                 .expect("readable");
             text.len()
         };
-        assert_eq!((rest(false), rest(true)), (0, RECORDS.len()));
-        std::fs::remove_file(&path).expect("still there");
+        assert_eq!((length(false), length(true)), (0, RECORDS.len()));
     }
 
     const RECORDS: &str = "6,339,5140900,-;rcu: \\x091-....: (9 ticks this GP)\n SUBSYSTEM=x\n";
 
     #[test]
-    fn a_record_has_a_time_and_a_text() {
+    fn a_message_has_the_time_and_the_text_of_its_record() {
         let lines = lines(RECORDS.as_bytes());
         assert_eq!(lines, ["6,339,5140900,-;rcu: \t1-....: (9 ticks this GP)"]);
         let message = Message::of_line(&lines[0]).expect("a message");
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_of_a_record_has_its_prefix() {
+    fn each_line_of_a_record_gets_its_prefix() {
         assert_eq!(
             lines(b"4,7,90,-;\\x0aone\\x0atwo\n"),
             ["4,7,90,-;", "4,7,90,-;one", "4,7,90,-;two"]
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_stays() {
+    fn invalid_and_non_ascii_escapes_are_kept() {
         for (text, plain) in [
             ("a\\x5cx09", "a\\x09"),
             ("\\x", "\\x"),

@@ -68,7 +68,7 @@ fn print_usage(usage: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Status> {
-    if cli.wants_module() {
+    if cli.needs_module() {
         module::load_if_absent();
     }
     let mut out = Output::stdout(cli.json);

@@ -36,7 +36,7 @@ impl<W: Write> Output<W> {
         self.text("\n")
     }
 
-    /// One JSON document on a line of its own.
+    /// Prints a JSON document on its own line.
     pub fn document(&mut self, value: &impl Serialize) -> Result<()> {
         self.value(value)?;
         self.text("\n")
@@ -46,14 +46,14 @@ impl<W: Write> Output<W> {
         self.sink.flush().map_err(Error::Output)
     }
 
-    /// A list of routes that may be longer than memory: written as it comes.
-    pub fn routes(&mut self) -> Result<Routes<'_, W>> {
+    /// Starts a list of routes, which may not fit into memory.
+    pub fn routes(&mut self) -> Result<RouteList<'_, W>> {
         if self.json {
             self.text("[")?;
         }
-        Ok(Routes {
+        Ok(RouteList {
             output: self,
-            first: true,
+            is_empty: true,
         })
     }
 
@@ -66,54 +66,55 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Routes one a line, or one JSON array of them.
-pub struct Routes<'a, W> {
+/// Prints routes one per line, or as one JSON array.
+pub struct RouteList<'a, W> {
     output: &'a mut Output<W>,
-    first: bool,
+    is_empty: bool,
 }
 
-impl<W: Write> Routes<'_, W> {
-    /// Adds a route as the device printed it.
+impl<W: Write> RouteList<'_, W> {
+    /// Prints a route given in the device's format.
     pub fn push(&mut self, line: &str) -> Result<()> {
         if !self.output.json {
             return self.output.line(line);
         }
         let route = Route::parse(line)?;
-        self.next()?;
+        self.separate()?;
         self.output.value(&route)
     }
 
-    /// Adds the place of a route that is not there.
+    /// Prints `none` or `null` for an address without a route.
     pub fn push_none(&mut self) -> Result<()> {
         if !self.output.json {
             return self.output.line("none");
         }
-        self.next()?;
+        self.separate()?;
         self.output.text("null")
     }
 
     pub fn finish(self) -> Result<()> {
         if self.output.json {
-            self.output.text(if self.first { "]\n" } else { "\n]\n" })?;
+            self.output
+                .text(if self.is_empty { "]\n" } else { "\n]\n" })?;
         }
         Ok(())
     }
 
-    fn next(&mut self) -> Result<()> {
-        let separator = if self.first { "\n" } else { ",\n" };
-        self.first = false;
+    fn separate(&mut self) -> Result<()> {
+        let separator = if self.is_empty { "\n" } else { ",\n" };
+        self.is_empty = false;
         self.output.text(separator)
     }
 }
 
-/// What `print` returns and what it prints, for tests.
+/// Returns the result and the output of `print`, for tests.
 #[cfg(test)]
 pub fn printed<T>(
     json: bool,
     print: impl FnOnce(&mut Output<&mut Vec<u8>>) -> Result<T>,
 ) -> (T, String) {
     let mut bytes = Vec::new();
-    let result = print(&mut Output::new(&mut bytes, json)).expect("memory can be written");
+    let result = print(&mut Output::new(&mut bytes, json)).expect("writes to memory");
     (result, String::from_utf8(bytes).expect("text"))
 }
 
@@ -123,19 +124,19 @@ mod tests {
 
     fn list(json: bool, lines: &[Option<&str>]) -> String {
         let mut output = Output::new(Vec::new(), json);
-        let mut routes = output.routes().expect("memory can be written");
+        let mut routes = output.routes().expect("writes to memory");
         for line in lines {
             match line {
                 Some(line) => routes.push(line).expect("a route"),
-                None => routes.push_none().expect("memory can be written"),
+                None => routes.push_none().expect("writes to memory"),
             }
         }
-        routes.finish().expect("memory can be written");
+        routes.finish().expect("writes to memory");
         String::from_utf8(output.sink).expect("text")
     }
 
     #[test]
-    fn text_is_the_devices_own() {
+    fn text_has_the_routes_as_the_device_prints_them() {
         assert_eq!(
             list(false, &[Some("10.0.0.0/8 dev a"), None]),
             "10.0.0.0/8 dev a\nnone\n"
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_one_document() {
+    fn a_list_in_json_is_one_document() {
         for lines in [&[][..], &[None], &[Some("10.0.0.0/8"), None, Some("::/0")]] {
             let text = list(true, lines);
             let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_and_a_closed_pipe_stay_apart() {
+    fn a_closed_pipe_is_recognized_in_text_and_json() {
         struct Closed;
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The route table's own types of routes, in the module's sources (by path), for
-//! [`grammar`](crate::device::grammar), which is the device's own too. The table itself stays in the kernel.
+//! The table's types of routes, included from the module's sources for the device's parser in
+//! [`grammar`](crate::device::grammar).
 
-#![expect(dead_code, reason = "the table needs more of them than this program")]
+#![expect(dead_code, reason = "only the table uses all of these types")]
 
 #[path = "../../../rcu_table"]
 mod sources {
@@ -18,7 +18,7 @@ mod sources {
 
 pub use sources::{DevName, Family, NextHop, Prefix, PrefixError, Route};
 
-/// What an insert expects to find under the route's key.
+/// What an insert expects to exist under the route's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Add,
@@ -26,7 +26,7 @@ pub enum Mode {
     Replace,
 }
 
-/// Which routes are shown.
+/// The routes that `show` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector {
     All,

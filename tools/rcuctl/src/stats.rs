@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `stats`: the module's counters, an open list of names and numbers.
+//! `stats`: prints the module's counters. The list of names may grow with the module.
 
 use std::io::{Read, Write};
 use std::thread::sleep;
@@ -17,28 +17,28 @@ pub fn run(
     watch: Option<Duration>,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
-    let mut before = Counters::ask(device)?;
+    let mut counters = Counters::read(device)?;
     if out.json() {
-        out.document(&before)?;
+        out.document(&counters)?;
     } else {
-        before.print(None, out)?;
+        counters.print(None, out)?;
     }
     while let Some(interval) = watch {
         out.flush()?;
         sleep(interval);
-        before = before.next(device, out)?;
+        counters = counters.print_next(device, out)?;
     }
     Ok(Status::Done)
 }
 
-/// Counters in the device's order, and when they were asked for.
+/// Counters in the device's order, and when they were read.
 struct Counters {
     values: Vec<(String, u64)>,
     at: Instant,
 }
 
 impl Counters {
-    fn ask(device: &mut Device<impl Read + Write>) -> Result<Self> {
+    fn read(device: &mut Device<impl Read + Write>) -> Result<Self> {
         device.command("stats\n")?;
         let mut values = Vec::new();
         device.for_each_line(|line| {
@@ -51,13 +51,13 @@ impl Counters {
         })
     }
 
-    /// Asks again and prints what changed since.
-    fn next(
+    /// Reads the counters again and prints them with their changes.
+    fn print_next(
         self,
         device: &mut Device<impl Read + Write>,
         out: &mut Output<impl Write>,
     ) -> Result<Self> {
-        let now = Self::ask(device)?;
+        let now = Self::read(device)?;
         if out.json() {
             out.document(&now)?;
         } else {
@@ -75,8 +75,8 @@ impl Counters {
             .max()
             .unwrap_or(0);
         for (name, value) in &self.values {
-            let change = before.and_then(|before| self.change(before, name, *value));
-            match change {
+            let rate = before.and_then(|before| self.rate(before, name, *value));
+            match rate {
                 None => out.line(&format!("{name:width$} {value}"))?,
                 Some(rate) => out.line(&format!("{name:width$} {value:<12} {rate:+.0}/s"))?,
             }
@@ -84,12 +84,12 @@ impl Counters {
         Ok(())
     }
 
-    /// The change a second of a counter that moved.
-    fn change(&self, before: &Self, name: &str, value: u64) -> Option<f64> {
+    /// The change per second of a counter, if it changed.
+    fn rate(&self, before: &Self, name: &str, value: u64) -> Option<f64> {
         let (_, old) = before.values.iter().find(|(other, _)| other == name)?;
         let seconds = self.at.duration_since(before.at).as_secs_f64();
-        let moved = value as f64 - *old as f64;
-        (moved != 0.0 && seconds > 0.0).then(|| moved / seconds)
+        let change = value as f64 - *old as f64;
+        (change != 0.0 && seconds > 0.0).then(|| change / seconds)
     }
 }
 
@@ -102,7 +102,7 @@ impl Serialize for Counters {
 fn counter(line: &str) -> Result<(String, u64)> {
     line.split_once(' ')
         .and_then(|(name, value)| Some((name.to_string(), value.trim().parse().ok()?)))
-        .ok_or_else(|| Error::Protocol(format!("not a counter: {line:?}")))
+        .ok_or_else(|| Error::Protocol(format!("expected a counter, found {line:?}")))
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_keep_the_devices_order() {
+    fn counters_are_printed_in_the_devices_order() {
         assert_eq!(
             stats(false),
             "routes_inet 3\nnodes       18446744073709551615\n"
@@ -131,20 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn the_next_look_has_the_change_a_second() {
+    fn the_rate_is_the_change_per_second() {
         let at = Instant::now();
         let value = |value, at| Counters {
             values: vec![("gp".to_string(), value)],
             at,
         };
         let (before, now) = (value(10, at), value(4, at + Duration::from_secs(2)));
-        assert_eq!(now.change(&before, "gp", 4), Some(-3.0));
-        assert_eq!(now.change(&before, "gp", 10), None);
-        assert_eq!(now.change(&before, "new", 1), None);
+        assert_eq!(now.rate(&before, "gp", 4), Some(-3.0));
+        assert_eq!(now.rate(&before, "gp", 10), None);
+        assert_eq!(now.rate(&before, "new", 1), None);
     }
 
     #[test]
-    fn watching_prints_again() {
+    fn counters_are_printed_again_with_their_rates() {
         let mut fake = Fake::new().answer("stats", "gp 7\n");
         let mut device = Device::new(&mut fake);
         let at = Instant::now() - Duration::from_secs(1);
@@ -154,7 +154,7 @@ mod tests {
         };
         let mut text = Vec::new();
         before
-            .next(&mut device, &mut Output::new(&mut text, false))
+            .print_next(&mut device, &mut Output::new(&mut text, false))
             .expect("counters");
         let text = String::from_utf8(text).expect("text");
         assert!(
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_counter_is_an_error() {
+    fn an_invalid_counter_is_an_error() {
         for line in ["", "nodes", "nodes -1", "nodes many"] {
             assert!(counter(line).is_err(), "{line:?}");
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `watch`: follows the kernel's log and decodes it as it comes.
+//! `watch`: follows the kernel log and decodes it live.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,75 +12,75 @@ use stall_decode::Decoder;
 
 use crate::decode::{self, Filter, Style};
 use crate::error::{Error, Result, Status};
-use crate::kmsg::{self, News, KMSG};
+use crate::kmsg::{self, LogRead, KMSG};
 use crate::output::Output;
 
-/// A report is taken to be over when nothing has come for so long. NMIs that are not answered take 10 seconds.
-const QUIET: Duration = Duration::from_secs(3);
+/// A report without a new line for this long is complete.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Follow the kernel's log, and explain what it says of RCU as it comes
+/// Follow the kernel log, and explain its RCU reports as they appear
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Begin with what the log has since boot, not with what comes now
+    /// Start with the oldest line of the log, instead of with new lines
     #[arg(long)]
     since_boot: bool,
 
     #[command(flatten)]
     filter: Filter,
 
-    /// Where the kernel's log is read
+    /// Where to read the kernel log
     #[arg(long, value_name = "PATH", default_value = KMSG)]
     log: PathBuf,
 }
 
 pub fn watch(options: &Watch, out: &mut Output<impl Write>) -> Result<Status> {
     let records = kmsg::follow(kmsg::open(&options.log, options.since_boot)?);
-    follow(&options.filter, &records, QUIET, Style::for_stdout(), out)?;
+    let style = Style::for_stdout();
+    follow(&options.filter, &records, REPORT_TIMEOUT, style, out)?;
     Ok(Status::Done)
 }
 
 fn follow(
     filter: &Filter,
-    records: &Receiver<News>,
-    quiet: Duration,
+    records: &Receiver<LogRead>,
+    report_timeout: Duration,
     style: Style,
     out: &mut Output<impl Write>,
 ) -> Result<()> {
     let mut decoder = Decoder::new();
-    let mut lost = false;
+    let mut has_warned = false;
     loop {
-        // Without an open report there is nothing to be said when it stays quiet.
-        let news = match decoder.is_open() {
-            true => records.recv_timeout(quiet),
+        let read = match decoder.is_open() {
+            true => records.recv_timeout(report_timeout),
             false => records.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        let ended = matches!(news, Err(RecvTimeoutError::Disconnected));
-        match news {
-            Ok(News::Record(record)) => {
+        let has_ended = matches!(read, Err(RecvTimeoutError::Disconnected));
+        match read {
+            Ok(LogRead::Record(record)) => {
                 for line in kmsg::lines(&record) {
                     decoder.line(line.as_bytes());
                 }
             }
-            Ok(News::Lost) => {
-                if !lost && !out.json() {
-                    eprintln!("rcuctl: the kernel overwrote lines before they were read");
+            Ok(LogRead::Lost) => {
+                if !has_warned && !out.json() {
+                    eprintln!("rcuctl: the kernel overwrote log lines before rcuctl read them");
                 }
-                lost = true;
+                has_warned = true;
             }
-            Ok(News::Failed(error)) => return Err(Error::io("reading the kernel's log")(error)),
+            Ok(LogRead::Failed(error)) => return Err(Error::io("reading the kernel log")(error)),
             Err(_) => decoder.finish(),
         }
-        let mut any = false;
+        let mut has_printed = false;
         while let Some(event) = decoder.event() {
-            if filter.wants(&event) {
+            if filter.matches(&event) {
                 decode::print(&event, style, out)?;
-                any = true;
+                has_printed = true;
             }
         }
-        if any {
+        if has_printed {
             out.flush()?;
         }
-        if ended {
+        if has_ended {
             return Ok(());
         }
     }
@@ -96,13 +96,13 @@ mod tests {
     use std::time::Instant;
 
     #[derive(Parser)]
-    struct Whole {
+    struct CommandLine {
         #[command(flatten)]
         watch: Watch,
     }
 
     fn filter() -> Filter {
-        Whole::try_parse_from(["rcuctl"])
+        CommandLine::try_parse_from(["rcuctl"])
             .expect("options")
             .watch
             .filter
@@ -111,27 +111,33 @@ mod tests {
     const HUNG: &str =
         "3,339,363000000,-;INFO: task sh:57 blocked for more than 122 seconds.\n SUBSYSTEM=x\n";
 
-    fn events(news: Vec<News>) -> Result<Vec<String>> {
+    fn events(reads: Vec<LogRead>) -> Result<Vec<String>> {
         let (sender, records) = mpsc::channel();
-        for news in news {
-            sender.send(news).expect("somebody listens");
+        for read in reads {
+            sender.send(read).expect("a receiver");
         }
         drop(sender);
         let mut bytes = Vec::new();
         let mut out = Output::new(&mut bytes, true);
-        follow(&filter(), &records, QUIET, Style::plain(), &mut out)?;
+        follow(
+            &filter(),
+            &records,
+            REPORT_TIMEOUT,
+            Style::plain(),
+            &mut out,
+        )?;
         let text = String::from_utf8(bytes).expect("text");
         Ok(text.lines().map(str::to_string).collect())
     }
 
-    fn record(text: &str) -> News {
-        News::Record(text.as_bytes().to_vec())
+    fn record(text: &str) -> LogRead {
+        LogRead::Record(text.as_bytes().to_vec())
     }
 
     #[test]
-    fn records_are_decoded_though_some_were_lost() {
-        let news = vec![record("6,1,100,-;stray\n"), News::Lost, record(HUNG)];
-        let events = events(news).expect("a log");
+    fn decoding_continues_after_lost_records() {
+        let reads = vec![record("6,1,100,-;stray\n"), LogRead::Lost, record(HUNG)];
+        let events = events(reads).expect("a log");
         assert_eq!(events.len(), 1, "{events:?}");
         assert!(
             events[0].contains("\"kind\":\"hung-task\"") && events[0].contains("\"time\":363.0"),
@@ -140,19 +146,19 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_fails_is_an_error() {
+    fn a_failed_read_is_an_error() {
         let failed = io::Error::from_raw_os_error(nix::errno::Errno::EIO as i32);
-        let error = events(vec![News::Failed(failed)]).expect_err("it failed");
+        let error = events(vec![LogRead::Failed(failed)]).expect_err("EIO");
         assert!(error.to_string().contains("EIO"), "{error}");
     }
 
     #[test]
-    fn a_report_is_told_when_it_stays_quiet() {
+    fn a_report_is_printed_after_the_timeout_though_the_log_is_open() {
         let (sender, records) = mpsc::channel();
-        sender.send(record(HUNG)).expect("somebody listens");
-        let (told, listen) = mpsc::channel();
-        struct Tell(mpsc::Sender<()>);
-        impl Write for Tell {
+        sender.send(record(HUNG)).expect("a receiver");
+        let (flushed, flushes) = mpsc::channel();
+        struct SignalFlush(mpsc::Sender<()>);
+        impl Write for SignalFlush {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
                 Ok(bytes.len())
             }
@@ -162,19 +168,17 @@ mod tests {
         }
         let start = Instant::now();
         let follower = thread::spawn(move || {
-            let quiet = Duration::from_millis(50);
             follow(
                 &filter(),
                 &records,
-                quiet,
+                Duration::from_millis(50),
                 Style::plain(),
-                &mut Output::new(Tell(told), true),
+                &mut Output::new(SignalFlush(flushed), true),
             )
         });
-        // The log has not ended, and yet it is told.
-        listen
+        flushes
             .recv_timeout(Duration::from_secs(60))
-            .expect("it is told");
+            .expect("the report was printed");
         assert!(start.elapsed() >= Duration::from_millis(50));
         drop(sender);
         follower.join().expect("no panic").expect("a log");

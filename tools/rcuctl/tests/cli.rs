@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The program as a whole, as far as it goes without the module: usage, exit statuses, streams.
+//! Runs the program without the module: usage, exit statuses, standard streams.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+
+use tempfile::{NamedTempFile, TempDir, TempPath};
 
 fn rcuctl(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rcuctl"));
@@ -24,25 +25,15 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A file that reads as a table; for commands that only read, it is as good as the device.
-struct Table(PathBuf);
-
-impl Table {
-    fn new(name: &str, content: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("rcuctl-cli-{name}-{}", std::process::id()));
-        std::fs::write(&path, content).expect("a writable temporary folder");
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("an ASCII path")
-    }
+/// A temporary file. Commands that only read accept it as the device.
+fn file(content: &str) -> TempPath {
+    let file = NamedTempFile::new().expect("a writable temporary folder");
+    std::fs::write(&file, content).expect("writable");
+    file.into_temp_path()
 }
 
-impl Drop for Table {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).expect("still there");
-    }
+fn path(file: &TempPath) -> &str {
+    file.to_str().expect("an ASCII path")
 }
 
 #[test]
@@ -57,7 +48,7 @@ fn help_documents_the_exit_status() {
 }
 
 #[test]
-fn wrong_usage_is_status_1() {
+fn a_usage_error_is_status_1() {
     for arguments in [
         &["route"][..],
         &["route", "add"],
@@ -76,7 +67,7 @@ fn wrong_usage_is_status_1() {
 }
 
 #[test]
-fn a_missing_device_asks_for_the_module() {
+fn a_missing_device_suggests_insmod() {
     let output = run(&[
         "--device",
         "/dev/no_such_device",
@@ -93,7 +84,7 @@ fn a_missing_device_asks_for_the_module() {
 }
 
 #[test]
-fn json_errors_are_objects_on_standard_error() {
+fn errors_in_json_are_objects_on_standard_error() {
     let output = run(&["--json", "--device", "/dev/no_such_device", "route", "show"]);
     assert_eq!(output.status.code(), Some(1));
     let error: serde_json::Value = serde_json::from_slice(&output.stderr).expect("valid JSON");
@@ -103,31 +94,28 @@ fn json_errors_are_objects_on_standard_error() {
 
 #[test]
 fn show_prints_the_table() {
-    let table = Table::new("show", "10.0.0.0/8 dev a\n::/0 via fe80::1 dev a\n");
-    let output = run(&["--device", table.path(), "route", "show"]);
+    let table = file("10.0.0.0/8 dev a\n::/0 via fe80::1 dev a\n");
+    let output = run(&["--device", path(&table), "route", "show"]);
     assert!(output.status.success());
     assert_eq!(
         stdout(&output),
         "10.0.0.0/8 dev a\n::/0 via fe80::1 dev a\n"
     );
 
-    let output = run(&["--device", table.path(), "route", "show", "--json"]);
+    let output = run(&["--device", path(&table), "route", "show", "--json"]);
     let routes: serde_json::Value = serde_json::from_slice(&output.stdout).expect("valid JSON");
     assert_eq!(routes[1]["gateway"], "fe80::1");
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
-    let table = Table::new(
-        "pipe",
-        &"10.0.0.0/8 via 10.0.0.1 dev eth0\n".repeat(100_000),
-    );
+fn a_closed_pipe_is_no_error() {
+    let table = file(&"10.0.0.0/8 via 10.0.0.1 dev eth0\n".repeat(100_000));
     for arguments in [
         &["route", "show"][..],
         &["route", "show", "--json"],
         &["route", "save"],
     ] {
-        let mut child = rcuctl(&["--device", table.path()])
+        let mut child = rcuctl(&["--device", path(&table)])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -138,7 +126,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         reader.read_line(&mut line).expect("readable");
         assert!(!line.is_empty());
         drop(reader);
-        let output = child.wait_with_output().expect("it ends");
+        let output = child.wait_with_output().expect("the program exits");
         assert!(
             output.status.success(),
             "{arguments:?}: {:?}",
@@ -149,13 +137,13 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn a_full_disk_is_an_error() {
-    let table = Table::new("full", "10.0.0.0/8 dev a\n");
+fn enospc_on_standard_output_is_an_error() {
+    let table = file("10.0.0.0/8 dev a\n");
     let full = std::fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
-        .expect("always there");
-    let output = rcuctl(&["--device", table.path(), "route", "show"])
+        .expect("exists");
+    let output = rcuctl(&["--device", path(&table), "route", "show"])
         .stdout(full)
         .output();
     let output = output.expect("the program starts");
@@ -164,30 +152,30 @@ fn a_full_disk_is_an_error() {
 }
 
 #[test]
-fn a_file_is_not_written_as_if_it_were_the_device() {
-    let table = Table::new("file", "precious\n");
-    let routes = Table::new("routes", "10.0.0.0/8\n");
+fn a_regular_file_as_device_is_not_written() {
+    let table = file("table\n");
+    let routes = file("10.0.0.0/8\n");
     for arguments in [
         &["route", "flush"][..],
-        &["route", "load", routes.path()],
+        &["route", "load", path(&routes)],
         &["stats"],
     ] {
-        let output = rcuctl(&["--device", table.path()]).args(arguments).output();
+        let output = rcuctl(&["--device", path(&table)]).args(arguments).output();
         let output = output.expect("the program starts");
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     }
     assert_eq!(
-        std::fs::read_to_string(&table.0).expect("still there"),
-        "precious\n"
+        std::fs::read_to_string(&table).expect("still exists"),
+        "table\n"
     );
 }
 
 #[test]
-fn a_device_that_never_ends_is_noticed() {
-    let routes = Table::new("endless", "10.0.0.0/8\n");
+fn a_device_without_end_of_file_is_an_error() {
+    let routes = file("10.0.0.0/8\n");
     for arguments in [
         &["route", "show"][..],
-        &["route", "load", routes.path()],
+        &["route", "load", path(&routes)],
         &["stats"],
         &["--json", "route", "get", "10.0.0.1"],
     ] {
@@ -199,7 +187,7 @@ fn a_device_that_never_ends_is_noticed() {
 }
 
 #[test]
-fn words_that_would_be_two_lines_do_not_reach_the_device() {
+fn a_line_feed_in_a_route_is_an_error() {
     let output = run(&[
         "--device",
         "/dev/no_such_device",
@@ -215,9 +203,8 @@ fn words_that_would_be_two_lines_do_not_reach_the_device() {
     );
 }
 
-/// `/dev/null` takes every line and answers nothing, so it shows what a load and a save print.
 #[test]
-fn load_and_save_sum_up() {
+fn load_and_save_print_the_number_of_routes() {
     let mut child = rcuctl(&["--device", "/dev/null", "route", "load", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -227,9 +214,9 @@ fn load_and_save_sum_up() {
     let mut stdin = child.stdin.take().expect("piped");
     stdin
         .write_all(b"# two\n10.0.0.0/8\n::/0\n")
-        .expect("it reads");
+        .expect("the program reads");
     drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
+    let output = child.wait_with_output().expect("the program exits");
     assert!(output.status.success());
     assert!(
         stdout(&output).starts_with("loaded 2 routes in "),
@@ -238,50 +225,39 @@ fn load_and_save_sum_up() {
     );
     assert_eq!(stderr(&output), "");
 
-    let file = Table::new("saved", "old\n");
-    let output = run(&["--device", "/dev/null", "route", "save", file.path()]);
+    let saved = file("old\n");
+    let output = run(&["--device", "/dev/null", "route", "save", path(&saved)]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(
         stdout(&output).starts_with("saved 0 routes to "),
         "{}",
         stdout(&output)
     );
-    assert_eq!(std::fs::read_to_string(&file.0).expect("saved"), "");
+    assert_eq!(std::fs::read_to_string(&saved).expect("saved"), "");
 }
 
-/// A folder of files that are there as the module's parameters are, though nothing happens in it.
-struct Parameters(PathBuf);
+/// A folder of files in place of the module's parameters.
+struct Parameters(TempDir);
 
 impl Parameters {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        let path = std::env::temp_dir().join(format!(
-            "rcuctl-cli-parameters-{name}-{}",
-            std::process::id()
-        ));
-        std::fs::create_dir(&path).expect("a writable temporary folder");
-        let parameters = Self(path);
+    fn new(files: &[(&str, &str)]) -> Self {
+        let parameters = Self(tempfile::tempdir().expect("a writable temporary folder"));
         for (file, content) in files {
-            std::fs::write(parameters.0.join(file), content).expect("writable");
+            std::fs::write(parameters.0.path().join(file), content).expect("writable");
         }
         parameters
     }
 
-    fn torture(&self, arguments: &[&str]) -> Output {
-        let output = rcuctl(&["torture", "--parameters"])
-            .arg(&self.0)
+    fn run(&self, command: &str, arguments: &[&str]) -> Output {
+        let output = rcuctl(&[command, "--parameters"])
+            .arg(self.0.path())
             .args(arguments)
             .output();
         output.expect("the program starts")
     }
 
     fn content(&self, file: &str) -> String {
-        std::fs::read_to_string(self.0.join(file)).expect("still there")
-    }
-}
-
-impl Drop for Parameters {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).expect("still there");
+        std::fs::read_to_string(self.0.path().join(file)).expect("still exists")
     }
 }
 
@@ -290,7 +266,7 @@ const FAILED: &str = "state idle\nverdict FAILURE\nruns 1\ntype rcu\nbug none\ns
                       error 1 reader found an element that was retired grace periods ago; the most 2\n";
 
 #[test]
-fn torture_without_the_module_asks_for_it() {
+fn torture_without_the_module_suggests_insmod() {
     let output = run(&["torture", "--parameters", "/sys/module/no_such/parameters"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
@@ -300,10 +276,10 @@ fn torture_without_the_module_asks_for_it() {
 }
 
 #[test]
-fn torture_of_a_module_that_has_none_says_so() {
-    let parameters = Parameters::new("old", &[("reclaim", "call\n")]);
+fn torture_on_a_module_without_it_says_that_the_module_is_older() {
+    let parameters = Parameters::new(&[("reclaim", "call\n")]);
     for arguments in [&[][..], &["--status"], &["--stop"]] {
-        let output = parameters.torture(arguments);
+        let output = parameters.run("torture", arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(
             stderr(&output).contains("no parameter torture: it is older"),
@@ -314,9 +290,9 @@ fn torture_of_a_module_that_has_none_says_so() {
 }
 
 #[test]
-fn torture_status_is_shown_and_is_no_verdict() {
-    let parameters = Parameters::new("status", &[("torture", FAILED)]);
-    let output = parameters.torture(&["--status"]);
+fn torture_status_exits_0_after_a_failed_run() {
+    let parameters = Parameters::new(&[("torture", FAILED)]);
+    let output = parameters.run("torture", &["--status"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stdout(&output);
     assert!(text.starts_with("FAILURE: 1 error in 5 s\n"), "{text}");
@@ -325,7 +301,7 @@ fn torture_status_is_shown_and_is_no_verdict() {
         "{text}"
     );
 
-    let output = parameters.torture(&["--status", "--json"]);
+    let output = parameters.run("torture", &["--status", "--json"]);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("valid JSON");
     assert_eq!(document["verdict"], "FAILURE");
     assert_eq!(document["findings"][0]["count"], 1);
@@ -333,10 +309,10 @@ fn torture_status_is_shown_and_is_no_verdict() {
 }
 
 #[test]
-fn torture_leaves_a_run_of_others_alone() {
+fn torture_does_not_disturb_a_run_in_progress() {
     let running = FAILED.replace("idle", "running");
-    let parameters = Parameters::new("busy", &[("torture", &running), ("shutdown_secs", "7\n")]);
-    let output = parameters.torture(&["--json"]);
+    let parameters = Parameters::new(&[("torture", &running), ("shutdown_secs", "7\n")]);
+    let output = parameters.run("torture", &["--json"]);
     assert_eq!(output.status.code(), Some(1));
     let error: serde_json::Value = serde_json::from_slice(&output.stderr).expect("valid JSON");
     assert_eq!(error["error"]["errno"], "EBUSY");
@@ -345,14 +321,17 @@ fn torture_leaves_a_run_of_others_alone() {
 }
 
 #[test]
-fn torture_puts_back_what_it_set_when_a_parameter_is_missing() {
+fn torture_restores_parameters_when_one_is_missing() {
     let files = [
         ("torture", FAILED),
         ("shutdown_secs", "7\n"),
         ("bug", "none\n"),
     ];
-    let parameters = Parameters::new("refused", &files);
-    let output = parameters.torture(&["--secs", "5", "--bug", "skip_gp", "--fake-writers", "2"]);
+    let parameters = Parameters::new(&files);
+    let output = parameters.run(
+        "torture",
+        &["--secs", "5", "--bug", "skip_gp", "--fake-writers", "2"],
+    );
     assert_eq!(output.status.code(), Some(1));
     assert!(
         stderr(&output).contains("no parameter nfakewriters"),
@@ -373,21 +352,13 @@ fn torture_documents_its_exit_status() {
     );
 }
 
-/// What the module says when a stall goes on.
+/// The module's report of a running stall.
 const STALLED: &str = "state running\nkind tasks\ncpu 1\nhold_ms 24000\npid 93\ncomm stall_task\nseconds 3\nruns 5\n\
                        outcome none\nhas tasks yes\nhold tasks 12000\nexpect tasks rcu_tasks detected stalls\n\
                        has might_sleep no:CONFIG_X\nhold might_sleep 1000\nexpect might_sleep sleeping function\n";
 
-fn stall(parameters: &Parameters, arguments: &[&str]) -> Output {
-    let output = rcuctl(&["stall", "--parameters"])
-        .arg(&parameters.0)
-        .args(arguments)
-        .output();
-    output.expect("the program starts")
-}
-
 #[test]
-fn stall_without_the_module_asks_for_it() {
+fn stall_without_the_module_suggests_insmod() {
     for command in ["list", "stop"] {
         let arguments = [
             "stall",
@@ -402,9 +373,9 @@ fn stall_without_the_module_asks_for_it() {
 }
 
 #[test]
-fn stall_of_a_module_that_has_none_says_so() {
-    let parameters = Parameters::new("stall-old", &[("reclaim", "call\n")]);
-    let output = stall(&parameters, &["list"]);
+fn stall_on_a_module_without_it_says_that_the_module_is_older() {
+    let parameters = Parameters::new(&[("reclaim", "call\n")]);
+    let output = parameters.run("stall", &["list"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         stderr(&output).contains("no parameter stall: it is older"),
@@ -414,16 +385,16 @@ fn stall_of_a_module_that_has_none_says_so() {
 }
 
 #[test]
-fn stall_explains_without_the_module() {
+fn stall_explain_needs_no_module() {
     let output = run(&["stall", "explain", "tasks"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stdout(&output).contains("tasks"), "{}", stdout(&output));
 }
 
 #[test]
-fn stall_lists_what_the_kernel_has() {
-    let parameters = Parameters::new("stall-list", &[("stall", STALLED)]);
-    let output = stall(&parameters, &["list"]);
+fn stall_list_shows_what_the_kernel_lacks() {
+    let parameters = Parameters::new(&[("stall", STALLED)]);
+    let output = parameters.run("stall", &["list"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stdout(&output);
     assert!(
@@ -431,7 +402,7 @@ fn stall_lists_what_the_kernel_has() {
         "{text}"
     );
 
-    let output = stall(&parameters, &["list", "--json"]);
+    let output = parameters.run("stall", &["list", "--json"]);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("valid JSON");
     assert_eq!(document[0]["kind"], "tasks");
     assert_eq!(document[0]["has"], "yes");
@@ -439,17 +410,14 @@ fn stall_lists_what_the_kernel_has() {
 }
 
 #[test]
-fn stall_leaves_one_of_others_alone() {
+fn stall_run_does_not_disturb_a_run_in_progress() {
     let files = [
         ("stall", STALLED),
         ("stall_cpu", "-1\n"),
         ("stall_hold_ms", "7\n"),
     ];
-    let parameters = Parameters::new("stall-busy", &files);
-    let output = stall(
-        &parameters,
-        &["run", "tasks", "--json", "--log", "/dev/null"],
-    );
+    let parameters = Parameters::new(&files);
+    let output = parameters.run("stall", &["run", "tasks", "--json", "--log", "/dev/null"]);
     assert_eq!(output.status.code(), Some(1));
     let error: serde_json::Value = serde_json::from_slice(&output.stderr).expect("valid JSON");
     assert_eq!(error["error"]["errno"], "EBUSY");
@@ -459,10 +427,10 @@ fn stall_leaves_one_of_others_alone() {
 }
 
 #[test]
-fn stall_of_a_cpu_that_is_not_there_is_refused() {
+fn stall_run_on_an_offline_cpu_is_refused() {
     let files = [("stall", STALLED), ("stall_cpu", "-1\n")];
-    let parameters = Parameters::new("stall-cpu", &files);
-    let output = stall(&parameters, &["run", "tasks", "--cpu", "99999"]);
+    let parameters = Parameters::new(&files);
+    let output = parameters.run("stall", &["run", "tasks", "--cpu", "99999"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         stderr(&output).starts_with("rcuctl: CPU 99999 is not online; online: 0"),

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcuctl decode` and `rcuctl watch` as programs: statuses, streams, files.
+//! Runs `rcuctl decode` and `rcuctl watch`: exit statuses, standard streams, files.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
 
 const LOG: &str = "\
 [  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU
@@ -23,42 +24,34 @@ fn rcuctl(arguments: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the program starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // It may have ended without reading.
+    // Fails if the program exits without reading.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
-    child.wait_with_output().expect("the program ends")
+    child.wait_with_output().expect("the program exits")
 }
 
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A file's path in the temporary folder, which is removed in the end.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("rcuctl-decode-{name}-{}", std::process::id())))
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("an ASCII path")
-    }
+/// The path of a file in the folder.
+fn path(folder: &TempDir, name: &str) -> String {
+    let path = folder.path().join(name);
+    path.into_os_string().into_string().expect("an ASCII path")
 }
 
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a writable temporary folder")
 }
 
 #[test]
-fn a_log_comes_by_pipe_or_file() {
-    let file = Temporary::new("log");
-    std::fs::write(&file.0, LOG).expect("a writable temporary folder");
+fn a_log_is_read_from_a_pipe_or_a_file() {
+    let folder = folder();
+    let file = path(&folder, "log");
+    std::fs::write(&file, LOG).expect("writable");
     let piped = rcuctl(&["decode"], LOG);
     for output in [
-        &rcuctl(&["decode", file.path()], ""),
+        &rcuctl(&["decode", &file], ""),
         &rcuctl(&["decode", "-"], LOG),
     ] {
         assert!(output.status.success());
@@ -73,7 +66,7 @@ fn a_log_comes_by_pipe_or_file() {
 }
 
 #[test]
-fn the_status_says_what_was_asked_for() {
+fn exit_code_reports_matching_events() {
     for (arguments, log, status) in [
         (&["decode"][..], LOG, 0),
         (&["decode"], "nothing\n", 0),
@@ -81,7 +74,7 @@ fn the_status_says_what_was_asked_for() {
         (&["decode", "--exit-code"], "nothing\n", 0),
         (&["decode", "--exit-code", "--kind", "oom"], LOG, 0),
         (&["decode", "/nowhere/log"], "", 1),
-        (&["decode", "--kind", "headache"], "", 1),
+        (&["decode", "--kind", "unknown"], "", 1),
         (&["decode", "--svg", "/nowhere/svg"], LOG, 1),
         (&["watch", "--log", "/nowhere/kmsg"], "", 1),
     ] {
@@ -97,7 +90,7 @@ fn the_status_says_what_was_asked_for() {
 }
 
 #[test]
-fn json_is_a_document_a_line() {
+fn json_has_one_document_per_line() {
     let twice = format!("{LOG}{}", LOG.replace("  100.", "  163."));
     let output = rcuctl(&["--json", "decode"], &twice);
     let text = stdout(&output);
@@ -109,11 +102,12 @@ fn json_is_a_document_a_line() {
 }
 
 #[test]
-fn the_picture_is_written() {
-    let file = Temporary::new("svg");
-    let output = rcuctl(&["decode", "--svg", file.path()], LOG);
+fn svg_writes_a_timeline() {
+    let folder = folder();
+    let file = path(&folder, "svg");
+    let output = rcuctl(&["decode", "--svg", &file], LOG);
     assert!(output.status.success(), "{output:?}");
-    let picture = std::fs::read_to_string(&file.0).expect("a picture");
+    let picture = std::fs::read_to_string(&file).expect("a picture");
     assert!(
         picture.starts_with("<svg") && picture.contains("CPU 1"),
         "{picture}"
@@ -121,19 +115,17 @@ fn the_picture_is_written() {
 }
 
 #[test]
-fn a_log_that_ends_ends_the_watch() {
-    let file = Temporary::new("kmsg");
-    std::fs::write(&file.0, LOG).expect("a writable temporary folder");
-    let output = rcuctl(
-        &["--json", "watch", "--since-boot", "--log", file.path()],
-        "",
-    );
+fn watch_ends_at_the_end_of_the_log() {
+    let folder = folder();
+    let file = path(&folder, "kmsg");
+    std::fs::write(&file, LOG).expect("writable");
+    let output = rcuctl(&["--json", "watch", "--since-boot", "--log", &file], "");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(stdout(&output).lines().count(), 1, "{output:?}");
 }
 
 #[test]
-fn nobody_who_reads_on_is_no_failure() {
+fn a_closed_pipe_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rcuctl"))
         .args(["--json", "decode"])
         .stdin(Stdio::piped())
@@ -149,7 +141,7 @@ fn nobody_who_reads_on_is_no_failure() {
         }
     }
     drop(stdin);
-    let output = child.wait_with_output().expect("the program ends");
+    let output = child.wait_with_output().expect("the program exits");
     assert!(
         output.status.success() && output.stderr.is_empty(),
         "{output:?}"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Events for people: the summary first, then what it rests on.
+//! Formats events as text: the summary, then the evidence.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,37 +12,31 @@ use stall_decode::{Event, EventKind};
 
 const WIDTH: usize = 100;
 
-/// Colours, or none.
-#[derive(Clone, Copy, Debug)]
+/// The colours of the parts of a text.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
     heading: anstyle::Style,
     kind: anstyle::Style,
-    telling: anstyle::Style,
+    culprit: anstyle::Style,
     faint: anstyle::Style,
 }
 
 impl Style {
-    /// Colours if standard output is a terminal that has them.
+    /// Colours if standard output is a terminal with colours.
     pub fn for_stdout() -> Self {
         match AutoStream::choice(&io::stdout()) {
             ColorChoice::Never => Self::plain(),
             _ => Self {
                 heading: anstyle::Style::new().bold(),
                 kind: AnsiColor::Red.on_default().bold(),
-                telling: AnsiColor::Yellow.on_default().bold(),
+                culprit: AnsiColor::Yellow.on_default().bold(),
                 faint: anstyle::Style::new().dimmed(),
             },
         }
     }
 
     pub fn plain() -> Self {
-        let none = anstyle::Style::new();
-        Self {
-            heading: none,
-            kind: none,
-            telling: none,
-            faint: none,
-        }
+        Self::default()
     }
 }
 
@@ -50,7 +44,7 @@ fn painted(style: anstyle::Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// An event on one line.
+/// Formats an event as one line.
 pub fn short(event: &Event, style: Style) -> String {
     let kind = painted(style.kind, event.kind.name());
     format!("{}: {kind}: {}", place(event), event.summary)
@@ -63,10 +57,10 @@ fn place(event: &Event) -> String {
     }
 }
 
-/// An event with all that is known.
-pub fn whole(event: &Event, style: Style) -> String {
+/// Formats an event with all its evidence, causes and advice.
+pub fn full(event: &Event, style: Style) -> String {
     let mut text = String::new();
-    head(&mut text, event, style);
+    event_heading(&mut text, event, style);
     wrapped(&mut text, "  ", "  ", &event.summary);
     if !event.fields.is_empty() {
         section(&mut text, style, "Fields");
@@ -84,7 +78,7 @@ pub fn whole(event: &Event, style: Style) -> String {
     text
 }
 
-fn head(text: &mut String, event: &Event, style: Style) {
+fn event_heading(text: &mut String, event: &Event, style: Style) {
     let mut about = vec![place(event)];
     if let Some(kernel) = &event.kernel {
         about.push(format!("kernel {kernel}"));
@@ -99,7 +93,7 @@ fn head(text: &mut String, event: &Event, style: Style) {
     heading(text, style, event.kind.name(), &about.join(", "));
 }
 
-/// The first line: what it is, and more about it.
+/// Appends the first line: the kind of an event, and details.
 pub fn heading(text: &mut String, style: Style, kind: &str, about: &str) {
     let kind = painted(style.kind, kind);
     let about = painted(style.faint, about);
@@ -111,7 +105,7 @@ pub fn section(text: &mut String, style: Style, name: &str) {
     let _ = writeln!(text, "  {}", painted(style.heading, name));
 }
 
-/// Name, value and meaning; meanings stand below one another where names are short.
+/// Appends name, value and meaning of each field. Aligns the meanings, but moves one to its own line after a long value.
 fn fields(text: &mut String, event: &Event, style: Style) {
     let lengths = event
         .fields
@@ -146,13 +140,14 @@ fn stack(text: &mut String, event: &Event, style: Style) {
     section(text, style, title);
     for frame in &event.frames {
         if event.culprit_frame.as_ref() == Some(frame) {
-            let _ = writeln!(text, "  > {}", painted(style.telling, frame));
+            let _ = writeln!(text, "  > {}", painted(style.culprit, frame));
         } else {
             let _ = writeln!(text, "    {frame}");
         }
     }
 }
 
+/// Appends a section with numbered lines, unless there are none.
 pub fn list(text: &mut String, style: Style, title: &str, lines: &[impl AsRef<str>]) {
     if lines.is_empty() {
         return;
@@ -168,37 +163,28 @@ pub fn list(text: &mut String, style: Style, title: &str, lines: &[impl AsRef<st
     }
 }
 
-/// Breaks a text at blanks.
+/// Appends a paragraph, broken at blanks only: a function or file name stays whole.
 pub fn wrapped(text: &mut String, first: &str, indent: &str, words: &str) {
-    let mut line = first.to_string();
-    let mut is_empty = true;
-    for word in words.split(' ') {
-        if !is_empty && line.len() + 1 + word.len() > WIDTH {
-            let _ = writeln!(text, "{line}");
-            line = indent.to_string();
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    let _ = writeln!(text, "{line}");
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(indent)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    let _ = writeln!(text, "{}", textwrap::fill(words, options));
 }
 
-/// The last line: how many of what.
+/// Formats the last line: the number of events by kind.
 pub fn totals(counts: &BTreeMap<&str, u64>) -> String {
     let total: u64 = counts.values().sum();
     if total == 0 {
-        return "The log says nothing of RCU stalls, misuse, hung tasks, lockups or missing memory.".to_string();
+        return "The log has no reports of RCU stalls, misuse, hung tasks, lockups or lack of memory.".to_string();
     }
-    let each: Vec<_> = counts
+    let by_kind: Vec<_> = counts
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     let noun = if total == 1 { "event" } else { "events" };
-    format!("{total} {noun}: {}", each.join(", "))
+    format!("{total} {noun}: {}", by_kind.join(", "))
 }
 
 #[cfg(test)]
@@ -206,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_are_broken() {
+    fn a_paragraph_is_indented_and_broken_at_blanks_only() {
         let mut text = String::new();
         wrapped(&mut text, "  ", "    ", &"word ".repeat(40));
         assert!(
@@ -217,13 +203,15 @@ mod tests {
             text.lines().skip(1).all(|line| line.starts_with("    ")),
             "{text}"
         );
-        let mut long = String::new();
-        wrapped(&mut long, "", "", &"x".repeat(2 * WIDTH));
-        assert_eq!(long.lines().count(), 1);
+        for word in ["x".repeat(2 * WIDTH), "x-".repeat(WIDTH)] {
+            let mut long = String::new();
+            wrapped(&mut long, "", "", &word);
+            assert_eq!(long.lines().count(), 1);
+        }
     }
 
     #[test]
-    fn totals_count() {
+    fn totals_are_counted_by_kind() {
         assert_eq!(totals(&BTreeMap::from([("oom", 1)])), "1 event: 1 oom");
         assert_eq!(
             totals(&BTreeMap::from([("oom", 1), ("hung-task", 2)])),

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a line means: the device's own parser, in the module's sources (by path), so that
-//! what goes by ioctl means what it would as text.
+//! The device's own parser, included from the module's sources: an ioctl then means the same as the line of text.
 //!
-//! A line that is no command is none here, without a reason: it is sent as text then, and the device
-//! says why in its own words, or understands it, being newer than this program.
+//! It gives no reason for an invalid line. Callers send such a line as text: the device explains the error, or accepts
+//! the line if it is newer than this program.
 
 #[path = "../../../../device"]
 mod device {
     #[expect(
         dead_code,
-        reason = "the device says what is wrong, and answers `help`"
+        reason = "only the device uses the error messages and the text of `help`"
     )]
     pub(super) mod command;
-    #[expect(dead_code, reason = "here a line is never split")]
+    #[expect(dead_code, reason = "only the device reads lines split between writes")]
     pub(super) mod lines;
 }
 
@@ -22,14 +21,14 @@ use std::net::IpAddr;
 pub(crate) use device::command::Command;
 use device::{command, lines::Lines};
 
-/// The command that the device would see in a line, which comes with its newline.
+/// Parses a line, including its newline.
 pub(crate) fn command(line: &[u8]) -> Option<Command> {
     let mut lines = Lines::new();
     let (_, line) = lines.feed(line);
     command::parse(line?.text.ok()?).ok()?
 }
 
-/// The address that `get` with this word would ask for.
+/// Parses an argument of `get`.
 pub fn address(word: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
@@ -40,9 +39,9 @@ mod tests {
     use crate::rcu_table::Mode;
 
     #[test]
-    fn a_line_is_what_the_device_takes_it_for() {
+    fn lines_are_parsed_and_rejected_like_by_the_device() {
         let Some(Command::Insert(Mode::Replace, route)) = command(b"replace\t::/0 dev a\n") else {
-            panic!("not understood");
+            panic!("not parsed");
         };
         assert_eq!(route.to_string(), "::/0 dev a");
         let long = format!("::/0{}dev a\n", " ".repeat(super::device::lines::MAX_LINE));
@@ -57,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_one_word() {
+    fn an_address_is_a_single_word() {
         assert_eq!(address(b"192.0.2.1"), Some([192, 0, 2, 1].into()));
         for bad in [&b"192.0.2.1 dev"[..], b"192.0.2.1/32", b"", b"\xff"] {
             assert_eq!(address(bad), None, "{bad:?}");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls of `/dev/rust_rcu_demo`, as safe functions: slices take the place of pointers and counts.
-//! The only file of this program with `unsafe`.
+//! The ioctls of `/dev/rust_rcu_demo` as safe functions: slices replace pointers and counts.
+//! The only `unsafe` code of this program.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use crate::device::uapi::{Address, Commit, Info, Lookup, Operation, Route, Update};
 
-/// The calls themselves; their numbers carry the structures' sizes.
+/// The raw calls. The ioctl numbers encode the structures' sizes.
 mod call {
     use crate::device::uapi::*;
 
@@ -19,28 +19,29 @@ mod call {
     nix::ioctl_readwrite!(commit, IOC_MAGIC, IOC_COMMIT, Commit);
 }
 
-/// How far a batch came, and what ended it.
+/// The number of elements that an ioctl completed, and its return value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BatchResult {
     pub done: usize,
     pub result: nix::Result<()>,
 }
 
-/// Why a commit did not happen: its errno, and, if it was an operation's, which one.
+/// A failed commit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CommitFailure {
     pub errno: Errno,
+    /// The index of the operation that failed, if one did.
     pub failed: Option<usize>,
 }
 
 pub fn info(device: impl AsFd) -> nix::Result<Info> {
     let mut info = Info::default();
-    // SAFETY: The structure is the call's; the kernel writes it, and any bytes are a value of it.
+    // SAFETY: `info` is valid for writes during the call, and any bytes are a valid `Info`.
     unsafe { call::info(device.as_fd().as_raw_fd(), &mut info) }?;
     Ok(info)
 }
 
-/// Looks up all addresses, as far as it goes; `routes` has a place for each.
+/// Looks up addresses until one fails, and writes the route of each to `routes`.
 pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) -> BatchResult {
     let mut call = Lookup {
         addresses: addresses.as_ptr() as u64,
@@ -48,9 +49,8 @@ pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) ->
         count: count(addresses.len().min(routes.len())),
         ..Lookup::default()
     };
-    // SAFETY: The structure is the call's. Its pointers are those of slices with at least `count`
-    // elements that live during the call; the kernel writes to the routes alone, which are borrowed
-    // mutably, and any bytes are a value of them.
+    // SAFETY: `call` is valid for reads and writes during the call. Both slices have at least `count` elements and
+    // outlive the call. The kernel writes only to `routes`, borrowed mutably, and any bytes are a valid `Route`.
     let result = unsafe { call::lookup(device.as_fd().as_raw_fd(), &mut call) };
     BatchResult {
         done: call.done as usize,
@@ -58,15 +58,15 @@ pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) ->
     }
 }
 
-/// Makes the changes one by one, or appends them to the transaction that is open, as far as it goes.
+/// Applies operations until one fails, or appends them to the open transaction.
 pub fn update(device: impl AsFd, operations: &[Operation]) -> BatchResult {
     let mut call = Update {
         operations: operations.as_ptr() as u64,
         count: count(operations.len()),
         ..Update::default()
     };
-    // SAFETY: The structure is the call's. Its pointer is that of a slice with at least `count`
-    // elements that lives during the call; the kernel does not write to it.
+    // SAFETY: `call` is valid for reads and writes during the call. `operations` has at least `count` elements and
+    // outlives the call; the kernel only reads it.
     let result = unsafe { call::update(device.as_fd().as_raw_fd(), &mut call) };
     BatchResult {
         done: call.done as usize,
@@ -74,10 +74,10 @@ pub fn update(device: impl AsFd, operations: &[Operation]) -> BatchResult {
     }
 }
 
-/// Lets the transaction that is open take effect.
+/// Commits the open transaction.
 pub fn commit(device: impl AsFd) -> Result<(), CommitFailure> {
     let mut call = Commit::default();
-    // SAFETY: The structure is the call's.
+    // SAFETY: `call` is valid for reads and writes during the call and contains no pointer.
     let result = unsafe { call::commit(device.as_fd().as_raw_fd(), &mut call) };
     result.map(drop).map_err(|errno| CommitFailure {
         errno,
@@ -100,17 +100,17 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn what_has_no_ioctls_says_so() {
+    fn a_node_without_ioctls_returns_enotty() {
         let null = std::fs::File::open("/dev/null").expect("always there");
         assert_eq!(info(&null), Err(Errno::ENOTTY));
-        let unanswered = BatchResult {
+        let unsupported = BatchResult {
             done: 0,
             result: Err(Errno::ENOTTY),
         };
-        assert_eq!(update(&null, &[Operation::default()]), unanswered);
+        assert_eq!(update(&null, &[Operation::default()]), unsupported);
         let mut routes = [Route::default()];
-        let progress = lookup(&null, &[Address::default()], &mut routes);
-        assert_eq!(progress, unanswered);
+        let lookup = lookup(&null, &[Address::default()], &mut routes);
+        assert_eq!(lookup, unsupported);
         let failed = None;
         let errno = Errno::ENOTTY;
         assert_eq!(commit(&null), Err(CommitFailure { errno, failed }));
@@ -185,9 +185,9 @@ mod tests {
         .concat()
     }
 
-    /// Whether C agrees: a program of assertions, which is compiled and not run.
-    fn c_agrees(assertions: &str) -> bool {
-        let folder = env::var("CARGO_MANIFEST_DIR").expect("cargo says");
+    /// Whether static assertions about the header compile as C.
+    fn holds_in_c(assertions: &str) -> bool {
+        let folder = env::var("CARGO_MANIFEST_DIR").expect("set by cargo");
         let header = format!("{folder}/../../include/uapi/rust_rcu_demo.h");
         let mut compiler = Command::new("cc")
             .args(["-fsyntax-only", "-x", "c", "-"])
@@ -200,15 +200,15 @@ mod tests {
             stdin,
             "#include <stddef.h>\n#include \"{header}\"\n{assertions}"
         )
-        .expect("it reads");
+        .expect("the compiler reads");
         drop(stdin);
-        compiler.wait().expect("it ends").success()
+        compiler.wait().expect("the compiler exits").success()
     }
 
     #[test]
-    fn the_header_says_the_same() {
-        assert!(c_agrees(&layouts()));
-        assert!(c_agrees(&numbers()));
-        assert!(!c_agrees("_Static_assert(RUST_RCU_DEMO_ADD == 2, \"\");"));
+    fn layouts_and_numbers_equal_the_c_header() {
+        assert!(holds_in_c(&layouts()));
+        assert!(holds_in_c(&numbers()));
+        assert!(!holds_in_c("_Static_assert(RUST_RCU_DEMO_ADD == 2, \"\");"));
     }
 }

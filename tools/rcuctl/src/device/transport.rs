@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a device is reached through: a stream of text, and ioctls, which it may lack.
+//! The system calls on a device: a stream of text, and ioctls, which an older device lacks.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use crate::device::ioctl::{self, BatchResult, CommitFailure};
 use crate::device::uapi::{Address, Info, Operation, Route};
 
-/// A trait, so that the ways of the fast path can be tested without a kernel.
+/// Tests implement it to run the ioctl path without a kernel.
 pub trait Transport: Read + Write {
     fn info(&mut self) -> nix::Result<Info>;
     fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> BatchResult;

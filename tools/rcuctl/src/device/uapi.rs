@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What this program uses of `include/uapi/rust_rcu_demo.h`, which explains it.
+//! The part of `include/uapi/rust_rcu_demo.h` that this program uses. The header documents it.
 
 use std::mem::{offset_of, size_of};
 
@@ -106,7 +106,7 @@ pub struct Commit {
     pub reserved: u32,
 }
 
-// No structure has padding that the header does not name.
+// As in the header, all padding is explicit.
 const _: () = assert!(size_of::<Address>() == 20);
 const _: () = assert!(size_of::<Route>() == 64);
 const _: () = assert!(offset_of!(Route, metric) == 24 && offset_of!(Route, dev) == 48);

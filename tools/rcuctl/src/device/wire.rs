@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Routes and changes between the table's types and the ioctls' structures.
+//! Conversions between the table's types and the structures of the ioctls.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use crate::device::grammar::Command;
 use crate::device::uapi::{self, Address, Operation};
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route};
 
-/// The operation that does what a command does, if it changes the table.
+/// Converts a command to an operation, unless it is a query or controls a transaction.
 pub(crate) fn operation(command: &Command) -> Option<Operation> {
     match command {
         Command::Insert(mode, route) => Some(Operation {
@@ -63,7 +63,7 @@ pub fn address(address: IpAddr) -> Address {
     }
 }
 
-/// Without a next hop: any route, for a deletion.
+/// Without a next hop, the result matches any route in a deletion.
 fn encode(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route {
     let (kind, gateway, dev) = match next_hop {
         None => (uapi::TYPE_NONE, None, None),
@@ -88,7 +88,7 @@ fn encode(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route
     route
 }
 
-/// The table's route, unless the structure is none, as none from the kernel is.
+/// Converts a structure of the kernel to a route; `None` if it is not a valid one.
 pub fn decode(route: &uapi::Route) -> Option<Route> {
     let prefix = Prefix::new(ip(&route.dst)?, route.prefix_len).ok()?;
     let gateway = match route.gateway.family {
@@ -131,11 +131,11 @@ mod tests {
     fn encoded(line: &str) -> Operation {
         command(format!("{line}\n").as_bytes())
             .and_then(|command| operation(&command))
-            .unwrap_or_else(|| panic!("{line:?} changes nothing"))
+            .unwrap_or_else(|| panic!("{line:?} is not an operation"))
     }
 
     #[test]
-    fn routes_come_back_as_they_went() {
+    fn decoding_an_encoded_route_returns_the_route() {
         for line in [
             "10.0.0.0/8 via 192.0.2.1",
             "10.0.0.0/8 via 192.0.2.1 dev eth0 metric 20",
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_have_the_headers_values() {
+    fn encoded_fields_have_the_values_of_the_header() {
         let operation = encoded("replace 10.2.0.0/16 via inet6 fe80::1 dev eth0 metric 258");
         assert_eq!(operation.verb, 3);
         let route = operation.route;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_says_what_must_match() {
+    fn a_deletion_encodes_only_the_given_conditions() {
         let any = encoded("del 10.0.0.0/8");
         assert_eq!((any.verb, any.flags, any.route.kind), (4, 0, 0));
         let metric = encoded("del 10.0.0.0/8 metric 0");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_names_a_family_or_none() {
+    fn a_flush_encodes_the_family() {
         for (line, family) in [("flush", 0), ("flush inet", 2), ("flush inet6", 10)] {
             let flush = encoded(line);
             assert_eq!((flush.verb, flush.route.dst.family), (5, family));
@@ -191,15 +191,15 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_no_operation() {
+    fn a_query_is_not_an_operation() {
         for line in ["get 10.0.0.1", "show", "stats", "help"] {
-            let command = command(format!("{line}\n").as_bytes()).expect("understood");
+            let command = command(format!("{line}\n").as_bytes()).expect("valid");
             assert_eq!(operation(&command), None, "{line}");
         }
     }
 
     #[test]
-    fn what_is_no_route_is_none() {
+    fn an_invalid_structure_is_not_decoded() {
         let good = encoded("10.0.0.0/8 via 192.0.2.1 dev a").route;
         assert!(decode(&good).is_some());
         let bad = |change: fn(&mut uapi::Route)| {

@@ -1,44 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lines of a file on their way to the device, and the numbers that they had in the file.
+//! Lines to send to the device in one write, each with its line number in the user's file.
 
 use std::ops::Range;
 
 use crate::error::{Error, Refusal};
 
-/// Bytes sent in one write.
-const BYTES: usize = 64 * 1024;
-/// Lines sent in one write; their answers must fit what the kernel keeps unread.
-const LINES: usize = 4096;
+const MAX_BYTES: usize = 64 * 1024;
+/// The answers to so many lines fit into what the kernel keeps unread.
+const MAX_LINES: usize = 4096;
 
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    /// Where each line begins, and its number in the file.
+    /// The offset of each line in `bytes`, and its number in the file.
     lines: Vec<(usize, u64)>,
 }
 
 impl Batch {
-    /// Adds a line, given in pieces without the newline, which stood at `number` in its file.
-    pub fn push(&mut self, pieces: &[&[u8]], number: u64) {
+    /// Appends line `number` of the file, given as parts without the newline.
+    pub fn push(&mut self, parts: &[&[u8]], number: u64) {
         self.lines.push((self.bytes.len(), number));
-        for piece in pieces {
-            self.bytes.extend_from_slice(piece);
+        for part in parts {
+            self.bytes.extend_from_slice(part);
         }
         self.bytes.push(b'\n');
     }
 
-    /// Adds the lines of another batch.
     pub fn append(&mut self, other: &Self) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
-        let moved = other.lines.iter();
+        let lines = other.lines.iter();
         self.lines
-            .extend(moved.map(|(begin, number)| (start + begin, *number)));
+            .extend(lines.map(|(offset, number)| (start + offset, *number)));
     }
 
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= BYTES || self.lines.len() >= LINES
+        self.bytes.len() >= MAX_BYTES || self.lines.len() >= MAX_LINES
     }
 
     pub fn len(&self) -> usize {
@@ -50,41 +48,39 @@ impl Batch {
         self.lines.clear();
     }
 
-    /// Some of the lines, as the device takes them.
+    /// The given lines, each with its newline.
     pub fn text(&self, lines: Range<usize>) -> &[u8] {
         &self.bytes[self.start(lines.start)..self.start(lines.end)]
     }
 
-    /// A line, as the device takes it.
     pub fn line(&self, index: usize) -> &[u8] {
         self.text(index..index + 1)
     }
 
-    /// The line that was added last.
     pub fn last_line(&self) -> &[u8] {
         self.text(self.len().saturating_sub(1)..self.len())
     }
 
-    /// Where a line begins; the one behind the last, where that ends.
+    /// The offset of a line, or the end of the bytes.
     fn start(&self, index: usize) -> usize {
         self.lines
             .get(index)
             .map_or(self.bytes.len(), |line| line.0)
     }
 
-    /// A line's number in the file.
+    /// The number of a line in the file.
     pub fn number(&self, index: usize) -> u64 {
         self.lines.get(index).map_or(0, |line| line.1)
     }
 
-    /// How many lines end in the first `bytes` bytes of a line and those behind it.
+    /// Counts the lines that end within `bytes` bytes from the start of line `first`.
     pub fn lines_in(&self, first: usize, bytes: usize) -> usize {
         let start = self.start(first);
         let part = &self.bytes[start..start + bytes];
         part.iter().filter(|&&byte| byte == b'\n').count()
     }
 
-    /// A line that was refused, as an error.
+    /// The error of a refused line.
     pub fn error(&self, file: &str, index: usize, refusal: Refusal, applied: Option<u64>) -> Error {
         Error::Line {
             file: file.to_string(),
@@ -108,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_their_text_and_their_numbers() {
+    fn lines_keep_their_text_and_number() {
         let batch = two();
         assert_eq!(batch.len(), 2);
         assert_eq!(batch.text(0..2), b"replace a\nb\n");
@@ -129,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_byte_finds_its_line() {
+    fn an_offset_is_mapped_to_its_line() {
         let batch = two();
         assert_eq!(
             [0, 9, 10, 11, 12].map(|bytes| batch.lines_in(0, bytes)),
@@ -156,16 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_full_by_bytes_or_by_lines() {
+    fn bytes_and_lines_limit_a_batch() {
         let mut batch = Batch::default();
-        for number in 0..LINES as u64 {
+        for number in 0..MAX_LINES as u64 {
             assert!(!batch.is_full());
             batch.push(&[b"a"], number);
         }
         assert!(batch.is_full());
         batch.clear();
         assert!(!batch.is_full());
-        batch.push(&[&[b'x'; BYTES]], 1);
+        batch.push(&[&[b'x'; MAX_BYTES]], 1);
         assert!(batch.is_full());
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route add`, `change`, `replace`, `del` and `flush`: one line, no answer.
+//! `route add`, `change`, `replace`, `del` and `flush`: send one line, which has no answer.
 
 use std::io::{Read, Write};
 
@@ -11,7 +11,7 @@ use crate::error::{Result, Status};
 use crate::output::Output;
 use crate::route::command_line::command_line;
 
-/// Opens the device only when the words can be sent.
+/// Opens the device after checking the words.
 pub fn run<S: Read + Write>(
     open: impl FnOnce() -> Result<Device<S>>,
     command: &str,
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_reach_the_device_as_one_line() {
+    fn words_are_sent_as_one_line() {
         let mut fake = Fake::new();
         let mut text = Vec::new();
         let status = run(
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_prints_no_result() {
+    fn a_refused_change_prints_no_result() {
         let mut fake = Fake::new().refuse("del x", Errno::ESRCH, "x: no such route");
         let mut text = Vec::new();
         let out = &mut Output::new(&mut text, true);

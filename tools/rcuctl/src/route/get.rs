@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route get`: which route serves an address.
+//! `route get`: prints the route that serves an address.
 
 use std::io::{BufRead, Read, Write};
 use std::ops::Range;
 
 use nix::errno::Errno;
 
-use crate::device::grammar;
+use super::batch::Batch;
+use super::command_line::command_line;
 use crate::device::transport::Transport;
 use crate::device::uapi::{self, Address};
-use crate::device::wire;
-use crate::device::{text, Device};
+use crate::device::{grammar, text, wire, Device};
 use crate::error::{report, Error, Result, Status};
 use crate::input::{Input, Line};
-use crate::output::{Output, Routes};
-use crate::route::batch::Batch;
-use crate::route::command_line::command_line;
+use crate::output::{Output, RouteList};
 
-/// The addresses of the command line. One without a route is an error, but the others are answered.
+/// Looks up the addresses of the command line. Reports an address without a route as an error and continues.
 pub fn addresses(
     device: &mut Device<impl Read + Write>,
     addresses: &[String],
@@ -44,18 +42,17 @@ pub fn addresses(
     Ok(status)
 }
 
-/// The addresses of a file, one a line: a route or `none` for each, in order. Blank lines and
-/// comments are no addresses and get no answer.
+/// Looks up the addresses of a file, one per line. Prints a route or `none` for each, in order.
 pub fn batch(
     device: &mut Device<impl Transport>,
     mut input: Input<impl BufRead>,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
     let mut queries = Queries {
-        most: device.most_lookups(),
+        max_lookups: device.max_lookups(),
         file: input.name().to_string(),
         device,
-        batch: Batch::default(),
+        lines: Batch::default(),
         addresses: Vec::new(),
         found: Vec::new(),
         routes: out.routes()?,
@@ -63,77 +60,81 @@ pub fn batch(
     while let Some(line) = input.next_line()? {
         queries.push(&line)?;
     }
-    queries.ask()?;
+    queries.send()?;
     queries.routes.finish()?;
     Ok(Status::Done)
 }
 
-/// Addresses on their way to the device, and their routes on the way back.
+/// Collects addresses and looks them up in batches.
 struct Queries<'a, C, W> {
     device: &'a mut Device<C>,
-    /// How many addresses one ioctl takes; none: all goes as text.
-    most: Option<usize>,
+    /// The number of addresses per ioctl; `None` if the device has no ioctls.
+    max_lookups: Option<usize>,
     file: String,
-    /// The `get` lines that were not asked for yet.
-    batch: Batch,
-    /// What the first of them ask for.
+    /// The `get` lines to send.
+    lines: Batch,
+    /// The addresses of the first lines. Further lines have no address and must be sent as text.
     addresses: Vec<Address>,
     found: Vec<uapi::Route>,
-    routes: Routes<'a, W>,
+    routes: RouteList<'a, W>,
 }
 
 impl<C: Transport, W: Write> Queries<'_, C, W> {
     fn push(&mut self, line: &Line<'_>) -> Result<()> {
-        self.batch.push(&[b"get ", line.content], line.number);
-        let address = self.most.and_then(|_| grammar::address(line.content));
-        self.addresses.extend(address.map(wire::address));
-        let by_text = self.most.is_some() && address.is_none();
-        let most = self.most.unwrap_or(usize::MAX);
-        if by_text || self.batch.is_full() || self.addresses.len() >= most {
-            self.ask()?;
+        self.lines.push(&[b"get ", line.content], line.number);
+        let is_full = match self.max_lookups {
+            None => false,
+            Some(max_lookups) => {
+                let address = grammar::address(line.content);
+                self.addresses.extend(address.map(wire::address));
+                address.is_none() || self.addresses.len() >= max_lookups
+            }
+        };
+        if is_full || self.lines.is_full() {
+            self.send()?;
         }
         Ok(())
     }
 
-    /// Asks for all that wait: by ioctl what can be, the rest as text.
-    fn ask(&mut self) -> Result<()> {
+    /// Looks up the addresses by ioctl and the remaining lines as text.
+    fn send(&mut self) -> Result<()> {
         let mut line = 0;
         self.found
             .resize(self.addresses.len(), uapi::Route::default());
         while line < self.addresses.len() {
             let (addresses, found) = (&self.addresses[line..], &mut self.found[line..]);
-            let progress = self.device.lookup(addresses, found);
-            for route in &found[..progress.done.min(addresses.len())] {
+            let lookup = self.device.lookup(addresses, found);
+            for route in &found[..lookup.done.min(addresses.len())] {
                 print_found(route, &mut self.routes)?;
                 line += 1;
             }
-            // The device says it in words, or answers.
-            if progress.result.is_err() || progress.done == 0 {
-                self.ask_by_text(line..line + 1)?;
+            // As text, the device explains the refusal, or answers.
+            if lookup.result.is_err() || lookup.done == 0 {
+                self.send_text(line..line + 1)?;
                 line += 1;
             }
         }
-        self.ask_by_text(line..self.batch.len())?;
-        self.batch.clear();
+        self.send_text(line..self.lines.len())?;
+        self.lines.clear();
         self.addresses.clear();
         Ok(())
     }
 
-    /// Sends `get` lines, each of which has one answer. "No route" is an error to the device; it
-    /// interrupts what is sent, which goes on behind the line.
-    fn ask_by_text(&mut self, lines: Range<usize>) -> Result<()> {
+    /// Sends `get` lines, each of which has one answer. An address without a route is an error to the device: continues
+    /// after it.
+    fn send_text(&mut self, lines: Range<usize>) -> Result<()> {
         let mut answers = Vec::new();
         let mut next = lines.start;
         while next < lines.end {
             answers.clear();
-            let text = self.batch.text(next..lines.end);
+            let text = self.lines.text(next..lines.end);
             let refused = self.device.submit(text, &mut answers)?;
-            let asked = match &refused {
+            let answered = match &refused {
                 None => lines.end - next,
-                Some(refused) => self.batch.lines_in(next, refused.accepted),
+                Some(refused) => self.lines.lines_in(next, refused.accepted),
             };
-            print(&answers, asked, &mut self.routes)?;
-            next += asked;
+            print_answers(&answers, answered, &mut self.routes)?;
+            next += answered;
             match refused {
                 None => {}
                 Some(refused) if refused.refusal.errno == Errno::ENETUNREACH => {
@@ -141,7 +142,7 @@ impl<C: Transport, W: Write> Queries<'_, C, W> {
                     next += 1;
                 }
                 Some(refused) => {
-                    return Err(self.batch.error(&self.file, next, refused.refusal, None));
+                    return Err(self.lines.error(&self.file, next, refused.refusal, None));
                 }
             }
         }
@@ -149,28 +150,32 @@ impl<C: Transport, W: Write> Queries<'_, C, W> {
     }
 }
 
-/// Prints what an ioctl found in the form of the device's text.
-fn print_found(found: &uapi::Route, routes: &mut Routes<'_, impl Write>) -> Result<()> {
+/// Prints the result of an ioctl in the format of the device's text.
+fn print_found(found: &uapi::Route, routes: &mut RouteList<'_, impl Write>) -> Result<()> {
     if found.kind == uapi::TYPE_NONE {
         return routes.push_none();
     }
-    let route =
-        wire::decode(found).ok_or_else(|| Error::Protocol(format!("not a route: {found:?}")))?;
+    let route = wire::decode(found)
+        .ok_or_else(|| Error::Protocol(format!("expected a route, found {found:?}")))?;
     routes.push(&route.to_string())
 }
 
-/// Prints the answers to `asked` lines; a missing one would shift all that follow.
-fn print(answers: &[u8], asked: usize, routes: &mut Routes<'_, impl Write>) -> Result<()> {
+/// Prints the answers to `queries` lines. A missing answer would shift those that follow, so it is an error.
+fn print_answers(
+    answers: &[u8],
+    queries: usize,
+    routes: &mut RouteList<'_, impl Write>,
+) -> Result<()> {
     let mut lines = 0;
     for line in text(answers)?.lines() {
         lines += 1;
         routes.push(line)?;
     }
-    if lines == asked {
+    if lines == queries {
         Ok(())
     } else {
         Err(Error::Protocol(format!(
-            "{lines} answers to {asked} queries"
+            "expected {queries} answers, found {lines}"
         )))
     }
 }
@@ -196,12 +201,12 @@ mod tests {
             .refuse("get 2.2.2.2", Errno::ENOMEM, "out of memory")
     }
 
-    /// One without ioctls, and one with.
+    /// A device without ioctls, and one with.
     fn fakes() -> [Fake; 2] {
         [fake(), fake().ioctls(3)]
     }
 
-    fn ask_file(fake: &mut Fake, json: bool, file: &str) -> (Result<Status>, String) {
+    fn get_batch(fake: &mut Fake, json: bool, file: &str) -> (Result<Status>, String) {
         let mut text = Vec::new();
         let input = Input::new("addresses", file.as_bytes());
         let status = batch(
@@ -213,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn an_ioctl_answers_as_text_does() {
+    fn ioctl_and_text_print_the_same_routes() {
         for json in [false, true] {
             let [mut slow, mut fast] = fakes();
             let file = "1.1.1.1\n10.1.1.1 # why\n\n::1\na\n::1\nnone\n1.1.1.1\n".repeat(3);
-            let (status, text) = ask_file(&mut slow, json, &file);
+            let (status, text) = get_batch(&mut slow, json, &file);
             assert_eq!(status.expect("answered"), Status::Done);
-            let (status, same) = ask_file(&mut fast, json, &file);
+            let (status, same) = get_batch(&mut fast, json, &file);
             assert_eq!(status.expect("answered"), Status::Done);
             assert_eq!(same, text);
             assert_eq!((slow.by_ioctl, fast.by_ioctl), (0, 15));
@@ -227,17 +232,17 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_or_a_refusal_loses_no_address() {
+    fn no_address_is_lost_when_a_lookup_is_interrupted_or_refused() {
         let mut fast = fake().ioctls(100).signal_after(1);
-        let (status, text) = ask_file(&mut fast, false, "::1\n1.1.1.1\n2.2.2.2\n::1\n");
+        let (status, text) = get_batch(&mut fast, false, "::1\n1.1.1.1\n2.2.2.2\n::1\n");
         let error = status.expect_err("2.2.2.2 is refused").to_string();
         assert_eq!(error, "addresses:3: out of memory (ENOMEM)");
         assert_eq!(text, "blackhole ::/0\nnone\n");
     }
 
     #[test]
-    fn every_line_is_answered_in_order() {
-        let (status, text) = ask_file(&mut fake(), false, "none\na\n\nnone\nnone\n# why\nb\nnone");
+    fn each_address_gets_a_route_or_none_in_order() {
+        let (status, text) = get_batch(&mut fake(), false, "none\na\n\nnone\nnone\n# why\nb\nnone");
         assert_eq!(status.expect("answered"), Status::Done);
         assert_eq!(
             text,
@@ -246,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn json_answers_keep_the_places() {
-        let (status, text) = ask_file(&mut fake(), true, "a\nnone\nb\n");
+    fn json_has_null_for_an_address_without_route() {
+        let (status, text) = get_batch(&mut fake(), true, "a\nnone\nb\n");
         assert_eq!(status.expect("answered"), Status::Done);
         let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
         assert_eq!(document[0]["dst"], "10.0.0.0/8");
@@ -256,17 +261,17 @@ mod tests {
     }
 
     #[test]
-    fn many_lines_in_short_writes_are_all_answered() {
+    fn all_addresses_are_answered_after_short_writes_and_eintr() {
         let mut fake = fake().move_at_most(1000).interrupt_every(3);
-        let (status, text) = ask_file(&mut fake, false, &"a\nnone\nb\n".repeat(2000));
+        let (status, text) = get_batch(&mut fake, false, &"a\nnone\nb\n".repeat(2000));
         assert_eq!(status.expect("answered"), Status::Done);
         assert_eq!(text, "10.0.0.0/8 dev a\nnone\n::/0 dev b\n".repeat(2000));
     }
 
     #[test]
-    fn a_bad_address_is_named_by_its_line() {
+    fn an_invalid_address_is_named_by_its_line() {
         for mut fake in fakes() {
-            let (status, text) = ask_file(&mut fake, false, "::1\n\nbad\nb\n");
+            let (status, text) = get_batch(&mut fake, false, "::1\n\nbad\nb\n");
             let error = status.expect_err("bad is refused").to_string();
             assert_eq!(error, "addresses:3: bad: not an address (EINVAL)");
             assert_eq!(text, "blackhole ::/0\n");
@@ -274,16 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_do_not_fit_the_queries_are_noticed() {
+    fn a_missing_or_extra_answer_is_a_protocol_error() {
         for answer in ["", "::/0 dev a\n::/0 dev b\n"] {
             let mut fake = fake().answer("get odd", answer);
-            let (status, _) = ask_file(&mut fake, false, "a\nodd\nb\n");
+            let (status, _) = get_batch(&mut fake, false, "a\nodd\nb\n");
             assert!(matches!(status, Err(Error::Protocol(_))), "{answer:?}");
         }
     }
 
     #[test]
-    fn addresses_of_the_command_line_end_with_status_2_if_one_has_no_route() {
+    fn an_address_without_route_makes_the_status_2() {
         for json in [false, true] {
             let mut fake = fake();
             let mut text = Vec::new();
@@ -301,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_address_of_the_command_line_is_the_kernels_no() {
+    fn an_invalid_address_makes_the_status_2() {
         let mut fake = fake();
         let out = &mut Output::new(Vec::new(), false);
         let result = super::addresses(&mut Device::new(&mut fake), &["bad".to_string()], out);

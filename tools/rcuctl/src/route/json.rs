@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A route as the device prints it, turned into the object that `ip -j route` prints.
+//! Converts a route from the device's text to the JSON object of `ip -j route`.
 //!
-//! Two things differ from iproute2, so that scripts need no special cases: `type` is always there,
-//! and `dst` always has its length (`0.0.0.0/0`, not `default`).
+//! Differs from iproute2 where scripts would need special cases: `type` is always present, and `dst` always has a
+//! prefix length (`0.0.0.0/0`, not `default`).
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub struct Route<'a> {
     metric: Option<u32>,
 }
 
-/// A gateway of another family than the prefix.
+/// A gateway whose family differs from the prefix's.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Via<'a> {
     family: &'a str,
@@ -32,12 +32,13 @@ struct Via<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// Reads `[KIND] PREFIX [via [FAMILY] ADDR] [dev NAME] [metric N]`.
+    /// Parses `[TYPE] PREFIX [via [FAMILY] ADDR] [dev NAME] [metric N]`.
     pub fn parse(line: &'a str) -> Result<Self> {
-        Self::read(line).ok_or_else(|| Error::Protocol(format!("not a route: {line:?}")))
+        Self::parse_words(line)
+            .ok_or_else(|| Error::Protocol(format!("expected a route, found {line:?}")))
     }
 
-    fn read(line: &'a str) -> Option<Self> {
+    fn parse_words(line: &'a str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
         let mut dst = words.next()?;
         let mut kind = "unicast";
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_have_iproute2s_names() {
+    fn objects_have_the_field_names_of_iproute2() {
         assert_eq!(
             json("10.0.0.0/8 via 10.0.0.1 dev eth0 metric 20"),
             r#"{"type":"unicast","dst":"10.0.0.0/8","gateway":"10.0.0.1","dev":"eth0","metric":20}"#
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_of_another_family_is_a_via() {
+    fn a_gateway_of_another_family_becomes_via() {
         assert_eq!(
             json("10.1.0.0/16 via inet6 fe80::1 dev eth1"),
             r#"{"type":"unicast","dst":"10.1.0.0/16","via":{"family":"inet6","host":"fe80::1"},"dev":"eth1"}"#
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_may_have_any_name() {
+    fn a_device_may_be_named_like_a_keyword() {
         assert_eq!(
             json("::/0 dev via"),
             r#"{"type":"unicast","dst":"::/0","dev":"via"}"#
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_an_error() {
+    fn an_unknown_or_incomplete_route_is_an_error() {
         for line in [
             "",
             "blackhole",

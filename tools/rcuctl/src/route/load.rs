@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route load`: a file of routes into the table.
+//! `route load`: loads a file of routes into the table.
 
 mod chunks;
 mod explain;
@@ -23,15 +23,14 @@ use loader::Loader;
 
 pub use loader::Atomicity;
 
-/// How a file is loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub atomicity: Atomicity,
-    /// Whether a route that is there already gives way, and is no error.
+    /// Replace routes that exist, instead of stopping at them.
     pub overwrite: bool,
 }
 
-/// Loads `input`. Lines of it are the device's changes: routes, and also `del`, `replace` and so on.
+/// Loads `input`: routes, and other changes such as `del` and `replace`.
 pub fn run(
     device: &mut Device<impl Transport>,
     input: Input<impl BufRead>,
@@ -41,14 +40,13 @@ pub fn run(
 ) -> Result<Status> {
     let start = Instant::now();
     let loaded = load(device, input, options, &mut progress);
-    // Also before an error, which must not be printed into the bar.
+    // Removes the bar before an error is printed.
     drop(progress);
-    let loaded = loaded?;
-    summarize(loaded, start.elapsed(), out)?;
+    summarize(loaded?, start.elapsed(), out)?;
     Ok(Status::Done)
 }
 
-/// Sends all lines and counts them.
+/// Sends all lines and returns the number of those applied.
 fn load(
     device: &mut Device<impl Transport>,
     input: Input<impl BufRead>,
@@ -57,23 +55,23 @@ fn load(
 ) -> Result<u64> {
     let mut loader = Loader::new(device, input.name());
     loader.begin(options.atomicity)?;
-    let pieces = Chunks::new(input, options.overwrite, loader.most());
-    let loaded = copy(&mut loader, pieces, progress);
+    let chunks = Chunks::new(input, options.overwrite, loader.max_operations());
+    let loaded = send_all(&mut loader, chunks, progress);
     if loaded.is_err() {
         loader.abort();
     }
     loaded
 }
 
-fn copy(
+fn send_all(
     loader: &mut Loader<'_, impl Transport>,
-    mut pieces: Chunks<impl BufRead>,
+    mut chunks: Chunks<impl BufRead>,
     progress: &mut Progress,
 ) -> Result<u64> {
-    while let Some(piece) = pieces.next()? {
-        loader.send(&piece)?;
-        progress.update(pieces.read(), loader.taken());
-        pieces.recycle(piece);
+    while let Some(chunk) = chunks.next()? {
+        loader.send(&chunk)?;
+        progress.update(chunks.bytes_read(), loader.accepted());
+        chunks.recycle(chunk);
     }
     loader.finish()
 }
@@ -136,13 +134,13 @@ mod tests {
         output(fake, options, false, file)
     }
 
-    /// One without ioctls, and one with.
+    /// A device without ioctls, and one with.
     fn fakes() -> [Fake; 2] {
         [Fake::new(), Fake::new().ioctls(3)]
     }
 
     #[test]
-    fn lines_arrive_without_comments_and_blanks() {
+    fn lines_are_sent_without_comments_and_blanks() {
         let long = "x".repeat(1000);
         let file = format!("# {long}\n10.0.0.0/8 dev a # why\n\n  add ::/0 dev a\ndel 1.0.0.0/8");
         let mut text = Fake::new();
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_there_is_not_read() {
+    fn loading_does_not_read_the_table() {
         for fake in fakes() {
             let mut fake = fake.table(&["::/0 dev a"]).fail_read_after(0);
             load(&mut fake, PLAIN, "# nothing\n").expect("loaded");
@@ -174,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn a_device_with_ioctls_for_other_things_gets_text() {
+    fn a_device_without_the_update_feature_gets_text() {
         let mut fake = Fake::new().ioctls(100).without_features();
         load(&mut fake, PLAIN, "10.0.0.0/8 dev a\n").expect("loaded");
         assert_eq!((fake.happened.len(), fake.by_ioctl), (1, 0));
     }
 
     #[test]
-    fn overwriting_turns_routes_and_adds_only() {
+    fn overwrite_turns_only_added_routes_into_replace() {
         for (line, sent, fast) in [
             ("10.0.0.0/8 dev a", "replace 10.0.0.0/8 dev a", None),
             (
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_by_the_files_number() {
+    fn an_invalid_line_is_named_by_its_number_in_the_file() {
         for fake in fakes() {
             let mut fake = fake.refuse("bad", Errno::EINVAL, "bad: host bits set");
             let file = "# head\n1.0.0.0/8 dev a\n\n2.0.0.0/8 dev a\nbad\n3.0.0.0/8 dev a\n";
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_operation_has_the_kernels_words() {
+    fn a_refused_operation_has_the_message_of_the_kernel() {
         for fake in fakes() {
             let line = "4.0.0.0/8 dev a";
             let mut fake = fake.refuse(line, Errno::EEXIST, "4.0.0.0/8: route exists");
@@ -245,10 +243,10 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_no_ioctl_can_say_keep_their_place() {
+    fn lines_without_operation_are_sent_in_order() {
         let mut fake = Fake::new().ioctls(100);
         let file = "1.0.0.0/8 dev a\nfrobnicate\n2.0.0.0/8 dev a\n3.0.0.0/8 dev a\n";
-        load(&mut fake, PLAIN, file).expect("a newer device takes it");
+        load(&mut fake, PLAIN, file).expect("accepted by a newer device");
         let expected = [
             "1.0.0.0/8 dev a",
             "frobnicate",
@@ -262,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_and_failing_calls_lose_no_line() {
+    fn no_line_is_lost_when_ioctls_are_interrupted_or_fail() {
         let lines = (0..100).map(|i| format!("10.0.{i}.0/24 dev a\n"));
         let file = lines.collect::<Vec<_>>().concat();
         let signals = Fake::new().ioctls(7).signal_after(2);
@@ -275,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_first_line_says_that_nothing_happened() {
+    fn a_refused_first_line_says_that_no_line_was_applied() {
         let mut fake = Fake::new().table(&["::/0"]).refuse("bad", Errno::EPERM, "");
         let error = load(&mut fake, PLAIN, "bad\na\n")
             .expect_err("bad")
@@ -289,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_found_in_any_batch() {
+    fn an_invalid_line_is_named_in_a_later_batch() {
         let fakes = [
             Fake::new().move_at_most(5000).interrupt_every(5),
             Fake::new().ioctls(900).move_at_most(2),
@@ -315,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_are_not_loaded() {
+    fn a_query_in_the_file_is_an_error() {
         for mut fake in fakes() {
             let error = load(&mut fake, PLAIN, "::/0 dev a\nshow inet\n").expect_err("a query");
             assert!(error.to_string().starts_with("routes:2: show "), "{error}");
@@ -325,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_around_the_whole_file() {
+    fn atomic_and_replace_make_the_file_one_transaction() {
         for (options, begin) in [(ATOMIC, "begin"), (RELOAD, "begin reload")] {
             for mut fake in fakes() {
                 let summary = load(&mut fake, options, "::/0 dev a\ndel ::/0\n").expect("loaded");
@@ -336,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_names_the_files_line_that_failed() {
+    fn a_failed_commit_of_atomic_names_the_line_of_the_file() {
         for fake in fakes() {
             let mut fake = fake.refuse_commit(4, Errno::EEXIST, "5.0.0.0/8: route exists");
             let lines = (1..8).map(|i| format!("{i}.0.0.0/8 dev a\n\n"));
@@ -350,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_fails_as_a_whole_is_the_kernels_no() {
+    fn a_commit_that_fails_without_a_line_is_refused() {
         for fake in fakes() {
             let mut fake = fake.refuse_commit(100, Errno::ENOMEM, "out of memory");
             let error = load(&mut fake, ATOMIC, "::/0 dev a\n").expect_err("refused");
@@ -363,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_ends_the_transaction_and_applies_nothing() {
+    fn an_invalid_line_aborts_the_transaction() {
         for options in [ATOMIC, RELOAD] {
             for fake in fakes() {
                 let mut fake = fake.refuse("bad", Errno::EINVAL, "bad: unknown word");
@@ -378,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_module_has_no_transactions() {
+    fn atomic_is_a_usage_error_on_a_module_without_transactions() {
         let mut fake = Fake::new().refuse("begin", Errno::EINVAL, "begin: unknown word");
         let error = load(&mut fake, ATOMIC, "::/0 dev a\n").expect_err("refused");
         assert!(
@@ -389,19 +387,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_have_transactions_of_its_own() {
+    fn a_file_may_contain_transactions() {
         for mut fake in fakes() {
             let file = "::/0 dev a\nbegin\n::/1 dev a\ncommit\nbegin\nabort\n::/2 dev a\n";
             let summary = load(&mut fake, PLAIN, file).expect("loaded");
             assert!(summary.starts_with("loaded 3 routes in "), "{summary}");
-            // Inside, all is text; the device numbers its lines.
+            // Lines of a transaction in the file are sent as text.
             assert_eq!(fake.by_ioctl, if fake.has_ioctls() { 2 } else { 0 });
             assert_eq!(fake.happened.join("\n") + "\n", file);
         }
     }
 
     #[test]
-    fn a_commit_of_the_file_names_the_line_that_failed() {
+    fn a_failed_commit_in_the_file_names_the_line_of_the_file() {
         for fake in fakes() {
             let mut fake = fake.refuse_commit(1, Errno::EEXIST, "::/3: route exists");
             let file = "::/0 dev a\n::/1 dev a\n\nbegin\n::/2 dev a\n\n::/3 dev a\ncommit\n";
@@ -414,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_abort_undoes_is_not_loaded() {
+    fn aborted_lines_do_not_count_as_loaded() {
         let mut fake = Fake::new();
         let file = "::/0 dev a\nbegin\n::/1 dev a\nabort\n";
         let summary = load(&mut fake, PLAIN, file).expect("loaded");
@@ -422,13 +420,13 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_without_end_is_an_error() {
+    fn begin_without_commit_is_an_error() {
         for mut fake in fakes() {
             let error =
                 load(&mut fake, PLAIN, "::/0 dev a\nbegin\n::/1 dev a\n").expect_err("open");
             assert_eq!(
                 error.to_string(),
-                "routes:2: begin without commit: nothing from here on has happened\n\
+                "routes:2: begin without commit: no line from here on was applied\n\
                  1 line before it was applied."
             );
             assert_eq!(fake.happened.last().map(String::as_str), Some("abort"));
@@ -436,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_has_none_inside() {
+    fn atomic_refuses_a_transaction_in_the_file() {
         for mut fake in fakes() {
             let error = load(&mut fake, ATOMIC, "::/0 dev a\ncommit\n").expect_err("nested");
             assert!(
@@ -448,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_on_is_not_committed() {
+    fn a_failed_read_of_the_file_aborts_the_transaction() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
@@ -470,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_numbers() {
+    fn the_json_summary_has_numbers() {
         let text = output(&mut Fake::new(), PLAIN, true, "a\nb\n").expect("loaded");
         let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
         assert_eq!(document["loaded"], 2);
@@ -481,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_loads_nothing() {
+    fn an_empty_file_sends_nothing() {
         let mut fake = Fake::new();
         load(&mut fake, PLAIN, "# nothing\n").expect("loaded");
         assert!(fake.happened.is_empty());

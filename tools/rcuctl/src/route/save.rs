@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route save`: the table into a file that `route load` reads.
+//! `route save`: writes the table to a file that `route load` reads.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
@@ -20,9 +20,9 @@ pub fn run(
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
     if file == Path::new("-") {
-        return to_stdout(device, out);
+        return save_to_stdout(device, out);
     }
-    let saved = to_file(device, file)?;
+    let saved = save_to_file(device, file)?;
     let file = file.display().to_string();
     if out.json() {
         out.document(&json!({ "saved": saved, "file": file }))?;
@@ -32,88 +32,57 @@ pub fn run(
     Ok(Status::Done)
 }
 
-fn to_stdout(
+fn save_to_stdout(
     device: &mut Device<impl Read + Write>,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
     if out.json() {
-        let message = "save writes what load reads; use `rcuctl --json route show` for JSON";
+        let message = "save has no JSON format; use `rcuctl --json route show`";
         return Err(Error::Usage(message.to_string()));
     }
     device.for_each_line(|line| out.line(line))?;
     Ok(Status::Done)
 }
 
-/// Writes beside the file and renames, so that nobody ever sees half a table.
-fn to_file(device: &mut Device<impl Read + Write>, file: &Path) -> Result<u64> {
+/// Writes a temporary file beside `file` and renames it, so that `file` never has a partial table.
+fn save_to_file(device: &mut Device<impl Read + Write>, file: &Path) -> Result<u64> {
     let failed = |error| Error::io(format!("writing {}", file.display()))(error);
-    // A link stays a link: what it points to is replaced.
+    // Replaces the target of a symbolic link, not the link.
     let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
     let old = fs::metadata(&target).ok();
     if old.as_ref().is_some_and(|old| !old.is_file()) {
-        // A pipe or a terminal cannot be renamed over.
-        let open = OpenOptions::new()
-            .write(true)
-            .open(&target)
-            .map_err(failed)?;
-        return copy(device, open, failed).map(|(routes, _)| routes);
+        // A rename would replace a pipe or a terminal by a file.
+        let open = File::options().write(true).open(&target).map_err(failed)?;
+        return copy(device, &open, failed);
     }
-    let beside = Beside::new(&target).map_err(failed)?;
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&beside.path);
-    let (routes, written) = copy(device, created.map_err(failed)?, failed)?;
+    let new = tempfile::Builder::new()
+        .prefix(".rcuctl-")
+        .make_in(target.with_file_name("."), |path| File::create_new(path))
+        .map_err(failed)?;
+    let routes = copy(device, new.as_file(), failed)?;
     if let Some(old) = old {
-        written.set_permissions(old.permissions()).map_err(failed)?;
+        let permissions = old.permissions();
+        new.as_file().set_permissions(permissions).map_err(failed)?;
     }
-    written.sync_all().map_err(failed)?;
-    fs::rename(&beside.path, &target).map_err(failed)?;
+    new.as_file().sync_all().map_err(failed)?;
+    new.persist(&target).map_err(|error| failed(error.error))?;
     Ok(routes)
 }
 
-/// Copies the table and counts its routes.
+/// Copies the table and returns the number of routes.
 fn copy(
     device: &mut Device<impl Read + Write>,
-    file: File,
+    file: &File,
     failed: impl Fn(io::Error) -> Error,
-) -> Result<(u64, File)> {
+) -> Result<u64> {
     let mut writer = BufWriter::with_capacity(BUFFER, file);
     let mut routes = 0;
     device.for_each_line(|line| {
         routes += 1;
-        writer
-            .write_all(line.as_bytes())
-            .and_then(|()| writer.write_all(b"\n"))
-            .map_err(&failed)
+        writeln!(writer, "{line}").map_err(&failed)
     })?;
-    let file = writer
-        .into_inner()
-        .map_err(|error| failed(error.into_error()))?;
-    Ok((routes, file))
-}
-
-/// The name of a temporary file in the target's folder; what stands there is removed at the end.
-/// After the rename nothing does.
-struct Beside {
-    path: PathBuf,
-}
-
-impl Beside {
-    fn new(target: &Path) -> io::Result<Self> {
-        let name = target.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-        let name = format!(".{}.{}", name.to_string_lossy(), std::process::id());
-        Ok(Self {
-            path: target.with_file_name(name),
-        })
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        // It may never have been created, and a leftover hurts nobody.
-        let _ = fs::remove_file(&self.path);
-    }
+    writer.flush().map_err(failed)?;
+    Ok(routes)
 }
 
 #[cfg(test)]
@@ -121,30 +90,18 @@ mod tests {
     use super::*;
     use crate::fake::Fake;
     use std::os::unix::fs::{symlink, FileTypeExt, PermissionsExt};
+    use tempfile::TempDir;
 
-    /// A folder for one test, removed at its end.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("rcuctl-{name}-{}", std::process::id()));
-            fs::create_dir(&path).expect("a writable temporary folder");
-            Self(path)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(&self.0).expect("readable");
-            let names = entries.map(|entry| entry.expect("readable").file_name());
-            names
-                .map(|name| name.to_string_lossy().into_owned())
-                .collect()
-        }
+    fn folder() -> TempDir {
+        tempfile::tempdir().expect("a writable temporary folder")
     }
 
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            fs::remove_dir_all(&self.0).expect("still there");
-        }
+    fn names(folder: &TempDir) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("readable");
+        let names = entries.map(|entry| entry.expect("readable").file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
     }
 
     fn save(fake: Fake, file: &Path) -> Result<String> {
@@ -162,9 +119,9 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_the_table() {
-        let folder = Folder::new("save");
-        let file = folder.0.join("routes");
+    fn the_saved_file_has_the_routes_of_the_table() {
+        let folder = folder();
+        let file = folder.path().join("routes");
         let text = save(table(), &file).expect("saved");
         assert!(
             text.starts_with("{\"file\":") && text.contains("\"saved\":2"),
@@ -172,23 +129,23 @@ mod tests {
         );
         let content = fs::read_to_string(&file).expect("saved");
         assert_eq!(content, "10.0.0.0/8 dev a\n::/0 dev a\n");
-        assert_eq!(folder.names(), ["routes"]);
+        assert_eq!(names(&folder), ["routes"]);
     }
 
     #[test]
-    fn a_failed_save_leaves_the_old_file_and_nothing_else() {
-        let folder = Folder::new("failed");
-        let file = folder.0.join("routes");
+    fn a_failed_save_keeps_the_old_file_and_leaves_no_temporary_file() {
+        let folder = folder();
+        let file = folder.path().join("routes");
         fs::write(&file, "old\n").expect("writable");
         save(table().fail_read_after(20), &file).expect_err("the read fails");
         assert_eq!(fs::read_to_string(&file).expect("still there"), "old\n");
-        assert_eq!(folder.names(), ["routes"]);
+        assert_eq!(names(&folder), ["routes"]);
     }
 
     #[test]
-    fn links_and_modes_stay() {
-        let folder = Folder::new("link");
-        let (file, link) = (folder.0.join("routes"), folder.0.join("link"));
+    fn saving_keeps_symbolic_links_and_modes() {
+        let folder = folder();
+        let (file, link) = (folder.path().join("routes"), folder.path().join("link"));
         fs::write(&file, "old\n").expect("writable");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("own file");
         symlink(&file, &link).expect("a link");
@@ -206,33 +163,39 @@ mod tests {
         assert_eq!(mode & 0o777, 0o640);
     }
 
-    /// With a pipe of its own: with /dev/null a fault here, run as root, would replace the machine's.
+    /// Not with /dev/null: a bug, run as root, would replace it.
     #[test]
-    fn what_is_no_file_is_written_to_and_not_replaced() {
-        let folder = Folder::new("pipe");
-        let pipe = folder.0.join("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-        assert!(made.expect("mkfifo is there").success());
+    fn a_pipe_is_written_and_not_replaced() {
+        let folder = folder();
+        let pipe = folder.path().join("pipe");
+        let created = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(created.expect("mkfifo starts").success());
         let reader = std::thread::spawn({
             let pipe = pipe.clone();
             move || fs::read_to_string(pipe)
         });
         save(table(), &pipe).expect("written");
-        let kept = fs::symlink_metadata(&pipe).expect("still there");
-        assert!(kept.file_type().is_fifo());
+        let after = fs::symlink_metadata(&pipe).expect("still there");
+        assert!(after.file_type().is_fifo());
         let content = reader.join().expect("no panic").expect("readable");
         assert_eq!(content, "10.0.0.0/8 dev a\n::/0 dev a\n");
     }
 
     #[test]
-    fn a_folder_is_no_target() {
-        let folder = Folder::new("folder");
-        assert!(save(table(), &folder.0).is_err());
-        assert!(save(table(), &folder.0.join("missing/routes")).is_err());
+    fn a_missing_folder_is_reported_with_its_errno() {
+        let error = save(table(), &folder().path().join("missing/routes")).expect_err("ENOENT");
+        assert!(error.to_string().ends_with("(ENOENT)"), "{error}");
     }
 
     #[test]
-    fn standard_output_is_for_load_and_not_json() {
+    fn saving_to_a_folder_or_into_a_missing_folder_fails() {
+        let folder = folder();
+        assert!(save(table(), folder.path()).is_err());
+        assert!(save(table(), &folder.path().join("missing/routes")).is_err());
+    }
+
+    #[test]
+    fn standard_output_gets_text_and_refuses_json() {
         let mut text = Vec::new();
         let dash = Path::new("-");
         run(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route show`: the table, or a part of it, as it comes.
+//! `route show`: prints the table, or a selection, while reading it.
 
 use std::io::{Read, Write};
 
@@ -9,7 +9,7 @@ use crate::error::{Result, Status};
 use crate::output::Output;
 use crate::route::command_line::command_line;
 
-/// A device that was just opened reads as the whole table.
+/// Prints the whole table: what a newly opened device reads as.
 pub fn table(
     device: &mut Device<impl Read + Write>,
     out: &mut Output<impl Write>,
@@ -35,7 +35,7 @@ mod tests {
     use crate::fake::Fake;
 
     #[test]
-    fn a_fresh_device_is_the_whole_table() {
+    fn table_prints_what_a_newly_opened_device_reads_as() {
         let mut fake = Fake::new().table(&["10.0.0.0/8 dev a", "::/0 dev a"]);
         let mut text = Vec::new();
         table(
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_asked_for() {
+    fn selection_prints_the_answer_to_show() {
         let mut fake = Fake::new()
             .table(&["0.0.0.0/0"])
             .answer("show inet6", "::/0\n");
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_fails_is_no_short_table() {
+    fn a_failed_read_is_an_error_and_not_a_shorter_table() {
         let mut fake = Fake::new()
             .table(&["10.0.0.0/8", "11.0.0.0/8"])
             .fail_read_after(11);

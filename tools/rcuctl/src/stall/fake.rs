@@ -15,7 +15,7 @@ use super::observer::Log;
 use super::run::{self, Ended, Interrupts, Pace, Plan};
 use super::{NONE, STALL};
 use crate::error::Result;
-use crate::kmsg::News;
+use crate::kmsg::LogRead;
 use crate::parameters::{Parameters, Trouble};
 
 pub const CPU_TIMEOUT: &str = "/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout";
@@ -390,11 +390,11 @@ impl Parameters for Fake {
 }
 
 impl Log for &Fake {
-    fn next(&mut self, wait: Duration) -> Result<Option<News>> {
+    fn next(&mut self, wait: Duration) -> Result<Option<LogRead>> {
         let record = self.0.borrow_mut().log.pop_front();
         if record.is_none() {
             std::thread::sleep(wait);
         }
-        Ok(record.map(|text| News::Record(text.into_bytes())))
+        Ok(record.map(|text| LogRead::Record(text.into_bytes())))
     }
 }

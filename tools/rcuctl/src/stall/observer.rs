@@ -9,7 +9,7 @@ use stall_decode::{Decoder, Event};
 
 use super::kinds::Kind;
 use crate::error::{Error, Result};
-use crate::kmsg::{self, Message, News};
+use crate::kmsg::{self, LogRead, Message};
 
 /// What the module puts before its lines of stalls.
 const OWN: &str = "rust_rcu_demo: stall: ";
@@ -22,13 +22,13 @@ const REFUSALS: [&str; 2] = [
 /// Where records come from: the kernel, or what stands in for it in a test.
 pub trait Log {
     /// The next, if one comes in time.
-    fn next(&mut self, wait: Duration) -> Result<Option<News>>;
+    fn next(&mut self, wait: Duration) -> Result<Option<LogRead>>;
 }
 
-impl Log for Receiver<News> {
-    fn next(&mut self, wait: Duration) -> Result<Option<News>> {
+impl Log for Receiver<LogRead> {
+    fn next(&mut self, wait: Duration) -> Result<Option<LogRead>> {
         match self.recv_timeout(wait) {
-            Ok(News::Failed(error)) => Err(Error::io("reading the kernel's log")(error)),
+            Ok(LogRead::Failed(error)) => Err(Error::io("reading the kernel log")(error)),
             Ok(news) => Ok(Some(news)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(Error::Usage(
@@ -127,9 +127,9 @@ impl<L: Log> Observer<L> {
         self.events.iter().any(|event| self.kind.is_report(event))
     }
 
-    fn take(&mut self, news: &News) {
+    fn take(&mut self, news: &LogRead) {
         self.heard = Instant::now();
-        let News::Record(record) = news else {
+        let LogRead::Record(record) = news else {
             self.lost = true;
             return;
         };
@@ -191,12 +191,12 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn observed(kind: &str, expects: &str, records: &[&str]) -> Observer<Receiver<News>> {
+    fn observed(kind: &str, expects: &str, records: &[&str]) -> Observer<Receiver<LogRead>> {
         let (sender, log) = mpsc::channel();
         let kind = kinds::find(kind).expect("a kind");
         let mut observer = Observer::new(log, kind, expects);
         for record in records {
-            let record = News::Record(record.as_bytes().to_vec());
+            let record = LogRead::Record(record.as_bytes().to_vec());
             sender.send(record).expect("somebody listens");
         }
         observer.listen(Duration::ZERO).expect("a log");
@@ -278,7 +278,7 @@ mod tests {
         let mut observer = Observer::new(log, kind, "detected stall");
         let long = Duration::from_secs(1000);
         let mut send = |record: &str| {
-            let record = News::Record(record.as_bytes().to_vec());
+            let record = LogRead::Record(record.as_bytes().to_vec());
             sender.send(record).expect("somebody listens");
             observer.listen(Duration::ZERO).expect("a log");
             (
@@ -297,9 +297,9 @@ mod tests {
 
     #[test]
     fn a_log_that_ends_or_fails_is_an_error() {
-        let (sender, mut log) = mpsc::channel::<News>();
+        let (sender, mut log) = mpsc::channel::<LogRead>();
         assert!(log.next(Duration::ZERO).expect("a log").is_none());
-        let failed = News::Failed(std::io::Error::from_raw_os_error(5));
+        let failed = LogRead::Failed(std::io::Error::from_raw_os_error(5));
         sender.send(failed).expect("somebody listens");
         assert!(log.next(Duration::ZERO).is_err());
         drop(sender);
@@ -311,7 +311,7 @@ mod tests {
         let (sender, log) = mpsc::channel();
         let kind = kinds::find("tasks").expect("a kind");
         let mut observer = Observer::new(log, kind, "x");
-        sender.send(News::Lost).expect("somebody listens");
+        sender.send(LogRead::Lost).expect("somebody listens");
         observer.listen(Duration::ZERO).expect("a log");
         assert!(observer.lost);
     }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A file of changes, in pieces that can be sent at once.
+//! Splits a file of changes into chunks: lines that one write or one ioctl can carry.
 
 use std::io::BufRead;
 use std::mem::take;
 
-use crate::device::grammar;
 use crate::device::uapi::Operation;
-use crate::device::wire;
+use crate::device::{grammar, wire};
 use crate::error::Result;
 use crate::input::Input;
 use crate::route::batch::Batch;
@@ -16,51 +15,50 @@ use crate::route::batch::Batch;
 pub enum Chunk {
     Changes {
         lines: Batch,
-        /// What the first of them do. The others, if any, no ioctl can say.
+        /// The first lines as operations. Further lines have no operation and must be sent as text.
         operations: Vec<Operation>,
     },
     /// `begin`, `commit` or `abort`.
     Control { line: Vec<u8>, number: u64 },
-    /// What changes nothing, by its first word.
+    /// A query, by its first word.
     Query { word: String, number: u64 },
 }
 
 pub struct Chunks<R> {
     input: Input<R>,
     overwrite: bool,
-    /// How many operations one ioctl takes; none: there are no ioctls.
-    most: Option<usize>,
-    /// A line that ended the piece before it.
-    next: Option<Chunk>,
-    /// What the next piece is put into, to spare the allocations.
+    /// The number of operations per ioctl; `None` if the device has no ioctls.
+    max_operations: Option<usize>,
+    /// The line after a chunk of changes, if it is no change.
+    pending: Option<Chunk>,
+    /// Reused buffers of the next chunk.
     lines: Batch,
     operations: Vec<Operation>,
 }
 
 impl<R: BufRead> Chunks<R> {
-    /// With `overwrite`, a route that is there already gives way, and is no error.
-    pub fn new(input: Input<R>, overwrite: bool, most: Option<usize>) -> Self {
+    /// With `overwrite`, lines that add a route become `replace` lines.
+    pub fn new(input: Input<R>, overwrite: bool, max_operations: Option<usize>) -> Self {
         Self {
             input,
             overwrite,
-            most,
-            next: None,
+            max_operations,
+            pending: None,
             lines: Batch::default(),
             operations: Vec::new(),
         }
     }
 
-    /// Bytes of the file that were read so far.
-    pub fn read(&self) -> u64 {
-        self.input.read()
+    pub fn bytes_read(&self) -> u64 {
+        self.input.bytes_read()
     }
 
-    /// Takes back a piece that is done with.
-    pub fn recycle(&mut self, piece: Chunk) {
+    /// Reuses the buffers of a chunk.
+    pub fn recycle(&mut self, chunk: Chunk) {
         if let Chunk::Changes {
             mut lines,
             mut operations,
-        } = piece
+        } = chunk
         {
             lines.clear();
             operations.clear();
@@ -68,79 +66,77 @@ impl<R: BufRead> Chunks<R> {
         }
     }
 
-    /// The next piece; none at the end of the file.
+    /// Returns the next chunk; `None` at the end of the file.
     pub fn next(&mut self) -> Result<Option<Chunk>> {
-        if let Some(piece) = self.next.take() {
-            return Ok(Some(piece));
+        if let Some(chunk) = self.pending.take() {
+            return Ok(Some(chunk));
         }
         let mut lines = take(&mut self.lines);
         let mut operations = take(&mut self.operations);
         while let Some(line) = self.input.next_line()? {
             let number = line.number;
-            match change(line.content, self.overwrite) {
-                Change::AsIs => lines.push(&[line.content], number),
-                Change::Replace(route) => lines.push(&[b"replace ", route], number),
-                Change::Control => {
+            match classify(line.content, self.overwrite) {
+                Line::Unchanged => lines.push(&[line.content], number),
+                Line::Replace(route) => lines.push(&[b"replace ", route], number),
+                Line::Control => {
                     let line = line.content.to_vec();
-                    self.next = Some(Chunk::Control { line, number });
+                    self.pending = Some(Chunk::Control { line, number });
                     break;
                 }
-                Change::Query(word) => {
+                Line::Query(word) => {
                     let word = String::from_utf8_lossy(word).into_owned();
-                    self.next = Some(Chunk::Query { word, number });
+                    self.pending = Some(Chunk::Query { word, number });
                     break;
                 }
             }
-            let Some(most) = self.most else {
-                if lines.is_full() {
+            if let Some(max_operations) = self.max_operations {
+                operations.extend(operation(lines.last_line()));
+                if operations.len() < lines.len() || operations.len() >= max_operations {
                     break;
                 }
-                continue;
-            };
-            operations.extend(operation(lines.last_line()));
-            if operations.len() < lines.len() || operations.len() >= most || lines.is_full() {
+            }
+            if lines.is_full() {
                 break;
             }
         }
         match lines.len() {
-            0 => Ok(self.next.take()),
+            0 => Ok(self.pending.take()),
             _ => Ok(Some(Chunk::Changes { lines, operations })),
         }
     }
 }
 
-/// What a line does, if that can be said to an ioctl.
+/// Converts a line to an operation, if an ioctl can express it.
 fn operation(line: &[u8]) -> Option<Operation> {
     wire::operation(&grammar::command(line)?)
 }
 
-/// What becomes of a line of the file.
+/// What to send for a line of the file.
 #[derive(Debug, PartialEq, Eq)]
-enum Change<'a> {
-    AsIs,
+enum Line<'a> {
+    Unchanged,
+    /// A `replace` of this route.
     Replace(&'a [u8]),
-    /// It opens or ends a transaction.
     Control,
     Query(&'a [u8]),
 }
 
-fn change(line: &[u8], overwrite: bool) -> Change<'_> {
+fn classify(line: &[u8], overwrite: bool) -> Line<'_> {
     let end = line
         .iter()
         .position(u8::is_ascii_whitespace)
         .unwrap_or(line.len());
     match &line[..end] {
-        // Their answers would go nowhere.
-        word @ (b"get" | b"show" | b"list" | b"stats" | b"help") => Change::Query(word),
-        b"begin" | b"commit" | b"abort" => Change::Control,
-        _ if !overwrite => Change::AsIs,
-        b"add" => Change::Replace(line[end..].trim_ascii_start()),
-        word if starts_route(word) => Change::Replace(line),
-        _ => Change::AsIs,
+        word @ (b"get" | b"show" | b"list" | b"stats" | b"help") => Line::Query(word),
+        b"begin" | b"commit" | b"abort" => Line::Control,
+        _ if !overwrite => Line::Unchanged,
+        b"add" => Line::Replace(line[end..].trim_ascii_start()),
+        word if starts_route(word) => Line::Replace(line),
+        _ => Line::Unchanged,
     }
 }
 
-/// Whether a line whose first word this is means `add` without saying so.
+/// Whether this first word makes a line an `add` without the word `add`.
 fn starts_route(word: &[u8]) -> bool {
     matches!(
         word,
@@ -153,13 +149,13 @@ fn starts_route(word: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Each piece's first line, its lines and its operations.
-    fn pieces(file: &str, most: Option<usize>) -> Vec<(String, usize, usize)> {
+    /// The first line of each chunk, its number of lines, and its number of operations.
+    fn chunks(file: &str, max_operations: Option<usize>) -> Vec<(String, usize, usize)> {
         let input = Input::new("routes", file.as_bytes());
-        let mut pieces = Chunks::new(input, false, most);
+        let mut chunks = Chunks::new(input, false, max_operations);
         let mut all = Vec::new();
-        while let Some(piece) = pieces.next().expect("readable") {
-            all.push(match &piece {
+        while let Some(chunk) = chunks.next().expect("readable") {
+            all.push(match &chunk {
                 Chunk::Changes { lines, operations } => {
                     let first = String::from_utf8_lossy(lines.line(0).trim_ascii()).into_owned();
                     (first, lines.len(), operations.len())
@@ -167,9 +163,9 @@ mod tests {
                 Chunk::Control { line, .. } => (String::from_utf8_lossy(line).into(), 1, 0),
                 Chunk::Query { word, .. } => (word.clone(), 1, 0),
             });
-            pieces.recycle(piece);
+            chunks.recycle(chunk);
         }
-        assert_eq!(pieces.read(), file.len() as u64);
+        assert_eq!(chunks.bytes_read(), file.len() as u64);
         all
     }
 
@@ -181,10 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_operation_ends_a_piece() {
+    fn a_line_without_operation_ends_a_chunk() {
         let file = "::/0 dev a\n::/1 dev a\nfrobnicate\n::/2 dev a\nbegin\nshow\n::/3 dev a\n";
         expect(
-            &pieces(file, Some(100)),
+            &chunks(file, Some(100)),
             &[
                 ("::/0 dev a", 3, 2),
                 ("::/2 dev a", 1, 1),
@@ -194,7 +190,7 @@ mod tests {
             ],
         );
         expect(
-            &pieces(file, None),
+            &chunks(file, None),
             &[
                 ("::/0 dev a", 4, 0),
                 ("begin", 1, 0),
@@ -205,8 +201,8 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_has_no_more_operations_than_the_device_takes() {
-        let found = pieces(&"::/0 dev a\n".repeat(5), Some(2));
+    fn max_operations_limits_a_chunk() {
+        let found = chunks(&"::/0 dev a\n".repeat(5), Some(2));
         expect(
             &found,
             &[

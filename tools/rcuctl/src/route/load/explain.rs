@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device's words for an operation that an ioctl refused: it says them to text alone.
+//! Explains the errno of a failed commit ioctl in the device's words, which only the text protocol returns.
 
 use nix::errno::Errno;
 
 use crate::device::grammar::{self, Command};
 
-/// What is wrong with a line.
+/// Returns the message for a line that failed with `errno`.
 pub fn explain(line: &[u8], errno: Errno) -> String {
-    let what = match grammar::command(line) {
+    let subject = match grammar::command(line) {
         Some(Command::Insert(_, route)) => route.prefix.to_string(),
         Some(Command::Delete(prefix, ..)) => prefix.to_string(),
         _ => String::from_utf8_lossy(line.trim_ascii()).into_owned(),
     };
-    format!("{what}: {}", why(errno))
+    format!("{subject}: {}", reason(errno))
 }
 
-fn why(errno: Errno) -> &'static str {
+fn reason(errno: Errno) -> &'static str {
     match errno {
         Errno::EEXIST => "route exists",
         Errno::ENOENT => "no such route to change",
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_explained_in_the_devices_words() {
+    fn reasons_equal_those_in_the_device_sources() {
         let device = include_str!("../../../../../device/complaint.rs");
         for errno in [
             Errno::EEXIST,
@@ -47,7 +47,7 @@ mod tests {
                 .split(&format!("error == {errno:?} =>"))
                 .nth(1)
                 .and_then(|behind| behind.split('"').nth(1));
-            assert_eq!(words, Some(why(errno)), "{errno:?}");
+            assert_eq!(words, Some(reason(errno)), "{errno:?}");
         }
         assert_eq!(
             explain(b"add ::/0 dev a\n", Errno::EEXIST),

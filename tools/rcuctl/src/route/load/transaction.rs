@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A transaction that is open on the device, and which of its lines a failed commit is about.
+//! The open transaction. Finds the line that made a commit fail.
 
 use crate::route::batch::Batch;
 
 pub struct Transaction {
-    /// The line that opened it, where that is the file's own.
-    pub opened: Option<u64>,
-    /// How many lines were taken before it.
-    pub before: u64,
-    /// The number, by the device's count of text lines, of the one that opened it.
-    pub begin: u64,
-    /// Its lines. A reload has none: its lines fail at once, and there may be any number of them.
+    /// The line of the file that opened it; `None` if `--atomic` or `--replace` did.
+    pub file_line: Option<u64>,
+    /// Lines accepted before it.
+    pub accepted_before: u64,
+    /// The device's number of the `begin` line.
+    pub text_line: u64,
+    /// Its lines; `None` for a reload, which refuses lines at once and has no limit on their number.
     pub lines: Option<Batch>,
 }
 
 impl Transaction {
-    /// Keeps lines that went into it.
-    pub fn keep(&mut self, lines: &Batch) {
-        if let Some(kept) = &mut self.lines {
-            kept.append(lines);
+    /// Appends lines that the device accepted.
+    pub fn record(&mut self, lines: &Batch) {
+        if let Some(recorded) = &mut self.lines {
+            recorded.append(lines);
         }
     }
 
-    /// The line at this place among those that went into it: its text and its number in the file.
+    /// The text and the file's number of the line with this index in the transaction.
     pub fn line(&self, index: usize) -> Option<(&[u8], u64)> {
         let lines = self.lines.as_ref().filter(|lines| index < lines.len())?;
         Some((lines.line(index), lines.number(index)))
     }
 
-    /// The line that the device counts as this one since it was opened, if all of them were text.
+    /// Converts the device's line number to the file's, if all lines were sent as text.
     pub fn text_line(&self, number: u64) -> Option<u64> {
-        let index = usize::try_from(number.checked_sub(self.begin + 1)?).ok()?;
+        let index = usize::try_from(number.checked_sub(self.text_line + 1)?).ok()?;
         self.line(index).map(|(_, number)| number)
     }
 }
@@ -41,17 +41,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_found_by_either_count() {
+    fn lines_are_found_by_index_and_by_device_number() {
         let mut open = Transaction {
-            opened: None,
-            before: 0,
-            begin: 4,
+            file_line: None,
+            accepted_before: 0,
+            text_line: 4,
             lines: Some(Batch::default()),
         };
         let mut lines = Batch::default();
         lines.push(&[b"a"], 11);
         lines.push(&[b"b"], 13);
-        open.keep(&lines);
+        open.record(&lines);
         assert_eq!(open.line(1), Some((&b"b\n"[..], 13)));
         assert_eq!(open.line(2), None);
         assert_eq!(
@@ -59,7 +59,7 @@ mod tests {
             [None, None, Some(11), Some(13), None]
         );
         open.lines = None;
-        open.keep(&lines);
+        open.record(&lines);
         assert_eq!(open.line(0), None);
     }
 }
