@@ -34,6 +34,7 @@ mod grace_period;
 mod knobs;
 mod lookup;
 mod primitives;
+mod quantile;
 mod raw;
 mod read;
 mod rendezvous;

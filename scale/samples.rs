@@ -2,6 +2,7 @@
 
 //! Figures of one row, and what is told of them.
 
+use super::quantile::quantile;
 use kernel::prelude::*;
 
 /// Figures in ascending order.
@@ -28,9 +29,8 @@ impl Samples {
         self.0.len()
     }
 
-    /// The one than which so many percent are less.
+    /// The percentile `percent`.
     pub(super) fn at(&self, percent: usize) -> Option<u64> {
-        let last = self.len().checked_sub(1)?;
-        self.0.get(last * percent / 100).copied()
+        quantile(&self.0, percent, 100)
     }
 }

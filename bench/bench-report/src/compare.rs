@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::bench::Bench;
 use crate::ratio::times;
-use crate::row::Row;
+use crate::row::{Row, Spread};
 use crate::table::spread;
 
 fn name(row: &Row) -> String {
@@ -54,12 +54,13 @@ pub fn compare(old: &Bench, new: &Bench) -> String {
     if !apart.is_empty() {
         text += &format!("Those that do not:\n{apart}");
     }
-    once.sort_by(f64::total_cmp);
-    if let (Some(middle), Some(most)) = (once.get(once.len() / 2), once.last()) {
+    if let Some(apart) = Spread::of(&once) {
         let _ = writeln!(
             text,
-            "{} more were measured once: half of them are at most {middle:.0} % apart, all at most {most:.0} %.",
-            once.len()
+            "{} more were measured once: half of them are at most {:.0} % apart, all at most {:.0} %.",
+            once.len(),
+            apart.value,
+            apart.high
         );
     }
     for bar in &new.bars {
@@ -127,7 +128,9 @@ mod tests {
         let text = compare(&old, &new);
         assert!(text.starts_with("1 of 1 "), "{text}");
         assert!(
-            text.contains("2 more were measured once: half of them are at most 20 % apart"),
+            text.contains(
+                "2 more were measured once: half of them are at most 0 % apart, all at most 20 %"
+            ),
             "{text}"
         );
     }

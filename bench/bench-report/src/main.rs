@@ -21,6 +21,8 @@ mod compare;
 mod figures;
 mod guest;
 mod plot;
+#[path = "../../../scale/quantile.rs"]
+mod quantile;
 mod quiet;
 mod ratio;
 mod row;

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::quantile::quantile;
+
 /// How long others are watched.
 pub const WATCH: Duration = Duration::from_secs(2);
 
@@ -89,11 +91,8 @@ fn spin(turns: u64) -> Duration {
 /// The 90th percentile of the times to the least.
 fn spread(mut times: Vec<Duration>) -> f64 {
     times.sort();
-    let least = times.first().map_or(1.0, Duration::as_secs_f64);
-    let most = times
-        .get(times.len() * 9 / 10)
-        .map_or(1.0, Duration::as_secs_f64);
-    most / least
+    let at = |percent| quantile(&times, percent, 100).map_or(1.0, |time| time.as_secs_f64());
+    at(90) / at(0)
 }
 
 impl Quiet {

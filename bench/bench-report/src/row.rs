@@ -9,6 +9,8 @@ use anyhow::{bail, Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::quantile::quantile;
+
 /// The keys that tell a row from others, in the order in which tables have them.
 pub const LABELS: [&str; 16] = [
     "world", "boot", "part", "set", "routes", "family", "stream", "load", "kib", "chains", "what",
@@ -31,10 +33,11 @@ impl Spread {
     pub fn of(figures: &[f64]) -> Option<Self> {
         let mut sorted = figures.to_vec();
         sorted.sort_by(f64::total_cmp);
+        let at = |percent| quantile(&sorted, percent, 100);
         Some(Self {
-            low: *sorted.first()?,
-            value: *sorted.get((sorted.len() - 1) / 2)?,
-            high: *sorted.last()?,
+            low: at(0)?,
+            value: at(50)?,
+            high: at(100)?,
         })
     }
 

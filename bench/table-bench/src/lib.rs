@@ -9,6 +9,8 @@ pub mod hostile;
 pub mod lookup;
 pub mod memory;
 pub mod popcount;
+#[path = "../../../scale/quantile.rs"]
+mod quantile;
 pub mod real;
 pub mod report;
 pub mod routes;

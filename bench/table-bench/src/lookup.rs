@@ -18,6 +18,7 @@ use std::hint::black_box;
 use std::net::IpAddr;
 
 use crate::clock::Clock;
+use crate::quantile::quantile;
 use crate::stream::{self, Address};
 
 /// Lookups in one read-side critical section.
@@ -160,9 +161,10 @@ impl<A: Address> Streams<A> {
             time(table, path, &self.inside, false, passes),
             time(table, path, &self.inside, true, passes),
         ];
-        let [a, b, c] = figures.each_ref().map(|figures| figures[passes / 2]);
+        let at = |figures: &[f64], percent| quantile(figures, percent, 100).unwrap_or(f64::NAN);
+        let [a, b, c] = figures.each_ref().map(|figures| at(figures, 50));
         let spread =
-            |figures: &Vec<f64>| 100.0 * (figures[passes - 1] - figures[0]) / figures[passes / 2];
+            |figures: &Vec<f64>| 100.0 * (at(figures, 100) - at(figures, 0)) / at(figures, 50);
         let spread = figures.iter().map(spread).fold(0.0, f64::max);
         [a, b, c, spread]
     }

@@ -11,6 +11,7 @@ use rcu_routes::rcu_table::{Mode, Route, Table};
 use rcu_routes::testing::HeldReader;
 
 use crate::memory;
+use crate::quantile::quantile;
 
 /// The most routes that are changed before callbacks are waited for, so that they do not pile up.
 pub const BATCH: usize = 10_000;
@@ -45,12 +46,8 @@ impl Samples {
     /// Median, 99th percentile and maximum, in nanoseconds.
     pub fn summary(mut self) -> [f64; 3] {
         self.nanoseconds.sort_unstable();
-        let last = self.nanoseconds.len().saturating_sub(1);
-        let at = |percent: usize| match self.nanoseconds.get(last * percent / 100) {
-            Some(&nanoseconds) => f64::from(nanoseconds),
-            None => f64::NAN,
-        };
-        [at(50), at(99), at(100)]
+        [50, 99, 100]
+            .map(|percent| quantile(&self.nanoseconds, percent, 100).map_or(f64::NAN, f64::from))
     }
 }
 

@@ -8,7 +8,8 @@ use anyhow::Result;
 use crate::address::Address;
 use crate::input::Input;
 use crate::peer::Peer;
-use crate::row::{percentile, rounded, Row};
+use crate::quantile::quantile;
+use crate::row::{rounded, Row};
 use crate::ticks::Scale;
 
 /// Which are written down.
@@ -26,9 +27,9 @@ pub fn measure<A: Address>(
     let mut ticks = vec![0; addresses.len()];
     peer.ticks(addresses, &mut ticks);
     ticks.sort_unstable();
-    let at = |percent| {
-        let nanoseconds = scale.nanoseconds(percentile(&ticks, percent));
-        (percent, rounded(nanoseconds))
+    let at = |percent: f64| {
+        let ticks = quantile(&ticks, (percent * 100.0).round() as usize, 100 * 100)?;
+        Some((percent, rounded(scale.nanoseconds(ticks))))
     };
     let row = Row {
         what: Some(peer.name()),
@@ -37,7 +38,7 @@ pub fn measure<A: Address>(
         set: Some(input.set),
         routes: Some(input.entries.len()),
         readers: Some(1),
-        percentiles: Some(PERCENTS.into_iter().map(at).collect()),
+        percentiles: PERCENTS.into_iter().map(at).collect(),
         ..Row::new("latency")
     };
     row.print()

@@ -45,6 +45,8 @@ mod memory;
 mod ours;
 mod peer;
 mod published;
+#[path = "../../../scale/quantile.rs"]
+mod quantile;
 mod row;
 mod sections;
 mod ticks;

@@ -5,6 +5,8 @@
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::quantile::quantile;
+
 /// A row. What is not there does not matter to it, or was not measured.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
@@ -81,10 +83,11 @@ impl Row {
     /// With the least, the median and the most of a figure a run.
     pub fn with_runs(self, mut runs: Vec<f64>) -> Self {
         runs.sort_by(f64::total_cmp);
+        let at = |percent| quantile(&runs, percent, 100).map(rounded);
         Self {
-            min: runs.first().copied().map(rounded),
-            median: runs.get(runs.len() / 2).copied().map(rounded),
-            max: runs.last().copied().map(rounded),
+            min: at(0),
+            median: at(50),
+            max: at(100),
             ..self
         }
     }
@@ -101,12 +104,6 @@ pub fn rounded(figure: f64) -> f64 {
     (figure * 1000.0).round() / 1000.0
 }
 
-/// What so many percent of `sorted`, which is not empty, do not exceed.
-pub fn percentile<T: Copy>(sorted: &[T], percent: f64) -> T {
-    let last = sorted.len() - 1;
-    sorted[(last as f64 * percent / 100.0) as usize]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,13 +118,5 @@ mod tests {
         let expected =
             r#"{"world":"user","part":"lookup","what":"table","min":1.0,"median":2.0,"max":3.0}"#;
         assert_eq!(serde_json::to_string(&row).expect("JSON"), expected);
-    }
-
-    #[test]
-    fn percentiles_are_of_all_figures() {
-        let figures: Vec<u32> = (0..=1000).collect();
-        assert_eq!(percentile(&figures, 50.0), 500);
-        assert_eq!(percentile(&figures, 99.9), 999);
-        assert_eq!(percentile(&figures[..1], 99.0), 0);
     }
 }

@@ -8,6 +8,8 @@ use std::arch::x86_64::{__rdtscp, _mm_lfence, _rdtsc};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use crate::quantile::quantile;
+
 /// Looks that the empty measurement takes.
 const EMPTY: usize = 100_000;
 
@@ -60,7 +62,7 @@ impl Scale {
         while start.elapsed() < Duration::from_millis(100) {}
         let last = end();
         Self {
-            empty: ticks[EMPTY / 2],
+            empty: quantile(&ticks, 1, 2).unwrap_or(0),
             nanoseconds_a_tick: start.elapsed().as_nanos() as f64 / (last - first) as f64,
         }
     }

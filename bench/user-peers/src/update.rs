@@ -13,7 +13,8 @@ use table_bench::update::BATCH;
 use crate::address::Address;
 use crate::input::Input;
 use crate::peer::Peer;
-use crate::row::{percentile, Row};
+use crate::quantile::quantile;
+use crate::row::Row;
 
 /// Changes of one kind, in nanoseconds.
 type Samples = Vec<u32>;
@@ -48,7 +49,7 @@ pub fn measure<A: Address>(
     }
     for (change, mut samples) in [("add", adds), ("delete", deletes)] {
         samples.sort_unstable();
-        let at = |percent| Some(f64::from(percentile(&samples, percent)));
+        let at = |percent| quantile(&samples, percent, 100).map(f64::from);
         let row = Row {
             what: Some(peer.name()),
             family: Some(A::FAMILY),
@@ -56,10 +57,10 @@ pub fn measure<A: Address>(
             routes: Some(input.entries.len()),
             change: Some(change),
             reclaim,
-            min: at(0.0),
-            median: at(50.0),
-            p99: at(99.0),
-            max: at(100.0),
+            min: at(0),
+            median: at(50),
+            p99: at(99),
+            max: at(100),
             ..Row::new("update")
         };
         row.print()?;
