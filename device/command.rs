@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The commands, and how a line becomes one.
+//! The commands of the text protocol, and their parser.
 
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, PrefixError, Route, Selector};
 use core::{fmt, net::IpAddr};
 
-/// What `help` answers.
+/// The answer to `help`.
 pub(crate) const HELP: &str = "\
 [add] PREFIX [via [inet|inet6] ADDRESS] [dev NAME] [metric N]
 [add] blackhole|unreachable|prohibit PREFIX [metric N]
-change ROUTE      as add; there must be a route with that prefix and metric
-replace ROUTE     as add; whether there is one or not
+change ROUTE      like add, but replaces the route with that prefix and metric
+replace ROUTE     like change if that route exists, like add otherwise
 del PREFIX [metric N] [via ...] [dev NAME]
 flush [inet|inet6]
-begin [reload]    changes wait for commit; all happen, or none; a reload replaces all routes
+begin [reload]    start a transaction: commit makes all its changes or none; reload replaces the table
 commit
 abort
-get ADDRESS       the route that serves the address
+get ADDRESS       show the route that serves the address
 show [inet|inet6|PREFIX]
 stats
 help
 ";
 
-/// A line that makes sense.
+/// A parsed line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// `add`, `change` and `replace`.
     Insert(Mode, Route),
-    /// `del`: the prefix, and what else must match.
+    /// `del`: the prefix, and the metric and next hop that the route must have.
     Delete(Prefix, Option<u32>, Option<NextHop>),
     /// `flush`.
     Flush(Option<Family>),
     /// `begin` and `begin reload`.
     Begin {
-        /// Whether the changes are made in a new table, which replaces the other.
+        /// Whether the commit replaces the whole table.
         reload: bool,
     },
     /// `commit`.
@@ -50,25 +50,31 @@ pub(crate) enum Command {
     Help,
 }
 
-/// Why a line makes no sense.
+/// Why the parser refused a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     UnknownWord,
     MissingArgument(&'static str),
     Repeated,
-    NoPrefix,
-    NoAddress,
-    NoFamily,
-    BadLength(Family),
-    HostBits,
-    NoNumber,
-    NoDevice,
-    NoNextHop,
-    NextHopOfType,
+    InvalidPrefix,
+    /// The family that the address must have, if the line names one.
+    InvalidAddress(Option<Family>),
+    InvalidFamily,
+    InvalidLength(Family),
+    HostBits {
+        address: IpAddr,
+        len: u8,
+    },
+    InvalidNumber,
+    InvalidDevice,
+    MissingNextHop,
+    /// A blackhole, unreachable or prohibit route has no next hop.
+    UnexpectedNextHop,
+    /// The family of the prefix, which differs from the gateway's.
     GatewayFamily(Family),
 }
 
-/// A line that makes no sense: the word at fault and why.
+/// A line that the parser refused: the word at fault, and the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal<'a> {
     pub(crate) word: &'a str,
@@ -83,9 +89,8 @@ fn refuse<T>(word: &str, reason: Reason) -> Parsed<'_, T> {
 
 /// The words of a line, up to a comment.
 struct Words<'a> {
-    /// What has not been taken yet.
     rest: &'a str,
-    /// The last word taken: what a missing argument is missed behind.
+    /// The word before `rest`: a missing argument is reported at this word.
     last: &'a str,
 }
 
@@ -103,7 +108,7 @@ impl<'a> Words<'a> {
         let end = bytes
             .position(|byte| byte.is_ascii_whitespace())
             .map_or(self.rest.len(), |len| start + 1 + len);
-        // Next to ASCII, both are boundaries of characters.
+        // Both are character boundaries: each lies beside an ASCII byte or at the end.
         let word = self.rest.get(start..end)?;
         self.rest = self.rest.get(end..)?;
         self.last = word;
@@ -124,7 +129,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Parses a line; a blank one is no command.
+/// Parses a line. A blank line and a comment are no command.
 pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
     let mut words = Words::of(line);
     let Some(verb) = words.next() else {
@@ -143,7 +148,7 @@ pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
         "abort" => Command::Abort,
         "get" => {
             let word = words.expect("address")?;
-            Command::Get(address(word)?)
+            Command::Get(address(word, None)?)
         }
         "show" | "list" => Command::Show(words.next().map_or(Ok(Selector::All), selector)?),
         "stats" => Command::Stats,
@@ -155,7 +160,7 @@ pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
     Ok(Some(command))
 }
 
-/// Whether a first word can only be meant as the start of a route: `add` may be left out.
+/// Whether the first word of a line starts a route, so that `add` is implied.
 fn looks_like_route(word: &str) -> bool {
     route_type(word).is_some()
         || word == "default"
@@ -176,7 +181,7 @@ fn family(word: &str) -> Parsed<'_, Family> {
     match word {
         "inet" => Ok(Family::Inet),
         "inet6" => Ok(Family::Inet6),
-        _ => refuse(word, Reason::NoFamily),
+        _ => refuse(word, Reason::InvalidFamily),
     }
 }
 
@@ -194,18 +199,24 @@ fn selector(word: &str) -> Parsed<'_, Selector> {
     }
 }
 
-fn address(word: &str) -> Parsed<'_, IpAddr> {
-    word.parse().or(refuse(word, Reason::NoAddress))
+/// Parses an address, which must be of `family` if there is one.
+fn address(word: &str, family: Option<Family>) -> Parsed<'_, IpAddr> {
+    let is_expected =
+        |&address: &IpAddr| family.unwrap_or(Family::of(address)) == Family::of(address);
+    word.parse().ok().filter(is_expected).ok_or(Refusal {
+        word,
+        reason: Reason::InvalidAddress(family),
+    })
 }
 
 fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
-    // The parser for integers takes a sign, which is none of ours.
+    // The integer parser accepts a sign; the protocol does not.
     word.parse()
         .ok()
         .filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// `ADDRESS/LEN`, a bare address, or `default`, which is of the gateway's family.
+/// Parses `ADDRESS/LEN`, a bare address, or `default`, which has the family of the gateway.
 fn prefix(word: &str, gateway: Option<Family>) -> Parsed<'_, Prefix> {
     let unspecified = match gateway.unwrap_or(Family::Inet) {
         Family::Inet => IpAddr::from([0; 4]),
@@ -214,33 +225,33 @@ fn prefix(word: &str, gateway: Option<Family>) -> Parsed<'_, Prefix> {
     let (address, len) = match word.split_once('/') {
         _ if word == "default" => (unspecified, 0),
         None => {
-            let address: IpAddr = word.parse().or(refuse(word, Reason::NoPrefix))?;
+            let address: IpAddr = word.parse().or(refuse(word, Reason::InvalidPrefix))?;
             (address, Family::of(address).bits())
         }
         Some((address, len)) => {
-            let address: IpAddr = address.parse().or(refuse(word, Reason::NoPrefix))?;
-            let too_long = Refusal {
+            let address: IpAddr = address.parse().or(refuse(word, Reason::InvalidPrefix))?;
+            let invalid = Refusal {
                 word,
-                reason: Reason::BadLength(Family::of(address)),
+                reason: Reason::InvalidLength(Family::of(address)),
             };
-            (address, number(len).ok_or(too_long)?)
+            (address, number(len).ok_or(invalid)?)
         }
     };
     Prefix::new(address, len).map_err(|error| Refusal {
         word,
         reason: match error {
-            PrefixError::TooLong => Reason::BadLength(Family::of(address)),
-            PrefixError::HostBits => Reason::HostBits,
+            PrefixError::TooLong => Reason::InvalidLength(Family::of(address)),
+            PrefixError::HostBits => Reason::HostBits { address, len },
         },
     })
 }
 
-/// What may stand behind a prefix, each at most once.
+/// The words after a prefix, each at most once.
 #[derive(Default)]
 struct Attributes {
     gateway: Option<IpAddr>,
-    /// Whether the gateway's family was named, and so may differ from the prefix's.
-    named_family: bool,
+    /// Whether the line names the gateway's family, which may then differ from the prefix's.
+    has_named_family: bool,
     dev: Option<DevName>,
     metric: Option<u32>,
 }
@@ -249,40 +260,37 @@ impl Attributes {
     fn parse<'a>(words: &mut Words<'a>) -> Parsed<'a, Self> {
         let mut this = Self::default();
         while let Some(word) = words.next() {
-            let repeated = match word {
+            let is_repeated = match word {
                 "via" => {
-                    let gateway = this.gateway_from(words)?;
+                    let gateway = this.parse_gateway(words)?;
                     this.gateway.replace(gateway).is_some()
                 }
                 "dev" => this.dev.replace(device(words)?).is_some(),
                 "metric" => this.metric.replace(metric(words)?).is_some(),
                 _ => return refuse(word, Reason::UnknownWord),
             };
-            if repeated {
+            if is_repeated {
                 return refuse(word, Reason::Repeated);
             }
         }
         Ok(this)
     }
 
-    fn gateway_from<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, IpAddr> {
+    fn parse_gateway<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, IpAddr> {
         let mut word = words.expect("address")?;
-        let mut named = None;
-        if let Ok(family) = family(word) {
-            named = Some(family);
+        let named = family(word).ok();
+        if named.is_some() {
             word = words.expect("address")?;
         }
-        let gateway = address(word)?;
-        if named.is_some_and(|family| family != Family::of(gateway)) {
-            return refuse(word, Reason::NoAddress);
-        }
-        self.named_family = named.is_some();
-        Ok(gateway)
+        self.has_named_family = named.is_some();
+        address(word, named)
     }
 
-    /// The family of a gateway that did not name it, which `default` takes on.
-    fn plain_family(&self) -> Option<Family> {
-        self.gateway.filter(|_| !self.named_family).map(Family::of)
+    /// The family of a gateway that the line does not name; `default` is of this family.
+    fn implied_family(&self) -> Option<Family> {
+        self.gateway
+            .filter(|_| !self.has_named_family)
+            .map(Family::of)
     }
 
     fn next_hop(&self) -> Option<NextHop> {
@@ -298,7 +306,7 @@ fn device<'a>(words: &mut Words<'a>) -> Parsed<'a, DevName> {
     let word = words.expect("device name")?;
     DevName::new(word).ok_or(Refusal {
         word,
-        reason: Reason::NoDevice,
+        reason: Reason::InvalidDevice,
     })
 }
 
@@ -306,11 +314,11 @@ fn metric<'a>(words: &mut Words<'a>) -> Parsed<'a, u32> {
     let word = words.expect("number")?;
     number(word).ok_or(Refusal {
         word,
-        reason: Reason::NoNumber,
+        reason: Reason::InvalidNumber,
     })
 }
 
-/// A prefix and its attributes, with the type's word in front, if any.
+/// Parses an optional route type, a prefix and its attributes. `first` is the first of these words.
 fn route_parts<'a>(
     first: &'a str,
     words: &mut Words<'a>,
@@ -321,20 +329,20 @@ fn route_parts<'a>(
     } else {
         first
     };
-    // The attributes come first: they decide which family `default` is of. A bad prefix is still
-    // reported before a bad attribute.
+    // The attributes are parsed first, because they decide the family of `default`. A bad prefix is
+    // still reported before a bad attribute.
     let attributes = match Attributes::parse(words) {
         Ok(attributes) => attributes,
         Err(refusal) => return prefix(word, None).and(Err(refusal)),
     };
-    let prefix = prefix(word, attributes.plain_family())?;
+    let prefix = prefix(word, attributes.implied_family())?;
     if discard.is_some() && attributes.next_hop().is_some() {
-        return refuse(first, Reason::NextHopOfType);
+        return refuse(first, Reason::UnexpectedNextHop);
     }
-    let mismatch = attributes
-        .plain_family()
+    let is_mismatch = attributes
+        .implied_family()
         .is_some_and(|family| family != prefix.family());
-    if mismatch {
+    if is_mismatch {
         return refuse(word, Reason::GatewayFamily(prefix.family()));
     }
     Ok((prefix, attributes.metric, discard.or(attributes.next_hop())))
@@ -349,7 +357,7 @@ fn insert_from<'a>(mode: Mode, first: &'a str, words: &mut Words<'a>) -> Parsed<
     let (prefix, metric, next_hop) = route_parts(first, words)?;
     let next_hop = next_hop.ok_or(Refusal {
         word: first,
-        reason: Reason::NoNextHop,
+        reason: Reason::MissingNextHop,
     })?;
     let metric = metric.unwrap_or(0);
     Ok(Command::Insert(
@@ -368,15 +376,15 @@ fn delete<'a>(words: &mut Words<'a>) -> Parsed<'a, Command> {
     Ok(Command::Delete(prefix, metric, next_hop))
 }
 
-/// A word for a person to read: what cannot be printed is escaped, what is long is cut.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
+/// A word in a message: unprintable characters are escaped, a long word is cut.
+pub(crate) struct Excerpt<'a>(pub(crate) &'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 64;
+        const MAX_CHARS: usize = 64;
         for (at, char) in self.0.chars().enumerate() {
             match char {
-                _ if at == LONGEST => return f.write_str("..."),
+                _ if at == MAX_CHARS => return f.write_str("..."),
                 ' '..='~' => write!(f, "{char}")?,
                 _ => write!(f, "{}", char.escape_default())?,
             }
@@ -387,27 +395,35 @@ impl fmt::Display for Shown<'_> {
 
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", Shown(self.word))?;
+        write!(f, "{}: ", Excerpt(self.word))?;
         match self.reason {
             Reason::UnknownWord => f.write_str("unknown word; 'help' lists the commands"),
             Reason::MissingArgument(what) => write!(f, "{what} missing"),
             Reason::Repeated => f.write_str("given twice"),
-            Reason::NoPrefix => f.write_str("not an IPv4 or IPv6 prefix"),
-            Reason::NoAddress => f.write_str("not an address of that family"),
-            Reason::NoFamily => f.write_str("want inet or inet6"),
-            Reason::BadLength(family) => write!(f, "prefix length is not 0 to {}", family.bits()),
-            Reason::HostBits => f.write_str("host bits set"),
-            Reason::NoNumber => f.write_str("not a number from 0 to 4294967295"),
-            Reason::NoDevice => f.write_str("not a device name"),
-            Reason::NoNextHop => {
-                f.write_str("next hop missing: want via, dev or a type such as blackhole")
+            Reason::InvalidPrefix => f.write_str("not an IPv4 or IPv6 prefix"),
+            Reason::InvalidAddress(None) => f.write_str("not an IPv4 or IPv6 address"),
+            Reason::InvalidAddress(Some(Family::Inet)) => f.write_str("not an IPv4 address"),
+            Reason::InvalidAddress(Some(Family::Inet6)) => f.write_str("not an IPv6 address"),
+            Reason::InvalidFamily => f.write_str("expected inet or inet6"),
+            Reason::InvalidLength(family) => {
+                write!(f, "expected a prefix length from 0 to {}", family.bits())
             }
-            Reason::NextHopOfType => f.write_str("takes no next hop"),
+            Reason::HostBits { address, len } => {
+                write!(f, "host bits set; use {}", Prefix::network(address, len))
+            }
+            Reason::InvalidNumber => f.write_str("expected a number from 0 to 4294967295"),
+            Reason::InvalidDevice => {
+                f.write_str("expected a device name: at most 15 characters, no '/' or ':'")
+            }
+            Reason::MissingNextHop => {
+                f.write_str("next hop missing; add via, dev or a type such as blackhole")
+            }
+            Reason::UnexpectedNextHop => f.write_str("a route of this type has no next hop"),
             Reason::GatewayFamily(Family::Inet) => {
-                f.write_str("IPv6 gateway for an IPv4 prefix: want 'via inet6 ADDRESS'")
+                f.write_str("IPv6 gateway for an IPv4 prefix; use 'via inet6 ADDRESS'")
             }
             Reason::GatewayFamily(Family::Inet6) => {
-                f.write_str("IPv4 gateway for an IPv6 prefix: want 'via inet ADDRESS'")
+                f.write_str("IPv4 gateway for an IPv6 prefix; use 'via inet ADDRESS'")
             }
         }
     }

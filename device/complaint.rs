@@ -98,7 +98,7 @@ impl fmt::Display for Complaint<'_> {
                 write!(f, "byte {byte:#04x} in column {column} is not text")
             }
             Complaint::Command(refusal) => refusal.fmt(f),
-            Complaint::Denied => f.write_str("changes need CAP_NET_ADMIN"),
+            Complaint::Denied => f.write_str("changes require CAP_NET_ADMIN"),
             Complaint::Change(Some(prefix), error) => write!(f, "{prefix}: {}", Why(*error)),
             Complaint::NoRoute(address) => write!(f, "{address}: no route"),
             Complaint::Unread => f.write_str("too many answers unread; read them first"),
@@ -106,7 +106,7 @@ impl fmt::Display for Complaint<'_> {
             Complaint::NotBegun => f.write_str("no transaction is open; 'begin' opens one"),
             Complaint::Full => write!(
                 f,
-                "a transaction takes no more than {} changes; 'begin reload' has no limit",
+                "a transaction holds at most {} changes; 'begin reload' has no limit",
                 Transaction::MAX_OPERATIONS
             ),
             Complaint::Commit(failure) => {

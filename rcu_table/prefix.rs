@@ -89,6 +89,11 @@ impl Prefix {
         Ok(Self { family, bits, len })
     }
 
+    /// The prefix `address/len` with the host bits cleared.
+    pub fn network(address: IpAddr, len: u8) -> Self {
+        Self::covering(Family::of(address), left_aligned(address), len)
+    }
+
     /// The prefix of `len` bits that covers `bits`.
     pub(super) fn covering(family: Family, bits: u128, len: u8) -> Self {
         let len = len.min(family.bits());

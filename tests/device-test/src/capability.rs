@@ -58,7 +58,7 @@ fn changes_fail(device: &Device, first_line: usize) -> Outcome {
             device.write(format!("{command}\n")),
             Err(Errno::EPERM),
         )?;
-        let wanted = format!("line {number}: changes need CAP_NET_ADMIN\n");
+        let wanted = format!("line {number}: changes require CAP_NET_ADMIN\n");
         same_text(
             format!("the message for {command}"),
             &device.answers()?,
@@ -107,7 +107,7 @@ fn refusal_within_a_write() -> Outcome {
             device.write("get ::1\n"),
             Err(Errno::EPERM),
         )?;
-        let wanted = "10.0.0.0/8 via 192.0.2.1\nline 2: changes need CAP_NET_ADMIN\n";
+        let wanted = "10.0.0.0/8 via 192.0.2.1\nline 2: changes require CAP_NET_ADMIN\n";
         same_text("the answers", &device.answers()?, wanted)
     })?;
     table_is(TABLE)
@@ -125,7 +125,7 @@ fn malformed_before_denied() -> Outcome {
         same_text(
             "the message",
             &device.answers()?,
-            "line 1: 10.0.0.1/8: host bits set\n",
+            "line 1: 10.0.0.1/8: host bits set; use 10.0.0.0/8\n",
         )
     })
 }
@@ -163,9 +163,9 @@ const ATTEMPT: &str = "\
 get 10.1.2.3: ok
 10.0.0.0/8 via 192.0.2.1
 add 10.1.0.0/16 dev a: EPERM
-line 2: changes need CAP_NET_ADMIN
+line 2: changes require CAP_NET_ADMIN
 flush: EPERM
-line 3: changes need CAP_NET_ADMIN
+line 3: changes require CAP_NET_ADMIN
 show: ok
 10.0.0.0/8 via 192.0.2.1
 ::/0 dev eth0

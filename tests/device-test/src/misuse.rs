@@ -24,17 +24,19 @@ const ANSWER: &str = "10.0.0.0/8 via 192.0.2.1\n";
 
 const WORD: &str = "unknown word; 'help' lists the commands";
 const NO_PREFIX: &str = "not an IPv4 or IPv6 prefix";
-const NO_ADDRESS: &str = "not an address of that family";
-const NO_NUMBER: &str = "not a number from 0 to 4294967295";
-const NO_DEVICE: &str = "not a device name";
-const NO_NEXT_HOP: &str = "next hop missing: want via, dev or a type such as blackhole";
-const LENGTH_INET: &str = "prefix length is not 0 to 32";
-const LENGTH_INET6: &str = "prefix length is not 0 to 128";
+const NO_ADDRESS: &str = "not an IPv4 or IPv6 address";
+const NO_NUMBER: &str = "expected a number from 0 to 4294967295";
+const NO_DEVICE: &str = "expected a device name: at most 15 characters, no '/' or ':'";
+const NO_NEXT_HOP: &str = "next hop missing; add via, dev or a type such as blackhole";
+const LENGTH_INET: &str = "expected a prefix length from 0 to 32";
+const LENGTH_INET6: &str = "expected a prefix length from 0 to 128";
+const NO_NEXT_HOP_ALLOWED: &str = "a route of this type has no next hop";
+const FAMILY: &str = "expected inet or inet6";
 const EXISTS: &str = "route exists";
 const NOTHING_TO_CHANGE: &str = "no such route to change";
 const NO_SUCH_ROUTE: &str = "no such route";
-const WANT_INET6: &str = "IPv6 gateway for an IPv4 prefix: want 'via inet6 ADDRESS'";
-const WANT_INET: &str = "IPv4 gateway for an IPv6 prefix: want 'via inet ADDRESS'";
+const WANT_INET6: &str = "IPv6 gateway for an IPv4 prefix; use 'via inet6 ADDRESS'";
+const WANT_INET: &str = "IPv4 gateway for an IPv6 prefix; use 'via inet ADDRESS'";
 
 /// Lines that are no command: name, line, the word at fault, what is said of it. All are `EINVAL`.
 #[rustfmt::skip]
@@ -72,12 +74,12 @@ const NO_COMMANDS: &[(&str, &str, &str, &str)] = &[
     ("length with a sign", "10.0.0.0/+8 dev eth0", "10.0.0.0/+8", LENGTH_INET),
     ("netmask as length", "10.0.0.0/255.0.0.0 dev eth0", "10.0.0.0/255.0.0.0", LENGTH_INET),
     ("two lengths", "2001:db8::/32/33 dev eth0", "2001:db8::/32/33", LENGTH_INET6),
-    ("IPv4 host bits", "add 10.0.0.1/8 via 192.0.2.1", "10.0.0.1/8", "host bits set"),
-    ("IPv4 host bits of length 0", "0.0.0.1/0 dev eth0", "0.0.0.1/0", "host bits set"),
-    ("IPv4 host bits of length 31", "10.0.0.1/31 dev eth0", "10.0.0.1/31", "host bits set"),
-    ("IPv6 host bits", "2001:db8::1/32 dev eth0", "2001:db8::1/32", "host bits set"),
-    ("IPv6 host bits of length 127", "::1/127 dev eth0", "::1/127", "host bits set"),
-    ("bad prefix before a bad attribute", "10.0.0.1/8 metric x", "10.0.0.1/8", "host bits set"),
+    ("IPv4 host bits", "add 10.0.0.1/8 via 192.0.2.1", "10.0.0.1/8", "host bits set; use 10.0.0.0/8"),
+    ("IPv4 host bits of length 0", "0.0.0.1/0 dev eth0", "0.0.0.1/0", "host bits set; use 0.0.0.0/0"),
+    ("IPv4 host bits of length 31", "10.0.0.1/31 dev eth0", "10.0.0.1/31", "host bits set; use 10.0.0.0/31"),
+    ("IPv6 host bits", "2001:db8::1/32 dev eth0", "2001:db8::1/32", "host bits set; use 2001:db8::/32"),
+    ("IPv6 host bits of length 127", "::1/127 dev eth0", "::1/127", "host bits set; use ::/127"),
+    ("bad prefix before a bad attribute", "10.0.0.1/8 metric x", "10.0.0.1/8", "host bits set; use 10.0.0.0/8"),
     ("metric of letters", "203.0.113.0/24 dev eth0 metric x", "x", NO_NUMBER),
     ("metric over 32 bits", "::/1 dev eth0 metric 4294967296", "4294967296", NO_NUMBER),
     ("negative metric", "203.0.113.0/24 dev eth0 metric -1", "-1", NO_NUMBER),
@@ -90,8 +92,8 @@ const NO_COMMANDS: &[(&str, &str, &str, &str)] = &[
     ("device named ..", "203.0.113.0/24 dev ..", "..", NO_DEVICE),
     ("gateway of words", "203.0.113.0/24 via nonsense", "nonsense", NO_ADDRESS),
     ("gateway with a length", "203.0.113.0/24 via 192.0.2.1/32", "192.0.2.1/32", NO_ADDRESS),
-    ("via inet6 with IPv4", "203.0.113.0/24 via inet6 192.0.2.1", "192.0.2.1", NO_ADDRESS),
-    ("via inet with IPv6", "203.0.113.0/24 via inet fe80::1", "fe80::1", NO_ADDRESS),
+    ("via inet6 with IPv4", "203.0.113.0/24 via inet6 192.0.2.1", "192.0.2.1", "not an IPv6 address"),
+    ("via inet with IPv6", "203.0.113.0/24 via inet fe80::1", "fe80::1", "not an IPv4 address"),
     ("IPv6 gateway for IPv4", "203.0.113.0/24 via fe80::1", "203.0.113.0/24", WANT_INET6),
     ("IPv4 gateway for IPv6", "2001:db9::/32 via 192.0.2.1", "2001:db9::/32", WANT_INET),
     ("add without a next hop", "add 203.0.113.0/24", "203.0.113.0/24", NO_NEXT_HOP),
@@ -99,22 +101,22 @@ const NO_COMMANDS: &[(&str, &str, &str, &str)] = &[
     ("default without a next hop", "default metric 5", "default", NO_NEXT_HOP),
     ("next hop behind a #", "add 203.0.113.0/24 #via 192.0.2.1", "203.0.113.0/24", NO_NEXT_HOP),
     ("# inside a word", "203.0.113.0/24 dev#eth0", "dev", "device name missing"),
-    ("type with a gateway", "blackhole 203.0.113.0/24 via 192.0.2.1", "blackhole", "takes no next hop"),
-    ("type with a device", "add prohibit 203.0.113.0/24 dev eth0", "prohibit", "takes no next hop"),
+    ("type with a gateway", "blackhole 203.0.113.0/24 via 192.0.2.1", "blackhole", NO_NEXT_HOP_ALLOWED),
+    ("type with a device", "add prohibit 203.0.113.0/24 dev eth0", "prohibit", NO_NEXT_HOP_ALLOWED),
     ("del with a family mismatch", "del 10.0.0.0/8 via fe80::1", "10.0.0.0/8", WANT_INET6),
     ("del of two prefixes", "del 10.0.0.0/8 198.51.100.0/24", "198.51.100.0/24", WORD),
-    ("flush of an unknown family", "flush inet4", "inet4", "want inet or inet6"),
-    ("flush of a prefix", "flush 10.0.0.0/8", "10.0.0.0/8", "want inet or inet6"),
+    ("flush of an unknown family", "flush inet4", "inet4", FAMILY),
+    ("flush of a prefix", "flush 10.0.0.0/8", "10.0.0.0/8", FAMILY),
     ("flush of two families", "flush inet inet6", "inet6", WORD),
     ("get of a prefix", "get 10.0.0.0/8", "10.0.0.0/8", NO_ADDRESS),
     ("get of no address", "get 10.0.0.300", "10.0.0.300", NO_ADDRESS),
     ("get of two addresses", "get 10.0.0.1 10.0.0.2", "10.0.0.2", WORD),
     ("show of words", "show everything", "everything", NO_PREFIX),
-    ("show of host bits", "show 10.0.0.1/8", "10.0.0.1/8", "host bits set"),
+    ("show of host bits", "show 10.0.0.1/8", "10.0.0.1/8", "host bits set; use 10.0.0.0/8"),
     ("show of two families", "show inet inet6", "inet6", WORD),
     ("word after stats", "stats now", "now", WORD),
     ("word after help", "help me", "me", WORD),
-    ("carriage return between words", "flush\rinet4", "inet4", "want inet or inet6"),
+    ("carriage return between words", "flush\rinet4", "inet4", FAMILY),
 ];
 
 /// Commands that the table refuses: name, line, errno, the prefix or address, what is said of it.

@@ -113,7 +113,7 @@ fn what_is_out_of_place() -> Outcome {
 fn a_bad_line_does_not_end_it() -> Outcome {
     let device = Device::open()?;
     device.feed("begin\n10.0.0.0/8 dev a\n")?;
-    let message = "line 3: 10.0.0.1/8: host bits set\n";
+    let message = "line 3: 10.0.0.1/8: host bits set; use 10.0.0.0/8\n";
     is_refused(&device, "10.0.0.1/8 dev a\n", Errno::EINVAL, message)?;
     device.feed("11.0.0.0/8 dev b\ncommit\n")?;
     table_is("10.0.0.0/8 dev a\n11.0.0.0/8 dev b\n")
@@ -175,7 +175,7 @@ fn a_transaction_has_an_end() -> Outcome {
         device.feed(&lines)?;
     }
     let message = format!(
-        "line {}: a transaction takes no more than {MAX_CHANGES} changes; 'begin reload' has no limit\n",
+        "line {}: a transaction holds at most {MAX_CHANGES} changes; 'begin reload' has no limit\n",
         MAX_CHANGES + 2
     );
     is_refused(&device, "flush\n", Errno::ENOSPC, &message)?;

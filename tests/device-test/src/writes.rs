@@ -17,7 +17,7 @@ use crate::{
 const CHUNK: usize = 4096;
 
 const BAD: &str = "10.0.0.1/8 dev eth0\n";
-const COMPLAINT: &str = "10.0.0.1/8: host bits set\n";
+const COMPLAINT: &str = "10.0.0.1/8: host bits set; use 10.0.0.0/8\n";
 
 /// Two routes, as they are written and as they are shown.
 const TWO: &str = "10.0.0.0/8 via 192.0.2.1 dev eth0\n2001:db8::/32 via fe80::1 metric 20\n";
@@ -106,7 +106,7 @@ bogus
     equal("what the writes returned", results, wanted)?;
     let wanted = "line 2: bogus: unknown word; 'help' lists the commands\n\
         line 4: 10.1.0.0/16: route exists\n\
-        line 6: 10.2.0.0/16: next hop missing: want via, dev or a type such as blackhole\n";
+        line 6: 10.2.0.0/16: next hop missing; add via, dev or a type such as blackhole\n";
     same_text("the messages", &device.answers()?, wanted)?;
     device.close().during("close()")?;
     table_is("10.0.0.0/8 dev a\n10.1.0.0/16 dev b\n10.3.0.0/16 dev d\n")

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn eperm_names_the_capability_and_sudo() {
-        let error = Error::Refused(refusal(Errno::EPERM, "changes need CAP_NET_ADMIN"));
+        let error = Error::Refused(refusal(Errno::EPERM, "changes require CAP_NET_ADMIN"));
         let text = error.to_string();
         assert!(
             text.contains("CAP_NET_ADMIN") && text.contains("sudo"),
@@ -231,11 +231,11 @@ mod tests {
             file: "routes".to_string(),
             line: 7,
             applied: Some(5),
-            refusal: refusal(Errno::EINVAL, "10.0.0.1/8: host bits set"),
+            refusal: refusal(Errno::EINVAL, "10.0.0.1/8: host bits set; use 10.0.0.0/8"),
         };
         assert_eq!(
             error.to_string(),
-            "routes:7: 10.0.0.1/8: host bits set (EINVAL)\n5 lines before it were applied."
+            "routes:7: 10.0.0.1/8: host bits set; use 10.0.0.0/8 (EINVAL)\n5 lines before it were applied."
         );
         assert_eq!(error.status(), Status::Failed);
         let json = error.to_json();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use super::command::{parse, Command, Reason, Refusal, Shown, HELP};
+use super::command::{parse, Command, Excerpt, Reason, Refusal, HELP};
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route, Selector};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 use std::{collections::BTreeSet, mem};
 
@@ -276,6 +276,11 @@ fn blanks_and_comments_around_words_do_not_matter() {
     }
 }
 
+const fn host_bits([a, b, c, d]: [u8; 4], len: u8) -> Reason {
+    let address = IpAddr::V4(Ipv4Addr::new(a, b, c, d));
+    Reason::HostBits { address, len }
+}
+
 /// Lines that make no sense, the word at fault, and why.
 const REFUSED: &[(&str, &str, Reason)] = &[
     ("frobnicate", "frobnicate", Reason::UnknownWord),
@@ -339,111 +344,158 @@ const REFUSED: &[(&str, &str, Reason)] = &[
         "metric",
         Reason::Repeated,
     ),
-    ("add eth0 via 192.0.2.1", "eth0", Reason::NoPrefix),
-    ("add 10.0.0/8 dev a", "10.0.0/8", Reason::NoPrefix),
-    ("add 10.0.0.256/8 dev a", "10.0.0.256/8", Reason::NoPrefix),
-    ("add /8 dev a", "/8", Reason::NoPrefix),
-    ("1 dev a", "1", Reason::NoPrefix),
-    ("a:b dev a", "a:b", Reason::NoPrefix),
-    ("show inet4", "inet4", Reason::NoPrefix),
-    ("del blackhole blackhole", "blackhole", Reason::NoPrefix),
+    ("add eth0 via 192.0.2.1", "eth0", Reason::InvalidPrefix),
+    ("add 10.0.0/8 dev a", "10.0.0/8", Reason::InvalidPrefix),
+    (
+        "add 10.0.0.256/8 dev a",
+        "10.0.0.256/8",
+        Reason::InvalidPrefix,
+    ),
+    ("add /8 dev a", "/8", Reason::InvalidPrefix),
+    ("1 dev a", "1", Reason::InvalidPrefix),
+    ("a:b dev a", "a:b", Reason::InvalidPrefix),
+    ("show inet4", "inet4", Reason::InvalidPrefix),
+    (
+        "del blackhole blackhole",
+        "blackhole",
+        Reason::InvalidPrefix,
+    ),
     // The prefix comes first, and so does what is wrong with it.
-    ("add x via y", "x", Reason::NoPrefix),
-    ("get 10.0.0.0/8", "10.0.0.0/8", Reason::NoAddress),
-    ("get localhost", "localhost", Reason::NoAddress),
-    ("add 10.0.0.0/8 via eth0", "eth0", Reason::NoAddress),
+    ("add x via y", "x", Reason::InvalidPrefix),
+    ("get 10.0.0.0/8", "10.0.0.0/8", Reason::InvalidAddress(None)),
+    ("get localhost", "localhost", Reason::InvalidAddress(None)),
+    (
+        "add 10.0.0.0/8 via eth0",
+        "eth0",
+        Reason::InvalidAddress(None),
+    ),
     (
         "add 10.0.0.0/8 via inet fe80::1",
         "fe80::1",
-        Reason::NoAddress,
+        Reason::InvalidAddress(Some(Family::Inet)),
     ),
     (
         "add 10.0.0.0/8 via inet6 192.0.2.1",
         "192.0.2.1",
-        Reason::NoAddress,
+        Reason::InvalidAddress(Some(Family::Inet6)),
     ),
-    ("add 10.0.0.0/8 via inet inet", "inet", Reason::NoAddress),
+    (
+        "add 10.0.0.0/8 via inet inet",
+        "inet",
+        Reason::InvalidAddress(Some(Family::Inet)),
+    ),
     ("begin inet", "inet", Reason::UnknownWord),
     ("begin reload inet", "inet", Reason::UnknownWord),
     ("commit 10.0.0.0/8", "10.0.0.0/8", Reason::UnknownWord),
     ("abort all", "all", Reason::UnknownWord),
-    ("flush ipv6", "ipv6", Reason::NoFamily),
-    ("flush 10.0.0.0/8", "10.0.0.0/8", Reason::NoFamily),
+    ("flush ipv6", "ipv6", Reason::InvalidFamily),
+    ("flush 10.0.0.0/8", "10.0.0.0/8", Reason::InvalidFamily),
     (
         "add 10.0.0.0/33 dev a",
         "10.0.0.0/33",
-        Reason::BadLength(Family::Inet),
+        Reason::InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/256 dev a",
         "10.0.0.0/256",
-        Reason::BadLength(Family::Inet),
+        Reason::InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/ dev a",
         "10.0.0.0/",
-        Reason::BadLength(Family::Inet),
+        Reason::InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/+8 dev a",
         "10.0.0.0/+8",
-        Reason::BadLength(Family::Inet),
+        Reason::InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/-1 dev a",
         "10.0.0.0/-1",
-        Reason::BadLength(Family::Inet),
+        Reason::InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/8/8 dev a",
         "10.0.0.0/8/8",
-        Reason::BadLength(Family::Inet),
+        Reason::InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/255.0.0.0 dev a",
         "10.0.0.0/255.0.0.0",
-        Reason::BadLength(Family::Inet),
+        Reason::InvalidLength(Family::Inet),
     ),
-    ("del ::/129", "::/129", Reason::BadLength(Family::Inet6)),
-    ("show ::/x", "::/x", Reason::BadLength(Family::Inet6)),
-    ("add 10.0.0.1/8 dev a", "10.0.0.1/8", Reason::HostBits),
-    ("add ::1/127 dev a", "::1/127", Reason::HostBits),
-    ("add 128.0.0.0/0 dev a", "128.0.0.0/0", Reason::HostBits),
+    ("del ::/129", "::/129", Reason::InvalidLength(Family::Inet6)),
+    ("show ::/x", "::/x", Reason::InvalidLength(Family::Inet6)),
+    (
+        "add 10.0.0.1/8 dev a",
+        "10.0.0.1/8",
+        host_bits([10, 0, 0, 1], 8),
+    ),
+    (
+        "add ::1/127 dev a",
+        "::1/127",
+        Reason::HostBits {
+            address: IpAddr::V6(Ipv6Addr::LOCALHOST),
+            len: 127,
+        },
+    ),
+    (
+        "add 128.0.0.0/0 dev a",
+        "128.0.0.0/0",
+        host_bits([128, 0, 0, 0], 0),
+    ),
     (
         "add 10.0.0.0/8 dev a metric 4294967296",
         "4294967296",
-        Reason::NoNumber,
+        Reason::InvalidNumber,
     ),
-    ("add 10.0.0.0/8 dev a metric -1", "-1", Reason::NoNumber),
-    ("add 10.0.0.0/8 dev a metric +1", "+1", Reason::NoNumber),
-    ("add 10.0.0.0/8 dev a metric 0x10", "0x10", Reason::NoNumber),
+    (
+        "add 10.0.0.0/8 dev a metric -1",
+        "-1",
+        Reason::InvalidNumber,
+    ),
+    (
+        "add 10.0.0.0/8 dev a metric +1",
+        "+1",
+        Reason::InvalidNumber,
+    ),
+    (
+        "add 10.0.0.0/8 dev a metric 0x10",
+        "0x10",
+        Reason::InvalidNumber,
+    ),
     (
         "add 10.0.0.0/8 dev sixteen-letters-",
         "sixteen-letters-",
-        Reason::NoDevice,
+        Reason::InvalidDevice,
     ),
-    ("add 10.0.0.0/8 dev a/b", "a/b", Reason::NoDevice),
-    ("add 10.0.0.0/8 dev eth0:1", "eth0:1", Reason::NoDevice),
-    ("add 10.0.0.0/8 dev .", ".", Reason::NoDevice),
-    ("add 10.0.0.0/8 dev ..", "..", Reason::NoDevice),
-    ("add 10.0.0.0/8 dev z\u{fc}", "z\u{fc}", Reason::NoDevice),
-    ("add 10.0.0.0/8", "10.0.0.0/8", Reason::NoNextHop),
-    ("10.0.0.0/8 metric 5", "10.0.0.0/8", Reason::NoNextHop),
-    ("add default", "default", Reason::NoNextHop),
+    ("add 10.0.0.0/8 dev a/b", "a/b", Reason::InvalidDevice),
+    ("add 10.0.0.0/8 dev eth0:1", "eth0:1", Reason::InvalidDevice),
+    ("add 10.0.0.0/8 dev .", ".", Reason::InvalidDevice),
+    ("add 10.0.0.0/8 dev ..", "..", Reason::InvalidDevice),
+    (
+        "add 10.0.0.0/8 dev z\u{fc}",
+        "z\u{fc}",
+        Reason::InvalidDevice,
+    ),
+    ("add 10.0.0.0/8", "10.0.0.0/8", Reason::MissingNextHop),
+    ("10.0.0.0/8 metric 5", "10.0.0.0/8", Reason::MissingNextHop),
+    ("add default", "default", Reason::MissingNextHop),
     (
         "add blackhole 10.0.0.0/8 via 192.0.2.1",
         "blackhole",
-        Reason::NextHopOfType,
+        Reason::UnexpectedNextHop,
     ),
     (
         "prohibit 10.0.0.0/8 dev a",
         "prohibit",
-        Reason::NextHopOfType,
+        Reason::UnexpectedNextHop,
     ),
     (
         "del unreachable ::/0 dev a",
         "unreachable",
-        Reason::NextHopOfType,
+        Reason::UnexpectedNextHop,
     ),
     (
         "add 10.0.0.0/8 via fe80::1",
@@ -474,22 +526,22 @@ fn every_reason_is_seen() {
     let seen: BTreeSet<String> = REFUSED
         .iter()
         .map(|(.., reason)| format!("{reason:?}"))
-        .map(|reason| reason.split('(').next().unwrap().to_owned())
+        .map(|reason| reason.split(['(', ' ']).next().unwrap().to_owned())
         .collect();
     // One arm for each, so that a new reason does not compile until it is listed and tested.
     let name = |reason: Reason| match reason {
         Reason::UnknownWord => "UnknownWord",
         Reason::MissingArgument(_) => "MissingArgument",
         Reason::Repeated => "Repeated",
-        Reason::NoPrefix => "NoPrefix",
-        Reason::NoAddress => "NoAddress",
-        Reason::NoFamily => "NoFamily",
-        Reason::BadLength(_) => "BadLength",
-        Reason::HostBits => "HostBits",
-        Reason::NoNumber => "NoNumber",
-        Reason::NoDevice => "NoDevice",
-        Reason::NoNextHop => "NoNextHop",
-        Reason::NextHopOfType => "NextHopOfType",
+        Reason::InvalidPrefix => "InvalidPrefix",
+        Reason::InvalidAddress(_) => "InvalidAddress",
+        Reason::InvalidFamily => "InvalidFamily",
+        Reason::InvalidLength(_) => "InvalidLength",
+        Reason::HostBits { .. } => "HostBits",
+        Reason::InvalidNumber => "InvalidNumber",
+        Reason::InvalidDevice => "InvalidDevice",
+        Reason::MissingNextHop => "MissingNextHop",
+        Reason::UnexpectedNextHop => "UnexpectedNextHop",
         Reason::GatewayFamily(_) => "GatewayFamily",
     };
     let named: BTreeSet<String> = REFUSED
@@ -510,31 +562,48 @@ fn refusals_are_sentences() {
         ("add 10.0.0.0/8 dev a metric", "metric: number missing"),
         ("add 10.0.0.0/8 dev a dev b", "dev: given twice"),
         ("add x dev a", "x: not an IPv4 or IPv6 prefix"),
-        ("get x", "x: not an address of that family"),
-        ("flush x", "x: want inet or inet6"),
+        ("get x", "x: not an IPv4 or IPv6 address"),
+        ("add 10.0.0.0/8 via inet ::1", "::1: not an IPv4 address"),
+        (
+            "add 10.0.0.0/8 via inet6 1.1.1.1",
+            "1.1.1.1: not an IPv6 address",
+        ),
+        ("flush x", "x: expected inet or inet6"),
         (
             "add 1.0.0.0/33 dev a",
-            "1.0.0.0/33: prefix length is not 0 to 32",
+            "1.0.0.0/33: expected a prefix length from 0 to 32",
         ),
-        ("add ::/129 dev a", "::/129: prefix length is not 0 to 128"),
-        ("add 10.0.0.1/8 dev a", "10.0.0.1/8: host bits set"),
+        (
+            "add ::/129 dev a",
+            "::/129: expected a prefix length from 0 to 128",
+        ),
+        (
+            "add 10.0.0.1/8 dev a",
+            "10.0.0.1/8: host bits set; use 10.0.0.0/8",
+        ),
         (
             "add ::/0 dev a metric x",
-            "x: not a number from 0 to 4294967295",
+            "x: expected a number from 0 to 4294967295",
         ),
-        ("add ::/0 dev a/b", "a/b: not a device name"),
+        (
+            "add ::/0 dev a/b",
+            "a/b: expected a device name: at most 15 characters, no '/' or ':'",
+        ),
         (
             "add ::/0",
-            "::/0: next hop missing: want via, dev or a type such as blackhole",
+            "::/0: next hop missing; add via, dev or a type such as blackhole",
         ),
-        ("add blackhole ::/0 dev a", "blackhole: takes no next hop"),
+        (
+            "add blackhole ::/0 dev a",
+            "blackhole: a route of this type has no next hop",
+        ),
         (
             "add 10.0.0.0/8 via ::1",
-            "10.0.0.0/8: IPv6 gateway for an IPv4 prefix: want 'via inet6 ADDRESS'",
+            "10.0.0.0/8: IPv6 gateway for an IPv4 prefix; use 'via inet6 ADDRESS'",
         ),
         (
             "add ::/8 via 1.1.1.1",
-            "::/8: IPv4 gateway for an IPv6 prefix: want 'via inet ADDRESS'",
+            "::/8: IPv4 gateway for an IPv6 prefix; use 'via inet ADDRESS'",
         ),
     ] {
         assert_eq!(parse(line).unwrap_err().to_string(), sentence);
@@ -543,16 +612,16 @@ fn refusals_are_sentences() {
 
 #[test]
 fn long_words_are_cut_and_odd_ones_escaped() {
-    assert_eq!(Shown("eth0").to_string(), "eth0");
-    assert_eq!(Shown("").to_string(), "");
-    assert_eq!(Shown(&"x".repeat(64)).to_string(), "x".repeat(64));
-    assert_eq!(Shown(&"x".repeat(65)).to_string(), "x".repeat(64) + "...");
+    assert_eq!(Excerpt("eth0").to_string(), "eth0");
+    assert_eq!(Excerpt("").to_string(), "");
+    assert_eq!(Excerpt(&"x".repeat(64)).to_string(), "x".repeat(64));
+    assert_eq!(Excerpt(&"x".repeat(65)).to_string(), "x".repeat(64) + "...");
     assert_eq!(
-        Shown("a\x1b[31m\n\u{fc}").to_string(),
+        Excerpt("a\x1b[31m\n\u{fc}").to_string(),
         "a\\u{1b}[31m\\n\\u{fc}"
     );
     assert_eq!(
-        Shown(&"\u{fc}".repeat(100)).to_string(),
+        Excerpt(&"\u{fc}".repeat(100)).to_string(),
         "\\u{fc}".repeat(64) + "..."
     );
 }
