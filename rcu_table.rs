@@ -26,8 +26,8 @@
 //! Routes are keyed by prefix and metric, as in Linux: the lowest metric serves, deleting it reveals the
 //! next. What is `unsafe` is in `rcu_table/node`.
 //!
-//! Torture has the table mark nodes before it frees them ([`Quarantine`]) and looks for such nodes on the
-//! way of its lookups ([`LookupPath`]).
+//! Torture gives a table a [`Quarantine`], which poisons nodes before it frees them, and looks for poisoned
+//! nodes on the paths of its lookups ([`LookupPath`]).
 
 mod dump;
 mod lookup_path;
@@ -35,6 +35,7 @@ mod next_hop;
 mod next_hops;
 mod node;
 mod prefix;
+mod quarantine;
 mod reclaim;
 mod route;
 mod settings;
@@ -50,8 +51,9 @@ pub use lookup_path::LookupPath;
 pub use next_hop::{DevName, NextHop};
 pub use next_hops::NextHopRef;
 pub use prefix::{Family, Prefix, PrefixError};
+pub use quarantine::{Quarantine, QuarantinedNode, UnlinkedNode};
 pub use route::Route;
-pub use settings::{Quarantine, ReclaimMode, Settings};
+pub use settings::{ReclaimMode, Settings};
 pub use stats::{quarantined_objects, Stats};
 pub use table::{Mode, Snapshot, Table};
 pub use transaction::{Failure, Operation, Reload, Transaction};

@@ -3,7 +3,7 @@
 //! The way of a lookup, kept for a second look within the same critical section.
 //!
 //! For torture: what a reader found must stay as it is for as long as the reader stays, and none of the
-//! nodes on the way may have been [marked](super::Quarantine) as freed.
+//! nodes on the way may have been [poisoned](super::Quarantine).
 
 use super::{
     node::{value_at, NodeRef, MAX_DEPTH},

@@ -17,7 +17,7 @@
 
 use super::{
     next_hop::{NextHop, Words},
-    settings::{Quarantine, Settings},
+    settings::Settings,
 };
 use crate::rcu::{read_lock, Flexible, GracePeriod, Guard, Rcu, RcuBox};
 use core::{
@@ -302,7 +302,11 @@ impl Interner {
     /// Frees the numbers whose grace period has ended, and has another one started for the others. If no
     /// next hop is in use, gives the memory back.
     pub(super) fn recycle(&mut self, hops: &NextHops) {
-        if !self.grace_period.is_complete() {
+        let is_complete = match self.settings.quarantine() {
+            Some(quarantine) => quarantine.is_complete(&self.grace_period),
+            None => self.grace_period.is_complete(),
+        };
+        if !is_complete {
             return;
         }
         if self.count == 0 {
@@ -330,11 +334,6 @@ impl Interner {
         if self.count == 0 {
             // For all numbers: see `recycle()`.
             self.grace_period = GracePeriod::start();
-        }
-        if self.settings.quarantine() == Quarantine::ReusesNumbers {
-            hops.with(number, |place| place.set_next(self.free));
-            self.free = number;
-            return;
         }
         hops.with(number, |place| place.set_next(0));
         match self.leaving.last {

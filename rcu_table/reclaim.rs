@@ -3,17 +3,18 @@
 //! What becomes of the nodes that a change has replaced.
 
 use super::{
-    node::{Exclusive, Quarantined, Replaced, Tree, Unlinked},
-    settings::{Quarantine, ReclaimMode, Settings},
+    node::{Exclusive, Replaced, Tree, Unlinked},
+    quarantine::{Quarantine, QuarantinedNode, UnlinkedNode},
+    settings::{ReclaimMode, Settings},
     stats::{self, Footprint},
 };
-use crate::rcu::{self, GracePeriod, Polled, RcuBox, Reclaim, Retired, Softirq};
+use crate::rcu::{self, GracePeriod, RcuBox, Reclaim, Retired, Softirq};
 
 /// What the settings said when an update began.
 #[derive(Clone, Copy)]
 pub(super) struct Policy {
     pub(super) mode: ReclaimMode,
-    pub(super) quarantine: Quarantine,
+    pub(super) quarantine: Option<&'static dyn Quarantine>,
 }
 
 impl Policy {
@@ -38,8 +39,6 @@ pub(super) struct Ledger {
     /// Waiting for the grace period.
     waiting: Footprint,
     grace_period: GracePeriod,
-    /// What [`Quarantine::LosesOne`] has lost; it goes with the ledger.
-    lost: Option<Polled<Quarantined>>,
 }
 
 impl Ledger {
@@ -48,7 +47,6 @@ impl Ledger {
             leaving: Footprint::default(),
             waiting: Footprint::default(),
             grace_period: GracePeriod::completed(),
-            lost: None,
         }
     }
 
@@ -126,37 +124,29 @@ pub(super) fn settle(
         return;
     }
     stats::retired(footprint);
-    if policy.quarantine == Quarantine::MarksEarly {
-        nodes.each(|node| node.poison());
+    if let Some(quarantine) = policy.quarantine {
+        nodes.each(|node| quarantine.unlinked(UnlinkedNode(node)));
     }
     if policy.waits() {
         wait(policy.mode);
     }
-    nodes.unlink(exclusive, |node| match policy.mode {
-        ReclaimMode::Kvfree => {
+    nodes.unlink(exclusive, |node| match (policy.mode, policy.quarantine) {
+        (ReclaimMode::Kvfree, _) => {
             let footprint = node.node().footprint();
             node.retire().kvfree_rcu();
             ledger.add(footprint);
         }
-        ReclaimMode::Call if policy.quarantine.is_on() => quarantine(node, policy, ledger),
-        ReclaimMode::Call => node.retire().call_rcu(),
-        ReclaimMode::Synchronize | ReclaimMode::Expedited => end(node, policy.quarantine),
+        (ReclaimMode::Call, Some(quarantine)) => {
+            quarantine.queue(QuarantinedNode(node.quarantine()));
+        }
+        (ReclaimMode::Call, None) => node.retire().call_rcu(),
+        (ReclaimMode::Synchronize | ReclaimMode::Expedited, quarantine) => end(node, quarantine),
     });
 }
 
-/// Hands a node over to be marked and freed later.
-fn quarantine(node: Unlinked, policy: Policy, ledger: &mut Ledger) {
-    let node = node.quarantine();
-    if policy.quarantine == Quarantine::LosesOne && ledger.lost.is_none() {
-        ledger.lost = Some(node.start_poll());
-    } else {
-        node.call_rcu();
-    }
-}
-
 /// Ends a node that was counted as retired and whose grace period has ended.
-fn end(node: Unlinked, quarantine: Quarantine) {
-    if quarantine.is_on() {
+fn end(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
+    if quarantine.is_some() {
         node.node().poison();
         node.quarantine().call_rcu();
     } else {
@@ -167,8 +157,8 @@ fn end(node: Unlinked, quarantine: Quarantine) {
 }
 
 /// Ends a node of a whole trie whose grace period has ended.
-pub(super) fn end_of_tree(node: Unlinked, quarantine: Quarantine) {
-    if quarantine.is_on() {
+pub(super) fn end_of_tree(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
+    if quarantine.is_some() {
         stats::retired(node.node().footprint());
         end(node, quarantine);
     } else {
@@ -176,10 +166,12 @@ pub(super) fn end_of_tree(node: Unlinked, quarantine: Quarantine) {
     }
 }
 
-/// Marks whole tries that were just cut off, if they are to be marked that early.
-pub(super) fn mark_early<'t>(trees: impl IntoIterator<Item = &'t Tree>, quarantine: Quarantine) {
-    if quarantine == Quarantine::MarksEarly {
-        trees.into_iter().for_each(Tree::poison);
+/// Shows the nodes of whole tries that were just cut off to the quarantine.
+pub(super) fn show_unlinked<'t>(trees: impl IntoIterator<Item = &'t Tree>, policy: Policy) {
+    if let Some(quarantine) = policy.quarantine {
+        for tree in trees {
+            tree.visit(|node| quarantine.unlinked(UnlinkedNode(node)));
+        }
     }
 }
 
@@ -195,7 +187,7 @@ pub(super) fn catch_up(policy: Policy, handed_over: Footprint) {
     wait(policy.mode);
     stats::reclaimed(handed_over);
     rcu::barrier();
-    if policy.quarantine.is_on() {
+    if policy.quarantine.is_some() {
         // For the callbacks that those just waited for have queued.
         rcu::barrier();
     }

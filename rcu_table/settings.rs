@@ -2,6 +2,7 @@
 
 //! What an administrator can set while a table is in use.
 
+use super::quarantine::Quarantine;
 use core::sync::atomic::{AtomicU32, AtomicU8, AtomicUsize, Ordering};
 
 /// How what a change has replaced is reclaimed.
@@ -33,45 +34,10 @@ impl ReclaimMode {
     }
 }
 
-/// Whether nodes are marked before they are freed, so that torture can tell a reader who reaches one
-/// too late; and what is done wrong, for torture to show that it can.
-///
-/// A node whose grace period has ended is marked, and freed after another one. `kvfree_rcu()` runs no
-/// code, so what goes that way is not marked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Quarantine {
-    /// Nothing is marked.
-    Off,
-    /// Nodes are marked when their grace period has ended.
-    On,
-    /// They are marked at once, and freed when they should be.
-    MarksEarly,
-    /// One that should be freed by a callback is kept until the table goes.
-    LosesOne,
-    /// A next hop's number is given out again at once.
-    ReusesNumbers,
-}
-
-impl Quarantine {
-    const ALL: [Self; 5] = [
-        Self::Off,
-        Self::On,
-        Self::MarksEarly,
-        Self::LosesOne,
-        Self::ReusesNumbers,
-    ];
-
-    /// Whether nodes are marked.
-    pub const fn is_on(self) -> bool {
-        !matches!(self, Self::Off)
-    }
-}
-
 /// What updates of a table heed. Each value is read when an update begins.
 pub struct Settings {
     reclaim: AtomicU8,
-    quarantine: AtomicU8,
+    quarantine: Option<&'static dyn Quarantine>,
     reclaim_max_kb: AtomicU32,
     max_routes: AtomicUsize,
 }
@@ -82,10 +48,17 @@ impl Settings {
     pub const fn new() -> Self {
         Self {
             reclaim: AtomicU8::new(ReclaimMode::Call as u8),
-            quarantine: AtomicU8::new(Quarantine::Off as u8),
+            quarantine: None,
             reclaim_max_kb: AtomicU32::new(64 * 1024),
             max_routes: AtomicUsize::new(16 * 1024 * 1024),
         }
+    }
+
+    /// The same, with a quarantine for nodes.
+    pub const fn with_quarantine(quarantine: &'static dyn Quarantine) -> Self {
+        let mut settings = Self::new();
+        settings.quarantine = Some(quarantine);
+        settings
     }
 
     /// How retired memory is reclaimed.
@@ -102,18 +75,9 @@ impl Settings {
         self.reclaim.store(mode as u8, Ordering::Relaxed);
     }
 
-    /// Whether nodes are marked before they are freed.
-    pub fn quarantine(&self) -> Quarantine {
-        let number = usize::from(self.quarantine.load(Ordering::Relaxed));
-        Quarantine::ALL
-            .get(number)
-            .copied()
-            .unwrap_or(Quarantine::Off)
-    }
-
-    /// Sets whether nodes that are retired from now on are marked before they are freed.
-    pub fn set_quarantine(&self, quarantine: Quarantine) {
-        self.quarantine.store(quarantine as u8, Ordering::Relaxed);
+    /// The table's quarantine, if it has one.
+    pub(super) fn quarantine(&self) -> Option<&'static dyn Quarantine> {
+        self.quarantine
     }
 
     /// How many KiB may be retired and not yet reclaimed before updaters wait.

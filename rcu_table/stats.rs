@@ -74,7 +74,7 @@ pub(super) fn left_quarantine(what: Footprint) {
     reclaimed(what);
 }
 
-/// How many nodes of all tables are in [quarantine](super::Quarantine): retired, and not yet freed.
+/// Returns the number of nodes of all tables in [quarantine](super::Quarantine).
 ///
 /// Context: any.
 pub fn quarantined_objects() -> usize {

@@ -8,8 +8,9 @@ use super::{
         Doomed, Exclusive, Finding, Found, Lookup, NodeRef, Roots, Runs, Tree, Unlinked, STRIDE,
     },
     prefix::{left_aligned, Family, Prefix},
+    quarantine::Quarantine,
     reclaim::{self, Ledger, Policy},
-    settings::{Quarantine, Settings},
+    settings::Settings,
     stats::{Footprint, Stats},
     update::{insert_route, remove_route, Contents, Limits, Target, Tools},
     Guard, NextHop, Route,
@@ -325,7 +326,11 @@ impl Table {
     }
 
     /// Ends tries that no reader can reach, and lets go of their next hops.
-    pub(super) fn dismantle(&self, trees: impl IntoIterator<Item = Tree>, quarantine: Quarantine) {
+    pub(super) fn dismantle(
+        &self,
+        trees: impl IntoIterator<Item = Tree>,
+        quarantine: Option<&dyn Quarantine>,
+    ) {
         for tree in trees {
             dismantle_politely(tree, |node| {
                 let mut updater = self.updater.lock();
@@ -365,7 +370,7 @@ impl Table {
         }
         self.count_change();
         drop(updater);
-        reclaim::mark_early(trees.iter().flatten(), policy.quarantine);
+        reclaim::show_unlinked(trees.iter().flatten(), policy);
         reclaim::wait(policy.mode);
         self.dismantle(trees.into_iter().flatten(), policy.quarantine);
         Ok(())

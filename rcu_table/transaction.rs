@@ -5,7 +5,6 @@
 use super::{
     node::{Condemned, Exclusive, Roots, Tree},
     reclaim::{self, Policy},
-    settings::Quarantine,
     table::{trees_of, Updater, BATCH},
     update::{insert_route, remove_route, Contents, Exchanged, Limits, Target, Tools},
     Family, Mode, NextHop, Prefix, Route, Table,
@@ -167,7 +166,7 @@ fn make_at_once(
     } = &mut *updater;
     reclaim::settle(condemned, exclusive, policy, ledger);
     drop(updater);
-    reclaim::mark_early(&trees, policy.quarantine);
+    reclaim::show_unlinked(&trees, policy);
     if let Some(old_roots) = old_roots {
         match trees.is_empty() {
             true => reclaim::let_go(old_roots, policy.mode),
@@ -357,7 +356,7 @@ impl Reload {
             roots.of(flushed).cut(&updater.exclusive);
             drop(updater);
             self.contents.forget(flushed);
-            self.table.dismantle(tree, Quarantine::Off);
+            self.table.dismantle(tree, None);
         }
     }
 
@@ -382,7 +381,7 @@ impl Reload {
         let old = self.table.publish(roots, &mut updater.exclusive);
         updater.contents.take_over(self.contents);
         drop(updater);
-        reclaim::mark_early(trees.iter().flatten(), policy.quarantine);
+        reclaim::show_unlinked(trees.iter().flatten(), policy);
         if let Some(old) = old {
             drop(reclaim::get_back(old, policy.mode));
             self.table
@@ -396,8 +395,7 @@ impl Drop for Reload {
     fn drop(&mut self) {
         if let Some(roots) = self.roots.take() {
             let trees = trees_of(&roots, &Exclusive::new());
-            self.table
-                .dismantle(trees.into_iter().flatten(), Quarantine::Off);
+            self.table.dismantle(trees.into_iter().flatten(), None);
         }
     }
 }

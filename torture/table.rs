@@ -19,13 +19,13 @@
 //!   reloads, flushes, and some that must fail; it switches between the ways of reclaim.
 //! - [`FakeWriter`]s churn prefixes of their own in the same nodes.
 //! - [`Reader`]s look up, look up several addresses in one snapshot, and dump. They stay on the nodes
-//!   that they have passed, which the table [marks](Quarantine) when they are reclaimed.
+//!   that they have passed, which the table's [`Quarantine`](crate::rcu_table::Quarantine) poisons.
 //!
 //! At the end everything that was retired must have come back.
 
 use crate::{
     rcu,
-    rcu_table::{quarantined_objects, Mode, Quarantine, ReclaimMode, Settings, Table},
+    rcu_table::{quarantined_objects, Mode, ReclaimMode, Settings, Table},
 };
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{prelude::*, sync::Arc};
@@ -33,6 +33,7 @@ use kernel::{prelude::*, sync::Arc};
 mod check;
 mod fake_writer;
 mod finding;
+mod injected_bug;
 mod origin;
 mod pending;
 mod reader;
@@ -50,6 +51,7 @@ pub(crate) use step::Step;
 pub(crate) use writer::Writer;
 
 use check::DumpCheck;
+use injected_bug::InjectedBug;
 use universe::{Universe, COVERS_VERSION};
 use versions::Versions;
 
@@ -58,6 +60,7 @@ pub(crate) type Random<'r> = dyn FnMut(u32) -> u32 + 'r;
 
 /// What goes wrong on purpose, so that the checks are seen to notice. No memory is used that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Bug {
     /// Nothing.
     None,
@@ -81,21 +84,11 @@ impl Bug {
     fn wants_speed(self) -> bool {
         !matches!(self, Self::None | Self::LateAnnouncement)
     }
-
-    fn quarantine(self) -> Quarantine {
-        match self {
-            Self::SkipGp => Quarantine::MarksEarly,
-            Self::LostCallback => Quarantine::LosesOne,
-            Self::ReuseBeforeGp => Quarantine::ReusesNumbers,
-            Self::None | Self::LateAnnouncement | Self::TornTransaction | Self::LostChange => {
-                Quarantine::On
-            }
-        }
-    }
 }
 
 /// What the table under torture heeds; the [`Writer`] changes it.
-static SETTINGS: Settings = Settings::new();
+static SETTINGS: Settings = Settings::with_quarantine(&INJECTED_BUG);
+static INJECTED_BUG: InjectedBug = InjectedBug::new();
 
 /// A table under torture, and what is known of it.
 ///
@@ -113,7 +106,7 @@ impl TableTorture {
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(crate) fn new(bug: Bug) -> Result<Arc<Self>> {
-        SETTINGS.set_quarantine(bug.quarantine());
+        INJECTED_BUG.set(bug);
         SETTINGS.set_reclaim(ReclaimMode::Call);
         SETTINGS.set_reclaim_max_kb(Settings::new().reclaim_max_kb());
         let universe = Universe::new()?;
@@ -190,5 +183,11 @@ impl TableTorture {
     fn release_writer(&self) {
         // ORDERING: Release, for the next one.
         self.has_writer.store(false, Ordering::Release);
+    }
+}
+
+impl Drop for TableTorture {
+    fn drop(&mut self) {
+        INJECTED_BUG.recover_lost_node();
     }
 }

@@ -326,17 +326,16 @@ impl Tree {
         }
     }
 
-    /// Marks all nodes: see [`NodeRef::poison`].
-    pub(in super::super) fn poison(&self) {
+    /// Calls `visit` with each node, children first.
+    pub(in super::super) fn visit(&self, mut visit: impl FnMut(NodeRef<'_>)) {
         self.each(
             |_| true,
             |node| {
-                // INVARIANT: The tree's nodes are there until it is dismantled.
-                let node = NodeRef {
+                // INVARIANT: The tree's nodes are live until it is dismantled.
+                visit(NodeRef {
                     node,
                     _live: PhantomData,
-                };
-                node.poison();
+                });
             },
         );
     }

@@ -7,7 +7,7 @@ use rcu_routes::{
     rcu::barrier,
     rcu_table::{
         quarantined_objects, read_lock, Mode, Operation, Quarantine, ReclaimMode, Reload, Settings,
-        Table, Transaction,
+        Table, Transaction, UnlinkedNode,
     },
     testing::{address, get, prefix, route, run, table_with_settings},
 };
@@ -20,7 +20,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-static SETTINGS: Settings = Settings::new();
+static SETTINGS: Settings = Settings::with_quarantine(&QUARANTINE);
+static QUARANTINE: TestQuarantine = TestQuarantine {
+    poisons_early: AtomicBool::new(false),
+};
+
+struct TestQuarantine {
+    /// Whether a node is poisoned as soon as it is unlinked: the bug to be seen.
+    poisons_early: AtomicBool,
+}
+
+impl TestQuarantine {
+    fn poison_early(&self, early: bool) {
+        self.poisons_early.store(early, Ordering::Relaxed);
+    }
+}
+
+impl Quarantine for TestQuarantine {
+    fn unlinked(&self, node: UnlinkedNode<'_>) {
+        if self.poisons_early.load(Ordering::Relaxed) {
+            node.poison();
+        }
+    }
+}
 
 /// The settings and the counts are shared. Nothing is left of the test before.
 fn one_at_a_time() -> MutexGuard<'static, ()> {
@@ -106,7 +128,7 @@ fn is_marked_under_reader(change: Change, patience: Duration) -> bool {
 #[test]
 fn no_node_is_marked_while_a_reader_is_there() {
     let _one = one_at_a_time();
-    SETTINGS.set_quarantine(Quarantine::On);
+    QUARANTINE.poison_early(false);
     for mode in [ReclaimMode::Call, ReclaimMode::Synchronize] {
         SETTINGS.set_reclaim(mode);
         for (name, change) in CHANGES {
@@ -119,7 +141,7 @@ fn no_node_is_marked_while_a_reader_is_there() {
 #[test]
 fn a_node_is_marked_under_a_reader_when_told_to() {
     let _one = one_at_a_time();
-    SETTINGS.set_quarantine(Quarantine::MarksEarly);
+    QUARANTINE.poison_early(true);
     for mode in ReclaimMode::ALL {
         SETTINGS.set_reclaim(mode);
         for (name, change) in CHANGES {
@@ -162,8 +184,8 @@ fn comes_back(mode: ReclaimMode, change: Change) {
 #[test]
 fn all_nodes_come_back() {
     let _one = one_at_a_time();
-    for quarantine in [Quarantine::On, Quarantine::MarksEarly] {
-        SETTINGS.set_quarantine(quarantine);
+    for early in [false, true] {
+        QUARANTINE.poison_early(early);
         for mode in ReclaimMode::ALL {
             SETTINGS.set_reclaim(mode);
             for (_, change) in CHANGES {
@@ -176,7 +198,7 @@ fn all_nodes_come_back() {
 #[test]
 fn updaters_wait_until_nodes_have_left_quarantine() {
     let _one = one_at_a_time();
-    SETTINGS.set_quarantine(Quarantine::On);
+    QUARANTINE.poison_early(false);
     SETTINGS.set_reclaim(ReclaimMode::Call);
     let table = filled();
     settle();

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Quarantine: a node is poisoned after its grace period, and freed after another one.
+//!
+//! ```text
+//!   unlinked ──grace period──► poisoned ──grace period──► freed
+//! ```
+//!
+//! Torture looks for poisoned nodes on the paths of its lookups. A reader that reaches one proves that
+//! a grace period was missing, without a use after free. `kvfree_rcu()` runs no code of the module, so
+//! nodes that it frees are not poisoned.
+
+use super::node::{NodeRef, Quarantined};
+use crate::rcu::{GracePeriod, Retired};
+
+/// The points where a table in quarantine relies on grace periods.
+///
+/// Each default is correct. Torture overrides one at a time to check that it detects the bug. No
+/// override can cause a use after free: a node is freed only after a grace period of its own.
+pub trait Quarantine: Sync {
+    /// Called with each unlinked node, before its grace period.
+    ///
+    /// Context: may sleep; the table's mutex may be held.
+    fn unlinked(&self, _node: UnlinkedNode<'_>) {}
+
+    /// Queues the callback that poisons a node.
+    ///
+    /// Context: may sleep; the table's mutex is held.
+    fn queue(&self, node: QuarantinedNode) {
+        node.call_rcu();
+    }
+
+    /// Returns whether the table can reuse next-hop numbers that were released before `grace_period`
+    /// began.
+    fn is_complete(&self, grace_period: &GracePeriod) -> bool {
+        grace_period.is_complete()
+    }
+}
+
+/// A node that a change has unlinked. Its grace period has not ended.
+pub struct UnlinkedNode<'a>(pub(super) NodeRef<'a>);
+
+impl UnlinkedNode<'_> {
+    /// Poisons the node, as if its grace period had ended.
+    pub fn poison(&self) {
+        self.0.poison();
+    }
+}
+
+/// A retired node in quarantine. If it is dropped, its callback is queued.
+pub struct QuarantinedNode(pub(super) Retired<Quarantined>);
+
+impl QuarantinedNode {
+    /// Queues the callback that poisons the node and frees it after another grace period.
+    ///
+    /// Context: any.
+    pub fn call_rcu(self) {
+        self.0.call_rcu();
+    }
+}
