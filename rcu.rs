@@ -2,7 +2,7 @@
 
 //! Safe read-copy update.
 //!
-//! The life of an RCU-protected object, and the type that carries it at each stage:
+//! The life of an RCU-protected object, with the type that it has at each stage:
 //!
 //! ```text
 //!   RcuBox<T>  ──publish──►  Rcu<T>  ──unpublish──►  Retired<T>  ──grace period──►  reclaimed
@@ -10,28 +10,30 @@
 //!   no reader                under a Guard           old ones may remain            or an RcuBox again
 //! ```
 //!
-//! - Readers take a [`Guard`] and call [`Rcu::dereference`]; the reference they get cannot outlive the
+//! - A reader holds a [`Guard`] and calls [`Rcu::dereference`], whose result cannot outlive the
 //!   guard. A reader never waits, writes or allocates.
-//! - Updaters build an [`RcuBox`], publish it with [`Rcu::replace`] and get back what was published
-//!   before as a [`Retired`], which ends in exactly one way: wait for a grace period and have the
-//!   object back, or leave it to be reclaimed after one.
-//! - A module that hands objects to `call_rcu()` keeps a [`CallbackDrain`] as its last field.
+//! - An updater builds an [`RcuBox`] and publishes it with [`Rcu::replace`], which returns the
+//!   previous object as a [`Retired`]. That ends in exactly one way: the updater waits for a grace
+//!   period and owns the object again, or leaves it to be reclaimed.
+//! - A module that passes objects to `call_rcu()` has a [`CallbackDrain`] as its last field.
 //!
-//! | for | there is |
+//! | need | type or function |
 //! |---|---|
-//! | one pointer, replaced whole by whoever comes | [`Rcu`] |
-//! | one or more structures that updaters change in turn, each from what it was | [`UpdaterLock`] with [`Rcu<T, Locked<S>>`](Rcu), [`List`], [`HashTable`] |
+//! | one pointer that anyone may replace | [`Rcu`] |
+//! | structures that one updater at a time changes | [`UpdaterLock`] with [`Rcu<T, Locked<S>>`](Rcu), [`List`], [`HashTable`] |
 //! | readers that sleep | [`SrcuPointer`], [`Srcu`] |
-//! | readers that must not be able to leak their guard | [`read`] |
+//! | readers that cannot leak their guard | [`read`] |
 //! | objects that end in an array | [`Flexible`] |
 //! | grace periods without an object | [`synchronize`], [`GracePeriod`], [`FullGracePeriod`] |
 //!
-//! What the types prove, what is checked and what nothing stops is in `docs/safety.md`.
+//! `docs/safety.md` lists what the types prove, what is checked at run time, and what nothing
+//! prevents.
 //!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
 mod boxed;
 mod chain;
+mod cleared;
 mod compat;
 mod context;
 mod drain;
@@ -39,18 +41,23 @@ mod flexible;
 mod grace_period;
 mod hash_table;
 mod list;
+mod object;
 mod pointer;
 mod polled;
+mod published;
 mod reader;
+mod reclaim;
 mod retired;
 mod room;
 mod srcu;
 mod srcu_pointer;
+mod srcu_retired;
 mod updater;
 mod work;
 
-pub use boxed::{Context, RcuBox, Reclaim, Softirq, Workqueue};
-pub use chain::{Cleared, Entry, Iter};
+pub use boxed::RcuBox;
+pub use chain::{Entry, Iter};
+pub use cleared::Cleared;
 pub use drain::CallbackDrain;
 pub use flexible::Flexible;
 pub use grace_period::{barrier, synchronize, synchronize_expedited, FullGracePeriod, GracePeriod};
@@ -60,7 +67,9 @@ pub use list::{CursorMut, List};
 pub use pointer::{Exchange, Rcu};
 pub use polled::Polled;
 pub use reader::{read, Overlap, ReadSide, Section};
+pub use reclaim::{Context, Reclaim, Softirq, Workqueue};
 pub use retired::Retired;
 pub use srcu::{new_srcu, Srcu, SrcuGracePeriod, SrcuGuard};
-pub use srcu_pointer::{SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired};
+pub use srcu_pointer::{SrcuPointer, SrcuReader};
+pub use srcu_retired::{SrcuPolled, SrcuRetired};
 pub use updater::{Locked, UpdateSide, UpdatedUnder, Updater, UpdaterLock};

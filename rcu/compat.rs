@@ -4,6 +4,8 @@
 //!
 //! `Kbuild` passes `--cfg kernel_7_3` for kernels from 7.3 on.
 
+#![expect(unsafe_code, reason = "calls C")]
+
 #[cfg(not(kernel_7_3))]
 use kernel::bindings;
 

@@ -2,6 +2,8 @@
 
 //! Whether the current context may wait for readers.
 
+#![expect(unsafe_code, reason = "calls C and reads the current task")]
+
 use core::panic::Location;
 #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
 use core::ptr;

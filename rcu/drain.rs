@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Callbacks and the end of the module.
+//! Keeps the module loaded until its callbacks and works have run.
 
 use super::{barrier, read_lock, synchronize, work, Guard};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::{
+    any::type_name,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use kernel::prelude::*;
 
-/// How many [`CallbackDrain`]s there are.
+/// The number of [`CallbackDrain`]s that exist.
 static DRAINS: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether a callback was queued since a drain last looked. Written rarely, so that queueing shares no
-/// cache line that is written.
+/// Whether a callback was queued since a drain last cleared this. Rarely written, so that CPUs that
+/// queue callbacks share a clean cache line.
 static QUEUED: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the module's code loaded until its last callback has run.
 ///
-/// Make it the *last* field of the module's type, so that it is dropped after everything that could
-/// queue a callback, and initialise it *first*, so that a failed init passes it as well. Without one,
-/// objects that would need a callback are leaked, with an error in the log.
+/// Make it the *last* field of the module's type, so that it is dropped after everything that can
+/// queue a callback. Initialise it *first*, so that a failed init drops it as well. Without a drain,
+/// objects that need a callback are leaked, with an error in the log.
+///
+/// A leaked drain (`mem::forget`) waits for nothing; no type prevents that.
 ///
 /// # Examples
 ///
@@ -28,25 +34,23 @@ static QUEUED: AtomicBool = AtomicBool::new(false);
 ///
 /// #[pin_data]
 /// struct MyModule {
-///     config: Rcu<Config>,   // First no pointers,
-///     drain: CallbackDrain,  // then no callbacks.
+///     config: Rcu<Config>,
+///     drain: CallbackDrain, // Dropped last.
 /// }
 ///
 /// # let module = KBox::pin_init(
 /// try_pin_init!(MyModule {
-///     drain: CallbackDrain::new(),
-///     // What can fail comes after it.
+///     drain: CallbackDrain::new(), // Initialised first.
 ///     config: Rcu::null(),
 /// })
 /// # , GFP_KERNEL)?;
 /// # Ok::<(), Error>(())
 /// ```
-///
-/// What cannot be stopped: a drain that is forgotten (`mem::forget`) is never passed.
 pub struct CallbackDrain(());
 
 impl CallbackDrain {
-    /// A guard that, dropped, waits until no callback and no work of [`Retired`](super::Retired) is left.
+    /// Creates a drain. Its drop waits until all callbacks and works of
+    /// [`Retired`](super::Retired) have run.
     ///
     /// Context: may sleep.
     #[expect(
@@ -54,8 +58,9 @@ impl CallbackDrain {
         reason = "a default would hide that it guards something"
     )]
     pub fn new() -> Self {
-        work::prepare();
-        // ORDERING: Release: who sees the drain sees the work prepared.
+        work::init_once();
+        // ORDERING: Release pairs with the acquire in `Permit::new()`: a thread that finds the drain
+        // finds the work item initialised.
         DRAINS.fetch_add(1, Ordering::Release);
         Self(())
     }
@@ -63,25 +68,28 @@ impl CallbackDrain {
 
 impl Drop for CallbackDrain {
     fn drop(&mut self) {
-        // Callbacks and work may queue callbacks. Each pass waits for all that were queued before it; one
-        // that was queued later was noted since, or was noted before by a callback that this pass has
-        // seen the end of. So a pass is the last when nothing was noted from the one before it to its
-        // own end.
+        // Callbacks and works may queue callbacks. Each pass waits for all callbacks that were queued
+        // before it. Those that they queue meanwhile set `QUEUED`, or found it set before the pass. So
+        // the last pass is the one that finds `QUEUED` clear at its beginning and at its end.
         loop {
-            // ORDERING: None needed. `barrier()` and `flush()` order all that callbacks did before what
-            // follows. A callback that was queued since, and so is called after a grace period that began
-            // since, comes after this, since to RCU every instruction is a reader: it does not take the old
-            // note for its own.
-            let noted_before = QUEUED.swap(false, Ordering::Relaxed);
+            // ORDERING: Relaxed suffices. A running callback might read the `true` that this exchange
+            // removes, and then not announce the callback that it queues itself.
+            // - If it was queued before the exchange, this pass waits for it. `queued_before` is true,
+            //   so another pass waits for the callback that it queued.
+            // - If it was queued after the exchange, the grace period before it runs orders its read
+            //   after the exchange, so it reads no old value.
+            // `barrier()` and `flush()` order the stores of callbacks before the load below.
+            let queued_before = QUEUED.swap(false, Ordering::Relaxed);
             barrier();
             work::flush();
-            if !noted_before && !QUEUED.load(Ordering::Relaxed) {
+            if !queued_before && !QUEUED.load(Ordering::Relaxed) {
                 break;
             }
         }
-        // ORDERING: None needed, thanks to the grace period.
+        // ORDERING: Relaxed suffices, because the grace period below orders this before what follows.
         if DRAINS.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // Where this was not dropped last, others may have found it in place, and not queued yet.
+            // If this drain is not dropped last, other threads may hold a `Permit` that they have not
+            // used yet.
             synchronize();
             barrier();
             work::flush();
@@ -89,23 +97,25 @@ impl Drop for CallbackDrain {
     }
 }
 
-/// While this exists, whatever is queued will be waited for before its code goes.
-pub(super) struct InPlace {
+/// Permission to queue a callback. A drain waits for each callback that is queued with a permit.
+pub(super) struct Permit {
+    /// The drain's end waits for this reader.
     _reader: Option<Guard>,
 }
 
-impl InPlace {
-    /// `None` if there is no drain.
+impl Permit {
+    /// Returns a permit for callbacks and works, or `None` if there is no drain.
     #[inline]
     pub(super) fn new() -> Option<Self> {
         let reader = read_lock();
-        // ORDERING: Acquire: the work is prepared.
+        // ORDERING: Acquire pairs with the release in `CallbackDrain::new()`: the work item is
+        // initialised.
         (DRAINS.load(Ordering::Acquire) > 0).then_some(Self {
             _reader: Some(reader),
         })
     }
 
-    /// The same for callbacks, which in built-in code, as in user space, need no drain.
+    /// Returns a permit for callbacks alone. Built-in code, and user space, need no drain for them.
     #[inline]
     pub(super) fn for_callback() -> Option<Self> {
         if cfg!(MODULE) {
@@ -115,12 +125,22 @@ impl InPlace {
         }
     }
 
-    /// To be called before a callback is queued.
+    /// Announces a callback to the drain, before it is queued.
     #[inline]
-    pub(super) fn note_callback(&self) {
-        // ORDERING: None needed, as `CallbackDrain::drop()` says.
+    pub(super) fn announce_callback(&self) {
+        // ORDERING: Relaxed suffices, as `CallbackDrain::drop()` explains.
         if !QUEUED.load(Ordering::Relaxed) {
             QUEUED.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Logs that an object is leaked, because its module has no drain: the callback's code might be
+/// unloaded before it is called.
+#[cold]
+pub(super) fn log_leak<T: ?Sized>(ending: &str) {
+    pr_err!(
+        "rcu: {ending} of {} without a CallbackDrain: the object is leaked. Make a CallbackDrain the last field of the module's type and initialise it first\n",
+        type_name::<T>()
+    );
 }

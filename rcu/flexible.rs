@@ -2,8 +2,10 @@
 
 //! Objects of variable length.
 
+#![expect(unsafe_code, reason = "lays out and addresses objects by hand")]
+
 use super::{
-    boxed::{Head, Object, Thin},
+    object::{Head, Object, Thin},
     RcuBox, Reclaim, Softirq,
 };
 use core::{

@@ -2,6 +2,8 @@
 
 //! Waiting for grace periods and for callbacks.
 
+#![expect(unsafe_code, reason = "calls C")]
+
 use super::{
     compat::{self, rcu_gp_oldstate},
     context::assert_may_wait,

@@ -4,6 +4,8 @@
 //!
 //! C header: [`include/linux/hashtable.h`](srctree/include/linux/hashtable.h)
 
+#![expect(unsafe_code, reason = "changes chains as their only updater")]
+
 use super::{
     chain::{Chain, Entry},
     updater::{UpdateSide, UpdatedUnder},

@@ -4,10 +4,12 @@
 //!
 //! C header: [`include/linux/rculist.h`](srctree/include/linux/rculist.h)
 
+#![expect(unsafe_code, reason = "changes chains as their only updater")]
+
 use super::{
-    chain::{Chain, Cleared, Entry, Iter, Link},
+    chain::{Chain, Entry, Iter, Link},
     updater::{UpdateSide, UpdatedUnder},
-    RcuBox, ReadSide, Reclaim, Retired,
+    Cleared, RcuBox, ReadSide, Reclaim, Retired,
 };
 use core::{
     marker::PhantomData,

@@ -2,11 +2,16 @@
 
 //! Retired objects whose grace period is polled.
 
+#![expect(
+    unsafe_code,
+    reason = "returns objects when their grace period has ended"
+)]
+
 use super::{GracePeriod, RcuBox, Reclaim, Retired};
 
 /// A [`Retired`] object with the cookie of the grace period that it waits for.
 ///
-/// Dropped, it goes the way of a dropped [`Retired`].
+/// Its drop does what the drop of a [`Retired`] does.
 ///
 /// # Examples
 ///
@@ -19,7 +24,7 @@ use super::{GracePeriod, RcuBox, Reclaim, Retired};
 /// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
 /// let reader = read_lock();
 /// let old = config.replace(None).unwrap().start_poll();
-/// let old = old.try_reclaim().err().expect("a reader is still there");
+/// let old = old.try_reclaim().err().expect("the reader has not ended");
 /// drop(reader);
 /// assert_eq!(old.wait().0, 1);
 /// # Ok::<(), Error>(())
@@ -27,50 +32,75 @@ use super::{GracePeriod, RcuBox, Reclaim, Retired};
 ///
 /// # Invariants
 ///
-/// `cookie` was taken after the object was unpublished.
-#[must_use = "ask again later whether it can be reclaimed"]
+/// `cookie` was created after the object was unpublished.
+#[must_use = "poll again later, or wait"]
 pub struct Polled<T: Reclaim + ?Sized> {
     retired: Retired<T>,
     cookie: GracePeriod,
 }
 
-impl<T: Reclaim + ?Sized> Polled<T> {
-    /// # Safety
+impl<T: Reclaim + ?Sized> Retired<T> {
+    /// Starts a grace period; the object can be polled for its end: C's
+    /// `start_poll_synchronize_rcu()`.
     ///
-    /// `cookie` was taken after the object was unpublished.
-    pub(super) unsafe fn new(retired: Retired<T>, cookie: GracePeriod) -> Self {
-        // INVARIANT: As the caller promises.
-        Self { retired, cookie }
+    /// Context: any.
+    pub fn start_poll(self) -> Polled<T> {
+        self.with_cookie(GracePeriod::start)
     }
 
-    /// Whether the object can be had back.
+    /// Starts an expedited grace period; the object can be polled for its end: C's
+    /// `start_poll_synchronize_rcu_expedited()`.
+    ///
+    /// Context: any.
+    pub fn start_poll_expedited(self) -> Polled<T> {
+        self.with_cookie(GracePeriod::start_expedited)
+    }
+
+    /// Waits for the next grace period that other code starts; the object can be polled for its
+    /// end: C's `get_state_synchronize_rcu()`.
+    ///
+    /// Context: any.
+    pub fn snapshot(self) -> Polled<T> {
+        self.with_cookie(GracePeriod::snapshot)
+    }
+
+    fn with_cookie(self, new_cookie: fn() -> GracePeriod) -> Polled<T> {
+        // INVARIANT: By the invariant of `Retired` the object is unpublished already.
+        Polled {
+            retired: self,
+            cookie: new_cookie(),
+        }
+    }
+}
+
+impl<T: Reclaim + ?Sized> Polled<T> {
+    /// Returns whether the grace period has ended.
     ///
     /// Context: any.
     pub fn is_complete(&self) -> bool {
         self.cookie.is_complete()
     }
 
-    /// Gives the object back if its grace period has ended: C's `poll_state_synchronize_rcu()`.
+    /// Returns the object if its grace period has ended: C's `poll_state_synchronize_rcu()`.
     ///
-    /// Errors: itself, to be asked again. Context: any.
+    /// Errors: `self`, if the grace period has not ended. Context: any.
     pub fn try_reclaim(self) -> Result<RcuBox<T>, Self> {
         if !self.is_complete() {
             return Err(self);
         }
-        // SAFETY: By the type invariant the grace period began after the object was unpublished; it has
-        // ended.
-        Ok(unsafe { self.retired.reclaimable() })
+        // SAFETY: By the type invariant the grace period began after the object was unpublished, and
+        // it has ended.
+        Ok(unsafe { self.retired.into_box() })
     }
 
-    /// Waits for what is left of the grace period and gives the object back: C's
-    /// `cond_synchronize_rcu()`.
+    /// Waits until the grace period has ended and returns the object: C's `cond_synchronize_rcu()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
     pub fn wait(self) -> RcuBox<T> {
         self.cookie.wait();
-        // SAFETY: By the type invariant the grace period began after the object was unpublished; it has
-        // ended.
-        unsafe { self.retired.reclaimable() }
+        // SAFETY: By the type invariant the grace period began after the object was unpublished, and
+        // it has ended.
+        unsafe { self.retired.into_box() }
     }
 }

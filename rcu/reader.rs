@@ -2,6 +2,8 @@
 
 //! What proves that a read-side critical section lasts.
 
+#![expect(unsafe_code, reason = "names what grace periods wait for")]
+
 use super::{read_lock, Guard};
 use core::{cell::Cell, marker::PhantomData};
 use kernel::sync::{SpinLock, SpinLockGuard};

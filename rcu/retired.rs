@@ -1,34 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects on their way from unpublished to reclaimed.
+//! Unpublished objects that wait for a grace period.
+
+#![expect(unsafe_code, reason = "hands objects to C as raw pointers")]
 
 use super::{
-    boxed::{object_of, Context, Head, Object},
-    drain::InPlace,
-    grace_period, work, GracePeriod, Polled, RcuBox, Reclaim, Softirq,
+    drain::{log_leak, Permit},
+    grace_period,
+    object::Object,
+    reclaim::{reclaim, Context},
+    work, RcuBox, Reclaim, Softirq,
 };
 use core::{
-    any::type_name,
     mem::{self, ManuallyDrop},
     ptr::NonNull,
 };
-use kernel::{bindings, prelude::*};
+use kernel::bindings;
 
-/// An object that new readers cannot reach and old ones may still be reading.
+/// An object that new readers cannot reach and that old readers may still be reading.
 ///
 /// It can neither be read nor freed. It ends in exactly one way:
 ///
 /// | ending | waits | then | in C |
 /// |---|---|---|---|
-/// | [`synchronize`](Self::synchronize) | yes | gives the object back | `synchronize_rcu()` |
-/// | [`synchronize_expedited`](Self::synchronize_expedited) | shortly | gives the object back | `synchronize_rcu_expedited()` |
-/// | [`start_poll`](Self::start_poll), [`start_poll_expedited`](Self::start_poll_expedited), [`snapshot`](Self::snapshot) | no | gives the object back to who asks again later | `start_poll_synchronize_rcu()` |
+/// | [`synchronize`](Self::synchronize) | yes | returns the object | `synchronize_rcu()` |
+/// | [`synchronize_expedited`](Self::synchronize_expedited) | shortly | returns the object | `synchronize_rcu_expedited()` |
+/// | [`start_poll`](Self::start_poll), [`start_poll_expedited`](Self::start_poll_expedited), [`snapshot`](Self::snapshot) | no | returns the object when polled later | `start_poll_synchronize_rcu()` |
 /// | [`call_rcu`](Self::call_rcu) | no | [`Reclaim::reclaim`] with bottom halves off | `call_rcu()` |
 /// | [`queue_work`](Self::queue_work) | no | [`Reclaim::reclaim`] in process context | `queue_rcu_work()` |
 /// | [`kvfree_rcu`](Self::kvfree_rcu) | no | frees the memory, without a destructor | `kvfree_rcu()` |
 ///
-/// Dropped without a choice it goes by `call_rcu()` or `queue_work()`, as [`Reclaim::Context`] says. It
-/// is never freed at once.
+/// Its drop does what `call_rcu()` or `queue_work()` do, depending on [`Reclaim::Context`]. It never
+/// frees the object at once.
 ///
 /// # Examples
 ///
@@ -53,16 +56,16 @@ use kernel::{bindings, prelude::*};
 ///
 /// # Invariants
 ///
-/// `object` came from `RcuBox::into_raw`, is owned by this value, and cannot be reached by readers
-/// that begin from now on.
-#[must_use = "say how it is to be reclaimed; dropping it means call_rcu() or queue_work()"]
+/// `object` came from `RcuBox::into_raw`, this value owns it, and readers that begin from now on
+/// cannot reach it.
+#[must_use = "choose how it is reclaimed; its drop does call_rcu() or queue_work()"]
 pub struct Retired<T: Reclaim + ?Sized> {
     object: NonNull<Object<T>>,
 }
 
-// SAFETY: It owns a `T`, which is `Send` by `Reclaim`, and gives no access to it before the end.
+// SAFETY: It owns a `T`, which is `Send` by `Reclaim`.
 unsafe impl<T: Reclaim + ?Sized> Send for Retired<T> {}
-// SAFETY: A shared reference to it gives access to nothing.
+// SAFETY: A shared reference to it gives no access to the object.
 unsafe impl<T: Reclaim + ?Sized> Sync for Retired<T> {}
 
 impl<T: Reclaim + ?Sized> Retired<T> {
@@ -71,10 +74,11 @@ impl<T: Reclaim + ?Sized> Retired<T> {
 
     /// # Safety
     ///
-    /// `object` came from `RcuBox::into_raw`, the caller owns it and has unpublished it.
+    /// `object` came from `RcuBox::into_raw`. The caller owns it and has unpublished it.
     #[inline]
     pub(super) unsafe fn new(object: NonNull<Object<T>>) -> Self {
-        // INVARIANT: As the caller promises.
+        // INVARIANT: The caller passes the ownership on, and new readers cannot reach what is
+        // unpublished.
         Self { object }
     }
 
@@ -82,26 +86,28 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         ManuallyDrop::new(self).object
     }
 
+    /// Returns the object after its grace period.
+    ///
     /// # Safety
     ///
     /// A grace period that began after the object was unpublished has ended.
-    pub(super) unsafe fn reclaimable(self) -> RcuBox<T> {
-        // SAFETY: By the type invariant the object is owned and no reader that began after it was
-        // unpublished can reach it; by the caller's promise every reader from before is done.
+    pub(super) unsafe fn into_box(self) -> RcuBox<T> {
+        // SAFETY: By the type invariant this owns the object, and only readers from before it was
+        // unpublished could reach it. The grace period has waited for them.
         unsafe { RcuBox::from_raw(self.into_object()) }
     }
 
-    /// Waits for a grace period and gives the object back: C's `synchronize_rcu()`.
+    /// Waits for a grace period and returns the object: C's `synchronize_rcu()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
     pub fn synchronize(self) -> RcuBox<T> {
         grace_period::synchronize();
         // SAFETY: By the type invariant the object was unpublished before this grace period began.
-        unsafe { self.reclaimable() }
+        unsafe { self.into_box() }
     }
 
-    /// Waits for a grace period that disturbs all CPUs to end soon, and gives the object back: C's
+    /// Waits for a grace period that ends sooner but disturbs all CPUs, and returns the object: C's
     /// `synchronize_rcu_expedited()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
@@ -109,149 +115,97 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     pub fn synchronize_expedited(self) -> RcuBox<T> {
         grace_period::synchronize_expedited();
         // SAFETY: By the type invariant the object was unpublished before this grace period began.
-        unsafe { self.reclaimable() }
+        unsafe { self.into_box() }
     }
 
-    /// Has a grace period started, and the object given back to who asks after its end: C's
-    /// `start_poll_synchronize_rcu()`.
+    /// Calls [`Reclaim::reclaim`] in process context after a grace period, without waiting for it:
+    /// the purpose of C's `queue_rcu_work()`.
     ///
-    /// Context: any.
-    pub fn start_poll(self) -> Polled<T> {
-        // The cookie must be younger than the unpublishing, which the existence of `self` proves.
-        let cookie = GracePeriod::start();
-        // SAFETY: As above.
-        unsafe { Polled::new(self, cookie) }
-    }
-
-    /// The same with an expedited grace period: C's `start_poll_synchronize_rcu_expedited()`.
-    ///
-    /// Context: any.
-    pub fn start_poll_expedited(self) -> Polled<T> {
-        let cookie = GracePeriod::start_expedited();
-        // SAFETY: The cookie was taken after the object was unpublished, as the existence of `self` proves.
-        unsafe { Polled::new(self, cookie) }
-    }
-
-    /// The same without a grace period being started, for callers who know that others will start one:
-    /// C's `get_state_synchronize_rcu()`.
-    ///
-    /// Context: any.
-    pub fn snapshot(self) -> Polled<T> {
-        let cookie = GracePeriod::snapshot();
-        // SAFETY: The cookie was taken after the object was unpublished, as the existence of `self` proves.
-        unsafe { Polled::new(self, cookie) }
-    }
-
-    /// Has [`Reclaim::reclaim`] called in process context after a grace period, and does not wait: what
-    /// C's `queue_rcu_work()` is for.
-    ///
-    /// Without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the log.
+    /// Without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the
+    /// log.
     ///
     /// Context: any.
     pub fn queue_work(self) {
-        match InPlace::new() {
-            Some(drain) => self.enqueue(&drain, work::callback::<T>),
+        match Permit::new() {
+            Some(permit) => self.queue_callback(&permit, work::add_pending::<T>),
             None => self.leak("queue_work()"),
         }
     }
 
-    /// Frees the memory after a grace period without running any code of this module: C's
-    /// `kvfree_rcu()`. Types with a destructor are refused at compile time.
+    /// Frees the memory after a grace period, without running any code of this module: C's
+    /// `kvfree_rcu()`. Does not compile for types with a destructor.
     ///
     /// Context: any.
     pub fn kvfree_rcu(self) {
         let () = Self::HAS_NO_DESTRUCTOR;
         let object = self.into_object().as_ptr();
-        // The head is the first field; from 7.0 on C gives it a type of its own.
-        // SAFETY: The object is an allocation of `KBox`, that is of `kmalloc()`, unpublished and owned
-        // by the type invariant, and has room for the head in front.
+        // SAFETY: By the type invariant the object is unpublished and owned. It is an allocation of
+        // `kmalloc()` that begins with its head, whose type in C depends on the kernel.
         unsafe { bindings::kvfree_call_rcu(object.cast(), object.cast()) };
     }
 
-    /// Hands the object to `call_rcu()`, for `callback` to take it back.
-    fn enqueue(
+    /// Gives the object to `call_rcu()`, which passes it to `callback`.
+    fn queue_callback(
         self,
-        drain: &InPlace,
+        permit: &Permit,
         callback: unsafe extern "C" fn(*mut bindings::callback_head),
     ) {
-        drain.note_callback();
+        permit.announce_callback();
         let head = self.into_object().cast::<bindings::callback_head>();
-        // SAFETY: The head stands in front of an owned, unpublished object and is in no other callback
-        // list, as only a `Retired` leads here and is consumed. The callback stays loaded until it has
-        // run, because `drain` is in place.
+        // SAFETY: By the type invariant this owned the object, so its head is in no other list of
+        // callbacks. The drain behind the permit keeps the callback loaded until it has run.
         unsafe { bindings::call_rcu(head.as_ptr(), Some(callback)) };
     }
 
-    /// Code that may be unloaded before it is called must not be: better lose the memory.
+    /// Calls [`Reclaim::reclaim`] with bottom halves off after a grace period.
+    fn queue_reclaim(self) {
+        match Permit::for_callback() {
+            Some(permit) => self.queue_callback(&permit, reclaim::<T>),
+            None => self.leak("call_rcu()"),
+        }
+    }
+
     #[cold]
     fn leak(self, ending: &str) {
-        pr_err!(
-            "rcu: {ending} of {} without a CallbackDrain: the object is leaked. Make a CallbackDrain the last field of the module's type and the first to be initialised\n",
-            type_name::<T>()
-        );
+        log_leak::<T>(ending);
         mem::forget(self);
     }
 }
 
-impl<T: Reclaim> Retired<T> {
-    /// Takes ownership of what [`RcuBox::with_room`] made and what its own module has published and
-    /// unpublished.
-    ///
-    /// # Safety
-    ///
-    /// `value` came from `RcuBox::with_room`, the caller owns it and has unpublished it.
-    pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
-        // SAFETY: The pointer was made for the whole object.
-        let object = unsafe { object_of(value) };
-        // SAFETY: As the caller promises.
-        unsafe { Self::new(object) }
-    }
-}
-
 impl<T: Reclaim<Context = Softirq> + ?Sized> Retired<T> {
-    /// Has [`Reclaim::reclaim`] called with bottom halves off after a grace period, and does not wait:
-    /// C's `call_rcu()`. Types that say their destructor may sleep are refused at compile time.
+    /// Calls [`Reclaim::reclaim`] with bottom halves off after a grace period, without waiting for
+    /// it: C's `call_rcu()`. Does not compile for types whose destructor may sleep.
     ///
-    /// In a module without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error
-    /// in the log.
+    /// In a module without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an
+    /// error in the log.
     ///
     /// Context: any.
     pub fn call_rcu(self) {
-        match InPlace::for_callback() {
-            Some(drain) => self.enqueue(&drain, callback::<T>),
-            None => self.leak("call_rcu()"),
-        }
+        self.queue_reclaim();
     }
 }
 
 impl<T: Reclaim + ?Sized> Drop for Retired<T> {
     fn drop(&mut self) {
-        // INVARIANT: Ownership goes on to the new value; this one is not used again.
-        T::Context::defer(Self {
+        // INVARIANT: The new value owns the object; `self` is not used again.
+        let deferred = Self {
             object: self.object,
-        });
+        };
+        if T::Context::MAY_SLEEP {
+            deferred.queue_work();
+        } else {
+            deferred.queue_reclaim();
+        }
     }
 }
 
-/// # Safety
-///
-/// Called by RCU alone, once, with the head of an object that [`Retired::enqueue`] was given.
-unsafe extern "C" fn callback<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
-    // SAFETY: A grace period has ended since the object was unpublished, and ownership comes with it.
-    unsafe { reclaim::<T>(head) };
-}
-
-/// Has an object reclaimed.
-///
-/// # Safety
-///
-/// `head` is that of an object that a `Retired<T>` owned and gave up; a grace period has ended since
-/// it was unpublished.
-pub(super) unsafe fn reclaim<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
-    // SAFETY: By the caller's promise it is the head of an object, so not null.
-    let head = unsafe { NonNull::new_unchecked(head.cast::<Head>()) };
-    // SAFETY: By the caller's promise it is the head of a live object of this type.
-    let object = unsafe { T::from_head(head) };
-    // SAFETY: By the caller's promise the object was owned by who gave it up, and no reader is left.
-    T::reclaim(unsafe { RcuBox::from_raw(object) });
+impl<T: Reclaim + ?Sized> RcuBox<T> {
+    /// Retires the object, which is then reclaimed after a grace period, as if it had been
+    /// published. An updater does so if readers may have found the object by other means.
+    ///
+    /// Context: any.
+    pub fn retire(self) -> Retired<T> {
+        // SAFETY: An `RcuBox` owns its object, which is not published.
+        unsafe { Retired::new(self.into_raw()) }
+    }
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects with room behind their value, which their own module lays out.
+//! Objects followed by memory that their own module lays out.
+
+#![expect(unsafe_code, reason = "allocates and addresses objects by hand")]
 
 use super::{
-    boxed::{object_of, Object},
-    RcuBox,
+    object::{object_of, Object},
+    RcuBox, Reclaim, Retired,
 };
 use core::{
     alloc::Layout,
@@ -13,8 +15,10 @@ use core::{
 use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 
 impl<T> RcuBox<T> {
-    /// Moves `value` into memory that RCU can reclaim, with `room` uninitialised bytes behind it, and
-    /// gives up ownership as [`RcuBox::into_raw_value`] does. The pointer is good for the room as well.
+    /// Moves `value` into memory that RCU can reclaim, followed by `room` uninitialised bytes.
+    ///
+    /// The caller owns the object, until [`RcuBox::from_raw_value`] or
+    /// [`Retired::from_raw_value`]. The pointer has provenance for the room as well.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
     pub fn with_room(value: T, room: usize, flags: Flags) -> Result<NonNull<T>, AllocError> {
@@ -22,22 +26,42 @@ impl<T> RcuBox<T> {
         let size = object.size().checked_add(room).ok_or(AllocError)?;
         let layout = Layout::from_size_align(size, object.align()).map_err(|_| AllocError)?;
         let object = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE)?.cast::<Object<T>>();
-        // SAFETY: The memory is large enough for an object and nobody else has it.
+        // SAFETY: The memory is large enough for an object.
         let at = unsafe { addr_of_mut!((*object.as_ptr()).value) };
-        // SAFETY: As above; a head needs no initialisation.
+        // SAFETY: The memory is allocated, and nobody else has its address. A head needs no
+        // initialisation.
         unsafe { at.write(value) };
         // SAFETY: A field of an object is not null.
         Ok(unsafe { NonNull::new_unchecked(at) })
     }
 
-    /// Takes ownership back of what [`RcuBox::with_room`] made.
+    /// Owns an object of [`RcuBox::with_room`] again.
     ///
     /// # Safety
     ///
-    /// `value` came from [`RcuBox::with_room`], was not taken back since, and no reader can reach it.
+    /// - `value` came from [`RcuBox::with_room`].
+    /// - The object has no other owner, and no reader can reach it.
     pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
-        // SAFETY: The object was allocated by `Kmalloc`, which frees by address alone, so that the room
-        // behind it does not matter; the rest is the caller's promise.
-        unsafe { Self::from_raw(object_of(value)) }
+        // SAFETY: The pointer has provenance for the whole object.
+        let object = unsafe { object_of(value) };
+        // SAFETY: `Kmalloc` allocated the object. It frees by address alone, so the room does not
+        // matter. The object has no other owner and no readers.
+        unsafe { Self::from_raw(object) }
+    }
+}
+
+impl<T: Reclaim> Retired<T> {
+    /// Retires an object of [`RcuBox::with_room`], which its module has published and unpublished.
+    ///
+    /// # Safety
+    ///
+    /// - `value` came from [`RcuBox::with_room`].
+    /// - The caller owns the object and has unpublished it.
+    pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
+        // SAFETY: The pointer has provenance for the whole object.
+        let object = unsafe { object_of(value) };
+        // SAFETY: `Kmalloc` allocated the object, as it does those of an `RcuBox`. The caller owns it
+        // and has unpublished it.
+        unsafe { Self::new(object) }
     }
 }

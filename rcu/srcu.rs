@@ -6,6 +6,8 @@
 //!
 //! C header: [`include/linux/srcu.h`](srctree/include/linux/srcu.h)
 
+#![expect(unsafe_code, reason = "calls C")]
+
 use super::{compat, context::assert_may_wait};
 use core::{mem::size_of, ptr};
 use kernel::{bindings, prelude::*, sync::LockClassKey};

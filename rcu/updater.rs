@@ -2,6 +2,8 @@
 
 //! Updaters that exclude each other.
 
+#![expect(unsafe_code, reason = "declares an unsafe trait")]
+
 use core::{marker::PhantomData, mem::size_of, ops::Deref, ptr};
 use kernel::{
     prelude::*,

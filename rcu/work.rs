@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reclaiming in process context.
+//! Reclaims objects in process context.
 //!
-//! A callback of `call_rcu()` must not sleep, so it passes the object on, by its head, to one work
-//! item that serves all. C's `queue_rcu_work()` would want a work item in every object.
+//! A callback of `call_rcu()` must not sleep, so it links its object, by the head, into a list that
+//! one work item reclaims. C's `queue_rcu_work()` needs a work item in every object.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-use super::{compat, retired, Reclaim};
+#![expect(unsafe_code, reason = "links objects by raw pointers and calls C")]
+
+use super::{compat, reclaim::reclaim, Reclaim};
 use core::{
     ffi::c_int,
     mem,
@@ -16,15 +18,15 @@ use core::{
 };
 use kernel::{bindings, task::might_sleep, types::Opaque};
 
-/// Objects whose grace period has ended, linked by their heads; the last to come is the first.
+/// Objects whose grace period has ended, linked by their heads, newest first.
 static PENDING: AtomicPtr<bindings::callback_head> = AtomicPtr::new(ptr::null_mut());
 
-/// The work item that reclaims what is pending.
+/// The work item that reclaims the pending objects.
 static RECLAIMER: Reclaimer = Reclaimer(Opaque::uninit());
 
 struct Reclaimer(Opaque<bindings::work_struct>);
 
-// SAFETY: The workqueue's functions synchronise by themselves.
+// SAFETY: The workqueue's functions synchronise their accesses to the work item.
 unsafe impl Sync for Reclaimer {}
 
 static STATE: AtomicU8 = AtomicU8::new(UNINITIALISED);
@@ -32,12 +34,13 @@ const UNINITIALISED: u8 = 0;
 const INITIALISING: u8 = 1;
 const READY: u8 = 2;
 
-/// Initialises the work item, if nobody has.
+/// Initialises the work item, unless another thread has done so or is doing so.
 ///
 /// Context: may sleep.
-pub(super) fn prepare() {
+pub(super) fn init_once() {
     might_sleep();
-    // ORDERING: Acquire and release pair with each other: who finds it ready finds it initialised.
+    // ORDERING: The acquire loads pair with the release store: a thread that finds the item ready
+    // finds it initialised.
     match STATE.compare_exchange(
         UNINITIALISED,
         INITIALISING,
@@ -45,7 +48,7 @@ pub(super) fn prepare() {
         Ordering::Acquire,
     ) {
         Ok(_) => {
-            initialise();
+            init();
             STATE.store(READY, Ordering::Release);
         }
         Err(_) => {
@@ -56,13 +59,14 @@ pub(super) fn prepare() {
     }
 }
 
-fn initialise() {
+fn init() {
     struct LockClass(Opaque<bindings::lock_class_key>);
-    // SAFETY: Lockdep goes by its address alone.
+    // SAFETY: Lockdep uses only the address of a key.
     unsafe impl Sync for LockClass {}
     static CLASS: LockClass = LockClass(Opaque::zeroed());
 
-    // SAFETY: The work item is static, and `prepare()` comes here once, before anybody uses it.
+    // SAFETY: The work item is static. Only the thread that moved `STATE` to `INITIALISING` gets
+    // here, and nobody uses the item before `STATE` is `READY`.
     unsafe {
         bindings::init_work_with_key(
             RECLAIMER.0.get(),
@@ -74,71 +78,67 @@ fn initialise() {
     };
 }
 
-/// Waits until all that was pending is reclaimed.
+/// Waits until all objects that are pending now have been reclaimed.
 ///
 /// Context: may sleep.
 pub(super) fn flush() {
-    // SAFETY: Called with a `CallbackDrain` in place, whose making has initialised the work item.
+    // SAFETY: Only a `CallbackDrain` calls this, whose creation has initialised the work item.
     unsafe { bindings::flush_work(RECLAIMER.0.get()) };
 }
 
-/// Passes an object on to the work item.
+/// Adds an object to the pending ones; a callback for `call_rcu()`.
 ///
 /// # Safety
 ///
-/// Called by RCU alone, once, with the head of an object of type `T` that a
-/// [`Retired`](super::Retired) gave up while a `CallbackDrain` was in place.
-pub(super) unsafe extern "C" fn callback<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
-    // SAFETY: The head is the object's room for RCU and for this list, and RCU is done with it.
+/// - `head` and `T` are as [`reclaim`] requires.
+/// - A `CallbackDrain` exists and waits for this call.
+pub(super) unsafe extern "C" fn add_pending<T: Reclaim + ?Sized>(
+    head: *mut bindings::callback_head,
+) {
+    // SAFETY: The owner of the object gave it up to this call, so nobody else accesses the head.
     unsafe { (*head).func = Some(reclaim::<T>) };
     let mut next = PENDING.load(Ordering::Relaxed);
     loop {
-        // SAFETY: As above.
+        // SAFETY: The object is not in the list yet, so nobody else accesses the head.
         unsafe { (*head).next = next };
-        // ORDERING: Release, for `take_pending()`.
+        // ORDERING: Release pairs with the acquire in `remove_pending()`.
         match PENDING.compare_exchange_weak(next, head, Ordering::Release, Ordering::Relaxed) {
             Ok(_) => break,
             Err(found) => next = found,
         }
     }
     let cpu = bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int;
-    // SAFETY: The system's workqueue lives for ever, the work item is initialised, and it is not freed
-    // before a `CallbackDrain` has flushed it.
+    // SAFETY: The system's workqueue is never freed. The drain has initialised the work item, and
+    // flushes it before the module is unloaded.
     unsafe { bindings::queue_work_on(cpu, compat::system_workqueue(), RECLAIMER.0.get()) };
 }
 
 /// # Safety
 ///
-/// Called by [`reclaim_pending`] alone, once, with a head that [`callback`] was given.
-unsafe extern "C" fn reclaim<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
-    // SAFETY: The grace period had ended when RCU called `callback()`, and ownership comes with the head.
-    unsafe { retired::reclaim::<T>(head) };
-}
-
-/// # Safety
-///
-/// Called by the workqueue alone.
+/// Only the workqueue calls this.
 unsafe extern "C" fn reclaim_pending(_work: *mut bindings::work_struct) {
-    let mut next = take_pending();
+    let mut next = remove_pending();
     while let Some(head) = NonNull::new(next) {
-        // SAFETY: What is in the list is ours, and `callback()` has initialised it.
+        // SAFETY: `remove_pending()` gave the list to this call, and `add_pending()` has initialised
+        // each head.
         let (after, reclaim) = unsafe { ((*head.as_ptr()).next, (*head.as_ptr()).func) };
         next = after;
         if let Some(reclaim) = reclaim {
-            // SAFETY: This is the function that `callback()` has put there for this head.
+            // SAFETY: `add_pending()` stored this function for the object, and nobody else owns it.
             unsafe { reclaim(head.as_ptr()) };
         }
         might_sleep();
     }
 }
 
-/// Takes all that is pending, oldest first.
-fn take_pending() -> *mut bindings::callback_head {
-    // ORDERING: Acquire, for what `callback()` has written.
+/// Removes all pending objects and returns them, oldest first.
+fn remove_pending() -> *mut bindings::callback_head {
+    // ORDERING: Acquire pairs with the release in `add_pending()`: the heads are initialised.
     let mut newest = PENDING.swap(ptr::null_mut(), Ordering::Acquire);
     let mut oldest = ptr::null_mut();
     while let Some(head) = NonNull::new(newest) {
-        // SAFETY: What is in the list is ours, and `callback()` has initialised it.
+        // SAFETY: The exchange gave the list to this call, and `add_pending()` has initialised each
+        // head.
         let next = unsafe { &mut (*head.as_ptr()).next };
         newest = mem::replace(next, oldest);
         oldest = head.as_ptr();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Where objects are reclaimed is one of two places: another would not be waited for.
+// Objects are reclaimed in one of two contexts. A CallbackDrain would not wait for a third.
 
 struct Anywhere;
 
-impl Context for Anywhere { fn defer<T: Reclaim<Context = Self> + ?Sized>(old: Retired<T>) {} } // VIOLATION: E0277
+impl Context for Anywhere { const MAY_SLEEP: bool = true; } // VIOLATION: E0277

@@ -35,26 +35,26 @@
 //!
 //! | ordering | weakened to | test that the model checker then complains of |
 //! |---|---|---|
-//! | `pointer Rcu::dereference load` | Relaxed | `reader_without_acquire_finds_garbage` |
-//! | `pointer Rcu::replace swap` | Acquire | `reader_finds_garbage_if_the_exchange_does_not_release` |
-//! | `pointer Rcu::replace swap` | Release | `racing_updater_takes_back_garbage_if_the_exchange_does_not_acquire` |
-//! | `pointer UpdateSide::publish store` | Relaxed | `reader_finds_garbage_if_the_store_does_not_release` |
+//! | `published Published::dereference load` | Relaxed | `reader_without_acquire_finds_garbage` |
+//! | `published Published::replace swap` | Acquire | `reader_finds_garbage_if_the_exchange_does_not_release` |
+//! | `published Published::replace swap` | Release | `racing_updater_takes_back_garbage_if_the_exchange_does_not_acquire` |
+//! | `published Published::publish store` | Relaxed | `reader_finds_garbage_if_the_store_does_not_release` |
 //! | `chain Iter::next load` | Relaxed | `walker_without_acquire_finds_garbage` |
 //! | `chain Iter::next load` | Relaxed | `reader_of_a_hash_table_without_acquire_finds_garbage` |
 //! | `chain Link::publish store` | Relaxed | `walker_finds_garbage_if_putting_in_does_not_release` |
 //! | `chain Link::publish store` | Relaxed | `walker_finds_garbage_if_replacing_does_not_release` |
 //! | `chain Link::publish store` | Relaxed | `walker_finds_garbage_if_taking_out_does_not_release`: where an entry is taken out and nowhere else |
-//! | `srcu_pointer SrcuReader::dereference load` | Relaxed | `srcu_reader_without_acquire_finds_garbage` |
-//! | `srcu_pointer SrcuPointer::replace swap` | Acquire | `srcu_reader_finds_garbage_if_the_exchange_does_not_release` |
-//! | `srcu_pointer SrcuPointer::replace swap` | Release | `racing_srcu_updater_takes_back_garbage_if_the_exchange_does_not_acquire` |
-//! | `work callback compare_exchange_weak success` | Relaxed | `work_reclaims_too_early_if_callbacks_do_not_release` |
-//! | `work take_pending swap` | Relaxed | `work_reclaims_too_early_if_it_does_not_acquire` |
-//! | `work prepare store` | Relaxed | `racing_drain_uses_a_raw_work_item_if_its_maker_does_not_release` |
-//! | `work prepare load` | Relaxed | `racing_drain_uses_a_raw_work_item_if_it_does_not_acquire` |
-//! | `work prepare compare_exchange success` | Relaxed | `racing_drain_that_is_first_has_nothing_to_acquire`: none complains, see below |
-//! | `work prepare compare_exchange failure` | Relaxed | `racing_drain_that_is_second_acquires_later`: none complains, see below |
+//! | `published Published::dereference load` | Relaxed | `srcu_reader_without_acquire_finds_garbage` |
+//! | `published Published::replace swap` | Acquire | `srcu_reader_finds_garbage_if_the_exchange_does_not_release` |
+//! | `published Published::replace swap` | Release | `racing_srcu_updater_takes_back_garbage_if_the_exchange_does_not_acquire` |
+//! | `work add_pending compare_exchange_weak success` | Relaxed | `work_reclaims_too_early_if_callbacks_do_not_release` |
+//! | `work remove_pending swap` | Relaxed | `work_reclaims_too_early_if_it_does_not_acquire` |
+//! | `work init_once store` | Relaxed | `racing_drain_uses_a_raw_work_item_if_its_maker_does_not_release` |
+//! | `work init_once load` | Relaxed | `racing_drain_uses_a_raw_work_item_if_it_does_not_acquire` |
+//! | `work init_once compare_exchange success` | Relaxed | `racing_drain_that_is_first_has_nothing_to_acquire`: none complains, see below |
+//! | `work init_once compare_exchange failure` | Relaxed | `racing_drain_that_is_second_acquires_later`: none complains, see below |
 //! | `drain CallbackDrain::new fetch_add` | Relaxed | `who_finds_a_drain_finds_a_raw_work_item_if_its_maker_does_not_release` |
-//! | `drain InPlace::new load` | Relaxed | `who_finds_a_drain_without_acquire_finds_a_raw_work_item` |
+//! | `drain Permit::new load` | Relaxed | `who_finds_a_drain_without_acquire_finds_a_raw_work_item` |
 //! | `rcu_read_lock` | Relaxed | `later_reader_finds_a_freed_object_if_it_does_not_acquire` |
 //! | `synchronize_rcu begin` | Relaxed | `later_reader_finds_a_freed_object_if_the_grace_period_does_not_release` |
 //! | `rcu_read_unlock` | Relaxed | `object_is_freed_under_a_reader_that_does_not_release` |
@@ -64,7 +64,7 @@
 //!
 //! The last six are the model's own.
 //!
-//! Two orderings of `work::prepare()` are stronger than they have to be. Who succeeds in the exchange has
+//! Two orderings of `work::init_once()` are stronger than they have to be. Who succeeds in the exchange has
 //! read the initial value, which nobody has released; who fails goes on to load the same variable, with
 //! acquire, until it is `READY`, and it is that load that orders.
 //!

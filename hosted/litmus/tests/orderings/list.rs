@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcu/list.rs` and `rcu/hash_table.rs`, and with them `rcu/chain.rs`.
+//! `rcu/list.rs` and `rcu/hash_table.rs`, and with them `rcu/chain.rs` and `rcu/cleared.rs`.
 
 use litmus::{
     checker::one_of,

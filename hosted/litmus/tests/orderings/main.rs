@@ -91,13 +91,13 @@ holds! {
 
 weakened! {
     reader_without_acquire_finds_garbage: pointer::message_passing
-        breaks_without "pointer Rcu::dereference load" Acquire => Relaxed;
+        breaks_without "published Published::dereference load" Acquire => Relaxed;
     reader_finds_garbage_if_the_exchange_does_not_release: pointer::message_passing
-        breaks_without "pointer Rcu::replace swap" AcqRel => Acquire;
+        breaks_without "published Published::replace swap" AcqRel => Acquire;
     racing_updater_takes_back_garbage_if_the_exchange_does_not_acquire: pointer::racing_updaters
-        breaks_without "pointer Rcu::replace swap" AcqRel => Release;
+        breaks_without "published Published::replace swap" AcqRel => Release;
     reader_finds_garbage_if_the_store_does_not_release: pointer::message_passing_under_lock
-        breaks_without "pointer UpdateSide::publish store" Release => Relaxed;
+        breaks_without "published Published::publish store" Release => Relaxed;
 
     walker_without_acquire_finds_garbage: list::push
         breaks_without "chain Iter::next load" Acquire => Relaxed;
@@ -111,28 +111,28 @@ weakened! {
         breaks_without "chain Iter::next load" Acquire => Relaxed;
 
     srcu_reader_without_acquire_finds_garbage: srcu::message_passing
-        breaks_without "srcu_pointer SrcuReader::dereference load" Acquire => Relaxed;
+        breaks_without "published Published::dereference load" Acquire => Relaxed;
     srcu_reader_finds_garbage_if_the_exchange_does_not_release: srcu::message_passing
-        breaks_without "srcu_pointer SrcuPointer::replace swap" AcqRel => Acquire;
+        breaks_without "published Published::replace swap" AcqRel => Acquire;
     racing_srcu_updater_takes_back_garbage_if_the_exchange_does_not_acquire: srcu::racing_updaters
-        breaks_without "srcu_pointer SrcuPointer::replace swap" AcqRel => Release;
+        breaks_without "published Published::replace swap" AcqRel => Release;
 
     work_reclaims_too_early_if_callbacks_do_not_release: work::pending_objects
-        breaks_without "work callback compare_exchange_weak success" Release => Relaxed;
+        breaks_without "work add_pending compare_exchange_weak success" Release => Relaxed;
     work_reclaims_too_early_if_it_does_not_acquire: work::pending_objects
-        breaks_without "work take_pending swap" Acquire => Relaxed;
+        breaks_without "work remove_pending swap" Acquire => Relaxed;
     racing_drain_uses_a_raw_work_item_if_its_maker_does_not_release: work::racing_drains
-        breaks_without "work prepare store" Release => Relaxed;
+        breaks_without "work init_once store" Release => Relaxed;
     racing_drain_uses_a_raw_work_item_if_it_does_not_acquire: work::racing_drains
-        breaks_without "work prepare load" Acquire => Relaxed;
+        breaks_without "work init_once load" Acquire => Relaxed;
     racing_drain_that_is_first_has_nothing_to_acquire: work::racing_drains
-        holds_without "work prepare compare_exchange success" Acquire => Relaxed;
+        holds_without "work init_once compare_exchange success" Acquire => Relaxed;
     racing_drain_that_is_second_acquires_later: work::racing_drains
-        holds_without "work prepare compare_exchange failure" Acquire => Relaxed;
+        holds_without "work init_once compare_exchange failure" Acquire => Relaxed;
     who_finds_a_drain_finds_a_raw_work_item_if_its_maker_does_not_release: work::found_drain
         breaks_without "drain CallbackDrain::new fetch_add" Release => Relaxed;
     who_finds_a_drain_without_acquire_finds_a_raw_work_item: work::found_drain
-        breaks_without "drain InPlace::new load" Acquire => Relaxed;
+        breaks_without "drain Permit::new load" Acquire => Relaxed;
 
     // The model of the kernel gives nothing away either.
     later_reader_finds_a_freed_object_if_it_does_not_acquire: pointer::grace_period

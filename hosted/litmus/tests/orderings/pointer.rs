@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcu/pointer.rs`, and with it `rcu/retired.rs`, `rcu/polled.rs` and `rcu/updater.rs`.
+//! `rcu/pointer.rs` and `rcu/published.rs`, and with them `rcu/retired.rs`, `rcu/polled.rs` and
+//! `rcu/updater.rs`.
 
 use litmus::{
     checker::one_of,

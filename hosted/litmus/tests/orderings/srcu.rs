@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcu/srcu_pointer.rs`, and with it `rcu/srcu.rs`.
+//! `rcu/srcu_pointer.rs` and `rcu/published.rs`, and with them `rcu/srcu_retired.rs` and
+//! `rcu/srcu.rs`.
 
 use litmus::{
     checker::one_of,

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The entries of a chain that was cleared.
+
+#![expect(unsafe_code, reason = "owns entries through raw pointers")]
+
+use super::{
+    chain::{Chain, Entry, Link},
+    grace_period, object, RcuBox, Reclaim, Retired,
+};
+use core::{
+    iter::FusedIterator,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+};
+
+/// Iterates over the entries that a [`List`](super::List) contained when it was cleared, in order.
+/// Each is a [`Retired`] entry.
+///
+/// It borrows nothing, so entries can be reclaimed after the updater has released its lock. Its
+/// drop drops the remaining entries, as [`Retired`].
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{new_mutex, prelude::*, sync::Arc};
+/// use rcu_routes::rcu::{Cleared, Entry, List, UpdaterLock};
+/// # struct Number(u32);
+/// # impl rcu_routes::rcu::Reclaim for Number { type Context = rcu_routes::rcu::Softirq; }
+///
+/// struct State {
+///     numbers: List<Number, State>,
+/// }
+///
+/// let state = State { numbers: List::new() };
+/// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "numbers")), GFP_KERNEL)?;
+/// for number in [1, 2, 3] {
+///     let new = Entry::new(Number(number), GFP_KERNEL)?;
+///     state.lock().select(|state| &state.numbers).push_back(new);
+/// }
+///
+/// let mut all: Cleared<Number> = state.lock().select(|state| &state.numbers).clear();
+/// // The lock is free. One grace period suffices for the remaining entries.
+/// all.next().unwrap().call_rcu();
+/// let rest = all.synchronize();
+/// assert!(rest.map(|number| number.0).eq([2, 3]));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// - `next` is null, or points to an object that came from `RcuBox::into_raw` and that this value
+///   owns. Readers that begin from now on cannot reach it.
+/// - The same holds for the link of that object, and so on.
+#[must_use = "choose how the entries are reclaimed; its drop does call_rcu() or queue_work()"]
+pub struct Cleared<T: Reclaim> {
+    next: Link<T>,
+    owned: PhantomData<Retired<Entry<T>>>,
+}
+
+impl<T: Reclaim> Chain<T> {
+    /// Removes all entries with one store.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the only updater of the chain.
+    #[inline]
+    pub(super) unsafe fn clear(&self) -> Cleared<T> {
+        let all = self.first().get();
+        self.first().publish(ptr::null_mut());
+        // INVARIANT: The chain owned the objects and no longer does. Only its first link led to them.
+        Cleared {
+            next: Link::to(all),
+            owned: PhantomData,
+        }
+    }
+}
+
+impl<T: Reclaim> Cleared<T> {
+    /// Waits for one grace period and returns all entries: C's `synchronize_rcu()`.
+    ///
+    /// Context: may sleep; must not be called inside a read-side critical section.
+    #[track_caller]
+    pub fn synchronize(self) -> impl Iterator<Item = RcuBox<Entry<T>>> {
+        grace_period::synchronize();
+        // SAFETY: By the type invariant all objects were unpublished before this grace period began.
+        self.map(|retired| unsafe { retired.into_box() })
+    }
+}
+
+impl<T: Reclaim> Iterator for Cleared<T> {
+    type Item = Retired<Entry<T>>;
+
+    fn next(&mut self) -> Option<Retired<Entry<T>>> {
+        let object = NonNull::new(self.next.get())?;
+        // SAFETY: By the type invariant this value owns the object, so it is live.
+        let next = unsafe { &object::value(object).link };
+        // INVARIANT: This value still owns the rest, but no longer the object.
+        self.next = Link::to(next.get());
+        // SAFETY: By the type invariant this value owned the object, which is unpublished.
+        Some(unsafe { Retired::new(object) })
+    }
+}
+
+impl<T: Reclaim> FusedIterator for Cleared<T> {}
+
+impl<T: Reclaim> Drop for Cleared<T> {
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
+}
