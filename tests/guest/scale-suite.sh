@@ -293,10 +293,10 @@ for kind in read lookup update gp; do
         tap_check 'its threads are named' not no_threads
         tap_check 'another is refused' fails_with 'esource busy' set_parameter scale 'gp\n'
         tap_check 'and the log tells what to do' log_has 'parameter scale: a run goes on; write none to end it'
-        tap_check 'rcuctl leaves it alone' fails_with 'a scale run is going on already' rcuctl scale gp --runs 1
+        tap_check 'rcuctl leaves it alone' fails_with 'a scale run is already active' rcuctl scale gp --runs 1
         tap_check 'with status 1' sh -c 'rcuctl scale gp --runs 1 2>/dev/null; test $? = 1'
         tap_check 'and without a change of parameters' same "$before" "$(knobs)"
-        tap_check 'rcuctl shows it' sh -c 'rcuctl scale --status | grep "^read: goes on, "'
+        tap_check 'rcuctl shows it' sh -c 'rcuctl scale --status | grep "^read: active, "'
     fi
     tap_check 'it is told to end' set_parameter scale 'none\n'
     tap_check 'and does' ends_with stopped

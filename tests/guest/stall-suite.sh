@@ -147,7 +147,7 @@ tool() {
     rcuctl stall run cpu_preempt_off >told 2>&1 &
     client=$!
     becomes state running 10
-    tap_check 'rcuctl stall run: one goes on' fails_with 'goes on' rcuctl stall run expedited
+    tap_check 'rcuctl stall run: one goes on' fails_with 'is already active' rcuctl stall run expedited
     kill -INT $client
     wait $client && status=0 || status=$?
     tap_check 'an interrupted one tells it by its status' test "$status" -ne 0

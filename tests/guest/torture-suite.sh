@@ -66,14 +66,14 @@ tap_check 'a run begins' set_parameter torture '1\n'
 tap_check 'and goes on' reports state running
 tap_check 'another is refused' fails_with 'esource busy' set_parameter torture '1\n'
 tap_check 'and the log tells what to do' log_has 'parameter torture: a run goes on; write 0 to end it'
-tap_check 'rcuctl leaves it alone' fails_with 'a torture run is going on already' rcuctl torture --bug skip_gp
+tap_check 'rcuctl leaves it alone' fails_with 'a torture run is already active' rcuctl torture --bug skip_gp
 tap_check 'with status 1' sh -c 'rcuctl torture 2>/dev/null; test $? = 1'
 tap_check 'and without a change of parameters' settings_are "$before"
-tap_check 'rcuctl shows it' sh -c 'rcuctl torture --status | grep "has been going on for"'
+tap_check 'rcuctl shows it' sh -c 'rcuctl torture --status | grep "has been active for"'
 tap_check 'its threads are named' not no_threads
 tap_check 'rcuctl stops it' sh -c 'rcuctl torture --stop | grep "^SUCCESS: no error"'
 tap_check 'then it has ended' reports state idle
-tap_check 'there is nothing left to stop' sh -c 'rcuctl torture --stop | grep "no torture run is going on"'
+tap_check 'there is nothing left to stop' sh -c 'rcuctl torture --stop | grep "no torture run is active"'
 tap_check 'a second run begins' set_parameter torture '1\n'
 tap_check 'it is another one' reports runs $((runs + 2))
 tap_check 'it is told to stop' set_parameter torture '0\n'
@@ -135,7 +135,7 @@ caught() {
     rcuctl torture --secs "$bug_secs" --type "$1" --bug "$2" --expect-failure >caught 2>&1
     status=$?
     cat caught
-    test $status = 0 && grep -q "^FAILURE, as it must be: bug=$2 was caught after" caught && grep -Eq "$3" caught &&
+    test $status = 0 && grep -q "^FAILURE, as expected: bug=$2 was caught after" caught && grep -Eq "$3" caught &&
         test "$(sed -n 's/.* was caught after \([0-9]*\)\..*/\1/p' caught)" -le "$bug_secs"
 }
 finding_of() {

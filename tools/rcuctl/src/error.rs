@@ -10,7 +10,9 @@ use nix::errno::Errno;
 use serde_json::{json, Value};
 use thiserror::Error;
 
-use crate::{parameters, scale, stall, torture};
+use crate::parameters::ParameterError;
+use crate::run::RunError;
+use crate::stall::StallError;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -80,21 +82,17 @@ pub enum Error {
     #[error("unexpected answer from the device: {0}")]
     Protocol(String),
 
-    /// A torture run ended without a verdict.
+    /// A torture run, scale run or stall ended without a result.
     #[error(transparent)]
-    Torture(#[from] torture::Trouble),
+    Run(#[from] RunError),
 
-    /// A stall run ended without a result.
+    /// A stall could not be provoked.
     #[error(transparent)]
-    Stall(#[from] stall::Trouble),
+    Stall(#[from] StallError),
 
-    /// A scale run ended without a result.
+    /// A module parameter could not be read or written.
     #[error(transparent)]
-    Scale(#[from] scale::Trouble),
-
-    /// A module parameter could not be read or set.
-    #[error(transparent)]
-    Parameter(#[from] parameters::Trouble),
+    Parameter(#[from] ParameterError),
 }
 
 impl Error {
@@ -144,10 +142,9 @@ impl Error {
             Self::Open { source, .. } | Self::Io { source, .. } | Self::Output(source) => {
                 source.raw_os_error().map(Errno::from_raw)
             }
-            Self::Torture(trouble) => trouble.errno(),
-            Self::Stall(trouble) => trouble.errno(),
-            Self::Scale(trouble) => trouble.errno(),
-            Self::Parameter(trouble) => trouble.errno(),
+            Self::Run(error) => error.errno(),
+            Self::Stall(error) => error.errno(),
+            Self::Parameter(error) => error.errno(),
             Self::Usage(_) | Self::Protocol(_) => None,
         }
     }

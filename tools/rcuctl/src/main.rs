@@ -16,6 +16,7 @@ mod fake;
 mod input;
 mod interrupt;
 mod kmsg;
+mod layout;
 mod module;
 mod output;
 mod parameters;

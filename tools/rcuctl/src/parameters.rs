@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's parameters, as files in sysfs, and other knobs of the kernel.
+//! The module's parameters, as files in sysfs, and other settings of the kernel.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,30 +14,31 @@ use crate::error::{describe, Error, Result};
 /// The folder of the module's parameters.
 pub const PARAMETERS: &str = "/sys/module/rust_rcu_demo/parameters";
 
-/// What reads and sets parameters: the kernel, or what stands in for it in a test.
+/// Reads and writes parameters: those of the kernel, or of a fake in tests.
 pub trait Parameters {
-    /// Without the newline at the end. A name that is an absolute path is that of another knob of the kernel.
+    /// Reads a value, without the newline at its end. A name that is an absolute path is a file of
+    /// the kernel elsewhere.
     fn read(&self, name: &str) -> Result<String>;
     fn write(&self, name: &str, value: &str) -> Result<()>;
 }
 
-/// Why a parameter cannot be read or set, and what to do about it.
+/// Why a parameter cannot be read or written.
 #[derive(Debug, Error)]
-pub enum Trouble {
+pub enum ParameterError {
     #[error("no {}: is the module loaded? sudo insmod rust_rcu_demo.ko", .0.display())]
     NoModule(PathBuf),
 
     #[error(
         "the loaded module has no parameter {0}: it is older than this rcuctl, or built without it. \
-         Load the one that came with it: sudo rmmod rust_rcu_demo; sudo insmod rust_rcu_demo.ko"
+         Load the matching one: sudo rmmod rust_rcu_demo; sudo insmod rust_rcu_demo.ko"
     )]
     NoParameter(String),
 
-    #[error("may not open {}: run it as root, for example with sudo", .0.display())]
+    #[error("no permission to open {}: run rcuctl as root, for example with sudo", .0.display())]
     NotRoot(PathBuf),
 
     #[error(
-        "the kernel refused {setting}: {}; `dmesg | tail` has more about it",
+        "the kernel refused {setting}: {}; `dmesg | tail` may say why",
         describe(source)
     )]
     Refused { setting: String, source: io::Error },
@@ -46,7 +47,7 @@ pub enum Trouble {
     Report(String),
 }
 
-impl Trouble {
+impl ParameterError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::NoModule(_) | Self::NoParameter(_) => Some(Errno::ENOENT),
@@ -57,7 +58,7 @@ impl Trouble {
     }
 }
 
-/// The parameters of a module that is loaded.
+/// The parameters of the loaded module.
 pub struct Folder {
     path: PathBuf,
 }
@@ -69,15 +70,15 @@ impl Folder {
         }
     }
 
-    /// What it means that the file of a parameter cannot be opened.
-    fn unopened(&self, name: &str, error: io::Error) -> Error {
+    /// Explains why the file of a parameter cannot be opened.
+    fn open_error(&self, name: &str, error: io::Error) -> Error {
         let path = self.path.join(name);
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENOENT) if !self.path.exists() => {
-                Trouble::NoModule(self.path.clone()).into()
+                ParameterError::NoModule(self.path.clone()).into()
             }
-            Some(Errno::ENOENT) => Trouble::NoParameter(name.to_string()).into(),
-            Some(Errno::EACCES) => Trouble::NotRoot(path).into(),
+            Some(Errno::ENOENT) => ParameterError::NoParameter(name.to_string()).into(),
+            Some(Errno::EACCES) => ParameterError::NotRoot(path).into(),
             _ => Error::io(format!("opening {}", path.display()))(error),
         }
     }
@@ -85,8 +86,8 @@ impl Folder {
 
 impl Parameters for Folder {
     fn read(&self, name: &str) -> Result<String> {
-        let text =
-            fs::read_to_string(self.path.join(name)).map_err(|error| self.unopened(name, error))?;
+        let text = fs::read_to_string(self.path.join(name))
+            .map_err(|error| self.open_error(name, error))?;
         Ok(text.trim_end_matches('\n').to_string())
     }
 
@@ -95,11 +96,11 @@ impl Parameters for Folder {
             .write(true)
             .truncate(true)
             .open(self.path.join(name))
-            .map_err(|error| self.unopened(name, error))?;
-        // At once: each write() of sysfs sets the parameter anew.
+            .map_err(|error| self.open_error(name, error))?;
+        // In one call, as each write() to sysfs sets the parameter.
         file.write_all(format!("{value}\n").as_bytes())
             .map_err(|source| {
-                Trouble::Refused {
+                ParameterError::Refused {
                     setting: format!("{name}={value}"),
                     source,
                 }
@@ -112,7 +113,7 @@ impl Parameters for Folder {
 mod tests {
     use super::*;
 
-    /// A folder that is gone when the test is over.
+    /// A temporary folder.
     struct Scratch(PathBuf);
 
     impl Scratch {
@@ -141,54 +142,59 @@ mod tests {
     }
 
     #[test]
-    fn no_module_and_an_old_module_are_told_apart() {
+    fn no_module_and_an_old_module_are_distinct_errors() {
         let scratch = Scratch::new("old");
-        let trouble = |path: &Path| match Folder::new(path).read("torture") {
-            Err(Error::Parameter(trouble)) => trouble,
+        let error = |path: &Path| match Folder::new(path).read("torture") {
+            Err(Error::Parameter(error)) => error,
             other => panic!("{other:?}"),
         };
-        assert!(matches!(trouble(&scratch.0), Trouble::NoParameter(name) if name == "torture"));
+        assert!(
+            matches!(error(&scratch.0), ParameterError::NoParameter(name) if name == "torture")
+        );
         let gone = scratch.0.join("none");
-        assert!(matches!(trouble(&gone), Trouble::NoModule(path) if path == gone));
+        assert!(matches!(error(&gone), ParameterError::NoModule(path) if path == gone));
     }
 
     #[test]
-    fn setting_makes_no_file() {
+    fn writing_creates_no_file() {
         let scratch = Scratch::new("create");
         let result = Folder::new(&scratch.0).write("torture", "1");
         assert!(
-            matches!(result, Err(Error::Parameter(Trouble::NoParameter(_)))),
+            matches!(
+                result,
+                Err(Error::Parameter(ParameterError::NoParameter(_)))
+            ),
             "{result:?}"
         );
     }
 
     #[test]
-    fn permission_denied_asks_for_root() {
+    fn a_denied_permission_asks_for_root() {
         let folder = Folder::new(Path::new("/sys/module/rust_rcu_demo/parameters"));
         let denied = io::Error::from_raw_os_error(Errno::EACCES as i32);
         assert!(matches!(
-            folder.unopened("torture", denied),
-            Error::Parameter(Trouble::NotRoot(_))
+            folder.open_error("torture", denied),
+            Error::Parameter(ParameterError::NotRoot(_))
         ));
     }
 
     #[test]
-    fn a_refused_value_is_named() {
+    fn a_refused_setting_is_part_of_the_error() {
         let scratch = Scratch::new("refused");
         std::os::unix::fs::symlink("/dev/full", scratch.0.join("stutter")).expect("a link");
         let result = Folder::new(&scratch.0).write("stutter", "5");
-        let Err(Error::Parameter(trouble)) = result else {
+        let Err(Error::Parameter(error)) = result else {
             panic!("{result:?}");
         };
-        let text = trouble.to_string();
+        let text = error.to_string();
         for part in ["stutter=5", "No space left", "ENOSPC", "dmesg"] {
             assert!(text.contains(part), "{text}");
         }
-        assert_eq!(trouble.errno(), Some(Errno::ENOSPC));
+        assert_eq!(error.errno(), Some(Errno::ENOSPC));
     }
 
     #[test]
-    fn an_absolute_path_is_another_knob() {
+    fn an_absolute_path_is_read_from_outside_the_folder() {
         let scratch = Scratch::new("absolute");
         let other = scratch.0.join("hung_task_timeout_secs");
         fs::write(&other, "120\n").expect("a file");
@@ -198,13 +204,16 @@ mod tests {
     }
 
     #[test]
-    fn trouble_names_a_command_that_helps() {
-        for (trouble, command) in [
-            (Trouble::NoModule("/sys/module/x".into()), "insmod"),
-            (Trouble::NoParameter("torture".to_string()), "insmod"),
-            (Trouble::NotRoot("/sys/module/x/torture".into()), "sudo"),
+    fn errors_name_a_command_that_helps() {
+        for (error, command) in [
+            (ParameterError::NoModule("/sys/module/x".into()), "insmod"),
+            (ParameterError::NoParameter("torture".to_string()), "insmod"),
+            (
+                ParameterError::NotRoot("/sys/module/x/torture".into()),
+                "sudo",
+            ),
         ] {
-            assert!(trouble.to_string().contains(command), "{trouble}");
+            assert!(error.to_string().contains(command), "{error}");
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How far a load is: a bar on a terminal, a line every two seconds anywhere else.
+//! Progress on standard error: a bar on a terminal, a line every few seconds elsewhere.
 
 use std::ffi::OsString;
 use std::io::{stderr, IsTerminal};
@@ -8,87 +8,135 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(2);
-/// How often a bar is drawn: a terminal may be a slow serial line.
-const BAR_INTERVAL: Duration = Duration::from_millis(100);
-
 const BAR: &str = "[{wide_bar}] {percent:>3} %  {msg}  {eta} left";
 const SPINNER: &str = "{spinner} {msg}";
 
-pub struct Progress {
-    shown: Shown,
-    total: Option<u64>,
-    start: Instant,
-    /// When to show something again, counted from the start.
+/// How often progress is shown. A terminal may be a slow serial line.
+#[derive(Clone, Copy)]
+pub struct Intervals {
+    pub bar: Duration,
+    pub lines: Duration,
+}
+
+/// Of a load.
+const INTERVALS: Intervals = Intervals {
+    bar: Duration::from_millis(100),
+    lines: Duration::from_secs(2),
+};
+
+enum Display {
+    /// Erases itself when it is dropped.
+    Bar(ProgressBar),
+    Lines,
+    Hidden,
+}
+
+/// Shows progress at intervals.
+pub struct Meter {
+    display: Display,
+    interval: Duration,
+    /// When to show progress again, from the start.
     next: Duration,
 }
 
-/// How progress is shown. A bar wipes itself out when it is dropped.
-pub enum Shown {
-    Bar(ProgressBar),
-    Lines,
-    Nothing,
-}
-
-impl Shown {
-    /// Of a run: with JSON there is nothing but its result.
-    pub fn new(json: bool, bar: impl FnOnce() -> ProgressBar) -> Self {
+impl Meter {
+    /// With `json`, standard error is for programs, so that nothing is shown.
+    pub fn new(json: bool, intervals: Intervals, bar: impl FnOnce() -> ProgressBar) -> Self {
         match (json, on_terminal()) {
-            (true, _) => Self::Nothing,
-            (false, true) => Self::Bar(bar()),
-            (false, false) => Self::Lines,
+            (true, _) => Self::hidden(),
+            (false, true) => Self::with_bar(bar(), intervals),
+            (false, false) => Self::with_lines(intervals),
         }
+    }
+
+    pub fn hidden() -> Self {
+        Self {
+            display: Display::Hidden,
+            interval: Duration::MAX,
+            next: Duration::MAX,
+        }
+    }
+
+    fn with_bar(bar: ProgressBar, intervals: Intervals) -> Self {
+        Self {
+            display: Display::Bar(bar),
+            interval: intervals.bar,
+            next: Duration::ZERO,
+        }
+    }
+
+    fn with_lines(intervals: Intervals) -> Self {
+        Self {
+            display: Display::Lines,
+            interval: intervals.lines,
+            next: intervals.lines,
+        }
+    }
+
+    /// Shows the next update in any case.
+    pub fn expedite(&mut self) {
+        self.next = Duration::ZERO;
+    }
+
+    /// Changes the bar or prints a line, and returns true, if it is time for that.
+    pub fn update(
+        &mut self,
+        elapsed: Duration,
+        change_bar: impl FnOnce(&ProgressBar),
+        line: impl FnOnce() -> String,
+    ) -> bool {
+        if elapsed < self.next {
+            return false;
+        }
+        match &self.display {
+            Display::Bar(bar) => change_bar(bar),
+            Display::Lines => eprintln!("{}", line()),
+            Display::Hidden => return false,
+        }
+        self.next = elapsed + self.interval;
+        true
     }
 }
 
+/// The progress of a load.
+pub struct Progress {
+    meter: Meter,
+    total: Option<u64>,
+    start: Instant,
+}
+
 impl Progress {
-    /// For `total` bytes, if it is known how many there are. With JSON standard error is for a
-    /// program too, so that no lines are printed; a bar on a terminal wipes itself out.
+    /// For `total` bytes, if known. A bar is shown with JSON as well, as it erases itself.
     pub fn new(total: Option<u64>, json: bool) -> Self {
         let template = total.map_or(SPINNER, |_| BAR);
-        let (shown, next) = match (on_terminal(), json) {
-            (true, _) => (Shown::Bar(bar(total, template)), Duration::ZERO),
-            (false, false) => (Shown::Lines, LINE_INTERVAL),
-            (false, true) => (Shown::Nothing, Duration::ZERO),
-        };
-        Self {
-            shown,
-            total,
-            start: Instant::now(),
-            next,
-        }
+        let json = json && !on_terminal();
+        Self::with(Meter::new(json, INTERVALS, || bar(total, template)), total)
     }
 
     #[cfg(test)]
     pub fn hidden() -> Self {
-        let next = Duration::ZERO;
+        Self::with(Meter::hidden(), None)
+    }
+
+    fn with(meter: Meter, total: Option<u64>) -> Self {
         Self {
-            shown: Shown::Nothing,
-            total: None,
+            meter,
+            total,
             start: Instant::now(),
-            next,
         }
     }
 
-    /// `routes` routes were loaded from the first `done` bytes.
+    /// Shows that `routes` routes were loaded from the first `done` bytes.
     pub fn update(&mut self, done: u64, routes: u64) {
         let elapsed = self.start.elapsed();
-        if elapsed < self.next {
-            return;
-        }
-        match &self.shown {
-            Shown::Bar(bar) => {
-                self.next = elapsed + BAR_INTERVAL;
+        self.meter.update(
+            elapsed,
+            |bar| {
                 bar.set_position(done);
                 bar.set_message(rate(routes, elapsed));
-            }
-            Shown::Lines => {
-                self.next = elapsed + LINE_INTERVAL;
-                eprintln!("{}", line(routes, done, self.total, elapsed));
-            }
-            Shown::Nothing => {}
-        }
+            },
+            || line(routes, done, self.total, elapsed),
+        );
     }
 }
 
@@ -97,7 +145,7 @@ fn on_terminal() -> bool {
     stderr().is_terminal() && can_move_cursor(std::env::var_os("TERM"))
 }
 
-/// Whether a terminal of this type can draw over what it has shown.
+/// Whether a terminal of this type can draw over its output.
 fn can_move_cursor(term: Option<OsString>) -> bool {
     term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
@@ -105,17 +153,14 @@ fn can_move_cursor(term: Option<OsString>) -> bool {
 /// A bar, or a spinner if there is no total.
 pub fn bar(total: Option<u64>, template: &str) -> ProgressBar {
     let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    // Templates are constants, and tested; a bar of another look is no reason to stop.
+    // Tests check the templates, which are constants.
     let style = style(template).unwrap_or_else(ProgressStyle::default_bar);
     bar.with_style(style)
 }
 
 pub fn style(template: &str) -> Option<ProgressStyle> {
-    Some(
-        ProgressStyle::with_template(template)
-            .ok()?
-            .progress_chars("=> "),
-    )
+    let style = ProgressStyle::with_template(template).ok()?;
+    Some(style.progress_chars("=> "))
 }
 
 fn rate(routes: u64, elapsed: Duration) -> String {
@@ -142,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_say_how_far_how_fast_and_how_long() {
+    fn a_line_has_percentage_rate_and_remaining_time() {
         let elapsed = Duration::from_secs(2);
         assert_eq!(
             line(1000, 25, Some(100), elapsed),
@@ -155,19 +200,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_grew_has_no_estimate() {
+    fn a_file_that_grew_has_no_remaining_time() {
         let line = line(1000, 200, Some(100), Duration::from_secs(2));
         assert_eq!(line, "loaded 1000 routes, 500 routes/s");
     }
 
     #[test]
-    fn the_bars_look_is_valid() {
+    fn bar_templates_are_valid() {
         assert!(style(BAR).is_some());
         assert!(style(SPINNER).is_some());
     }
 
     #[test]
-    fn a_dumb_terminal_gets_lines() {
+    fn a_dumb_terminal_shows_no_bar() {
         assert!(can_move_cursor(Some("xterm".into())));
         for term in [None, Some("".into()), Some("dumb".into())] {
             assert!(!can_move_cursor(term));

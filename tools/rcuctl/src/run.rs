@@ -1,16 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What runs of `torture` and `scale`, and stalls, have in common: a parameter of the module begins and ends them,
-//! and reads as the report of the last that has begun.
+//! Jobs of the module: torture and scale runs, and stalls. A parameter starts and stops each of
+//! them, and reads as the report of the latest run.
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use serde::Serialize;
+use thiserror::Error;
 
-use crate::error::Result;
-use crate::parameters::{Parameters, Trouble};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupts;
+use crate::parameters::{ParameterError, Parameters};
+use crate::settings::Settings;
 
-/// Whether a run goes on.
+/// A kind of job.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Job {
+    /// As messages name it: `torture run`.
+    pub noun: &'static str,
+    /// The parameter that starts and stops it, and reads as its report.
+    pub parameter: &'static str,
+    /// The value of the parameter that stops a run.
+    pub stop: &'static str,
+    /// The commands that show or stop a run, for error messages.
+    pub commands: &'static str,
+}
+
+/// Why a job has no result.
+#[derive(Debug, Error)]
+pub enum RunError {
+    #[error("a {} is already active; {}", .0.noun, .0.commands)]
+    Busy(&'static Job),
+
+    #[error(
+        "the {} is still active {} s after it was asked to stop; one of its threads may wait for a \
+         grace period that does not end. `dmesg | tail` may show why; {}",
+        .0.noun, .1.as_secs(), .0.commands
+    )]
+    NotStopped(&'static Job, Duration),
+
+    #[error(
+        "interrupted again while the {} was stopping: not waiting for its result; {}",
+        .0.noun, .0.commands
+    )]
+    GaveUp(&'static Job),
+
+    #[error(
+        "{} {run} ended before its result was read: someone else has started number {by}",
+        .job.noun
+    )]
+    Overtaken {
+        job: &'static Job,
+        run: u64,
+        by: u64,
+    },
+
+    #[error("the module was unloaded before the result of the {} was read", .0.noun)]
+    Unloaded(&'static Job),
+}
+
+impl RunError {
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Busy(_) => Some(Errno::EBUSY),
+            Self::NotStopped(..) => Some(Errno::ETIMEDOUT),
+            Self::GaveUp(_) => Some(Errno::EINTR),
+            Self::Overtaken { .. } | Self::Unloaded(_) => None,
+        }
+    }
+}
+
+/// Whether a run is active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -21,98 +83,232 @@ pub enum State {
     Stopping,
 }
 
-/// Takes a report: lines of a key and a value. Returns the state, and how many runs have begun; all other lines are
-/// for `take`, which returns `None` if the value is not what the key wants.
+/// What the module reports of a job.
+pub trait Report: Sized {
+    const JOB: &'static Job;
+
+    fn parse(text: &str) -> Result<Self>;
+    fn state(&self) -> State;
+    /// The number of runs that have started.
+    fn runs(&self) -> u64;
+
+    fn read(parameters: &impl Parameters) -> Result<Self> {
+        Self::parse(&parameters.read(Self::JOB.parameter)?)
+    }
+
+    /// Reads the report before a run starts. No other run may be active.
+    fn read_idle(parameters: &impl Parameters) -> Result<Self> {
+        let report = Self::read(parameters)?;
+        match report.state() {
+            State::Idle => Ok(report),
+            State::Running | State::Stopping => Err(RunError::Busy(Self::JOB).into()),
+        }
+    }
+}
+
+/// Parses a report: lines of a key and a value. Returns the state, and the number of runs that
+/// have started. `line` gets all other lines, and returns `None` if the key cannot have the value.
 pub fn parse_report(
     text: &str,
-    mut take: impl FnMut(&str, &str) -> Option<()>,
+    mut line: impl FnMut(&str, &str) -> Option<()>,
 ) -> Result<(State, u64)> {
     let (mut state, mut runs) = (None, 0);
-    for line in text.lines() {
-        let unexpected = || Trouble::Report(format!("{line:?}"));
-        let (key, value) = line.split_once(' ').ok_or_else(unexpected)?;
+    for text in text.lines() {
+        let unexpected = || ParameterError::Report(format!("{text:?}"));
+        let (key, value) = text.split_once(' ').ok_or_else(unexpected)?;
         match (key, value.trim()) {
             ("state", "idle") => state = Some(State::Idle),
             ("state", "running") => state = Some(State::Running),
             ("state", "stopping") => state = Some(State::Stopping),
             ("state", _) => return Err(unexpected().into()),
             ("runs", value) => runs = value.parse().map_err(|_| unexpected())?,
-            (key, value) => take(key, value).ok_or_else(unexpected)?,
+            (key, value) => line(key, value).ok_or_else(unexpected)?,
         }
     }
-    let state = state.ok_or_else(|| Trouble::Report(format!("no line `state` in {text:?}")))?;
+    let state =
+        state.ok_or_else(|| ParameterError::Report(format!("no line `state` in {text:?}")))?;
     Ok((state, runs))
 }
 
-/// A run that has begun. Dropping it tells it to end: who cannot see how it ends does not leave it to itself.
+/// How often to read reports, and how long to wait for a run that was asked to stop.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    pub tick: Duration,
+    pub stop_timeout: Duration,
+}
+
+impl Pace {
+    pub const fn with_stop_timeout(stop_timeout: Duration) -> Self {
+        Self {
+            tick: Duration::from_millis(200),
+            stop_timeout,
+        }
+    }
+
+    /// For tests with a fake module.
+    #[cfg(test)]
+    pub const QUICK: Self = Self {
+        tick: Duration::from_micros(100),
+        stop_timeout: Duration::from_millis(20),
+    };
+}
+
+/// A run that has started. Dropping it asks the module to stop it, unless it is over.
 pub struct Run<'a, P: Parameters> {
-    pub parameters: &'a P,
-    parameter: &'static str,
-    /// What ends a run.
-    none: &'static str,
-    /// How many have begun, with it.
+    parameters: &'a P,
+    job: &'static Job,
+    /// The first run since the module was loaded has number 1.
     number: u64,
-    pub begun: Instant,
-    /// Since when it is to end.
-    pub ending: Option<Instant>,
-    /// It is not to be told to end any more.
-    pub over: bool,
+    pub started: Instant,
+    stopping_since: Option<Instant>,
+    is_over: bool,
 }
 
 impl<'a, P: Parameters> Run<'a, P> {
-    pub fn new(
+    /// Starts run `number` by writing `value`, with `settings` in effect.
+    ///
+    /// The module reads its parameters when a run starts, so that they are restored right then.
+    pub fn start(
         parameters: &'a P,
-        parameter: &'static str,
-        none: &'static str,
+        job: &'static Job,
         number: u64,
-    ) -> Self {
+        settings: impl IntoIterator<Item = (&'static str, String)>,
+        value: &str,
+    ) -> Result<Self> {
+        let busy = |error| match error {
+            Error::Parameter(ParameterError::Refused { source, .. })
+                if source.raw_os_error() == Some(Errno::EBUSY as i32) =>
+            {
+                RunError::Busy(job).into()
+            }
+            error => error,
+        };
+        let settings = Settings::apply(parameters, settings).map_err(busy)?;
+        parameters.write(job.parameter, value).map_err(busy)?;
+        let run = Self::active(parameters, job, number);
+        settings.restore()?;
+        Ok(run)
+    }
+
+    /// Run `number`, which someone has started.
+    pub fn active(parameters: &'a P, job: &'static Job, number: u64) -> Self {
         Self {
             parameters,
-            parameter,
-            none,
+            job,
             number,
-            begun: Instant::now(),
-            ending: None,
-            over: false,
+            started: Instant::now(),
+            stopping_since: None,
+            is_over: false,
         }
     }
 
-    /// Tells it to end.
-    pub fn end(&mut self) -> Result<()> {
-        self.ending.get_or_insert_with(Instant::now);
-        self.parameters.write(self.parameter, self.none)
+    /// Asks the module to stop the run. Does not wait.
+    pub fn stop(&mut self) -> Result<()> {
+        self.stopping_since.get_or_insert_with(Instant::now);
+        self.parameters.write(self.job.parameter, self.job.stop)
     }
 
-    /// Whether it was to end longer ago than this.
-    pub fn is_late(&self, patience: Duration) -> bool {
-        self.ending.is_some_and(|since| since.elapsed() > patience)
-    }
-
-    /// Whether a report is of this run: `found` is how many it says have begun.
-    pub fn check<E>(
-        &mut self,
-        found: u64,
-        overtaken: fn(u64, u64) -> E,
-        unloaded: E,
-    ) -> std::result::Result<(), E> {
-        if found == self.number {
-            return Ok(());
+    /// Reads the report of this run.
+    pub fn report<R: Report>(&mut self) -> Result<R> {
+        let report = R::read(self.parameters)?;
+        if report.runs() == self.number {
+            self.is_over = report.state() == State::Idle;
+            if report.state() == State::Stopping {
+                self.stopping_since.get_or_insert_with(Instant::now);
+            }
+            return Ok(report);
         }
-        // It has ended, or there could not be another; that one is not ours to end.
-        self.over = true;
-        Err(if found > self.number {
-            overtaken(self.number, found)
+        // This run has ended, and the active one is someone else's.
+        self.is_over = true;
+        let job = self.job;
+        Err(if report.runs() > self.number {
+            let (run, by) = (self.number, report.runs());
+            RunError::Overtaken { job, run, by }
         } else {
-            unloaded
-        })
+            RunError::Unloaded(job)
+        }
+        .into())
+    }
+
+    /// Returns an error if a run that was asked to stop takes too long, or if a second interrupt
+    /// came.
+    pub fn check_stop(&self, timeout: Duration, interrupts: u32) -> Result<()> {
+        if interrupts > 1 {
+            return Err(RunError::GaveUp(self.job).into());
+        }
+        match self.stopping_since {
+            Some(since) if since.elapsed() > timeout => {
+                Err(RunError::NotStopped(self.job, timeout).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Follows the run until it is idle, and returns its last report.
+    ///
+    /// Calls `should_stop` with each report. Asks the module to stop the run at the first
+    /// interrupt or when `should_stop` returns true. Gives up at the second interrupt.
+    pub fn follow<R: Report>(
+        mut self,
+        pace: Pace,
+        interrupts: &mut Interrupts<'_>,
+        mut should_stop: impl FnMut(&R, Duration) -> bool,
+    ) -> Result<R> {
+        loop {
+            let report = self.report::<R>()?;
+            let should_stop = should_stop(&report, self.started.elapsed());
+            if report.state() == State::Idle {
+                return Ok(report);
+            }
+            let interrupts = interrupts.count();
+            if self.stopping_since.is_none() && (interrupts > 0 || should_stop) {
+                self.stop()?;
+            }
+            self.check_stop(pace.stop_timeout, interrupts)?;
+            sleep(pace.tick);
+        }
     }
 }
 
 impl<P: Parameters> Drop for Run<'_, P> {
     fn drop(&mut self) {
-        if !self.over {
-            // Another error is being told already, and it is the cause.
-            let _ = self.end();
+        if !self.is_over {
+            // The caller already has the error that caused the drop.
+            let _ = self.stop();
+        }
+    }
+}
+
+/// Stops the active run, whoever started it. Returns the report before, and the last one.
+pub fn stop_active<R: Report>(parameters: &impl Parameters, pace: Pace) -> Result<(R, Option<R>)> {
+    let before = R::read(parameters)?;
+    if before.state() == State::Idle {
+        return Ok((before, None));
+    }
+    let mut run = Run::active(parameters, R::JOB, before.runs());
+    run.stop()?;
+    let last = run.follow(pace, &mut Interrupts::none(), |_: &R, _| false)?;
+    Ok((before, Some(last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_a_command_that_helps() {
+        const JOB: &Job = &Job {
+            noun: "torture run",
+            parameter: "torture",
+            stop: "0",
+            commands: "`rcuctl torture --stop` stops it",
+        };
+        for (error, command) in [
+            (RunError::Busy(JOB), "rcuctl torture --stop"),
+            (RunError::NotStopped(JOB, Duration::from_secs(9)), "dmesg"),
+            (RunError::GaveUp(JOB), "rcuctl torture --stop"),
+        ] {
+            assert!(error.to_string().contains(command), "{error}");
         }
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale`: has the module measure what readers, lookups, updates or grace periods cost, and shows what it found.
+//! `scale`: has the module measure the cost of readers, lookups, updates or grace periods, and
+//! shows the results.
 //!
-//! The module is driven by its parameters, as for `torture`: those that options name are set, `scale = KIND` begins
-//! a run, and they are put back at once; then `scale` is read until the run is over. Its rows are shown with what
-//! each is of the one that it is to be compared with.
+//! The module is controlled by its parameters, as for `torture`: rcuctl sets those that options
+//! name, starts a run by `scale = MEASUREMENT`, restores them at once, and reads `scale` until the
+//! run has ended. Each row shows its ratio to its baseline.
 
 mod document;
 #[cfg(test)]
@@ -12,50 +13,47 @@ mod fake;
 mod live;
 mod options;
 mod report;
-mod run;
 mod table;
-mod trouble;
 
 use std::io::Write;
+use std::time::Duration;
 
 use document::Document;
 use live::Live;
 use options::RunOptions;
 use report::Report;
-use run::Pace;
 
 pub use options::Scale;
-pub use trouble::Trouble;
 
 use crate::error::{Result, Status};
-use crate::interrupt::Interrupt;
+use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
-use crate::run::{Run, State};
-use crate::settings::{name_of, Settings};
+use crate::run::{stop_active, Job, Pace, Report as _, Run, State};
+use crate::settings::name_of;
 
-/// The parameter that starts and ends runs, and reads as the report.
-const SCALE: &str = "scale";
-/// What ends one.
-const NONE: &str = "none";
+const JOB: Job = Job {
+    noun: "scale run",
+    parameter: "scale",
+    stop: "none",
+    commands: "`rcuctl scale --status` shows it, `rcuctl scale --stop` stops it",
+};
+
+/// A run stops after its current batch, which takes long for a contended lock in an emulated machine.
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
+    let pace = Pace::with_stop_timeout(STOP_TIMEOUT);
     if options.status {
         return show(&Report::read(&folder)?, out);
     }
     if options.stop {
-        return stop(&folder, &Pace::default(), out);
+        return stop(&folder, pace, out);
     }
-    let interrupt = Interrupt::new()?;
+    let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(out.json());
-    let report = measure(
-        &folder,
-        &options.run,
-        &Pace::default(),
-        &mut || interrupt.came(),
-        &mut live,
-    )?;
+    let report = measure(&folder, &options.run, pace, &mut interrupts, &mut live)?;
     drop(live);
     show(&report, out)
 }
@@ -64,31 +62,25 @@ pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {
 fn measure(
     parameters: &impl Parameters,
     options: &RunOptions,
-    pace: &Pace,
-    interrupted: &mut dyn FnMut() -> bool,
+    pace: Pace,
+    interrupts: &mut Interrupts<'_>,
     live: &mut Live,
 ) -> Result<Report> {
-    let before = Report::read(parameters)?;
-    if before.state != State::Idle {
-        return Err(Trouble::Busy.into());
-    }
-    let settings = Settings::apply(parameters, options.settings())?;
-    parameters.write(SCALE, &name_of(&options.kind))?;
-    let run = Run::new(parameters, SCALE, NONE, before.runs + 1);
-    settings.put_back()?;
-    run::follow(run, pace, interrupted, live)
+    let number = Report::read_idle(parameters)?.runs + 1;
+    let kind = name_of(&options.kind);
+    let run = Run::start(parameters, &JOB, number, options.settings(), &kind)?;
+    run.follow(pace, interrupts, |report: &Report, elapsed| {
+        if report.state != State::Idle {
+            live.update(report, elapsed);
+        }
+        false
+    })
 }
 
-/// `--stop`: ends the run that is going on, whoever began it, and shows what it had found.
-fn stop(parameters: &impl Parameters, pace: &Pace, out: &mut Output<impl Write>) -> Result<Status> {
-    let before = Report::read(parameters)?;
-    if before.state == State::Idle {
-        return show(&before, out);
-    }
-    let mut run = Run::new(parameters, SCALE, NONE, before.runs);
-    run.end()?;
-    let report = run::follow(run, pace, &mut || false, &mut Live::hidden())?;
-    show(&report, out)
+/// `--stop`: stops the active run, whoever started it, and shows its results.
+fn stop(parameters: &impl Parameters, pace: Pace, out: &mut Output<impl Write>) -> Result<Status> {
+    let (before, last) = stop_active::<Report>(parameters, pace)?;
+    show(&last.unwrap_or(before), out)
 }
 
 fn show(report: &Report, out: &mut Output<impl Write>) -> Result<Status> {
@@ -109,30 +101,29 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::output::printed;
+    use crate::run::RunError;
     use nix::errno::Errno;
-    use std::time::Duration;
 
-    fn quick() -> Pace {
-        Pace {
-            tick: Duration::from_micros(100),
-            patience: Duration::from_millis(20),
-        }
-    }
-
-    fn follow(fake: &Fake, words: &str, interrupted: &mut dyn FnMut() -> bool) -> Result<Report> {
+    fn run_interrupted(fake: &Fake, words: &str, has_come: impl FnMut() -> bool) -> Result<Report> {
+        let options = RunOptions::of_words(words);
+        let mut interrupts = Interrupts::new(has_come);
         measure(
             fake,
-            &RunOptions::of_words(words),
-            &quick(),
-            interrupted,
+            &options,
+            Pace::QUICK,
+            &mut interrupts,
             &mut Live::hidden(),
         )
     }
 
+    fn run_undisturbed(fake: &Fake, words: &str) -> Result<Report> {
+        run_interrupted(fake, words, || false)
+    }
+
     #[test]
-    fn a_run_takes_its_options_and_leaves_the_parameters_as_they_were() {
+    fn options_are_in_effect_for_one_run_and_then_restored() {
         let fake = Fake::new();
-        let report = follow(&fake, "lookup --runs 4 --readers 2", &mut || false).expect("a report");
+        let report = run_undisturbed(&fake, "lookup --runs 4 --readers 2").expect("a report");
         assert_eq!((report.kind.as_str(), report.passed), ("lookup", 4));
         assert_eq!(
             fake.written(),
@@ -150,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupt_ends_the_run_and_shows_what_it_has() {
+    fn an_interrupt_stops_the_run_and_shows_its_results() {
         let fake = Fake::new();
-        let mut looks = 0;
-        let mut third = || {
-            looks += 1;
-            looks == 3
+        let mut polls = 0;
+        let third = || {
+            polls += 1;
+            polls == 3
         };
-        let report = follow(&fake, "read --runs 1000", &mut third).expect("a report");
+        let report = run_interrupted(&fake, "read --runs 1000", third).expect("a report");
         assert_eq!(report.result, "stopped");
         assert!(report.passed < 1000);
         assert_eq!(
@@ -167,51 +158,51 @@ mod tests {
     }
 
     #[test]
-    fn a_second_interrupt_does_not_wait() {
+    fn a_second_interrupt_ends_the_wait() {
         let fake = Fake::new().never_end();
-        let result = follow(&fake, "read", &mut || true);
-        assert!(matches!(result, Err(Error::Scale(Trouble::GaveUp))));
+        let result = run_interrupted(&fake, "read", || true);
+        assert!(matches!(result, Err(Error::Run(RunError::GaveUp(_)))));
     }
 
     #[test]
-    fn a_run_that_does_not_end_is_given_up() {
+    fn a_run_that_does_not_stop_is_an_error() {
         let fake = Fake::new().never_end();
         let mut first = true;
-        let result = follow(&fake, "read", &mut || std::mem::take(&mut first));
-        assert!(matches!(result, Err(Error::Scale(Trouble::NoEnd(_)))));
+        let result = run_interrupted(&fake, "read", || std::mem::take(&mut first));
+        assert!(matches!(result, Err(Error::Run(RunError::NotStopped(..)))));
     }
 
     #[test]
-    fn there_is_one_run_at_a_time() {
-        let fake = Fake::new().running();
+    fn an_active_run_is_not_disturbed() {
+        let fake = Fake::new().running("read");
         assert!(matches!(
-            follow(&fake, "gp", &mut || false),
-            Err(Error::Scale(Trouble::Busy))
+            run_undisturbed(&fake, "gp"),
+            Err(Error::Run(RunError::Busy(_)))
         ));
         assert!(fake.written().is_empty());
     }
 
     #[test]
-    fn a_run_of_someone_else_is_not_taken_for_ours() {
+    fn a_report_of_another_run_is_an_error() {
         let fake = Fake::new().overtake();
-        let result = follow(&fake, "read", &mut || false);
+        let result = run_undisturbed(&fake, "read");
         assert!(matches!(
             result,
-            Err(Error::Scale(Trouble::Overtaken(1, 2)))
+            Err(Error::Run(RunError::Overtaken { run: 1, by: 2, .. }))
         ));
     }
 
     #[test]
-    fn a_module_that_went_away_is_noticed() {
+    fn an_unloaded_module_is_an_error() {
         let fake = Fake::new().unload();
-        let result = follow(&fake, "read", &mut || false);
-        assert!(matches!(result, Err(Error::Scale(Trouble::Unloaded))));
+        let result = run_undisturbed(&fake, "read");
+        assert!(matches!(result, Err(Error::Run(RunError::Unloaded(_)))));
     }
 
     #[test]
-    fn stop_ends_whatever_goes_on() {
-        let stopped = |fake: &Fake| printed(false, |out| stop(fake, &quick(), out)).1;
-        let fake = Fake::new().running();
+    fn stop_ends_a_run_that_someone_else_started() {
+        let stopped = |fake: &Fake| printed(false, |out| stop(fake, Pace::QUICK, out)).1;
+        let fake = Fake::new().running("read");
         assert!(stopped(&fake).contains("stopped"));
         assert_eq!(fake.written(), ["scale=none"]);
         let fake = Fake::new();
@@ -220,9 +211,9 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_and_is_the_exit_status() {
-        let fake = Fake::new().fail(Errno::ENOENT);
-        let report = follow(&fake, "lookup", &mut || false).expect("a report");
+    fn a_failed_run_is_status_2_and_shows_its_errno() {
+        let fake = Fake::new().with(|module| module.job.failure = Some(Errno::ENOENT));
+        let report = run_undisturbed(&fake, "lookup").expect("a report");
         let (status, text) = printed(false, |out| show(&report, out));
         assert_eq!(status, Status::Refused);
         assert!(text.contains("ENOENT"), "{text}");

@@ -1,56 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parameters that are set for one run, and put back.
+//! Parameters that are changed for a while.
 //!
-//! The module reads its own when a run starts, so they are put back right then, and not when it has ended: the
-//! longer that would take, the likelier someone kills this program meanwhile, and the next run would have a
-//! bug, or a leave, that nobody asked for.
-
-use std::borrow::Cow;
+//! The module reads its own parameters when a run starts, so that they are restored right then, not
+//! when the run has ended: a killed rcuctl would leave the next run a bug that nobody asked for.
 
 use clap::ValueEnum;
 
 use crate::error::Result;
 use crate::parameters::Parameters;
 
-/// A parameter's name.
-type Name = Cow<'static, str>;
-
-/// Parameters with what they were before. Dropping it puts them back.
+/// Changed parameters, with their previous values. Dropping it restores them.
 pub struct Settings<'a, P: Parameters> {
     parameters: &'a P,
-    before: Vec<(Name, String)>,
+    before: Vec<(&'static str, String)>,
 }
 
 impl<'a, P: Parameters> Settings<'a, P> {
-    /// If one is refused, those before it are put back.
+    /// Sets each parameter. If one is refused, restores those before it.
     pub fn apply(
         parameters: &'a P,
-        settings: impl IntoIterator<Item = (impl Into<Name>, String)>,
+        settings: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Self> {
         let mut applied = Self {
             parameters,
             before: Vec::new(),
         };
         for (name, value) in settings {
-            let name = name.into();
-            let before = parameters.read(&name)?;
-            parameters.write(&name, &value)?;
+            let before = parameters.read(name)?;
+            parameters.write(name, &value)?;
             applied.before.push((name, before));
         }
         Ok(applied)
     }
 
-    /// As dropping it, but tells if that fails.
-    pub fn put_back(mut self) -> Result<()> {
-        self.restore()
+    /// Restores the parameters, as dropping does, but returns the first error.
+    pub fn restore(mut self) -> Result<()> {
+        self.restore_all()
     }
 
-    /// Goes on behind a failure, and returns the first.
-    fn restore(&mut self) -> Result<()> {
+    fn restore_all(&mut self) -> Result<()> {
         let mut result = Ok(());
         while let Some((name, value)) = self.before.pop() {
-            let written = self.parameters.write(&name, &value);
+            let written = self.parameters.write(name, &value);
             result = result.and(written);
         }
         result
@@ -59,12 +51,12 @@ impl<'a, P: Parameters> Settings<'a, P> {
 
 impl<P: Parameters> Drop for Settings<'_, P> {
     fn drop(&mut self) {
-        // Another error is being told already, and it is the cause.
-        let _ = self.restore();
+        // The caller already has the error that caused the drop.
+        let _ = self.restore_all();
     }
 }
 
-/// A choice as the command line has it, which is as the kernel has it.
+/// The name of a choice, which the command line and the kernel share.
 pub fn name_of(value: &impl ValueEnum) -> String {
     value
         .to_possible_value()
@@ -82,11 +74,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_is_put_back() {
+    fn changed_parameters_are_restored() {
         let fake = Fake::new();
         let settings = Settings::apply(&fake, two()).expect("accepted");
         assert_eq!(fake.value("bug"), "skip_gp");
-        settings.put_back().expect("accepted");
+        settings.restore().expect("accepted");
         assert_eq!(
             fake.written(),
             ["stutter=5", "bug=skip_gp", "bug=none", "stutter=0"]
@@ -94,20 +86,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_one_leaves_all_as_they_were() {
+    fn a_refused_parameter_restores_those_before_it() {
         let fake = Fake::new().refuse("bug", Errno::EINVAL);
         assert!(Settings::apply(&fake, two()).is_err());
         assert_eq!(fake.written(), ["stutter=5", "stutter=0"]);
     }
 
     #[test]
-    fn those_that_cannot_be_put_back_keep_none_else_from_it() {
+    fn a_parameter_that_cannot_be_restored_does_not_keep_the_others_changed() {
         let fake = Fake::new();
         let three = two().into_iter().chain([("nreaders", "3".to_string())]);
         let settings = Settings::apply(&fake, three).expect("accepted");
         fake.refuse_from_now("nreaders", Errno::EIO);
         fake.refuse_from_now("bug", Errno::EIO);
-        assert!(settings.put_back().is_err());
+        assert!(settings.restore().is_err());
         assert_eq!(fake.value("stutter"), "0");
     }
 }

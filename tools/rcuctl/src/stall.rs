@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `stall`: RCU stalls and misuse of RCU, each kind on demand, decoded and explained.
-//!
-//! The module provokes them, asked by its parameters; the kernel complains in its log, after time-outs:
+//! `stall`: provokes RCU stalls and misuse of RCU, and decodes and explains the kernel's reports.
 //!
 //! ```text
-//!   cpus      ──► this program leaves the CPU that will suffer
+//!   cpus      ──► this program leaves the CPU that stalls
 //!   timeouts  ──► rcu_cpu_stall_timeout …               shorter
-//!   run       ──► stall_hold_ms …, stall = KIND         and what they were, as soon as the stall has begun
-//!   observer  ◄── /dev/kmsg                             the kernel's line, and what the decoder makes of it
-//!   run       ──► stall = none                          as soon as the report is whole
-//!   run       ◄── stall                                 until it is over, and a grace period has ended since
-//!   timeouts  ──► what they were
+//!   run       ──► stall_hold_ms …, stall = KIND         and the previous values, once the stall has started
+//!   observer  ◄── /dev/kmsg                             the kernel's report, decoded
+//!   run       ──► stall = none                          once the report is complete
+//!   run       ◄── stall                                 until the state is idle and a grace period has ended
+//!   timeouts  ──► the previous values
 //!   verdict ──► summary, or document                    and the exit status
 //! ```
 //!
-//! Whatever goes wrong on the way, the stall is told to end, and what was changed is put back.
+//! After any error the stall is stopped, and the settings are restored.
 
 mod cpus;
 mod document;
+mod error;
 mod explain;
 #[cfg(test)]
 mod fake;
@@ -26,14 +25,13 @@ mod kinds;
 mod list;
 mod live;
 mod observer;
+mod oom_target;
 mod options;
 mod report;
 mod run;
 mod summary;
 mod timeouts;
-mod trouble;
 mod verdict;
-mod victim;
 
 use std::io::Write;
 
@@ -41,27 +39,29 @@ use document::Document;
 use live::Live;
 use options::{RunOptions, StallCommand};
 use report::Report;
-use run::{Ended, Interrupts, Pace, Plan};
+use run::{Outcome, StallPace};
 use verdict::Verdict;
 
+pub use error::StallError;
 pub use options::Stall;
-pub use trouble::Trouble;
 
 use crate::decode::Style;
 use crate::error::{Result, Status};
-use crate::interrupt::Interrupt;
+use crate::interrupt::Interrupts;
 use crate::kmsg;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
-use crate::run::State;
+use crate::run::{stop_active, Job, Pace};
 
-/// The parameter that starts and ends stalls, and reads as the report.
-const STALL: &str = "stall";
-/// What ends one.
-const NONE: &str = "none";
+const JOB: Job = Job {
+    noun: "stall",
+    parameter: "stall",
+    stop: "none",
+    commands: "`rcuctl stall stop` stops it",
+};
 
 impl Stall {
-    /// Whether the module is needed.
+    /// Whether the command needs the module.
     pub fn wants_module(&self) -> bool {
         !matches!(self.command, StallCommand::Explain { .. })
     }
@@ -73,39 +73,30 @@ pub fn stall(options: &Stall, out: &mut Output<impl Write>) -> Result<Status> {
         StallCommand::List => list::list(&folder, out),
         StallCommand::Run(options) => run(&folder, options, out),
         StallCommand::Explain { kind } => explain::explain(kind.as_deref(), out),
-        StallCommand::Stop => stop(&folder, &Pace::default(), out),
+        StallCommand::Stop => stop(&folder, StallPace::default().run, out),
     }
 }
 
 fn run(folder: &Folder, options: &RunOptions, out: &mut Output<impl Write>) -> Result<Status> {
-    let kind = kinds::find(&options.kind).ok_or_else(|| Trouble::NoKind(options.kind.clone()))?;
-    let plan = Plan {
-        kind,
-        cpu: options.cpu,
-        allow_unsafe: options.allow_unsafe,
-        hold: options.hold,
-        timeout: options.timeout,
-    };
-    // The thread that reads the log is started from this one, and stays off that CPU as well.
-    let cpus = cpus::choose(folder, options.cpu)?;
-    cpus.keep_off()?;
-    let _rcu_is_elsewhere = cpus.keep_rcu_off();
+    // The thread that reads the log inherits the CPUs of this one.
+    let cpus = cpus::select(folder, options.cpu)?;
+    cpus.move_caller()?;
+    let _moved = cpus.move_gp_kthread();
     let log = kmsg::follow(kmsg::open(&options.log, false)?);
-    let interrupt = Interrupt::new()?;
-    let mut came = || interrupt.came();
+    let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(out.json());
-    let interrupts = Interrupts::new(&mut came);
-    let ended = run::run(folder, log, &plan, &Pace::default(), interrupts, &mut live)?;
+    let pace = StallPace::default();
+    let outcome = run::run(folder, log, options, pace, &mut interrupts, &mut live)?;
     drop(live);
-    finish(&ended, Style::for_stdout(), out)
+    finish(&outcome, Style::for_stdout(), out)
 }
 
-fn finish(ended: &Ended, style: Style, out: &mut Output<impl Write>) -> Result<Status> {
-    let verdict = Verdict::of(ended);
+fn finish(outcome: &Outcome, style: Style, out: &mut Output<impl Write>) -> Result<Status> {
+    let verdict = Verdict::of(outcome);
     if out.json() {
-        out.document(&Document::of(ended, &verdict))?;
+        out.document(&Document::of(outcome, &verdict))?;
     } else {
-        summary::result(ended, &verdict, style, out)?;
+        summary::result(outcome, &verdict, style, out)?;
     }
     Ok(match verdict.is_right() {
         true => Status::Done,
@@ -113,29 +104,25 @@ fn finish(ended: &Ended, style: Style, out: &mut Output<impl Write>) -> Result<S
     })
 }
 
-fn stop(parameters: &impl Parameters, pace: &Pace, out: &mut Output<impl Write>) -> Result<Status> {
-    let before = Report::read(parameters)?;
-    let after = match before.state {
-        State::Idle => before.clone(),
-        State::Running | State::Stopping => run::stop(parameters, pace)?,
-    };
+fn stop(parameters: &impl Parameters, pace: Pace, out: &mut Output<impl Write>) -> Result<Status> {
+    let (before, last) = stop_active::<Report>(parameters, pace)?;
     if out.json() {
-        out.document(&after)?;
+        out.document(last.as_ref().unwrap_or(&before))?;
     } else {
-        summary::stopped(&before, &after, out)?;
+        summary::stopped(last.as_ref(), out)?;
     }
     Ok(Status::Done)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fake::{ended, quick, Fake};
+    use super::fake::{outcome, Fake};
     use super::*;
     use crate::output::printed;
 
     fn json(fake: &Fake, kind: &str) -> (Status, serde_json::Value) {
-        let ended = ended(fake, kind);
-        let (status, text) = printed(true, |out| finish(&ended, Style::plain(), out));
+        let outcome = outcome(fake, kind);
+        let (status, text) = printed(true, |out| finish(&outcome, Style::plain(), out));
         (status, serde_json::from_str(&text).expect("one document"))
     }
 
@@ -170,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_must_be_is_status_2() {
+    fn a_stall_without_a_report_is_status_2() {
         let (status, document) = json(&Fake::new().silent(1), "cpu_preempt_off");
         assert_eq!(status, Status::Refused);
         assert_eq!(document["header"], serde_json::Value::Null);
@@ -181,10 +168,10 @@ mod tests {
     }
 
     #[test]
-    fn stop_is_done_whether_or_not_there_is_one() {
-        let fake = Fake::new().running();
+    fn stop_is_status_0_with_and_without_an_active_stall() {
+        let fake = Fake::new().running("cpu_preempt_off");
         for state in ["stopped", "stopped"] {
-            let (status, text) = printed(true, |out| stop(&fake, &quick(), out));
+            let (status, text) = printed(true, |out| stop(&fake, Pace::QUICK, out));
             assert_eq!(status, Status::Done);
             let document: serde_json::Value = serde_json::from_str(&text).expect("one document");
             assert_eq!(document["outcome"], state);

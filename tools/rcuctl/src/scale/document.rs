@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A run as JSON: the module's keys, its rows with numbers where they are such, and what was computed.
+//! A run as JSON: the module's keys and rows, and figures computed from them.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -16,7 +16,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// A word of the module: a number, if it is one.
+/// A value of the module, as a number if it is one.
 struct Word<'a>(&'a str);
 
 impl Serialize for Word<'_> {
@@ -28,7 +28,7 @@ impl Serialize for Word<'_> {
     }
 }
 
-/// A figure of the module: counts are whole.
+/// A figure of the module. Counts are integers.
 fn figure(name: &str, value: Option<f64>) -> Value {
     match value {
         Some(value) if ["count", "dropped", "changes", "behind", "per_second"].contains(&name) => {
@@ -38,7 +38,7 @@ fn figure(name: &str, value: Option<f64>) -> Value {
     }
 }
 
-/// A row, as part of its report.
+/// A row of a report.
 struct Cells<'a> {
     report: &'a Report,
     row: &'a Row,
@@ -65,7 +65,7 @@ impl Serialize for Cells<'_> {
     }
 }
 
-/// What was asked and answered: hashes are words, even if they look like numbers.
+/// A stream of lookups. Its labels are hashes, which stay strings if all their digits are decimal.
 struct Stream<'a>(&'a Row);
 
 impl Serialize for Stream<'_> {
@@ -109,6 +109,7 @@ impl Serialize for Document<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Report as _;
 
     #[test]
     fn rows_have_numbers_and_ratios() {

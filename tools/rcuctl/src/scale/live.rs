@@ -1,60 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How far a run is: a bar on a terminal, a line every few seconds anywhere else.
+//! The progress of a run.
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::report::Report;
-use crate::progress::Shown;
+use crate::progress::{bar, Intervals, Meter};
 
-/// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+const INTERVALS: Intervals = Intervals {
+    bar: Duration::ZERO,
+    lines: Duration::from_secs(5),
+};
 
 const BAR: &str = "[{wide_bar}] {pos} of {len} runs  {elapsed}";
 
-pub struct Live {
-    shown: Shown,
-    /// When to print a line again, counted from the start of the run.
-    next: Duration,
-}
+pub struct Live(Meter);
 
 impl Live {
     pub fn new(json: bool) -> Self {
-        Self::with(Shown::new(json, bar))
+        Self(Meter::new(json, INTERVALS, || bar(Some(0), BAR)))
     }
 
+    #[cfg(test)]
     pub fn hidden() -> Self {
-        Self::with(Shown::Nothing)
-    }
-
-    fn with(shown: Shown) -> Self {
-        Self {
-            shown,
-            next: LINE_INTERVAL,
-        }
+        Self(Meter::hidden())
     }
 
     pub fn update(&mut self, report: &Report, elapsed: Duration) {
-        match &self.shown {
-            Shown::Bar(bar) => {
+        self.0.update(
+            elapsed,
+            |bar| {
                 bar.set_length(report.wanted);
                 bar.set_position(report.passed);
-            }
-            Shown::Lines if elapsed >= self.next => {
-                self.next = elapsed + LINE_INTERVAL;
-                eprintln!("{}", line(report, elapsed));
-            }
-            Shown::Lines | Shown::Nothing => {}
-        }
+            },
+            || line(report, elapsed),
+        );
     }
-}
-
-fn bar() -> ProgressBar {
-    // The template is a constant; a bar of another look is no reason to stop.
-    let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style)
 }
 
 fn line(report: &Report, elapsed: Duration) -> String {
@@ -65,10 +46,17 @@ fn line(report: &Report, elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::style;
+    use crate::run::Report as _;
 
     #[test]
-    fn a_line_says_how_far_it_is() {
+    fn a_line_has_the_completed_and_the_wanted_runs() {
         let report = Report::parse("state running\npassed 3\nnruns 10").expect("a report");
         assert_eq!(line(&report, Duration::from_secs(7)), "7 s: 3 of 10 runs");
+    }
+
+    #[test]
+    fn the_bar_template_is_valid() {
+        assert!(style(BAR).is_some());
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The options of `scale`, and the parameters that they name.
+//! The options of `scale`, and the parameters that they set.
 
 use std::path::PathBuf;
 
@@ -10,33 +10,33 @@ use crate::parameters::PARAMETERS;
 use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
-Each row is measured by as many readers as are told, all at once, a CPU each; times are nanoseconds, each the
-least, the median and the most of the runs. `dropped` counts batches that do not count, as a reader had lost its
-CPU. On a machine that does something else besides, the least is what to look at, and the rest shows how much.
+The readers of a row run at once, each on a CPU of its own. Times are in nanoseconds: the minimum, the median and the
+maximum of all runs. `dropped` counts batches that were discarded because a reader lost its CPU. On a machine with
+other load, the minimum is the best estimate, and the other figures show the disturbance.
 
-`lookup` and `update` are about the table that the device serves: load one before. `update` deletes routes and
-adds them again, and leaves the table as it was; do not change it meanwhile.
+`lookup` and `update` measure the table that the device serves: load one before. `update` deletes routes and adds them
+again, and leaves the table as it was; do not change it during the run.
 
-What no option names is as the module's parameters have it, which are put back as soon as the run has begun.
-Ctrl-C stops it and shows what it has; a second one does not wait for that.
+Without an option, the module's parameter applies. Changed parameters are restored as soon as the run has started.
+Ctrl-C stops the run and shows its results; a second Ctrl-C does not wait for them.
 
 Exit status:
-  0  it was measured; --status was answered
-  1  wrong usage, no module, not root, a run goes on already, a refused parameter
-  2  the run failed, for example as the table has no routes";
+  0  the run was measured, or --status or --stop is done
+  1  wrong usage, no module, not root, a run is already active, or a refused parameter
+  2  the run failed, for example because the table has no routes";
 
-/// Measure what readers, lookups, updates and grace periods cost
+/// Measure the cost of readers, lookups, updates and grace periods
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Scale {
     #[command(flatten)]
     pub run: RunOptions,
 
-    /// Show the run that is going on, or the last one's result; start none
+    /// Show the latest run, and start none
     #[arg(long, conflicts_with_all = ["stop", "RunOptions"])]
     pub status: bool,
 
-    /// Stop the run that is going on, and show what it has
+    /// Stop the active run, and show its results
     #[arg(long, conflicts_with = "RunOptions")]
     pub stop: bool,
 
@@ -53,40 +53,40 @@ pub struct Scale {
 pub struct RunOptions {
     /// What is measured
     #[arg(default_value = "read")]
-    pub kind: Kind,
+    pub kind: Measurement,
 
-    /// Threads that read, a CPU each, besides a measurement with one; by default one for each CPU
+    /// The number of readers, each on its own CPU, measured in addition to a single reader; by default one per CPU
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub readers: Option<u32>,
 
-    /// How often each row is measured
+    /// How often to measure each row
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: Option<u32>,
 
-    /// Passes of each reader, or changes, in a run
+    /// The passes of each reader, or the changes, in a run
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub loops: Option<u32>,
 
-    /// Routes that are looked up and changed
+    /// The family of the routes to look up and change
     #[arg(long)]
     pub family: Option<Family>,
 
-    /// Who replaces routes by themselves while others look up
+    /// The writer that replaces routes, each by itself, during lookups
     #[arg(long)]
     pub writer: Option<Writer>,
 
-    /// From which addresses are made: the same ones for the same seed and table
+    /// The seed of the addresses, which are the same for the same seed and table
     #[arg(long, value_name = "N")]
     pub seed: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// An empty read-side critical section of RCU, and of what could be used in its place
+pub enum Measurement {
+    /// An empty read-side critical section of RCU, and of its alternatives
     Read,
     /// Lookups in the table that the device serves
     Lookup,
-    /// Changes of that table, in each way of reclaim
+    /// Changes of that table, with each setting of `reclaim`
     Update,
     /// Waiting for a grace period
     Gp,
@@ -101,17 +101,17 @@ pub enum Family {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Writer {
-    /// Nobody
+    /// No writer
     None,
-    /// Someone, a thousand times a second
+    /// A thousand changes a second
     Paced,
-    /// Someone, as fast as it goes; rows `apart` are beside someone as fast who changes a copy of the table: what
-    /// `full` costs beyond them is what it costs to share the table
+    /// As many changes as possible. In rows `apart`, the writer changes a copy of the table instead: the difference
+    /// between `full` and `apart` is the cost of sharing the table
     Full,
 }
 
 impl RunOptions {
-    /// Parameters and their values.
+    /// The parameters to set, with their values.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let number = |number: Option<u32>| number.map(|number| number.to_string());
         [
@@ -134,21 +134,21 @@ mod tests {
     use crate::cli::parse_options;
 
     impl RunOptions {
-        /// For the tests of others.
+        /// For the tests of other modules.
         pub fn of_words(words: &str) -> Self {
-            parse_options::<Scale>(words).expect("good options").run
+            parse_options::<Scale>(words).expect("valid options").run
         }
     }
 
     #[test]
-    fn without_options_nothing_is_set() {
+    fn without_options_no_parameter_is_set() {
         let options = RunOptions::of_words("");
-        assert_eq!(options.kind, Kind::Read);
+        assert_eq!(options.kind, Measurement::Read);
         assert!(options.settings().is_empty());
     }
 
     #[test]
-    fn options_name_parameters() {
+    fn options_set_parameters() {
         let words =
             "lookup --readers 2 --runs 3 --loops 4096 --family inet6 --writer full --seed 0";
         let settings: Vec<_> = RunOptions::of_words(words)
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_options_are_refused() {
         for words in [
             "everything",
             "--readers 0",

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module says of its scale runs: lines of a key and a value, and rows of `key=value`.
+//! The module's report of scale: lines of a key and a value, with rows of `key=value`.
 //!
 //! ```text
 //!   state idle
 //!   result done                          none, done, stopped or failed 12, an errno
-//!   runs 3                               how many have begun
+//!   runs 3                               number of runs that have started
 //!   kind read
-//!   passed 10                            of `nruns` times that each row is measured
-//!   nruns 10
-//!   loops 1048576                        a setting; so is every key that has no meaning here
+//!   passed 10                            how often each row was measured so far
+//!   nruns 10                             how often each row is measured
+//!   loops 1048576                        a setting, as are all keys that are not listed here
 //!   row kind=rcu readers=2 min=1.23 median=1.25 max=1.60 wall=1.31 dropped=4
 //!   row … writer=full readers=2 min=… … dropped=0 changes=310000
 //!   stream family=inet stream=a count=4096 addresses=89ab… answers=0123…
@@ -17,11 +17,11 @@
 
 use nix::errno::Errno;
 
-use super::{Parameters, SCALE};
+use super::JOB;
 use crate::error::Result;
-use crate::run::{parse_report, State};
+use crate::run::{self, parse_report, Job, State};
 
-/// Figures, in the order in which they are shown; all other keys of a row tell what it is about.
+/// The figures of a row. All its other keys are labels.
 const FIGURES: [&str; 11] = [
     "min",
     "median",
@@ -36,14 +36,14 @@ const FIGURES: [&str; 11] = [
     "behind",
 ];
 
-/// What was measured of one thing.
+/// A measurement.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
-    /// What it is about.
+    /// What was measured.
     pub labels: Vec<(String, String)>,
-    /// What was found; nothing where the kernel has no such thing, or no batch counted.
+    /// The results; `None` if no batch was valid.
     pub figures: Vec<(&'static str, Option<f64>)>,
-    /// This kernel has no such thing.
+    /// This kernel does not have what the labels describe.
     pub is_absent: bool,
 }
 
@@ -58,7 +58,7 @@ impl Row {
         found.and_then(|(_, value)| *value)
     }
 
-    /// Takes a line behind its first word; `None` if it is no row.
+    /// Parses the words after `row`; `None` if it is no row.
     fn parse(text: &str) -> Option<Self> {
         let mut row = Self::default();
         for word in text.split_whitespace() {
@@ -83,35 +83,45 @@ impl Row {
 pub struct Report {
     pub state: State,
     pub result: String,
-    /// How many have begun.
+    /// The number of runs that have started.
     pub runs: u64,
     pub kind: String,
+    /// How often each row was measured.
     pub passed: u64,
-    /// How often each row is to be measured.
+    /// How often each row is measured in the whole run.
     pub wanted: u64,
     /// In the module's order.
     pub settings: Vec<(String, String)>,
     pub rows: Vec<Row>,
-    /// What was asked, and answered, in hashes.
+    /// Hashes of the addresses that were looked up, and of the answers.
     pub streams: Vec<Row>,
 }
 
-impl Report {
-    pub fn read(parameters: &impl Parameters) -> Result<Self> {
-        Self::parse(&parameters.read(SCALE)?)
-    }
+impl run::Report for Report {
+    const JOB: &'static Job = &JOB;
 
-    pub fn parse(text: &str) -> Result<Self> {
+    fn parse(text: &str) -> Result<Self> {
         let mut report = Self {
             result: "none".to_string(),
             ..Self::default()
         };
-        (report.state, report.runs) = parse_report(text, |key, value| report.take(key, value))?;
+        (report.state, report.runs) =
+            parse_report(text, |key, value| report.parse_line(key, value))?;
         Ok(report)
     }
 
-    /// Takes one line; `None` if the value is not what the key wants.
-    fn take(&mut self, key: &str, value: &str) -> Option<()> {
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn runs(&self) -> u64 {
+        self.runs
+    }
+}
+
+impl Report {
+    /// Parses a line; `None` if the key cannot have the value.
+    fn parse_line(&mut self, key: &str, value: &str) -> Option<()> {
         match key {
             "result" => self.result = value.to_string(),
             "kind" => self.kind = value.to_string(),
@@ -124,7 +134,7 @@ impl Report {
         Some(())
     }
 
-    /// Why the run could not go on.
+    /// The errno that ended the run.
     pub fn failure(&self) -> Option<Errno> {
         let errno = self.result.strip_prefix("failed ")?.parse();
         Some(errno.map_or(Errno::UnknownErrno, Errno::from_raw))
@@ -135,8 +145,8 @@ impl Report {
     }
 
     /// The row that a row is compared with.
-    pub fn reference(&self, row: &Row) -> Option<&Row> {
-        // Labels that have to be those of the row, and labels that have to have a value.
+    fn baseline(&self, row: &Row) -> Option<&Row> {
+        // The baseline shares some labels with the row, and has fixed values of others.
         let (same, fixed): (&[&str], &[(&str, &str)]) = match self.kind.as_str() {
             "read" => (&["readers"], &[("kind", "rcu")]),
             "lookup" => (
@@ -155,14 +165,14 @@ impl Report {
         })
     }
 
-    /// A row's median in terms of that of the row that it is compared with.
+    /// The ratio of the row's median to that of its baseline.
     pub fn ratio(&self, row: &Row) -> Option<f64> {
-        let reference = self.reference(row)?.figure("median")?;
-        Some(row.figure("median")? / reference).filter(|ratio| ratio.is_finite())
+        let baseline = self.baseline(row)?.figure("median")?;
+        Some(row.figure("median")? / baseline).filter(|ratio| ratio.is_finite())
     }
 }
 
-/// How many passes all readers of a row do in a second, where it is about such.
+/// The passes of all readers per second, for rows with readers.
 pub fn passes_per_second(row: &Row) -> Option<f64> {
     let readers: f64 = row.label("readers")?.parse().ok()?;
     Some(readers * 1e9 / row.figure("median")?).filter(|rate| rate.is_finite())
@@ -171,8 +181,9 @@ pub fn passes_per_second(row: &Row) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Report as _;
 
-    pub const READ: &str = "state idle\nresult done\nruns 3\nkind read\nmilliseconds 12\npassed 10\nnruns 10\nloops 4096\nreaders 2\n\
+    const READ: &str = "state idle\nresult done\nruns 3\nkind read\nmilliseconds 12\npassed 10\nnruns 10\nloops 4096\nreaders 2\n\
         row kind=rcu readers=1 min=1.00 median=2.00 max=9.00 wall=2.10 dropped=0\n\
         row kind=rwlock readers=1 absent=1\n\
         row kind=rcu readers=2 min=1.00 median=2.50 max=9.00 wall=2.10 dropped=7\n\
@@ -180,7 +191,7 @@ mod tests {
         row kind=srcu readers=2 min=- median=- max=- wall=- dropped=9";
 
     #[test]
-    fn a_report_is_understood() {
+    fn a_report_is_parsed() {
         let report = Report::parse(READ).expect("a report");
         assert_eq!(report.state, State::Idle);
         assert_eq!((report.runs, report.passed, report.wanted), (3, 10, 10));
@@ -198,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn primitives_are_compared_with_rcu_of_as_many_readers() {
+    fn the_baseline_of_a_primitive_is_rcu_with_as_many_readers() {
         let report = Report::parse(READ).expect("a report");
         let ratios: Vec<_> = report.rows.iter().map(|row| report.ratio(row)).collect();
         assert_eq!(ratios, [Some(1.0), None, Some(1.0), Some(20.0), None]);
     }
 
     #[test]
-    fn lookups_are_compared_with_one_reader_and_no_writer() {
+    fn the_baseline_of_a_lookup_is_one_reader_without_a_writer() {
         let report = Report::parse(
             "state idle\nkind lookup\n\
              row family=inet stream=b writer=none readers=1 median=10\n\
@@ -220,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_are_compared_with_callbacks() {
+    fn the_baseline_of_an_update_is_reclaim_by_callbacks() {
         let report = Report::parse(
             "state idle\nkind update\n\
              row family=inet reclaim=synchronize change=add count=5 median=1000 per_second=9 behind=0\n\
@@ -233,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn all_readers_together_have_a_rate() {
+    fn the_rate_counts_all_readers() {
         let report = Report::parse(READ).expect("a report");
         assert_eq!(passes_per_second(&report.rows[2]), Some(8e8));
         assert_eq!(passes_per_second(&report.rows[4]), None);
@@ -241,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_an_errno() {
+    fn a_failed_run_has_an_errno() {
         let failure = |result: &str| {
             let report = Report::parse(&format!("state idle\nresult {result}"));
             report.expect("a report").failure()
@@ -252,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_no_time_has_no_ratio() {
+    fn a_baseline_of_0_ns_has_no_ratio() {
         let report = Report::parse(
             "state idle\nkind read\nrow kind=rcu readers=1 median=0\nrow kind=mutex readers=1 median=5",
         )
@@ -262,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_an_error() {
+    fn malformed_reports_are_errors() {
         for text in [
             "",
             "1",

@@ -1,90 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which CPU suffers, and who must be on another one: who is to see a stall must not be its victim. That is this
-//! program, and RCU's own thread: without it the kernel has nothing to tell but that it does not run.
+//! The CPU that stalls. rcuctl must not run there, or it could not observe the stall. Nor must RCU's
+//! grace-period kthread: the kernel would report only that the kthread is starved.
 
 use std::fs;
 
-use nix::errno::Errno;
 use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
 use nix::unistd::Pid;
 
-use super::trouble::Trouble;
+use super::error::StallError;
 use crate::error::{Error, Result};
-use crate::parameters::{self, Parameters};
+use crate::parameters::{ParameterError, Parameters};
 
-/// CPUs that are online, as a list of numbers and ranges.
+/// The online CPUs, as a list of numbers and ranges.
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 
-/// The module's parameter for the CPU.
+/// The module's parameter for the CPU that stalls.
 pub const STALL_CPU: &str = "stall_cpu";
 
-/// The CPU that will suffer, and the others.
+/// The CPU that stalls, and the other online CPUs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cpus {
-    pub suffering: u32,
-    pub others: Vec<u32>,
+    stalled: u32,
+    others: Vec<u32>,
 }
 
-/// The CPU that is wanted, or else that of the module's parameter, or else the last.
-pub fn choose(parameters: &impl Parameters, wanted: Option<u32>) -> Result<Cpus> {
+/// Selects `cpu`, or else that of the module's parameter, or else the last.
+pub fn select(parameters: &impl Parameters, cpu: Option<u32>) -> Result<Cpus> {
     let list = parameters.read(ONLINE)?;
     let online =
-        parse(&list).ok_or_else(|| parameters::Trouble::Report(format!("{ONLINE}: {list:?}")))?;
-    let wanted = match wanted {
+        parse(&list).ok_or_else(|| ParameterError::Report(format!("{ONLINE}: {list:?}")))?;
+    let cpu = match cpu {
         Some(cpu) => Some(cpu),
-        // Negative: the last.
+        // A negative number selects the last.
         None => parameters.read(STALL_CPU)?.parse().ok(),
     };
     let last = online.last().copied().unwrap_or(0);
-    let suffering = wanted.unwrap_or(last);
-    if !online.contains(&suffering) {
-        return Err(Trouble::Offline {
-            cpu: suffering,
+    let stalled = cpu.unwrap_or(last);
+    if !online.contains(&stalled) {
+        return Err(StallError::Offline {
+            cpu: stalled,
             online: list,
         }
         .into());
     }
-    let others = online.into_iter().filter(|&cpu| cpu != suffering).collect();
-    Ok(Cpus { suffering, others })
+    let others = online.into_iter().filter(|&cpu| cpu != stalled).collect();
+    Ok(Cpus { stalled, others })
 }
 
 impl Cpus {
-    /// Keeps the calling thread, and those that it starts, off the CPU that suffers.
-    pub fn keep_off(&self) -> Result<()> {
+    /// Keeps the calling thread, and the threads that it starts, off the CPU that stalls.
+    pub fn move_caller(&self) -> Result<()> {
         if self.others.is_empty() {
             return Ok(());
         }
-        sched_setaffinity(Pid::from_raw(0), &self.others()).map_err(failed)
+        sched_setaffinity(Pid::from_raw(0), &self.others())
+            .map_err(|errno| Error::io("leaving the CPU that stalls")(errno.into()))
     }
 
-    /// Keeps RCU's thread off it as well, for as long as what this returns lives: nothing, where the thread
-    /// cannot be found or moved.
-    pub fn keep_rcu_off(&self) -> Option<Moved> {
-        let rcu = EARLY_PIDS.map(Pid::from_raw).find(is_rcu)?;
-        (!self.others.is_empty()).then(|| Moved::to(rcu, &self.others()))?
+    /// Keeps the grace-period kthread off that CPU until the result is dropped. Returns `None` if
+    /// there is no such kthread or no other CPU, or if the kernel refuses.
+    pub fn move_gp_kthread(&self) -> Option<Moved> {
+        let kthread = EARLY_PIDS.map(Pid::from_raw).find(is_gp_kthread)?;
+        (!self.others.is_empty()).then(|| Moved::to(kthread, &self.others()))?
     }
 
     fn others(&self) -> CpuSet {
         let mut set = CpuSet::new();
         for &cpu in &self.others {
-            // Those beyond the set's size are left out.
+            // CPUs beyond the size of the set are left out.
             let _ = set.set(usize::try_from(cpu).unwrap_or(usize::MAX));
         }
         set
     }
 }
 
-/// Where the kernel's own threads are found that it starts first.
+/// The kernel starts its own threads first.
 const EARLY_PIDS: std::ops::Range<i32> = 2..1000;
 
-/// Whether it is the thread that conducts grace periods.
-fn is_rcu(pid: &Pid) -> bool {
+fn is_gp_kthread(pid: &Pid) -> bool {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     matches!(comm.trim_end(), "rcu_preempt" | "rcu_sched")
 }
 
-/// A thread that is kept on some CPUs. Dropped, it may go where it might before.
+/// A thread that was moved. Dropping it restores the thread's CPUs.
 pub struct Moved {
     pid: Pid,
     before: CpuSet,
@@ -100,16 +99,12 @@ impl Moved {
 
 impl Drop for Moved {
     fn drop(&mut self) {
-        // It could be moved before; if not now, there is nobody to tell.
+        // The kernel accepted the move; if it refuses to undo it, no caller can be told.
         let _ = sched_setaffinity(self.pid, &self.before);
     }
 }
 
-fn failed(errno: Errno) -> Error {
-    Error::io("leaving the CPU that is to suffer")(errno.into())
-}
-
-/// `0-3,5`
+/// Parses a list such as `0-3,5`.
 fn parse(list: &str) -> Option<Vec<u32>> {
     let mut cpus = Vec::new();
     for part in list.split(',') {
@@ -126,7 +121,7 @@ mod tests {
     use nix::sched::sched_getaffinity;
 
     #[test]
-    fn a_list_has_numbers_and_ranges() {
+    fn a_list_of_cpus_has_numbers_and_ranges() {
         assert_eq!(parse("0"), Some(vec![0]));
         assert_eq!(parse("0-2,5,7-8"), Some(vec![0, 1, 2, 5, 7, 8]));
         for bad in ["", "a", "0-", "-1", "0,,1"] {
@@ -135,48 +130,48 @@ mod tests {
     }
 
     #[test]
-    fn the_last_cpu_suffers_unless_another_is_wanted() {
+    fn the_last_cpu_stalls_unless_another_is_selected() {
         let fake = Fake::new();
-        let choice = |wanted| choose(&fake, wanted).expect("a CPU").suffering;
-        assert_eq!(choice(None), 1);
-        assert_eq!(choice(Some(0)), 0);
+        let selected = |cpu| select(&fake, cpu).expect("a CPU").stalled;
+        assert_eq!(selected(None), 1);
+        assert_eq!(selected(Some(0)), 0);
         fake.write(STALL_CPU, "0").expect("accepted");
-        assert_eq!(choice(None), 0);
-        assert_eq!(choose(&fake, None).expect("a CPU").others, [1]);
+        assert_eq!(selected(None), 0);
+        assert_eq!(select(&fake, None).expect("a CPU").others, [1]);
     }
 
     #[test]
     fn a_cpu_that_is_not_online_is_refused() {
-        let error = choose(&Fake::new(), Some(7)).expect_err("offline");
+        let error = select(&Fake::new(), Some(7)).expect_err("offline");
         assert_eq!(error.to_string(), "CPU 7 is not online; online: 0-1");
     }
 
     #[test]
-    fn this_thread_is_kept_off() {
+    fn the_calling_thread_leaves_the_cpu_that_stalls() {
         let thread = std::thread::spawn(|| {
             let before = sched_getaffinity(Pid::from_raw(0)).expect("a set");
             let usable: Vec<u32> = (0..64)
                 .filter(|&cpu| before.is_set(cpu).unwrap_or(false))
                 .map(|cpu| cpu as u32)
                 .collect();
-            let Some((&suffering, others)) = usable.split_last() else {
+            let Some((&stalled, others)) = usable.split_last() else {
                 panic!("no CPU");
             };
             let cpus = Cpus {
-                suffering,
+                stalled,
                 others: others.to_vec(),
             };
-            cpus.keep_off().expect("allowed");
+            cpus.move_caller().expect("allowed");
             let after = sched_getaffinity(Pid::from_raw(0)).expect("a set");
-            // With one CPU there is nowhere to go.
-            let is_off = !after.is_set(suffering as usize).expect("a CPU");
+            // With one CPU there is no other.
+            let is_off = !after.is_set(stalled as usize).expect("a CPU");
             assert_eq!(is_off, !others.is_empty());
         });
         thread.join().expect("no panic");
     }
 
     #[test]
-    fn a_thread_that_was_moved_comes_back() {
+    fn dropping_restores_the_cpus_of_a_moved_thread() {
         let thread = std::thread::spawn(|| {
             let this = nix::unistd::gettid();
             let usable = |pid| {

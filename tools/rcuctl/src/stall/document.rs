@@ -6,65 +6,69 @@ use serde::Serialize;
 use stall_decode::Event;
 
 use super::report::Culprit;
-use super::run::Ended;
+use super::run::Outcome;
 use super::verdict::Verdict;
 
 #[derive(Serialize)]
 pub struct Document<'a> {
     kind: &'a str,
-    /// What goes wrong.
+    /// The module's description.
     shows: &'a str,
-    /// The CPU that suffered.
+    /// The CPU that stalled.
     cpu: u32,
-    /// The thread that is to blame, if it is one.
+    /// The culprit, if it is a thread.
     culprit: Option<&'a Culprit>,
-    /// A part of the line by which the kernel tells of it.
+    /// A part of the header.
     expects: &'a str,
-    /// That line.
+    /// The kernel's line that reports the stall.
     header: Option<&'a str>,
-    /// Seconds from the beginning to that line.
+    /// Seconds from the start of the stall to that line.
     seconds: Option<f64>,
-    /// As `rcuctl decode --json` has them.
+    /// As `rcuctl decode --json` prints them.
     events: &'a [Event],
-    /// The module's own lines.
+    /// The module's lines.
     notes: &'a [String],
     tries: u32,
-    /// The decoder knows the kind.
+    /// The decoder found the right kind of event.
     named: bool,
-    /// The decoder knows who is to blame.
+    /// The decoder found the culprit.
     blamed: bool,
-    /// It is over, and all is as before.
+    /// The stall has ended, and everything is restored.
     recovered: bool,
-    /// Milliseconds of the first grace period since.
+    /// Of the first grace period after the stall.
     grace_period_ms: Option<u64>,
     outcome: &'a str,
     interrupted: bool,
-    /// What is wrong, in words.
+    /// The failed checks, in words.
     wrong: Vec<&'a str>,
 }
 
 impl<'a> Document<'a> {
-    pub fn of(ended: &'a Ended, verdict: &'a Verdict) -> Self {
-        let wrong = verdict.findings().into_iter();
+    pub fn of(outcome: &'a Outcome, verdict: &'a Verdict) -> Self {
+        let Outcome {
+            report, observed, ..
+        } = outcome;
+        let header = observed.header.as_ref();
+        let checks = verdict.checks().into_iter();
         Self {
-            kind: ended.kind.name,
-            shows: &ended.shows,
-            cpu: ended.report.cpu,
-            culprit: ended.report.culprit.as_ref(),
-            expects: &ended.expects,
-            header: ended.header.as_ref().map(|header| header.text.as_str()),
-            seconds: ended.header.as_ref().and_then(|header| header.seconds),
-            events: &ended.events,
-            notes: &ended.notes,
-            tries: ended.tries,
-            named: verdict.named.is_ok(),
+            kind: outcome.kind.name,
+            shows: &observed.shows,
+            cpu: report.cpu,
+            culprit: report.culprit.as_ref(),
+            expects: &outcome.expects,
+            header: header.map(|header| header.text.as_str()),
+            seconds: header.and_then(|header| header.seconds),
+            events: &observed.events,
+            notes: &observed.notes,
+            tries: outcome.tries,
+            named: verdict.decoded.is_ok(),
             blamed: verdict.blamed.is_ok(),
             recovered: verdict.recovered.is_ok(),
-            grace_period_ms: ended.report.grace_period_ms,
-            outcome: &ended.report.outcome,
-            interrupted: ended.interrupted,
-            wrong: wrong
-                .filter_map(|finding| finding.as_ref().err().map(String::as_str))
+            grace_period_ms: report.grace_period_ms,
+            outcome: &report.outcome,
+            interrupted: outcome.interrupted,
+            wrong: checks
+                .filter_map(|check| check.as_ref().err().map(String::as_str))
                 .collect(),
         }
     }

@@ -1,227 +1,223 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What this program knows of each kind of stall: how its report must be decoded, and who must be blamed.
+//! The kinds of stall: which events the decoder must find in the kernel's report, and the culprit
+//! that they must name.
 
-use stall_decode::{Event, EventKind as Decoded};
+use stall_decode::{Event, EventKind};
 
 use super::report::{Culprit, Report};
 
 /// A kind of stall or misuse that the module provokes.
 #[derive(Debug)]
-pub struct Kind {
-    /// As the module has it.
+pub struct StallKind {
+    /// The module's name of it.
     pub name: &'static str,
-    /// What the decoder must find, any of them. Nothing: the kernel does not complain.
-    pub decoded: &'static [Decoded],
-    /// Whom the report must blame.
-    pub blames: Blames,
-    /// How often it is tried.
-    pub tries: u32,
-    /// Milliseconds that it may last, if not twice as long as it takes.
+    /// The decoder must find any of these events. Empty if the kernel prints no report.
+    pub events: &'static [EventKind],
+    /// The culprit that the report must name.
+    pub blame: Blame,
+    pub max_tries: u32,
+    /// The hold, if not twice the module's default.
     pub hold_ms: Option<u32>,
-    /// Why the kernel may keep silent, that has told of it once.
+    /// Why the kernel may print no second report in a boot.
     pub once: Option<&'static str>,
 }
 
-/// Whom a report blames.
+/// The culprit that a report must name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blames {
-    /// Nobody: there is no report.
+pub enum Blame {
+    /// None, as the kernel prints no report.
     Nobody,
-    /// The culprit, or its CPU where it is no thread.
+    /// The culprit, or its CPU if it is not a thread.
     Culprit,
-    /// The culprit, or whoever waits: without lockdep the kernel knows who waits, and not for whom.
+    /// The culprit, or the waiter of this name: without lockdep the kernel knows who waits, but not
+    /// for whom.
     CulpritOr(&'static str),
-    /// The culprit as who asked for memory.
+    /// The culprit, as the thread that asked for memory.
     Invoker,
 }
 
 /// The kernel's words for a hung task.
 pub const HUNG_TASK: &str = "blocked for more than";
 
-/// What the kernel tells of once, and can be asked to forget.
-pub const CLEAR_WARN_ONCE: &str =
-    "The kernel tells of it once in a boot, unless it is asked to forget by debugfs, \
-     which is not there: sudo mount -t debugfs none /sys/kernel/debug";
+/// The reason that `clear_warn_once` removes.
+pub const WARNS_ONCE: &str = "The kernel prints this warning once after boot. rcuctl clears that \
+     through debugfs, which is not mounted: sudo mount -t debugfs none /sys/kernel/debug";
 
-const DEFAULT: Kind = Kind {
+const DEFAULT: StallKind = StallKind {
     name: "",
-    decoded: &[],
-    blames: Blames::Culprit,
-    tries: 1,
+    events: &[],
+    blame: Blame::Culprit,
+    max_tries: 1,
     hold_ms: None,
     once: None,
 };
 
-const fn stall(name: &'static str) -> Kind {
-    Kind {
+const fn stall(name: &'static str) -> StallKind {
+    StallKind {
         name,
-        decoded: &[Decoded::RcuCpuStall],
+        events: &[EventKind::RcuCpuStall],
         ..DEFAULT
     }
 }
 
-const fn flood(name: &'static str) -> Kind {
-    Kind {
+const fn flood(name: &'static str) -> StallKind {
+    StallKind {
         name,
-        blames: Blames::Nobody,
+        blame: Blame::Nobody,
         ..DEFAULT
     }
 }
 
-const fn hung(name: &'static str) -> Kind {
-    Kind {
+const fn hung(name: &'static str) -> StallKind {
+    StallKind {
         name,
-        decoded: &[Decoded::HungTask],
-        blames: Blames::CulpritOr("stall_updater"),
+        events: &[EventKind::HungTask],
+        blame: Blame::CulpritOr("stall_updater"),
         ..DEFAULT
     }
 }
 
-const fn misuse(name: &'static str, decoded: &'static [Decoded], once: &'static str) -> Kind {
-    Kind {
+const fn misuse(name: &'static str, events: &'static [EventKind], once: &'static str) -> StallKind {
+    StallKind {
         name,
-        decoded,
+        events,
         once: Some(once),
         ..DEFAULT
     }
 }
 
 /// All kinds, in the module's order.
-pub static KINDS: [Kind; 19] = [
+pub static KINDS: [StallKind; 19] = [
     stall("cpu_preempt_off"),
     stall("cpu_bh_off"),
-    Kind {
-        // As long as hardware's watchdogs allow, which is little where a CPU's ticks are late.
-        tries: 3,
+    StallKind {
+        // Watchdogs of the hardware allow little more, and the ticks of a CPU may be late.
+        max_tries: 3,
         hold_ms: Some(10_000),
         ..stall("cpu_irq_off")
     },
     stall("task_preempted"),
     stall("task_blocked"),
-    Kind {
-        decoded: &[Decoded::RcuKthreadStarved],
-        // RCU's thread is to be caught inside a grace period, which a slow machine may miss.
-        tries: 3,
+    StallKind {
+        events: &[EventKind::RcuKthreadStarved],
+        // The kthread must sleep inside a grace period, which a slow machine may miss.
+        max_tries: 3,
         ..stall("gp_kthread_starved")
     },
-    Kind {
-        decoded: &[Decoded::RcuExpeditedStall],
+    StallKind {
+        events: &[EventKind::RcuExpeditedStall],
         ..stall("expedited")
     },
     misuse(
         "sleep_in_reader",
-        &[Decoded::VoluntaryContextSwitch],
-        CLEAR_WARN_ONCE,
+        &[EventKind::VoluntaryContextSwitch],
+        WARNS_ONCE,
     ),
     misuse(
         "might_sleep",
-        &[Decoded::SleepingInAtomic],
-        "The kernel tells of no more than one of these a second.",
+        &[EventKind::SleepingInAtomic],
+        "The kernel prints at most one of these reports a second.",
     ),
     misuse(
         "illegal_synchronize",
-        &[Decoded::SuspiciousRcuUsage],
-        CLEAR_WARN_ONCE,
+        &[EventKind::SuspiciousRcuUsage],
+        WARNS_ONCE,
     ),
     flood("callback_flood"),
     flood("callback_flood_capped"),
-    Kind {
-        decoded: &[Decoded::Oom],
-        blames: Blames::Invoker,
+    StallKind {
+        events: &[EventKind::Oom],
+        blame: Blame::Invoker,
         ..stall("memory_exhausted")
     },
     hung("hung_updater"),
     misuse(
         "double_call_rcu",
-        &[Decoded::DoubleCallRcu],
-        "The kernel tells of no more than three of these in a boot.",
+        &[EventKind::DoubleCallRcu],
+        "The kernel prints at most three of these reports after boot.",
     ),
     misuse(
         "use_after_free",
-        &[Decoded::UseAfterFree],
-        "KASAN tells of one use in a boot, unless the kernel is booted with kasan_multi_shot.",
+        &[EventKind::UseAfterFree],
+        "KASAN reports only the first bug after boot, unless the kernel was booted with kasan_multi_shot.",
     ),
     misuse(
         "leaked_reader",
-        &[Decoded::LockLeak],
-        "Lockdep goes off with its first report, or one of KASAN, until the next boot.",
+        &[EventKind::LockLeak],
+        "Lockdep is off after its first report, or one of KASAN, until the next boot.",
     ),
-    Kind {
-        decoded: &[Decoded::RcuTasksStall],
+    StallKind {
+        events: &[EventKind::RcuTasksStall],
         ..stall("tasks")
     },
     hung("srcu_stuck"),
 ];
 
-/// Their names.
 pub fn names() -> impl Iterator<Item = &'static str> {
     KINDS.iter().map(|kind| kind.name)
 }
 
-/// The one with this name.
-pub fn find(name: &str) -> Option<&'static Kind> {
+pub fn find(name: &str) -> Option<&'static StallKind> {
     KINDS.iter().find(|kind| kind.name == name)
 }
 
-impl Kind {
-    /// Whether the kernel itself says nothing.
+impl StallKind {
+    /// Whether only the module reports it.
     pub fn is_silent(&self) -> bool {
-        self.decoded.is_empty()
+        self.events.is_empty()
     }
 
     /// Whether an event is a report of this kind.
     pub fn is_report(&self, event: &Event) -> bool {
-        self.decoded.contains(&event.kind)
+        self.events.contains(&event.kind)
     }
 
-    /// Whom the events blame, in words; `None` if not who is to blame.
+    /// Describes the culprit that the events name; `None` if they do not name the right one.
     pub fn blamed(&self, events: &[Event], report: &Report) -> Option<String> {
         let mut reports = events.iter().filter(|event| self.is_report(event));
-        match (self.blames, &report.culprit) {
-            (Blames::Nobody, _) => Some("nobody, as the kernel does not complain".to_string()),
-            (Blames::Culprit, None) => events
+        match (self.blame, &report.culprit) {
+            (Blame::Nobody, _) => Some("nobody, as the kernel prints no report".to_string()),
+            (Blame::Culprit, None) => events
                 .iter()
                 .any(|event| self.blames_cpu(event, report.cpu))
                 .then(|| format!("CPU {}", report.cpu)),
-            (Blames::Culprit, Some(culprit)) => events
+            (Blame::Culprit, Some(culprit)) => events
                 .iter()
-                .any(|event| self.blames(event, culprit))
+                .any(|event| self.blames_thread(event, culprit))
                 .then(|| culprit.to_string()),
-            // Who holds up the grace period may be in another report, of the stall that comes with it.
-            (Blames::CulpritOr(waiter), culprit) => match culprit {
-                Some(culprit) if events.iter().any(|event| blames(event, culprit)) => {
+            // The report of the stall, which comes as well, may name the culprit.
+            (Blame::CulpritOr(waiter), culprit) => match culprit {
+                Some(culprit) if events.iter().any(|event| has_task(event, culprit)) => {
                     Some(culprit.to_string())
                 }
                 _ => reports
                     .flat_map(|event| &event.tasks)
                     .find(|task| task.comm.as_deref() == Some(waiter))
-                    .map(|task| format!("{task}, who waits; the kernel does not know for whom")),
+                    .map(|task| format!("{task}, which waits; the kernel does not know for whom")),
             },
-            (Blames::Invoker, None) => None,
-            (Blames::Invoker, Some(culprit)) => reports
+            (Blame::Invoker, None) => None,
+            (Blame::Invoker, Some(culprit)) => reports
                 .any(|event| has_field(event, "invoked by", &culprit.comm))
                 .then(|| culprit.to_string()),
         }
     }
-}
 
-impl Kind {
-    /// Where RCU's own thread was on the CPU that is to blame, a report of a stall may name no CPU, and that of
-    /// the thread, which comes with it, says where it is kept from running.
-    fn starves(&self, event: &Event) -> bool {
-        self.decoded.contains(&Decoded::RcuCpuStall) && event.kind == Decoded::RcuKthreadStarved
+    /// Whether the event says that the culprit starves the grace-period kthread. If the kthread was
+    /// on the CPU that stalls, the report of the stall may name no CPU.
+    fn is_starvation(&self, event: &Event) -> bool {
+        self.events.contains(&EventKind::RcuCpuStall) && event.kind == EventKind::RcuKthreadStarved
     }
 
     fn blames_cpu(&self, event: &Event, cpu: u32) -> bool {
-        let starves_on = event.kthread.as_ref().and_then(|kthread| kthread.cpu);
+        let starved_on = event.kthread.as_ref().and_then(|kthread| kthread.cpu);
         self.is_report(event) && event.cpus.contains(&cpu)
-            || self.starves(event) && starves_on == Some(cpu.into())
+            || self.is_starvation(event) && starved_on == Some(cpu.into())
     }
 
-    fn blames(&self, event: &Event, culprit: &Culprit) -> bool {
+    fn blames_thread(&self, event: &Event, culprit: &Culprit) -> bool {
         let runs_there = has_field(event, "runs on its CPU", &culprit.to_string());
-        self.is_report(event) && blames(event, culprit) || self.starves(event) && runs_there
+        self.is_report(event) && has_task(event, culprit) || self.is_starvation(event) && runs_there
     }
 }
 
@@ -230,7 +226,7 @@ fn has_field(event: &Event, name: &str, value: &str) -> bool {
     fields.any(|field| field.name == name && field.value == value)
 }
 
-fn blames(event: &Event, culprit: &Culprit) -> bool {
+fn has_task(event: &Event, culprit: &Culprit) -> bool {
     event.tasks.iter().any(|task| {
         task.pid == Some(culprit.pid) && task.comm.as_deref() == Some(culprit.comm.as_str())
     })
@@ -242,7 +238,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    /// Adds the names that the module's sources in this folder give.
+    /// Collects the names in the module's sources.
     fn collect(folder: &Path, names: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).expect("the module's sources") {
             let path = entry.expect("a file").path();
@@ -262,13 +258,13 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stall");
         let mut names = BTreeSet::new();
         collect(&folder, &mut names);
-        // That of what they have in common.
+        // The name of the default kind.
         names.remove("");
         names
     }
 
     #[test]
-    fn kinds_are_those_of_the_module() {
+    fn the_module_has_the_same_kinds() {
         let known: BTreeSet<_> = names().map(str::to_string).collect();
         assert_eq!(known, names_of_the_module());
         assert_eq!(known.len(), KINDS.len());
@@ -308,7 +304,7 @@ mod tests {
 ";
 
     #[test]
-    fn the_thread_must_be_named_with_its_number() {
+    fn the_report_must_name_the_culprit_by_comm_and_pid() {
         let kind = "cpu_preempt_off";
         assert_eq!(
             blamed(kind, STALL, &report("stall_reader", 93)).as_deref(),
@@ -320,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_must_be_named_where_no_thread_is_to_blame() {
+    fn the_report_must_name_the_cpu_of_a_culprit_that_is_no_thread() {
         let elsewhere = Report {
             cpu: 0,
             ..report("none", 0)
@@ -333,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn who_starves_the_kthread_holds_up_the_grace_period_too() {
+    fn a_report_of_kthread_starvation_names_the_culprit_of_a_stall() {
         let starved = "\
 [   10.000000] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
 [   10.000001] rcu: \t(detected by 0, t=2002 jiffies, g=353, q=4 ncpus=2)
@@ -356,12 +352,12 @@ mod tests {
         let kind = "cpu_preempt_off";
         assert!(blamed(kind, starved, &report("stall_reader", 93)).is_some());
         assert!(blamed(kind, starved, &report("stall_reader", 94)).is_none());
-        // Of an expedited stall it says nothing.
+        // An expedited grace period does not need the kthread.
         assert!(blamed("expedited", starved, &report("stall_reader", 93)).is_none());
     }
 
     #[test]
-    fn another_kind_of_report_blames_nobody() {
+    fn another_kind_of_report_names_no_culprit() {
         assert_eq!(
             blamed("expedited", STALL, &report("stall_reader", 93)),
             None
@@ -369,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn of_hung_tasks_who_waits_is_enough() {
+    fn a_report_of_hung_tasks_may_name_the_waiter_alone() {
         let hung = "\
 [   20.000000] INFO: task stall_updater:94 blocked for more than 5 seconds.
 [   20.000001] task:stall_updater   state:D stack:0     pid:94    tgid:94    ppid:2      flags:0x0
@@ -379,7 +375,7 @@ mod tests {
         let report = report("stall_reader", 93);
         let who = blamed("hung_updater", hung, &report).expect("the waiter");
         assert!(
-            who.starts_with("stall_updater (pid 94), who waits"),
+            who.starts_with("stall_updater (pid 94), which waits"),
             "{who}"
         );
         let both = format!("{STALL}{hung}");
@@ -392,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn of_missing_memory_who_wanted_it_is_named() {
+    fn a_report_of_the_oom_killer_must_name_its_invoker() {
         let oom = "[   20.000000] stall_updater invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n";
         assert!(blamed("memory_exhausted", oom, &report("stall_updater", 94)).is_some());
         assert!(blamed("memory_exhausted", oom, &report("sh", 94)).is_none());

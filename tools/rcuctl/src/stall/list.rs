@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `list`: the kinds of stall, what they show, how long they take, and whether this kernel has them.
+//! `list`: the kinds of stall, how long they take, and whether this kernel supports them.
 
 use std::io::Write;
 
@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::explain;
 use super::report::{Has, Offer, Report};
 use crate::error::{Result, Status};
+use crate::layout::{table, terminal_width};
 use crate::output::Output;
 use crate::parameters::Parameters;
+use crate::run::Report as _;
 
 /// A kind, as JSON and in the table.
 #[derive(Serialize)]
@@ -21,11 +23,10 @@ struct Row<'a> {
     /// The configuration that this kernel lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     needs: Option<&'a str>,
-    /// Seconds that it takes.
+    /// How long it takes.
     seconds: f64,
-    /// What goes wrong.
     shows: &'a str,
-    /// A part of the line by which the kernel tells of it.
+    /// A part of the kernel's line that reports it.
     expects: &'a str,
 }
 
@@ -46,12 +47,19 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn has_in_words(&self) -> String {
-        match (self.has, self.needs) {
+    fn cells(&self) -> Vec<String> {
+        let has = match (self.has, self.needs) {
             ("unsafe", _) => "with --unsafe".to_string(),
             (_, Some(config)) => format!("lacks {config}"),
             (has, _) => has.to_string(),
-        }
+        };
+        vec![
+            self.kind.to_string(),
+            has,
+            format!("{:.1}", self.seconds),
+            self.shows.to_string(),
+            self.expects.to_string(),
+        ]
     }
 }
 
@@ -62,32 +70,10 @@ pub fn list(parameters: &impl Parameters, out: &mut Output<impl Write>) -> Resul
         out.document(&rows)?;
         return Ok(Status::Done);
     }
-    let mut table = vec![["KIND", "HERE", "SECS", "SHOWS", "THE KERNEL SAYS"].map(str::to_string)];
-    table.extend(rows.iter().map(|row| {
-        [
-            row.kind.to_string(),
-            row.has_in_words(),
-            format!("{:.1}", row.seconds),
-            row.shows.to_string(),
-            row.expects.to_string(),
-        ]
-    }));
-    print(&table, out)?;
+    let header = ["KIND", "HERE", "SECS", "WHAT HAPPENS", "THE KERNEL SAYS"].map(str::to_string);
+    let rows = std::iter::once(header.to_vec()).chain(rows.iter().map(Row::cells));
+    out.line(&table(rows, |column| column == 2, terminal_width()))?;
     Ok(Status::Done)
-}
-
-/// Columns as wide as their widest field; the last has no end.
-fn print<const N: usize>(table: &[[String; N]], out: &mut Output<impl Write>) -> Result<()> {
-    let width = |column: usize| table.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..N).map(width).collect();
-    for row in table {
-        let fields = row.iter().zip(&widths);
-        let fields: Vec<_> = fields
-            .map(|(field, width)| format!("{field:width$}"))
-            .collect();
-        out.line(fields.join("  ").trim_end())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -101,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_says_what_this_kernel_has() {
+    fn the_table_has_the_support_of_this_kernel() {
         let text = listed(false);
         let line = |kind: &str| {
             let line = text.lines().find(|line| line.starts_with(kind));

@@ -1,99 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a stall goes: a spinner on a terminal, a line every few seconds anywhere else.
+//! The progress of a stall.
 
 use std::time::{Duration, Instant};
 
-use crate::progress::{bar, Shown};
+use crate::progress::{bar, Intervals, Meter};
 
-/// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+const INTERVALS: Intervals = Intervals {
+    bar: Duration::ZERO,
+    lines: Duration::from_secs(5),
+};
 
 const SPINNER: &str = "{spinner} {msg}";
 
-/// What is waited for.
+/// What rcuctl waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// For the kernel to tell.
+    /// The first line of the kernel's report.
     Waiting,
-    /// For the rest of its report.
+    /// The rest of the report.
     Reporting,
-    /// For the end of the stall.
-    Ending,
+    /// The end of the stall.
+    Stopping,
 }
 
 pub struct Live {
-    shown: Shown,
+    meter: Meter,
     kind: String,
     since: Instant,
     limit: Duration,
-    /// What was shown last, and when.
-    last: Option<(Phase, Duration)>,
+    phase: Option<Phase>,
 }
 
 impl Live {
     pub fn new(json: bool) -> Self {
-        Self::with(Shown::new(json, || bar(None, SPINNER)))
+        Self::with(Meter::new(json, INTERVALS, || bar(None, SPINNER)))
     }
 
     #[cfg(test)]
     pub fn hidden() -> Self {
-        Self::with(Shown::Nothing)
+        Self::with(Meter::hidden())
     }
 
-    fn with(shown: Shown) -> Self {
+    fn with(meter: Meter) -> Self {
         Self {
-            shown,
+            meter,
             kind: String::new(),
             since: Instant::now(),
             limit: Duration::ZERO,
-            last: None,
+            phase: None,
         }
     }
 
-    /// A try begins; the kernel's line is waited for until `limit`, counted from the first.
-    pub fn begin(&mut self, kind: &str, tries: u32, limit: Duration) {
+    /// Another try starts. The kernel's line must come within `limit` of the first start.
+    pub fn start(&mut self, kind: &str, tries: u32, limit: Duration) {
         self.kind = match tries {
             1 => kind.to_string(),
             _ => format!("{kind}, try {tries}"),
         };
         self.limit = limit;
-        self.last = None;
+        self.phase = None;
     }
 
     pub fn update(&mut self, phase: Phase) {
+        if self.phase.replace(phase) != Some(phase) {
+            self.meter.expedite();
+        }
         let elapsed = self.since.elapsed();
-        let text = || words(&self.kind, phase, elapsed, self.limit);
-        match &self.shown {
-            Shown::Nothing => return,
-            Shown::Bar(spinner) => {
+        let text = || text(&self.kind, phase, elapsed, self.limit);
+        self.meter.update(
+            elapsed,
+            |spinner| {
                 spinner.set_message(text());
                 spinner.tick();
-            }
-            Shown::Lines => {
-                let is_new = self.last.is_none_or(|(last, at)| {
-                    last != phase || elapsed.saturating_sub(at) >= LINE_INTERVAL
-                });
-                if !is_new {
-                    return;
-                }
-                eprintln!("{}", text());
-            }
-        }
-        self.last = Some((phase, elapsed));
+            },
+            text,
+        );
     }
 }
 
-fn words(kind: &str, phase: Phase, elapsed: Duration, limit: Duration) -> String {
-    let seconds = elapsed.as_secs();
-    match phase {
+fn text(kind: &str, phase: Phase, elapsed: Duration, limit: Duration) -> String {
+    let phase = match phase {
         Phase::Waiting => format!(
-            "{kind}: {seconds} s; the kernel is to tell of it within {} s",
+            "waiting up to {} s for the kernel's report",
             limit.as_secs()
         ),
-        Phase::Reporting => format!("{kind}: {seconds} s; the kernel tells of it"),
-        Phase::Ending => format!("{kind}: {seconds} s; it is told to end"),
-    }
+        Phase::Reporting => "reading the kernel's report".to_string(),
+        Phase::Stopping => "stopping the stall".to_string(),
+    };
+    format!("{kind}: {} s; {phase}", elapsed.as_secs())
 }
 
 #[cfg(test)]
@@ -101,28 +96,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_say_what_is_waited_for() {
-        let words = |phase| {
-            words(
-                "tasks",
-                phase,
-                Duration::from_millis(3900),
-                Duration::from_secs(44),
-            )
+    fn the_text_names_the_phase() {
+        let text = |phase| {
+            let (elapsed, limit) = (Duration::from_millis(3900), Duration::from_secs(44));
+            text("tasks", phase, elapsed, limit)
         };
         assert_eq!(
-            words(Phase::Waiting),
-            "tasks: 3 s; the kernel is to tell of it within 44 s"
+            text(Phase::Waiting),
+            "tasks: 3 s; waiting up to 44 s for the kernel's report"
         );
         assert_eq!(
-            words(Phase::Reporting),
-            "tasks: 3 s; the kernel tells of it"
+            text(Phase::Reporting),
+            "tasks: 3 s; reading the kernel's report"
         );
-        assert_eq!(words(Phase::Ending), "tasks: 3 s; it is told to end");
+        assert_eq!(text(Phase::Stopping), "tasks: 3 s; stopping the stall");
     }
 
     #[test]
-    fn the_spinners_look_is_valid() {
+    fn the_spinner_template_is_valid() {
         assert!(crate::progress::style(SPINNER).is_some());
     }
 }

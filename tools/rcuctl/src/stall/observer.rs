@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel's log says of a stall: the module's own lines, the kernel's, and what the decoder makes of them.
+//! Reads the kernel's log during a stall: the module's lines, the kernel's report, and the events
+//! that the decoder finds in it.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use stall_decode::{Decoder, Event};
 
-use super::kinds::Kind;
+use super::kinds::StallKind;
 use crate::error::{Error, Result};
 use crate::kmsg::{self, LogRead, Message};
 
-/// What the module puts before its lines of stalls.
-const OWN: &str = "rust_rcu_demo: stall: ";
-/// What it puts before its lines of what it refuses.
-const REFUSALS: [&str; 2] = [
+/// The start of the module's lines about stalls.
+const MODULE_PREFIX: &str = "rust_rcu_demo: stall: ";
+/// The starts of the module's lines about refused parameters.
+const REFUSAL_PREFIXES: [&str; 2] = [
     "rust_rcu_demo: parameter stall",
     "rust_rcu_demo: parameters stall",
 ];
 
-/// Where records come from: the kernel, or what stands in for it in a test.
+/// A source of log records: the kernel, or a fake in tests.
 pub trait Log {
-    /// The next, if one comes in time.
-    fn next(&mut self, wait: Duration) -> Result<Option<LogRead>>;
+    /// Returns the next record, if one comes in time.
+    fn next(&mut self, timeout: Duration) -> Result<Option<LogRead>>;
 }
 
 impl Log for Receiver<LogRead> {
-    fn next(&mut self, wait: Duration) -> Result<Option<LogRead>> {
-        match self.recv_timeout(wait) {
-            Ok(LogRead::Failed(error)) => Err(Error::io("reading the kernel log")(error)),
-            Ok(news) => Ok(Some(news)),
+    fn next(&mut self, timeout: Duration) -> Result<Option<LogRead>> {
+        match self.recv_timeout(timeout) {
+            Ok(LogRead::Failed(error)) => Err(Error::io("reading the kernel's log")(error)),
+            Ok(read) => Ok(Some(read)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(Error::Usage(
                 "the kernel's log has ended: is it /dev/kmsg?".to_string(),
@@ -38,104 +39,112 @@ impl Log for Receiver<LogRead> {
     }
 }
 
-/// The line by which the kernel tells of a stall.
+/// The kernel's line that reports a stall.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
     pub text: String,
-    /// Seconds since the stall began.
+    /// Seconds since the stall started.
     pub seconds: Option<f64>,
+}
+
+/// What the log says about a stall.
+#[derive(Default)]
+pub struct Observation {
+    pub header: Option<Header>,
+    pub events: Vec<Event>,
+    /// The module's lines, but for those of start and end.
+    pub notes: Vec<String>,
+    /// The module's description of the stall.
+    pub shows: String,
+    /// Records were overwritten before they were read.
+    pub lost: bool,
 }
 
 /// Reads the log of one kind of stall, which may be tried several times.
 pub struct Observer<L> {
     log: L,
-    kind: &'static Kind,
+    kind: &'static StallKind,
+    /// A part of the header.
     expects: String,
     decoder: Decoder,
-    /// When the stall began, by the log's clock.
-    begun: Option<f64>,
-    /// When something came last.
-    heard: Instant,
-    header_came: Option<Instant>,
-    pub header: Option<Header>,
-    pub events: Vec<Event>,
-    /// The module's lines but those of beginning and end.
-    pub notes: Vec<String>,
-    /// What goes wrong, in the module's words.
-    pub shows: String,
-    /// Records were overwritten before they were read.
-    pub lost: bool,
-    /// The module's last words on what it refuses.
+    pub observed: Observation,
+    /// The latest reason of the module for a refusal.
     pub refusal: Option<String>,
+    /// The log's time of the latest start.
+    started: Option<f64>,
+    last_record: Instant,
+    header_read: Option<Instant>,
 }
 
 impl<L: Log> Observer<L> {
-    pub fn new(log: L, kind: &'static Kind, expects: &str) -> Self {
+    pub fn new(log: L, kind: &'static StallKind, expects: &str) -> Self {
         Self {
             log,
             kind,
             expects: expects.to_string(),
             decoder: Decoder::new(),
-            begun: None,
-            heard: Instant::now(),
-            header: None,
-            header_came: None,
-            events: Vec::new(),
-            notes: Vec::new(),
-            shows: String::new(),
-            lost: false,
+            observed: Observation::default(),
             refusal: None,
+            started: None,
+            last_record: Instant::now(),
+            header_read: None,
         }
     }
 
-    /// Takes what there is, waiting for the first.
-    pub fn listen(&mut self, wait: Duration) -> Result<()> {
-        let mut wait = wait;
-        while let Some(news) = self.log.next(wait)? {
-            self.take(&news);
-            wait = Duration::ZERO;
+    /// Waits for a record, and reads all that are there.
+    pub fn read(&mut self, timeout: Duration) -> Result<()> {
+        let mut timeout = timeout;
+        while let Some(read) = self.log.next(timeout)? {
+            self.add(&read);
+            timeout = Duration::ZERO;
         }
         Ok(())
     }
 
-    /// Takes what comes until nothing has for so long, but for no longer than `most`.
-    pub fn listen_until_quiet(&mut self, quiet: Duration, most: Duration) -> Result<()> {
+    /// Reads until no record has come for `quiet`, but not longer than `limit`.
+    pub fn read_until_quiet(&mut self, quiet: Duration, limit: Duration) -> Result<()> {
         let since = Instant::now();
-        self.heard = since;
-        while self.heard.elapsed() < quiet && since.elapsed() < most {
-            self.listen(quiet / 4)?;
+        self.last_record = since;
+        while self.last_record.elapsed() < quiet && since.elapsed() < limit {
+            self.read(quiet / 4)?;
         }
         Ok(())
     }
 
-    /// Nothing comes any more: reports that are open are over.
-    pub fn finish(&mut self) {
+    /// Returns what was observed. A report that is still open ends here.
+    pub fn finish(mut self) -> Observation {
+        self.end_open_report();
+        self.observed
+    }
+
+    fn end_open_report(&mut self) {
         self.decoder.finish();
         self.collect();
     }
 
-    /// Whether the kernel has told, and its report is whole as far as can be seen.
-    pub fn is_complete(&self, quiet: Duration, most: Duration) -> bool {
-        let Some(came) = self.header_came else {
+    /// Whether the kernel's report seems complete: the decoder has found it, no record has come for
+    /// `quiet`, or the header is older than `limit`.
+    pub fn is_complete(&self, quiet: Duration, limit: Duration) -> bool {
+        let Some(header_read) = self.header_read else {
             return false;
         };
-        self.has_report() || self.heard.elapsed() >= quiet || came.elapsed() >= most
+        self.has_report() || self.last_record.elapsed() >= quiet || header_read.elapsed() >= limit
     }
 
-    /// Whether the decoder has found what it must.
-    pub fn has_report(&self) -> bool {
-        self.events.iter().any(|event| self.kind.is_report(event))
+    fn has_report(&self) -> bool {
+        let mut events = self.observed.events.iter();
+        events.any(|event| self.kind.is_report(event))
     }
 
-    fn take(&mut self, news: &LogRead) {
-        self.heard = Instant::now();
-        let LogRead::Record(record) = news else {
-            self.lost = true;
+    fn add(&mut self, read: &LogRead) {
+        self.last_record = Instant::now();
+        let LogRead::Record(record) = read else {
+            self.observed.lost = true;
             return;
         };
         for line in kmsg::lines(record) {
             if let Some(message) = Message::of_line(&line) {
-                self.notice(&message);
+                self.add_message(&message);
             }
             self.decoder.line(line.as_bytes());
         }
@@ -144,42 +153,36 @@ impl<L: Log> Observer<L> {
 
     fn collect(&mut self) {
         while let Some(event) = self.decoder.event() {
-            self.events.push(event);
+            self.observed.events.push(event);
         }
     }
 
-    fn notice(&mut self, message: &Message<'_>) {
+    fn add_message(&mut self, message: &Message<'_>) {
         let text = message.text.trim();
-        for start in REFUSALS {
-            if let Some((_, reason)) = text
-                .strip_prefix(start)
-                .and_then(|rest| rest.split_once(": "))
-            {
+        for prefix in REFUSAL_PREFIXES {
+            let rest = text.strip_prefix(prefix);
+            if let Some((_, reason)) = rest.and_then(|rest| rest.split_once(": ")) {
                 self.refusal = Some(reason.to_string());
             }
         }
-        let own = text.strip_prefix(OWN);
-        if let Some(begin) = own.and_then(|own| own.strip_prefix("begin ")) {
-            self.begun = Some(message.time);
+        let note = text.strip_prefix(MODULE_PREFIX);
+        if let Some(begin) = note.and_then(|note| note.strip_prefix("begin ")) {
+            self.started = Some(message.time);
             let shows = begin.split_once(": ").map(|(_, shows)| shows);
-            self.shows = shows.unwrap_or_default().to_string();
+            self.observed.shows = shows.unwrap_or_default().to_string();
             return;
         }
-        if own.is_some_and(|own| own.starts_with("end ")) {
+        if note.is_some_and(|note| note.starts_with("end ")) {
             return;
         }
-        if let Some(own) = own {
-            self.notes.push(own.to_string());
-        }
-        // Where the kernel does not complain, the module's own line is the one.
-        if own.is_some() == self.kind.is_silent()
-            && self.header.is_none()
-            && text.contains(&self.expects)
-        {
-            self.header_came = Some(Instant::now());
-            self.header = Some(Header {
+        self.observed.notes.extend(note.map(str::to_string));
+        // The module reports the kinds that the kernel does not report.
+        let can_be_header = note.is_some() == self.kind.is_silent();
+        if can_be_header && self.observed.header.is_none() && text.contains(&self.expects) {
+            self.header_read = Some(Instant::now());
+            self.observed.header = Some(Header {
                 text: text.to_string(),
-                seconds: self.begun.map(|begun| message.time - begun),
+                seconds: self.started.map(|started| message.time - started),
             });
         }
     }
@@ -191,16 +194,16 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn observed(kind: &str, expects: &str, records: &[&str]) -> Observer<Receiver<LogRead>> {
+    fn observe(kind: &str, expects: &str, records: &[&str]) -> Observer<Receiver<LogRead>> {
         let (sender, log) = mpsc::channel();
         let kind = kinds::find(kind).expect("a kind");
         let mut observer = Observer::new(log, kind, expects);
         for record in records {
             let record = LogRead::Record(record.as_bytes().to_vec());
-            sender.send(record).expect("somebody listens");
+            sender.send(record).expect("a receiver");
         }
-        observer.listen(Duration::ZERO).expect("a log");
-        observer.finish();
+        observer.read(Duration::ZERO).expect("a log");
+        observer.end_open_report();
         observer
     }
 
@@ -212,50 +215,56 @@ mod tests {
     const TIME: &str = "3,4,13250002,-;rcu: \\x09(t=751 jiffies g=289 q=2 ncpus=2)\n";
 
     #[test]
-    fn the_kernels_line_is_found_and_timed() {
-        let seen = observed(
+    fn the_header_is_found_and_timed() {
+        let observer = observe(
             "cpu_preempt_off",
             "detected stall",
             &[BEGIN, HEADER, CPU, TIME],
         );
         assert_eq!(
-            seen.header,
+            observer.observed.header,
             Some(Header {
                 text: "rcu: INFO: rcu_preempt self-detected stall on CPU".to_string(),
                 seconds: Some(3.25),
             })
         );
-        assert_eq!(seen.shows, "a reader loops");
-        assert!(seen.has_report());
-        assert_eq!(seen.events[0].cpus, [1]);
+        assert_eq!(observer.observed.shows, "a reader loops");
+        assert!(observer.has_report());
+        assert_eq!(observer.observed.events[0].cpus, [1]);
     }
 
     #[test]
-    fn the_modules_lines_are_not_the_kernels() {
+    fn a_line_of_the_module_is_no_header_of_the_kernel() {
         let note = "6,2,13000000,-;rust_rcu_demo: stall: detected stall, says the module\n";
         let end = "6,3,14000000,-;rust_rcu_demo: stall: end cpu_preempt_off after 9 ms: stopped\n";
-        let seen = observed("cpu_preempt_off", "detected stall", &[BEGIN, note, end]);
-        assert_eq!(seen.header, None);
-        assert_eq!(seen.notes, ["detected stall, says the module"]);
+        let observer = observe("cpu_preempt_off", "detected stall", &[BEGIN, note, end]);
+        assert_eq!(observer.observed.header, None);
+        assert_eq!(observer.observed.notes, ["detected stall, says the module"]);
     }
 
     #[test]
-    fn but_for_kinds_of_which_the_kernel_does_not_tell() {
+    fn a_line_of_the_module_is_the_header_of_a_silent_kind() {
         let note = "6,2,10500000,-;rust_rcu_demo: stall: 1024 KiB await a grace period; the updater goes on\n";
-        let seen = observed("callback_flood", "KiB await a grace period", &[BEGIN, note]);
-        assert_eq!(seen.header.and_then(|header| header.seconds), Some(0.5));
-        assert_eq!(seen.notes.len(), 1);
+        let observer = observe("callback_flood", "KiB await a grace period", &[BEGIN, note]);
+        assert_eq!(
+            observer.observed.header.and_then(|header| header.seconds),
+            Some(0.5)
+        );
+        assert_eq!(observer.observed.notes.len(), 1);
     }
 
     #[test]
-    fn each_try_counts_from_its_own_beginning() {
+    fn the_time_counts_from_the_latest_start() {
         let again = BEGIN.replace("10000000", "13000000");
-        let seen = observed("cpu_irq_off", "detected stall", &[BEGIN, &again, HEADER]);
-        assert_eq!(seen.header.and_then(|header| header.seconds), Some(0.25));
+        let observer = observe("cpu_irq_off", "detected stall", &[BEGIN, &again, HEADER]);
+        assert_eq!(
+            observer.observed.header.and_then(|header| header.seconds),
+            Some(0.25)
+        );
     }
 
     #[test]
-    fn what_the_module_refuses_is_told() {
+    fn the_modules_reason_for_a_refusal_is_kept() {
         for (line, reason) in [
             (
                 "3,1,1,-;rust_rcu_demo: parameter stall: tasks needs a kernel with CONFIG_TASKS_RCU\n",
@@ -266,21 +275,21 @@ mod tests {
                 "want CAP_SYS_ADMIN",
             ),
         ] {
-            let seen = observed("tasks", "x", &[line]);
-            assert_eq!(seen.refusal.as_deref(), Some(reason));
+            let observer = observe("tasks", "x", &[line]);
+            assert_eq!(observer.refusal.as_deref(), Some(reason));
         }
     }
 
     #[test]
-    fn a_report_is_complete_when_decoded_or_when_nothing_comes() {
+    fn a_report_is_complete_when_decoded_or_quiet_or_late() {
         let (sender, log) = mpsc::channel();
         let kind = kinds::find("cpu_preempt_off").expect("a kind");
         let mut observer = Observer::new(log, kind, "detected stall");
         let long = Duration::from_secs(1000);
         let mut send = |record: &str| {
             let record = LogRead::Record(record.as_bytes().to_vec());
-            sender.send(record).expect("somebody listens");
-            observer.listen(Duration::ZERO).expect("a log");
+            sender.send(record).expect("a receiver");
+            observer.read(Duration::ZERO).expect("a log");
             (
                 observer.is_complete(long, long),
                 observer.is_complete(Duration::ZERO, long),
@@ -291,7 +300,7 @@ mod tests {
         assert_eq!(send(HEADER), (false, true, true));
         send(CPU);
         send(TIME);
-        observer.finish();
+        observer.end_open_report();
         assert!(observer.is_complete(long, long));
     }
 
@@ -300,19 +309,19 @@ mod tests {
         let (sender, mut log) = mpsc::channel::<LogRead>();
         assert!(log.next(Duration::ZERO).expect("a log").is_none());
         let failed = LogRead::Failed(std::io::Error::from_raw_os_error(5));
-        sender.send(failed).expect("somebody listens");
+        sender.send(failed).expect("a receiver");
         assert!(log.next(Duration::ZERO).is_err());
         drop(sender);
         assert!(log.next(Duration::ZERO).is_err());
     }
 
     #[test]
-    fn lost_records_are_remembered() {
+    fn lost_records_are_recorded() {
         let (sender, log) = mpsc::channel();
         let kind = kinds::find("tasks").expect("a kind");
         let mut observer = Observer::new(log, kind, "x");
-        sender.send(LogRead::Lost).expect("somebody listens");
-        observer.listen(Duration::ZERO).expect("a log");
-        assert!(observer.lost);
+        sender.send(LogRead::Lost).expect("a receiver");
+        observer.read(Duration::ZERO).expect("a log");
+        assert!(observer.observed.lost);
     }
 }

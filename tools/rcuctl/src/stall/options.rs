@@ -5,27 +5,28 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::explain;
-use super::kinds;
+use super::kinds::{self, StallKind};
 use super::run::MAX_HOLD_MS;
 use crate::kmsg::KMSG;
 use crate::parameters::PARAMETERS;
 
 const AFTER_HELP: &str = "\
-`run` shortens the kernel's time-outs, provokes the stall, waits for the kernel's report, ends the stall, decodes
-the report, and puts everything back; so do Ctrl-C and whatever goes wrong. A second Ctrl-C does not wait for the
-end of the stall. The kernel ends it by its own clock, also if rcuctl is killed; time-outs then stay as they are, and
-so does RCU's own thread, which is kept off the CPU that suffers.
+`run` shortens the kernel's time-outs, provokes the stall, waits for the kernel's report, stops the stall, decodes
+the report, and restores all settings, even after Ctrl-C or an error. A second Ctrl-C does not wait for the end of
+the stall. If rcuctl is killed, the module ends the stall by itself, but the time-outs stay short, and the
+grace-period kthread stays off the CPU that stalled.
 
 Exit status:
-  0  the kernel told of it, kind and culprit were decoded, and all is as before; the others: done
-  1  nothing was provoked: wrong usage, no module, not root, a stall goes on already, the module refused
-  2  the kernel kept silent, its report was not decoded as it must be, or not all is as before";
+  0  the kernel reported the stall, its kind and culprit were decoded, and everything is restored; or the other
+     command is done
+  1  nothing was provoked: wrong usage, no module, not root, a stall is already active, or the module refused
+  2  the kernel printed no report, it was not decoded as expected, or not everything is restored";
 
-/// Provoke RCU stalls and misuse, each kind on demand, and explain them
+/// Provoke RCU stalls and misuse of RCU, and explain them
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Stall {
@@ -39,48 +40,53 @@ pub struct Stall {
 
 #[derive(Debug, Subcommand)]
 pub enum StallCommand {
-    /// The kinds: what they show, how long they take, and whether this kernel has them
+    /// List the kinds, how long they take, and whether this kernel supports them
     List,
 
-    /// Provoke one, and decode what the kernel says
+    /// Provoke a stall, and decode the kernel's report
     #[command(after_help = AFTER_HELP)]
     Run(RunOptions),
 
-    /// Causes, code that does it, and remedies; without KIND all kinds
+    /// Explain a kind: its report, its cause, code that does it, and the fix; without KIND, list all
     Explain {
         #[arg(value_name = "KIND", value_parser = PossibleValuesParser::new(explain::names()))]
         kind: Option<String>,
     },
 
-    /// End the stall that goes on, whoever began it
+    /// Stop the active stall, whoever started it
     Stop,
 }
 
 #[derive(Debug, Args)]
 pub struct RunOptions {
-    /// What to provoke; `rcuctl stall list` tells what each is
-    #[arg(value_name = "KIND", value_parser = PossibleValuesParser::new(kinds::names()))]
-    pub kind: String,
+    /// The kind to provoke; `rcuctl stall list` describes each
+    #[arg(value_name = "KIND", value_parser = kind())]
+    pub kind: &'static StallKind,
 
-    /// Allow the kinds that leave the kernel unfit until it is booted again
+    /// Allow a kind after which the kernel needs a reboot
     #[arg(long = "unsafe")]
     pub allow_unsafe: bool,
 
-    /// The CPU that suffers; by default what the parameter stall_cpu says, which is the last
+    /// The CPU that stalls; by default that of the parameter stall_cpu, or else the last
     #[arg(long, value_name = "N")]
     pub cpu: Option<u32>,
 
-    /// How long it lasts at most; by default twice as long as the kernel needs to tell
+    /// How long the stall lasts at most; by default twice as long as the kernel needs to report it
     #[arg(long, value_name = "SECS", value_parser = hold)]
     pub hold: Option<Duration>,
 
-    /// How long the kernel's report is waited for; by default 20 seconds longer than the stall lasts
+    /// How long to wait for the kernel's report; by default 20 seconds longer than the stall lasts
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     pub timeout: Option<Duration>,
 
-    /// Where the kernel's log is read
+    /// The kernel's log
     #[arg(long, value_name = "PATH", default_value = KMSG)]
     pub log: PathBuf,
+}
+
+fn kind() -> impl TypedValueParser<Value = &'static StallKind> {
+    PossibleValuesParser::new(kinds::names())
+        .try_map(|name| kinds::find(&name).ok_or("no such kind"))
 }
 
 fn hold(text: &str) -> Result<Duration, String> {
@@ -96,7 +102,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|_| "not a number of seconds".to_string())?;
     match Duration::try_from_secs_f64(seconds) {
-        // A day is more than anybody waits, and far from what clocks cannot add.
+        // An Instant cannot hold much more than this.
         Ok(duration) if (1..=86_400_000).contains(&duration.as_millis()) => Ok(duration),
         _ => Err("must be at least 0.001 seconds and at most a day".to_string()),
     }
@@ -111,17 +117,20 @@ mod tests {
         parse_options::<Stall>(words).map(|stall| stall.command)
     }
 
-    fn options(words: &str) -> RunOptions {
-        match parse(words).expect("good words") {
-            StallCommand::Run(options) => options,
-            other => panic!("{other:?}"),
+    impl RunOptions {
+        /// For the tests of other modules.
+        pub fn of_words(words: &str) -> Self {
+            match parse(&format!("run {words}")).expect("valid options") {
+                StallCommand::Run(options) => options,
+                other => panic!("{other:?}"),
+            }
         }
     }
 
     #[test]
     fn a_run_has_a_kind_and_defaults() {
-        let options = options("run cpu_preempt_off");
-        assert_eq!(options.kind, "cpu_preempt_off");
+        let options = RunOptions::of_words("cpu_preempt_off");
+        assert_eq!(options.kind.name, "cpu_preempt_off");
         assert!(!options.allow_unsafe);
         assert_eq!(
             (options.cpu, options.hold, options.timeout),
@@ -130,8 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn options_are_taken() {
-        let options = options("run use_after_free --unsafe --cpu 0 --hold 2.5 --timeout 100");
+    fn options_are_parsed() {
+        let options =
+            RunOptions::of_words("use_after_free --unsafe --cpu 0 --hold 2.5 --timeout 100");
         assert!(options.allow_unsafe);
         assert_eq!(options.cpu, Some(0));
         assert_eq!(options.hold, Some(Duration::from_millis(2500)));
@@ -139,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_options_are_refused() {
         for words in [
             "",
             "run",

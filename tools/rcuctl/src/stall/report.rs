@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module says of its stalls: lines of a key and a value.
+//! The module's report of stalls: lines of a key and a value.
 //!
 //! ```text
 //!   state running
-//!   kind cpu_preempt_off              of the run that goes on, or of the last
+//!   kind cpu_preempt_off              of the latest run
 //!   cpu 1
 //!   hold_ms 14000
 //!   pid 93
-//!   comm stall_reader                 none: an interrupt or a callback
+//!   comm stall_reader                 none: the culprit is an interrupt or a callback
 //!   seconds 3
-//!   runs 5                            how many have begun
+//!   runs 5                            number of runs that have started
 //!   outcome none                      ended, stopped, or failed ERRNO
-//!   grace_period_ms 12                what one took when the culprit had ended; - or nothing before
-//!   has cpu_preempt_off yes           unsafe, or no:CONFIG_X; and so on for each kind
+//!   grace_period_ms 12                of the first grace period after the stall; - if there was none
+//!   has cpu_preempt_off yes           unsafe, or no:CONFIG_X; these three lines for each kind
 //!   hold cpu_preempt_off 7000
 //!   expect cpu_preempt_off detected stall
 //! ```
 
 use serde::Serialize;
 
-use super::STALL;
+use super::JOB;
 use crate::error::Result;
-use crate::parameters::Parameters;
-use crate::run::{parse_report, State};
+use crate::run::{self, parse_report, Job, State};
 
-/// The thread that is to blame.
+/// The thread that stalls RCU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Culprit {
     pub pid: u32,
@@ -38,24 +37,24 @@ impl std::fmt::Display for Culprit {
     }
 }
 
-/// Whether this kernel has a kind.
+/// Whether this kernel supports a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Has {
     Yes,
-    /// It leaves the kernel unfit.
+    /// The kernel needs a reboot afterwards.
     Unsafe,
-    /// The configuration that is missing.
+    /// The missing configuration.
     No(String),
 }
 
-/// A kind as the module has it.
+/// A kind that the module knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     pub name: String,
     pub has: Has,
-    /// Milliseconds that it takes.
+    /// The default hold.
     pub hold_ms: u32,
-    /// A part of the line by which the kernel tells of it.
+    /// A part of the kernel's line that reports it.
     pub expects: String,
 }
 
@@ -67,19 +66,17 @@ pub struct Report {
     pub hold_ms: u32,
     pub culprit: Option<Culprit>,
     pub seconds: u64,
-    /// How many have begun.
+    /// The number of runs that have started.
     pub runs: u64,
     pub outcome: String,
-    /// What a grace period took when the culprit had ended.
+    /// Of the first grace period after the stall.
     pub grace_period_ms: Option<u64>,
     #[serde(skip)]
     pub kinds: Vec<Offer>,
 }
 
-impl Report {
-    pub fn read(parameters: &impl Parameters) -> Result<Self> {
-        Self::parse(&parameters.read(STALL)?)
-    }
+impl run::Report for Report {
+    const JOB: &'static Job = &JOB;
 
     fn parse(text: &str) -> Result<Self> {
         let mut report = Self {
@@ -89,12 +86,22 @@ impl Report {
         };
         let mut pid = 0;
         (report.state, report.runs) =
-            parse_report(text, |key, value| report.take(key, value, &mut pid))?;
+            parse_report(text, |key, value| report.parse_line(key, value, &mut pid))?;
         Ok(report)
     }
 
-    /// Takes one line; `None` if the value is not what the key wants. Keys that are not known are for others.
-    fn take(&mut self, key: &str, value: &str, pid: &mut u32) -> Option<()> {
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn runs(&self) -> u64 {
+        self.runs
+    }
+}
+
+impl Report {
+    /// Parses a line; `None` if the key cannot have the value. Ignores unknown keys.
+    fn parse_line(&mut self, key: &str, value: &str, pid: &mut u32) -> Option<()> {
         match key {
             "kind" => self.kind = value.to_string(),
             "cpu" => self.cpu = value.parse().ok()?,
@@ -144,13 +151,13 @@ impl Report {
         &mut self.kinds[at]
     }
 
-    /// A kind, if the module has heard of it.
+    /// A kind, if the module knows it.
     pub fn find(&self, name: &str) -> Option<&Offer> {
         self.kinds.iter().find(|offer| offer.name == name)
     }
 
-    /// Whether it came to its end, by itself or because it was told to.
-    pub fn came_to_its_end(&self) -> bool {
+    /// Whether the run has ended without an error, by itself or on request.
+    pub fn has_succeeded(&self) -> bool {
         self.state == State::Idle && matches!(self.outcome.as_str(), "ended" | "stopped")
     }
 }
@@ -158,6 +165,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Report as _;
 
     const TEXT: &str = "state running\nkind tasks\ncpu 1\nhold_ms 24000\npid 93\ncomm stall_task\nseconds 3\nruns 5\n\
                         outcome none\ngrace_period_ms -\nnew_key 7 8\n\
@@ -166,7 +174,7 @@ mod tests {
                         has might_sleep no:CONFIG_DEBUG_ATOMIC_SLEEP\nhold might_sleep 1000\nexpect might_sleep y";
 
     #[test]
-    fn a_report_is_understood() {
+    fn a_report_is_parsed() {
         let report = Report::parse(TEXT).expect("a report");
         assert_eq!(report.state, State::Running);
         assert_eq!((report.cpu, report.hold_ms), (1, 24000));
@@ -174,11 +182,11 @@ mod tests {
         let culprit = report.culprit.as_ref().expect("a thread");
         assert_eq!(culprit.to_string(), "stall_task (pid 93)");
         assert_eq!(report.grace_period_ms, None);
-        assert!(!report.came_to_its_end());
+        assert!(!report.has_succeeded());
     }
 
     #[test]
-    fn kinds_have_what_they_need() {
+    fn kinds_have_their_support_hold_and_expected_line() {
         let report = Report::parse(TEXT).expect("a report");
         let tasks = report.find("tasks").expect("a kind");
         assert_eq!(tasks.has, Has::Yes);
@@ -196,23 +204,23 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupt_is_no_thread() {
+    fn comm_none_is_no_culprit_thread() {
         let report =
             Report::parse("state idle\npid 0\ncomm none\noutcome stopped\ngrace_period_ms 12")
                 .expect("a report");
         assert_eq!(report.culprit, None);
         assert_eq!(report.grace_period_ms, Some(12));
-        assert!(report.came_to_its_end());
+        assert!(report.has_succeeded());
     }
 
     #[test]
-    fn a_failure_is_no_end() {
+    fn a_failed_run_has_not_succeeded() {
         let report = Report::parse("state idle\noutcome failed ENOMEM").expect("a report");
-        assert!(!report.came_to_its_end());
+        assert!(!report.has_succeeded());
     }
 
     #[test]
-    fn what_is_no_report_is_an_error() {
+    fn malformed_reports_are_errors() {
         for text in [
             "",
             "1",

@@ -1,633 +1,252 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One stall, from shortened time-outs to the proof that all is well again.
+//! Provokes one kind of stall: shortens the time-outs, starts the stall, waits for the kernel's
+//! report, stops the stall, and restores everything.
 
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use stall_decode::Event;
 
 use super::cpus::STALL_CPU;
-use super::kinds::{Blames, Kind};
+use super::error::{Refusal, StallError};
+use super::kinds::{Blame, StallKind};
 use super::live::{Live, Phase};
-use super::observer::{Header, Log, Observer};
+use super::observer::{Log, Observation, Observer};
+use super::oom_target::OomTarget;
+use super::options::RunOptions;
 use super::report::{Offer, Report};
-use super::timeouts;
-use super::trouble::{Denied, Trouble};
-use super::victim::Victim;
-use super::{NONE, STALL};
+use super::{timeouts, JOB};
 use crate::error::{Error, Result};
-use crate::parameters::{self, Parameters};
-use crate::run::{Run, State};
-use crate::settings::Settings;
+use crate::interrupt::Interrupts;
+use crate::parameters::{ParameterError, Parameters};
+use crate::run::{Pace, Report as _, Run, State};
 
-/// The longest that the module lets a stall last, in milliseconds.
+/// The module's limit for `stall_hold_ms`.
 pub const MAX_HOLD_MS: u32 = 60_000;
-/// The kernel's ticks may be late, and its log behind.
-const SLACK: Duration = Duration::from_secs(20);
+/// The kernel's ticks, and then its report, may be late.
+const REPORT_SLACK: Duration = Duration::from_secs(20);
 
-/// What is wanted.
-pub struct Plan {
-    pub kind: &'static Kind,
-    /// The CPU that is to suffer, if it is not the module's choice.
-    pub cpu: Option<u32>,
-    /// Kinds that leave the kernel unfit are allowed.
-    pub allow_unsafe: bool,
-    pub hold: Option<Duration>,
-    pub timeout: Option<Duration>,
-}
-
-impl Plan {
-    /// Milliseconds that it may last: longer than it takes, for machines whose ticks are late.
-    fn hold_ms(&self, offer: &Offer) -> u32 {
-        let most = || offer.hold_ms.saturating_mul(2).min(MAX_HOLD_MS);
-        match self.hold {
-            // What is too long is the module's to say.
-            Some(hold) => u32::try_from(hold.as_millis()).unwrap_or(u32::MAX),
-            None => self.kind.hold_ms.unwrap_or_else(most),
-        }
-    }
-
-    /// How long the kernel's line is waited for.
-    fn timeout(&self, hold_ms: u32) -> Duration {
-        let hold = Duration::from_millis(hold_ms.into());
-        self.timeout.unwrap_or(hold * self.kind.tries + SLACK)
-    }
-
-    /// The module's parameters that a run takes when it begins.
-    fn settings(&self, hold_ms: u32) -> Vec<(&'static str, String)> {
-        let mut settings = vec![("stall_hold_ms", hold_ms.to_string())];
-        if let Some(cpu) = self.cpu {
-            settings.push((STALL_CPU, cpu.to_string()));
-        }
-        if self.allow_unsafe {
-            settings.push(("stall_unsafe", "1".to_string()));
-        }
-        settings
-    }
-}
-
-/// How often one looks, and how long one waits for what must come.
-pub struct Pace {
-    pub tick: Duration,
-    /// A report is whole when nothing has come for so long.
+/// How long to wait for what.
+#[derive(Clone, Copy)]
+pub struct StallPace {
+    pub run: Pace,
+    /// A report is complete when no line has come for this time.
     pub quiet: Duration,
-    /// A report takes no longer than this. NMIs that are not answered take 10 seconds.
+    /// A report does not take longer. Unanswered NMIs take 10 s.
     pub report: Duration,
-    /// What comes of a stall that has ended comes within this.
+    /// The last lines come within this time after the stall.
     pub rest: Duration,
-    /// A stall that was told to end takes no longer than this: grace periods and callbacks are waited for.
-    pub settle: Duration,
 }
 
-impl Default for Pace {
+impl Default for StallPace {
     fn default() -> Self {
         Self {
-            tick: Duration::from_millis(200),
+            // The module waits for grace periods and callbacks.
+            run: Pace::with_stop_timeout(Duration::from_secs(60)),
             quiet: Duration::from_secs(2),
             report: Duration::from_secs(15),
             rest: Duration::from_secs(1),
-            settle: Duration::from_secs(60),
         }
-    }
-}
-
-/// Wishes to end it, as they come.
-pub struct Interrupts<'a> {
-    came: &'a mut dyn FnMut() -> bool,
-    count: u32,
-}
-
-impl<'a> Interrupts<'a> {
-    pub fn new(came: &'a mut dyn FnMut() -> bool) -> Self {
-        Self { came, count: 0 }
-    }
-
-    /// How many have come.
-    fn count(&mut self) -> u32 {
-        self.count += u32::from((self.came)());
-        self.count
     }
 }
 
 /// A stall that has ended.
-pub struct Ended {
-    pub kind: &'static Kind,
+pub struct Outcome {
+    pub kind: &'static StallKind,
+    /// A part of the kernel's line that reports the stall.
     pub expects: String,
-    /// The module's last report of it.
+    /// The module's last report.
     pub report: Report,
-    /// What goes wrong, in the module's words.
-    pub shows: String,
-    pub header: Option<Header>,
-    pub events: Vec<Event>,
-    /// The module's own lines.
-    pub notes: Vec<String>,
+    pub observed: Observation,
     pub tries: u32,
     pub interrupted: bool,
-    /// The time for the kernel's line was over.
+    /// The kernel's line did not come in time.
     pub timed_out: bool,
-    /// Lines of the log were lost.
-    pub lost: bool,
-    /// The kernel was asked to forget what it has told of once.
-    pub forgot: bool,
-    /// RCU was told to keep silent.
+    /// The kernel was told to repeat warnings that it prints once.
+    pub cleared_warn_once: bool,
+    /// A parameter suppresses the kernel's reports.
     pub suppressed: bool,
-    /// What could not be put back.
-    pub left: Option<String>,
+    /// Why not everything was restored.
+    pub restore_error: Option<String>,
 }
 
-/// Does it all. Whatever happens, the stall is told to end, and all is put back.
-pub fn run<P: Parameters, L: Log>(
-    parameters: &P,
-    log: L,
-    plan: &Plan,
-    pace: &Pace,
-    mut interrupts: Interrupts<'_>,
+/// Provokes a stall, and tries again if the kernel does not report it. In any case the stall is
+/// stopped and everything is restored.
+pub fn run(
+    parameters: &impl Parameters,
+    log: impl Log,
+    options: &RunOptions,
+    pace: StallPace,
+    interrupts: &mut Interrupts<'_>,
     live: &mut Live,
-) -> Result<Ended> {
-    let before = Report::read(parameters)?;
-    if before.state != State::Idle {
-        return Err(Trouble::Busy.into());
-    }
-    let kind = plan.kind;
+) -> Result<Outcome> {
+    let before = Report::read_idle(parameters)?;
+    let kind = options.kind;
     let offer = before
         .find(kind.name)
-        .ok_or_else(|| Trouble::NoKind(kind.name.to_string()))?;
-    let hold_ms = plan.hold_ms(offer);
-    let mut observer = Observer::new(log, kind, &offer.expects);
+        .ok_or_else(|| StallError::NoKind(kind.name.to_string()))?;
+    let hold_ms = hold_ms(options, offer);
     let timeouts = timeouts::shorten(parameters, &offer.expects)?;
-    let forgot = timeouts::forget_warnings(parameters);
-    let wants_victim = kind.blames == Blames::Invoker && plan.allow_unsafe;
-    let victim = wants_victim
-        .then(|| Victim::offer(parameters))
+    let cleared_warn_once = timeouts::clear_warn_once(parameters);
+    let needs_oom_target = kind.blame == Blame::Invoker && options.allow_unsafe;
+    let oom_target = needs_oom_target
+        .then(|| OomTarget::start(parameters))
         .transpose()?;
-    let limit = plan.timeout(hold_ms);
-    let deadline = Instant::now() + limit;
-    let mut tries = 0;
-    let report = loop {
-        tries += 1;
-        live.begin(kind.name, tries, limit);
-        let number = before.runs + u64::from(tries);
-        let mut stall = begin(parameters, plan, hold_ms, number, &mut observer)?;
-        wait_for_report(
-            &mut stall,
-            &mut observer,
-            pace,
-            deadline,
-            &mut interrupts,
-            live,
-        )?;
-        let report = end(stall, &mut observer, pace, &mut interrupts, live)?;
-        observer.listen_until_quiet(pace.rest, pace.report)?;
-        let is_over = tries >= kind.tries || interrupts.count > 0 || Instant::now() >= deadline;
-        if observer.header.is_some() || is_over {
-            break report;
-        }
+    let limit = report_timeout(options, hold_ms);
+    let mut attempts = Attempts {
+        parameters,
+        kind,
+        settings: settings(options, hold_ms),
+        limit,
+        deadline: Instant::now() + limit,
+        pace,
+        observer: Observer::new(log, kind, &offer.expects),
+        interrupts,
+        live,
     };
-    observer.finish();
-    drop(victim);
-    let suppressed = timeouts::are_suppressed(parameters);
-    let left = timeouts.put_back().err().map(|error| error.to_string());
-    Ok(Ended {
+    let (report, tries) = attempts.run(before.runs)?;
+    let deadline = attempts.deadline;
+    let observed = attempts.observer.finish();
+    drop(oom_target);
+    let suppressed = timeouts::are_reports_suppressed(parameters);
+    let restore_error = timeouts.restore().err().map(|error| error.to_string());
+    Ok(Outcome {
         kind,
         expects: offer.expects.clone(),
         report,
-        shows: observer.shows,
-        timed_out: observer.header.is_none() && Instant::now() >= deadline,
-        header: observer.header,
-        events: observer.events,
-        notes: observer.notes,
+        timed_out: observed.header.is_none() && Instant::now() >= deadline,
+        observed,
         tries,
-        interrupted: interrupts.count > 0,
-        lost: observer.lost,
-        forgot,
+        interrupted: interrupts.any(),
+        cleared_warn_once,
         suppressed,
-        left,
+        restore_error,
     })
 }
 
-/// Ends the stall that goes on, whoever began it.
-pub fn stop(parameters: &impl Parameters, pace: &Pace) -> Result<Report> {
-    let since = Instant::now();
-    parameters.write(STALL, NONE)?;
-    loop {
-        let report = Report::read(parameters)?;
-        if report.state == State::Idle {
-            return Ok(report);
-        }
-        if since.elapsed() > pace.settle {
-            return Err(Trouble::NoEnd(pace.settle).into());
-        }
-        std::thread::sleep(pace.tick);
-    }
+/// The hold is longer than needed, for machines whose ticks are late.
+fn hold_ms(options: &RunOptions, offer: &Offer) -> u32 {
+    let default = || {
+        let twice = offer.hold_ms.saturating_mul(2).min(MAX_HOLD_MS);
+        options.kind.hold_ms.unwrap_or(twice)
+    };
+    // The module refuses a hold that is too long.
+    let millis = |hold: Duration| u32::try_from(hold.as_millis()).unwrap_or(u32::MAX);
+    options.hold.map_or_else(default, millis)
 }
 
-/// Starts the one with this number.
-fn begin<'a, P: Parameters, L: Log>(
+/// How long to wait for the kernel's line.
+fn report_timeout(options: &RunOptions, hold_ms: u32) -> Duration {
+    let hold = Duration::from_millis(hold_ms.into());
+    let default = hold * options.kind.max_tries + REPORT_SLACK;
+    options.timeout.unwrap_or(default)
+}
+
+/// The parameters that the module reads when a stall starts.
+fn settings(options: &RunOptions, hold_ms: u32) -> Vec<(&'static str, String)> {
+    let mut settings = vec![("stall_hold_ms", hold_ms.to_string())];
+    settings.extend(options.cpu.map(|cpu| (STALL_CPU, cpu.to_string())));
+    if options.allow_unsafe {
+        settings.push(("stall_unsafe", "1".to_string()));
+    }
+    settings
+}
+
+/// Provokes a stall several times, until the kernel reports it.
+struct Attempts<'a, 'i, P, L> {
     parameters: &'a P,
-    plan: &Plan,
-    hold_ms: u32,
-    number: u64,
-    observer: &mut Observer<L>,
-) -> Result<Run<'a, P>> {
-    let begun = Settings::apply(parameters, plan.settings(hold_ms)).and_then(|settings| {
-        parameters.write(STALL, plan.kind.name)?;
-        Ok(settings)
-    });
-    let settings = match begun {
-        Ok(settings) => settings,
-        Err(error) => return Err(explain_refusal(error, observer)?),
-    };
-    let stall = Run::new(parameters, STALL, NONE, number);
-    // The module has taken them.
-    settings.put_back()?;
-    Ok(stall)
-}
-
-/// Until the kernel has told, or it will not.
-fn wait_for_report<L: Log>(
-    stall: &mut Run<'_, impl Parameters>,
-    observer: &mut Observer<L>,
-    pace: &Pace,
+    kind: &'static StallKind,
+    settings: Vec<(&'static str, String)>,
+    limit: Duration,
     deadline: Instant,
-    interrupts: &mut Interrupts<'_>,
-    live: &mut Live,
-) -> Result<()> {
-    loop {
-        let phase = match &observer.header {
-            Some(_) => Phase::Reporting,
-            None => Phase::Waiting,
-        };
-        live.update(phase);
-        let report = read(stall)?;
-        observer.listen(pace.tick)?;
-        let is_late = observer.header.is_none() && Instant::now() >= deadline;
-        if report.state == State::Idle
-            || observer.is_complete(pace.quiet, pace.report)
-            || interrupts.count() > 0
-            || is_late
-        {
-            return Ok(());
+    pace: StallPace,
+    observer: Observer<L>,
+    interrupts: &'a mut Interrupts<'i>,
+    live: &'a mut Live,
+}
+
+impl<'a, P: Parameters, L: Log> Attempts<'a, '_, P, L> {
+    /// Returns the last report, and the number of tries.
+    fn run(&mut self, runs_before: u64) -> Result<(Report, u32)> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.live.start(self.kind.name, tries, self.limit);
+            let mut stall = self.start(runs_before + u64::from(tries))?;
+            self.wait_for_report(&mut stall)?;
+            let report = self.stop(stall)?;
+            self.observer
+                .read_until_quiet(self.pace.rest, self.pace.report)?;
+            if self.observer.observed.header.is_some()
+                || tries >= self.kind.max_tries
+                || self.interrupts.any()
+                || Instant::now() >= self.deadline
+            {
+                return Ok((report, tries));
+            }
+        }
+    }
+
+    fn start(&mut self, number: u64) -> Result<Run<'a, P>> {
+        let settings = self.settings.iter().cloned();
+        Run::start(self.parameters, &JOB, number, settings, self.kind.name)
+            .map_err(|error| explain_refusal(error, &mut self.observer))
+    }
+
+    /// Waits until the kernel has reported the stall, or will not.
+    fn wait_for_report(&mut self, stall: &mut Run<'_, P>) -> Result<()> {
+        loop {
+            let has_header = self.observer.observed.header.is_some();
+            self.live.update(match has_header {
+                true => Phase::Reporting,
+                false => Phase::Waiting,
+            });
+            let report = stall.report::<Report>()?;
+            self.observer.read(self.pace.run.tick)?;
+            let has_header = self.observer.observed.header.is_some();
+            if report.state == State::Idle
+                || self.observer.is_complete(self.pace.quiet, self.pace.report)
+                || self.interrupts.count() > 0
+                || !has_header && Instant::now() >= self.deadline
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    fn stop(&mut self, mut stall: Run<'_, P>) -> Result<Report> {
+        stall.stop()?;
+        loop {
+            self.live.update(Phase::Stopping);
+            let report = stall.report::<Report>()?;
+            if report.state == State::Idle {
+                return Ok(report);
+            }
+            self.observer.read(self.pace.run.tick)?;
+            stall.check_stop(self.pace.run.stop_timeout, self.interrupts.count())?;
         }
     }
 }
 
-/// Tells it to end, and waits for that.
-fn end<L: Log>(
-    mut stall: Run<'_, impl Parameters>,
-    observer: &mut Observer<L>,
-    pace: &Pace,
-    interrupts: &mut Interrupts<'_>,
-    live: &mut Live,
-) -> Result<Report> {
-    stall.end()?;
-    loop {
-        live.update(Phase::Ending);
-        let report = read(&mut stall)?;
-        if report.state == State::Idle {
-            stall.over = true;
-            return Ok(report);
-        }
-        observer.listen(pace.tick)?;
-        if interrupts.count() > 1 {
-            return Err(Trouble::GaveUp.into());
-        }
-        if stall.is_late(pace.settle) {
-            return Err(Trouble::NoEnd(pace.settle).into());
-        }
-    }
-}
-
-/// The module's report, as long as it is of this stall.
-fn read(stall: &mut Run<'_, impl Parameters>) -> Result<Report> {
-    let report = Report::read(stall.parameters)?;
-    stall.check(report.runs, Trouble::Overtaken, Trouble::Unloaded)?;
-    Ok(report)
-}
-
-/// Makes the module's reason, which is in the log, part of the error.
-fn explain_refusal<L: Log>(error: Error, observer: &mut Observer<L>) -> Result<Error> {
-    /// What was written before the write failed comes at once.
-    const SOON: Duration = Duration::from_millis(100);
-    let Error::Parameter(parameters::Trouble::Refused { setting, source }) = &error else {
-        return Ok(error);
+/// Adds the reason to a refusal, which the module has written to the log.
+fn explain_refusal(error: Error, observer: &mut Observer<impl Log>) -> Error {
+    /// The module wrote its line before the write failed.
+    const TIMEOUT: Duration = Duration::from_millis(100);
+    let Error::Parameter(ParameterError::Refused { setting, source }) = &error else {
+        return error;
     };
-    let errno = Errno::from_raw(source.raw_os_error().unwrap_or(0));
-    if errno == Errno::EBUSY {
-        return Ok(Trouble::Busy.into());
+    if let Err(error) = observer.read(TIMEOUT) {
+        return error;
     }
-    observer.listen(SOON)?;
+    let reason = observer.refusal.take();
     let kind = setting.strip_prefix("stall=").unwrap_or(setting);
-    Ok(Trouble::Denied(Denied {
+    StallError::Refused(Refusal {
         kind: kind.to_string(),
-        errno,
-        reason: observer
-            .refusal
-            .take()
-            .unwrap_or_else(|| crate::error::describe(source)),
+        errno: Errno::from_raw(source.raw_os_error().unwrap_or(0)),
+        reason: reason.unwrap_or_else(|| crate::error::describe(source)),
     })
-    .into())
+    .into()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::fake::{plan, quick, Fake, CPU_TIMEOUT, HUNG_TIMEOUT};
-    use super::*;
-
-    fn go(fake: &Fake, plan: &Plan, came: &mut dyn FnMut() -> bool) -> Result<Ended> {
-        run(
-            fake,
-            fake,
-            plan,
-            &quick(),
-            Interrupts::new(came),
-            &mut Live::hidden(),
-        )
-    }
-
-    fn undisturbed(fake: &Fake, kind: &str) -> Ended {
-        go(fake, &plan(kind), &mut || false).expect("an end")
-    }
-
-    /// All that this program sets is as it was.
-    fn all_is_put_back(fake: &Fake) {
-        assert_eq!(fake.changed(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_stall_ends_as_soon_as_the_kernel_has_told() {
-        let fake = Fake::new();
-        let ended = undisturbed(&fake, "cpu_preempt_off");
-        let header = ended.header.expect("the kernel told");
-        assert_eq!(
-            header.text,
-            "rcu: INFO: rcu_preempt self-detected stall on CPU"
-        );
-        assert_eq!(header.seconds, Some(3.0));
-        assert_eq!(ended.events.len(), 1);
-        assert_eq!(ended.report.outcome, "stopped");
-        assert_eq!(ended.report.grace_period_ms, Some(12));
-        assert_eq!(ended.shows, "a reader loops");
-        assert!(!ended.interrupted && !ended.timed_out);
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn the_modules_own_parameters_are_put_back_at_once() {
-        let fake = Fake::new();
-        let unfit = Plan {
-            allow_unsafe: true,
-            cpu: Some(0),
-            ..plan("use_after_free")
-        };
-        go(&fake, &unfit, &mut || false).expect("an end");
-        let written = fake.written();
-        let at = |setting: &str| {
-            let mut written = written.iter();
-            written
-                .position(|written| written == setting)
-                .expect(setting)
-        };
-        assert!(at("stall_unsafe=1") < at("stall=use_after_free"));
-        assert!(at("stall=use_after_free") < at("stall_unsafe=N"));
-        assert!(at("stall_unsafe=N") < at("stall=none"));
-        assert!(at("stall_cpu=-1") < at("stall=none"));
-        // Time-outs last until it is over.
-        assert!(at("stall=none") < at(&format!("{CPU_TIMEOUT}=21")));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn it_may_last_for_twice_as_long_as_it_takes() {
-        let hold = |kind: &str, hold: Option<u64>| {
-            let fake = Fake::new();
-            let plan = Plan {
-                hold: hold.map(Duration::from_millis),
-                ..plan(kind)
-            };
-            go(&fake, &plan, &mut || false).expect("an end");
-            let written = fake.written();
-            let mut holds = written
-                .iter()
-                .filter_map(|written| written.strip_prefix("stall_hold_ms=").map(str::to_string));
-            holds.next().expect("a hold")
-        };
-        assert_eq!(hold("cpu_preempt_off", None), "14000");
-        assert_eq!(hold("cpu_preempt_off", Some(9500)), "9500");
-        // Not longer than hardware's watchdogs and the module allow.
-        assert_eq!(hold("cpu_irq_off", None), "10000");
-        assert_eq!(hold("tasks", None), "60000");
-    }
-
-    #[test]
-    fn hung_tasks_are_looked_for_when_they_are_wanted() {
-        let fake = Fake::new();
-        undisturbed(&fake, "hung_updater");
-        assert!(fake.written().contains(&format!("{HUNG_TIMEOUT}=5")));
-        all_is_put_back(&fake);
-        let fake = Fake::new();
-        undisturbed(&fake, "cpu_preempt_off");
-        assert!(!fake.written().contains(&format!("{HUNG_TIMEOUT}=5")));
-    }
-
-    #[test]
-    fn a_kernel_that_keeps_silent_is_not_waited_for() {
-        let fake = Fake::new().silent(1);
-        let plan = Plan {
-            timeout: Some(Duration::from_millis(20)),
-            ..plan("cpu_preempt_off")
-        };
-        let ended = go(&fake.never_over(), &plan, &mut || false).expect("an end");
-        assert!(ended.header.is_none() && ended.timed_out);
-        assert_eq!(ended.report.outcome, "stopped");
-    }
-
-    #[test]
-    fn so_is_one_that_has_ended() {
-        let fake = Fake::new().silent(1);
-        let ended = undisturbed(&fake, "cpu_preempt_off");
-        assert!(ended.header.is_none() && !ended.timed_out);
-        assert_eq!((ended.tries, ended.report.outcome.as_str()), (1, "ended"));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn interrupts_that_are_off_too_shortly_are_tried_again() {
-        let fake = Fake::new().silent(2);
-        let ended = undisturbed(&fake, "cpu_irq_off");
-        assert_eq!(ended.tries, 3);
-        assert!(ended.header.is_some());
-        let fake = Fake::new().silent(9);
-        let ended = undisturbed(&fake, "cpu_irq_off");
-        assert_eq!(ended.tries, 3);
-        assert!(ended.header.is_none());
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn an_interrupt_ends_it_and_puts_all_back() {
-        let fake = Fake::new().silent(9).never_over();
-        let mut looks = 0;
-        let ended = go(&fake, &plan("cpu_irq_off"), &mut || {
-            looks += 1;
-            looks == 3
-        })
-        .expect("an end");
-        assert!(ended.interrupted && ended.header.is_none());
-        assert_eq!((ended.tries, ended.report.outcome.as_str()), (1, "stopped"));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn a_second_interrupt_does_not_wait() {
-        let fake = Fake::new().silent(9).never_over().never_end();
-        let pace = Pace {
-            settle: Duration::from_secs(1000),
-            ..quick()
-        };
-        let result = run(
-            &fake,
-            &fake,
-            &plan("hung_updater"),
-            &pace,
-            Interrupts::new(&mut || true),
-            &mut Live::hidden(),
-        );
-        assert!(matches!(result, Err(Error::Stall(Trouble::GaveUp))));
-        assert!(fake.written().contains(&"stall=none".to_string()));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn a_stall_that_does_not_end_is_not_waited_for() {
-        let fake = Fake::new().never_end();
-        let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        assert!(matches!(result, Err(Error::Stall(Trouble::NoEnd(_)))));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn a_stall_that_goes_on_is_left_alone() {
-        let fake = Fake::new().running();
-        let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        assert!(matches!(result, Err(Error::Stall(Trouble::Busy))));
-        assert!(fake.written().is_empty());
-    }
-
-    #[test]
-    fn so_is_one_that_begins_meanwhile() {
-        let fake = Fake::new().refuse(STALL, Errno::EBUSY);
-        let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        assert!(matches!(result, Err(Error::Stall(Trouble::Busy))));
-        assert!(!fake.written().contains(&"stall=none".to_string()));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn what_the_module_refuses_is_told_in_its_words() {
-        for (kind, reason, advice) in [
-            (
-                "might_sleep",
-                "might_sleep needs a kernel with CONFIG_X",
-                "stall list",
-            ),
-            (
-                "use_after_free",
-                "use_after_free needs stall_unsafe=1: unfit",
-                "--unsafe",
-            ),
-        ] {
-            let fake = Fake::new();
-            let result = go(&fake, &plan(kind), &mut || false);
-            let text = result.err().expect("trouble").to_string();
-            assert!(text.contains(reason) && text.contains(advice), "{text}");
-            assert!(!fake.written().contains(&"stall=none".to_string()));
-            all_is_put_back(&fake);
-        }
-    }
-
-    #[test]
-    fn what_is_refused_without_a_word_has_the_errnos() {
-        let fake = Fake::new().refuse("stall_hold_ms", Errno::ERANGE);
-        let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        let text = result.err().expect("trouble").to_string();
-        assert!(
-            text.contains("stall_hold_ms=14000")
-                && text.contains("ERANGE")
-                && text.contains("--hold"),
-            "{text}"
-        );
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn a_kind_that_the_module_does_not_know_is_told() {
-        let fake = Fake::new();
-        let result = go(&fake, &plan("double_call_rcu"), &mut || false);
-        assert!(matches!(
-            result,
-            Err(Error::Stall(Trouble::NoKind(kind))) if kind == "double_call_rcu"
-        ));
-        assert!(fake.written().is_empty());
-    }
-
-    #[test]
-    fn another_run_is_not_taken_for_this_one() {
-        let fake = Fake::new().overtake();
-        let result = go(&fake, &plan("cpu_preempt_off"), &mut || false);
-        assert!(matches!(
-            result,
-            Err(Error::Stall(Trouble::Overtaken(1, 2)))
-        ));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn a_stall_whose_settings_cannot_be_put_back_is_ended() {
-        let fake = Fake::new();
-        let unfit = Plan {
-            allow_unsafe: true,
-            ..plan("use_after_free")
-        };
-        fake.refuse_value("stall_unsafe", "N", Errno::EIO);
-        assert!(go(&fake, &unfit, &mut || false).is_err());
-        assert_eq!(fake.changed(), ["stall_unsafe"]);
-        assert!(fake.written().contains(&"stall=none".to_string()));
-    }
-
-    #[test]
-    fn a_stall_that_is_lost_sight_of_is_ended() {
-        let fake = Fake::new().fail_reads_at(2);
-        assert!(go(&fake, &plan("cpu_preempt_off"), &mut || false).is_err());
-        assert!(fake.written().contains(&"stall=none".to_string()));
-        all_is_put_back(&fake);
-    }
-
-    #[test]
-    fn what_cannot_be_put_back_is_told() {
-        let fake = Fake::new();
-        let mut looks = 0;
-        let ended = go(&fake, &plan("cpu_preempt_off"), &mut || {
-            looks += 1;
-            if looks == 2 {
-                fake.refuse_from_now(CPU_TIMEOUT, Errno::EIO);
-            }
-            false
-        })
-        .expect("an end");
-        assert!(ended.left.expect("one").contains(CPU_TIMEOUT));
-    }
-
-    #[test]
-    fn stop_ends_a_stall_of_anybody() {
-        let fake = Fake::new().running();
-        let report = stop(&fake, &quick()).expect("an end");
-        assert_eq!(report.outcome, "stopped");
-        assert_eq!(fake.written(), ["stall=none"]);
-        let fake = Fake::new().running().never_end();
-        assert!(matches!(
-            stop(&fake, &quick()),
-            Err(Error::Stall(Trouble::NoEnd(_)))
-        ));
-    }
-}
+mod tests;

@@ -1,49 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A stall in words: what the kernel said, what the decoder makes of it, and whether all is as it must be.
+//! A stall as text: the kernel's line, the decoded events, and the checks.
 
 use std::io::Write;
 
 use super::report::Report;
-use super::run::Ended;
+use super::run::Outcome;
 use super::verdict::Verdict;
 use crate::decode::{self, Style};
 use crate::error::Result;
 use crate::output::Output;
-use crate::run::State;
 
-/// A stall that has ended.
+/// Prints a stall that rcuctl provoked.
 pub fn result(
-    ended: &Ended,
+    outcome: &Outcome,
     verdict: &Verdict,
     style: Style,
     out: &mut Output<impl Write>,
 ) -> Result<()> {
-    let (kind, cpu) = (ended.kind.name, ended.report.cpu);
-    match ended.shows.as_str() {
+    let (kind, cpu, observed) = (outcome.kind.name, outcome.report.cpu, &outcome.observed);
+    match observed.shows.as_str() {
         "" => out.line(&format!("{kind} on CPU {cpu}"))?,
         shows => out.line(&format!("{kind} on CPU {cpu}: {shows}"))?,
     }
-    if ended.tries > 1 {
-        let tries = ended.tries;
-        out.line(&format!("It took {tries} tries: the kernel kept silent."))?;
+    if outcome.tries > 1 {
+        let tries = outcome.tries;
+        out.line(&format!(
+            "tried {tries} times, as the kernel printed no report"
+        ))?;
     }
-    if let Some(header) = &ended.header {
-        out.line(&format!("  {}", header.text))?;
+    let header = observed.header.as_ref().map(|header| header.text.as_str());
+    if let Some(header) = header {
+        out.line(&format!("  {header}"))?;
     }
-    let is_header = |note: &String| {
-        let header = ended.header.as_ref();
-        header.is_some_and(|header| header.text.ends_with(note.as_str()))
-    };
-    for note in ended.notes.iter().filter(|note| !is_header(note)) {
+    let is_header = |note: &str| header.is_some_and(|header| header.ends_with(note));
+    for note in observed.notes.iter().filter(|note| !is_header(note)) {
         out.line(&format!("  module: {note}"))?;
     }
     out.line("")?;
-    for event in &ended.events {
+    for event in &observed.events {
         decode::print(event, style, out)?;
     }
-    for finding in verdict.findings() {
-        match finding {
+    for check in verdict.checks() {
+        match check {
             Ok(right) => out.line(&format!("right  {right}"))?,
             Err(wrong) => out.line(&format!("WRONG  {wrong}"))?,
         }
@@ -51,13 +50,18 @@ pub fn result(
     Ok(())
 }
 
-/// A stall that was told to end, or none.
-pub fn stopped(before: &Report, after: &Report, out: &mut Output<impl Write>) -> Result<()> {
-    if before.state == State::Idle {
-        return out.line("no stall is going on");
-    }
-    let (kind, seconds, outcome) = (&after.kind, after.seconds, &after.outcome);
-    let grace_period = match after.grace_period_ms {
+/// Prints a stall that `stop` has stopped; `None` if none was active.
+pub fn stopped(report: Option<&Report>, out: &mut Output<impl Write>) -> Result<()> {
+    let Some(report) = report else {
+        return out.line("no stall is active");
+    };
+    let Report {
+        kind,
+        seconds,
+        outcome,
+        ..
+    } = report;
+    let grace_period = match report.grace_period_ms {
         Some(ms) => format!("; the next grace period took {ms} ms"),
         None => String::new(),
     };
@@ -68,22 +72,22 @@ pub fn stopped(before: &Report, after: &Report, out: &mut Output<impl Write>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::{ended, quick, Fake};
-    use super::super::run::stop;
+    use super::super::fake::{outcome, Fake};
     use super::*;
     use crate::output::printed;
+    use crate::run::{stop_active, Pace};
 
     fn text(print: impl FnOnce(&mut Output<&mut Vec<u8>>) -> Result<()>) -> String {
         printed(false, print).1
     }
 
     fn result_of(fake: &Fake, kind: &str) -> String {
-        let ended = ended(fake, kind);
-        text(|out| result(&ended, &Verdict::of(&ended), Style::plain(), out))
+        let outcome = outcome(fake, kind);
+        text(|out| result(&outcome, &Verdict::of(&outcome), Style::plain(), out))
     }
 
     #[test]
-    fn the_kernels_line_the_event_and_the_verdict() {
+    fn the_header_the_event_and_the_checks_are_shown() {
         let text = result_of(&Fake::new(), "cpu_preempt_off");
         assert!(
             text.starts_with(
@@ -101,15 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_stands_out() {
+    fn failed_checks_are_marked_wrong() {
         let text = result_of(&Fake::new().silent(9), "cpu_irq_off");
-        assert!(text.contains("It took 3 tries"), "{text}");
+        assert!(text.contains("tried 3 times"), "{text}");
         let wrong = text.lines().filter(|line| line.starts_with("WRONG  "));
         assert_eq!(wrong.count(), 3, "{text}");
     }
 
     #[test]
-    fn of_a_flood_the_modules_lines_are_shown_once() {
+    fn the_modules_lines_about_a_flood_are_shown_once() {
         let text = result_of(&Fake::new(), "callback_flood");
         assert_eq!(
             text.matches("KiB await a grace period").count(),
@@ -123,17 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_says_how_it_came_out() {
-        let fake = Fake::new().running();
-        let before = Report::read(&fake).expect("a report");
-        let after = stop(&fake, &quick()).expect("an end");
+    fn stop_shows_the_outcome() {
+        let fake = Fake::new().running("cpu_preempt_off");
+        let (_, last) = stop_active::<Report>(&fake, Pace::QUICK).expect("an end");
         assert_eq!(
-            text(|out| stopped(&before, &after, out)),
+            text(|out| stopped(last.as_ref(), out)),
             "cpu_preempt_off: stopped after 1 s; the next grace period took 12 ms\n"
         );
-        assert_eq!(
-            text(|out| stopped(&after, &after, out)),
-            "no stall is going on\n"
-        );
+        assert_eq!(text(|out| stopped(None, out)), "no stall is active\n");
     }
 }

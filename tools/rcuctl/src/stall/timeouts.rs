@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's time-outs, shortened for as long as a stall lasts.
+//! The kernel's time-outs, which are shorter while a stall lasts.
 
 use super::kinds::HUNG_TASK;
 use crate::error::{Error, Result};
-use crate::parameters::{Parameters, Trouble};
+use crate::parameters::{ParameterError, Parameters};
 use crate::settings::Settings;
 
-/// The shortest that the kernel takes, but for that of RCU tasks, which is in jiffies: about two seconds.
+/// The least values that the kernel accepts, but for RCU tasks: 500 jiffies are about two seconds.
 const RCU: [(&str, &str); 3] = [
     ("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout", "3"),
     (
@@ -20,44 +20,44 @@ const RCU: [(&str, &str); 3] = [
     ),
 ];
 
-/// The kernel counts down how many hung tasks it tells of; -1 is no end.
+/// The kernel counts the remaining reports of hung tasks; -1 is no limit.
 const HUNG: [(&str, &str); 2] = [
     ("/proc/sys/kernel/hung_task_timeout_secs", "5"),
     ("/proc/sys/kernel/hung_task_warnings", "-1"),
 ];
 
-/// RCU is told to keep silent.
+/// Suppresses the reports of stalls.
 const SUPPRESS: &str = "/sys/module/rcupdate/parameters/rcu_cpu_stall_suppress";
 
-/// The kernel forgets what it has said once.
-const FORGET: &str = "/sys/kernel/debug/clear_warn_once";
+/// Lets the kernel repeat warnings that it prints once.
+const CLEAR_WARN_ONCE: &str = "/sys/kernel/debug/clear_warn_once";
 
-/// Shortens those of which this kind's report depends, as far as this kernel has them.
+/// Shortens the time-outs that the report of a kind depends on, if this kernel has them.
 pub fn shorten<'a, P: Parameters>(parameters: &'a P, expects: &str) -> Result<Settings<'a, P>> {
     let hung = HUNG.iter().filter(|_| expects == HUNG_TASK);
     let mut settings = Vec::new();
     for &(name, value) in RCU.iter().chain(hung) {
-        if read(parameters, name)?.is_some() {
+        if read_optional(parameters, name)?.is_some() {
             settings.push((name, value.to_string()));
         }
     }
     Settings::apply(parameters, settings)
 }
 
-/// Whether RCU keeps silent because it was told to.
-pub fn are_suppressed(parameters: &impl Parameters) -> bool {
-    matches!(read(parameters, SUPPRESS), Ok(Some(value)) if value != "0")
+/// Whether a parameter suppresses the reports of RCU stalls.
+pub fn are_reports_suppressed(parameters: &impl Parameters) -> bool {
+    matches!(read_optional(parameters, SUPPRESS), Ok(Some(value)) if value != "0")
 }
 
-/// Has the kernel forget what it has said once; `false` if there is no way to.
-pub fn forget_warnings(parameters: &impl Parameters) -> bool {
-    parameters.write(FORGET, "1").is_ok()
+/// Lets the kernel repeat warnings that it prints once; returns false if it cannot.
+pub fn clear_warn_once(parameters: &impl Parameters) -> bool {
+    parameters.write(CLEAR_WARN_ONCE, "1").is_ok()
 }
 
-/// A knob that a kernel may lack.
-fn read(parameters: &impl Parameters, name: &str) -> Result<Option<String>> {
+/// Reads a file that a kernel may lack.
+fn read_optional(parameters: &impl Parameters, name: &str) -> Result<Option<String>> {
     match parameters.read(name) {
-        Err(Error::Parameter(Trouble::NoParameter(_))) => Ok(None),
+        Err(Error::Parameter(ParameterError::NoParameter(_))) => Ok(None),
         value => value.map(Some),
     }
 }
@@ -68,19 +68,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_outs_are_shortened_and_put_back() {
+    fn time_outs_are_shortened_and_restored() {
         let fake = Fake::new();
         let settings = shorten(&fake, "detected stall").expect("accepted");
         assert_eq!(fake.value(RCU[0].0), "3");
         assert_eq!(fake.value(RCU[1].0), "100");
         assert_eq!(fake.value(HUNG[0].0), "120");
-        settings.put_back().expect("accepted");
+        settings.restore().expect("accepted");
         assert_eq!(fake.value(RCU[0].0), "21");
         assert_eq!(fake.value(RCU[1].0), "0");
     }
 
     #[test]
-    fn those_of_hung_tasks_only_for_hung_tasks() {
+    fn time_outs_of_hung_tasks_are_shortened_for_hung_tasks_only() {
         let fake = Fake::new();
         let settings = shorten(&fake, HUNG_TASK).expect("accepted");
         assert_eq!(fake.value(HUNG[0].0), "5");
@@ -91,11 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn those_that_a_kernel_lacks_are_left_out() {
+    fn time_outs_that_a_kernel_lacks_are_skipped() {
         let fake = Fake::new().without(RCU[2].0).without(HUNG[0].0);
         shorten(&fake, HUNG_TASK)
             .expect("accepted")
-            .put_back()
+            .restore()
             .expect("accepted");
         assert!(!fake
             .written()
@@ -104,19 +104,19 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_kernel_is_noticed() {
+    fn suppressed_reports_are_noticed() {
         let fake = Fake::new();
-        assert!(!are_suppressed(&fake));
+        assert!(!are_reports_suppressed(&fake));
         fake.write(SUPPRESS, "1").expect("accepted");
-        assert!(are_suppressed(&fake));
-        assert!(!are_suppressed(&Fake::new().without(SUPPRESS)));
+        assert!(are_reports_suppressed(&fake));
+        assert!(!are_reports_suppressed(&Fake::new().without(SUPPRESS)));
     }
 
     #[test]
-    fn warnings_are_forgotten_where_there_is_a_way() {
+    fn warnings_are_cleared_if_debugfs_is_mounted() {
         let fake = Fake::new();
-        assert!(forget_warnings(&fake));
-        assert_eq!(fake.written(), [format!("{FORGET}=1")]);
-        assert!(!forget_warnings(&Fake::new().without(FORGET)));
+        assert!(clear_warn_once(&fake));
+        assert_eq!(fake.written(), [format!("{CLEAR_WARN_ONCE}=1")]);
+        assert!(!clear_warn_once(&Fake::new().without(CLEAR_WARN_ONCE)));
     }
 }

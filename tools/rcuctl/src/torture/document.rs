@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A run as JSON: the report, and what was computed from it.
+//! A run as JSON: the report, and figures computed from it.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::report::Report;
-use super::run::Ended;
 use super::summary::rates;
+use super::Ended;
 
 #[derive(Serialize)]
 pub struct Document<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Of some counters, how many a second.
+    /// Some counters per second.
     rates: Rates<'a>,
     #[serde(flatten)]
     end: Option<End>,
@@ -21,7 +21,7 @@ pub struct Document<'a> {
 
 #[derive(Serialize)]
 struct End {
-    /// Seconds from the start to the first error.
+    /// Seconds from the start of the run to the first error.
     caught_after: Option<f64>,
     interrupted: bool,
 }

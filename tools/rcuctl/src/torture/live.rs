@@ -1,106 +1,80 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a run goes: a bar and its figures on a terminal, a line every few seconds anywhere else.
+//! The progress of a run: the rates since the previous update, and the errors so far.
 
 use std::time::Duration;
 
 use indicatif::HumanCount;
 
 use super::report::Report;
-use crate::progress::{bar, Shown};
+use crate::progress::{bar, Intervals, Meter};
 use crate::run::State;
 
-/// How often the figures on a terminal change.
-const BAR_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+const INTERVALS: Intervals = Intervals {
+    bar: Duration::from_secs(1),
+    lines: Duration::from_secs(5),
+};
 
 const BAR: &str = "[{wide_bar}] {pos} of {len} s\n{msg}";
 const SPINNER: &str = "{spinner} {pos} s, until Ctrl-C\n{msg}";
 
 pub struct Live {
-    shown: Shown,
-    /// When to show something again, counted from the start of the run.
-    next: Duration,
-    last: Option<Look>,
+    meter: Meter,
+    last: Option<Sample>,
 }
 
-/// What was found at the last look.
-struct Look {
-    at: Duration,
+/// The counters at the previous update.
+struct Sample {
+    elapsed: Duration,
     counters: Vec<(String, u64)>,
 }
 
 impl Live {
-    /// For a run of this length, if it has one.
+    /// For a run of this length, if it has a limit.
     pub fn new(limit: Option<Duration>, json: bool) -> Self {
         let limit = limit.map(|limit| limit.as_secs());
         let template = limit.map_or(SPINNER, |_| BAR);
-        Self::with(Shown::new(json, || bar(limit, template)))
+        let meter = Meter::new(json, INTERVALS, || bar(limit, template));
+        Self { meter, last: None }
     }
 
+    #[cfg(test)]
     pub fn hidden() -> Self {
-        Self::with(Shown::Nothing)
-    }
-
-    fn with(shown: Shown) -> Self {
-        let next = match shown {
-            Shown::Lines => LINE_INTERVAL,
-            Shown::Bar(_) | Shown::Nothing => Duration::ZERO,
-        };
-        Self {
-            shown,
-            next,
-            last: None,
-        }
+        let meter = Meter::hidden();
+        Self { meter, last: None }
     }
 
     pub fn update(&mut self, report: &Report, elapsed: Duration) {
-        if elapsed < self.next {
-            return;
-        }
-        match &self.shown {
-            Shown::Bar(bar) => {
-                self.next = elapsed + BAR_INTERVAL;
+        let rates = || rates(report, self.last.as_ref(), elapsed);
+        let is_shown = self.meter.update(
+            elapsed,
+            |bar| {
                 bar.set_position(elapsed.as_secs());
-                bar.set_message(format!(
-                    "{}\n{}",
-                    rates(report, self.last.as_ref(), elapsed),
-                    state(report)
-                ));
-            }
-            Shown::Lines => {
-                self.next = elapsed + LINE_INTERVAL;
-                eprintln!(
-                    "{} s: {}, {}",
-                    elapsed.as_secs(),
-                    rates(report, self.last.as_ref(), elapsed),
-                    state(report)
-                );
-            }
-            Shown::Nothing => return,
+                bar.set_message(format!("{}\n{}", rates(), state(report)));
+            },
+            || format!("{} s: {}, {}", elapsed.as_secs(), rates(), state(report)),
+        );
+        if is_shown {
+            self.last = Some(Sample {
+                elapsed,
+                counters: report.counters.clone(),
+            });
         }
-        self.last = Some(Look {
-            at: elapsed,
-            counters: report.counters.clone(),
-        });
     }
 }
 
-/// Readers, and how fast reads, updates and grace periods go since the last look.
-fn rates(report: &Report, last: Option<&Look>, elapsed: Duration) -> String {
-    let since = last.map_or(Duration::ZERO, |last| last.at);
+/// The readers, and the rates of reads, updates and grace periods since the last sample.
+fn rates(report: &Report, last: Option<&Sample>, elapsed: Duration) -> String {
+    let since = last.map_or(Duration::ZERO, |last| last.elapsed);
     let seconds = elapsed.saturating_sub(since).as_secs_f64();
     let rate = |name: &str| {
         let before = last.and_then(|last| {
             let mut counters = last.counters.iter();
             counters.find_map(|(other, value)| (other == name).then_some(*value))
         });
-        let moved = report
-            .counter(name)
-            .unwrap_or(0)
-            .saturating_sub(before.unwrap_or(0));
-        HumanCount((moved as f64 / seconds.max(1e-3)) as u64)
+        let now = report.counter(name).unwrap_or(0);
+        let difference = now.saturating_sub(before.unwrap_or(0));
+        HumanCount((difference as f64 / seconds.max(1e-3)) as u64)
     };
     let readers = match report.counter("readers").unwrap_or(0) {
         1 => "1 reader".to_string(),
@@ -114,19 +88,14 @@ fn rates(report: &Report, last: Option<&Look>, elapsed: Duration) -> String {
     )
 }
 
-/// The pipe as far as it is filled, and the errors.
+/// The pipe up to its last count, and the errors.
 fn state(report: &Report) -> String {
-    let filled = report
-        .pipe
-        .iter()
-        .rposition(|count| *count > 0)
-        .map_or(0, |last| last + 1)
-        .max(Report::OLDEST_RIGHT + 1)
-        .min(report.pipe.len());
+    let last = report.pipe.iter().rposition(|count| *count > 0);
+    let shown = last.unwrap_or(0).max(Report::MAX_VALID_AGE) + 1;
     let mut text = String::new();
-    if filled > 0 {
+    if !report.pipe.is_empty() {
         text.push_str("pipe");
-        for count in &report.pipe[..filled] {
+        for count in report.pipe.iter().take(shown) {
             text.push_str(&format!(" {}", HumanCount(*count)));
         }
         text.push_str(", ");
@@ -140,12 +109,12 @@ fn state(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::report;
+    use super::super::report::tests::report;
     use super::*;
     use crate::progress::style;
 
     #[test]
-    fn the_first_look_counts_from_the_start() {
+    fn rates_of_the_first_sample_count_from_the_start() {
         let report = report("readers 2\nreads 3000\nupdates 40\ngrace_periods 8");
         assert_eq!(
             rates(&report, None, Duration::from_secs(2)),
@@ -154,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn the_next_look_counts_from_the_last() {
-        let last = Look {
-            at: Duration::from_secs(2),
+    fn rates_of_the_next_sample_count_from_the_last() {
+        let last = Sample {
+            elapsed: Duration::from_secs(2),
             counters: vec![("reads".to_string(), 3000), ("updates".to_string(), 40)],
         };
         let report = report("readers 1\nreads 13000\nupdates 40\ngrace_periods 4");
@@ -167,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pipe_is_shown_as_far_as_it_is_filled() {
+    fn the_pipe_is_shown_up_to_its_last_count() {
         assert_eq!(
             state(&report("pipe 5000 0 0 0\nerrors 0")),
             "pipe 5,000 0, 0 errors"
@@ -180,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bars_look_is_valid() {
+    fn bar_templates_are_valid() {
         assert!(style(BAR).is_some());
         assert!(style(SPINNER).is_some());
     }

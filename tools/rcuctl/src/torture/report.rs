@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module says of its runs: lines of a key and a value.
+//! The module's report of torture: lines of a key and a value.
 //!
 //! ```text
 //!   state running
-//!   verdict SUCCESS                   of the last run that has ended
-//!   runs 3                            how many have begun
+//!   verdict SUCCESS                   of the latest run that has ended
+//!   runs 3                            number of runs that have started
 //!   type rcu
 //!   bug none
 //!   seconds 12
-//!   reads 123456                      a counter; so is every key that has no meaning here
+//!   reads 123456                      a counter, as are all keys that are not listed here
 //!   pipe 123400 56 0 0 0 0 0 0 0 0 0
 //!   errors 17
 //!   error 17 reader found an element 3 grace periods after it was retired
@@ -17,10 +17,9 @@
 
 use serde::{Serialize, Serializer};
 
-use super::TORTURE;
+use super::JOB;
 use crate::error::Result;
-use crate::parameters::Parameters;
-use crate::run::{parse_report, State};
+use crate::run::{self, parse_report, Job, State};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Verdict {
@@ -33,7 +32,7 @@ pub enum Verdict {
     Failure,
 }
 
-/// One kind of error that a run has found.
+/// A kind of error that a run has found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub count: u64,
@@ -43,9 +42,9 @@ pub struct Finding {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     pub state: State,
-    /// Of the last run that has ended.
+    /// Of the latest run that has ended.
     pub verdict: Verdict,
-    /// How many have begun.
+    /// The number of runs that have started.
     pub runs: u64,
     #[serde(rename = "type")]
     pub kind: String,
@@ -54,33 +53,41 @@ pub struct Report {
     /// In the module's order.
     #[serde(serialize_with = "as_map")]
     pub counters: Vec<(String, u64)>,
-    /// Reads by how many grace periods old the element was at the end of the read-side critical section.
+    /// Reads by the age of the element, in grace periods, at the end of the critical section.
     pub pipe: Vec<u64>,
     pub errors: u64,
     pub findings: Vec<Finding>,
 }
 
-impl Report {
-    /// Of what there is no bug.
-    pub const NO_BUG: &'static str = "none";
-    /// The oldest element that a right reader can hold: one that was retired, and no grace period since.
-    pub const OLDEST_RIGHT: usize = 1;
-
-    pub fn read(parameters: &impl Parameters) -> Result<Self> {
-        Self::parse(&parameters.read(TORTURE)?)
-    }
+impl run::Report for Report {
+    const JOB: &'static Job = &JOB;
 
     fn parse(text: &str) -> Result<Self> {
         let mut report = Self {
             bug: Self::NO_BUG.to_string(),
             ..Self::default()
         };
-        (report.state, report.runs) = parse_report(text, |key, value| report.take(key, value))?;
+        (report.state, report.runs) =
+            parse_report(text, |key, value| report.parse_line(key, value))?;
         Ok(report)
     }
 
-    /// Takes one line; `None` if the value is not what the key wants.
-    fn take(&mut self, key: &str, value: &str) -> Option<()> {
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn runs(&self) -> u64 {
+        self.runs
+    }
+}
+
+impl Report {
+    const NO_BUG: &'static str = "none";
+    /// A reader may hold an element that was retired, if no grace period has ended since then.
+    pub const MAX_VALID_AGE: usize = 1;
+
+    /// Parses a line; `None` if the key cannot have the value.
+    fn parse_line(&mut self, key: &str, value: &str) -> Option<()> {
         match key {
             "verdict" => {
                 self.verdict = match value {
@@ -116,7 +123,7 @@ impl Report {
             .find_map(|(other, value)| (other == name).then_some(*value))
     }
 
-    /// Whether the run is one that must fail.
+    /// Whether the run makes a mistake, so that it must fail.
     pub fn has_bug(&self) -> bool {
         self.bug != Self::NO_BUG
     }
@@ -130,8 +137,14 @@ fn as_map<S: Serializer>(
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+    use crate::run::Report as _;
+
+    /// Parses the report of an idle module.
+    pub fn report(lines: &str) -> Report {
+        Report::parse(&format!("state idle\n{lines}")).expect("a report")
+    }
 
     const TEXT: &str =
         "state stopping\nverdict FAILURE\nruns 3\ntype srcu\nbug skip_gp\nseconds 12\n\
@@ -139,7 +152,7 @@ mod tests {
                         error 9 reader found an element 2 grace periods after it was retired";
 
     #[test]
-    fn a_report_is_understood() {
+    fn a_report_is_parsed() {
         let report = Report::parse(TEXT).expect("a report");
         assert_eq!(report.state, State::Stopping);
         assert_eq!(report.verdict, Verdict::Failure);
@@ -156,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_that_are_new_keep_their_place() {
+    fn unknown_counters_keep_their_order() {
         let report = Report::parse(TEXT).expect("a report");
         let names: Vec<_> = report
             .counters
@@ -168,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_an_error() {
+    fn malformed_reports_are_errors() {
         for text in [
             "",
             "1",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A run in words: its verdict first, then what it rests on.
+//! A run as text: the verdict, the counters, the ages of elements, and the errors.
 
 use std::io::Write;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use indicatif::HumanCount;
 
 use super::explain::meaning;
 use super::report::{Report, Verdict};
-use super::tenths;
 use crate::error::Result;
+use crate::layout::table;
 use crate::output::Output;
 use crate::run::State;
 
-/// Counters that tell how fast a run goes.
+/// The counters that have a rate.
 const RATED: [&str; 5] = [
     "reads",
     "updates",
@@ -23,7 +23,7 @@ const RATED: [&str; 5] = [
     "lookups",
 ];
 
-/// How many a second, of the counters that it makes sense for.
+/// The rated counters per second.
 pub fn rates(report: &Report) -> impl Iterator<Item = (&str, u64)> {
     report.counters.iter().filter_map(|(name, value)| {
         let rate = value.checked_div(report.seconds)?;
@@ -33,7 +33,7 @@ pub fn rates(report: &Report) -> impl Iterator<Item = (&str, u64)> {
     })
 }
 
-/// A run that has ended.
+/// Prints a run that has ended.
 pub fn result(
     report: &Report,
     caught_after: Option<Duration>,
@@ -42,31 +42,23 @@ pub fn result(
     out.line(&verdict(report, caught_after))?;
     details(report, out)?;
     if report.verdict == Verdict::Failure && !report.has_bug() {
-        out.line("\nThe kernel's log has each of them when it came, marked !!!; docs/torture.md says what to look at.")?;
+        out.line(
+            "\nThe kernel's log has the first error of each kind, marked !!!; see docs/torture.md.",
+        )?;
     }
     Ok(())
 }
 
-/// Whatever there is.
+/// Prints the latest run in any state.
 pub fn state(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
-    match (report.state, report.runs) {
-        (State::Idle, 0) => out.line("no torture run since the module was loaded"),
-        (State::Idle, _) => result(report, None, out),
-        (State::Running, run) => {
-            out.line(&format!(
-                "run {run} has been going on for {} s",
-                report.seconds
-            ))?;
-            details(report, out)
-        }
-        (State::Stopping, run) => {
-            out.line(&format!(
-                "run {run} is stopping, after {} s",
-                report.seconds
-            ))?;
-            details(report, out)
-        }
+    let Report { runs, seconds, .. } = report;
+    match (report.state, runs) {
+        (State::Idle, 0) => return out.line("no torture run since the module was loaded"),
+        (State::Idle, _) => return result(report, None, out),
+        (State::Running, run) => out.line(&format!("run {run} has been active for {seconds} s"))?,
+        (State::Stopping, run) => out.line(&format!("run {run} is stopping after {seconds} s"))?,
     }
+    details(report, out)
 }
 
 fn verdict(report: &Report, caught_after: Option<Duration>) -> String {
@@ -80,25 +72,22 @@ fn verdict(report: &Report, caught_after: Option<Duration>) -> String {
         (Verdict::None, _) => format!("no verdict: the run ended after {seconds} s"),
         (Verdict::Success, false) => format!("SUCCESS: no error in {seconds} s"),
         (Verdict::Success, true) => {
-            format!("SUCCESS, which must not be: bug={bug} was not caught in {seconds} s")
+            format!("SUCCESS, expected FAILURE: bug={bug} was not caught in {seconds} s")
         }
-        (Verdict::Failure, false) => {
-            format!("FAILURE: {} in {seconds} s", errors_in_words(*errors))
+        (Verdict::Failure, false) => format!("FAILURE: {} in {seconds} s", error_count(*errors)),
+        (Verdict::Failure, true) => {
+            let after = caught_after
+                .map(|time| format!(" after {:.1} s", time.as_secs_f64()))
+                .unwrap_or_default();
+            format!("FAILURE, as expected: bug={bug} was caught{after}")
         }
-        (Verdict::Failure, true) => match caught_after {
-            Some(time) => format!(
-                "FAILURE, as it must be: bug={bug} was caught after {} s",
-                tenths(time)
-            ),
-            None => format!("FAILURE, as it must be: bug={bug} was caught"),
-        },
     }
 }
 
-fn errors_in_words(errors: u64) -> String {
+fn error_count(errors: u64) -> String {
     match errors {
         1 => "1 error".to_string(),
-        errors => format!("{} errors", HumanCount(errors)),
+        errors => format!("{} errors", count(errors)),
     }
 }
 
@@ -109,70 +98,55 @@ fn details(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
     findings(report, out)
 }
 
-/// Those that moved, one a line, and the names of the others.
+/// Prints the counters, and the names of those that are 0.
 fn counters(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
-    if report.counters.is_empty() {
-        return Ok(());
+    let is_zero = |counter: &&(String, u64)| counter.1 == 0;
+    let (zero, others): (Vec<_>, Vec<_>) = report.counters.iter().partition(is_zero);
+    let row = |(name, value): &(String, u64)| {
+        let rate = rates(report).find(|(rated, _)| rated == name);
+        let rate = rate.map(|(_, rate)| format!("{}/s", count(rate)));
+        vec![name.clone(), count(*value), rate.unwrap_or_default()]
+    };
+    if !others.is_empty() {
+        let rows = others.into_iter().map(row);
+        out.line(&format!("\n{}", table(rows, |column| column == 1, None)))?;
     }
-    let (moved, still): (Vec<_>, Vec<_>) =
-        report.counters.iter().partition(|(_, value)| *value > 0);
-    let count = |value: u64| HumanCount(value).to_string();
-    let width = widest(moved.iter().map(|(name, _)| name.len()));
-    let digits = widest(moved.iter().map(|(_, value)| count(*value).len()));
-    out.line("")?;
-    for (name, value) in moved {
-        let rate = rates(report)
-            .find(|(rated, _)| rated == name)
-            .map_or_else(String::new, |(_, rate)| format!("  {}/s", count(rate)));
-        out.line(&format!("{name:width$}  {:>digits$}{rate}", count(*value)))?;
-    }
-    if !still.is_empty() {
-        let names: Vec<_> = still.iter().map(|(name, _)| name.as_str()).collect();
+    if !zero.is_empty() {
+        let names: Vec<_> = zero.iter().map(|(name, _)| name.as_str()).collect();
         out.line(&format!("none: {}", names.join(", ")))?;
     }
     Ok(())
 }
 
-/// The histogram, with what its rows mean. Rows that must be empty are shown where they are not.
+/// Prints the histogram of ages. Ages that prove an error have a row if they are not 0.
 fn pipe(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
-    let total: u64 = report.pipe.iter().sum();
-    if total == 0 {
+    if report.pipe.iter().all(|reads| *reads == 0) {
         return Ok(());
     }
-    out.line("\nReads, by the age of what was held when the reader was done:")?;
-    let digits = widest(
-        report
-            .pipe
-            .iter()
-            .map(|count| HumanCount(*count).to_string().len()),
-    );
-    for (age, count) in report.pipe.iter().enumerate() {
-        if age <= Report::OLDEST_RIGHT || *count > 0 {
-            let count = HumanCount(*count).to_string();
-            out.line(&format!(
-                "{age:>3}  {count:>digits$}  {}",
-                age_in_words(age)
-            ))?;
-        }
-    }
-    if report
+    let (valid, errors) = report
         .pipe
-        .iter()
-        .skip(Report::OLDEST_RIGHT + 1)
-        .all(|count| *count == 0)
-    {
-        out.line(&format!(
-            "  +  {:>digits$}  held over the end of a grace period",
-            0
-        ))?;
+        .split_at_checked(Report::MAX_VALID_AGE + 1)
+        .unwrap_or((&report.pipe, &[]));
+    let valid = valid.iter().enumerate();
+    let first = valid.len();
+    let errors = errors.iter().enumerate().filter(|(_, reads)| **reads > 0);
+    let errors = errors.map(|(index, reads)| (first + index, reads));
+    let mut rows: Vec<_> = valid
+        .chain(errors)
+        .map(|(age, reads)| vec![format!("{age:>3}"), count(*reads), age_text(age)])
+        .collect();
+    if rows.len() == first {
+        let none = "held beyond the end of a grace period".to_string();
+        rows.push(vec!["  +".to_string(), count(0), none]);
     }
-    Ok(())
+    out.line("\nReads, by the age of the element at the end of the critical section:")?;
+    out.line(&table(rows, |column| column == 1, None))
 }
 
-fn age_in_words(age: usize) -> String {
+fn age_text(age: usize) -> String {
     match age {
         0 => "still published".to_string(),
-        1 => "retired meanwhile, with no grace period over since".to_string(),
+        1 => "retired, and no grace period has ended since".to_string(),
         2 => "ERROR: a grace period had ended since".to_string(),
         _ => format!("ERROR: {} grace periods had ended since", age - 1),
     }
@@ -182,34 +156,26 @@ fn findings(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
     if report.errors == 0 && report.findings.is_empty() {
         return Ok(());
     }
-    out.line(&format!("\n{}:", errors_in_words(report.errors)))?;
-    let count = |count: u64| HumanCount(count).to_string();
-    let digits = widest(
-        report
-            .findings
-            .iter()
-            .map(|finding| count(finding.count).len()),
-    );
-    for finding in &report.findings {
-        out.line(&format!(
-            "{:>digits$}  {}",
-            count(finding.count),
-            finding.text
-        ))?;
-        if let Some(meaning) = meaning(&finding.text) {
-            out.line(&format!("{:digits$}  {meaning}", ""))?;
-        }
+    out.line(&format!("\n{}:", error_count(report.errors)))?;
+    if report.findings.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let rows = report.findings.iter().flat_map(|finding| {
+        let row = vec![count(finding.count), finding.text.clone()];
+        let meaning =
+            meaning(&finding.text).map(|meaning| vec![String::new(), meaning.to_string()]);
+        [Some(row), meaning].into_iter().flatten()
+    });
+    out.line(&table(rows, |column| column == 0, None))
 }
 
-fn widest(lengths: impl Iterator<Item = usize>) -> usize {
-    lengths.max().unwrap_or(0)
+fn count(value: u64) -> String {
+    HumanCount(value).to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::report;
+    use super::super::report::tests::report;
     use super::*;
     use crate::output::printed;
 
@@ -218,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn success_is_shown_with_what_it_rests_on() {
+    fn a_success_is_shown_with_its_counters_and_ages() {
         assert_eq!(
             text(
                 "verdict SUCCESS\ntype rcu\nbug none\nseconds 60\nreaders 2\nreads 1234567\nhotplugs 0\nnew_one 5\nfloods 0\n\
@@ -233,15 +199,15 @@ mod tests {
              new_one          5\n\
              none: hotplugs, floods\n\
              \n\
-             Reads, by the age of what was held when the reader was done:\n\
+             Reads, by the age of the element at the end of the critical section:\n\
              \x20 0  1,234,000  still published\n\
-             \x20 1        567  retired meanwhile, with no grace period over since\n\
-             \x20 +          0  held over the end of a grace period\n"
+             \x20 1        567  retired, and no grace period has ended since\n\
+             \x20 +          0  held beyond the end of a grace period\n"
         );
     }
 
     #[test]
-    fn failure_is_shown_with_its_errors_and_what_they_mean() {
+    fn a_failure_is_shown_with_its_errors_and_their_meaning() {
         let text = text(
             "verdict FAILURE\ntype rcu\nbug none\nseconds 2\npipe 9 8 0 7\nerrors 12\n\
              error 7 reader found an element that was retired grace periods ago; the most 3\n\
@@ -249,7 +215,7 @@ mod tests {
             None,
         );
         assert!(text.starts_with("FAILURE: 12 errors in 2 s\n"), "{text}");
-        let end = "\n\x20 1  8  retired meanwhile, with no grace period over since\n\
+        let end = "\n\x20 1  8  retired, and no grace period has ended since\n\
                    \x20 3  7  ERROR: 2 grace periods had ended since\n\
                    \n\
                    12 errors:\n\
@@ -262,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bug_turns_the_verdicts_sense() {
+    fn a_bug_inverts_the_expected_verdict() {
         let verdict = |verdict, caught| {
             let text = text(
                 &format!("verdict {verdict}\nbug skip_gp\nseconds 9\nerrors 1\nerror 1 x"),
@@ -272,31 +238,31 @@ mod tests {
         };
         assert_eq!(
             verdict("FAILURE", Some(Duration::from_millis(620))),
-            "FAILURE, as it must be: bug=skip_gp was caught after 0.6 s"
+            "FAILURE, as expected: bug=skip_gp was caught after 0.6 s"
         );
         assert_eq!(
             verdict("FAILURE", None),
-            "FAILURE, as it must be: bug=skip_gp was caught"
+            "FAILURE, as expected: bug=skip_gp was caught"
         );
         assert_eq!(
             verdict("SUCCESS", None),
-            "SUCCESS, which must not be: bug=skip_gp was not caught in 9 s"
+            "SUCCESS, expected FAILURE: bug=skip_gp was not caught in 9 s"
         );
     }
 
     #[test]
-    fn a_run_of_no_time_has_no_rates() {
+    fn a_run_of_0_s_has_no_rates() {
         assert_eq!(rates(&report("seconds 0\nreads 5")).count(), 0);
         let report = report("seconds 2\nreads 5\nreaders 2");
         assert_eq!(rates(&report).collect::<Vec<_>>(), [("reads", 2)]);
     }
 
     #[test]
-    fn what_goes_on_is_no_result() {
+    fn an_active_run_has_no_verdict() {
         let text = |text: &str| printed(false, |out| state(&report(text), out)).1;
         let running = text("state running\nverdict SUCCESS\nruns 2\ntype rcu\nseconds 7\nreads 70");
         assert!(
-            running.starts_with("run 2 has been going on for 7 s\n"),
+            running.starts_with("run 2 has been active for 7 s\n"),
             "{running}"
         );
         assert!(

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tables, and the width of text.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use console::Term;
+
+/// The width of standard output, if it is a terminal.
+pub fn terminal_width() -> Option<u16> {
+    Term::stdout().size_checked().map(|(_, columns)| columns)
+}
+
+/// Lays out rows as a table without lines. `is_number` selects the columns that are aligned to the
+/// right. Cells are wrapped if the table is wider than `width`.
+pub fn table(
+    rows: impl IntoIterator<Item = Vec<String>>,
+    is_number: impl Fn(usize) -> bool,
+    width: Option<u16>,
+) -> String {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).add_rows(rows);
+    if let Some(width) = width {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+        if is_number(column.index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
