@@ -1,64 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether all have answered the same: before that, no time means anything. Each says a hash of the addresses that it
-//! was asked, and one of its answers.
+//! Checks that all tables gave the same answers; otherwise their times are not comparable. Each report has a hash of
+//! the addresses and a hash of the answers.
 
 use std::collections::BTreeMap;
 
 use anyhow::{bail, Context, Result};
 
-/// What one of them was asked, and what it answered.
+/// The lookups of one table on one stream of addresses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stream {
     what: String,
-    question: (String, String, String),
+    /// Family, stream, and number of addresses.
+    key: (String, String, String),
     addresses: String,
     answers: String,
 }
 
 impl Stream {
-    /// Of the words of a line.
+    /// Parses the words of a line.
     pub fn new(words: &BTreeMap<&str, &str>) -> Result<Self> {
         let word = |key: &str| {
             let word = words.get(key).map(ToString::to_string);
-            word.with_context(|| format!("no {key}"))
+            word.with_context(|| format!("{key}= is missing"))
         };
         Ok(Self {
             what: word("peer").unwrap_or("table".into()),
-            question: (word("family")?, word("stream")?, word("count")?),
+            key: (word("family")?, word("stream")?, word("count")?),
             addresses: word("addresses")?,
             answers: word("answers")?,
         })
     }
 
-    /// Whether it is a peer's.
+    /// Whether it belongs to a peer, not to this table.
     pub fn is_peers(&self) -> bool {
         self.what != "table"
     }
 
-    fn differs_from(&self, table: &Self) -> Option<&'static str> {
+    fn difference(&self, table: &Self) -> Option<&'static str> {
         match () {
-            () if self.addresses != table.addresses => Some("was asked other addresses"),
-            () if self.answers != table.answers => Some("has other answers"),
+            () if self.addresses != table.addresses => Some("looked up other addresses"),
+            () if self.answers != table.answers => Some("answered otherwise"),
             () => None,
         }
     }
 }
 
-/// Compares all with the table. Returns how many streams of peers were the same.
+/// Compares all streams with the table's. Returns the number of peers' streams compared.
 ///
-/// Errors: something differs; a peer was asked what the table was not; nothing was compared.
+/// Errors: addresses or answers differ; the table has no such stream; there is no stream of a peer.
 pub fn compare(streams: &[Stream]) -> Result<usize> {
     let mut compared = 0;
     for peer in streams {
-        let (family, name, count) = &peer.question;
+        let (family, name, count) = &peer.key;
         let table = streams
             .iter()
-            .find(|it| it.what == "table" && it.question == peer.question)
+            .find(|it| it.what == "table" && it.key == peer.key)
             .with_context(|| {
-                format!("the table was not asked stream {name} of {family}, {count} addresses")
+                format!("the table has no stream {name} of {family} with {count} addresses")
             })?;
-        if let Some(difference) = peer.differs_from(table) {
+        if let Some(difference) = peer.difference(table) {
             bail!(
                 "{} {difference} than the table: stream {name} of {family}",
                 peer.what
@@ -67,7 +68,7 @@ pub fn compare(streams: &[Stream]) -> Result<usize> {
         compared += usize::from(peer.is_peers());
     }
     if compared == 0 {
-        bail!("no peer's answers were compared");
+        bail!("no stream of a peer to compare");
     }
     Ok(compared)
 }
@@ -87,28 +88,28 @@ stream peer=lpm_trie family=inet stream=b count=4096 addresses=1f52fb3db6a22325 
     }
 
     #[test]
-    fn all_are_the_same() {
-        assert_eq!(compared(TEXT).expect("the same"), 2);
+    fn equal_streams_of_peers_are_counted() {
+        assert_eq!(compared(TEXT).expect("equal streams"), 2);
     }
 
     #[test]
     fn a_difference_names_peer_and_stream() {
         let last = |good: &str, bad: &str| {
-            let place = TEXT.rfind(good).expect("it is there");
+            let place = TEXT.rfind(good).expect("in the text");
             [&TEXT[..place], bad, &TEXT[place + good.len()..]].concat()
         };
         for (text, message) in [
             (
                 last("715e", "715f"),
-                "lpm_trie has other answers than the table: stream b of inet",
+                "lpm_trie answered otherwise than the table: stream b of inet",
             ),
             (
                 last("1f52", "1f53"),
-                "lpm_trie was asked other addresses than the table: stream b of inet",
+                "lpm_trie looked up other addresses than the table: stream b of inet",
             ),
             (
                 last("4096", "8192"),
-                "the table was not asked stream b of inet, 8192 addresses",
+                "the table has no stream b of inet with 8192 addresses",
             ),
         ] {
             assert_eq!(
@@ -119,7 +120,7 @@ stream peer=lpm_trie family=inet stream=b count=4096 addresses=1f52fb3db6a22325 
     }
 
     #[test]
-    fn the_tables_own_answers_do_not_change() {
+    fn a_table_with_two_different_answers_is_an_error() {
         let text = format!(
             "{TEXT}\n{}",
             TEXT.lines().next().unwrap_or("").replace("859c", "859d")
@@ -128,12 +129,8 @@ stream peer=lpm_trie family=inet stream=b count=4096 addresses=1f52fb3db6a22325 
     }
 
     #[test]
-    fn nothing_compared_is_no_agreement() {
-        let alone: Vec<&str> = TEXT.lines().take(2).collect();
-        assert!(compared(&alone.join(
-            "
-"
-        ))
-        .is_err());
+    fn streams_without_a_peer_are_an_error() {
+        let table: Vec<&str> = TEXT.lines().take(2).collect();
+        assert!(compared(&table.join("\n")).is_err());
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All that one run of `make bench` has found: the document `bench.json`.
+//! The document `bench.json`: all results of one run of `make bench`.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::bars::{judge, Outcome};
 use crate::guest::Guest;
-use crate::quiet::Quiet;
+use crate::noise::NoiseCheck;
 use crate::row::{merge, Row};
+use crate::targets::{judge, Outcome};
 use crate::{answers, ratio};
 
-/// Where it was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     pub processor: String,
@@ -22,25 +21,27 @@ pub struct Machine {
     pub memory_mib: u64,
 }
 
-/// The document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bench {
     pub date: String,
     pub commit: String,
     pub machine: Machine,
     pub kernel: String,
-    /// Whether too little was measured to mean anything.
+    /// Whether the runs were too short for meaningful figures.
     pub quick: bool,
-    /// Whether the machine was quiet each time that it was looked at.
-    pub quiet: bool,
-    pub looks: Vec<Quiet>,
-    /// Streams whose answers were compared, and were the same.
+    /// Whether the machine was quiet at each check.
+    #[serde(rename = "quiet")]
+    pub is_quiet: bool,
+    #[serde(rename = "looks")]
+    pub noise_checks: Vec<NoiseCheck>,
+    /// The number of streams whose answers equal the table's.
     pub compared: usize,
-    pub bars: Vec<Outcome>,
+    #[serde(rename = "bars")]
+    pub outcomes: Vec<Outcome>,
     pub rows: Vec<Row>,
 }
 
-/// The value of a line `name : value`.
+/// Finds the value of a line `name : value`.
 fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = text.lines().filter_map(|line| line.split_once(':'));
     let (_, value) = lines.find(|(key, _)| key.trim() == name)?;
@@ -48,7 +49,7 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 impl Machine {
-    /// This one.
+    /// Reads the description of this machine.
     pub fn this() -> Result<Self> {
         let read = |path: &str| fs::read_to_string(path).context(path.to_string());
         Ok(Self::parse(
@@ -72,20 +73,20 @@ impl Machine {
 }
 
 impl Bench {
-    /// Puts together what was found.
+    /// Makes a document of the results.
     ///
-    /// Errors: answers differ.
-    pub fn new(guests: Vec<Guest>, user: Vec<Row>, looks: Vec<Quiet>) -> Result<Self> {
+    /// Errors: the answers of a peer differ from the table's.
+    pub fn new(guests: Vec<Guest>, user: Vec<Row>, noise_checks: Vec<NoiseCheck>) -> Result<Self> {
         let mut bench = Self {
-            quiet: looks.iter().all(Quiet::holds),
-            looks,
+            is_quiet: noise_checks.iter().all(NoiseCheck::is_quiet),
+            noise_checks,
             ..Self::default()
         };
         let (mut rows, mut streams) = (Vec::new(), Vec::new());
         for guest in guests {
             bench.kernel = guest.kernel;
             rows.extend(guest.rows);
-            // Of the whole table in the boot of the peers; others have nobody to be compared with.
+            // Streams of a boot without peers have nothing to compare with.
             if guest.streams.iter().any(answers::Stream::is_peers) {
                 streams.extend(guest.streams);
             }
@@ -94,7 +95,7 @@ impl Bench {
         rows.extend(user);
         bench.rows = merge(rows);
         ratio::compare_all(&mut bench.rows);
-        bench.bars = judge(&bench.rows);
+        bench.outcomes = judge(&bench.rows);
         Ok(bench)
     }
 
@@ -138,22 +139,22 @@ row family=inet stream=b writer=none readers=1 min=9.00 median=10.00 max=12.00 w
 {"world":"user","part":"lookup","what":"rte_fib","family":"inet","stream":"b","way":"bulk","set":"sample","routes":1000,"median":4}
 "#;
 
-    /// What a short run would have found.
+    /// A document as of a short run.
     pub fn example() -> Bench {
         let guests = [GUEST, TABLE].map(|text| Guest::read(text).expect("a report"));
-        let look = Quiet {
+        let check = NoiseCheck {
             before: "all".into(),
             load: 0.1,
             busy: 0.0,
             stolen: 0.0,
             spread: 1.01,
         };
-        let bench = Bench::new(guests.into(), read_lines(USER).expect("rows"), vec![look]);
-        bench.expect("all answers are the same")
+        let bench = Bench::new(guests.into(), read_lines(USER).expect("rows"), vec![check]);
+        bench.expect("equal answers")
     }
 
     #[test]
-    fn rounds_of_both_are_put_together() {
+    fn rounds_are_merged_and_compared() {
         let bench = example();
         let find = |labels: &str| {
             bench
@@ -166,30 +167,30 @@ row family=inet stream=b writer=none readers=1 min=9.00 median=10.00 max=12.00 w
         let times = ratio::times(peer).expect("a ratio");
         assert_eq!((times.low, times.value, times.high), (11.0, 11.0, 13.0));
         assert_eq!(
-            (bench.compared, bench.quiet, bench.kernel.as_str()),
+            (bench.compared, bench.is_quiet, bench.kernel.as_str()),
             (1, true, "Linux 7.3.4")
         );
     }
 
     #[test]
-    fn other_answers_are_an_error() {
+    fn a_peer_with_other_answers_is_an_error() {
         let guest = Guest::read(&GUEST.replacen("715e", "ffff", 1)).expect("a report");
         let error = Bench::new(vec![guest], Vec::new(), Vec::new()).expect_err("a difference");
         assert!(
-            error.to_string().starts_with("fib_trie has other answers"),
+            error.to_string().starts_with("fib_trie answered otherwise"),
             "{error}"
         );
     }
 
     #[test]
-    fn a_document_is_read_as_it_was_written() {
+    fn a_written_document_is_read_unchanged() {
         let bench = example();
         let text = serde_json::to_string(&bench).expect("JSON");
         assert_eq!(serde_json::from_str::<Bench>(&text).expect("JSON"), bench);
     }
 
     #[test]
-    fn the_machine_is_named() {
+    fn the_machine_is_parsed_from_proc() {
         let cpus = "processor\t: 0\nmodel name\t: Example 3000\n\nprocessor\t: 1\nmodel name\t: Example 3000\n";
         let machine = Machine::parse(cpus, "MemTotal:        8388608 kB\nMemFree: 1 kB\n");
         assert_eq!(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether two runs came to the same ratios.
+//! Compares the ratios of two documents.
 
 use std::fmt::Write;
 
@@ -15,11 +15,11 @@ fn name(row: &Row) -> String {
     labels.collect::<Vec<_>>().join(" ")
 }
 
-/// What agrees and what does not. A ratio of both runs agrees if some value is within the spread of both; those to
-/// oneself do not count. Of those without a spread, which were measured once, it is told how far apart they are.
+/// Describes which ratios agree: those whose spreads overlap. Skips ratios of a row to itself. Ratios without a spread
+/// were measured once; describes their relative differences.
 pub fn compare(old: &Bench, new: &Bench) -> String {
-    let (mut same, mut all) = (0, 0);
-    let mut apart = String::new();
+    let (mut agreeing, mut all) = (0, 0);
+    let mut disagreeing = String::new();
     let mut once = Vec::new();
     for row in &new.rows {
         let before = old
@@ -39,43 +39,47 @@ pub fn compare(old: &Bench, new: &Bench) -> String {
         }
         all += 1;
         if before.overlaps(now) {
-            same += 1;
+            agreeing += 1;
         } else {
-            let _ = writeln!(
-                apart,
-                "  {}: {} before, {} now",
-                name(row),
-                spread(before),
-                spread(now)
-            );
+            let (name, before, now) = (name(row), spread(before), spread(now));
+            let _ = writeln!(disagreeing, "  {name}: {before} before, {now} now");
         }
     }
-    let mut text = format!("{same} of {all} ratios agree within their spread.\n");
-    if !apart.is_empty() {
-        text += &format!("Those that do not:\n{apart}");
+    let mut text = format!("{agreeing} of {all} ratios agree within their spread.\n");
+    if !disagreeing.is_empty() {
+        text += &format!("The others:\n{disagreeing}");
     }
-    if let Some(apart) = Spread::of(&once) {
+    describe_once(&once, &mut text);
+    describe_outcomes(old, new, &mut text);
+    text
+}
+
+/// Describes the relative differences, in percent, of ratios measured once.
+fn describe_once(differences: &[f64], text: &mut String) {
+    if let Some(spread) = Spread::of(differences) {
         let _ = writeln!(
             text,
-            "{} more were measured once: half of them are at most {:.0} % apart, all at most {:.0} %.",
-            once.len(),
-            apart.value,
-            apart.high
+            "{} ratios were measured once: half differ by at most {:.0} %, all by at most {:.0} %.",
+            differences.len(),
+            spread.value,
+            spread.high
         );
     }
-    for bar in &new.bars {
-        let before = old.bars.iter().find(|other| other.what == bar.what);
-        if let Some(before) = before.filter(|before| before.holds != bar.holds) {
+}
+
+/// Describes the targets that only one of the runs meets.
+fn describe_outcomes(old: &Bench, new: &Bench, text: &mut String) {
+    for now in &new.outcomes {
+        let before = old.outcomes.iter().find(|other| other.what == now.what);
+        if let Some(before) = before.filter(|before| before.holds != now.holds) {
+            let (before, verdict) = (before.verdict(), now.verdict());
             let _ = writeln!(
                 text,
-                "Bar {:?}: {} before, {} now",
-                bar.what,
-                before.verdict(),
-                bar.verdict()
+                "Target {:?}: {before} before, {verdict} now",
+                now.what
             );
         }
     }
-    text
 }
 
 #[cfg(test)]
@@ -99,11 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn a_run_agrees_with_itself() {
+    fn a_document_agrees_with_itself() {
         assert_eq!(
             compare(&example(), &example()),
             "2 of 2 ratios agree within their spread.\n\
-             1 more were measured once: half of them are at most 0 % apart, all at most 0 %.\n"
+             1 ratios were measured once: half differ by at most 0 %, all by at most 0 %.\n"
         );
     }
 
@@ -120,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_once_cannot_agree() {
+    fn ratios_measured_once_are_counted_apart() {
         let mut old = example();
         set_times(&mut old, [10.0; 3]);
         let mut new = old.clone();
@@ -129,16 +133,16 @@ mod tests {
         assert!(text.starts_with("1 of 1 "), "{text}");
         assert!(
             text.contains(
-                "2 more were measured once: half of them are at most 0 % apart, all at most 20 %"
+                "2 ratios were measured once: half differ by at most 0 %, all by at most 20 %"
             ),
             "{text}"
         );
     }
 
     #[test]
-    fn a_bar_that_held_is_missed_aloud() {
+    fn a_target_met_before_and_missed_now_is_described() {
         let mut old = example();
-        old.bars[0].holds = Some(true);
+        old.outcomes[0].holds = Some(true);
         assert!(compare(&old, &example()).contains("holds before, MISSED by 8 % now"));
     }
 }

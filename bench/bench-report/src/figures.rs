@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which plots there are, and what of the rows is in them.
+//! Selects the rows of each plot.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::row::Row;
 
 const FAMILIES: [&str; 2] = ["inet", "inet6"];
 
-/// A line for each of those that `name` tells apart, in order of what it has at the end; ours first.
+/// Makes one series per name, sorted by name, with this table's series first.
 fn series<'a>(
     rows: impl Iterator<Item = &'a Row>,
     name: impl Fn(&Row) -> Option<String>,
@@ -35,11 +35,10 @@ fn series<'a>(
     series
 }
 
-/// The values of these labels, and none of what goes without saying.
+/// The values of these labels, without the usual ones.
 fn name(row: &Row, labels: &[&str]) -> Option<String> {
-    let usual = |label: &&str| !matches!(*label, "one" | "real");
-    let values: Vec<String> = labels.iter().filter_map(|key| row.label(key)).collect();
-    let values: Vec<&str> = values.iter().map(String::as_str).filter(usual).collect();
+    let mut values: Vec<String> = labels.iter().filter_map(|key| row.label(key)).collect();
+    values.retain(|value| !matches!(value.as_str(), "one" | "real"));
     Some(values.join(" "))
 }
 
@@ -47,7 +46,7 @@ fn matching<'a>(rows: &'a [Row], labels: &'a str) -> impl Iterator<Item = &'a Ro
     rows.iter().filter(move |row| row.matches(labels))
 }
 
-/// Millions of lookups a second of all readers together.
+/// The millions of lookups a second of all readers together, by the number of readers.
 fn per_second(row: &Row) -> Option<(f64, f64)> {
     let readers = row.number("readers")?;
     Some((readers, readers * 1000.0 / row.figure()?))
@@ -60,7 +59,7 @@ fn lookups_by_readers(rows: &[Row]) -> Vec<Panel> {
         );
         Panel {
             title: format!("Lookups in the kernel, {family}, stream b"),
-            x: Axis::count("readers, a CPU each"),
+            x: Axis::count("readers, one per CPU"),
             y: Axis::log("million lookups a second"),
             is_falling: false,
             series: series(
@@ -76,7 +75,7 @@ fn lookups_by_readers(rows: &[Row]) -> Vec<Panel> {
 fn lookup_latency(rows: &[Row]) -> Vec<Panel> {
     let panel = |family: &&str| {
         let labels = format!("world=user part=latency set=real family={family}");
-        // The distance to all is drawn, so that the last percents have room.
+        // Plots the distance to 100 %, which gives space to the highest percentiles.
         let curve = |row: &Row| Series {
             name: name(row, &["what", "way"]).unwrap_or_default(),
             points: row
@@ -89,7 +88,7 @@ fn lookup_latency(rows: &[Row]) -> Vec<Panel> {
         Panel {
             title: format!("Single lookups in user space, {family}, stream b"),
             x: Axis::log("ns"),
-            y: Axis::log("% of lookups that take longer"),
+            y: Axis::log("% of lookups that took longer"),
             is_falling: true,
             series: matching(rows, &labels)
                 .map(curve)
@@ -100,13 +99,11 @@ fn lookup_latency(rows: &[Row]) -> Vec<Panel> {
     FAMILIES.iter().map(panel).collect()
 }
 
-/// The percentiles of changes, of all that change a table alike.
 fn update_latency(rows: &[Row]) -> Vec<Panel> {
     let panel = |(world, family): (&str, &str)| {
         let labels = format!("world={world} part=update set=real family={family}");
         let is_shown = |row: &&Row| {
-            let is_usual = row.label("reclaim").is_none_or(|mode| mode == "call");
-            is_usual && !row.matches("boot=table") && !row.matches("change=replace")
+            is_default_reclaim(row) && !row.matches("boot=table") && !row.matches("change=replace")
         };
         let curve = |row: &Row| Series {
             name: name(row, &["what", "change"]).unwrap_or_default(),
@@ -121,8 +118,8 @@ fn update_latency(rows: &[Row]) -> Vec<Panel> {
             .collect();
         lines.retain(|line| !line.points.is_empty());
         Panel {
-            title: format!("Changes of the full table, {world}, {family}"),
-            x: Axis::linear("percentile of the changes"),
+            title: format!("Updates of the full table, {world}, {family}"),
+            x: Axis::linear("percentile of the updates"),
             y: Axis::log("ns"),
             is_falling: false,
             series: lines,
@@ -153,19 +150,22 @@ fn memory_by_routes(rows: &[Row]) -> Vec<Panel> {
     ["kernel", "user"].iter().map(panel).collect()
 }
 
-/// What a lookup or a change costs, by how many routes there are.
+fn is_default_reclaim(row: &Row) -> bool {
+    row.label("reclaim").is_none_or(|mode| mode == "call")
+}
+
+/// The time of a lookup or an update, by the number of routes.
 fn by_routes(rows: &[Row], title: &str, labels: &str, names: &[&str]) -> Vec<Panel> {
-    let panel = |(world, set, of): (&str, &str, &str)| {
+    let panel = |(world, set, prefixes): (&str, &str, &str)| {
         let labels = format!("world={world} set={set} family=inet {labels}");
         let point = |row: &Row| Some((row.number("routes")?, row.figure()?));
-        let is_shown = |row: &&Row| row.label("reclaim").is_none_or(|mode| mode == "call");
         Panel {
-            title: format!("{title}, {world}, {of}"),
+            title: format!("{title}, {world}, {prefixes}"),
             x: Axis::log("routes"),
             y: Axis::linear("ns"),
             is_falling: false,
             series: series(
-                matching(rows, &labels).filter(is_shown),
+                matching(rows, &labels).filter(|row| is_default_reclaim(row)),
                 |row| name(row, names),
                 point,
             ),
@@ -179,7 +179,7 @@ fn by_routes(rows: &[Row], title: &str, labels: &str, names: &[&str]) -> Vec<Pan
     panels
 }
 
-/// Draws all plots into a folder. The names of those that have something to show.
+/// Draws all plots into a folder. Returns the names of those that are not empty.
 pub fn draw_all(rows: &[Row], folder: &Path) -> Result<Vec<&'static str>> {
     let lookups = |stream: &str| {
         let labels = format!("part=lookup readers=1 writer=none stream={stream}");
@@ -199,7 +199,7 @@ pub fn draw_all(rows: &[Row], folder: &Path) -> Result<Vec<&'static str>> {
         ("chained-lookups-by-routes.svg", lookups("c")),
         (
             "updates-by-routes.svg",
-            by_routes(rows, "Changes", "part=update", &["what", "change"]),
+            by_routes(rows, "Updates", "part=update", &["what", "change"]),
         ),
     ];
     let mut drawn = Vec::new();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn lookups_of_all_readers_are_added_up() {
+    fn the_lookups_of_all_readers_are_added() {
         let panels = lookups_by_readers(&example().rows);
         let expected: [(&str, &[_]); 2] = [
             ("table", &[(1.0, 50.0), (2.0, 2000.0 / 22.0)]),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distribution_is_drawn_from_its_end() {
+    fn latency_is_plotted_as_the_distance_to_100_percent() {
         let panels = lookup_latency(&example().rows);
         let points = lines(&panels[0]);
         assert_eq!(points[0].0, "table");
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_have_percentiles() {
+    fn updates_are_plotted_by_percentile() {
         let panels = update_latency(&example().rows);
         let expected: [(&str, &[_]); 2] = [
             (
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn cost_and_memory_go_with_routes() {
+    fn lookups_and_memory_are_plotted_by_routes() {
         let rows = example().rows;
         let memory = memory_by_routes(&rows);
         let expected: [(&str, &[_]); 1] = [("table sample", &[(1000.0, 0.4), (100_000.0, 3.4)])];
@@ -273,12 +273,10 @@ mod tests {
     }
 
     #[test]
-    fn plots_without_anything_to_show_are_left_out() {
-        let folder = std::env::temp_dir().join(format!("bench-report-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let drawn = draw_all(&example().rows, &folder).expect("drawings");
+    fn empty_plots_are_not_drawn() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let drawn = draw_all(&example().rows, folder.path()).expect("drawings");
         let files = std::fs::read_dir(&folder).expect("the folder").count();
-        std::fs::remove_dir_all(&folder).expect("still there");
         assert_eq!(files, drawn.len());
         assert!(drawn.contains(&"update-latency.svg"), "{drawn:?}");
         assert!(

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `scripts/guest/bench` prints: the reports of the module and of the peers as they are, and between them lines
-//! that say what they are about.
+//! Parses the output of `scripts/guest/bench`: the reports of the module and of the peers, and lines that describe
+//! the reports after them.
 //!
 //! ```text
-//!   kernel Linux 7.3.4                     whom all is about
+//!   kernel Linux 7.3.4                     the kernel of the guest
 //!   section boot=peers set=real inet=1072529 inet6=176388
-//!   result done                            of a run of the module; anything else is an error
-//!   row family=inet stream=b …             of the module: scale/row.rs
-//!   row peer=fib_trie family=inet …        of the peers: bench/kernel-peers
-//!   stream [peer=fib_trie] family=inet …   see `answers.rs`
-//!   filled peer=fib_trie family=inet …
-//!   filled seconds=1.23                    the table, through its device
-//!   memory mib=12.3                        with what the section has
+//!                                          labels and numbers of routes of the lines that follow
+//!   result done                            a run of the module; any other result is an error
+//!   row family=inet stream=b …             a row of the module: scale/row.rs
+//!   row peer=fib_trie family=inet …        a row of a peer: bench/kernel-peers
+//!   stream [peer=fib_trie] family=inet …   hashes of a stream: answers.rs
+//!   filled peer=fib_trie family=inet …     loading of a peer
+//!   filled seconds=1.23                    loading of the table through its device; also dumped, flushed
+//!   memory mib=12.3                        memory of the table
 //! ```
 
 use std::collections::BTreeMap;
@@ -22,7 +23,6 @@ use anyhow::{bail, Context, Result};
 use crate::answers::Stream;
 use crate::row::Row;
 
-/// All that a guest has told.
 #[derive(Debug, Default)]
 pub struct Guest {
     pub kernel: String,
@@ -35,11 +35,14 @@ type Pairs<'a> = BTreeMap<&'a str, &'a str>;
 fn pairs(words: &str) -> Result<Pairs<'_>> {
     words
         .split_whitespace()
-        .map(|word| word.split_once('=').with_context(|| format!("{word:?}")))
+        .map(|word| {
+            word.split_once('=')
+                .with_context(|| format!("expected KEY=VALUE, found {word:?}"))
+        })
         .collect()
 }
 
-/// The routes of a family, or of both.
+/// The number of routes of a family, or of both.
 fn routes(section: &Pairs, family: Option<&str>) -> Option<u64> {
     let count = |family| {
         section
@@ -52,7 +55,7 @@ fn routes(section: &Pairs, family: Option<&str>) -> Option<u64> {
     }
 }
 
-/// What a row measures, which it says by what it has.
+/// Finds the part of a row by its keys.
 fn part(row: &Pairs) -> Result<&'static str> {
     let has = |key| row.contains_key(key);
     Ok(match () {
@@ -60,11 +63,11 @@ fn part(row: &Pairs) -> Result<&'static str> {
         () if has("stream") => "lookup",
         () if has("load") => "gp",
         () if has("kind") => "read",
-        () => bail!("a row about nothing that is known"),
+        () => bail!("expected a row with change=, stream=, load= or kind="),
     })
 }
 
-/// A row of `part`, with what its section says.
+/// Makes a row of `part` with the labels of its section.
 fn new_row(section: &Pairs, part: &str, figures: &Pairs) -> Result<Row> {
     let mut row = Row::default();
     row.set("world", "kernel");
@@ -84,7 +87,7 @@ fn new_row(section: &Pairs, part: &str, figures: &Pairs) -> Result<Row> {
     for (key, value) in figures {
         match *key {
             "peer" | "kind" => row.set("what", *value),
-            // No figure: all batches were interrupted.
+            // No figure: the readers were preempted in all batches.
             _ if *value == "-" => {}
             key => row.set_text(key, value),
         }
@@ -94,34 +97,36 @@ fn new_row(section: &Pairs, part: &str, figures: &Pairs) -> Result<Row> {
 }
 
 impl Guest {
-    /// Reads what a guest has printed.
+    /// Parses the output of a guest.
     pub fn read(text: &str) -> Result<Self> {
         let mut guest = Self::default();
         let mut section = Pairs::new();
         for (number, line) in text.lines().enumerate() {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             guest
-                .take(&mut section, word, rest)
+                .add_line(&mut section, word, rest)
                 .with_context(|| format!("line {}: {line:?}", number + 1))?;
         }
         Ok(guest)
     }
 
-    fn take<'a>(&mut self, section: &mut Pairs<'a>, word: &str, rest: &'a str) -> Result<()> {
+    fn add_line<'a>(&mut self, section: &mut Pairs<'a>, word: &str, rest: &'a str) -> Result<()> {
         match word {
             "kernel" => self.kernel = rest.into(),
             "section" => *section = pairs(rest)?,
-            "result" if rest != "done" => bail!("a measurement came to no end"),
+            "result" if rest != "done" => bail!("a measurement failed or was stopped"),
             "failed" => bail!("a peer could not be filled"),
             "stream" => self.streams.push(Stream::new(&pairs(rest)?)?),
             "row" => {
                 let row = pairs(rest)?;
-                // This kernel has no such thing.
+                // This kernel lacks the primitive of an absent row.
                 if !row.contains_key("absent") {
                     self.rows.push(new_row(section, part(&row)?, &row)?);
                 }
             }
             "memory" => self.rows.push(new_row(section, "memory", &pairs(rest)?)?),
+            "dumped" => self.rows.push(new_row(section, "dump", &pairs(rest)?)?),
+            "flushed" => self.rows.push(new_row(section, "flush", &pairs(rest)?)?),
             "filled" => self.rows.push(filled(section, &pairs(rest)?)?),
             _ => {}
         }
@@ -129,7 +134,7 @@ impl Guest {
     }
 }
 
-/// How long loading took. The peers tell it in milliseconds, with the number of routes of their own.
+/// Makes a row of the time of loading. Only the peers give it in milliseconds.
 fn filled(section: &Pairs, line: &Pairs) -> Result<Row> {
     let mut row = new_row(section, "fill", line)?;
     if let Some(milliseconds) = row.number("milliseconds") {
@@ -142,7 +147,7 @@ fn filled(section: &Pairs, line: &Pairs) -> Result<Row> {
 mod tests {
     use super::*;
 
-    /// Lines of a real run.
+    /// Lines of a real run, shortened.
     const TEXT: &str = "kernel Linux 7.3.4
 section boot=peers set=real inet=1072529 inet6=176388
 filled peer=fib_trie family=inet routes=1072529 milliseconds=12827
@@ -161,7 +166,9 @@ row kind=rcu readers=2 min=- median=- max=- wall=10.74 dropped=4
 row kind=call load=idle count=10 min=100 median=200 p90=300 p99=300 max=300
 section boot=table set=sample inet=1000
 memory mib=0.3
-filled seconds=0.01";
+filled seconds=0.01
+dumped seconds=0.02
+flushed seconds=0.03";
 
     fn guest() -> Guest {
         Guest::read(TEXT).expect("a report")
@@ -179,6 +186,8 @@ filled seconds=0.01";
             "world=kernel boot=table part=gp set=real load=idle what=call",
             "world=kernel boot=table part=memory set=sample routes=1000 what=table",
             "world=kernel boot=table part=fill set=sample routes=1000 what=table",
+            "world=kernel boot=table part=dump set=sample routes=1000 what=table",
+            "world=kernel boot=table part=flush set=sample routes=1000 what=table",
         ];
         let found: Vec<String> = guest
             .rows
@@ -197,7 +206,7 @@ filled seconds=0.01";
     }
 
     #[test]
-    fn figures_are_taken_as_they_are() {
+    fn figures_are_parsed_unchanged() {
         let rows = guest().rows;
         assert_eq!(rows[0].number("seconds"), Some(12.827));
         assert_eq!(rows[2].number("median"), Some(259.94));
@@ -211,7 +220,7 @@ filled seconds=0.01";
     }
 
     #[test]
-    fn a_run_that_came_to_no_end_is_an_error() {
+    fn failed_and_stopped_runs_and_invalid_lines_are_errors() {
         for (good, bad) in [
             ("result done", "result failed 12"),
             ("result done", "result stopped"),

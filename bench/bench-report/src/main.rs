@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `bench-report`: what `make bench` measured, as one document, as tables and as plots.
+//! `bench-report`: makes JSON, tables and plots of the results of `make bench`.
 //!
 //! ```text
-//!   bench-report quiet BEFORE                a look at the machine, as a line of JSON; in words on standard error
-//!   bench-report answers GUEST               whether all tables have answered the same
-//!   bench-report make --guest GUEST … DIR    DIR/bench.json and plots; prints the tables
-//!   bench-report show BENCH [--markdown]     the tables of a document
-//!   bench-report compare OLD NEW             which ratios of two documents agree
+//!   bench-report check-noise BEFORE          checks whether the machine is quiet; prints a line of JSON
+//!   bench-report answers GUEST               checks that all tables gave the same answers
+//!   bench-report make --guest GUEST … DIR    writes DIR/bench.json and plots; prints the tables
+//!   bench-report show BENCH [--markdown]     prints the tables of a document
+//!   bench-report compare OLD NEW             prints which ratios of two documents agree
 //! ```
 //!
-//! GUEST is what `scripts/guest/bench` printed, BENCH a `bench.json`.
+//! GUEST is the output of `scripts/guest/bench`, BENCH a `bench.json`.
 
 #![forbid(unsafe_code)]
 
 mod answers;
-mod bars;
 mod bench;
 mod compare;
 mod figures;
 mod guest;
+mod noise;
 mod plot;
 #[path = "../../../scale/quantile.rs"]
 mod quantile;
-mod quiet;
 mod ratio;
 mod row;
 mod table;
+mod targets;
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -38,10 +38,10 @@ use clap::{Args, Parser, Subcommand};
 
 use bench::{Bench, Machine};
 use guest::Guest;
-use quiet::Quiet;
+use noise::NoiseCheck;
 use table::Style;
 
-/// Turns what `make bench` measured into JSON, tables and plots.
+/// Make JSON, tables and plots of the results of `make bench`
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -51,15 +51,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look for some seconds whether the machine is quiet enough to measure on
-    Quiet {
-        /// What is measured next
+    /// Check for some seconds whether the machine is quiet enough for measurements; print a line of JSON
+    CheckNoise {
+        /// Name of the measurement that follows
         before: String,
     },
 
-    /// Fail if a peer's answers are not those of the table
+    /// Fail if the answers of a peer differ from the table's
     Answers {
-        /// What the guest printed
+        /// Output of scripts/guest/bench
         guest: PathBuf,
     },
 
@@ -71,42 +71,42 @@ enum Command {
         /// A bench.json
         bench: PathBuf,
 
-        /// In Markdown
+        /// Print Markdown
         #[arg(long)]
         markdown: bool,
     },
 
-    /// Say which ratios of two documents agree within their spread
+    /// Print which ratios of two documents agree within their spread
     Compare { old: PathBuf, new: PathBuf },
 }
 
 #[derive(Debug, Args)]
 struct Make {
-    /// What a guest printed; may be repeated
+    /// Output of scripts/guest/bench; may be repeated
     #[arg(long, required = true)]
     guest: Vec<PathBuf>,
 
-    /// Rows of user space, a JSON object a line; may be repeated
+    /// Rows of user space, one JSON object per line; may be repeated
     #[arg(long)]
     user: Vec<PathBuf>,
 
-    /// Looks at the machine, a JSON object a line
+    /// Noise checks, one JSON object per line
     #[arg(long)]
-    quiet: PathBuf,
+    noise: PathBuf,
 
-    /// Too little was measured to mean anything
+    /// The runs were too short for meaningful figures
     #[arg(long)]
     quick: bool,
 
-    /// The commit that was measured
+    /// Measured commit
     #[arg(long)]
     commit: String,
 
-    /// When
+    /// Date of the run
     #[arg(long)]
     date: String,
 
-    /// Where to write
+    /// Folder to write to
     folder: PathBuf,
 }
 
@@ -129,21 +129,17 @@ impl Make {
         for path in &self.user {
             user.extend(row::read_lines(&read(path)?).with_context(|| path.display().to_string())?);
         }
-        let looks = read(&self.quiet)?;
-        let looks = looks
+        let noise_checks = read(&self.noise)?
             .lines()
             .map(serde_json::from_str)
-            .collect::<Result<Vec<Quiet>, _>>();
+            .collect::<Result<Vec<NoiseCheck>, _>>()
+            .with_context(|| self.noise.display().to_string())?;
         let bench = Bench {
             date: self.date.clone(),
             commit: self.commit.clone(),
             quick: self.quick,
             machine: Machine::this()?,
-            ..Bench::new(
-                guests,
-                user,
-                looks.with_context(|| self.quiet.display().to_string())?,
-            )?
+            ..Bench::new(guests, user, noise_checks)?
         };
         fs::write(
             self.folder.join("bench.json"),
@@ -158,24 +154,23 @@ impl Make {
 fn run(command: &Command) -> Result<()> {
     let mut out = io::stdout().lock();
     match command {
-        Command::Quiet { before } => {
-            let quiet = Quiet::look(before, quiet::WATCH)?;
-            eprintln!("{quiet}");
-            writeln!(out, "{}", serde_json::to_string(&quiet)?)?;
+        Command::CheckNoise { before } => {
+            let check = NoiseCheck::run(before, noise::WATCH)?;
+            eprintln!("{check}");
+            writeln!(out, "{}", serde_json::to_string(&check)?)?;
         }
         Command::Answers { guest } => {
             let count = answers::compare(&read_guest(guest)?.streams)?;
             writeln!(
                 out,
-                "{count} streams of peers have the same answers as the table"
+                "the answers of {count} streams of the peers equal the table's"
             )?;
         }
         Command::Make(make) => make.run(&mut out)?,
         Command::Show { bench, markdown } => {
-            let style = if *markdown {
-                Style::Markdown
-            } else {
-                Style::Terminal
+            let style = match markdown {
+                true => Style::Markdown,
+                false => Style::Terminal,
             };
             out.write_all(table::write(&Bench::open(bench)?, style).as_bytes())?;
         }
@@ -189,7 +184,7 @@ fn run(command: &Command) -> Result<()> {
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough, as with `| head`.
+        // The reader closed the pipe, as in `bench-report show BENCH | head`.
         Err(error) if is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench-report: {error:#}");

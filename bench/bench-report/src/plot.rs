@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Drawings: lines in panels side by side, as SVG.
+//! Draws line plots as SVG, several panels side by side.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// Of one panel.
+/// The width and height of one panel, in pixels.
 const SIZE: (u32, u32) = (560, 420);
 
-/// Told apart with most kinds of colour blindness too.
+/// Colours that most colour-blind people can distinguish.
 const COLOURS: [RGBColor; 9] = [
     RGBColor(0, 90, 181),
     RGBColor(220, 50, 32),
@@ -25,31 +25,32 @@ const COLOURS: [RGBColor; 9] = [
     RGBColor(110, 70, 30),
 ];
 
-/// A line.
+/// Points are circled in series of at most so many.
+const MAX_CIRCLES: usize = 12;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     pub name: String,
     pub points: Vec<(f64, f64)>,
 }
 
-/// Lines that share their axes.
+/// Series with common axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     pub title: String,
     pub x: Axis,
     pub y: Axis,
     pub series: Vec<Series>,
-    /// Whether lines go down to the right, where names would be in their way on the left.
+    /// Whether the lines fall to the right, so that the legend must be on the right.
     pub is_falling: bool,
 }
 
-/// What an axis shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     pub name: String,
     pub is_log: bool,
-    /// About as many marks.
-    pub marks: usize,
+    /// The approximate number of labels.
+    pub labels: usize,
 }
 
 impl Axis {
@@ -57,14 +58,14 @@ impl Axis {
         Self {
             name: name.into(),
             is_log: false,
-            marks: 11,
+            labels: 11,
         }
     }
 
-    /// Of few things.
+    /// A linear axis of small whole numbers.
     pub fn count(name: &str) -> Self {
         Self {
-            marks: 3,
+            labels: 3,
             ..Self::linear(name)
         }
     }
@@ -73,31 +74,31 @@ impl Axis {
         Self {
             name: name.into(),
             is_log: true,
-            marks: 11,
+            labels: 11,
         }
     }
 
-    /// From the least to the most, with some room. Linear ones begin at zero.
+    /// The range of the axis for these values, with some margin. A linear axis starts at zero.
     fn range(&self, values: impl Iterator<Item = f64>) -> (f64, f64) {
-        let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
+        let (mut min, mut max) = (f64::INFINITY, 0.0_f64);
         for value in values {
-            (least, most) = (least.min(value), most.max(value));
+            (min, max) = (min.min(value), max.max(value));
         }
         match self.is_log {
-            true => (least / 1.3, most * 1.3),
-            false => (0.0, most * 1.08),
+            true => (min / 1.3, max * 1.3),
+            false => (0.0, max * 1.08),
         }
     }
 }
 
-/// Thousands and millions in short.
-fn short(value: f64) -> String {
+/// Formats a label, in thousands or millions if it is large.
+fn label(value: f64) -> String {
     let (value, unit) = match value {
         value if value >= 1e6 => (value / 1e6, " M"),
         value if value >= 1e4 => (value / 1e3, " k"),
         value => (value, ""),
     };
-    // Sums of steps are not exact.
+    // Labels are sums of steps, which have rounding errors.
     let rounded = (value * 1000.0).round() / 1000.0;
     format!("{rounded}{unit}")
 }
@@ -121,11 +122,11 @@ where
         .configure_mesh()
         .x_desc(&panel.x.name)
         .y_desc(&panel.y.name)
-        .x_label_formatter(&|value| short(*value))
-        .y_label_formatter(&|value| short(*value))
+        .x_label_formatter(&|value| label(*value))
+        .y_label_formatter(&|value| label(*value))
         .label_style(("sans-serif", 13))
-        .x_labels(panel.x.marks)
-        .y_labels(panel.y.marks)
+        .x_labels(panel.x.labels)
+        .y_labels(panel.y.labels)
         .max_light_lines(0)
         .bold_line_style(BLACK.mix(0.15))
         .draw()?;
@@ -135,8 +136,7 @@ where
             .draw_series(LineSeries::new(points(), colour.stroke_width(2)))?
             .label(&series.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-        // A distribution has too many.
-        if series.points.len() <= 12 {
+        if series.points.len() <= MAX_CIRCLES {
             chart.draw_series(points().map(|point| Circle::new(point, 3, colour.filled())))?;
         }
     }
@@ -165,7 +165,7 @@ fn draw_panel(area: &Area, panel: &Panel) -> Result<()> {
     }
 }
 
-/// Draws the panels that have something to show. False if there is none.
+/// Draws the panels that have series. Returns false if there are none.
 pub fn draw(path: &Path, panels: &[Panel]) -> Result<bool> {
     let panels: Vec<&Panel> = panels
         .iter()
@@ -174,11 +174,9 @@ pub fn draw(path: &Path, panels: &[Panel]) -> Result<bool> {
     if panels.is_empty() {
         return Ok(false);
     }
-    // At most three beside each other, and no gap where that can be.
-    let columns = if panels.len() == 4 {
-        2
-    } else {
-        panels.len().min(3)
+    let columns = match panels.len() {
+        4 => 2,
+        panels => panels.min(3),
     };
     let rows = panels.len().div_ceil(columns);
     let size = (SIZE.0 * columns as u32, SIZE.1 * rows as u32);
@@ -215,27 +213,20 @@ mod tests {
         }
     }
 
-    fn drawn(name: &str, panels: &[Panel]) -> Option<String> {
-        let file =
-            std::env::temp_dir().join(format!("bench-report-{}-{name}.svg", std::process::id()));
+    fn drawn(panels: &[Panel]) -> Option<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("plot.svg");
         let is_drawn = draw(&file, panels).expect("a drawing");
         let text = std::fs::read_to_string(&file).ok();
-        let _ = std::fs::remove_file(&file);
         assert_eq!(is_drawn, text.is_some());
         text
     }
 
     #[test]
-    fn a_drawing_names_what_it_shows() {
+    fn a_drawing_has_title_axes_and_legend() {
         let points = [(1000.0, 5.0), (1_000_000.0, 50.0)];
-        let text = drawn(
-            "names",
-            &[
-                panel(&[("table", &points), ("fib_trie", &points)]),
-                panel(&[]),
-            ],
-        );
-        let text = text.expect("a drawing");
+        let lines = panel(&[("table", &points), ("fib_trie", &points)]);
+        let text = drawn(&[lines, panel(&[])]).expect("a drawing");
         for word in [
             "Lookups &amp; such",
             "routes",
@@ -248,23 +239,23 @@ mod tests {
         }
         assert!(
             text.contains(&format!("width=\"{}\"", SIZE.0)),
-            "an empty panel has no room"
+            "an empty panel takes space"
         );
     }
 
     #[test]
-    fn marks_are_short() {
+    fn large_labels_have_a_unit() {
         let values = [0.1 + 0.2, 2.0, 9000.0, 12_000.0, 1_500_000.0];
-        assert_eq!(values.map(short), ["0.3", "2", "9000", "12 k", "1.5 M"]);
+        assert_eq!(values.map(label), ["0.3", "2", "9000", "12 k", "1.5 M"]);
     }
 
     #[test]
-    fn nothing_is_not_drawn() {
-        assert_eq!(drawn("nothing", &[panel(&[])]), None);
+    fn empty_panels_are_not_drawn() {
+        assert_eq!(drawn(&[panel(&[])]), None);
     }
 
     #[test]
-    fn all_points_are_within_their_axes() {
+    fn all_points_are_within_the_axes() {
         let values = [3.0, 40.0, 7.0];
         for axis in [Axis::log("x"), Axis::linear("x")] {
             let (from, to) = axis.range(values.into_iter());

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How many times one row is another.
+//! Ratios of rows.
 
 use crate::row::{Row, Spread};
 
-/// `over` divided by `under`. Rounds are divided one by one where both have as many: what disturbed the machine in a
-/// round has disturbed both. Otherwise by what both say of their runs: the least by the least, the most by the most.
+/// Divides `over` by `under`: round by round if both have as many rounds, because a disturbance of the machine affects
+/// all rows of a round. Otherwise divides median by median, minimum by minimum and maximum by maximum.
 pub fn ratio(over: &Row, under: &Row) -> Option<Spread> {
     let (rounds, others) = (over.rounds(), under.rounds());
     let ratios: Vec<f64> = match rounds.len() > 1 && rounds.len() == others.len() {
@@ -25,7 +25,7 @@ pub fn ratio(over: &Row, under: &Row) -> Option<Spread> {
     Spread::of(&ratios)
 }
 
-/// With whom all of a part are compared.
+/// The row that all rows of a part are compared with.
 fn reference(part: &str, world: &str) -> Option<&'static str> {
     match (part, world) {
         ("lookup" | "update" | "memory" | "fill", _) => Some("what=table"),
@@ -36,19 +36,19 @@ fn reference(part: &str, world: &str) -> Option<&'static str> {
     }
 }
 
-/// The labels that a row and its reference share.
+/// The labels that a row and its reference must share.
 const SHARED: [&str; 9] = [
     "world", "boot", "part", "set", "family", "stream", "change", "readers", "writer",
 ];
 
-/// How much of the best of several references a row is: the same way and reclaim if there is that, else the usual.
-fn likeness(row: &Row, other: &Row) -> usize {
+/// Ranks possible references: those with the same `way` or `reclaim` first, then those with the default.
+fn rank(row: &Row, other: &Row) -> usize {
     let same = |key| row.label(key).is_some() && row.label(key) == other.label(key);
-    let usual = other.matches("way=one") || other.matches("reclaim=call");
-    4 * usize::from(same("way")) + 2 * usize::from(same("reclaim")) + usize::from(usual)
+    let is_default = other.matches("way=one") || other.matches("reclaim=call");
+    4 * usize::from(same("way")) + 2 * usize::from(same("reclaim")) + usize::from(is_default)
 }
 
-/// The row that `row` is compared with.
+/// Finds the reference of `row`.
 fn find<'a>(row: &Row, rows: &'a [Row]) -> Option<&'a Row> {
     let what = reference(&row.label("part")?, &row.label("world")?)?;
     let is_random_or_sample = !row.matches("set=real");
@@ -57,14 +57,14 @@ fn find<'a>(row: &Row, rows: &'a [Row]) -> Option<&'a Row> {
             && SHARED.iter().all(|key| row.label(key) == other.label(key))
             && (!is_random_or_sample || row.label("routes") == other.label("routes"))
     };
-    // The first of the best.
+    // max_by_key() returns the last of equals; the first is wanted.
     rows.iter()
         .filter(fits)
         .rev()
-        .max_by_key(|other| likeness(row, other))
+        .max_by_key(|other| rank(row, other))
 }
 
-/// Gives each row its ratio to the table, or to RCU: `times`, `times_low` and `times_high`.
+/// Sets each row's ratio to its reference: `times`, `times_low` and `times_high`.
 pub fn compare_all(rows: &mut [Row]) {
     let all = rows.to_vec();
     for row in rows {
@@ -77,7 +77,7 @@ pub fn compare_all(rows: &mut [Row]) {
     }
 }
 
-/// The ratio that [`compare_all`] gave a row.
+/// The ratio that [`compare_all`] has set.
 pub fn times(row: &Row) -> Option<Spread> {
     Some(Spread {
         low: row.number("times_low")?,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn each_row_is_compared_with_the_one_that_it_should_be() {
+    fn each_row_is_compared_with_its_reference() {
         let all = compared();
         let value = |number: usize| all[number].map(|times| times.1);
         assert_eq!(all[0], Some((1.0, 1.0, 1.0)));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_are_divided_one_by_one() {
+    fn equal_numbers_of_rounds_are_divided_one_by_one() {
         let row = |rounds: &str| {
             let text =
                 format!(r#"{{"world":"kernel","part":"lookup","median":1,"rounds":{rounds}}}"#);

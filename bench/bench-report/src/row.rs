@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rows: what was measured, and of whom. A row is a flat JSON object, some of whose keys say what it is about and
-//! the others what was found.
+//! Rows of results. A row is a flat JSON object: labels, which identify it, and figures.
 
 use std::collections::BTreeMap;
 
 use anyhow::{bail, Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::quantile::quantile;
 
-/// The keys that tell a row from others, in the order in which tables have them.
+/// The keys of labels, in the order of table columns.
 pub const LABELS: [&str; 16] = [
     "world", "boot", "part", "set", "routes", "family", "stream", "load", "kib", "chains", "what",
     "way", "change", "reclaim", "readers", "writer",
 ];
 
-/// The figure of a row: what runs are compared by. The first that is there.
+/// The main figure of a row is the first of these keys that it has.
 const FIGURES: [&str; 3] = ["median", "mib", "seconds"];
 
-/// What the runs of a row are apart.
+/// A value and the range of its runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     pub low: f64,
@@ -29,7 +28,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The median of some figures, the least and the most. None if there are none.
+    /// The median, minimum and maximum of figures; `None` if there are none.
     pub fn of(figures: &[f64]) -> Option<Self> {
         let mut sorted = figures.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -41,7 +40,6 @@ impl Spread {
         })
     }
 
-    /// All of it so many times.
     pub fn scaled(self, factor: f64) -> Self {
         Self {
             low: self.low * factor,
@@ -50,19 +48,18 @@ impl Spread {
         }
     }
 
-    /// Whether some value is in both.
+    /// Whether the ranges have a common value.
     pub fn overlaps(self, other: Self) -> bool {
         self.low <= other.high && other.low <= self.high
     }
 }
 
-/// What was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Row(BTreeMap<String, Value>);
 
 impl Row {
-    /// A label as text.
+    /// A value as text.
     pub fn label(&self, key: &str) -> Option<String> {
         match self.0.get(key)? {
             Value::String(text) => Some(text.clone()),
@@ -71,20 +68,26 @@ impl Row {
         }
     }
 
-    /// A figure.
     pub fn number(&self, key: &str) -> Option<f64> {
         self.0.get(key)?.as_f64()
     }
 
-    /// A list of pairs.
-    pub fn pairs(&self, key: &str) -> Vec<(f64, f64)> {
-        let pairs = self.0.get(key).cloned();
-        pairs
-            .and_then(|pairs| serde_json::from_value(pairs).ok())
+    /// A list; empty if the row has none.
+    fn list<T: DeserializeOwned>(&self, key: &str) -> Vec<T> {
+        let list = self.0.get(key).cloned();
+        list.and_then(|list| serde_json::from_value(list).ok())
             .unwrap_or_default()
     }
 
-    /// Sets a key.
+    pub fn pairs(&self, key: &str) -> Vec<(f64, f64)> {
+        self.list(key)
+    }
+
+    /// The main figure of each round, if there were several.
+    pub fn rounds(&self) -> Vec<f64> {
+        self.list("rounds")
+    }
+
     pub fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.0.insert(key.into(), value.into());
     }
@@ -97,12 +100,13 @@ impl Row {
         }
     }
 
-    /// Sets a key that is not there.
     fn set_default(&mut self, key: &str, value: impl Into<Value>) {
         self.0.entry(key.into()).or_insert_with(|| value.into());
     }
 
-    /// Says what rows leave unsaid, and checks that no row lacks what all must have.
+    /// Adds labels with default values.
+    ///
+    /// Errors: a label without default is missing.
     pub fn complete(&mut self) -> Result<()> {
         self.set_default("set", "real");
         match self.label("part").as_deref() {
@@ -122,13 +126,13 @@ impl Row {
         Ok(())
     }
 
-    /// All labels that are there.
+    /// The labels that the row has.
     pub fn labels(&self) -> Vec<(&'static str, String)> {
         let label = |&key: &&'static str| Some((key, self.label(key)?));
         LABELS.iter().filter_map(label).collect()
     }
 
-    /// Whether it has these labels, given as `key=value key=value`.
+    /// Whether the row has these labels, given as `key=value key=value`; `key=` is a missing label.
     pub fn matches(&self, labels: &str) -> bool {
         labels.split_whitespace().all(|label| {
             let (key, value) = label.split_once('=').unwrap_or((label, ""));
@@ -136,28 +140,20 @@ impl Row {
         })
     }
 
-    /// The figure that counts.
+    /// The main figure.
     pub fn figure(&self) -> Option<f64> {
         FIGURES.iter().find_map(|key| self.number(key))
     }
 
-    /// The figure of each round, if there were several.
-    pub fn rounds(&self) -> Vec<f64> {
-        let rounds = self.0.get("rounds").cloned();
-        rounds
-            .and_then(|rounds| serde_json::from_value(rounds).ok())
-            .unwrap_or_default()
-    }
-
-    /// The figure and what its runs are apart. The least and the most of rows that are about single operations are
-    /// those of operations, and say nothing about runs.
+    /// The main figure and the range of its runs. In other parts than these two, `min` and `max` are those of single
+    /// operations, not of runs.
     pub fn spread(&self) -> Option<Spread> {
         if let Some(spread) = Spread::of(&self.rounds()) {
             return Some(spread);
         }
         let value = self.figure()?;
-        let of_runs = matches!(self.label("part").as_deref(), Some("lookup" | "read"));
-        let end = |key| self.number(key).filter(|_| of_runs).unwrap_or(value);
+        let has_runs = matches!(self.label("part").as_deref(), Some("lookup" | "read"));
+        let end = |key| self.number(key).filter(|_| has_runs).unwrap_or(value);
         Some(Spread {
             low: end("min"),
             value,
@@ -165,7 +161,7 @@ impl Row {
         })
     }
 
-    /// Makes this row one of several rounds, `rounds` being the rows of each.
+    /// Merges the rows of several rounds.
     fn merged(rounds: &[Row]) -> Option<Row> {
         let mut row = rounds.first()?.clone();
         let of =
@@ -188,7 +184,7 @@ impl Row {
     }
 }
 
-/// Makes one row of all those that are about the same, each of them a round.
+/// Merges rows with the same labels: each is a round.
 pub fn merge(rows: Vec<Row>) -> Vec<Row> {
     let mut order = Vec::new();
     let mut groups: BTreeMap<_, Vec<Row>> = BTreeMap::new();
@@ -199,14 +195,14 @@ pub fn merge(rows: Vec<Row>) -> Vec<Row> {
         }
         groups.entry(labels).or_default().push(row);
     }
-    let one = |labels| match groups.get(labels)?.as_slice() {
+    let merged = |labels| match groups.get(labels)?.as_slice() {
         [row] => Some(row.clone()),
         rounds => Row::merged(rounds),
     };
-    order.iter().filter_map(one).collect()
+    order.iter().filter_map(merged).collect()
 }
 
-/// Reads rows, a JSON object a line.
+/// Reads rows, one JSON object per line.
 pub fn read_lines(text: &str) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -236,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_without_saying_is_said() {
+    fn missing_labels_get_their_defaults() {
         let rows = user();
         assert!(rows[0].matches("set=real way=one writer=none readers=1"));
         assert!(rows[1].matches("set=real writer="));
@@ -244,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_row_is_named() {
+    fn an_invalid_row_is_named_by_its_line() {
         for bad in ["{\"world\":\"user\"}", "what", "{\"part\":\"lookup\"}"] {
             let error = read_lines(&format!("\n{bad}\n")).expect_err(bad);
             assert!(format!("{error:#}").starts_with("line 2: "), "{error:#}");
@@ -252,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_have_a_spread_and_single_operations_have_none() {
+    fn only_parts_with_runs_have_a_spread() {
         let rows = user();
         let spread = |row: &Row| row.spread().map(|it| (it.low, it.value, it.high));
         assert_eq!(spread(&rows[0]), Some((14.0, 15.5, 17.5)));
@@ -262,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_become_one_row() {
+    fn rows_with_equal_labels_are_merged() {
         let round = |min: f64, median: f64, max: f64| {
             let mut row = user().remove(0);
             row.set("min", min);
@@ -290,7 +286,15 @@ mod tests {
     }
 
     #[test]
-    fn spreads_overlap_where_they_share_a_value() {
+    fn the_median_of_an_even_number_is_the_lower_of_the_middle_two() {
+        let spread = Spread::of(&[40.0, 10.0, 30.0, 20.0]).expect("figures");
+        assert_eq!((spread.low, spread.value, spread.high), (10.0, 20.0, 40.0));
+        assert_eq!(Spread::of(&[7.0]).map(|it| it.value), Some(7.0));
+        assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn spreads_with_a_common_value_overlap() {
         let spread = |low, high| Spread {
             low,
             value: low,

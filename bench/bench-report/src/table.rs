@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables for people: aligned for a terminal, or in Markdown.
+//! Formats a document as tables, for a terminal or in Markdown.
 
 use std::fmt::Write;
 
-use crate::bars::Outcome;
+use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
+use comfy_table::Table;
+
 use crate::bench::Bench;
 use crate::ratio::times;
 use crate::row::{Row, Spread, LABELS};
+use crate::targets::Outcome;
 
-/// How tables are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Style {
     Terminal,
     Markdown,
 }
 
-/// Labels that the title of a table has.
+/// The labels in the title of a table; they have no column.
 const TITLE: [&str; 2] = ["world", "part"];
 
-/// Figures, in the order in which tables have them.
+/// The figures, in the order of their columns.
 const FIGURES: [&str; 13] = [
     "min",
     "median",
@@ -36,22 +38,21 @@ const FIGURES: [&str; 13] = [
     "changes",
 ];
 
-/// What the parts are called, and the unit of what has no unit of its own.
-const PARTS: [(&str, &str); 8] = [
+/// The title of each part.
+const PARTS: [(&str, &str); 10] = [
     ("lookup", "lookups, ns each"),
     ("latency", "latency of single lookups, ns"),
-    ("update", "changes, ns each"),
-    ("read", "an empty read-side critical section, ns"),
+    ("update", "updates, ns each"),
+    ("read", "empty read-side critical sections, ns each"),
     ("gp", "grace periods, ns"),
     ("memory", "memory"),
-    ("fill", "loading"),
-    ("load", "a dependent load, ns"),
+    ("fill", "loading the table"),
+    ("dump", "dumping the table"),
+    ("flush", "flushing the table"),
+    ("load", "dependent memory loads, ns each"),
 ];
 
-/// A table of text: the head first.
-struct Text(Vec<Vec<String>>);
-
-/// As many decimals as mean something.
+/// Formats a figure with at most three significant decimals.
 pub fn number(figure: f64) -> String {
     match figure {
         figure if figure.fract() == 0.0 || figure.abs() >= 1000.0 => format!("{figure:.0}"),
@@ -60,7 +61,7 @@ pub fn number(figure: f64) -> String {
     }
 }
 
-/// A value, and what its runs are apart.
+/// Formats a value and its range.
 pub fn spread(spread: Spread) -> String {
     format!(
         "{} ({}–{})",
@@ -70,42 +71,23 @@ pub fn spread(spread: Spread) -> String {
     )
 }
 
-impl Text {
-    fn write(&self, style: Style) -> String {
-        let columns = self.0.first().map_or(0, Vec::len);
-        let cell = |row: &Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
-        let width = |column| {
-            self.0
-                .iter()
-                .map(|row| cell(row, column).chars().count())
-                .max()
-        };
-        let widths: Vec<usize> = (0..columns)
-            .map(|column| width(column).unwrap_or(0))
-            .collect();
-        let mut text = String::new();
-        for (number, row) in self.0.iter().enumerate() {
-            let cells = widths
-                .iter()
-                .enumerate()
-                .map(|(column, width)| format!("{:<width$}", cell(row, column)));
-            let cells: Vec<String> = cells.collect();
-            let line = match style {
-                Style::Terminal => cells.join("  ").trim_end().to_string(),
-                Style::Markdown => format!("| {} |", cells.join(" | ")),
-            };
-            text += &(line + "\n");
-            if number == 0 && style == Style::Markdown {
-                let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-                text += &format!("| {} |\n", rules.join(" | "));
+fn aligned(mut table: Table, style: Style) -> String {
+    match style {
+        Style::Terminal => {
+            table.load_preset(NOTHING);
+            for column in table.column_iter_mut() {
+                column.set_padding((0, 2));
             }
         }
-        text
+        Style::Markdown => {
+            table.load_preset(ASCII_MARKDOWN);
+        }
     }
+    table.trim_fmt() + "\n"
 }
 
-/// The rows of one part of one world.
-fn part(rows: &[&Row]) -> Text {
+/// The table of one part.
+fn part_table(rows: &[&Row]) -> Table {
     let has = |key: &&str| rows.iter().any(|row| row.label(key).is_some());
     let labels: Vec<&str> = LABELS
         .iter()
@@ -128,7 +110,8 @@ fn part(rows: &[&Row]) -> Text {
         .collect();
     head.extend(percentiles.iter().map(|(percent, _)| format!("p{percent}")));
     head.extend(has_times.then(|| "times".to_string()));
-    let mut lines = vec![head];
+    let mut table = Table::new();
+    table.set_header(head);
     for row in rows {
         let mut line: Vec<String> = labels
             .iter()
@@ -151,24 +134,23 @@ fn part(rows: &[&Row]) -> Text {
                 .map(|(percent, _)| of(*percent).unwrap_or_default()),
         );
         line.extend(has_times.then(|| times(row).map(spread).unwrap_or_default()));
-        lines.push(line);
+        table.add_row(line);
     }
-    Text(lines)
+    table
 }
 
-fn bars(outcomes: &[Outcome]) -> Text {
-    let mut lines = vec![["bar", "target", "measured", "verdict"]
-        .map(String::from)
-        .to_vec()];
-    for bar in outcomes {
-        let measured = match (bar.low, bar.value, bar.high) {
+fn target_table(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new();
+    table.set_header(["", "target", "measured", "verdict"]);
+    for outcome in outcomes {
+        let measured = match (outcome.low, outcome.value, outcome.high) {
             (Some(low), Some(value), Some(high)) => spread(Spread { low, value, high }),
             _ => "-".into(),
         };
-        let target = format!("{} {}", bar.target, bar.unit);
-        lines.push(vec![bar.what.clone(), target, measured, bar.verdict()]);
+        let target = format!("{} {}", outcome.target, outcome.unit);
+        table.add_row([outcome.what.clone(), target, measured, outcome.verdict()]);
     }
-    Text(lines)
+    table
 }
 
 fn title(style: Style, text: &str) -> String {
@@ -178,7 +160,7 @@ fn title(style: Style, text: &str) -> String {
     }
 }
 
-/// What was measured on, and whether to trust it.
+/// The machine, the commit, and whether the figures are trustworthy.
 fn preface(bench: &Bench) -> String {
     let machine = &bench.machine;
     let mut text = format!(
@@ -187,43 +169,43 @@ fn preface(bench: &Bench) -> String {
     );
     let _ = writeln!(
         text,
-        "{} streams of peers have the same answers as the table.",
+        "The answers of {} streams of the peers equal the table's.",
         bench.compared
     );
     if bench.quick {
-        text += "TOO LITTLE WAS MEASURED TO MEAN ANYTHING: --quick.\n";
+        text += "THE FIGURES MEAN NOTHING: --quick runs are too short.\n";
     }
-    let loud: Vec<_> = bench.looks.iter().filter(|look| !look.holds()).collect();
-    match loud.is_empty() {
-        true => text += "The machine was quiet each time that it was looked at.\n",
-        false => text += "THE MACHINE WAS NOT QUIET: take the figures for what they are.\n",
+    let checks = &bench.noise_checks;
+    match bench.is_quiet {
+        true => text += "The machine was quiet at each noise check.\n",
+        false => text += "THE MACHINE WAS NOT QUIET: figures may be off.\n",
     }
-    for look in loud {
-        let _ = writeln!(text, "  {look}");
+    for check in checks.iter().filter(|check| !check.is_quiet()) {
+        let _ = writeln!(text, "  {check}");
     }
     text
 }
 
-/// The whole document.
+/// Formats a whole document.
 pub fn write(bench: &Bench, style: Style) -> String {
     let mut text = preface(bench);
     for world in ["kernel", "user"] {
-        for (name, words) in PARTS {
-            let labels = format!("world={world} part={name}");
+        for (part, part_title) in PARTS {
+            let labels = format!("world={world} part={part}");
             let rows: Vec<&Row> = bench
                 .rows
                 .iter()
                 .filter(|row| row.matches(&labels))
                 .collect();
             if !rows.is_empty() {
-                text += &title(style, &format!("{world}: {words}"));
-                text += &part(&rows).write(style);
+                text += &title(style, &format!("{world}: {part_title}"));
+                text += &aligned(part_table(&rows), style);
             }
         }
     }
-    text += "\n`times`: how many times the figure of our table it is, or of RCU; in brackets, how far apart runs were.\n";
-    text += &title(style, "Bars");
-    text += &bars(&bench.bars).write(style);
+    text += "\n`times`: the figure divided by that of this table, or of RCU; in brackets, the range of the runs.\n";
+    text += &title(style, "Targets");
+    text += &aligned(target_table(&bench.outcomes), style);
     text
 }
 
@@ -233,16 +215,17 @@ mod tests {
     use crate::bench::tests::example;
 
     #[test]
-    fn text_is_aligned() {
-        let rows = [["a", "long"], ["wider", "b"]].map(|row| row.map(String::from).to_vec());
-        let text = Text(rows.to_vec());
-        assert_eq!(text.write(Style::Terminal), "a      long\nwider  b\n");
-        let expected = "| a     | long |\n| ----- | ---- |\n| wider | b    |\n";
-        assert_eq!(text.write(Style::Markdown), expected);
+    fn columns_are_aligned_in_text_and_markdown() {
+        let mut table = Table::new();
+        table.set_header(["a", "long"]).add_row(["wider", "b"]);
+        let text = aligned(table.clone(), Style::Terminal);
+        assert_eq!(text, "a      long\nwider  b\n");
+        let expected = "| a     | long |\n|-------|------|\n| wider | b    |\n";
+        assert_eq!(aligned(table, Style::Markdown), expected);
     }
 
     #[test]
-    fn each_row_is_there_with_its_ratio() {
+    fn each_row_is_printed_with_its_ratio() {
         let text = write(&example(), Style::Terminal);
         let line = |words: &[&str]| {
             let mut lines = text.lines();
@@ -259,38 +242,39 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_bar_is_seen() {
+    fn a_missed_target_is_printed() {
         let text = write(&example(), Style::Terminal);
         let line = text
             .lines()
             .find(|line| line.starts_with("inet lookup, stream b: fib_trie"));
-        let line = line.expect("the bar");
+        let line = line.expect("the target");
         let words: Vec<&str> = line.split("  ").filter(|word| !word.is_empty()).collect();
         let words: Vec<&str> = words.iter().map(|word| word.trim()).collect();
         assert_eq!(words[1..], ["≥ 12 ×", "11 (11–13)", "MISSED by 8 %"]);
     }
 
     #[test]
-    fn a_machine_that_is_not_quiet_is_told_first() {
+    fn a_warning_about_noise_precedes_the_tables() {
         let mut bench = example();
         assert!(!write(&bench, Style::Terminal).contains("NOT QUIET"));
-        bench.looks[0].busy = 0.4;
+        bench.noise_checks[0].busy = 0.4;
+        bench.is_quiet = false;
         let text = write(&bench, Style::Terminal);
         let place = text.find("THE MACHINE WAS NOT QUIET").expect("a warning");
         assert!(place < text.find("kernel: lookups").expect("a table"));
-        assert!(text.contains("others use 40.0 %"));
+        assert!(text.contains("other programs use 40.0 %"));
     }
 
     #[test]
-    fn a_quick_run_is_told_from_others() {
+    fn a_quick_run_has_a_warning() {
         let mut bench = example();
         assert!(!write(&bench, Style::Terminal).contains("--quick"));
         bench.quick = true;
-        assert!(write(&bench, Style::Terminal).contains("MEAN ANYTHING: --quick"));
+        assert!(write(&bench, Style::Terminal).contains("MEAN NOTHING: --quick"));
     }
 
     #[test]
-    fn numbers_have_the_decimals_that_mean_something() {
+    fn numbers_are_rounded_by_their_size() {
         assert_eq!(
             [1234.5, 56.78, 5.678, 3.0].map(number),
             ["1234", "56.8", "5.68", "3"]
