@@ -77,8 +77,8 @@ impl<T: ?Sized> RcuBox<T> {
     ///
     /// Context: any.
     pub fn as_pin_mut(&mut self) -> Pin<&mut T> {
-        // SAFETY: The value does not move until it is dropped: an `RcuBox` does not move its object,
-        // and gives `&mut` only to `Unpin` types.
+        // SAFETY: The value does not move until it is dropped: an `RcuBox` does not move its
+        // object, and gives `&mut` only to `Unpin` types.
         unsafe { Pin::new_unchecked(&mut self.0.value) }
     }
 

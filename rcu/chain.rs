@@ -32,8 +32,8 @@ use kernel::{
     prelude::*,
 };
 
-/// An entry of a [`List`](super::List) or a [`HashTable`](super::HashTable): a value and the link to
-/// the next entry.
+/// An entry of a [`List`](super::List) or a [`HashTable`](super::HashTable): a value and the link
+/// to the next entry.
 ///
 /// Reclaiming an entry drops it, in the context that [`Reclaim::Context`] of its value names. It
 /// does not call [`Reclaim::reclaim`] of the value, which needs a value without a link.
@@ -88,8 +88,8 @@ impl<T: Reclaim> Entry<T> {
     ///
     /// Context: any.
     pub fn value_pin_mut(self: Pin<&mut Self>) -> Pin<&mut T> {
-        // SAFETY: The value is pinned with the entry. Nothing moves it out: an entry is `Unpin`, and
-        // so gives `&mut`, only if its value is `Unpin`.
+        // SAFETY: The value is pinned with the entry. Nothing moves it out: an entry is `Unpin`,
+        // and so gives `&mut`, only if its value is `Unpin`.
         unsafe { self.map_unchecked_mut(|entry| &mut entry.value) }
     }
 }
@@ -144,10 +144,10 @@ impl<T: Reclaim> Link<T> {
     /// Points to `object` from now on, for readers too.
     #[inline]
     pub(super) fn publish(&self, object: *mut Object<Entry<T>>) {
-        // ORDERING: Release publishes the contents of the entry: `rcu_assign_pointer()`. C removes an
-        // entry by a plain store, because the link of the removed entry has published the next one
-        // already. But a reader that loads this link never loads that one, so in Rust's memory model
-        // this store must order the contents. On x86 it is the same instruction.
+        // ORDERING: Release publishes the contents of the entry: `rcu_assign_pointer()`. C removes
+        // an entry by a plain store, because the link of the removed entry has published the next
+        // one already. But a reader that loads this link never loads that one, so in Rust's memory
+        // model this store must order the contents. On x86 it is the same instruction.
         self.0.store(object, Ordering::Release);
     }
 

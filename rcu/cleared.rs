@@ -68,7 +68,8 @@ impl<T: Reclaim> Chain<T> {
     pub(super) unsafe fn clear(&self) -> Cleared<T> {
         let all = self.first().get();
         self.first().publish(ptr::null_mut());
-        // INVARIANT: The chain owned the objects and no longer does. Only its first link led to them.
+        // INVARIANT: The chain owned the objects and no longer does. Only its first link led to
+        // them.
         Cleared {
             next: Link::to(all),
             owned: PhantomData,
@@ -83,7 +84,8 @@ impl<T: Reclaim> Cleared<T> {
     #[track_caller]
     pub fn synchronize(self) -> impl Iterator<Item = RcuBox<Entry<T>>> {
         grace_period::synchronize();
-        // SAFETY: By the type invariant all objects were unpublished before this grace period began.
+        // SAFETY: By the type invariant all objects were unpublished before this grace period
+        // began.
         self.map(|retired| unsafe { retired.into_box() })
     }
 }

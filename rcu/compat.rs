@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every difference between the kernels that the library is built for, 6.18 to 7.3.
+//! All differences between the kernels that the library supports, 6.18 to 7.3.
 //!
-//! `Kbuild` passes `--cfg kernel_7_3` for kernels from 7.3 on.
+//! `kbuild.mk` sets `--cfg kernel_7_3` for kernels from 7.3 on.
 
 #![expect(unsafe_code, reason = "calls C")]
 
@@ -24,7 +24,7 @@ pub(super) use kernel::sync::srcu::{Guard as SrcuGuard, Srcu};
 #[cfg(not(kernel_7_3))]
 pub(super) use srcu::{Guard as SrcuGuard, Srcu};
 
-/// The system's workqueue of bound workers.
+/// Returns the system's per-CPU workqueue.
 #[cfg(not(kernel_7_3))]
 pub(super) fn system_workqueue() -> *mut bindings::workqueue_struct {
     core::ptr::from_ref(kernel::workqueue::system())
@@ -32,30 +32,35 @@ pub(super) fn system_workqueue() -> *mut bindings::workqueue_struct {
         .cast()
 }
 
-/// The same, of which the kernel crate has only the name that the kernel warns of.
+/// Returns the system's per-CPU workqueue. The kernel crate has it only under a name that C
+/// deprecates.
 #[cfg(kernel_7_3)]
 pub(super) fn system_workqueue() -> *mut kernel::bindings::workqueue_struct {
-    // SAFETY: The kernel sets it once, before any module is loaded.
+    // SAFETY: The kernel writes the variable once, before it loads modules.
     unsafe { kernel::bindings::system_percpu_wq }
 }
 
-/// Context: may sleep; not inside a read-side critical section.
+/// C's `synchronize_rcu()`.
+///
+/// Context: may sleep; must not be called inside a read-side critical section.
 #[cfg(not(kernel_7_3))]
 #[track_caller]
 pub(super) fn synchronize_rcu() {
-    // SAFETY: No memory safety requirement.
+    // SAFETY: The function has no memory safety requirement.
     unsafe { bindings::synchronize_rcu() };
 }
 
-/// Context: may sleep; neither inside a read-side critical section nor in a callback.
+/// C's `rcu_barrier()`.
+///
+/// Context: may sleep; must not be called inside a read-side critical section nor from a callback.
 #[cfg(not(kernel_7_3))]
 #[track_caller]
 pub(super) fn rcu_barrier() {
-    // SAFETY: No memory safety requirement.
+    // SAFETY: The function has no memory safety requirement.
     unsafe { bindings::rcu_barrier() };
 }
 
-/// What later kernels have in their own `kernel::sync::srcu`.
+/// SRCU as `kernel::sync::srcu` of later kernels has it.
 #[cfg(not(kernel_7_3))]
 mod srcu {
     use core::marker::PhantomData;
@@ -65,7 +70,7 @@ mod srcu {
 
     /// # Invariants
     ///
-    /// `inner` is initialised, and neither moves nor is cleaned up before the drop.
+    /// `inner` is initialised. It does not move, and is cleaned up only by the drop.
     #[repr(transparent)]
     #[pin_data(PinnedDrop)]
     pub(in super::super) struct Srcu {
@@ -73,9 +78,9 @@ mod srcu {
         inner: Opaque<bindings::srcu_struct>,
     }
 
-    // SAFETY: SRCU's functions synchronise by themselves, and a domain belongs to no thread.
+    // SAFETY: A domain belongs to no thread.
     unsafe impl Send for Srcu {}
-    // SAFETY: As above.
+    // SAFETY: SRCU's functions synchronise their accesses to the domain.
     unsafe impl Sync for Srcu {}
 
     impl Srcu {
@@ -84,9 +89,9 @@ mod srcu {
             key: Pin<&'static LockClassKey>,
         ) -> impl PinInit<Self, Error> {
             try_pin_init!(Self {
-                // INVARIANT: C has initialised it, unless this fails.
+                // INVARIANT: C initialises it, or this fails.
                 inner <- Opaque::try_ffi_init(move |place| {
-                    // SAFETY: The place has room for the structure, and it stays there.
+                    // SAFETY: The place is valid for writes, and its content is pinned.
                     to_result(unsafe { initialise(place, name, key) })
                 }),
             })
@@ -94,10 +99,10 @@ mod srcu {
 
         #[inline]
         pub(in super::super) fn read_lock(&self) -> Guard<'_> {
-            // SAFETY: By the type invariant it is initialised.
+            // SAFETY: By the type invariant the domain is initialised.
             let index = unsafe { bindings::__srcu_read_lock(self.inner.get()) };
-            self.tell_lockdep_of_entry();
-            // INVARIANT: That was the lock.
+            self.lockdep_acquire();
+            // INVARIANT: `__srcu_read_lock()` returned this index to this thread.
             Guard {
                 domain: self,
                 index,
@@ -107,25 +112,25 @@ mod srcu {
 
         #[track_caller]
         pub(in super::super) fn synchronize(&self) {
-            // SAFETY: By the type invariant it is initialised.
+            // SAFETY: By the type invariant the domain is initialised.
             unsafe { bindings::synchronize_srcu(self.inner.get()) };
         }
 
         #[track_caller]
         pub(in super::super) fn synchronize_expedited(&self) {
-            // SAFETY: By the type invariant it is initialised.
+            // SAFETY: By the type invariant the domain is initialised.
             unsafe { bindings::synchronize_srcu_expedited(self.inner.get()) };
         }
     }
 
     #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
     impl Srcu {
-        /// What C's inline `srcu_read_lock()` does besides.
-        fn tell_lockdep_of_entry(&self) {
+        /// Reports the reader to lockdep, as C's inline `srcu_read_lock()` does.
+        fn lockdep_acquire(&self) {
             const IS_TRYLOCK: c_int = 0;
             const RECURSIVE_READER: c_int = 2;
             const CHECK_ALL: c_int = 1;
-            // SAFETY: By the type invariant the structure is initialised, and with it its lockdep map.
+            // SAFETY: By the type invariant the domain is initialised, including its lockdep map.
             unsafe {
                 bindings::lock_acquire(
                     self.lockdep_map(),
@@ -139,15 +144,15 @@ mod srcu {
             };
         }
 
-        /// What C's inline `srcu_read_unlock()` does besides.
-        fn tell_lockdep_of_exit(&self) {
-            let place = Self::tell_lockdep_of_exit as *const () as c_ulong;
-            // SAFETY: The guard that calls this has acquired it, in the same thread.
+        /// Reports the reader's end to lockdep, as C's inline `srcu_read_unlock()` does.
+        fn lockdep_release(&self) {
+            let place = Self::lockdep_release as *const () as c_ulong;
+            // SAFETY: The guard that calls this has acquired the map, in the same thread.
             unsafe { bindings::lock_release(self.lockdep_map(), place) };
         }
 
         fn lockdep_map(&self) -> *mut bindings::lockdep_map {
-            // SAFETY: The address of a field of a live structure.
+            // SAFETY: The structure is live, so the address of its field is in bounds.
             unsafe { ptr::addr_of_mut!((*self.inner.get()).dep_map) }
         }
     }
@@ -155,70 +160,71 @@ mod srcu {
     #[cfg(not(CONFIG_DEBUG_LOCK_ALLOC))]
     impl Srcu {
         #[inline(always)]
-        fn tell_lockdep_of_entry(&self) {}
+        fn lockdep_acquire(&self) {}
 
         #[inline(always)]
-        fn tell_lockdep_of_exit(&self) {}
+        fn lockdep_release(&self) {}
     }
 
     #[pinned_drop]
     impl PinnedDrop for Srcu {
         fn drop(self: Pin<&mut Self>) {
             let domain = self.inner.get();
-            // SAFETY: By the type invariant it is initialised.
+            // SAFETY: By the type invariant the domain is initialised.
             unsafe { bindings::srcu_barrier(domain) };
-            // It frees nothing and returns, if readers or a grace period are left. `super::super::Srcu`
-            // has waited for both before it comes here.
-            // SAFETY: By the type invariant it is initialised. Nobody uses it any more: no callback after
-            // `srcu_barrier()`, and nobody else, as it is being dropped.
+            // If a reader or a grace period is left, this returns without freeing anything. The
+            // drop of `super::super::Srcu` has waited for both.
+            // SAFETY: By the type invariant the domain is initialised. `srcu_barrier()` has waited
+            // for the callbacks, and nobody borrows a domain that is being dropped.
             unsafe { bindings::cleanup_srcu_struct(domain) };
         }
     }
 
     /// # Safety
     ///
-    /// `place` is valid for writing, and what is there does not move while it is initialised.
+    /// `place` is valid for writes, and its content does not move while it is initialised.
     #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
     unsafe fn initialise(
         place: *mut bindings::srcu_struct,
         name: &'static CStr,
         key: Pin<&'static LockClassKey>,
     ) -> c_int {
-        // The key's own `as_ptr()` is private in these kernels. It is `repr(transparent)` around C's.
+        // `as_ptr()` of a key is private in these kernels. A key is `repr(transparent)` around C's.
         let key = ptr::from_ref(key.get_ref()).cast_mut().cast();
-        // SAFETY: For the place the caller vouches; name and key are static.
+        // SAFETY: The caller guarantees the place; name and key are static.
         unsafe { bindings::__init_srcu_struct(place, name.as_char_ptr(), key) }
     }
 
     /// # Safety
     ///
-    /// `place` is valid for writing, and what is there does not move while it is initialised.
+    /// `place` is valid for writes, and its content does not move while it is initialised.
     #[cfg(not(CONFIG_DEBUG_LOCK_ALLOC))]
     unsafe fn initialise(
         place: *mut bindings::srcu_struct,
         _name: &'static CStr,
         _key: Pin<&'static LockClassKey>,
     ) -> c_int {
-        // SAFETY: As the caller promises.
+        // SAFETY: The caller guarantees that the place is valid for writes and its content pinned.
         unsafe { bindings::init_srcu_struct(place) }
     }
 
     /// # Invariants
     ///
-    /// `index` is what `__srcu_read_lock()` of `domain` has returned to this thread, and it has not been
-    /// unlocked.
+    /// `__srcu_read_lock()` of `domain` returned `index` to this thread, which has not unlocked it
+    /// yet.
     pub(in super::super) struct Guard<'a> {
         domain: &'a Srcu,
         index: c_int,
-        /// A reader leaves in the thread in which it came.
+        /// Keeps the guard in its thread, where the section must end.
         thread: PhantomData<*mut ()>,
     }
 
     impl Drop for Guard<'_> {
         #[inline]
         fn drop(&mut self) {
-            self.domain.tell_lockdep_of_exit();
-            // SAFETY: By the type invariants the domain is initialised, and this is the index.
+            self.domain.lockdep_release();
+            // SAFETY: By the type invariants the domain is initialised, and this thread holds
+            // `index`.
             unsafe { bindings::__srcu_read_unlock(self.domain.inner.get(), self.index) };
         }
     }

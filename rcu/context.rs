@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether the current context may wait for readers.
+//! Checks whether the current context may wait for readers.
 
 #![expect(unsafe_code, reason = "calls C and reads the current task")]
 
@@ -9,38 +9,39 @@ use core::panic::Location;
 use core::ptr;
 use kernel::{bindings, prelude::*, task::might_sleep};
 
-/// Complains if `call` is made where it would wait for itself, or for what must not sleep.
+/// Warns if `call` is made by a reader, for which it would wait for ever, or where sleeping is
+/// forbidden.
 ///
-/// It goes by what the kernel keeps account of: the nesting of readers with `CONFIG_PREEMPT_RCU`,
-/// lockdep's with `CONFIG_DEBUG_LOCK_ALLOC`, and the preemption count with `CONFIG_DEBUG_ATOMIC_SLEEP`.
-/// Without any of them a read-side critical section leaves no trace.
+/// It uses the information that the kernel keeps: the nesting of readers with
+/// `CONFIG_PREEMPT_RCU`, lockdep's held locks with `CONFIG_DEBUG_LOCK_ALLOC`, and the preemption
+/// count with `CONFIG_DEBUG_ATOMIC_SLEEP`. Without any of them it cannot recognise a reader.
 #[track_caller]
 #[inline]
 pub(super) fn assert_may_wait(call: &str) {
     if is_reader() {
-        complain(call, Location::caller());
+        warn(call, Location::caller());
     }
     might_sleep();
 }
 
 #[cold]
-fn complain(call: &str, place: &Location<'_>) {
+fn warn(call: &str, place: &Location<'_>) {
     pr_err!(
         "{call} inside an RCU read-side critical section, at {}:{}: it would wait for itself\n",
         place.file(),
         place.line()
     );
-    // SAFETY: No requirement.
+    // SAFETY: The function has no safety requirement.
     unsafe { bindings::WARN_ON(true) };
 }
 
 fn is_reader() -> bool {
-    is_preemptible_reader() || is_known_to_lockdep()
+    is_preemptible_reader() || is_reader_to_lockdep()
 }
 
 #[cfg(CONFIG_PREEMPT_RCU)]
 fn is_preemptible_reader() -> bool {
-    // SAFETY: The current task is valid, and nobody else writes this field of it.
+    // SAFETY: The current task is valid, and only this thread writes its nesting count.
     unsafe { (*bindings::get_current()).rcu_read_lock_nesting > 0 }
 }
 
@@ -50,20 +51,20 @@ fn is_preemptible_reader() -> bool {
 }
 
 #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
-fn is_known_to_lockdep() -> bool {
+fn is_reader_to_lockdep() -> bool {
     let is_held = |map: *const bindings::lockdep_map| {
-        // SAFETY: The map is one of RCU's own, which live for ever.
+        // SAFETY: The map is one of RCU's static maps.
         unsafe { bindings::lock_is_held_type(map, -1) != 0 }
     };
-    // SAFETY: No requirement.
-    let lockdep_is_on = unsafe { bindings::debug_lockdep_rcu_enabled() != 0 };
-    lockdep_is_on
+    // SAFETY: The function has no safety requirement.
+    let is_lockdep_on = unsafe { bindings::debug_lockdep_rcu_enabled() != 0 };
+    is_lockdep_on
         && (is_held(ptr::addr_of!(bindings::rcu_lock_map))
             || is_held(ptr::addr_of!(bindings::rcu_bh_lock_map))
             || is_held(ptr::addr_of!(bindings::rcu_sched_lock_map)))
 }
 
 #[cfg(not(CONFIG_DEBUG_LOCK_ALLOC))]
-fn is_known_to_lockdep() -> bool {
+fn is_reader_to_lockdep() -> bool {
     false
 }

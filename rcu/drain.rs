@@ -19,8 +19,8 @@ static QUEUED: AtomicBool = AtomicBool::new(false);
 /// Keeps the module's code loaded until its last callback has run.
 ///
 /// Make it the *last* field of the module's type, so that it is dropped after everything that can
-/// queue a callback. Initialise it *first*, so that a failed init drops it as well. Without a drain,
-/// objects that need a callback are leaked, with an error in the log.
+/// queue a callback. Initialise it *first*, so that a failed init drops it as well. Without a
+/// drain, objects that need a callback are leaked, with an error in the log.
 ///
 /// A leaked drain (`mem::forget`) waits for nothing; no type prevents that.
 ///
@@ -59,8 +59,8 @@ impl CallbackDrain {
     )]
     pub fn new() -> Self {
         work::init_once();
-        // ORDERING: Release pairs with the acquire in `Permit::new()`: a thread that finds the drain
-        // finds the work item initialised.
+        // ORDERING: Release pairs with the acquire in `Permit::new()`: a thread that finds the
+        // drain finds the work item initialised.
         DRAINS.fetch_add(1, Ordering::Release);
         Self(())
     }
@@ -68,16 +68,17 @@ impl CallbackDrain {
 
 impl Drop for CallbackDrain {
     fn drop(&mut self) {
-        // Callbacks and works may queue callbacks. Each pass waits for all callbacks that were queued
-        // before it. Those that they queue meanwhile set `QUEUED`, or found it set before the pass. So
-        // the last pass is the one that finds `QUEUED` clear at its beginning and at its end.
+        // Callbacks and works may queue callbacks. Each pass waits for all callbacks that were
+        // queued before it. Those that they queue meanwhile set `QUEUED`, or found it set before
+        // the pass. So the last pass is the one that finds `QUEUED` clear at its beginning and at
+        // its end.
         loop {
-            // ORDERING: Relaxed suffices. A running callback might read the `true` that this exchange
-            // removes, and then not announce the callback that it queues itself.
-            // - If it was queued before the exchange, this pass waits for it. `queued_before` is true,
-            //   so another pass waits for the callback that it queued.
-            // - If it was queued after the exchange, the grace period before it runs orders its read
-            //   after the exchange, so it reads no old value.
+            // ORDERING: Relaxed suffices. A running callback might read the `true` that this
+            // exchange removes, and then not announce the callback that it queues itself.
+            // - If it was queued before the exchange, this pass waits for it. `queued_before` is
+            //   true, so another pass waits for the callback that it queued.
+            // - If it was queued after the exchange, the grace period before it runs orders its
+            //   read after the exchange, so it reads no old value.
             // `barrier()` and `flush()` order the stores of callbacks before the load below.
             let queued_before = QUEUED.swap(false, Ordering::Relaxed);
             barrier();
@@ -86,10 +87,11 @@ impl Drop for CallbackDrain {
                 break;
             }
         }
-        // ORDERING: Relaxed suffices, because the grace period below orders this before what follows.
+        // ORDERING: Relaxed suffices, because the grace period below orders this before what
+        // follows.
         if DRAINS.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // If this drain is not dropped last, other threads may hold a `Permit` that they have not
-            // used yet.
+            // If this drain is not dropped last, other threads may hold a `Permit` that they have
+            // not used yet.
             synchronize();
             barrier();
             work::flush();
@@ -140,7 +142,8 @@ impl Permit {
 #[cold]
 pub(super) fn log_leak<T: ?Sized>(ending: &str) {
     pr_err!(
-        "rcu: {ending} of {} without a CallbackDrain: the object is leaked. Make a CallbackDrain the last field of the module's type and initialise it first\n",
+        "rcu: {ending} of {} without a CallbackDrain: the object is leaked. Make a CallbackDrain \
+         the last field of the module's type and initialise it first\n",
         type_name::<T>()
     );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects of variable length.
+//! RCU-protected objects of variable length.
 
 #![expect(unsafe_code, reason = "lays out and addresses objects by hand")]
 
@@ -14,10 +14,10 @@ use core::{
 };
 use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 
-/// A header and a number of elements in one allocation: a C struct with a flexible array member.
+/// A header and an array of elements in one allocation: a C struct with a flexible array member.
 ///
-/// A pointer to it is thin, because an atomic pointer holds no more than an address; the number of
-/// elements stands in the object.
+/// The object contains its number of elements. So its address alone identifies it, which is all
+/// that an atomic pointer can hold.
 ///
 /// ```text
 ///   ┌──────────┬───────┬────────┬────────────┬────────────┬─ ─
@@ -25,7 +25,7 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 ///   └──────────┴───────┴────────┴────────────┴────────────┴─ ─
 /// ```
 ///
-/// Its destructor must not sleep; it is reclaimed in softirq context.
+/// Its destructor must not sleep, because it is reclaimed in softirq context.
 ///
 /// # Examples
 ///
@@ -47,14 +47,14 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 #[repr(C)]
 pub struct Flexible<H, E> {
     len: usize,
-    /// What is there once.
+    /// The part that exists once.
     pub header: H,
-    /// What is there as often as was asked for.
+    /// The array, of the length that was given at its creation.
     pub elements: [E],
 }
 
 impl<H, E> Flexible<H, E> {
-    /// The memory that an object with `len` elements takes.
+    /// Returns the layout of an object with `len` elements.
     fn object_layout(len: usize) -> Result<Layout, LayoutError> {
         let (fixed, _) = Layout::new::<usize>().extend(Layout::new::<H>())?;
         let (value, _) = fixed.extend(Layout::array::<E>(len)?)?;
@@ -62,19 +62,21 @@ impl<H, E> Flexible<H, E> {
         Ok(object.pad_to_align())
     }
 
-    /// The object with `len` elements that begins at `head`.
+    /// Returns the address of the object with `len` elements that begins at `head`.
     #[inline]
     fn object_at(head: NonNull<Head>, len: usize) -> *mut Object<Self> {
         ptr::slice_from_raw_parts_mut(head.as_ptr().cast::<E>(), len) as *mut Object<Self>
     }
 }
 
-// SAFETY: By the type invariant `len` is the number of elements, and an object begins with its head.
+// SAFETY: By the type invariant `len` is the number of elements, so `from_head()` returns the whole
+// object.
 unsafe impl<H, E> Thin for Flexible<H, E> {
     #[inline]
     unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>> {
         let without_elements = Self::object_at(head, 0);
-        // SAFETY: The caller promises a live object; where `len` stands depends on no element.
+        // SAFETY: The caller guarantees a live object. The offset of `len` is the same for any
+        // length.
         let len = unsafe { ptr::addr_of!((*without_elements).value.len).read() };
         // SAFETY: The address is that of `head`, which is not null.
         unsafe { NonNull::new_unchecked(Self::object_at(head, len)) }
@@ -90,7 +92,8 @@ where
 }
 
 impl<H, E> RcuBox<Flexible<H, E>> {
-    /// Makes an object of `header` and `len` elements, which `element` makes from their index.
+    /// Creates an object of `header` and `len` elements. `element` creates an element from its
+    /// index.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
     pub fn from_fn(
@@ -102,21 +105,22 @@ impl<H, E> RcuBox<Flexible<H, E>> {
         let layout = Flexible::<H, E>::object_layout(len).map_err(|_| AllocError)?;
         let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE)?;
         let object = Flexible::<H, E>::object_at(memory.cast(), len);
-        // INVARIANT: As many elements are written as `len` says.
-        // SAFETY: The memory has the layout of this object, so its fields are in bounds and aligned, and
-        // nobody else has it.
+        // INVARIANT: The loop below writes `len` elements.
+        // SAFETY: The memory has the layout of this object, so its fields are in bounds and
+        // aligned. Nobody else has its address.
         unsafe {
             ptr::addr_of_mut!((*object).value.len).write(len);
             ptr::addr_of_mut!((*object).value.header).write(header);
         }
-        // SAFETY: As above.
+        // SAFETY: The memory has the layout of this object, so its elements are in bounds.
         let elements = unsafe { ptr::addr_of_mut!((*object).value.elements) }.cast::<E>();
         for i in 0..len {
-            // SAFETY: There is room for `len` elements.
+            // SAFETY: The memory has room for `len` elements.
             unsafe { elements.add(i).write(element(i)) };
         }
-        // SAFETY: Allocated by `Kmalloc` with the layout of the object, which is initialised now, as its
-        // head needs no initialisation.
+        // SAFETY: `Kmalloc` allocated the memory with the layout of the object. The object is
+        // initialised now, because its head needs no initialisation, and nobody else has its
+        // address.
         Ok(unsafe { Self::from_raw(NonNull::new_unchecked(object)) })
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for grace periods and for callbacks.
+//! Waits for grace periods and for callbacks, and polls grace periods.
 
 #![expect(unsafe_code, reason = "calls C")]
 
@@ -11,7 +11,7 @@ use super::{
 use core::mem::MaybeUninit;
 use kernel::{bindings, prelude::*};
 
-/// Waits until every read-side critical section that runs now has ended: C's `synchronize_rcu()`.
+/// Waits until all current read-side critical sections have ended: C's `synchronize_rcu()`.
 ///
 /// Context: may sleep; must not be called inside a read-side critical section.
 ///
@@ -28,17 +28,18 @@ pub fn synchronize() {
     compat::synchronize_rcu();
 }
 
-/// The same sooner, at the price of disturbing all CPUs: C's `synchronize_rcu_expedited()`.
+/// Waits for a grace period that ends sooner but disturbs all CPUs: C's
+/// `synchronize_rcu_expedited()`.
 ///
 /// Context: may sleep; must not be called inside a read-side critical section.
 #[track_caller]
 pub fn synchronize_expedited() {
     assert_may_wait("rcu::synchronize_expedited()");
-    // SAFETY: No memory safety requirement; the context is the caller's, as documented and checked above.
+    // SAFETY: The function has no memory safety requirement.
     unsafe { bindings::synchronize_rcu_expedited() };
 }
 
-/// Waits until every callback that was queued before has run: C's `rcu_barrier()`.
+/// Waits until all callbacks that were queued before have run: C's `rcu_barrier()`.
 ///
 /// Context: may sleep; must not be called inside a read-side critical section nor from a callback.
 #[track_caller]
@@ -47,11 +48,11 @@ pub fn barrier() {
     compat::rcu_barrier();
 }
 
-/// A cookie for a grace period: taken now, it tells later whether every read-side critical section of
-/// now has ended.
+/// A cookie for a grace period. It can be polled for whether the read-side critical sections that
+/// ran when it was created have ended.
 ///
-/// It may tell late, in particular of expedited grace periods, but never early. See
-/// [`FullGracePeriod`] for one that is larger and tells sooner.
+/// It may report the end late, in particular that of an expedited grace period, but never early.
+/// [`FullGracePeriod`] is larger and reports the end sooner.
 ///
 /// # Examples
 ///
@@ -69,73 +70,76 @@ pub fn barrier() {
 pub struct GracePeriod(c_ulong);
 
 impl GracePeriod {
-    /// A cookie alone; somebody else has to start the grace period: C's `get_state_synchronize_rcu()`.
+    /// Creates a cookie without starting a grace period: C's `get_state_synchronize_rcu()`. The
+    /// cookie completes only if other code starts one.
     ///
     /// Context: any.
     pub fn snapshot() -> Self {
-        // SAFETY: No requirement.
+        // SAFETY: The function has no safety requirement.
         Self(unsafe { bindings::get_state_synchronize_rcu() })
     }
 
-    /// Starts a grace period if it has to: C's `start_poll_synchronize_rcu()`.
+    /// Creates a cookie, and starts its grace period if necessary: C's
+    /// `start_poll_synchronize_rcu()`.
     ///
-    /// Context: any in which interrupts are on or the scheduler's locks are not held.
+    /// Context: any, except with interrupts off and a lock of the scheduler held.
     pub fn start() -> Self {
-        // SAFETY: No memory safety requirement.
+        // SAFETY: The function has no memory safety requirement.
         Self(unsafe { bindings::start_poll_synchronize_rcu() })
     }
 
-    /// Starts an expedited grace period if it has to: C's `start_poll_synchronize_rcu_expedited()`.
+    /// Creates a cookie, and starts its grace period, expedited, if necessary: C's
+    /// `start_poll_synchronize_rcu_expedited()`.
     ///
     /// Context: as for [`Self::start`].
     pub fn start_expedited() -> Self {
-        // SAFETY: No memory safety requirement.
+        // SAFETY: The function has no memory safety requirement.
         Self(unsafe { bindings::start_poll_synchronize_rcu_expedited() })
     }
 
-    /// The cookie of a grace period that has ended: C's `get_completed_synchronize_rcu()`.
+    /// Creates the cookie of a grace period that has ended: C's `get_completed_synchronize_rcu()`.
     ///
     /// Context: any.
     pub fn completed() -> Self {
-        // SAFETY: No requirement.
+        // SAFETY: The function has no safety requirement.
         Self(unsafe { bindings::get_completed_synchronize_rcu() })
     }
 
-    /// Whether a grace period has passed since the cookie was taken: C's
+    /// Returns whether a grace period has passed since the cookie was created: C's
     /// `poll_state_synchronize_rcu()`.
     ///
-    /// If so, whatever readers did before is over, in the sense of memory ordering too.
+    /// If it has, memory accesses after this call are ordered after those of the readers.
     ///
     /// Context: any.
     pub fn is_complete(self) -> bool {
-        // SAFETY: Every cookie comes from one of the functions above.
+        // SAFETY: C's functions accept any cookie, and this one came from one of them.
         unsafe { bindings::poll_state_synchronize_rcu(self.0) }
     }
 
-    /// Waits for what is left of the grace period, and not at all if it has passed: C's
+    /// Waits until a grace period has passed since the cookie was created: C's
     /// `cond_synchronize_rcu()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
     pub fn wait(self) {
         assert_may_wait("GracePeriod::wait()");
-        // SAFETY: Every cookie comes from one of the functions above.
+        // SAFETY: C's functions accept any cookie, and this one came from one of them.
         unsafe { bindings::cond_synchronize_rcu(self.0) };
     }
 
-    /// The same with an expedited grace period, if there is one to wait for: C's
+    /// Waits as [`Self::wait`] does, but for an expedited grace period: C's
     /// `cond_synchronize_rcu_expedited()`.
     ///
     /// Context: as for [`Self::wait`].
     #[track_caller]
     pub fn wait_expedited(self) {
         assert_may_wait("GracePeriod::wait_expedited()");
-        // SAFETY: Every cookie comes from one of the functions above.
+        // SAFETY: C's functions accept any cookie, and this one came from one of them.
         unsafe { bindings::cond_synchronize_rcu_expedited(self.0) };
     }
 }
 
-/// A cookie as [`GracePeriod`], which notices normal and expedited grace periods alike: C's
+/// A [`GracePeriod`] cookie that tracks normal and expedited grace periods alike: C's
 /// `struct rcu_gp_oldstate`.
 ///
 /// # Examples
@@ -150,70 +154,70 @@ impl GracePeriod {
 ///
 /// # Invariants
 ///
-/// Initialised by one of C's `…_synchronize_rcu_full()`.
+/// One of C's `…_synchronize_rcu_full()` functions has initialised it.
 #[derive(Clone, Copy)]
 pub struct FullGracePeriod(rcu_gp_oldstate);
 
 impl FullGracePeriod {
     /// # Safety
     ///
-    /// `take` initialises what it is given.
-    unsafe fn new(take: unsafe extern "C" fn(*mut rcu_gp_oldstate)) -> Self {
+    /// `init` initialises the cookie and has no other requirement.
+    unsafe fn new(init: unsafe extern "C" fn(*mut rcu_gp_oldstate)) -> Self {
         let mut cookie = MaybeUninit::uninit();
-        // SAFETY: C writes the cookie and asks for nothing else.
-        unsafe { take(cookie.as_mut_ptr()) };
-        // INVARIANT: Just initialised.
-        // SAFETY: As the caller promises.
+        // SAFETY: The pointer is valid for writes.
+        unsafe { init(cookie.as_mut_ptr()) };
+        // INVARIANT: `init` is one of the functions that initialise cookies.
+        // SAFETY: `init` has initialised the cookie.
         Self(unsafe { cookie.assume_init() })
     }
 
-    /// As [`GracePeriod::snapshot`]: C's `get_state_synchronize_rcu_full()`.
+    /// Like [`GracePeriod::snapshot`]: C's `get_state_synchronize_rcu_full()`.
     ///
     /// Context: any.
     pub fn snapshot() -> Self {
-        // SAFETY: It initialises the cookie.
+        // SAFETY: The function initialises the cookie and has no other requirement.
         unsafe { Self::new(bindings::get_state_synchronize_rcu_full) }
     }
 
-    /// As [`GracePeriod::start`]: C's `start_poll_synchronize_rcu_full()`.
+    /// Like [`GracePeriod::start`]: C's `start_poll_synchronize_rcu_full()`.
     ///
     /// Context: as for [`GracePeriod::start`].
     pub fn start() -> Self {
-        // SAFETY: It initialises the cookie.
+        // SAFETY: The function initialises the cookie and has no other requirement.
         unsafe { Self::new(bindings::start_poll_synchronize_rcu_full) }
     }
 
-    /// As [`GracePeriod::start_expedited`]: C's `start_poll_synchronize_rcu_expedited_full()`.
+    /// Like [`GracePeriod::start_expedited`]: C's `start_poll_synchronize_rcu_expedited_full()`.
     ///
     /// Context: as for [`GracePeriod::start`].
     pub fn start_expedited() -> Self {
-        // SAFETY: It initialises the cookie.
+        // SAFETY: The function initialises the cookie and has no other requirement.
         unsafe { Self::new(bindings::start_poll_synchronize_rcu_expedited_full) }
     }
 
-    /// As [`GracePeriod::completed`]: C's `get_completed_synchronize_rcu_full()`.
+    /// Like [`GracePeriod::completed`]: C's `get_completed_synchronize_rcu_full()`.
     ///
     /// Context: any.
     pub fn completed() -> Self {
-        // SAFETY: It initialises the cookie.
+        // SAFETY: The function initialises the cookie and has no other requirement.
         unsafe { Self::new(bindings::get_completed_synchronize_rcu_full) }
     }
 
-    /// As [`GracePeriod::is_complete`]: C's `poll_state_synchronize_rcu_full()`.
+    /// Like [`GracePeriod::is_complete`]: C's `poll_state_synchronize_rcu_full()`.
     ///
     /// Context: any.
     pub fn is_complete(mut self) -> bool {
-        // SAFETY: The cookie is initialised, by the type invariant, and only read.
+        // SAFETY: By the type invariant the cookie is initialised. C only reads it.
         unsafe { bindings::poll_state_synchronize_rcu_full(&mut self.0) }
     }
 
-    /// As [`GracePeriod::wait`]: C's `cond_synchronize_rcu_full()`.
+    /// Like [`GracePeriod::wait`]: C's `cond_synchronize_rcu_full()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
     pub fn wait(mut self) {
         assert_may_wait("FullGracePeriod::wait()");
-        // SAFETY: The cookie is initialised, by the type invariant, and only read.
+        // SAFETY: By the type invariant the cookie is initialised. C only reads it.
         unsafe { bindings::cond_synchronize_rcu_full(&mut self.0) };
     }
 }

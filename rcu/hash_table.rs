@@ -19,10 +19,10 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// Values that have a key.
+/// A value with a key.
 ///
-/// The key of a value must stay the same while the value is in a table. If it does not, the value is
-/// not found, and nothing worse happens.
+/// The key must not change while the value is in a table. If it does, lookups do not find the
+/// value; memory safety is not affected.
 ///
 /// # Examples
 ///
@@ -42,26 +42,26 @@ use kernel::prelude::*;
 /// }
 /// ```
 pub trait Keyed {
-    /// What values are told apart by. It may be unsized: `str`, or `[u8]`.
+    /// The type of the key, which may be unsized: `str` or `[u8]`.
     type Key: Hash + Eq + ?Sized;
 
-    /// The key of this value.
+    /// Returns the key of this value.
     fn key(&self) -> &Self::Key;
 }
 
-/// A hash table that readers search under a [`Guard`](super::Guard) while one updater at a time changes
-/// it: C's `DECLARE_HASHTABLE()` with `hash_…_rcu()`.
+/// A hash table that readers search under a [`Guard`](super::Guard) while one updater at a time
+/// changes it: C's `DECLARE_HASHTABLE()` with `hash_…_rcu()`.
 ///
 /// It is part of a state `S` and changes under the lock of the
-/// [`UpdaterLock<S>`](super::UpdaterLock) around it, through the [`UpdateSide`] that
-/// [`Updater::select`](super::Updater::select) gives. It holds one entry a key.
+/// [`UpdaterLock<S>`](super::UpdaterLock) that contains it, through the [`UpdateSide`] that
+/// [`Updater::select`](super::Updater::select) returns. It holds one entry for each key.
 ///
-/// The number of buckets is fixed; readers are never sent from one to another. Choose it near the number
-/// of entries to expect, and a power of two, so that no division is needed.
+/// The number of buckets is fixed. Choose about the expected number of entries, and a power of two,
+/// which makes the modulo a mask.
 ///
-/// Which bucket a key goes to depends on a seed, by SipHash, so that who chooses keys, such as another
-/// machine or a user, cannot have them all in one bucket, provided that he does not know the seed. In
-/// the kernel, `bindings::get_random_u64()` gives the two halves of one.
+/// SipHash with a seed maps keys to buckets. A user or another machine that chooses keys cannot
+/// choose them for one bucket without the seed. In the kernel, `bindings::get_random_u64()` returns
+/// half a seed.
 ///
 /// # Examples
 ///
@@ -97,7 +97,7 @@ pub trait Keyed {
 /// let state = pin_init!(State { sessions <- HashTable::new(seed) });
 /// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "sessions")), GFP_KERNEL)?;
 ///
-/// // An updater. What may fail comes before the lock.
+/// // An updater. Allocations, which may fail, come before the lock.
 /// let first = Entry::new(Session { id: 7, limit: 1 }, GFP_KERNEL)?;
 /// let second = Entry::new(Session { id: 7, limit: 2 }, GFP_KERNEL)?;
 ///
@@ -119,11 +119,12 @@ pub trait Keyed {
 ///
 /// # Invariants
 ///
-/// An entry is in the bucket that its key went to when it was inserted. `len` is the number of entries.
+/// - An entry is in the bucket of the key that it had when it was inserted.
+/// - `len` is the number of entries.
 #[pin_data]
 pub struct HashTable<T: Reclaim + Keyed, S, const BUCKETS: usize> {
     buckets: Buckets<T, BUCKETS>,
-    /// For updaters alone.
+    /// Used by updaters only.
     len: AtomicUsize,
     seed: [u64; 2],
     updaters: PhantomData<fn() -> S>,
@@ -132,11 +133,11 @@ pub struct HashTable<T: Reclaim + Keyed, S, const BUCKETS: usize> {
 impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
     const HAS_BUCKETS: () = assert!(BUCKETS > 0, "a hash table has at least one bucket");
 
-    /// An initialiser of an empty table, which makes the buckets where they will be: they are too much
-    /// for the kernel's stack. Keep `seed` from who chooses the keys.
+    /// Returns an initialiser of an empty table. It creates the buckets in place, because they are
+    /// too large for the kernel's stack. Whoever chooses keys must not know `seed`.
     pub fn new(seed: [u64; 2]) -> impl PinInit<Self> {
         let () = Self::HAS_BUCKETS;
-        // INVARIANT: There are no entries.
+        // INVARIANT: The table has no entries.
         let table = pin_init!(Self {
             buckets: Buckets::uninit(),
             len: AtomicUsize::new(0),
@@ -149,40 +150,41 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
         })
     }
 
-    /// The bucket that a key goes to.
+    /// Returns the bucket of a key.
     #[inline]
     fn bucket(&self, key: &T::Key) -> &Chain<T> {
         let hash = hash(key, self.seed) as usize;
         &self.buckets.get()[hash % BUCKETS]
     }
 
-    /// The value with this key, for as long as both the read-side critical section and the table last:
-    /// C's `hash_for_each_possible_rcu()`.
+    /// Finds the value with this key, and borrows it during the read-side critical section: C's
+    /// `hash_for_each_possible_rcu()`.
     ///
     /// Context: any; never waits.
     #[inline]
     pub fn get<'g>(&'g self, key: &T::Key, _section: &'g impl ReadSide) -> Option<&'g T> {
-        // SAFETY: The critical section lasts as long as `_section` is borrowed.
+        // SAFETY: The critical section lasts while `_section` is borrowed.
         let mut values = unsafe { self.bucket(key).iter() };
         values.find(|value| value.key() == key)
     }
 
-    /// The values in no particular order, each for as long as both the read-side critical section and
-    /// the table last: C's `hash_for_each_rcu()`.
+    /// Iterates over the values in no particular order, and borrows them during the read-side
+    /// critical section: C's `hash_for_each_rcu()`.
     ///
-    /// What is inserted or removed meanwhile is seen or not; everything else is seen once.
+    /// It may or may not see entries that are inserted or removed meanwhile. It sees every other
+    /// entry once.
     ///
     /// Context: any; never waits.
     pub fn iter<'g>(&'g self, _section: &'g impl ReadSide) -> impl Iterator<Item = &'g T> + 'g {
         let buckets = self.buckets.get().iter();
-        // SAFETY: The critical section lasts as long as `_section` is borrowed.
+        // SAFETY: The critical section lasts while `_section` is borrowed.
         buckets.flat_map(|bucket| unsafe { bucket.iter() })
     }
 
-    /// Counts an entry more, or one less.
+    /// Adds `change` to the number of entries. The caller must hold the updaters' lock.
     #[inline]
-    fn count(&self, change: isize) {
-        // ORDERING: None needed: only who holds the lock reads or changes it.
+    fn add_to_len(&self, change: isize) {
+        // ORDERING: Relaxed suffices: only updaters access it, and their lock orders the accesses.
         let len = self.len.load(Ordering::Relaxed);
         self.len
             .store(len.wrapping_add_signed(change), Ordering::Relaxed);
@@ -193,7 +195,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
 ///
 /// # Invariants
 ///
-/// They are initialised, except while `HashTable::new()` makes them.
+/// They are initialised whenever `HashTable::new()` is not running.
 struct Buckets<T: Reclaim, const N: usize>(MaybeUninit<[Chain<T>; N]>);
 
 impl<T: Reclaim, const N: usize> Buckets<T, N> {
@@ -204,29 +206,29 @@ impl<T: Reclaim, const N: usize> Buckets<T, N> {
     fn init(&mut self) {
         let first = self.0.as_mut_ptr().cast::<Chain<T>>();
         for bucket in 0..N {
-            // SAFETY: There is room for `N` of them.
+            // SAFETY: The memory has room for `N` buckets.
             unsafe { first.add(bucket).write(Chain::new()) };
         }
     }
 
     #[inline]
     fn get(&self) -> &[Chain<T>; N] {
-        // SAFETY: By the type invariant they are initialised.
+        // SAFETY: By the type invariant the buckets are initialised.
         unsafe { self.0.assume_init_ref() }
     }
 }
 
 impl<T: Reclaim, const N: usize> Drop for Buckets<T, N> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant they are initialised.
+        // SAFETY: By the type invariant the buckets are initialised.
         unsafe { self.0.assume_init_drop() };
     }
 }
 
-/// A hash that nobody predicts who does not know the seed.
+/// Computes a hash that is unpredictable without the seed.
 #[expect(
     deprecated,
-    reason = "what takes its place, std's DefaultHasher, has no seed and is not in core"
+    reason = "its replacement, std's DefaultHasher, has no seed and is not in core"
 )]
 #[inline]
 fn hash<K: Hash + ?Sized>(key: &K, seed: [u64; 2]) -> u64 {
@@ -236,27 +238,29 @@ fn hash<K: Hash + ?Sized>(key: &K, seed: [u64; 2]) -> u64 {
 }
 
 impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S, BUCKETS>> {
-    /// The value with this key, without a read-side critical section: C's `hash_for_each_possible()`.
+    /// Finds the value with this key, without a read-side critical section: C's
+    /// `hash_for_each_possible()`.
     ///
     /// Context: any.
     #[inline]
     pub fn get(&self, key: &T::Key) -> Option<&T> {
-        // SAFETY: By the type invariant nobody else changes the table. This does not as long as it is borrowed.
+        // SAFETY: By the type invariant only `self` updates the table, and it is borrowed.
         let mut values = unsafe { self.structure().bucket(key).iter() };
         values.find(|value| value.key() == key)
     }
 
-    /// The values in no particular order, without a read-side critical section: C's `hash_for_each()`.
+    /// Iterates over the values in no particular order, without a read-side critical section: C's
+    /// `hash_for_each()`.
     ///
     /// Context: any.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
         let buckets = self.structure().buckets.get().iter();
-        // SAFETY: By the type invariant nobody else changes the table. This does not as long as it is borrowed.
+        // SAFETY: By the type invariant only `self` updates the table, and it is borrowed.
         buckets.flat_map(|bucket| unsafe { bucket.iter() })
     }
 
-    /// Puts `new` into the table, in the place of the entry with the same key if there is one: C's
-    /// `hlist_replace_rcu()`, or `hash_add_rcu()`.
+    /// Inserts `new`, replacing the entry with the same key: C's `hlist_replace_rcu()`, or
+    /// `hash_add_rcu()` if there is none.
     ///
     /// Readers see either the old or the new entry, never both and never neither.
     ///
@@ -264,61 +268,61 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     pub fn insert(&mut self, new: RcuBox<Entry<T>>) -> Option<Retired<Entry<T>>> {
         let table = self.structure();
         let first = table.bucket(new.key()).first();
-        // SAFETY: By the type invariant nobody else updates the table.
+        // SAFETY: By the type invariant only `self` updates the table.
         let link = unsafe { first.find(|value| value.key() == new.key()) };
-        // INVARIANT: The entry is in the bucket that its key goes to.
-        // SAFETY: As above.
+        // INVARIANT: The entry is in the bucket of its key.
+        // SAFETY: By the type invariant only `self` updates the table.
         let new = match unsafe { link.replace(new) } {
             Ok(old) => return Some(old),
             Err(new) => new,
         };
-        // SAFETY: As above. The new link is not kept.
+        // SAFETY: By the type invariant only `self` updates the table. The result is not used.
         unsafe { first.insert(new) };
-        // INVARIANT: There is an entry more.
-        table.count(1);
+        // INVARIANT: One entry was inserted.
+        table.add_to_len(1);
         None
     }
 
-    /// Takes out the entry with this key: C's `hash_del_rcu()`.
+    /// Removes the entry with this key: C's `hash_del_rcu()`.
     ///
     /// Context: any; never waits.
     pub fn remove(&mut self, key: &T::Key) -> Option<Retired<Entry<T>>> {
         let table = self.structure();
-        // SAFETY: By the type invariant nobody else updates the table.
+        // SAFETY: By the type invariant only `self` updates the table.
         let link = unsafe { table.bucket(key).first().find(|value| value.key() == key) };
-        // SAFETY: As above.
+        // SAFETY: By the type invariant only `self` updates the table.
         let old = unsafe { link.remove() }?;
-        // INVARIANT: There is an entry less.
-        table.count(-1);
+        // INVARIANT: One entry was removed.
+        table.add_to_len(-1);
         Some(old)
     }
 
-    /// Takes out all entries, bucket by bucket, and has each go the way that `retire` says: such as
+    /// Removes all entries, bucket by bucket, and passes each to `retire`, for example
     /// [`Retired::call_rcu`].
     ///
     /// Context: that of `retire`.
     pub fn clear(&mut self, mut retire: impl FnMut(Retired<Entry<T>>)) {
         let table = self.structure();
         for bucket in table.buckets.get() {
-            // SAFETY: By the type invariant nobody else updates the table.
+            // SAFETY: By the type invariant only `self` updates the table.
             for old in unsafe { bucket.clear() } {
-                // INVARIANT: There is an entry less.
-                table.count(-1);
+                // INVARIANT: One entry was removed.
+                table.add_to_len(-1);
                 retire(old);
             }
         }
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     ///
     /// Context: any.
     #[inline]
     pub fn len(&self) -> usize {
-        // ORDERING: None needed: who stored it held the lock that this thread holds now.
+        // ORDERING: Relaxed suffices: the updaters' lock orders this load after the last store.
         self.structure().len.load(Ordering::Relaxed)
     }
 
-    /// Whether there are no entries: C's `hash_empty()`.
+    /// Returns whether the table has no entries: C's `hash_empty()`.
     ///
     /// Context: any.
     #[inline]
@@ -327,8 +331,8 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     }
 }
 
-// SAFETY: The methods of `UpdateSide` are all that change the table through a shared reference. It names
-// one `S`.
+// SAFETY: A shared reference to a table changes it only through the methods of `UpdateSide`, and
+// its type names one `S`.
 unsafe impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdatedUnder<S>
     for HashTable<T, S, BUCKETS>
 {

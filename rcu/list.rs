@@ -17,20 +17,20 @@ use core::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// A list that readers walk under a [`Guard`](super::Guard) while one updater at a time changes it: C's
-/// `list_head` with `list_…_rcu()`.
+/// A list that readers walk under a [`Guard`](super::Guard) while one updater at a time changes it:
+/// C's `list_head` with `list_…_rcu()`.
 ///
 /// It is part of a state `S` and changes under the lock of the
-/// [`UpdaterLock<S>`](super::UpdaterLock) around it, through the [`UpdateSide`] that
-/// [`Updater::select`](super::Updater::select) gives. Readers see each change either made or not yet
-/// made; who stands on an entry that is taken out goes on to the rest.
+/// [`UpdaterLock<S>`](super::UpdaterLock) that contains it, through the [`UpdateSide`] that
+/// [`Updater::select`](super::Updater::select) returns. Readers see each change either complete or
+/// not at all. A reader at a removed entry goes on to the rest.
 ///
-/// An entry is linked one way, and where to change the list is said by a [`CursorMut`]. C's lists are
-/// linked both ways, so that who holds a pointer to an entry can take it out without walking; in safe
-/// Rust nothing tells that an entry that somebody points to is in this very list. Who has to find entries
-/// fast takes a [`HashTable`](super::HashTable).
+/// The list is singly linked, and a [`CursorMut`] determines where to change it. C's lists are
+/// doubly linked, so that code with a pointer to an entry can remove it without a walk. Safe Rust
+/// cannot prove that such an entry is in this list. To find entries fast, use a
+/// [`HashTable`](super::HashTable).
 ///
-/// Dropping a list drops its entries at once: no reader can be there.
+/// Dropping a list drops its entries at once, because no reader can borrow it any more.
 ///
 /// # Examples
 ///
@@ -54,7 +54,7 @@ use core::{
 /// let state = State { servers: List::new() };
 /// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "servers")), GFP_KERNEL)?;
 ///
-/// // An updater. What may fail comes before the lock.
+/// // An updater. Allocations, which may fail, come before the lock.
 /// let first = Entry::new(Server { port: 80, weight: 1 }, GFP_KERNEL)?;
 /// let second = Entry::new(Server { port: 443, weight: 2 }, GFP_KERNEL)?;
 /// let better = Entry::new(Server { port: 443, weight: 9 }, GFP_KERNEL)?;
@@ -81,7 +81,7 @@ use core::{
 /// assert_eq!(total, 9);
 /// drop(guard);
 ///
-/// // The end of all.
+/// // Remove all entries.
 /// let all = state.lock().select(|state| &state.servers).clear();
 /// all.for_each(Retired::kvfree_rcu);
 /// # Ok::<(), Error>(())
@@ -92,13 +92,13 @@ use core::{
 /// `last` is null if the list is empty, and otherwise points to the link of the last entry.
 pub struct List<T: Reclaim, S> {
     entries: Chain<T>,
-    /// For updaters alone, so that appending needs no walk. C's lists have it in `head.prev`.
+    /// Used by updaters only, to append without a walk. C's lists have it in `head.prev`.
     last: AtomicPtr<Link<T>>,
     updaters: PhantomData<fn() -> S>,
 }
 
 impl<T: Reclaim, S> List<T, S> {
-    /// An empty list.
+    /// Creates an empty list.
     pub const fn new() -> Self {
         // INVARIANT: The list is empty.
         Self {
@@ -108,20 +108,20 @@ impl<T: Reclaim, S> List<T, S> {
         }
     }
 
-    /// The values in order, each for as long as both the read-side critical section and the list last:
+    /// Iterates over the values in order, and borrows them during the read-side critical section:
     /// C's `list_for_each_entry_rcu()`.
     ///
-    /// Whether the list is empty, or what is the first value, tells `iter().next()`. A reader who asks
-    /// twice may get two answers.
+    /// `iter().next()` returns the first value, or `None` if the list is empty. Two calls may
+    /// return different values.
     ///
     /// Context: any; never waits.
     #[inline]
     pub fn iter<'g>(&'g self, _section: &'g impl ReadSide) -> Iter<'g, T> {
-        // SAFETY: The critical section lasts as long as `_section` is borrowed.
+        // SAFETY: The critical section lasts while `_section` is borrowed.
         unsafe { self.entries.iter() }
     }
 
-    /// Notes that `link` belongs to the last entry, or to none.
+    /// Sets `last` to `link`, the link of the last entry, or to null if it is the first link.
     #[inline]
     fn set_last(&self, link: &Link<T>) {
         let last = if ptr::eq(link, self.entries.first()) {
@@ -129,7 +129,7 @@ impl<T: Reclaim, S> List<T, S> {
         } else {
             ptr::from_ref(link).cast_mut()
         };
-        // ORDERING: None needed: only who holds the lock reads it.
+        // ORDERING: Relaxed suffices: only updaters access it, and their lock orders the accesses.
         self.last.store(last, Ordering::Relaxed);
     }
 }
@@ -141,7 +141,7 @@ impl<T: Reclaim, S> Default for List<T, S> {
 }
 
 impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
-    /// Whether there are no entries: C's `list_empty()`.
+    /// Returns whether the list has no entries: C's `list_empty()`.
     ///
     /// Context: any.
     #[inline]
@@ -149,44 +149,45 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
         self.structure().entries.first().is_last()
     }
 
-    /// The values in order, without a read-side critical section: C's `list_for_each_entry()`.
+    /// Iterates over the values in order, without a read-side critical section: C's
+    /// `list_for_each_entry()`.
     ///
     /// Context: any.
     #[inline]
     pub fn iter(&self) -> Iter<'_, T> {
-        // SAFETY: By the type invariant nobody else changes the list. This does not as long as it is borrowed.
+        // SAFETY: By the type invariant only `self` updates the list, and it is borrowed.
         unsafe { self.structure().entries.iter() }
     }
 
-    /// A cursor on the first entry.
+    /// Returns a cursor at the first entry.
     ///
     /// Context: any.
     #[inline]
     pub fn cursor(&mut self) -> CursorMut<'_, T, S> {
         let list = self.structure();
-        // INVARIANT: The link is the list's, and `self` is borrowed by the cursor.
+        // INVARIANT: The link is the list's first, and the cursor borrows `self`.
         CursorMut {
             list,
             link: list.entries.first(),
         }
     }
 
-    /// A cursor behind the last entry.
+    /// Returns a cursor after the last entry.
     #[inline]
     fn cursor_at_end(&mut self) -> CursorMut<'_, T, S> {
         let mut cursor = self.cursor();
-        // ORDERING: None needed: who stored it held the lock that this thread holds now.
+        // ORDERING: Relaxed suffices: the updaters' lock orders this load after the last store.
         let last = cursor.list.last.load(Ordering::Relaxed);
-        // SAFETY: By its invariant it is null or points to the link of an entry in the list, which stays there
-        // until this cursor takes it out.
+        // SAFETY: By the invariant of `List` it is null or points to the link of an entry in the
+        // list. Only this cursor can remove that entry.
         if let Some(last) = unsafe { last.as_ref() } {
-            // INVARIANT: The link is that of an entry in the list.
+            // INVARIANT: The link is the link of an entry in the list.
             cursor.link = last;
         }
         cursor
     }
 
-    /// Puts `new` first: C's `list_add_rcu()`.
+    /// Inserts `new` as the first entry: C's `list_add_rcu()`.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -194,7 +195,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
         self.cursor().insert_before(new);
     }
 
-    /// Puts `new` last, without walking there: C's `list_add_tail_rcu()`.
+    /// Appends `new` as the last entry, without a walk: C's `list_add_tail_rcu()`.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -202,7 +203,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
         self.cursor_at_end().insert_before(new);
     }
 
-    /// Takes out the first entry.
+    /// Removes the first entry.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -210,7 +211,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
         self.cursor().remove_current()
     }
 
-    /// Takes out the first entry whose value `matches`: C's `list_del_rcu()`.
+    /// Removes the first entry whose value `matches`: C's `list_del_rcu()`.
     ///
     /// Context: that of `matches`.
     pub fn remove_first(&mut self, matches: impl FnMut(&T) -> bool) -> Option<Retired<Entry<T>>> {
@@ -219,22 +220,22 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
         cursor.remove_current()
     }
 
-    /// Takes out all entries with one store, so that readers who begin from now on find none.
+    /// Removes all entries with one store, so that readers that begin from now on find none.
     ///
-    /// C's `list_splice_init_rcu()` waits for readers before it gives the entries away; here each goes its
-    /// way as [`Retired`].
+    /// C's `list_splice_init_rcu()` waits for readers before it moves the entries. Here each entry
+    /// is a [`Retired`] of its own.
     ///
     /// Context: any; never waits.
     pub fn clear(&mut self) -> Cleared<T> {
         let list = self.structure();
         // INVARIANT: The list is empty from here on.
         list.set_last(list.entries.first());
-        // SAFETY: By the type invariant nobody else updates the list.
+        // SAFETY: By the type invariant only `self` updates the list.
         unsafe { list.entries.clear() }
     }
 }
 
-/// A place in a [`List`] that is being updated: on an entry, or behind the last.
+/// A position in a [`List`] that is being updated: at an entry, or after the last entry.
 ///
 /// # Examples
 ///
@@ -255,7 +256,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
 ///     let mut updater = state.lock();
 ///     let mut sorted = updater.select(|state| &state.sorted);
 ///     let mut cursor = sorted.cursor();
-///     cursor.find(|there| there.0 > number);
+///     cursor.find(|other| other.0 > number);
 ///     cursor.insert_before(new);
 /// }
 ///
@@ -263,7 +264,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
 /// let mut sorted = updater.select(|state| &state.sorted);
 /// assert!(sorted.iter().map(|number| number.0).eq([1, 2, 3]));
 ///
-/// // Take out all the odd ones.
+/// // Remove the odd numbers.
 /// let mut cursor = sorted.cursor();
 /// while cursor.find(|number| number.0 % 2 == 1) {
 ///     if let Some(odd) = cursor.remove_current() {
@@ -276,24 +277,25 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
 ///
 /// # Invariants
 ///
-/// - The `UpdateSide` of `list` is borrowed for as long as this exists, so nothing else changes it.
-/// - `link` belongs to `list`: it is its first, or that of an entry in it.
+/// - While this exists, it borrows the `UpdateSide` of `list`, so nothing else updates the list.
+/// - `link` belongs to `list`: it is its first link, or the link of an entry in it.
 pub struct CursorMut<'u, T: Reclaim, S> {
     list: &'u List<T, S>,
-    /// What leads to the current entry. It belongs to the entry before, so that is never taken out.
+    /// The link that points to the current entry. It is part of the previous entry, which the
+    /// cursor therefore never removes.
     link: &'u Link<T>,
 }
 
 impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
-    /// The current entry with its link, for as long as nobody takes it out.
+    /// Borrows the current entry, until the cursor removes it.
     #[inline]
     fn entry(&self) -> Option<&'u Entry<T>> {
-        // SAFETY: By the type invariant this is the only updater. Where the entry is taken out it is not used
-        // afterwards; outside this type it is borrowed with `self`.
+        // SAFETY: By the type invariant this is the only updater. The methods that remove the entry
+        // do not use this borrow afterwards, and `current()` shortens it to the borrow of `self`.
         unsafe { self.link.entry() }
     }
 
-    /// The current value; none behind the last entry.
+    /// Borrows the current value. Returns `None` after the last entry.
     ///
     /// Context: any.
     #[inline]
@@ -301,40 +303,43 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
         self.entry().map(|entry| &**entry)
     }
 
-    /// Goes to the next entry, or behind the last.
+    /// Moves to the next entry, or after the last one.
     ///
     /// Context: any.
     #[inline]
     pub fn move_next(&mut self) {
         if let Some(entry) = self.entry() {
-            // INVARIANT: The entry is in the list, and the cursor stands behind it, so will not take it out.
+            // INVARIANT: The entry is in the list. It is before the cursor, which does not remove
+            // it.
             self.link = &entry.link;
         }
     }
 
-    /// Goes to the first entry, from the current one on, whose value `matches`; says whether there is
-    /// one, and otherwise goes behind the last.
+    /// Moves to the first entry, from the current one on, whose value `matches`, or after the last
+    /// entry. Returns whether an entry matches.
     ///
     /// Context: that of `matches`.
     pub fn find(&mut self, matches: impl FnMut(&T) -> bool) -> bool {
-        // INVARIANT: The link is that of an entry in the list, or stays the same.
-        // SAFETY: By the type invariant this is the only updater.
+        // INVARIANT: The link stays the same, or is the link of an entry before the cursor.
+        // SAFETY: By the type invariant this is the only updater, and it does not remove entries
+        // before the cursor.
         self.link = unsafe { self.link.find(matches) };
         !self.link.is_last()
     }
 
-    /// Puts `new` before the current entry, or last if there is none; the current entry stays so.
+    /// Inserts `new` before the current entry, or as the last one. The cursor stays at its entry.
     ///
     /// Context: any; never waits.
     #[inline]
     pub fn insert_before(&mut self, new: RcuBox<Entry<T>>) {
-        // INVARIANT: The new entry is in the list, before the current one.
-        // SAFETY: By the type invariant this is the only updater, and the cursor stands behind the entry.
+        // INVARIANT: The new entry is in the list, before the cursor.
+        // SAFETY: By the type invariant this is the only updater, and it does not remove entries
+        // before the cursor.
         self.link = unsafe { self.link.insert(new) };
-        self.note_if_last(self.link);
+        self.update_last(self.link);
     }
 
-    /// Puts `new` behind the current entry, or last if there is none; the current entry stays so.
+    /// Inserts `new` after the current entry, or as the last one. The cursor stays at its entry.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -342,29 +347,30 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
         let Some(entry) = self.entry() else {
             return self.insert_before(new);
         };
-        // SAFETY: By the type invariant this is the only updater. The new link is not kept.
+        // SAFETY: By the type invariant this is the only updater. The result is used before
+        // anything is removed.
         let link = unsafe { entry.link.insert(new) };
-        self.note_if_last(link);
+        self.update_last(link);
     }
 
-    /// Takes out the current entry and goes to the next: C's `list_del_rcu()`.
+    /// Removes the current entry and moves to the next: C's `list_del_rcu()`.
     ///
-    /// Readers who stand on it go on to the rest.
+    /// Readers at that entry go on to the rest.
     ///
     /// Context: any; never waits.
     #[inline]
     pub fn remove_current(&mut self) -> Option<Retired<Entry<T>>> {
         // SAFETY: By the type invariant this is the only updater.
         let old = unsafe { self.link.remove() }?;
-        self.note_if_last(self.link);
+        self.update_last(self.link);
         Some(old)
     }
 
-    /// Puts `new` in the place of the current entry: C's `list_replace_rcu()`.
+    /// Replaces the current entry by `new`: C's `list_replace_rcu()`.
     ///
     /// Readers see either the old or the new entry, never both and never neither.
     ///
-    /// Errors: `new` again, behind the last entry. Context: any; never waits.
+    /// Errors: `new`, after the last entry. Context: any; never waits.
     #[inline]
     pub fn replace_current(
         &mut self,
@@ -373,20 +379,20 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
         // SAFETY: By the type invariant this is the only updater.
         let old = unsafe { self.link.replace(new) }?;
         if let Some(new) = self.entry() {
-            self.note_if_last(&new.link);
+            self.update_last(&new.link);
         }
         Ok(old)
     }
 
-    /// Keeps the invariant of `List::last` where the list ends with `link`.
+    /// Updates `List::last` if the list ends with `link`.
     #[inline]
-    fn note_if_last(&self, link: &Link<T>) {
+    fn update_last(&self, link: &Link<T>) {
         if link.is_last() {
             self.list.set_last(link);
         }
     }
 }
 
-// SAFETY: The methods of `UpdateSide` and of the cursor that borrows it are all that change the list through
-// a shared reference. It names one `S`.
+// SAFETY: A shared reference to a list changes it only through the methods of `UpdateSide`, and of
+// the cursor that borrows it. Its type names one `S`.
 unsafe impl<T: Reclaim, S> UpdatedUnder<S> for List<T, S> {}

@@ -185,8 +185,8 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
         let old = published.address();
         // SAFETY: Only `self` can unpublish the object, and `update` cannot keep the borrow.
         let new = update(unsafe { borrow(old) })?;
-        // SAFETY: By the invariant of `UpdateSide` no other thread stores, and `update` cannot reach
-        // `self`, so the pointer still holds `old`.
+        // SAFETY: By the invariant of `UpdateSide` no other thread stores, and `update` cannot
+        // reach `self`, so the pointer still holds `old`.
         let old = unsafe { published.publish(Some(new), old) };
         // SAFETY: The store unpublished the object and gave up its ownership.
         Ok(old.map(|old| unsafe { Retired::new(old) }))

@@ -88,8 +88,8 @@ impl<T: Reclaim + ?Sized> Polled<T> {
         if !self.is_complete() {
             return Err(self);
         }
-        // SAFETY: By the type invariant the grace period began after the object was unpublished, and
-        // it has ended.
+        // SAFETY: By the type invariant the grace period began after the object was unpublished,
+        // and it has ended.
         Ok(unsafe { self.retired.into_box() })
     }
 
@@ -99,8 +99,8 @@ impl<T: Reclaim + ?Sized> Polled<T> {
     #[track_caller]
     pub fn wait(self) -> RcuBox<T> {
         self.cookie.wait();
-        // SAFETY: By the type invariant the grace period began after the object was unpublished, and
-        // it has ended.
+        // SAFETY: By the type invariant the grace period began after the object was unpublished,
+        // and it has ended.
         unsafe { self.retired.into_box() }
     }
 }

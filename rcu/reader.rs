@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What proves that a read-side critical section lasts.
+//! Proofs that a read-side critical section lasts.
 
 #![expect(unsafe_code, reason = "names what grace periods wait for")]
 
@@ -12,13 +12,13 @@ use kernel::sync::{SpinLock, SpinLockGuard};
 ///
 /// | proof | section | in C |
 /// |---|---|---|
-/// | [`Guard`] | RCU; may be preempted where the kernel has `CONFIG_PREEMPT_RCU` | `rcu_read_lock()` |
-/// | [`Section`] | the same, and cannot be leaked | `rcu_read_lock()` |
-/// | [`Overlap`] | one after the other of the above, without a gap | as C has it, by hand |
-/// | [`SpinLockGuard`] | RCU-sched: preemption is off, which `synchronize_rcu()` has waited for since 4.20; on `PREEMPT_RT` the lock itself takes `rcu_read_lock()` | `rcu_read_lock_sched()` |
+/// | [`Guard`] | RCU; preemptible with `CONFIG_PREEMPT_RCU` | `rcu_read_lock()` |
+/// | [`Section`] | RCU; cannot be leaked | `rcu_read_lock()` |
+/// | [`SpinLockGuard`] | RCU-sched: preemption is off, and `synchronize_rcu()` waits for that since 4.20; on `PREEMPT_RT` the lock calls `rcu_read_lock()` | `rcu_read_lock_sched()` |
+/// | [`Overlap`] | several of these in turn, without a gap | nested by hand |
 ///
-/// There is none for RCU-bh: C's `local_bh_disable()` is inline and has no helper that Rust could
-/// call, up to 7.3.
+/// RCU-bh has no proof: up to 7.3, C's `local_bh_disable()` is inline, without a helper that Rust
+/// can call.
 ///
 /// # Examples
 ///
@@ -31,7 +31,7 @@ use kernel::sync::{SpinLock, SpinLockGuard};
 /// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
 /// let total = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
 ///
-/// // Whoever holds a spin lock needs no guard.
+/// // The holder of a spin lock needs no guard.
 /// let mut held = total.lock();
 /// *held += config.dereference(&held).map_or(0, |config| config.0);
 /// # drop(held);
@@ -42,22 +42,22 @@ use kernel::sync::{SpinLock, SpinLockGuard};
 ///
 /// # Safety
 ///
-/// While a value is borrowed, the context that made it is in a critical section that
-/// `synchronize_rcu()`, `call_rcu()` and their kin wait for.
+/// While a value is borrowed, the context that created it is in a critical section that RCU's grace
+/// periods wait for.
 pub unsafe trait ReadSide {}
 
-// SAFETY: By its type invariant the RCU read-side lock is held while it exists.
+// SAFETY: By the type invariant of `Guard` the RCU read-side lock is held while it exists.
 unsafe impl ReadSide for Guard {}
 
-// SAFETY: While it is borrowed the lock cannot be released, neither by dropping it nor by waiting on a
-// condition, which takes it by `&mut`. A held spin lock keeps preemption off, or on `PREEMPT_RT`
-// holds the RCU read-side lock. Shared with another thread, it still stands for the section of the
-// thread that holds the lock, which lasts as long as the borrow.
+// SAFETY: A held spin lock keeps preemption off, or on `PREEMPT_RT` holds the RCU read-side lock.
+// While the guard is borrowed, the lock cannot be released: neither by a drop nor by a wait for a
+// condition, which needs `&mut`. Even if another thread has the borrow, the section of the thread
+// that holds the lock lasts as long.
 unsafe impl<T: ?Sized> ReadSide for SpinLockGuard<'_, T> {}
 
-/// A read-side critical section that [`read`] began and will end.
+/// The read-side critical section of [`read`].
 ///
-/// Unlike a [`Guard`] it cannot be leaked, so nothing that it proves can outlive the section.
+/// Unlike a [`Guard`] it cannot be leaked, so no borrow can outlive the section.
 ///
 /// # Examples
 ///
@@ -68,10 +68,10 @@ unsafe impl<T: ?Sized> ReadSide for SpinLockGuard<'_, T> {}
 /// The RCU read-side lock is held while it exists.
 pub struct Section(PhantomData<*mut ()>);
 
-// SAFETY: By its type invariant the RCU read-side lock is held while it exists.
+// SAFETY: By the type invariant the RCU read-side lock is held while it exists.
 unsafe impl ReadSide for Section {}
 
-/// Runs `body` in a read-side critical section, which ends with it.
+/// Runs `body` in a read-side critical section.
 ///
 /// Context: any; `body` must not sleep.
 ///
@@ -91,15 +91,14 @@ unsafe impl ReadSide for Section {}
 #[inline]
 pub fn read<R>(body: impl FnOnce(&Section) -> R) -> R {
     let _guard = read_lock();
-    // INVARIANT: The lock was just taken, and `body` has the section no longer than `_guard` lives.
+    // INVARIANT: `_guard` holds the read-side lock until `body` has returned.
     body(&Section(PhantomData))
 }
 
-/// A read-side critical section that passes from one protection to the next: from the RCU read-side lock to
-/// a spin lock, and back. Each is taken before the one before is given up, so that what was found under the
-/// first may be used under the last.
+/// A read-side critical section that switches between the RCU read-side lock and a spin lock. It
+/// acquires the next lock before it releases the previous one, so borrows remain valid throughout.
 ///
-/// Since 4.20 grace periods wait for such a chain as a whole.
+/// Since 4.20 grace periods wait for such a section as a whole.
 ///
 /// # Examples
 ///
@@ -112,13 +111,13 @@ pub fn read<R>(body: impl FnOnce(&Section) -> R) -> R {
 /// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
 /// let total = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
 ///
-/// // Found under the RCU read-side lock, used when there is the spin lock only.
+/// // Borrow under the RCU read-side lock, use under the spin lock.
 /// let section = Overlap::new();
 /// let found = config.dereference(&section).map(|config| &config.0);
 /// section.lock(&total);
 /// assert_eq!(found, Some(&1));
 ///
-/// // And again without.
+/// // Use under the RCU read-side lock again.
 /// section.read_lock();
 /// assert_eq!(found, Some(&1));
 /// assert_eq!(*total.lock(), 0);
@@ -127,7 +126,7 @@ pub fn read<R>(body: impl FnOnce(&Section) -> R) -> R {
 ///
 /// # Invariants
 ///
-/// `held` is never empty: at any time the RCU read-side lock is held, or the spin lock.
+/// At any time the RCU read-side lock or the spin lock is held.
 pub struct Overlap<'a, T>(Cell<Held<'a, T>>);
 
 enum Held<'a, T> {
@@ -135,41 +134,41 @@ enum Held<'a, T> {
     Lock { _guard: SpinLockGuard<'a, T> },
 }
 
-// SAFETY: By the type invariant it is in a critical section at any time, by what `Guard` and
-// `SpinLockGuard` are. The next begins before the last ends; grace periods wait for preemption to be on and
-// for the RCU read-side lock to be free, in whatever order they came and go.
+// SAFETY: By the type invariant a `Guard` or a `SpinLockGuard` exists at any time, and the next is
+// created before the previous is dropped. A grace period waits until preemption is on and the RCU
+// read-side lock is free at the same time, so it does not end between the two.
 unsafe impl<T> ReadSide for Overlap<'_, T> {}
 
 impl<'a, T> Overlap<'a, T> {
-    /// Begins with the RCU read-side lock.
+    /// Begins the section with the RCU read-side lock.
     ///
     /// Context: any.
     #[expect(
         clippy::new_without_default,
-        reason = "a default would hide that it takes a lock"
+        reason = "a default would hide that it acquires a lock"
     )]
     pub fn new() -> Self {
-        // INVARIANT: It begins with the guard.
+        // INVARIANT: The guard holds the RCU read-side lock.
         Self(Cell::new(Held::Rcu {
             _guard: read_lock(),
         }))
     }
 
-    /// Goes on under a spin lock. It must not be held already.
+    /// Switches to a spin lock, which this context must not hold already.
     ///
-    /// Context: any in which the lock may be taken.
+    /// Context: any in which the lock may be acquired.
     pub fn lock(&self, lock: &'a SpinLock<T>) {
-        // INVARIANT: What was held is dropped after it was replaced.
+        // INVARIANT: The previous lock is released after the next is held.
         drop(self.0.replace(Held::Lock {
             _guard: lock.lock(),
         }));
     }
 
-    /// Goes on under the RCU read-side lock.
+    /// Switches to the RCU read-side lock.
     ///
     /// Context: any.
     pub fn read_lock(&self) {
-        // INVARIANT: What was held is dropped after it was replaced.
+        // INVARIANT: The previous lock is released after the next is held.
         drop(self.0.replace(Held::Rcu {
             _guard: read_lock(),
         }));

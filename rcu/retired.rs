@@ -30,8 +30,8 @@ use kernel::bindings;
 /// | [`queue_work`](Self::queue_work) | no | [`Reclaim::reclaim`] in process context | `queue_rcu_work()` |
 /// | [`kvfree_rcu`](Self::kvfree_rcu) | no | frees the memory, without a destructor | `kvfree_rcu()` |
 ///
-/// Its drop does what `call_rcu()` or `queue_work()` do, depending on [`Reclaim::Context`]. It never
-/// frees the object at once.
+/// Its drop does what `call_rcu()` or `queue_work()` do, depending on [`Reclaim::Context`]. It
+/// never frees the object at once.
 ///
 /// # Examples
 ///

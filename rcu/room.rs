@@ -60,8 +60,8 @@ impl<T: Reclaim> Retired<T> {
     pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
         // SAFETY: The pointer has provenance for the whole object.
         let object = unsafe { object_of(value) };
-        // SAFETY: `Kmalloc` allocated the object, as it does those of an `RcuBox`. The caller owns it
-        // and has unpublished it.
+        // SAFETY: `Kmalloc` allocated the object, as it does those of an `RcuBox`. The caller owns
+        // it and has unpublished it.
         unsafe { Self::new(object) }
     }
 }

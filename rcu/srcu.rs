@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sleepable RCU: readers that may sleep, in domains that do not wait for each other.
+//! Sleepable RCU: readers may sleep, and each domain has its own grace periods.
 //!
-//! [`SrcuPointer`](super::SrcuPointer) has a domain of its own and is what most code wants.
+//! Most code needs [`SrcuPointer`](super::SrcuPointer), which has a domain of its own.
 //!
 //! C header: [`include/linux/srcu.h`](srctree/include/linux/srcu.h)
 
@@ -12,8 +12,8 @@ use super::{compat, context::assert_may_wait};
 use core::{mem::size_of, ptr};
 use kernel::{bindings, prelude::*, sync::LockClassKey};
 
-/// Makes an initialiser for an [`Srcu`] with a lock class of its own, and the name that lockdep shows:
-/// C's `init_srcu_struct()`.
+/// Creates an initialiser for an [`Srcu`] with a lock class of its own and a name for lockdep: C's
+/// `init_srcu_struct()`.
 ///
 /// # Examples
 ///
@@ -35,17 +35,18 @@ macro_rules! new_srcu {
 }
 pub use new_srcu;
 
-/// A domain of sleepable RCU: grace periods wait for the readers of this domain, and for no others.
+/// A domain of sleepable RCU. Its grace periods wait for its own readers and for no others.
 ///
-/// Its readers may sleep, and so may hold up its updaters for long, but nobody else. What readers find
-/// must be unpublished before a grace period of *the same* domain: [`SrcuPointer`](super::SrcuPointer)
-/// sees to that.
+/// Its readers may sleep, and so delay its updaters for long, but no other domain's. An object must
+/// be unpublished before a grace period of *the same* domain;
+/// [`SrcuPointer`](super::SrcuPointer) ensures that.
 ///
-/// The drop waits until no reader, grace period or callback of the domain is left, so it may sleep, and
-/// the callbacks' code may go after it. Two things nothing can stop:
+/// The drop may sleep: it waits for all readers, grace periods and callbacks of the domain. After
+/// it the callbacks' code may be unloaded. No type prevents these two cases:
 ///
-/// - With the guard of a reader that was leaked (`mem::forget`) the drop never returns.
-/// - A domain that is leaked itself never waits for its callbacks. They must not outlive the module.
+/// - If the guard of a reader was leaked (`mem::forget`), the drop never returns.
+/// - If the domain itself was leaked, nothing waits for its callbacks, which must not outlive the
+///   module.
 ///
 /// # Examples
 ///
@@ -57,7 +58,7 @@ pub use new_srcu;
 ///
 /// let reader = domain.read_lock();
 /// let cookie = SrcuGracePeriod::start(&domain);
-/// might_sleep(); // Nobody complains.
+/// might_sleep(); // Allowed here.
 /// assert!(!cookie.is_complete());
 /// drop(reader);
 ///
@@ -72,7 +73,7 @@ pub struct Srcu {
 }
 
 impl Srcu {
-    /// An initialiser for a domain. Use [`new_srcu!`].
+    /// Returns an initialiser for a domain. Use [`new_srcu!`].
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self, Error> {
@@ -91,18 +92,19 @@ impl Srcu {
         }
     }
 
-    /// Waits until every read-side critical section of this domain that runs now has ended: C's
+    /// Waits until all current read-side critical sections of this domain have ended: C's
     /// `synchronize_srcu()`.
     ///
-    /// Context: may sleep; must not be called inside a read-side critical section of this domain, nor
-    /// of RCU.
+    /// Context: may sleep; must not be called inside a read-side critical section of this domain,
+    /// nor of RCU.
     #[track_caller]
     pub fn synchronize(&self) {
         assert_may_wait("Srcu::synchronize()");
         self.domain.synchronize();
     }
 
-    /// The same, spinning for a while before it sleeps: C's `synchronize_srcu_expedited()`.
+    /// Waits as [`Self::synchronize`] does, but spins before it sleeps: C's
+    /// `synchronize_srcu_expedited()`.
     ///
     /// Context: as for [`Self::synchronize`].
     #[track_caller]
@@ -111,9 +113,10 @@ impl Srcu {
         self.domain.synchronize_expedited();
     }
 
-    /// Waits until every callback that was queued in this domain before has run: C's `srcu_barrier()`.
+    /// Waits until all callbacks that were queued in this domain before have run: C's
+    /// `srcu_barrier()`.
     ///
-    /// Context: as for [`Self::synchronize`]; neither from a callback.
+    /// Context: as for [`Self::synchronize`]; must not be called from a callback.
     #[track_caller]
     pub fn barrier(&self) {
         assert_may_wait("Srcu::barrier()");
@@ -123,7 +126,7 @@ impl Srcu {
 
     #[inline]
     pub(super) fn as_raw(&self) -> *mut bindings::srcu_struct {
-        // Every kernel's `compat::Srcu` is `repr(transparent)` around an `Opaque` of it.
+        // In every kernel `compat::Srcu` is `repr(transparent)` around an `Opaque` of C's struct.
         const _: () = assert!(size_of::<compat::Srcu>() == size_of::<bindings::srcu_struct>());
         ptr::from_ref(&self.domain).cast_mut().cast()
     }
@@ -133,19 +136,19 @@ impl Srcu {
 impl PinnedDrop for Srcu {
     fn drop(self: Pin<&mut Self>) {
         assert_may_wait("drop() of an Srcu");
-        // The domain's own drop waits for callbacks. But `cleanup_srcu_struct()` gives up half-way if it
-        // finds a reader or a grace period, and leaves SRCU at work in memory that is then freed. Nobody
-        // begins either any more. This waits for what there is: for each grace period that a cookie has
-        // started, as the one asked for here ends no sooner; and for a reader whose guard was leaked, for
-        // ever, which is better than a use after free.
+        // The drop of `domain` waits for callbacks. But `cleanup_srcu_struct()` returns early if it
+        // finds a reader or a grace period, and SRCU then goes on to use freed memory. New ones
+        // cannot begin any more. This waits for those that exist: for grace periods that cookies
+        // have started, because this one ends after them; and for a reader whose guard was leaked,
+        // for ever, which is better than a use after free.
         self.domain.synchronize();
     }
 }
 
-/// A read-side critical section of an [`Srcu`], which ends when this is dropped. It ends in the thread
-/// in which it began.
+/// A read-side critical section of an [`Srcu`]. It ends when this is dropped, in the thread in
+/// which it began.
 ///
-/// It is no [`ReadSide`](super::ReadSide): grace periods of RCU do not wait for it.
+/// It is not a [`ReadSide`](super::ReadSide), because RCU's grace periods do not wait for it.
 ///
 /// # Examples
 ///
@@ -155,11 +158,11 @@ pub struct SrcuGuard<'a> {
     _section: compat::SrcuGuard<'a>,
 }
 
-/// A cookie for a grace period of one domain: taken now, it tells later whether every read-side
-/// critical section of now has ended. It may tell late, but never early.
+/// A cookie for a grace period of one domain. It can be polled for whether the read-side critical
+/// sections that ran when it was created have ended. It may report that late, but never early.
 ///
-/// There is no waiting for it alone, as there is no `cond_synchronize_srcu()`; after
-/// [`Srcu::synchronize`] it is complete.
+/// C has no `cond_synchronize_srcu()` to wait for a cookie. After [`Srcu::synchronize`] it is
+/// complete.
 ///
 /// # Examples
 ///
@@ -177,7 +180,7 @@ pub struct SrcuGuard<'a> {
 ///
 /// # Invariants
 ///
-/// `cookie` is one of `domain`.
+/// `cookie` belongs to `domain`.
 #[derive(Clone, Copy)]
 pub struct SrcuGracePeriod<'a> {
     domain: &'a Srcu,
@@ -185,35 +188,36 @@ pub struct SrcuGracePeriod<'a> {
 }
 
 impl<'a> SrcuGracePeriod<'a> {
-    /// A cookie alone; somebody else has to start the grace period: C's
-    /// `get_state_synchronize_srcu()`.
+    /// Creates a cookie without starting a grace period: C's `get_state_synchronize_srcu()`. The
+    /// cookie completes only if other code starts one.
     ///
     /// Context: any.
     pub fn snapshot(domain: &'a Srcu) -> Self {
         // SAFETY: The domain is initialised.
         let cookie = unsafe { bindings::get_state_synchronize_srcu(domain.as_raw()) };
-        // INVARIANT: It came from there.
+        // INVARIANT: C created the cookie for this domain.
         Self { domain, cookie }
     }
 
-    /// Starts a grace period if it has to: C's `start_poll_synchronize_srcu()`.
+    /// Creates a cookie, and starts its grace period if necessary: C's
+    /// `start_poll_synchronize_srcu()`.
     ///
     /// Context: any but NMI.
     pub fn start(domain: &'a Srcu) -> Self {
         // SAFETY: The domain is initialised.
         let cookie = unsafe { bindings::start_poll_synchronize_srcu(domain.as_raw()) };
-        // INVARIANT: It came from there.
+        // INVARIANT: C created the cookie for this domain.
         Self { domain, cookie }
     }
 
-    /// Whether a grace period has passed since the cookie was taken: C's
+    /// Returns whether a grace period has passed since the cookie was created: C's
     /// `poll_state_synchronize_srcu()`.
     ///
-    /// If so, whatever the domain's readers did before is over, in the sense of memory ordering too.
+    /// If it has, memory accesses after this call are ordered after those of the readers.
     ///
     /// Context: any.
     pub fn is_complete(self) -> bool {
-        // SAFETY: The domain is initialised, and by the type invariant the cookie is one of it.
+        // SAFETY: The domain is initialised, and by the type invariant the cookie belongs to it.
         unsafe { bindings::poll_state_synchronize_srcu(self.domain.as_raw(), self.cookie) }
     }
 }

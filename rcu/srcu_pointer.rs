@@ -115,8 +115,8 @@ impl<T: Reclaim + ?Sized> SrcuPointer<T> {
     #[inline]
     pub fn replace(&self, new: Option<RcuBox<T>>) -> Option<SrcuRetired<'_, T>> {
         let old = self.published.replace(new)?;
-        // SAFETY: The exchange unpublished the object and gave up its ownership. Only readers of this
-        // domain could reach it.
+        // SAFETY: The exchange unpublished the object and gave up its ownership. Only readers of
+        // this domain could reach it.
         Some(unsafe { SrcuRetired::new(old, &self.domain) })
     }
 

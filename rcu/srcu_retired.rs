@@ -70,8 +70,8 @@ unsafe impl<T: Reclaim + ?Sized> Sync for SrcuRetired<'_, T> {}
 impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
     /// # Safety
     ///
-    /// `object` came from `RcuBox::into_raw`. The caller owns it and has unpublished it. Only readers
-    /// of `domain` could reach it.
+    /// `object` came from `RcuBox::into_raw`. The caller owns it and has unpublished it. Only
+    /// readers of `domain` could reach it.
     #[inline]
     pub(super) unsafe fn new(object: NonNull<Object<T>>, domain: &'a Srcu) -> Self {
         // INVARIANT: The caller passes the ownership on, and new readers cannot reach what is
@@ -259,8 +259,8 @@ impl<T: Reclaim + ?Sized> SrcuPolled<'_, T> {
         if !self.is_complete() {
             return Err(self);
         }
-        // SAFETY: By the type invariant the grace period began after the object was unpublished, and
-        // it has ended.
+        // SAFETY: By the type invariant the grace period began after the object was unpublished,
+        // and it has ended.
         Ok(unsafe { self.retired.into_box() })
     }
 }

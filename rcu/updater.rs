@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Updaters that exclude each other.
+//! Mutual exclusion of updaters.
 
 #![expect(unsafe_code, reason = "declares an unsafe trait")]
 
@@ -10,12 +10,12 @@ use kernel::{
     sync::{Mutex, MutexGuard},
 };
 
-/// State that readers share freely and that one updater at a time changes.
+/// A state that readers share and that one updater at a time changes.
 ///
-/// Readers reach `S` through `Deref`, without the lock. The RCU-protected structures in `S` that say
-/// `S` in their type, such as [`Rcu<T, Locked<S>>`](super::Rcu) and [`List<T, S>`](super::List), change only through an
-/// [`UpdateSide`], which nothing but the lock of *this* state gives: the lock of another one does not
-/// compile, or does not find the structure in its own state.
+/// Readers reach `S` through `Deref`, without the lock. RCU-protected structures in `S` name `S` in
+/// their type, such as [`Rcu<T, Locked<S>>`](super::Rcu) and [`List<T, S>`](super::List). They
+/// change only through an [`UpdateSide`], which requires the lock of *this* state. With the lock of
+/// another state the code does not compile, or [`Updater::select`] panics.
 ///
 /// # Examples
 ///
@@ -40,7 +40,7 @@ use kernel::{
 /// let state = State { config: Rcu::locked(Some(first)) };
 /// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "state")), GFP_KERNEL)?;
 ///
-/// // An updater: nobody else's update gets lost.
+/// // An updater. The lock prevents lost updates.
 /// let mut updater = state.lock();
 /// let old = updater.select(|state| &state.config).copy_update(|old| {
 ///     let retries = old.map_or(0, |old| old.retries);
@@ -66,7 +66,7 @@ pub struct UpdaterLock<S> {
 }
 
 impl<S> UpdaterLock<S> {
-    /// An initialiser of `state` with `lock` for its updaters.
+    /// Returns an initialiser of `state` with `lock` for its updaters.
     pub fn new(state: impl PinInit<S>, lock: impl PinInit<Mutex<()>>) -> impl PinInit<Self> {
         pin_init!(Self {
             state <- state,
@@ -74,7 +74,7 @@ impl<S> UpdaterLock<S> {
         })
     }
 
-    /// Waits until no other updater is at work.
+    /// Acquires the lock, waiting for other updaters.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
@@ -95,7 +95,7 @@ impl<S> Deref for UpdaterLock<S> {
     }
 }
 
-/// The only updater of an [`UpdaterLock`], until it is dropped.
+/// The holder of the lock of an [`UpdaterLock`]: its only updater.
 ///
 /// # Examples
 ///
@@ -107,14 +107,14 @@ pub struct Updater<'a, S> {
 }
 
 impl<S> Updater<'_, S> {
-    /// Selects one structure of the state for updating.
+    /// Selects a structure of the state to update.
     ///
     /// Context: any.
     ///
     /// # Panics
     ///
-    /// If `choose` returns anything but a part of the state it was given, such as a `static`. The check
-    /// costs nothing where `choose` names a field.
+    /// Panics if `choose` returns a structure outside the state, such as a `static`. The check
+    /// costs nothing if `choose` names a field.
     #[inline]
     pub fn select<P: UpdatedUnder<S>>(
         &mut self,
@@ -123,10 +123,11 @@ impl<S> Updater<'_, S> {
         let chosen = choose(self.state);
         assert!(
             is_part(chosen, self.state),
-            "the structure to update is not part of the locked state"
+            "the selected structure is outside the locked state; select a field of it"
         );
-        // INVARIANT: The structure is part of the state whose lock is held, and says so in its type.
-        // `&mut self` keeps the lock held and anything else from being selected.
+        // INVARIANT: The structure names the state in its type and is part of it, so only the
+        // holder of the lock changes it. `&mut self` keeps the lock held, and anything else from
+        // being selected.
         UpdateSide { structure: chosen }
     }
 }
@@ -140,15 +141,15 @@ impl<S> Deref for Updater<'_, S> {
     }
 }
 
-/// Whether `part` lies in the memory of `whole`.
+/// Returns whether `part` lies inside the memory of `whole`.
 #[inline]
 fn is_part<P, S>(part: &P, whole: &S) -> bool {
     let offset = (ptr::from_ref(part) as usize).wrapping_sub(ptr::from_ref(whole) as usize);
     size_of::<P>() <= size_of::<S>() && offset <= size_of::<S>() - size_of::<P>()
 }
 
-/// Exclusive access for updating to the RCU-protected structure `P`, such as an [`Rcu`](super::Rcu) or a
-/// [`List`](super::List), while readers go on reading it.
+/// The exclusive right to update the RCU-protected structure `P`, such as an [`Rcu`](super::Rcu) or
+/// a [`List`](super::List). Readers continue meanwhile.
 ///
 /// # Examples
 ///
@@ -156,7 +157,7 @@ fn is_part<P, S>(part: &P, whole: &S) -> bool {
 ///
 /// # Invariants
 ///
-/// While this exists, nobody else changes `structure`.
+/// While this exists, nothing else changes `structure`.
 pub struct UpdateSide<'u, P> {
     structure: &'u P,
 }
@@ -168,21 +169,22 @@ impl<'u, P> UpdateSide<'u, P> {
     }
 }
 
-/// Updates of a pointer take the lock of the state `S` that the pointer is part of.
+/// Marks a pointer that is updated under the lock of the state `S` that contains it.
 ///
-/// The state is named so that no other lock will do: a state cannot contain itself, hence each structure
-/// that names `S` and lies in an `S` belongs to that one.
+/// The type of the state excludes other locks: a state cannot contain itself, so a structure that
+/// names `S` lies inside at most one `S`.
 ///
 /// # Examples
 ///
 /// See [`UpdaterLock`].
 pub struct Locked<S>(PhantomData<fn() -> S>);
 
-/// RCU-protected structures whose updates take the lock of the state `S` they are part of: [`Rcu<T,
-/// Locked<S>>`](super::Rcu), [`List<T, S>`](super::List) and [`HashTable<T, S, _>`](super::HashTable).
+/// An RCU-protected structure that is updated under the lock of the state `S` that contains it:
+/// [`Rcu<T, Locked<S>>`](super::Rcu), [`List<T, S>`](super::List) or
+/// [`HashTable<T, S, _>`](super::HashTable).
 ///
 /// # Safety
 ///
-/// Without an [`UpdateSide`] of it, the structure cannot be changed through a shared reference. It
-/// names one `S` only.
+/// - Safe code cannot change the structure through a shared reference without its [`UpdateSide`].
+/// - The type names only one `S`.
 pub unsafe trait UpdatedUnder<S> {}

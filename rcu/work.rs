@@ -119,8 +119,8 @@ pub(super) unsafe extern "C" fn add_pending<T: Reclaim + ?Sized>(
 unsafe extern "C" fn reclaim_pending(_work: *mut bindings::work_struct) {
     let mut next = remove_pending();
     while let Some(head) = NonNull::new(next) {
-        // SAFETY: `remove_pending()` gave the list to this call, and `add_pending()` has initialised
-        // each head.
+        // SAFETY: `remove_pending()` gave the list to this call, and `add_pending()` has
+        // initialised each head.
         let (after, reclaim) = unsafe { ((*head.as_ptr()).next, (*head.as_ptr()).func) };
         next = after;
         if let Some(reclaim) = reclaim {

@@ -24,8 +24,6 @@ macro_rules! atomics {
             pub(crate) struct $name$(<$parameter>)? {
                 shared: atomic::$name$(<$parameter>)?,
                 companion: atomic::AtomicUsize,
-                /// What the owner has taken out, to do with it as he likes.
-                owned: Option<core::sync::atomic::$name$(<$parameter>)?>,
             }
 
             #[allow(dead_code, reason = "not every type is used in every way")]
@@ -35,13 +33,12 @@ macro_rules! atomics {
                     Self {
                         shared: atomic::$name::new(value),
                         companion: atomic::AtomicUsize::new(0),
-                        owned: None,
                     }
                 }
 
                 #[track_caller]
                 pub(crate) fn load(&self, ordering: Ordering) -> $value {
-                    if !self.is_usable() {
+                    if panicking() {
                         return $nothing;
                     }
                     self.companion.fetch_add(0, Ordering::Relaxed);
@@ -50,14 +47,14 @@ macro_rules! atomics {
 
                 #[track_caller]
                 pub(crate) fn store(&self, value: $value, ordering: Ordering) {
-                    if self.is_usable() {
+                    if !panicking() {
                         self.shared.store(value, ordering);
                     }
                 }
 
                 #[track_caller]
                 pub(crate) fn swap(&self, value: $value, ordering: Ordering) -> $value {
-                    if self.is_usable() { self.shared.swap(value, ordering) } else { $nothing }
+                    if !panicking() { self.shared.swap(value, ordering) } else { $nothing }
                 }
 
                 #[track_caller]
@@ -68,7 +65,7 @@ macro_rules! atomics {
                     success: Ordering,
                     failure: Ordering,
                 ) -> Result<$value, $value> {
-                    if self.is_usable() {
+                    if !panicking() {
                         self.shared.compare_exchange(current, new, success, failure)
                     } else {
                         Ok(current)
@@ -85,12 +82,6 @@ macro_rules! atomics {
                 ) -> Result<$value, $value> {
                     self.compare_exchange(current, new, success, failure)
                 }
-
-                /// Whether operations are to be done.
-                fn is_usable(&self) -> bool {
-                    assert!(self.owned.is_none(), "an atomic is used after get_mut()");
-                    !panicking()
-                }
             }
         )*
     };
@@ -103,22 +94,10 @@ atomics! {
     AtomicUsize: usize, or 0;
 }
 
-impl<T> AtomicPtr<T> {
-    #[track_caller]
-    pub(crate) fn get_mut(&mut self) -> &mut *mut T {
-        let value = if panicking() {
-            ptr::null_mut()
-        } else {
-            self.shared.with_mut(|value| *value)
-        };
-        self.owned.insert(value.into()).get_mut()
-    }
-}
-
 impl AtomicUsize {
     #[track_caller]
     pub(crate) fn fetch_add(&self, value: usize, ordering: Ordering) -> usize {
-        if self.is_usable() {
+        if !panicking() {
             self.shared.fetch_add(value, ordering)
         } else {
             0
@@ -127,7 +106,7 @@ impl AtomicUsize {
 
     #[track_caller]
     pub(crate) fn fetch_sub(&self, value: usize, ordering: Ordering) -> usize {
-        if self.is_usable() {
+        if !panicking() {
             self.shared.fetch_sub(value, ordering)
         } else {
             0
