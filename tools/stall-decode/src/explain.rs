@@ -7,7 +7,7 @@
 //! them (in 6.18, bit 2 of `idle=` tells whether RCU watches).
 
 use crate::event::{CpuDetail, Event, EventKind};
-use crate::incident::waits_for_rcu;
+use crate::incident::waits_for_grace_period;
 
 mod fields;
 mod hints;

@@ -1,27 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which events belong together: reports of one stall, the starved kthread that it came with, and tasks and
-//! CPUs that suffer from it.
+//! Groups events into incidents: repeated reports of one stall, its starved kthread, and its consequences.
+
+mod tick_rate;
 
 use crate::event::{Event, EventKind, Task, Time};
+use tick_rate::TickRate;
 
-/// Incidents that are remembered.
-const MAX: usize = 64;
+/// Incidents kept.
+const MAX_INCIDENTS: usize = 64;
 
-/// So many seconds after its last report, an incident is over for whoever might belong to it.
+/// CPUs, and kinds of repeated events, kept of an incident.
+const MAX_KEPT: usize = 64;
+
+/// Tasks kept of an incident.
+const MAX_TASKS: usize = 8;
+
+/// Seconds after its last report during which an incident may have another event.
 const WINDOW: f64 = 700.0;
 
-/// Reports of a stall come again after three times the time-out, which is 21 s by default.
-const AGAIN: f64 = 100.0;
+/// Seconds by which a report may precede the incident's last one, if consoles reorder lines.
+const REORDERED: f64 = 60.0;
 
-/// Tick rates that kernels are built with.
-const RATES: [u32; 4] = [100, 250, 300, 1000];
+/// Seconds between reports of one stall: three times the time-out of 21 s, and slack.
+const REPEAT: f64 = 100.0;
 
-/// Time-outs of stall reports in seconds, with which the first report of a stall gives the rate away: the
-/// default, that of distributions, and both under lockdep.
-const TIMEOUTS: [f64; 4] = [21.0, 60.0, 26.0, 65.0];
+/// Functions in which a task waits for a grace period.
+const GRACE_PERIOD_WAITS: &[&str] = &[
+    "synchronize_",
+    "rcu_barrier",
+    "srcu_barrier",
+    "wait_rcu",
+    "__wait_rcu",
+    "cond_synchronize",
+    "kvfree_rcu",
+    "exp_funnel_lock",
+    "_synchronize_rcu",
+    "__synchronize_srcu",
+    "_rcu_barrier",
+];
 
-/// What is remembered of an incident.
 #[derive(Debug)]
 struct Incident {
     id: u64,
@@ -31,80 +49,68 @@ struct Incident {
     cpus: Vec<u32>,
     tasks: Vec<Task>,
     place: Option<String>,
-    /// The clock and jiffies of its first report that has both.
+    /// Time and jiffies of the first report that has both.
     first: Option<(f64, u64)>,
     last: Option<Time>,
-    /// When it was said to have ended.
     ended_at: Option<Time>,
+    /// Repetitions by kind, and by task for hung tasks.
     repeats: Vec<(EventKind, Option<Task>, u64)>,
 }
 
+/// The incidents of the current boot.
 #[derive(Debug, Default)]
 pub(crate) struct Incidents {
     known: Vec<Incident>,
     last_id: u64,
-    /// The rate as two reports of one stall showed it.
-    hz: Option<u32>,
+    rate: TickRate,
 }
 
 impl Incidents {
-    /// Another boot: nothing belongs together across it.
+    /// Forgets all incidents: none continues in another boot.
     pub(crate) fn new_boot(&mut self) {
         self.known.clear();
-        self.hz = None;
+        self.rate = TickRate::default();
     }
 
-    /// The rate is known, from what a kernel says when it starts.
+    /// Sets the tick rate that the kernel printed at boot.
     pub(crate) fn set_rate(&mut self, hz: f64) {
-        let close = |known: &u32| (hz / f64::from(*known) - 1.0).abs() < 0.02;
-        self.hz = RATES.into_iter().find(close).or(self.hz);
+        self.rate.set(hz);
     }
 
-    /// Whoever provoked a stall says that it is over: nothing that comes later belongs to what was before.
+    /// Ends all incidents, as the provoked stall has ended.
     pub(crate) fn end(&mut self, at: &Time) {
         for known in &mut self.known {
             known.ended_at.get_or_insert_with(|| at.clone());
         }
     }
 
-    /// Gives an event its incident, how often it came before, and the seconds that its jiffies are.
+    /// Sets incident, repetitions, and seconds of an event.
     pub(crate) fn place(&mut self, event: &mut Event, last: Option<Time>) {
         let clock = event.time.as_ref().map(|time| time.clock);
-        let hz = self.hz;
-        let found = self
-            .known
-            .iter()
-            .rposition(|known| belongs(known, event, hz));
+        let hz = self.rate.hz();
+        let mut known = self.known.iter();
+        let found = known.rposition(|known| known.includes(event, hz));
         let at = found.unwrap_or_else(|| self.add(event));
         let Some(known) = self.known.get_mut(at) else {
             return;
         };
         event.incident = known.id;
-        known.ended_at = known.ended_at.take().or(event.ended_at.clone());
-        known.last = last.or_else(|| event.time.clone()).or(known.last.take());
-        known.gp_seq = known
-            .gp_seq
-            .or(event.gp_seq.filter(|_| event.kind.is_stall()));
-        for &cpu in &event.cpus {
-            if !known.cpus.contains(&cpu) && known.cpus.len() < 64 {
-                known.cpus.push(cpu);
-            }
-        }
-        event.repeats = repeats(known, event);
+        known.extend(event, last);
+        event.repeats = known.count(event);
         if let (Some(clock), Some(jiffies), true) = (clock, event.t_jiffies, event.kind.is_stall())
         {
             match known.first {
                 None => known.first = Some((clock, jiffies)),
-                Some(first) => self.hz = rate(first, (clock, jiffies)).or(self.hz),
+                Some(first) => self.rate.measure(first, (clock, jiffies)),
             }
         }
         if event.kind.is_stall() || event.kind == EventKind::RcuKthreadStarved {
-            self.seconds(event);
+            self.rate.convert(event);
         }
     }
 
     fn add(&mut self, event: &Event) -> usize {
-        if self.known.len() >= MAX {
+        if self.known.len() >= MAX_INCIDENTS {
             self.known.remove(0);
         }
         self.last_id += 1;
@@ -114,7 +120,7 @@ impl Incidents {
             flavor: event.flavor.clone(),
             gp_seq: event.gp_seq,
             cpus: Vec::new(),
-            tasks: event.tasks.iter().take(8).cloned().collect(),
+            tasks: event.tasks.iter().take(MAX_TASKS).cloned().collect(),
             place: place_of(event),
             first: None,
             last: None,
@@ -123,133 +129,165 @@ impl Incidents {
         });
         self.known.len() - 1
     }
-
-    fn seconds(&self, event: &mut Event) {
-        let starved = event
-            .kthread
-            .as_ref()
-            .and_then(|kthread| kthread.starved_jiffies.or(kthread.timer_overdue_jiffies));
-        let jiffies = event
-            .t_jiffies
-            .or(starved.and_then(|jiffies| jiffies.try_into().ok()));
-        let Some(jiffies) = jiffies else {
-            return;
-        };
-        let guess = || {
-            (event.kind == EventKind::RcuCpuStall)
-                .then(|| guessed_rate(jiffies))
-                .flatten()
-        };
-        event.hz = self.hz.or_else(guess);
-        event.seconds = event
-            .hz
-            .map(|hz| (jiffies as f64 / f64::from(hz) * 10.0).round() / 10.0);
-    }
 }
 
-/// Whether an event goes on with an incident, or suffers from it.
-fn belongs(known: &Incident, event: &Event, hz: Option<u32>) -> bool {
-    let ended = known.ended_at.as_ref();
-    if since(ended, event).is_some_and(|since| since > 0.0) {
-        return false;
+impl Incident {
+    /// Returns whether an event is another report of this incident, or a consequence of it.
+    fn includes(&self, event: &Event, hz: Option<u32>) -> bool {
+        let since_end = seconds_since(self.ended_at.as_ref(), event);
+        if since_end.is_some_and(|seconds| seconds > 0.0) {
+            return false;
+        }
+        let since_last = seconds_since(self.last.as_ref(), event);
+        if !since_last.is_none_or(|seconds| (-REORDERED..=WINDOW).contains(&seconds)) {
+            return false;
+        }
+        let overlaps = since_last.is_none_or(|seconds| seconds <= longest_age(event, hz));
+        self.is_repeated_by(event)
+            || self.is_continued_by(event, overlaps)
+            || overlaps && self.is_waited_for_by(event)
     }
-    let since = since(known.last.as_ref(), event);
-    if !since.is_none_or(|since| (-60.0..=WINDOW).contains(&since)) {
-        return false;
+
+    /// Returns whether an event reports the same condition again.
+    fn is_repeated_by(&self, event: &Event) -> bool {
+        use EventKind::{
+            HardLockup, HungTask, RcuCpuStall, RcuExpeditedStall, RcuKthreadStarved, RcuTasksStall,
+            SoftLockup,
+        };
+        match (self.kind, event.kind) {
+            (RcuCpuStall | RcuKthreadStarved, RcuCpuStall | RcuKthreadStarved) => {
+                self.has_flavor_of(event)
+                    && match (self.gp_seq, event.gp_seq) {
+                        (Some(known), Some(event)) => known == event,
+                        _ => {
+                            self.shares_cpu(event) || self.cpus.is_empty() || event.cpus.is_empty()
+                        }
+                    }
+            }
+            (RcuExpeditedStall, RcuExpeditedStall) => {
+                let is_unknown = self.gp_seq.is_none() || event.gp_seq.is_none();
+                self.has_flavor_of(event) && (is_unknown || self.gp_seq == event.gp_seq)
+            }
+            (RcuTasksStall, RcuTasksStall) => self.has_flavor_of(event),
+            (SoftLockup, SoftLockup) | (HardLockup, HardLockup) => self.shares_cpu(event),
+            (HungTask, HungTask) => self.shares_task(event),
+            (a, b) => a == b && self.place.is_some() && self.place == place_of(event),
+        }
     }
-    // What has gone on since before the last report of the incident, as far as that can be told.
-    let long = match (event.kind, event.t_jiffies, hz) {
-        (EventKind::HungTask, ..) => event.seconds.unwrap_or_default() * 2.0 + 30.0,
-        (_, Some(jiffies), Some(hz)) => jiffies as f64 / f64::from(hz) + 1.0,
-        _ => AGAIN,
-    };
-    let overlaps = since.is_none_or(|since| since <= long);
-    let same_cpu = event.cpus.iter().any(|cpu| known.cpus.contains(cpu));
-    let same_task = event.tasks.iter().any(|task| {
-        known
+
+    /// Returns whether an event reports the same culprit in another way.
+    fn is_continued_by(&self, event: &Event, overlaps: bool) -> bool {
+        use EventKind::{
+            HardLockup, LockLeak, RcuCpuStall, RcuExpeditedStall, SleepingInAtomic, SoftLockup,
+            VoluntaryContextSwitch,
+        };
+        match (self.kind, event.kind) {
+            // One culprit blocks normal and expedited grace periods.
+            (RcuCpuStall, RcuExpeditedStall) | (RcuExpeditedStall, RcuCpuStall) => {
+                overlaps && (self.shares_cpu(event) || self.shares_task(event))
+            }
+            // The warning about a sleeping reader precedes the stall.
+            (VoluntaryContextSwitch | LockLeak, stall) if stall.is_stall() => {
+                self.shares_task(event)
+            }
+            (LockLeak, SleepingInAtomic) => self.shares_task(event),
+            (stall, SoftLockup | HardLockup) if stall.is_stall() => self.shares_cpu(event),
+            (SoftLockup | HardLockup, stall) if stall.is_stall() => self.shares_cpu(event),
+            _ => false,
+        }
+    }
+
+    /// Returns whether an event is a hung task that waits for this incident's grace period.
+    fn is_waited_for_by(&self, event: &Event) -> bool {
+        if event.kind != EventKind::HungTask {
+            return false;
+        }
+        match self.kind {
+            EventKind::RcuTasksStall => {
+                waits_in(event, &["synchronize_rcu_tasks", "rcu_barrier_tasks"])
+            }
+            kind if kind.is_stall() || kind == EventKind::RcuKthreadStarved => {
+                waits_for_grace_period(event) && !waits_in(event, &["synchronize_rcu_tasks"])
+            }
+            _ => false,
+        }
+    }
+
+    fn shares_cpu(&self, event: &Event) -> bool {
+        event.cpus.iter().any(|cpu| self.cpus.contains(cpu))
+    }
+
+    fn shares_task(&self, event: &Event) -> bool {
+        let is_known = |pid: u32| self.tasks.iter().any(|task| task.pid == Some(pid));
+        event
             .tasks
             .iter()
-            .any(|other| task.pid.is_some() && task.pid == other.pid)
-    });
-    let same_flavor =
-        known.flavor == event.flavor || known.flavor.is_none() || event.flavor.is_none();
-    match (known.kind, event.kind) {
-        (
-            EventKind::RcuCpuStall | EventKind::RcuKthreadStarved,
-            EventKind::RcuCpuStall | EventKind::RcuKthreadStarved,
-        ) => {
-            same_flavor
-                && match (known.gp_seq, event.gp_seq) {
-                    (Some(known), Some(event)) => known == event,
-                    _ => same_cpu || known.cpus.is_empty() || event.cpus.is_empty(),
+            .any(|task| task.pid.is_some_and(is_known))
+    }
+
+    fn has_flavor_of(&self, event: &Event) -> bool {
+        self.flavor == event.flavor || self.flavor.is_none() || event.flavor.is_none()
+    }
+
+    /// Adds an event's CPUs, grace period, and times.
+    fn extend(&mut self, event: &Event, last: Option<Time>) {
+        self.ended_at = self.ended_at.take().or(event.ended_at.clone());
+        self.last = last.or_else(|| event.time.clone()).or(self.last.take());
+        let gp_seq = event.gp_seq.filter(|_| event.kind.is_stall());
+        self.gp_seq = self.gp_seq.or(gp_seq);
+        for &cpu in &event.cpus {
+            if !self.cpus.contains(&cpu) && self.cpus.len() < MAX_KEPT {
+                self.cpus.push(cpu);
+            }
+        }
+    }
+
+    /// Counts an event. Returns the number of earlier ones, for each task if tasks hang.
+    fn count(&mut self, event: &Event) -> u64 {
+        let task = event.tasks.first();
+        let task = task.filter(|_| event.kind == EventKind::HungTask);
+        let counted = self.repeats.iter_mut().find(|(kind, other, _)| {
+            *kind == event.kind
+                && match (other, task) {
+                    (Some(other), Some(task)) => other.pid == task.pid,
+                    _ => true,
                 }
+        });
+        if let Some((_, _, count)) = counted {
+            *count += 1;
+            return *count;
         }
-        (EventKind::RcuExpeditedStall, EventKind::RcuExpeditedStall) => {
-            same_flavor
-                && (known.gp_seq.is_none()
-                    || event.gp_seq.is_none()
-                    || known.gp_seq == event.gp_seq)
+        if self.repeats.len() < MAX_KEPT {
+            self.repeats.push((event.kind, task.cloned(), 0));
         }
-        // A CPU or task that holds up both kinds of grace periods.
-        (EventKind::RcuCpuStall, EventKind::RcuExpeditedStall)
-        | (EventKind::RcuExpeditedStall, EventKind::RcuCpuStall) => {
-            overlaps && (same_cpu || same_task)
-        }
-        (EventKind::RcuTasksStall, EventKind::RcuTasksStall) => same_flavor,
-        // A reader that sleeps is warned of first.
-        (EventKind::VoluntaryContextSwitch | EventKind::LockLeak, stall) if stall.is_stall() => {
-            same_task
-        }
-        (EventKind::LockLeak, EventKind::SleepingInAtomic) => same_task,
-        // Whoever waits for a grace period, while one does not end.
-        (EventKind::RcuTasksStall, EventKind::HungTask) => {
-            overlaps && waits_for(event, &["synchronize_rcu_tasks", "rcu_barrier_tasks"])
-        }
-        (stall, EventKind::HungTask)
-            if stall.is_stall() || stall == EventKind::RcuKthreadStarved =>
-        {
-            overlaps && waits_for_rcu(event) && !waits_for(event, &["synchronize_rcu_tasks"])
-        }
-        (stall, EventKind::SoftLockup | EventKind::HardLockup) if stall.is_stall() => same_cpu,
-        (EventKind::SoftLockup | EventKind::HardLockup, stall) if stall.is_stall() => same_cpu,
-        (EventKind::SoftLockup, EventKind::SoftLockup)
-        | (EventKind::HardLockup, EventKind::HardLockup) => same_cpu,
-        (EventKind::HungTask, EventKind::HungTask) => same_task,
-        (a, b) => a == b && known.place.is_some() && known.place == place_of(event),
+        0
     }
 }
 
-/// Seconds from an incident's last report to an event, if both have times of one sort: those since boot and those
-/// of the day cannot be compared.
-fn since(last: Option<&Time>, event: &Event) -> Option<f64> {
-    let (last, time) = (last?, event.time.as_ref()?);
-    (last.text.is_some() == time.text.is_some()).then_some(time.clock - last.clock)
+/// Returns the longest time for which the reported condition may have lasted, in seconds.
+fn longest_age(event: &Event, hz: Option<u32>) -> f64 {
+    match (event.kind, event.t_jiffies, hz) {
+        (EventKind::HungTask, ..) => event.seconds.unwrap_or_default() * 2.0 + 30.0,
+        (_, Some(jiffies), Some(hz)) => jiffies as f64 / f64::from(hz) + 1.0,
+        _ => REPEAT,
+    }
 }
 
-/// Whether a hung task waits for a grace period to end.
-pub(crate) fn waits_for_rcu(event: &Event) -> bool {
-    waits_for(
-        event,
-        &[
-            "synchronize_",
-            "rcu_barrier",
-            "srcu_barrier",
-            "wait_rcu",
-            "__wait_rcu",
-            "cond_synchronize",
-            "kvfree_rcu",
-            "exp_funnel_lock",
-            "_synchronize_rcu",
-            "__synchronize_srcu",
-            "_rcu_barrier",
-        ],
-    )
+/// Returns the seconds from a time to an event, if both count from boot or both are times of day.
+fn seconds_since(earlier: Option<&Time>, event: &Event) -> Option<f64> {
+    let (earlier, time) = (earlier?, event.time.as_ref()?);
+    (earlier.text.is_some() == time.text.is_some()).then_some(time.clock - earlier.clock)
 }
 
-/// Whether a hung task waits in one of such functions.
-fn waits_for(event: &Event, starts: &[&str]) -> bool {
+/// Returns whether a hung task waits for a grace period.
+pub(crate) fn waits_for_grace_period(event: &Event) -> bool {
+    waits_in(event, GRACE_PERIOD_WAITS)
+}
+
+/// Returns whether a hung task waits in a function with one of these prefixes.
+fn waits_in(event: &Event, prefixes: &[&str]) -> bool {
     let function = event.waits_for.as_deref();
-    function.is_some_and(|function| starts.iter().any(|start| function.starts_with(start)))
+    function.is_some_and(|function| prefixes.iter().any(|prefix| function.starts_with(prefix)))
 }
 
 fn place_of(event: &Event) -> Option<String> {
@@ -259,67 +297,12 @@ fn place_of(event: &Event) -> Option<String> {
         .or_else(|| event.culprit_frame.clone())
 }
 
-/// How often this incident had such an event before; of hung tasks, each task counts for itself.
-fn repeats(known: &mut Incident, event: &Event) -> u64 {
-    let task = (event.kind == EventKind::HungTask)
-        .then(|| event.tasks.first().cloned())
-        .flatten();
-    let counted = known.repeats.iter_mut().find(|(kind, other, _)| {
-        *kind == event.kind
-            && match (other, &task) {
-                (Some(other), Some(task)) => other.pid == task.pid,
-                _ => true,
-            }
-    });
-    match counted {
-        Some((_, _, count)) => {
-            *count += 1;
-            *count
-        }
-        None => {
-            if known.repeats.len() < 64 {
-                known.repeats.push((event.kind, task, 0));
-            }
-            0
-        }
-    }
-}
-
-/// The rate that two reports of one stall show.
-fn rate(first: (f64, u64), now: (f64, u64)) -> Option<u32> {
-    let seconds = now.0 - first.0;
-    let jiffies = now.1.checked_sub(first.1)? as f64;
-    // Expedited stalls come again within a second.
-    if seconds < 1.0 && (seconds < 0.3 || jiffies < 50.0) {
-        return None;
-    }
-    let rate = jiffies / seconds;
-    RATES
-        .into_iter()
-        .find(|&known| (rate / f64::from(known) - 1.0).abs() < 0.08)
-}
-
-/// The rate with which a stall's first report would come just after a usual time-out.
-fn guessed_rate(jiffies: u64) -> Option<u32> {
-    let jiffies = jiffies as f64;
-    for timeout in TIMEOUTS {
-        for rate in RATES {
-            let over = jiffies / (timeout * f64::from(rate));
-            if (1.0..1.012).contains(&over) {
-                return Some(rate);
-            }
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::tests::decode;
 
     #[test]
-    fn reports_of_one_grace_period_are_one_incident() {
+    fn reports_of_one_grace_period_and_its_waiters_are_one_incident() {
         let events = decode(
             "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
              [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
@@ -366,8 +349,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_that_began_later_is_another_incident() {
-        // The kernel's calibration gives the rate.
+    fn a_stall_that_began_after_the_last_report_is_another_incident() {
+        // With the rate known, the stall's age shows whether it overlaps.
         assert_eq!(
             incidents(&format!(
                 "{CALIBRATED}{}{}",
@@ -391,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_provoked_a_stall_ends_its_incident() {
+    fn the_logged_end_of_a_provoked_stall_ends_its_incident() {
         let end = "[  102.000000] rust_rcu_demo: stall: end expedited after 2000 ms: ended\n";
         let log = format!("{}{end}{}", expedited(100, 25), normal(105, 2000));
         let events = decode(&log);
@@ -401,15 +384,19 @@ mod tests {
             Some(102.0)
         );
         assert!(events[1].ended_at.is_none());
-        // Also if its reports were over before.
-        let stray = "[  141.000000] stray\n";
+        // The same after its reports have ended.
+        let unrelated = "[  141.000000] unrelated\n";
         let end = "[  142.000000] rust_rcu_demo: stall: end expedited after 42000 ms: ended\n";
-        let log = format!("{}{stray}{end}{}", expedited(100, 25), normal(150, 2000));
+        let log = format!(
+            "{}{unrelated}{end}{}",
+            expedited(100, 25),
+            normal(150, 2000)
+        );
         assert_eq!(incidents(&log), [1, 2]);
     }
 
     #[test]
-    fn who_waits_for_srcu_does_not_wait_for_rcu_tasks() {
+    fn a_task_that_waits_for_srcu_is_no_consequence_of_an_rcu_tasks_stall() {
         let hung = |function: &str| {
             format!(
                 "[  100.000000] INFO: rcu_tasks detected stalls on tasks:\n\
@@ -426,36 +413,24 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_measured_or_guessed() {
-        assert_eq!(rate((100.0, 2100), (163.0, 8403)), Some(100));
-        assert_eq!(rate((100.0, 2100), (100.0, 8403)), None);
-        assert_eq!(rate((100.0, 2100), (163.0, 100)), None);
-        assert_eq!(guessed_rate(60002), Some(1000));
-        assert_eq!(guessed_rate(5250), Some(250));
-        assert_eq!(guessed_rate(6301), Some(300));
-        assert_eq!(guessed_rate(6001), Some(100));
-        assert_eq!(guessed_rate(77), None);
-    }
-
-    #[test]
-    fn a_console_and_a_syslog_may_be_mixed() {
+    fn a_report_may_mix_console_and_syslog_lines() {
         let event = crate::tests::only(
             "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
              2026-11-21T10:00:00+00:00 host systemd[1]: Started Something.\n\
-             2026-11-21T10:00:00+00:00 host kernel: stray\n\
+             2026-11-21T10:00:00+00:00 host kernel: unrelated\n\
              [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
-             [  100.000002] stray\n\
-             [  100.000003] stray\n\
-             2026-11-21T10:00:01+00:00 host kernel: stray\n\
+             [  100.000002] unrelated\n\
+             [  100.000003] unrelated\n\
+             2026-11-21T10:00:01+00:00 host kernel: unrelated\n\
              [  100.000004] rcu: \t(t=5250 jiffies g=289 q=2)\n",
         );
         assert_eq!((event.boot, event.t_jiffies), (1, Some(5250)));
     }
 
     #[test]
-    fn a_report_that_begins_a_boot_is_whole() {
+    fn a_report_that_begins_a_boot_belongs_to_it() {
         let events = decode(
-            "[ 9000.000000] stray\n\
+            "[ 9000.000000] unrelated\n\
              [  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
              [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
              [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n",
@@ -465,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn another_boot_is_another_incident() {
+    fn a_reboot_begins_another_incident() {
         let log = "[  100.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [a:57]\n";
         let events = decode(&format!(
             "{log}[    0.000000] Linux version 6.18.15 (x@y)\n{log}"

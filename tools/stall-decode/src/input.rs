@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whole logs, from anything that can be read.
+//! Decodes a whole log from a reader.
 
 use std::io::{self, BufRead};
 
@@ -9,18 +9,18 @@ use memchr::memchr;
 use crate::unwrap::MAX_LINE;
 use crate::{Decoder, Event};
 
-/// Decodes a log and hands each event to `sink`, in the order in which the reports began.
+/// Decodes a log, and passes each event to `sink` in the order of the reports' first lines.
 ///
 /// # Errors
 ///
-/// What reading the log or `sink` fails with.
+/// Returns the first error of the reader or of `sink`.
 pub fn decode<R, F>(mut log: R, mut sink: F) -> io::Result<()>
 where
     R: BufRead,
     F: FnMut(Event) -> io::Result<()>,
 {
     let mut decoder = Decoder::new();
-    let mut kept = Vec::new();
+    let mut partial = Vec::new();
     loop {
         let buffer = match log.fill_buf() {
             Ok(buffer) => buffer,
@@ -33,24 +33,24 @@ where
         let size = buffer.len();
         let mut rest = buffer;
         while let Some(end) = memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(end);
-            rest = behind.get(1..).unwrap_or_default();
-            if kept.is_empty() {
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            if partial.is_empty() {
                 decoder.line(line);
             } else {
-                keep(&mut kept, line);
-                decoder.line(&kept);
-                kept.clear();
+                extend(&mut partial, line);
+                decoder.line(&partial);
+                partial.clear();
             }
             while let Some(event) = decoder.event() {
                 sink(event)?;
             }
         }
-        keep(&mut kept, rest);
+        extend(&mut partial, rest);
         log.consume(size);
     }
-    if !kept.is_empty() {
-        decoder.line(&kept);
+    if !partial.is_empty() {
+        decoder.line(&partial);
     }
     decoder.finish();
     while let Some(event) = decoder.event() {
@@ -59,10 +59,10 @@ where
     Ok(())
 }
 
-/// The start of a line whose end is not read yet; no more than is looked at.
-fn keep(kept: &mut Vec<u8>, more: &[u8]) {
-    let room = MAX_LINE.saturating_sub(kept.len());
-    kept.extend(more.iter().take(room));
+/// Extends an incomplete line, up to [`MAX_LINE`].
+fn extend(partial: &mut Vec<u8>, more: &[u8]) {
+    let room = MAX_LINE.saturating_sub(partial.len());
+    partial.extend(more.iter().take(room));
 }
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
     use std::io::BufReader;
 
     #[test]
-    fn lines_may_be_read_in_pieces() {
+    fn line_numbers_do_not_depend_on_the_buffer_size() {
         let log = "stray\nINFO: task a:1 blocked for more than 120 seconds.\n\
                    INFO: task b:2 blocked for more than 120 seconds.";
         for size in [1, 2, 7, 1000] {
@@ -86,16 +86,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_takes_no_memory() {
-        let mut kept = Vec::new();
+    fn a_line_without_end_has_a_size_limit() {
+        let mut partial = Vec::new();
         for _ in 0..10 {
-            keep(&mut kept, &[b'x'; MAX_LINE / 2]);
+            extend(&mut partial, &[b'x'; MAX_LINE / 2]);
         }
-        assert_eq!(kept.len(), MAX_LINE);
+        assert_eq!(partial.len(), MAX_LINE);
     }
 
     #[test]
-    fn a_sink_that_fails_ends_it() {
+    fn an_error_of_the_sink_stops_decoding() {
         let log = &b"INFO: task a:1 blocked for more than 120 seconds.\n"[..];
         let result = decode(log, |_| Err(io::ErrorKind::BrokenPipe.into()));
         assert_eq!(

@@ -29,16 +29,15 @@
 
 #![forbid(unsafe_code)]
 
-mod clock;
+mod backtrace;
 mod decoder;
 mod event;
 mod explain;
+mod functions;
 mod incident;
 mod input;
-mod machinery;
-mod mail;
+mod log_clock;
 mod report;
-mod rust_name;
 mod scan;
 mod stack;
 #[cfg(test)]

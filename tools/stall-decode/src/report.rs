@@ -1,43 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reports of the kernel while their lines come in. Each family of reports has a file that knows its lines.
+//! Reports whose lines are still being read. Each family of reports has a file with its parsers.
 
+use crate::backtrace::{Backtrace, Skipped};
 use crate::event::{Event, EventKind, Task, Time};
-use crate::machinery::{self, Passed, Story};
+use crate::scan::Scan;
 use crate::stack::{Dump, Heading, Role};
 use crate::unwrap::Caller;
 
-pub(crate) mod atomic;
-pub(crate) mod cpu_stall;
-pub(crate) mod double_call_rcu;
-pub(crate) mod expedited;
-pub(crate) mod hung_task;
-pub(crate) mod kthread;
-pub(crate) mod lock_leak;
-pub(crate) mod lockup;
-pub(crate) mod memory;
-pub(crate) mod suspicious;
-pub(crate) mod tasks;
-pub(crate) mod use_after_free;
-pub(crate) mod voluntary;
+mod atomic;
+mod cpu_stall;
+mod culprits;
+mod double_call_rcu;
+mod expedited;
+mod hung_task;
+mod kthread;
+mod lock_leak;
+mod lockup;
+mod memory;
+mod suspicious;
+mod tasks;
+mod use_after_free;
+mod voluntary;
 
-/// A family of reports: how its lines are known, and what is made of them in the end.
+/// A family of reports: its search strings and parsers.
 #[derive(Debug)]
 pub(crate) struct Family {
-    /// What a first line has in it; only lines with one of these are shown to `header`.
-    pub(crate) needles: &'static [&'static str],
-    /// What the other lines have in them, or begin with; only those are shown to `detail`.
+    /// Substrings of first lines. Only lines with one of them are passed to `parse_header`.
+    pub(crate) headers: &'static [&'static str],
+    /// Substrings of other lines. Only lines with one of them, or with one of `detail_starts` as first byte, are
+    /// passed to `parse_detail`.
     pub(crate) details: &'static [&'static str],
-    pub(crate) starts: &'static [u8],
-    /// The event that a first line begins.
-    pub(crate) header: fn(&str) -> Option<Event>,
-    /// Takes one of the other lines, if it belongs to the report.
-    pub(crate) detail: fn(&mut Report, &str) -> bool,
-    /// Fills in what only the whole report tells.
-    pub(crate) settle: fn(&mut Report),
+    pub(crate) detail_starts: &'static [u8],
+    /// Parses a first line.
+    pub(crate) parse_header: fn(&str) -> Option<Event>,
+    /// Parses another line. Returns whether it belongs to the report.
+    pub(crate) parse_detail: fn(&mut Report, &str) -> bool,
+    /// Completes the event from the whole report.
+    pub(crate) complete: fn(&mut Report),
 }
 
-/// All families, in the order in which a line is shown to them.
+/// All families, in the order in which they parse a line.
 pub(crate) static FAMILIES: [&Family; 13] = [
     &cpu_stall::FAMILY,
     &kthread::FAMILY,
@@ -54,63 +57,65 @@ pub(crate) static FAMILIES: [&Family; 13] = [
     &memory::FAMILY,
 ];
 
-/// Dumps that are kept of a report.
+/// Dumps kept of a report.
 const MAX_DUMPS: usize = 24;
 
-/// Locks that are kept of a report.
-pub(crate) const MAX_LOCKS: usize = 32;
+/// Locks kept of a report.
+const MAX_LOCKS: usize = 32;
 
-/// A report that may still go on.
+/// A report that may have more lines.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) id: u64,
     pub(crate) family: &'static Family,
+    /// Index in [`FAMILIES`].
     pub(crate) family_index: usize,
     pub(crate) caller: Option<Caller>,
     pub(crate) event: Event,
-    /// The first line's text, by which repeated lines are known.
-    pub(crate) first: String,
+    /// The text of the first line, to recognize doubled lines.
+    pub(crate) first_line: String,
     pub(crate) dumps: Vec<Dump>,
-    /// What the next dump is of, if a line said so.
+    /// The role of the next dump, if a line announced it.
     pub(crate) next_dump: Option<Role>,
-    /// A line that asks for something of the next one.
-    pub(crate) pending: Pending,
-    /// Takes no more dumps: another report began where it was printed.
-    pub(crate) sealed: bool,
-    pub(crate) done: bool,
-    /// The line that is being looked at.
-    pub(crate) line: u64,
-    /// The last line that belonged to it, and the clock then.
+    /// The line expected next, if a line announced it.
+    pub(crate) expected: Option<Expected>,
+    /// Another report has begun in the same place: further dumps are not of this one.
+    pub(crate) is_sealed: bool,
+    pub(crate) is_done: bool,
+    /// The input line being parsed.
+    pub(crate) current_line: u64,
+    /// The report's last line so far, and its time.
     pub(crate) last_line: u64,
     pub(crate) last_time: Option<Time>,
 }
 
-/// What the next line is to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Pending {
-    #[default]
-    Nothing,
-    /// The message under a line of dashes.
+/// A line that follows an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// The message after a rule of dashes.
     Message,
-    /// The place where preemption was disabled.
+    /// The function that disabled preemption.
     PreemptionDisabledAt,
 }
 
 impl Report {
-    /// The index of the dump that a heading begins or goes on with.
-    pub(crate) fn heading(&mut self, heading: &Heading, current: Option<usize>) -> Option<usize> {
+    /// Starts a dump, or continues the current one if `heading` belongs to it. Returns its index.
+    pub(crate) fn begin_dump(
+        &mut self,
+        heading: &Heading,
+        current: Option<usize>,
+    ) -> Option<usize> {
         if self.event.kernel.is_none() {
             self.event.kernel.clone_from(&heading.kernel);
         }
         if self.event.taint.is_none() {
             self.event.taint.clone_from(&heading.taint);
         }
-        let same = current.filter(|&at| {
-            self.dumps
-                .get(at)
-                .is_some_and(|dump| goes_on(dump, heading) && self.next_dump.is_none())
+        let continued = current.filter(|&at| {
+            let dump = self.dumps.get(at);
+            dump.is_some_and(|dump| continues(dump, heading) && self.next_dump.is_none())
         });
-        let at = match same {
+        let at = match continued {
             Some(at) => at,
             None if self.dumps.len() < MAX_DUMPS => {
                 self.dumps.push(Dump {
@@ -130,70 +135,129 @@ impl Report {
         Some(at)
     }
 
-    /// A dump without a heading.
-    pub(crate) fn anonymous(&mut self) -> Option<usize> {
-        self.heading(&Heading::default(), None)
+    /// Starts a dump without a heading.
+    pub(crate) fn begin_unnamed_dump(&mut self) -> Option<usize> {
+        self.begin_dump(&Heading::default(), None)
     }
 
-    pub(crate) fn plain(&self) -> impl Iterator<Item = &Dump> {
-        self.dumps.iter().filter(|dump| dump.role == Role::Plain)
+    pub(crate) fn has_frames(&self) -> bool {
+        self.dumps.iter().any(|dump| !dump.frames.is_empty())
+    }
+
+    /// Returns whether a heading agrees with the newest dump.
+    pub(crate) fn newest_dump_matches(&self, heading: &Heading) -> bool {
+        self.dumps.last().is_some_and(|dump| {
+            dump.role != Role::Subject && heading.cpu.is_none()
+                || agrees(dump.cpu, heading.cpu) && agrees(dump.pid, heading.pid)
+        })
+    }
+
+    /// Returns the dumps of CPUs and tasks that the report is about.
+    pub(crate) fn subject_dumps(&self) -> impl Iterator<Item = &Dump> {
+        self.dumps.iter().filter(|dump| dump.role == Role::Subject)
     }
 
     pub(crate) fn dump_of(&self, role: Role) -> Option<&Dump> {
         self.dumps.iter().find(|dump| dump.role == role)
     }
 
-    /// Takes CPU, task and stack from a dump of whoever the report is about.
-    pub(crate) fn blame(&mut self, dump: &Dump, passed: Passed) {
-        if let Some(cpu) = dump.cpu {
-            self.event.blame_cpu(cpu);
-        }
-        if let Some(task) = task_of(dump) {
-            self.event.blame_task(task);
-        }
-        self.tell(dump, passed);
+    /// Returns whether the event lists the task of a dump.
+    pub(crate) fn lists_task_of(&self, dump: &Dump) -> bool {
+        let is_task = |task: &Task| task.pid == dump.pid;
+        dump.pid.is_some() && self.event.tasks.iter().any(is_task)
     }
 
-    /// Takes the stack of a dump, unless there is a better one already.
-    pub(crate) fn tell(&mut self, dump: &Dump, passed: Passed) {
+    /// Adds the task of a dump, and its stack.
+    pub(crate) fn add_task_and_stack(&mut self, dump: &Dump, skipped: Skipped) {
+        if let Some(task) = task_of(dump) {
+            self.event.add_task(task);
+        }
+        self.add_stack(dump, skipped);
+    }
+
+    /// Sets the event's stack, unless it already has one with a culprit.
+    pub(crate) fn add_stack(&mut self, dump: &Dump, skipped: Skipped) {
         if self.event.culprit_frame.is_some() && !self.event.frames.is_empty() {
             return;
         }
-        let story = machinery::story(dump, passed);
-        if self.event.frames.is_empty() || story.telling.is_some() {
-            self.take_story(story);
+        let backtrace = Backtrace::new(dump, skipped);
+        if self.event.frames.is_empty() || backtrace.culprit.is_some() {
+            self.set_backtrace(backtrace);
         }
     }
 
-    pub(crate) fn take_story(&mut self, story: Story) {
-        self.event.frames = story.frames;
-        self.event.culprit_frame = story.telling;
+    pub(crate) fn set_backtrace(&mut self, backtrace: Backtrace) {
+        self.event.frames = backtrace.frames;
+        self.event.culprit_frame = backtrace.culprit;
     }
 
-    /// The reports that print the stack of the current task: it is the first dump.
-    pub(crate) fn blame_current(&mut self, passed: Passed) {
-        let dump = self.plain().find(|dump| !dump.frames.is_empty());
-        if let Some(dump) = dump.or_else(|| self.plain().next()).cloned() {
-            if self.event.cpus.is_empty() {
-                self.event.cpus.extend(dump.cpu);
-            }
-            let known = self.event.tasks.first().and_then(|task| task.pid);
-            if known.is_none() || known == dump.pid {
-                if let Some(task) = task_of(&dump) {
-                    if known.is_none() {
-                        self.event.tasks.clear();
-                    }
-                    self.event.blame_task(task);
+    /// Adds CPU, task and stack of the current task, whose dump is the first.
+    pub(crate) fn add_current_task(&mut self, skipped: Skipped) {
+        let dump = self.subject_dumps().find(|dump| !dump.frames.is_empty());
+        let Some(dump) = dump.or_else(|| self.subject_dumps().next()).cloned() else {
+            return;
+        };
+        if self.event.cpus.is_empty() {
+            self.event.cpus.extend(dump.cpu);
+        }
+        let known = self.event.tasks.first().and_then(|task| task.pid);
+        if known.is_none() || known == dump.pid {
+            if let Some(task) = task_of(&dump) {
+                if known.is_none() {
+                    self.event.tasks.clear();
                 }
+                self.event.add_task(task);
             }
-            self.tell(&dump, passed);
         }
+        self.add_stack(&dump, skipped);
+    }
+
+    /// Parses lockdep's list: `1 lock held by foo/57:`, `locks held by foo/57: 1, last CPU#0:`, and the locks.
+    pub(crate) fn parse_locks(&mut self, text: &str) -> bool {
+        if text.starts_with('#') {
+            let is_lock = text.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+            let Some((_, lock)) = text.split_once(": ").filter(|_| is_lock) else {
+                return false;
+            };
+            if self.event.locks.len() < MAX_LOCKS {
+                self.event.locks.push(lock.trim().to_string());
+            }
+            return true;
+        }
+        let Some((before, holder)) = text.split_once(" held by ") else {
+            return false;
+        };
+        if !before.ends_with("lock") && !before.ends_with("locks") {
+            return false;
+        }
+        // The name may contain a slash; the pid follows the last one.
+        let holder = holder.rsplit_once('/');
+        let holder = holder.and_then(|(comm, rest)| Some((comm, Scan::new(rest).small()?)));
+        if let (Some((comm, pid)), true) = (holder, self.event.tasks.is_empty()) {
+            self.event.add_task(task_named(comm, Some(pid)));
+        }
+        true
+    }
+
+    /// Parses lockdep's line of release and taint: `6.18.15 #1 Tainted: G O`.
+    pub(crate) fn parse_release(&mut self, text: &str) -> bool {
+        let is_release = self.event.kernel.is_none()
+            && crate::stack::looks_like_release(text)
+            && text.contains('#');
+        if is_release {
+            let kernel = text.split(' ').next().unwrap_or(text);
+            self.event.kernel = Some(kernel.to_string());
+        }
+        is_release
     }
 }
 
-/// Whether a heading is of the dump that was begun: one line names the CPU, the next the task.
-fn goes_on(dump: &Dump, heading: &Heading) -> bool {
-    let agrees = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
+fn agrees(a: Option<u32>, b: Option<u32>) -> bool {
+    a.is_none() || b.is_none() || a == b
+}
+
+/// Returns whether a heading continues a dump: one line names the CPU, the next the task.
+fn continues(dump: &Dump, heading: &Heading) -> bool {
     !dump.has_trace
         && dump.frames.is_empty()
         && dump.idle_at.is_none()
@@ -214,48 +278,17 @@ pub(crate) fn task_of(dump: &Dump) -> Option<Task> {
     })
 }
 
-/// A report that names a task in words of its own.
-pub(crate) fn named(kind: EventKind, comm: &str, pid: Option<u32>) -> Event {
-    let mut event = Event::new(kind);
-    event.tasks.push(Task {
+pub(crate) fn task_named(comm: &str, pid: Option<u32>) -> Task {
+    Task {
         pid,
         comm: Some(comm.to_string()),
         ..Task::default()
-    });
-    event
+    }
 }
 
-/// `1 lock held by foo/57:`, `locks held by foo/57: 1, last CPU#0:`, and the locks themselves.
-pub(crate) fn locks(report: &mut Report, text: &str) -> bool {
-    if text.starts_with('#') {
-        let lock = text.split_once(": ").map(|(_, lock)| lock.trim());
-        if let Some(lock) = lock.filter(|_| text.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
-        {
-            if report.event.locks.len() < MAX_LOCKS {
-                report.event.locks.push(lock.to_string());
-            }
-            return true;
-        }
-        return false;
-    }
-    let Some((before, holder)) = text.split_once(" held by ") else {
-        return false;
-    };
-    if !before.ends_with("lock") && !before.ends_with("locks") {
-        return false;
-    }
-    // The name may have a colon, but the number is behind the last slash.
-    let pid = holder
-        .rsplit_once('/')
-        .map(|(comm, rest)| (comm, crate::scan::Scan::new(rest).small()));
-    if let Some((comm, Some(pid))) = pid {
-        if report.event.tasks.is_empty() {
-            report.event.blame_task(Task {
-                pid: Some(pid),
-                comm: Some(comm.to_string()),
-                ..Task::default()
-            });
-        }
-    }
-    true
+/// Returns an event whose first line names a task.
+pub(crate) fn event_of_task(kind: EventKind, comm: &str, pid: Option<u32>) -> Event {
+    let mut event = Event::new(kind);
+    event.tasks.push(task_named(comm, pid));
+    event
 }

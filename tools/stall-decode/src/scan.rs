@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A cursor over the text of a line: what the parsers of the reports are written with.
+//! A cursor over the text of a line, used by all parsers.
 //!
-//! Texts are ASCII (`unwrap` sees to that), and nothing here panics: what is not there is `None`.
+//! Texts are ASCII, as `unwrap::printable` makes them. Nothing here panics: missing text is `None`.
 
 use memchr::memmem;
 
-/// What is left of a text.
+/// The unparsed rest of a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scan<'a> {
     rest: &'a str,
@@ -17,7 +17,7 @@ impl<'a> Scan<'a> {
         Self { rest: text }
     }
 
-    /// Begins behind the first `key` in the text.
+    /// Starts after the first `key` in the text.
     pub(crate) fn after(text: &'a str, key: &str) -> Option<Self> {
         let at = memmem::find(text.as_bytes(), key.as_bytes())?;
         text.get(at + key.len()..).map(Self::new)
@@ -35,7 +35,7 @@ impl<'a> Scan<'a> {
         self.rest.bytes().next()
     }
 
-    /// Takes a byte, which is one character of the text.
+    /// Consumes a byte, which is one character of the text.
     pub(crate) fn byte(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.rest = self.rest.get(1..)?;
@@ -47,7 +47,7 @@ impl<'a> Scan<'a> {
         self
     }
 
-    /// Takes a literal if it is next.
+    /// Consumes a literal if it is next.
     pub(crate) fn eat(&mut self, literal: &str) -> bool {
         match self.rest.strip_prefix(literal) {
             Some(rest) => {
@@ -58,18 +58,18 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Takes a literal, or gives up.
+    /// Consumes a literal, or returns `None`.
     pub(crate) fn expect(&mut self, literal: &str) -> Option<&mut Self> {
         self.eat(literal).then_some(self)
     }
 
-    /// Takes as much as consists of such bytes.
+    /// Consumes the leading bytes that match.
     pub(crate) fn run(&mut self, is: impl Fn(u8) -> bool) -> &'a str {
         let end = self.rest.bytes().position(|byte| !is(byte));
         let end = end.unwrap_or(self.rest.len());
-        let (taken, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+        let (matched, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         self.rest = rest;
-        taken
+        matched
     }
 
     pub(crate) fn number(&mut self) -> Option<u64> {
@@ -81,6 +81,7 @@ impl<'a> Scan<'a> {
         number
     }
 
+    /// Consumes a number that fits 32 bits.
     pub(crate) fn small(&mut self) -> Option<u32> {
         let before = *self;
         let number = self.number()?.try_into().ok();
@@ -96,31 +97,36 @@ impl<'a> Scan<'a> {
         Some(if negative { -number } else { number })
     }
 
-    /// Takes a hexadecimal number, with or without `0x`.
+    /// Consumes a hexadecimal number, with or without `0x`.
     pub(crate) fn hex(&mut self) -> Option<u64> {
         self.eat("0x");
         u64::from_str_radix(self.run(|byte| byte.is_ascii_hexdigit()), 16).ok()
     }
 
-    /// Takes what stands before a white space.
+    /// Consumes the text before white space.
     pub(crate) fn word(&mut self) -> &'a str {
         self.run(|byte| byte != b' ' && byte != b'\t')
     }
 
-    /// Takes what stands before `stop`, and `stop`.
+    /// Consumes the text through `stop`, and returns the part before `stop`.
     pub(crate) fn until(&mut self, stop: &str) -> Option<&'a str> {
-        let (taken, rest) = self.rest.split_once(stop)?;
+        let (before, rest) = self.rest.split_once(stop)?;
         self.rest = rest;
-        Some(taken)
+        Some(before)
     }
 }
 
-/// The number that stands behind the first `key`.
+/// Returns the number after the first `key`.
 pub(crate) fn number_after(text: &str, key: &str) -> Option<u64> {
     Scan::after(text, key)?.spaces().number()
 }
 
-/// `name:pid` or `name/pid`, of which the name may have the separator in it.
+/// Like [`number_after`], for a number that fits 32 bits.
+pub(crate) fn small_after(text: &str, key: &str) -> Option<u32> {
+    number_after(text, key)?.try_into().ok()
+}
+
+/// Splits `name:pid` or `name/pid`. The name may contain the separator.
 pub(crate) fn name_and_pid(text: &str, separator: char) -> Option<(&str, u32)> {
     let (name, pid) = text.rsplit_once(separator)?;
     Some((name.trim(), pid.trim().parse().ok()?))
@@ -131,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stop_where_they_end() {
+    fn numbers_end_at_the_first_other_byte() {
         let mut scan = Scan::new("12-...!: 0x1f -3");
         assert_eq!(scan.number(), Some(12));
         assert_eq!(scan.number(), None);
@@ -142,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_not_there() {
+    fn numbers_that_overflow_are_rejected() {
         let mut scan = Scan::new("99999999999999999999 4294967296");
         assert_eq!(scan.number(), None);
         assert_eq!(scan.word(), "99999999999999999999");
@@ -151,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_have_the_separator() {
+    fn a_task_name_may_contain_the_separator() {
         assert_eq!(
             name_and_pid("kworker/0:1:57", ':'),
             Some(("kworker/0:1", 57))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the unit tests share.
+//! Helpers shared by the unit tests.
 
 use crate::{Decoder, Event};
 
-/// The events of a log.
+/// Decodes a log.
 pub(crate) fn decode(log: &str) -> Vec<Event> {
     let mut decoder = Decoder::new();
     for line in log.lines() {
@@ -14,7 +14,7 @@ pub(crate) fn decode(log: &str) -> Vec<Event> {
     std::iter::from_fn(|| decoder.event()).collect()
 }
 
-/// The only event of a log.
+/// Decodes a log that holds one report.
 pub(crate) fn only(log: &str) -> Event {
     let mut events = decode(log);
     assert_eq!(events.len(), 1, "{log}\n{events:#?}");

@@ -19,14 +19,14 @@ pub(super) fn fill(event: &mut Event) {
             let meaning = format!(
                 "a task that blocks the grace period; its readers are nested {nesting} deep"
             );
-            event.field(name, value, meaning);
+            event.add_field(name, value, meaning);
         }
     }
     if let Some(thread) = event.kthread.clone() {
         kthread(event, &thread);
     }
     for field in found {
-        event.field(field.name, field.value, field.meaning);
+        event.add_field(field.name, field.value, field.meaning);
     }
 }
 
@@ -39,7 +39,7 @@ fn totals(event: &mut Event) {
             EventKind::RcuExpeditedStall => "jiffies since the expedited grace period began",
             _ => "jiffies since the grace period began",
         };
-        event.field("t", jiffies.to_string(), format!("{meaning}{hz}"));
+        event.add_field("t", jiffies.to_string(), format!("{meaning}{hz}"));
     }
     match (event.kind, event.gp_seq) {
         (EventKind::RcuExpeditedStall, Some(sequence)) => {
@@ -49,12 +49,12 @@ fn totals(event: &mut Event) {
                 "even: between two of them"
             };
             let meaning = format!("number of the expedited grace period ({state})");
-            event.field("s", sequence.to_string(), meaning);
+            event.add_field("s", sequence.to_string(), meaning);
         }
         (EventKind::RcuCpuStall, Some(sequence)) => {
             let meaning =
                 "number of the grace period: reports with the same one are of the same stall";
-            event.field("g", sequence.to_string(), meaning);
+            event.add_field("g", sequence.to_string(), meaning);
         }
         _ => (),
     }
@@ -66,13 +66,13 @@ fn totals(event: &mut Event) {
         };
         let meaning =
             format!("callbacks that wait on all CPUs: what they would free is still in use{much}");
-        event.field("q", callbacks.to_string(), meaning);
+        event.add_field("q", callbacks.to_string(), meaning);
     }
     if let Some(ncpus) = event.ncpus {
-        event.field("ncpus", ncpus.to_string(), "CPUs online");
+        event.add_field("ncpus", ncpus.to_string(), "CPUs online");
     }
     if let Some(cpu) = event.detected_by {
-        event.field(
+        event.add_field(
             "detected by",
             format!("CPU {cpu}"),
             "the CPU that noticed; it is not to blame",
@@ -87,10 +87,10 @@ fn cpu(event: &mut Event, detail: &CpuDetail) {
             EventKind::RcuExpeditedStall => expedited_flags(&detail.flags),
             _ => flags(detail),
         };
-        event.field(name("marks"), detail.flags.clone(), meaning);
+        event.add_field(name("marks"), detail.flags.clone(), meaning);
     }
     if let Some(ticks) = detail.ticks_this_gp {
-        event.field(
+        event.add_field(
             name("ticks this GP"),
             ticks.to_string(),
             ticks_mean(event, ticks),
@@ -98,7 +98,7 @@ fn cpu(event: &mut Event, detail: &CpuDetail) {
     }
     if let Some(behind) = detail.gps_behind {
         let meaning = "grace periods that this CPU has not heard of: it has not run RCU's part of the clock interrupt since";
-        event.field(name("GPs behind"), behind.to_string(), meaning);
+        event.add_field(name("GPs behind"), behind.to_string(), meaning);
     }
     if let Some(idle) = detail.idle.clone() {
         let meaning = match whereabouts(detail) {
@@ -108,7 +108,7 @@ fn cpu(event: &mut Event, detail: &CpuDetail) {
             Some(Whereabouts::InterruptInKernel) => "in an interrupt that came while the kernel ran a task (for a CPU that reports itself: the clock's)",
             None => "counter of idle entries / nesting of the kernel / nesting of interrupts",
         };
-        event.field(name("idle"), idle, meaning);
+        event.add_field(name("idle"), idle, meaning);
     }
     if let Some([before, now]) = detail.softirq {
         let meaning = if before == now {
@@ -116,7 +116,7 @@ fn cpu(event: &mut Event, detail: &CpuDetail) {
         } else {
             "RCU softirqs when the CPU noticed the grace period, and now: some have run since"
         };
-        event.field(name("softirq"), format!("{before}/{now}"), meaning);
+        event.add_field(name("softirq"), format!("{before}/{now}"), meaning);
     }
     if let Some(fqs) = detail.fqs {
         let meaning = if fqs == 0 {
@@ -124,15 +124,15 @@ fn cpu(event: &mut Event, detail: &CpuDetail) {
         } else {
             "scans for idle CPUs in this grace period: the grace-period kthread runs"
         };
-        event.field(name("fqs"), fqs.to_string(), meaning);
+        event.add_field(name("fqs"), fqs.to_string(), meaning);
     }
     if let Some(starved) = detail.rcuc_starved_jiffies {
         let meaning = "jiffies for which the CPU's rcuc kthread has not run: real-time tasks leave it no time";
-        event.field(name("rcuc"), starved.to_string(), meaning);
+        event.add_field(name("rcuc"), starved.to_string(), meaning);
     }
     if detail.false_positive {
         let meaning = "the kthread is starved and the CPU is idle: this CPU is not to blame";
-        event.field(name("(false positive?)"), "yes", meaning);
+        event.add_field(name("(false positive?)"), "yes", meaning);
     }
     cputime(event, detail);
 }
@@ -206,7 +206,7 @@ fn cputime(event: &mut Event, detail: &CpuDetail) {
         } else {
             "interrupts, softirqs, context switches since half of the time-out"
         };
-        event.field(format!("CPU {} number", detail.cpu), three(number), meaning);
+        event.add_field(format!("CPU {} number", detail.cpu), three(number), meaning);
     }
     if let Some(milliseconds) = &cputime.milliseconds {
         let period = cputime.period.unwrap_or_default();
@@ -216,7 +216,7 @@ fn cputime(event: &mut Event, detail: &CpuDetail) {
             "milliseconds in interrupts, softirqs, the kernel's tasks, of {period}: mostly in {}",
             most[largest]
         );
-        event.field(
+        event.add_field(
             format!("CPU {} cputime", detail.cpu),
             three(milliseconds),
             meaning,
@@ -226,7 +226,7 @@ fn cputime(event: &mut Event, detail: &CpuDetail) {
 
 fn kthread(event: &mut Event, kthread: &Kthread) {
     if let Some(starved) = kthread.starved_jiffies {
-        event.field(
+        event.add_field(
             "starved for",
             format!("{starved} jiffies"),
             "since the grace-period kthread last did anything",
@@ -234,14 +234,14 @@ fn kthread(event: &mut Event, kthread: &Kthread) {
     }
     if let Some(overdue) = kthread.timer_overdue_jiffies {
         let meaning = "since the timer should have woken the grace-period kthread";
-        event.field(
+        event.add_field(
             "timer wakeup didn't happen for",
             format!("{overdue} jiffies"),
             meaning,
         );
     }
     if let Some(gp_seq) = kthread.gp_seq {
-        event.field(
+        event.add_field(
             "g",
             gp_seq.to_string(),
             "number of the grace period that it works on",
@@ -255,19 +255,19 @@ fn kthread(event: &mut Event, kthread: &Kthread) {
             "0x3" => "it is asked to begin a grace period, and to scan for idle CPUs at once",
             _ => "what it is asked to do (1: begin a grace period, 2: scan for idle CPUs)",
         };
-        event.field("f", flags, meaning);
+        event.add_field("f", flags, meaning);
     }
     if let Some(state) = kthread.wait_state.clone() {
-        event.field("wait state", state.clone(), wait_state(&state));
+        event.add_field("wait state", state.clone(), wait_state(&state));
     }
     if let Some(state) = kthread.task_state.clone() {
-        event.field("->state", state.clone(), task_state(&state));
+        event.add_field("->state", state.clone(), task_state(&state));
     }
     if let Some(cpu) = kthread.cpu {
-        event.field("->cpu", cpu.to_string(), "the CPU that it ran on last");
+        event.add_field("->cpu", cpu.to_string(), "the CPU that it ran on last");
     }
     if let Some(cpu) = kthread.timer_cpu {
-        event.field(
+        event.add_field(
             "timer handling on cpu",
             cpu.to_string(),
             "the CPU whose timers are suspected",
@@ -275,7 +275,7 @@ fn kthread(event: &mut Event, kthread: &Kthread) {
     }
     if let Some(count) = kthread.timer_softirqs {
         let meaning = "timer softirqs of that CPU since boot: if a later report has the same number, its timers are dead";
-        event.field("timer-softirq", count.to_string(), meaning);
+        event.add_field("timer-softirq", count.to_string(), meaning);
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! Misuse of RCU, and what comes beside stalls.
 
-use super::{cpus, duration, hints, in_function, say, tasks, waits_for_rcu, Lines};
+use super::{cpus, duration, hints, in_function, say, tasks, waits_for_grace_period, Lines};
 use crate::event::{Event, EventKind};
 
 pub(super) fn summary(event: &Event) -> String {
@@ -45,7 +45,7 @@ pub(super) fn summary(event: &Event) -> String {
                 (Some(function), false) => format!(" called by {function}()"),
                 _ => at,
             };
-            let rcu = if waits_for_rcu(event) {
+            let rcu = if waits_for_grace_period(event) {
                 ": it waits for a grace period that does not end"
             } else {
                 ""
@@ -270,7 +270,7 @@ fn hung(event: &Event, causes: &mut Lines, advice: &mut Lines) {
             format!("{} holds the lock that it waits for", owner.value),
         );
     }
-    if waits_for_rcu(event) {
+    if waits_for_grace_period(event) {
         let function = event.waits_for.as_deref().unwrap_or_default();
         if function.contains("srcu") {
             say(

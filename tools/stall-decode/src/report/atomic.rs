@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sleeping where nothing may: `__might_resched()` and `__schedule_bug()` in `kernel/sched/core.c`.
+//! Sleeping in atomic context: `__might_resched()` and `__schedule_bug()` in `kernel/sched/core.c`.
 
-use super::{locks, named, Family, Pending, Report};
+use super::{event_of_task, Expected, Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind, Task};
-use crate::machinery::Passed;
-use crate::scan::{number_after, Scan};
+use crate::scan::{number_after, small_after, Scan};
 use crate::stack;
 
 const SLEEPING: &str = "sleeping function called from invalid context";
 const SCHEDULING: &str = "scheduling while atomic: ";
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[SLEEPING, SCHEDULING],
+    headers: &[SLEEPING, SCHEDULING],
     details: &[
         "in_atomic(): ",
         "preempt_count: ",
@@ -23,23 +23,23 @@ pub(crate) static FAMILY: Family = Family {
         "irqs last ",
         "lockdep is turned off",
     ],
-    starts: b"#",
-    header,
-    detail,
-    settle,
+    detail_starts: b"#",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
     if let Some(mut scan) = Scan::after(text, SCHEDULING).filter(|_| text.contains("BUG: ")) {
-        // foo/57/0x00000002, and the name may have slashes.
+        // `foo/57/0x00000002`. The name may contain slashes.
         let task = scan.word();
         let rest = format!("{task}{}", scan.rest());
         let (task, count) = rest.split_once("/0x")?;
         let (comm, pid) = crate::scan::name_and_pid(task, '/')?;
-        let mut event = named(EventKind::SleepingInAtomic, comm, Some(pid));
+        let mut event = event_of_task(EventKind::SleepingInAtomic, comm, Some(pid));
         event.message = Some("scheduling while atomic".to_string());
         let count = format!("0x{}", Scan::new(count).word());
-        event.field("preempt_count", count.clone(), preempt_count(&count));
+        event.add_field("preempt_count", count.clone(), preempt_count(&count));
         return Some(event);
     }
     let scan = Scan::after(text, SLEEPING)?;
@@ -47,7 +47,7 @@ fn header(text: &str) -> Option<Event> {
     event.message = Some(SLEEPING.to_string());
     let mut place = Scan::new(scan.rest().strip_prefix(" at ").unwrap_or_default());
     let location = place.word();
-    // Rust code of some kernels prints `<Location::file_as_c_str() not supported>:102`.
+    // Rust code prints `<Location::file_as_c_str() not supported>:102` on some kernels.
     if location.starts_with('<') {
         return Some(event);
     }
@@ -67,7 +67,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if let Some(count) = text.strip_prefix("preempt_count: ") {
         let count = Scan::new(count).run(|byte| byte.is_ascii_hexdigit());
         let event = &mut report.event;
-        event.field("preempt_count", count, preempt_count(count));
+        event.add_field("preempt_count", count, preempt_count(count));
         return true;
     }
     if let Some(depth) = text.strip_prefix("RCU nest depth: ") {
@@ -76,49 +76,50 @@ fn detail(report: &mut Report, text: &str) -> bool {
             "0" => "no reader of RCU is open in this task",
             _ => "the task sleeps inside of rcu_read_lock()",
         };
-        report.event.field("RCU nest depth", depth, meaning);
+        report.event.add_field("RCU nest depth", depth, meaning);
         return true;
     }
     if let Some(place) = text.strip_prefix("Preemption disabled at:") {
-        report.pending = Pending::PreemptionDisabledAt;
+        report.expected = Some(Expected::PreemptionDisabledAt);
         if !place.trim().is_empty() {
             disabled_at(report, place);
         }
         return true;
     }
-    if report.pending == Pending::PreemptionDisabledAt {
+    if report.expected == Some(Expected::PreemptionDisabledAt) {
         return disabled_at(report, text);
     }
-    locks(report, text)
+    report.parse_locks(text)
         || text.starts_with("irq event stamp:")
         || text.starts_with("hardirqs last ")
         || text.starts_with("softirqs last ")
         || text.starts_with("INFO: lockdep is turned off")
 }
 
+/// Parses the function that disabled preemption.
 fn disabled_at(report: &mut Report, text: &str) -> bool {
     let Some(frame) = stack::frame(text) else {
-        // Somebody else's line may be in between, but not the stack.
+        // An unrelated line may come before the function, but a stack comes after it.
         if text.starts_with("CPU: ") || text.starts_with("Call ") {
-            report.pending = Pending::Nothing;
+            report.expected = None;
         }
         return false;
     };
-    report.pending = Pending::Nothing;
+    report.expected = None;
     let function = frame.function();
     let meaning = "the function that disabled preemption first: the atomic section began there";
     report
         .event
-        .field("Preemption disabled at", function, meaning);
+        .add_field("Preemption disabled at", function, meaning);
     true
 }
 
-/// `in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 57, name: foo`
+/// Parses `in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 57, name: foo`.
 fn context(event: &mut Event, text: &str) {
     let flag = |event: &mut Event, name: &str, yes: &str, no: &str| {
         if let Some(value) = number_after(text, &format!("{name}: ")) {
             let meaning = if value == 0 { no } else { yes };
-            event.field(name, value.to_string(), meaning);
+            event.add_field(name, value.to_string(), meaning);
         }
     };
     flag(
@@ -139,16 +140,15 @@ fn context(event: &mut Event, text: &str) {
         "inside of a section that was marked as one that must not block",
         "not in a section that must not block",
     );
-    let pid = number_after(text, "pid: ").and_then(|pid| pid.try_into().ok());
     let comm = Scan::after(text, "name: ").map(|name| name.rest().trim().to_string());
-    event.blame_task(Task {
-        pid,
+    event.add_task(Task {
+        pid: small_after(text, "pid: "),
         comm,
         ..Task::default()
     });
 }
 
-/// The parts of the count, as `include/linux/preempt.h` lays them out.
+/// Explains the fields of a preemption count (`include/linux/preempt.h`).
 fn preempt_count(count: &str) -> String {
     let Some(count) = Scan::new(count).hex() else {
         return "the preemption count".to_string();
@@ -172,8 +172,8 @@ fn preempt_count(count: &str) -> String {
     parts.join("; ")
 }
 
-fn settle(report: &mut Report) {
-    report.blame_current(Passed::ALLOCATION);
+fn complete(report: &mut Report) {
+    report.add_current_task(Skipped::ALLOCATION);
 }
 
 #[cfg(test)]
@@ -182,7 +182,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn sleeping_in_a_reader() {
+    fn a_sleep_in_a_reader_names_task_and_place() {
         let event = only(
             "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:283\n\
              in_atomic(): 0, irqs_disabled(): 0, non_block: 0, pid: 57, name: reader\n\
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_no_report() {
+    fn prose_about_sleeping_is_no_report() {
         assert!(decode("a sleeping function called from invalid context is bad\n").is_empty());
     }
 }

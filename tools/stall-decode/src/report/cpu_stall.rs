@@ -2,19 +2,22 @@
 
 //! Stalls of normal grace periods: `kernel/rcu/tree_stall.h`, back to the forms of Linux 3.x.
 
-use super::{task_of, Family, Report};
-use crate::event::{CpuDetail, CpuTime, Event, EventKind, Task, MAX_CULPRITS};
-use crate::machinery::Passed;
-use crate::scan::{number_after, Scan};
+mod cpu_line;
+
+use super::culprits::{self, flavor};
+use super::{Family, Report};
+use crate::backtrace::Skipped;
+use crate::event::{Event, EventKind};
+use crate::scan::{number_after, small_after, Scan};
 use crate::stack::Dump;
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         "self-detected stall on CPU",
         "detected stalls on CPUs/tasks",
         "detected stall on CPU",
         "detected stall, but suppressed",
-        // Details of a report whose first line is missing.
+        // Details that begin a report whose first line is missing.
         "ticks this GP)",
         "GPs behind)",
     ],
@@ -33,26 +36,29 @@ pub(crate) static FAMILY: Family = Family {
         "(detected by",
         "rcu_node tree",
     ],
-    starts: b"{",
-    header,
-    detail,
-    settle,
+    detail_starts: b"{",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
+/// First lines, and whether the stalled CPU prints them.
+const FORMS: [(&str, Option<bool>); 4] = [
+    (" self-detected stall on CPU", Some(true)),
+    (" detected stalls on CPUs/tasks", Some(false)),
+    (" detected stall on CPU", Some(true)),
+    (" detected stall, but suppressed", None),
+];
+
 fn header(text: &str) -> Option<Event> {
-    let (before, after, is_self) =
-        if let Some((before, after)) = text.split_once(" self-detected stall on CPU") {
-            (before, after, Some(true))
-        } else if let Some((before, after)) = text.split_once(" detected stalls on CPUs/tasks") {
-            (before, after, Some(false))
-        } else if let Some((before, after)) = text.split_once(" detected stall on CPU") {
-            (before, after, Some(true))
-        } else if let Some((before, after)) = text.split_once(" detected stall, but suppressed") {
-            (before, after, None)
-        } else {
-            return headless(text);
-        };
-    // Prose that quotes the line goes on in its own way.
+    let form = FORMS.iter().find_map(|(form, is_self)| {
+        let (before, after) = text.split_once(form)?;
+        Some((before, after, *is_self))
+    });
+    let Some((before, after, is_self)) = form else {
+        return without_header(text);
+    };
+    // Prose that quotes the line continues with punctuation.
     if after.starts_with(['.', ',', '"', '\'', '`', ')', ';']) {
         return None;
     }
@@ -62,207 +68,35 @@ fn header(text: &str) -> Option<Event> {
     if is_self.is_none() {
         event.message = Some(format!("suppressed{after}"));
     }
-    braces(&mut event, after);
+    culprits::in_braces(&mut event, after);
     if is_self == Some(true) && event.cpus.is_empty() {
         // `detected stall on CPU 0 (t=1000 jiffies)`
         if let Some(cpu) = Scan::new(after).spaces().small() {
             if !after.trim_start().contains(':') {
-                event.blame_cpu(cpu);
+                event.add_cpu(cpu);
             }
         }
     }
-    cpu_lines(&mut event, after);
+    cpu_line::parse(&mut event, after);
     totals(&mut event, after);
     Some(event)
 }
 
-/// A report whose first line was lost.
-fn headless(text: &str) -> Option<Event> {
+/// Begins a report whose first line is missing.
+fn without_header(text: &str) -> Option<Event> {
     let mut event = Event::new(EventKind::RcuCpuStall);
     event.header_missing = true;
-    cpu_lines(&mut event, text).then_some(event)
+    cpu_line::parse(&mut event, text).then_some(event)
 }
 
-/// The word in front: `rcu: INFO: rcu_preempt`.
-pub(super) fn flavor(before: &str) -> Option<String> {
-    let word = before.rsplit([' ', '\t']).next()?;
-    let known = word.starts_with("rcu") || word.starts_with("srcu") || word.contains("rcu");
-    let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    (known && plain).then(|| word.to_string())
-}
-
-/// `{ 1 2-... P57}`: CPUs and tasks as kernels before 4.1 list them, and expedited reports still do.
-pub(super) fn braces(event: &mut Event, text: &str) -> bool {
-    let Some(mut scan) = Scan::after(text, "{") else {
-        return false;
-    };
-    loop {
-        match scan.spaces().peek() {
-            Some(b'P') => {
-                let word = scan.word().trim_end_matches('}');
-                if let Some(task) = blocked_task(word) {
-                    event.blame_task(task);
-                }
-            }
-            Some(b'0'..=b'9') => {
-                let Some(cpu) = scan.small() else {
-                    return true;
-                };
-                event.blame_cpu(cpu);
-                if scan.eat("-") {
-                    let flags = scan.run(|byte| b".OoNDd!?".contains(&byte));
-                    detail_of(event, cpu).flags = flags.to_string();
-                    detail_of(event, cpu).offline = flags.starts_with('O');
-                }
-            }
-            _ => return true,
-        }
-    }
-}
-
-/// `P57/1:b..l`, or `P57` of a task that runs again.
-fn blocked_task(word: &str) -> Option<Task> {
-    let mut scan = Scan::new(word);
-    let mut task = Task {
-        pid: Some(scan.expect("P")?.small()?),
-        ..Task::default()
-    };
-    if scan.eat("/") {
-        task.nesting = scan.signed();
-        if scan.eat(":") {
-            for (mark, meaning) in [
-                ('b', "blocked in a reader"),
-                ('q', "quiescent state wanted"),
-                ('e', "blocks an expedited grace period"),
-                ('l', "on the list of blocked readers"),
-            ] {
-                if scan.rest().contains(mark) {
-                    task.flags.push(meaning);
-                }
-            }
-        }
-    }
-    Some(task)
-}
-
-/// Each `3-...!: (20 ticks this GP) idle=…` of a line. The bracket is looked for first, and what stands before
-/// it is read backwards: two CPUs may have written into one line.
-fn cpu_lines(event: &mut Event, text: &str) -> bool {
-    let mut found = false;
-    let mut from = 0;
-    while let Some(open) = text.get(from..).and_then(|rest| rest.find('(')) {
-        let open = from + open;
-        from = open + 1;
-        let (Some(before), Some(inside)) = (text.get(..open), text.get(open + 1..)) else {
-            break;
-        };
-        let mut scan = Scan::new(inside);
-        let Some(value) = scan.number() else {
-            continue;
-        };
-        let is_ticks = scan.eat(" ticks this GP)");
-        if !is_ticks && !scan.eat(" GPs behind)") {
-            continue;
-        }
-        let Some((cpu, flags)) = cpu_before(before) else {
-            continue;
-        };
-        found = true;
-        event.blame_cpu(cpu);
-        let detail = detail_of(event, cpu);
-        detail.flags = flags.to_string();
-        detail.offline = flags.starts_with('O');
-        detail.irq_work = irq_work(flags);
-        if is_ticks {
-            detail.ticks_this_gp = Some(value);
-        } else {
-            detail.gps_behind = Some(value);
-        }
-        // Up to the next CPU's, if there is one.
-        let rest = scan.rest();
-        let end = rest
-            .find(" GP")
-            .or_else(|| rest.find("GPs "))
-            .unwrap_or(rest.len());
-        cpu_fields(detail, rest.get(..end).unwrap_or(rest));
-    }
-    found
-}
-
-/// The CPU and its marks, at the end of `rcu: \t3-...!: `.
-fn cpu_before(before: &str) -> Option<(u32, &str)> {
-    let before = before.trim_end().strip_suffix(':')?;
-    let flags_at = before.len()
-        - before
-            .bytes()
-            .rev()
-            .take_while(|byte| b".OoN!?".contains(byte) || byte.is_ascii_digit())
-            .count();
-    let (head, tail) = before.split_at_checked(flags_at)?;
-    if let Some(head) = head.strip_suffix('-') {
-        let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
-        let cpu = head.get(head.len() - digits..)?.parse().ok()?;
-        return Some((cpu, tail));
-    }
-    Some((tail.parse().ok()?, ""))
-}
-
-fn irq_work(flags: &str) -> Option<&'static str> {
-    Some(match flags.as_bytes().get(3)? {
-        b'.' => "ran",
-        b'!' => "not run",
-        b'0'..=b'9' => "pending",
-        _ => "unknown",
-    })
-}
-
-fn cpu_fields(detail: &mut CpuDetail, text: &str) {
-    if let Some(mut scan) = Scan::after(text, "idle=") {
-        detail.idle = Some(scan.word().to_string()).filter(|idle| !idle.is_empty());
-    }
-    if let Some(mut scan) = Scan::after(text, "softirq=") {
-        if let Some(before) = scan.number() {
-            if scan.eat("/") {
-                detail.softirq = scan.number().map(|now| [before, now]);
-            }
-        }
-    }
-    detail.fqs = number_after(text, "fqs=").or(detail.fqs);
-    if let Some(mut scan) = Scan::after(text, "rcuc=") {
-        detail.rcuc_starved_jiffies = scan.signed();
-    }
-    detail.false_positive = text.contains("(false positive?)");
-}
-
-/// The detail of a CPU, made if need be.
-pub(super) fn detail_of(event: &mut Event, cpu: u32) -> &mut CpuDetail {
-    let known = event
-        .cpu_details
-        .iter()
-        .position(|detail| detail.cpu == cpu);
-    let at = known.unwrap_or_else(|| {
-        if event.cpu_details.len() >= MAX_CULPRITS {
-            event.cpu_details.pop();
-        }
-        event.cpu_details.push(CpuDetail {
-            cpu,
-            ..CpuDetail::default()
-        });
-        event.cpu_details.len() - 1
-    });
-    &mut event.cpu_details[at]
-}
-
-/// `(t=5250 jiffies g=1 q=2 ncpus=4)`, `(detected by 1, t=5250 jiffies, g=1, c=0, q=2)`
+/// Parses `(t=5250 jiffies g=1 q=2 ncpus=4)`, `(detected by 1, t=5250 jiffies, g=1, c=0, q=2)`.
 fn totals(event: &mut Event, text: &str) -> bool {
     let by = Scan::after(text, "(detected by ").map(|mut scan| scan.small());
-    let Some(at) = text
+    let at = text
         .find("t=")
-        .filter(|&at| at == 0 || b" (,".contains(&text.as_bytes()[at - 1]))
-    else {
-        if let Some(Some(cpu)) = by {
-            event.detected_by = event.detected_by.or(Some(cpu));
-        }
+        .filter(|&at| at == 0 || b" (,".contains(&text.as_bytes()[at - 1]));
+    let Some(at) = at else {
+        event.detected_by = event.detected_by.or(by.flatten());
         return by.is_some();
     };
     let rest = text.get(at + 2..).unwrap_or_default();
@@ -273,11 +107,10 @@ fn totals(event: &mut Event, text: &str) -> bool {
     }
     event.t_jiffies = event.t_jiffies.or(jiffies);
     event.detected_by = event.detected_by.or(by.flatten());
-    let signed = |key| Scan::after(rest, key).and_then(|mut scan| scan.signed());
-    event.gp_seq = event.gp_seq.or(signed(" g="));
+    let gp_seq = Scan::after(rest, " g=").and_then(|mut scan| scan.signed());
+    event.gp_seq = event.gp_seq.or(gp_seq);
     event.callbacks = event.callbacks.or(number_after(rest, " q="));
-    let ncpus = number_after(rest, " ncpus=").and_then(|ncpus| ncpus.try_into().ok());
-    event.ncpus = event.ncpus.or(ncpus);
+    event.ncpus = event.ncpus.or(small_after(rest, " ncpus="));
     true
 }
 
@@ -288,128 +121,72 @@ fn detail(report: &mut Report, text: &str) -> bool {
     }
     let event = &mut report.event;
     if event.t_jiffies.is_none() && text.contains("t=") && totals(event, text) {
-        cpu_lines(event, text);
+        cpu_line::parse(event, text);
         return true;
     }
-    if text.contains('(') && cpu_lines(event, text) {
+    if text.contains('(') && cpu_line::parse(event, text) {
         return true;
     }
     if let Some(at) = text.find("Tasks blocked on level-") {
-        return blocked_tasks(event, text.get(at..).unwrap_or(text));
+        culprits::blocked_tasks(event, text.get(at..).unwrap_or(text));
+        return true;
     }
     if event.cpus.is_empty() && event.tasks.is_empty() && text.starts_with('{') {
-        braces(event, text);
+        culprits::in_braces(event, text);
         totals(event, text);
         return true;
     }
-    notes(event, text) || cputime(event, text) || is_ours(text)
+    note(event, text) || cpu_line::cputime(event, text) || is_filler(text)
 }
 
-/// `Tasks blocked on level-0 rcu_node (CPUs 0-3): P57/1:b..l`
-fn blocked_tasks(event: &mut Event, text: &str) -> bool {
-    let Some((_, list)) = text.split_once("):") else {
-        return true;
-    };
-    for word in list.split_ascii_whitespace().take(64) {
-        match blocked_task(word) {
-            Some(task) => event.blame_task(task),
-            None => break,
-        }
-    }
-    true
-}
-
-/// What RCU says in words.
-fn notes(event: &mut Event, text: &str) -> bool {
-    let ends = text.contains("Stall ended before state dump start")
+/// Parses a note about the stall.
+fn note(event: &mut Event, text: &str) -> bool {
+    let has_ended = text.contains("Stall ended before state dump start")
         || text.contains("Stall ended during stack backtracing");
-    if ends {
+    if has_ended {
         event.ended = true;
         return true;
     }
-    let worth = text.starts_with("All QSes seen") || text.starts_with("Offline CPU ");
-    if worth && event.message.is_none() {
+    let is_note = text.starts_with("All QSes seen") || text.starts_with("Offline CPU ");
+    if is_note && event.message.is_none() {
         event.message = Some(text.to_string());
     }
-    worth
+    is_note
 }
 
-/// The table that `rcupdate.rcu_cpu_stall_cputime` adds.
-fn cputime(event: &mut Event, text: &str) -> bool {
-    let (values, is_number) = if let Some(rest) = text.strip_prefix("number:") {
-        (rest, true)
-    } else if let Some(rest) = text.strip_prefix("cputime:") {
-        (rest, false)
-    } else {
-        return text.starts_with("hardirqs ") && text.contains("csw/system");
-    };
-    let Some(detail) = event.cpu_details.last_mut() else {
-        return false;
-    };
-    let mut scan = Scan::new(values);
-    let mut three = [0; 3];
-    for value in &mut three {
-        match scan.spaces().signed() {
-            Some(number) => *value = number,
-            None => return false,
-        }
-    }
-    let cputime = detail.cputime.get_or_insert_with(CpuTime::default);
-    if is_number {
-        cputime.number = Some(three);
-    } else {
-        cputime.milliseconds = Some(three);
-        cputime.period = Scan::after(values, "==>").and_then(|mut scan| scan.spaces().signed());
-    }
-    true
-}
-
-/// Lines that say nothing more, but that the report goes on.
-fn is_ours(text: &str) -> bool {
+/// Returns whether a line belongs to the report but says nothing.
+fn is_filler(text: &str) -> bool {
     text.starts_with("Sending NMI from CPU")
         || text.starts_with("Sending NMI to")
         || text.starts_with("sending NMI to")
         || text.starts_with("rcu_node tree")
 }
 
-/// Takes CPUs, tasks and stacks from the dumps.
-fn settle(report: &mut Report) {
-    let dumps: Vec<Dump> = report.plain().cloned().collect();
+fn complete(report: &mut Report) {
+    let dumps: Vec<Dump> = report.subject_dumps().cloned().collect();
     // A CPU that reports itself prints its own stack first.
     if report.event.cpus.is_empty() && report.event.self_detected == Some(true) {
         if let Some(cpu) = dumps.iter().find_map(|dump| dump.cpu) {
-            report.event.blame_cpu(cpu);
+            report.event.add_cpu(cpu);
         }
     }
-    let mut of_cpus = Vec::new();
-    for &cpu in &report.event.cpus {
-        of_cpus.extend(dumps.iter().find(|dump| dump.cpu == Some(cpu)).cloned());
-    }
+    let cpus = report.event.cpus.iter();
+    let mut of_cpus: Vec<_> = cpus
+        .filter_map(|&cpu| dumps.iter().find(|dump| dump.cpu == Some(cpu)))
+        .collect();
     if of_cpus.is_empty() && report.event.cpus.len() == 1 {
-        // Some architectures do not say whose stack it is.
-        of_cpus.extend(
-            dumps
-                .iter()
-                .find(|dump| dump.cpu.is_none() && !is_listed(report, dump))
-                .cloned(),
-        );
+        // Some architectures print the stack without the CPU.
+        let mut unnamed = dumps.iter().filter(|dump| dump.cpu.is_none());
+        of_cpus.extend(unnamed.find(|dump| !report.lists_task_of(dump)));
     }
-    for dump in &of_cpus {
-        report.blame(dump, Passed::USUAL);
+    for dump in of_cpus {
+        report.add_task_and_stack(dump, Skipped::USUAL);
     }
     for dump in &dumps {
-        if is_listed(report, dump) {
-            if let Some(task) = task_of(dump) {
-                report.event.blame_task(task);
-            }
-            report.tell(dump, Passed::USUAL);
+        if report.lists_task_of(dump) {
+            report.add_task_and_stack(dump, Skipped::USUAL);
         }
     }
-}
-
-/// Whether a dump is of a task that the report lists.
-fn is_listed(report: &Report, dump: &Dump) -> bool {
-    dump.pid.is_some() && report.event.tasks.iter().any(|task| task.pid == dump.pid)
 }
 
 #[cfg(test)]
@@ -418,7 +195,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn a_cpu_that_reports_itself() {
+    fn a_self_detected_stall() {
         let event = only(
             "rcu: INFO: rcu_preempt self-detected stall on CPU\n\
              rcu: \t3-....: (20994 ticks this GP) idle=6a84/1/0x4000000000000000 softirq=1245/1246 fqs=5222\n\
@@ -443,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn cpus_and_tasks_that_others_report() {
+    fn a_stall_of_cpus_and_tasks_detected_by_another_cpu() {
         let event = only(
             "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
              rcu: \t1-O..!: (3 GPs behind) idle=b7c/1/0x4000000000000002 softirq=1/2 fqs=0 rcuc=5000 jiffies(starved) (false positive?)\n\
@@ -479,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_of_old_kernels() {
+    fn stall_forms_of_old_kernels_are_parsed() {
         let event = only(
             "INFO: rcu_sched self-detected stall on CPU { 1}  (t=2101 jiffies g=10 c=9 q=3)\n",
         );
@@ -511,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cpus_in_one_line() {
+    fn two_cpus_on_one_line_are_both_parsed() {
         let event = only(
             "INFO: rcu_sched self-detected stall on CPU\t1-...: (1 GPs behind) idle=1/2/0x3 \t2-...: (4 ticks this GP) idle=5/6/0x7\n",
         );
@@ -521,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn details_without_a_first_line() {
+    fn details_begin_a_report_whose_first_line_is_missing() {
         let event = only("rcu: \t3-...!: (20 ticks this GP) idle=6a84/1/0x4 softirq=1/2 fqs=3\n(detected by 0, t=100 jiffies, g=5, q=6)\n");
         assert!(event.header_missing);
         assert_eq!(
@@ -531,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cputime_table() {
+    fn the_cputime_table_is_parsed() {
         let event = only(
             "rcu: INFO: rcu_preempt self-detected stall on CPU\n\
              rcu: \t0-....: (5249 ticks this GP) idle=1/2/0x3\n\
@@ -546,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_of_rcu() {
+    fn an_ended_and_a_suppressed_stall_are_recognized() {
         let event = only(
             "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
              rcu: \t(detected by 0, t=100 jiffies, g=5, q=6)\n\
@@ -562,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_no_report() {
+    fn prose_about_stalls_is_no_report() {
         assert!(decode("I got a self-detected stall on CPU yesterday\n").is_empty());
         assert!(decode("it detected stalls on CPUs/tasks: see below\n").is_empty());
         assert!(decode("fixes 'rcu: INFO: rcu_sched self-detected stall on CPU'.\n").is_empty());

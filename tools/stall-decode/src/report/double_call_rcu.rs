@@ -3,27 +3,27 @@
 //! An `rcu_head` that is queued twice: `debug_rcu_head_queue()` in `kernel/rcu/rcu.h`, `lib/debugobjects.c`.
 
 use super::{Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind};
-use crate::machinery::Passed;
 use crate::scan::Scan;
 use crate::stack;
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         "ODEBUG: activate active",
         "Double-freed C",
         "Double-freed c",
     ],
     details: &["(): Double-freed ", " start "],
-    starts: b"",
-    header,
-    detail,
-    settle,
+    detail_starts: b"",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
     let mut event = Event::new(EventKind::DoubleCallRcu);
-    // ODEBUG: activate active (active state 1) object: 0 object type: rcu_head hint: 0x0
+    // `ODEBUG: activate active (active state 1) object: 0 object type: rcu_head hint: 0x0`
     if text.contains("ODEBUG: activate active") {
         if !text.contains("object type: rcu_head") {
             return None;
@@ -31,7 +31,7 @@ fn header(text: &str) -> Option<Event> {
         event.message = Some("the rcu_head was queued while it was queued already".to_string());
         return Some(event);
     }
-    // __call_rcu_common(): Double-freed CB 00000000c0ffee00->free_it+0x0/0x10 [demo]()!!!
+    // `__call_rcu_common(): Double-freed CB 00000000c0ffee00->free_it+0x0/0x10 [demo]()!!!`
     let rest = Scan::after(text, "(): Double-freed ")?.rest();
     event.message = Some("the callback was queued while it was queued already".to_string());
     if let Some((_, callback)) = rest.split_once("->") {
@@ -42,7 +42,7 @@ fn header(text: &str) -> Option<Event> {
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
-    // The line of the same trouble that follows `ODEBUG:`.
+    // The same error is reported again after `ODEBUG:`.
     let Some(rest) = Scan::after(text, "(): Double-freed ") else {
         return text.starts_with("slab ") && text.contains(" start ");
     };
@@ -55,8 +55,8 @@ fn detail(report: &mut Report, text: &str) -> bool {
     true
 }
 
-fn settle(report: &mut Report) {
-    report.blame_current(Passed::USUAL);
+fn complete(report: &mut Report) {
+    report.add_current_task(Skipped::USUAL);
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn one_trouble_is_one_event() {
+    fn both_messages_of_one_double_call_are_one_event() {
         let event = only(
             "------------[ cut here ]------------\n\
              ODEBUG: activate active (active state 1) object: 00000000c0ffee00 object type: rcu_head hint: 0x0\n\
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_alone_names_the_callback() {
+    fn the_double_freed_message_alone_names_the_callback() {
         let event =
             only("__call_rcu_common(): Double-freed CB 00000000c0ffee00->free_it+0x0/0x10()!!!\n");
         assert_eq!(event.symbol.as_deref(), Some("free_it"));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn other_objects_are_none_of_rcu() {
+    fn debugobjects_reports_of_other_types_are_ignored() {
         assert!(decode("ODEBUG: activate active (active state 0) object: 0 object type: work_struct hint: f+0x1/0x2\n").is_empty());
     }
 }

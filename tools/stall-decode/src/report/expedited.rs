@@ -2,14 +2,14 @@
 
 //! Stalls of expedited grace periods: `kernel/rcu/tree_exp.h`.
 
-use super::cpu_stall::{braces, flavor};
-use super::{task_of, Family, Report};
+use super::culprits::{flavor, in_braces};
+use super::{Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind};
-use crate::machinery::Passed;
 use crate::scan::Scan;
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &["detected expedited stalls"],
+    headers: &["detected expedited stalls"],
     details: &[
         "blocking rcu_node structures",
         " jiffies s: ",
@@ -17,10 +17,10 @@ pub(crate) static FAMILY: Family = Family {
         "Sending NMI from CPU",
         "l=",
     ],
-    starts: b"P0123456789",
-    header,
-    detail,
-    settle,
+    detail_starts: b"P0123456789",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -30,12 +30,12 @@ fn header(text: &str) -> Option<Event> {
     if after.contains("suppressed full report") {
         event.message = Some(after.trim_start_matches(", but ").to_string());
     }
-    braces(&mut event, after);
+    in_braces(&mut event, after);
     end_of_list(&mut event, after);
     Some(event)
 }
 
-/// `} 21 jiffies s: 57 root: 0x2/.`
+/// Parses `} 21 jiffies s: 57 root: 0x2/.`.
 fn end_of_list(event: &mut Event, text: &str) -> bool {
     let Some(mut scan) = Scan::after(text, "} ") else {
         return false;
@@ -53,7 +53,7 @@ fn end_of_list(event: &mut Event, text: &str) -> bool {
     if let Some(mut root) = Scan::after(scan.rest(), "root: ") {
         let root = root.word().to_string();
         let meaning = "CPUs or groups of CPUs, as a mask, that the grace period still waits for at the root of RCU's tree; T: tasks too";
-        event.field("root", root, meaning);
+        event.add_field("root", root, meaning);
     }
     true
 }
@@ -63,15 +63,15 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if text.contains("blocking rcu_node structures") {
         return true;
     }
-    // The list is printed in pieces, between which others may print.
+    // The list is printed in pieces. Other CPUs may print between them.
     if report.event.t_jiffies.is_none() && is_piece(text) {
-        return braces(&mut report.event, &format!("{{ {text}"));
+        return in_braces(&mut report.event, &format!("{{ {text}"));
     }
     if report.event.t_jiffies.is_none() && text.contains(" jiffies s: ") {
         if text.contains('{') {
             return false;
         }
-        braces(&mut report.event, &format!("{{ {text}"));
+        in_braces(&mut report.event, &format!("{{ {text}"));
         return end_of_list(&mut report.event, text);
     }
     if text.contains("xpedited stall ended before state dump") {
@@ -81,7 +81,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
     text.starts_with("Sending NMI from CPU") || text.starts_with("l=")
 }
 
-/// ` 0-....` or ` P57`, alone on a line.
+/// Returns whether a line is a piece of the list: ` 0-....`, ` P57`.
 fn is_piece(text: &str) -> bool {
     let mut words = text.split(' ');
     words.all(|word| {
@@ -95,21 +95,19 @@ fn is_piece(text: &str) -> bool {
     })
 }
 
-fn settle(report: &mut Report) {
-    let dumps: Vec<_> = report.plain().cloned().collect();
+fn complete(report: &mut Report) {
+    let dumps: Vec<_> = report.subject_dumps().cloned().collect();
     let cpus = report.event.cpus.clone();
     let listed = report.event.tasks.clone();
     for dump in &dumps {
-        let of_cpu = dump.cpu.is_some_and(|cpu| cpus.contains(&cpu));
-        let of_task = dump.pid.is_some() && listed.iter().any(|task| task.pid == dump.pid);
-        let unnamed = dump.cpu.is_none() && dump.pid.is_none() && cpus.len() + listed.len() == 1;
-        // The report names nobody if its list was cut off.
-        let unknown = cpus.is_empty() && listed.is_empty();
-        if of_cpu || of_task || unnamed || unknown {
-            if let Some(task) = task_of(dump) {
-                report.event.blame_task(task);
-            }
-            report.tell(dump, Passed::USUAL);
+        let is_of_cpu = dump.cpu.is_some_and(|cpu| cpus.contains(&cpu));
+        let is_of_task = dump.pid.is_some() && listed.iter().any(|task| task.pid == dump.pid);
+        let is_unnamed = dump.cpu.is_none() && dump.pid.is_none();
+        let is_only_one = is_unnamed && cpus.len() + listed.len() == 1;
+        // The list is empty if the line was cut off.
+        let is_list_lost = cpus.is_empty() && listed.is_empty();
+        if is_of_cpu || is_of_task || is_only_one || is_list_lost {
+            report.add_task_and_stack(dump, Skipped::USUAL);
         }
     }
 }
@@ -120,7 +118,7 @@ mod tests {
     use crate::tests::only;
 
     #[test]
-    fn cpus_and_tasks_of_the_list() {
+    fn cpus_and_tasks_of_the_list_are_parsed() {
         let event = only(
             "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { P57 1-...D 3-O..D } 23 jiffies s: 57 root: 0x2/T\n\
              rcu: blocking rcu_node structures (internal RCU debug): l=1:0-15:0x2/T\n\
@@ -140,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_in_pieces() {
+    fn a_list_printed_in_pieces_is_parsed() {
         let event = only(
             "INFO: rcu_sched detected expedited stalls on CPUs/tasks: {\n\
              usb 1-1: new device\n \

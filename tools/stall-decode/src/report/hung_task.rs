@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tasks that sleep uninterruptibly for minutes: `kernel/hung_task.c`.
+//! Tasks in uninterruptible sleep for minutes: `kernel/hung_task.c`.
 
-use super::{named, Family, Report};
+use super::{event_of_task, task_of, Family, Report};
+use crate::backtrace::{Backtrace, Skipped};
 use crate::event::{Event, EventKind};
-use crate::machinery::{self, Passed};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::taint_and_kernel;
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         " blocked for more than ",
         " blocked in I/O wait for more than ",
     ],
@@ -20,21 +20,21 @@ pub(crate) static FAMILY: Family = Family {
         "Blocked by coredump",
         "Workqueue: ",
     ],
-    starts: b"",
-    header,
-    detail,
-    settle,
+    detail_starts: b"",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
     let scan = Scan::after(text, "INFO: task ")?;
     let (task, after) = scan.rest().split_once(" blocked ")?;
     let (comm, pid) = name_and_pid(task, ':')?;
-    let mut event = named(EventKind::HungTask, comm, Some(pid));
+    let mut event = event_of_task(EventKind::HungTask, comm, Some(pid));
     let mut seconds = Scan::after(after, "for more than ")?;
     event.seconds = Some(seconds.number()? as f64);
     if after.starts_with("in I/O wait") {
-        event.field(
+        event.add_field(
             "in I/O wait",
             "yes",
             "the task waits for a device or a file system",
@@ -54,57 +54,42 @@ fn detail(report: &mut Report, text: &str) -> bool {
         return true;
     }
     if let Some(scan) = Scan::after(text, "INFO: task ") {
-        let Some((_, owner)) = scan.rest().split_once(" owned by task ") else {
-            let Some((_, holder)) = scan.rest().split_once(" last held by task ") else {
-                return text.contains("owner is not found") || text.contains("holder is not found");
-            };
-            return blocker(event, holder);
+        let text = scan.rest();
+        let owner = text.split_once(" owned by task ");
+        let Some((_, owner)) = owner.or_else(|| text.split_once(" last held by task ")) else {
+            return text.contains("owner is not found") || text.contains("holder is not found");
         };
-        return blocker(event, owner);
+        let owner = owner.split(" <").next().unwrap_or(owner);
+        event.add_field(
+            "likely owner",
+            owner.trim_end_matches('.'),
+            "the task that holds the lock that this one waits for",
+        );
+        return true;
+    }
+    if let Some(work) = text.strip_prefix("Workqueue: ") {
+        let meaning = "the work queue, and the function of the work item";
+        event.add_field("Workqueue", work, meaning);
+        return true;
     }
     text.starts_with("Blocked by coredump")
-        || text.starts_with("Workqueue: ") && workqueue(event, text)
 }
 
-fn blocker(event: &mut Event, owner: &str) -> bool {
-    let owner = owner
-        .split(" <")
-        .next()
-        .unwrap_or(owner)
-        .trim_end_matches('.');
-    event.field(
-        "likely owner",
-        owner,
-        "the task that holds the lock that this one waits for",
-    );
-    true
-}
-
-fn workqueue(event: &mut Event, text: &str) -> bool {
-    let work = text.trim_start_matches("Workqueue: ");
-    event.field(
-        "Workqueue",
-        work,
-        "the work queue, and the function of the work item",
-    );
-    true
-}
-
-fn settle(report: &mut Report) {
+fn complete(report: &mut Report) {
     let pid = report.event.tasks.first().and_then(|task| task.pid);
     let own = report
-        .plain()
+        .subject_dumps()
         .find(|dump| dump.pid.is_some() && dump.pid == pid);
-    let unnamed = || report.plain().find(|dump| dump.pid.is_none());
+    let unnamed = || report.subject_dumps().find(|dump| dump.pid.is_none());
     let Some(dump) = own.or_else(unnamed).cloned() else {
         return;
     };
-    if let Some(task) = super::task_of(&dump).filter(|task| task.pid.is_some()) {
-        report.event.blame_task(task);
+    if let Some(task) = task_of(&dump).filter(|task| task.pid.is_some()) {
+        report.event.add_task(task);
     }
-    let story = machinery::story(&dump, Passed::USUAL);
-    report.event.waits_for.clone_from(&story.in_call);
-    report.take_story(story);
+    let backtrace = Backtrace::new(&dump, Skipped::USUAL);
+    report.event.waits_for.clone_from(&backtrace.called);
+    report.set_backtrace(backtrace);
 }
 
 #[cfg(test)]
@@ -113,7 +98,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn a_task_that_waits_for_a_grace_period() {
+    fn a_task_that_waits_for_a_grace_period_names_the_waiting_function() {
         let event = only(
             "INFO: task kworker/0:1:57 blocked for more than 122 seconds.\n\
              \x20     Tainted: G        W  OE     5.15.0-91-generic #101-Ubuntu\n\
@@ -147,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_of_the_lock_is_named() {
+    fn the_owner_of_the_lock_is_a_field() {
         let event = only(
             "INFO: task waiter:57 blocked in I/O wait for more than 10 seconds.\n\
              INFO: task waiter:57 is blocked on a mutex likely owned by task holder:58.\n",
@@ -160,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn two_tasks_are_two_events() {
+    fn two_hung_tasks_are_two_events() {
         let events = decode(
             "INFO: task a:1 blocked for more than 120 seconds.\n\
              a               D    0     1      1 0x00000000\n\
@@ -171,15 +156,15 @@ mod tests {
              schedule+0x1/0x2\n\
              two+0x1/0x2\n",
         );
-        let told: Vec<_> = events
+        let culprits: Vec<_> = events
             .iter()
             .map(|event| event.culprit_frame.as_deref())
             .collect();
-        assert_eq!(told, [Some("one"), Some("two")]);
+        assert_eq!(culprits, [Some("one"), Some("two")]);
     }
 
     #[test]
-    fn prose_is_no_report() {
+    fn prose_about_hung_tasks_is_no_report() {
         assert!(decode("the task was blocked for more than 120 seconds\n").is_empty());
         assert!(decode("INFO: task hung blocked for more than 120 seconds\n").is_empty());
     }

@@ -1,67 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The grace-period kthread that does not get to run: `kernel/rcu/tree_stall.h`.
+//! Starvation of the grace-period kthread: `kernel/rcu/tree_stall.h`.
 
+use super::culprits::flavor;
 use super::{task_of, Family, Report};
+use crate::backtrace::{Backtrace, Skipped};
 use crate::event::{Event, EventKind, Kthread, Task};
-use crate::machinery::{self, Passed};
 use crate::scan::{number_after, Scan};
 use crate::stack::Role;
 
 const STARVED: &str = " kthread starved for ";
+/// Without the rest of `didn't happen for`, as mails change the apostrophe.
 const OVERDUE: &str = " kthread timer wakeup didn't happen for ";
+/// The start of [`OVERDUE`]. Some loggers change the apostrophe.
+const OVERDUE_START: &str = " kthread timer wakeup didn";
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[STARVED, " kthread timer wakeup didn"],
+    headers: &[STARVED, OVERDUE_START],
     details: &[
         "kthread stack dump",
         "Stack dump where RCU GP kthread",
-        " kthread starved for ",
-        " kthread timer wakeup didn",
+        STARVED,
+        OVERDUE_START,
         "Possible timer handling issue",
         "RCU GP kthread last ran",
         "OOM is now expected",
     ],
-    starts: b"",
-    header,
-    detail,
-    settle,
+    detail_starts: b"",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
     let (before, _) = text
         .split_once(STARVED)
-        .or_else(|| text.split_once(" kthread timer wakeup didn"))?;
+        .or_else(|| text.split_once(OVERDUE_START))?;
     let mut event = Event::new(EventKind::RcuKthreadStarved);
-    let flavor = super::cpu_stall::flavor(before)?;
+    let flavor = flavor(before)?;
     event.flavor = Some(flavor.clone());
     event.kthread = Some(Kthread {
         comm: Some(flavor),
         ..Kthread::default()
     });
-    take_line(&mut event, text).then_some(event)
+    starvation(&mut event, text)?;
+    Some(event)
 }
 
-/// `starved for 5252 jiffies! g5229 f0x2 RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=1`
-fn take_line(event: &mut Event, text: &str) -> bool {
-    let Some(kthread) = event.kthread.as_mut() else {
-        return false;
-    };
+/// Parses `starved for 5252 jiffies! g5229 f0x2 RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=1`.
+///
+/// Lines may be cut off anywhere. Old kernels print `c5228` after the grace period, and `s3` as wait state.
+fn starvation(event: &mut Event, text: &str) -> Option<()> {
+    let kthread = event.kthread.as_mut()?;
     let starved = Scan::after(text, STARVED);
     let overdue = Scan::after(text, " happen for ").filter(|_| text.contains("timer wakeup didn"));
-    let Some(mut scan) = starved.or(overdue) else {
-        return false;
-    };
-    let Some(jiffies) = scan.signed() else {
-        return false;
-    };
+    let mut scan = starved.or(overdue)?;
+    let jiffies = scan.signed()?;
     if starved.is_some() {
         kthread.starved_jiffies = Some(jiffies);
     } else {
         kthread.timer_overdue_jiffies = Some(jiffies);
     }
     scan.until("!");
-    // Every part may be cut off; old kernels have no names of states.
     if scan.spaces().eat("g") {
         kthread.gp_seq = scan.signed();
         event.gp_seq = kthread.gp_seq;
@@ -69,34 +69,30 @@ fn take_line(event: &mut Event, text: &str) -> bool {
     if scan.spaces().eat("c") {
         scan.signed();
     }
-    let flags = *scan.spaces();
-    if scan.eat("f") {
-        kthread.flags = Some(flags_of(flags.rest())).filter(|flags| !flags.is_empty());
-        scan.word();
+    if scan.spaces().eat("f") {
+        kthread.flags = non_empty(scan.word());
     }
     let wait_state = scan.spaces().word();
-    if wait_state.starts_with("RCU_GP")
-        || wait_state.starts_with("s")
-        || wait_state.starts_with("???")
+    if ["RCU_GP", "s", "???"]
+        .iter()
+        .any(|start| wait_state.starts_with(start))
     {
         kthread.wait_state = Some(wait_state.to_string());
     }
     if let Some(mut state) = Scan::after(text, "->state=") {
-        kthread.task_state = Some(state.word().to_string()).filter(|state| !state.is_empty());
+        kthread.task_state = non_empty(state.word());
     }
     if let Some(mut cpu) = Scan::after(text, "->cpu=") {
         kthread.cpu = cpu.signed();
     }
     if let Some(cpu) = kthread.cpu.and_then(|cpu| cpu.try_into().ok()) {
-        event.blame_cpu(cpu);
+        event.add_cpu(cpu);
     }
-    true
+    Some(())
 }
 
-fn flags_of(text: &str) -> String {
-    let mut scan = Scan::new(text);
-    scan.eat("f");
-    scan.word().to_string()
+fn non_empty(word: &str) -> Option<String> {
+    (!word.is_empty()).then(|| word.to_string())
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
@@ -109,25 +105,11 @@ fn detail(report: &mut Report, text: &str) -> bool {
         report.next_dump = Some(Role::GpKthreadCpu);
         return true;
     }
-    // The other of the two lines of one report.
-    let same = report.event.flavor.as_deref().is_some_and(|flavor| {
+    let is_other_line = report.event.flavor.as_deref().is_some_and(|flavor| {
         text.starts_with(flavor) && (text.contains(STARVED) || text.contains(OVERDUE))
     });
-    if same {
-        let kthread = report.event.kthread.clone().unwrap_or_default();
-        let taken = if text.contains(STARVED) {
-            kthread.starved_jiffies.is_some()
-        } else {
-            kthread.timer_overdue_jiffies.is_some()
-        };
-        if taken || !take_line(&mut report.event, text) {
-            return false;
-        }
-        // Of the two, this one is the event's: the timer's line comes before it.
-        if text.contains(STARVED) {
-            report.event.line = report.line;
-        }
-        return true;
+    if is_other_line {
+        return other_line(report, text);
     }
     if text.contains("Possible timer handling issue on cpu=") {
         if let Some(kthread) = report.event.kthread.as_mut() {
@@ -143,33 +125,49 @@ fn detail(report: &mut Report, text: &str) -> bool {
     text.contains("OOM is now expected behavior")
 }
 
-fn settle(report: &mut Report) {
-    let flavor = report.event.flavor.clone();
+/// Parses the other of a report's two lines: on the timer, and on starvation.
+fn other_line(report: &mut Report, text: &str) -> bool {
+    let is_starved = text.contains(STARVED);
+    let kthread = report.event.kthread.as_ref();
+    let is_known = kthread.is_some_and(|kthread| {
+        if is_starved {
+            kthread.starved_jiffies.is_some()
+        } else {
+            kthread.timer_overdue_jiffies.is_some()
+        }
+    });
+    if is_known || starvation(&mut report.event, text).is_none() {
+        return false;
+    }
+    // The event is at the line on starvation, which follows the one on the timer.
+    if is_starved {
+        report.event.line = report.current_line;
+    }
+    true
+}
+
+fn complete(report: &mut Report) {
     let task = report.dump_of(Role::GpKthread).and_then(task_of);
-    let task = task.unwrap_or(Task {
-        comm: flavor,
+    let task = task.unwrap_or_else(|| Task {
+        comm: report.event.flavor.clone(),
         ..Task::default()
     });
     report.event.tasks.insert(0, task);
-    // What runs on its CPU keeps it from running; what it does itself is in its own stack.
+    // The CPU's stack shows what keeps the kthread from running.
     if let Some(dump) = report.dump_of(Role::GpKthreadCpu).cloned() {
-        let about_kthread = dump.comm.as_deref() == report.event.flavor.as_deref();
-        if !about_kthread {
-            if let Some(task) = task_of(&dump) {
-                let text = task.to_string();
-                report.event.field(
-                    "runs on its CPU",
-                    text,
-                    "what the CPU did that the kthread ran on last",
-                );
-            }
+        let is_kthread = dump.comm == report.event.flavor;
+        if let Some(task) = task_of(&dump).filter(|_| !is_kthread) {
+            let meaning = "what the CPU did that the kthread ran on last";
+            report
+                .event
+                .add_field("runs on its CPU", task.to_string(), meaning);
         }
-        report.tell(&dump, Passed::USUAL);
+        report.add_stack(&dump, Skipped::USUAL);
     }
-    // An idle CPU does not keep it from running: its own stack tells where it waits.
+    // If the CPU is idle, the kthread's own stack shows where it waits.
     if report.event.culprit_frame.is_none() {
         if let Some(dump) = report.dump_of(Role::GpKthread).cloned() {
-            report.take_story(machinery::story(&dump, Passed::OF_RCU));
+            report.set_backtrace(Backtrace::new(&dump, Skipped::RCU_KTHREAD));
         }
     }
 }
@@ -203,7 +201,7 @@ RIP: 0010:hogging+0x1/0x2
 ";
 
     #[test]
-    fn it_stands_beside_the_stall() {
+    fn starvation_is_an_event_of_its_own_in_the_stalls_incident() {
         let events = decode(REPORT);
         assert_eq!(events.len(), 2, "{events:#?}");
         let (stall, starved) = (&events[0], &events[1]);
@@ -224,7 +222,7 @@ RIP: 0010:hogging+0x1/0x2
     }
 
     #[test]
-    fn the_forms_of_old_and_new_kernels() {
+    fn starvation_lines_of_old_and_new_kernels_are_parsed() {
         let one = |text: &str| decode(text).remove(0).kthread.expect("a kthread");
         let kthread = one("rcu_sched kthread starved for 15002 jiffies! g8 c7 f0x2 RCU_GP_WAIT_FQS(3) ->state=0x1\n");
         assert_eq!(

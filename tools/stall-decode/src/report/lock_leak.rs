@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locks and readers that outlive their task's stay in the kernel, or their work item:
+//! Locks and readers still held at the return to user space, or at the end of a work item:
 //! `kernel/locking/lockdep.c`, `kernel/workqueue.c`.
 
-use super::{locks, named, Family, Report};
+use super::{event_of_task, task_named, Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind};
-use crate::machinery::Passed;
 use crate::scan::{name_and_pid, Scan};
-use crate::stack::looks_like_release;
+use crate::stack::{frame, function};
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         "lock held when returning to user space",
         "leaked atomic, lock or RCU",
         "leaked lock or atomic",
@@ -24,10 +24,10 @@ pub(crate) static FAMILY: Family = Family {
         "-----",
         " held by ",
     ],
-    starts: b"#",
-    header,
-    detail,
-    settle,
+    detail_starts: b"#",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -42,14 +42,14 @@ fn header(text: &str) -> Option<Event> {
         return Some(Event::new(EventKind::LockLeak));
     }
     if begins("workqueue leaked ") {
-        // workqueue leaked atomic, lock or RCU: kworker/0:1[57]
+        // `workqueue leaked atomic, lock or RCU: kworker/0:1[57]`
         let task = text.split_once(": ")?.1;
         let (_, task) = task.split_once(": ")?;
         let (comm, rest) = task
             .split_once('[')
             .or_else(|| task.split_once('/').map(|_| (task, "")))?;
         let pid = Scan::new(rest).small();
-        let mut event = named(EventKind::LockLeak, comm, pid);
+        let mut event = event_of_task(EventKind::LockLeak, comm, pid);
         event.message =
             Some("a work item ended with a lock, a reader or preemption off".to_string());
         return Some(event);
@@ -57,7 +57,7 @@ fn header(text: &str) -> Option<Event> {
     let (before, _) = text.split_once(" still has locks held!")?;
     let (_, task) = before.rsplit_once(": ")?;
     let (comm, pid) = name_and_pid(task, '/')?;
-    let mut event = named(EventKind::LockLeak, comm, Some(pid));
+    let mut event = event_of_task(EventKind::LockLeak, comm, Some(pid));
     event.message = Some("the task freezes or exits with locks held".to_string());
     Some(event)
 }
@@ -65,48 +65,48 @@ fn header(text: &str) -> Option<Event> {
 fn detail(report: &mut Report, text: &str) -> bool {
     if let Some((task, _)) = text.split_once(" is leaving the kernel with locks still held!") {
         if let Some((comm, pid)) = name_and_pid(task, '/') {
-            report.event.tasks = named(EventKind::LockLeak, comm, Some(pid)).tasks;
+            report.event.tasks = vec![task_named(comm, Some(pid))];
         }
         return true;
     }
-    // preempt=0x00000000 lock=0->1 RCU=0->1 workfn=leak [demo]
     if text.starts_with("preempt=0x") {
-        for key in ["preempt=", "lock=", "RCU="] {
-            if let Some(mut value) = Scan::after(text, key) {
-                let meaning = match key {
-                    "preempt=" => "the preemption count when the work item ended: 0 is right",
-                    "lock=" => "locks held before and after the work item",
-                    _ => "readers open before and after the work item",
-                };
-                let name = key.trim_end_matches('=');
-                report.event.field(name, value.word(), meaning);
-            }
-        }
-        if let Some(mut function) = Scan::after(text, "workfn=") {
-            report.event.symbol = Some(crate::stack::function(function.word()));
-        }
+        work_item(&mut report.event, text);
         return true;
     }
-    if let Some(function) = text.strip_prefix("last function: ") {
-        report.event.symbol = Some(crate::stack::function(Scan::new(function).word()));
+    if let Some(symbol) = text.strip_prefix("last function: ") {
+        report.event.symbol = Some(function(Scan::new(symbol).word()));
         return true;
     }
-    if report.event.kernel.is_none() && looks_like_release(text) && text.contains('#') {
-        let (kernel, _) = text.split_once(' ').unwrap_or((text, ""));
-        report.event.kernel = Some(kernel.to_string());
-        return true;
-    }
-    text.starts_with("-----") || locks(report, text)
+    report.parse_release(text) || text.starts_with("-----") || report.parse_locks(text)
 }
 
-fn settle(report: &mut Report) {
-    report.blame_current(Passed::USUAL);
-    // The lock's line says where it was taken.
+/// Parses `preempt=0x00000000 lock=0->1 RCU=0->1 workfn=leak [demo]`.
+fn work_item(event: &mut Event, text: &str) {
+    for (key, meaning) in [
+        (
+            "preempt",
+            "the preemption count when the work item ended: 0 is right",
+        ),
+        ("lock", "locks held before and after the work item"),
+        ("RCU", "readers open before and after the work item"),
+    ] {
+        if let Some(mut value) = Scan::after(text, &format!("{key}=")) {
+            event.add_field(key, value.word(), meaning);
+        }
+    }
+    if let Some(mut symbol) = Scan::after(text, "workfn=") {
+        event.symbol = Some(function(symbol.word()));
+    }
+}
+
+fn complete(report: &mut Report) {
+    report.add_current_task(Skipped::USUAL);
+    // Without a stack, lockdep's line on the lock names the function that acquired it.
     if report.event.culprit_frame.is_none() {
         let lock = report.event.locks.first();
-        let taken = lock.and_then(|lock| lock.rsplit_once("at: "));
-        let function = taken.and_then(|(_, at)| crate::stack::frame(at));
-        report.event.culprit_frame = function.map(|frame| frame.function());
+        let acquired = lock.and_then(|lock| lock.rsplit_once("at: "));
+        let acquired = acquired.and_then(|(_, at)| frame(at));
+        report.event.culprit_frame = acquired.map(|frame| frame.function());
     }
     if report.event.culprit_frame.is_none() {
         report.event.culprit_frame.clone_from(&report.event.symbol);
@@ -119,7 +119,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn a_reader_that_leaves_the_kernel() {
+    fn a_reader_open_at_return_to_user_space_names_its_function() {
         let event = only(
             "================================================\n\
              WARNING: lock held when returning to user space!\n\
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_work_item_that_leaks() {
+    fn a_leaking_work_item_names_its_function() {
         let event = only(
             "BUG: workqueue leaked atomic, lock or RCU: kworker/0:1[57]\n\
              \x20    preempt=0x00000000 lock=0->1 RCU=0->1 workfn=leak [demo]\n",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn locks_have_a_limit() {
+    fn the_list_of_locks_has_a_limit() {
         let mut log = "WARNING: lock held when returning to user space!\n".to_string();
         for number in 0..50 {
             log.push_str(&format!(
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_no_report() {
+    fn prose_about_lock_leaks_is_no_report() {
         assert!(decode("about lock held when returning to user space\n").is_empty());
     }
 }

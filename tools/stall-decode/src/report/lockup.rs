@@ -1,31 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Soft and hard lockups: `kernel/watchdog.c`, and PowerPC's own watchdog.
+//! Soft and hard lockups: `kernel/watchdog.c`, and PowerPC's `arch/powerpc/kernel/watchdog.c`.
 
-use super::{named, Family, Report};
+use super::{event_of_task, task_of, Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind};
-use crate::machinery::Passed;
 use crate::scan::{name_and_pid, Scan};
+use crate::stack;
+
+/// CPUs parsed of a range.
+const MAX_RANGE: u32 = 64;
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &["soft lockup - CPU#", "hard LOCKUP", "Hard LOCKUP"],
+    headers: &["soft lockup - CPU#", "hard LOCKUP", "Hard LOCKUP"],
     details: &[
         "Modules linked in:",
         "irq event stamp:",
         "Sending NMI",
         "Utilization",
     ],
-    starts: b"",
-    header,
-    detail,
-    settle,
+    detail_starts: b"",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
     soft(text).or_else(|| hard(text))
 }
 
-/// `BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:57]`
+/// Parses `BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:57]`.
 fn soft(text: &str) -> Option<Event> {
     let mut scan = Scan::after(text, "soft lockup - CPU#")?;
     let cpu = scan.small()?;
@@ -34,11 +38,11 @@ fn soft(text: &str) -> Option<Event> {
     let task = Scan::after(scan.rest(), "[").map(|task| task.rest());
     let task = task.map(|task| task.rsplit_once(']').map_or(task, |(task, _)| task));
     let mut event = match task.and_then(|task| name_and_pid(task, ':')) {
-        Some((comm, pid)) => named(EventKind::SoftLockup, comm, Some(pid)),
+        Some((comm, pid)) => event_of_task(EventKind::SoftLockup, comm, Some(pid)),
         None => Event::new(EventKind::SoftLockup),
     };
     event.seconds = Some(seconds as f64);
-    event.blame_cpu(cpu);
+    event.add_cpu(cpu);
     Some(event)
 }
 
@@ -47,54 +51,53 @@ fn hard(text: &str) -> Option<Event> {
         return None;
     }
     let mut event = Event::new(EventKind::HardLockup);
-    // CPU3: Watchdog detected hard LOCKUP on cpu 2
+    // `CPU3: Watchdog detected hard LOCKUP on cpu 2`
     if let Some(mut scan) = Scan::after(text, "etected hard LOCKUP on cpu ") {
-        event.blame_cpu(scan.small()?);
+        event.add_cpu(scan.small()?);
         let by = text
             .split_once(": Watchdog")
             .and_then(|(before, _)| before.rsplit_once("CPU"));
         event.detected_by = by.and_then(|(_, cpu)| cpu.parse().ok());
         return Some(event);
     }
-    // watchdog: CPU 0 detected hard LOCKUP on other CPUs 2-3
+    // `watchdog: CPU 0 detected hard LOCKUP on other CPUs 2-3`
     let others = Scan::after(text, "etected hard LOCKUP on other CPUs ")
         .or_else(|| Scan::after(text, "etected Hard LOCKUP other CPUS:"))
         .or_else(|| Scan::after(text, "etected Hard LOCKUP other CPUs:"));
     if let Some(mut scan) = others {
-        list(&mut event, &mut scan);
+        add_cpus(&mut event, &mut scan);
         event.detected_by = cpu_in(text);
         return Some(event);
     }
-    // watchdog: CPU 4 Hard LOCKUP, watchdog: CPU 4 self-detected hard LOCKUP @ func+0x1/0x2
-    let own = text.contains("self-detected hard LOCKUP")
+    // `watchdog: CPU 4 Hard LOCKUP`, `watchdog: CPU 4 self-detected hard LOCKUP @ func+0x1/0x2`
+    let is_self = text.contains("self-detected hard LOCKUP")
         || (text.contains("Hard LOCKUP") && text.to_ascii_lowercase().contains("watchdog"));
-    if own {
-        event.self_detected = Some(true);
-        event.blame_cpu(cpu_in(text)?);
-        if let Some(at) = Scan::after(text, " @ ").and_then(|at| crate::stack::frame(at.rest())) {
-            event.symbol = Some(at.function());
-        }
-        return Some(event);
+    if !is_self {
+        return None;
     }
-    None
+    event.self_detected = Some(true);
+    event.add_cpu(cpu_in(text)?);
+    let at = Scan::after(text, " @ ").and_then(|at| stack::frame(at.rest()));
+    event.symbol = at.map(|frame| frame.function());
+    Some(event)
 }
 
-/// `CPU 4`, `CPU:4`
+/// Parses `CPU 4`, `CPU:4`.
 fn cpu_in(text: &str) -> Option<u32> {
     let mut scan = Scan::after(text, "CPU")?;
     scan.run(|byte| byte == b' ' || byte == b':');
     scan.small()
 }
 
-/// `1,3-5`
-fn list(event: &mut Event, scan: &mut Scan<'_>) {
+/// Adds the CPUs of a list: `1,3-5`.
+fn add_cpus(event: &mut Event, scan: &mut Scan<'_>) {
     while let Some(first) = scan.spaces().small() {
         let mut last = first;
         if scan.eat("-") {
             last = scan.small().unwrap_or(first);
         }
-        for cpu in first..=last.min(first.saturating_add(63)) {
-            event.blame_cpu(cpu);
+        for cpu in first..=last.min(first.saturating_add(MAX_RANGE - 1)) {
+            event.add_cpu(cpu);
         }
         if !scan.eat(",") {
             break;
@@ -102,8 +105,7 @@ fn list(event: &mut Event, scan: &mut Scan<'_>) {
     }
 }
 
-fn detail(report: &mut Report, text: &str) -> bool {
-    let _ = report;
+fn detail(_: &mut Report, text: &str) -> bool {
     text.starts_with("Modules linked in:")
         || text.starts_with("irq event stamp:")
         || text.starts_with("Sending NMI")
@@ -111,16 +113,16 @@ fn detail(report: &mut Report, text: &str) -> bool {
         || text.starts_with("CPU#") && text.contains("Utilization")
 }
 
-fn settle(report: &mut Report) {
+fn complete(report: &mut Report) {
     let cpus = report.event.cpus.clone();
-    let listed = |cpu: Option<u32>| cpu.is_some_and(|cpu| cpus.contains(&cpu));
-    let own = report.plain().find(|dump| listed(dump.cpu));
-    let first = || report.plain().find(|dump| dump.cpu.is_none());
-    if let Some(dump) = own.or_else(first).cloned() {
+    let is_listed = |cpu: Option<u32>| cpu.is_some_and(|cpu| cpus.contains(&cpu));
+    let own = report.subject_dumps().find(|dump| is_listed(dump.cpu));
+    let unnamed = || report.subject_dumps().find(|dump| dump.cpu.is_none());
+    if let Some(dump) = own.or_else(unnamed).cloned() {
         if report.event.tasks.is_empty() {
-            report.event.tasks.extend(super::task_of(&dump));
+            report.event.tasks.extend(task_of(&dump));
         }
-        report.tell(&dump, Passed::USUAL);
+        report.add_stack(&dump, Skipped::USUAL);
     }
 }
 
@@ -130,7 +132,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn a_soft_lockup() {
+    fn a_soft_lockup_names_cpu_and_task() {
         let event = only(
             "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:57]\n\
              Modules linked in: demo(O)\n\
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn hard_lockups_of_every_form() {
+    fn hard_lockups_of_every_form_are_parsed() {
         let forms: [(&str, &[u32], Option<u32>); 7] = [
             (
                 "NMI watchdog: Watchdog detected hard LOCKUP on cpu 3\n",
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_panic_that_follows_is_no_lockup() {
+    fn a_panic_after_a_lockup_is_no_lockup() {
         assert!(decode("Kernel panic - not syncing: Hard LOCKUP\n").is_empty());
         assert!(decode("Kernel panic - not syncing: softlockup: hung tasks\n").is_empty());
     }

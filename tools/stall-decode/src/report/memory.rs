@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that runs out, which is how a stall of callbacks ends: `mm/page_alloc.c`, `mm/oom_kill.c`.
+//! Out of memory, a consequence of callbacks queued behind a stall: `mm/page_alloc.c`, `mm/oom_kill.c`.
 
-use super::{named, Family, Report};
+use super::{event_of_task, task_named, Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind, Task};
-use crate::machinery::Passed;
 use crate::scan::{number_after, Scan};
 
+const CGROUP: &str = "the limit of a memory cgroup, not of the machine";
+
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         ": page allocation failure",
         " invoked oom-killer",
         "ut of memory: Kill",
@@ -27,19 +29,19 @@ pub(crate) static FAMILY: Family = Family {
         "Tasks state",
         "oom_reaper:",
     ],
-    starts: b"",
-    header,
-    detail,
-    settle,
+    detail_starts: b"",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
     if let Some((comm, after)) = text.split_once(": page allocation failure") {
         let order = Scan::after(after, "order:")?.number()?;
-        let mut event = named(EventKind::PageAllocationFailure, comm, None);
+        let mut event = event_of_task(EventKind::PageAllocationFailure, comm, None);
         let pages = 1u64.checked_shl(order.try_into().ok()?).unwrap_or(0);
         let meaning = format!("2^{order} = {pages} contiguous pages were wanted");
-        event.field("order", order.to_string(), meaning);
+        event.add_field("order", order.to_string(), meaning);
         mode(&mut event, after, "mode:");
         return Some(event);
     }
@@ -48,7 +50,7 @@ fn header(text: &str) -> Option<Event> {
             return None;
         }
         let mut event = Event::new(EventKind::Oom);
-        event.field(
+        event.add_field(
             "invoked by",
             comm,
             "the task that wanted memory when there was none",
@@ -56,10 +58,11 @@ fn header(text: &str) -> Option<Event> {
         mode(&mut event, after, "gfp_mask=");
         return Some(event);
     }
-    // The report's first lines are missing.
+    // The line on the killed task, of a report whose first lines are missing.
     let mut event = Event::new(EventKind::Oom);
     event.header_missing = true;
-    victim(&mut event, text).then_some(event)
+    killed(&mut event, text)?;
+    Some(event)
 }
 
 fn mode(event: &mut Event, text: &str, key: &str) {
@@ -72,87 +75,67 @@ fn mode(event: &mut Event, text: &str, key: &str) {
     } else {
         "how it was asked for"
     };
-    event.field(key.trim_end_matches([':', '=']), value, meaning);
+    event.add_field(key.trim_end_matches([':', '=']), value, meaning);
 }
 
-/// `Out of memory: Killed process 57 (hog) total-vm:1kB`
-fn victim(event: &mut Event, text: &str) -> bool {
-    let Some(mut scan) =
-        Scan::after(text, "illed process ").or_else(|| Scan::after(text, "ill process "))
-    else {
-        return false;
-    };
-    let Some(pid) = scan.small() else {
-        return false;
-    };
+/// Parses `Out of memory: Killed process 57 (hog) total-vm:1kB`.
+fn killed(event: &mut Event, text: &str) -> Option<()> {
+    let mut scan =
+        Scan::after(text, "illed process ").or_else(|| Scan::after(text, "ill process "))?;
+    let pid = scan.small()?;
     if !scan.eat(" (") && !scan.eat(", UID ") {
-        return false;
+        return None;
     }
-    let comm = scan
-        .rest()
-        .split_once(')')
-        .map(|(comm, _)| comm.to_string());
-    let comm = comm.map(|comm| {
-        comm.rsplit_once('(')
-            .map_or(comm.clone(), |(_, comm)| comm.to_string())
-    });
+    let comm = scan.rest().split_once(')').map(|(comm, _)| comm);
+    let comm = comm.map(|comm| comm.rsplit_once('(').map_or(comm, |(_, comm)| comm));
     if event.tasks.is_empty() {
         event.tasks.push(Task {
             pid: Some(pid),
-            comm,
+            comm: comm.map(str::to_string),
             ..Task::default()
         });
     }
     if text.contains("cgroup out of memory") {
-        event.message = Some("the limit of a memory cgroup, not of the machine".to_string());
+        event.message = Some(CGROUP.to_string());
     }
     if let Some(mut rss) = Scan::after(text, "anon-rss:") {
-        if !event.fields.iter().any(|field| field.name == "anon-rss") {
+        if event.field("anon-rss").is_none() {
             let value = rss.word().trim_end_matches(',');
-            event.field(
-                "anon-rss",
-                value,
-                "memory of its own that the killed process had in use",
-            );
+            let meaning = "memory of its own that the killed process had in use";
+            event.add_field("anon-rss", value, meaning);
         }
     }
-    true
+    Some(())
+}
+
+/// Parses `oom-kill:constraint=CONSTRAINT_NONE,…,task=hog,pid=57,uid=0`.
+fn constraint(event: &mut Event, text: &str) {
+    if text.contains("CONSTRAINT_MEMCG") {
+        event.message = Some(CGROUP.to_string());
+    }
+    let comm = Scan::after(text, ",task=").map(|comm| comm.rest());
+    let comm = comm.and_then(|comm| comm.split_once(",pid="));
+    if let (Some((comm, pid)), true) = (comm, event.tasks.is_empty()) {
+        event.add_task(task_named(comm, Scan::new(pid).small()));
+    }
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
     let event = &mut report.event;
     if event.kind == EventKind::Oom {
-        if (text.contains("illed process ") || text.contains("ill process ")) && victim(event, text)
-        {
+        if killed(event, text).is_some() {
             return true;
         }
         if text.starts_with("oom-kill:") {
-            if text.contains("CONSTRAINT_MEMCG") {
-                event.message =
-                    Some("the limit of a memory cgroup, not of the machine".to_string());
-            }
-            let comm = Scan::after(text, ",task=").map(|comm| comm.rest());
-            let comm = comm.and_then(|comm| comm.split_once(",pid="));
-            if let (Some((comm, pid)), true) = (comm, event.tasks.is_empty()) {
-                event.blame_task(Task {
-                    pid: Scan::new(pid).small(),
-                    comm: Some(comm.to_string()),
-                    ..Task::default()
-                });
-            }
+            constraint(event, text);
             return true;
         }
     }
-    if text.contains("slab_unreclaimable:")
-        && !event
-            .fields
-            .iter()
-            .any(|field| field.name == "slab_unreclaimable")
-    {
+    if text.contains("slab_unreclaimable:") && event.field("slab_unreclaimable").is_none() {
         if let Some(value) = number_after(text, "slab_unreclaimable:") {
             let unit = if text.contains("kB") { "kB" } else { " pages" };
             let meaning = "memory of the kernel that cannot be given back: objects that wait for a grace period are in here";
-            event.field("slab_unreclaimable", format!("{value}{unit}"), meaning);
+            event.add_field("slab_unreclaimable", format!("{value}{unit}"), meaning);
         }
         return true;
     }
@@ -165,14 +148,17 @@ fn detail(report: &mut Report, text: &str) -> bool {
         || text.starts_with("oom_reaper:")
 }
 
-fn settle(report: &mut Report) {
+fn complete(report: &mut Report) {
     if report.event.kind == EventKind::PageAllocationFailure {
-        report.blame_current(Passed::ALLOCATION);
+        report.add_current_task(Skipped::ALLOCATION);
         return;
     }
-    let dump = report.plain().find(|dump| !dump.frames.is_empty()).cloned();
+    let dump = report
+        .subject_dumps()
+        .find(|dump| !dump.frames.is_empty())
+        .cloned();
     if let Some(dump) = dump {
-        report.tell(&dump, Passed::ALLOCATION);
+        report.add_stack(&dump, Skipped::ALLOCATION);
     }
 }
 
@@ -182,7 +168,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn a_failed_allocation() {
+    fn a_failed_page_allocation_names_task_and_order() {
         let event = only(
             "kworker/u8:2: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)\n\
              CPU: 1 UID: 0 PID: 57 Comm: kworker/u8:2 Not tainted 6.18.15 #1\n\
@@ -205,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oom_killer_names_its_victim() {
+    fn the_task_killed_for_memory_is_named() {
         let event = only(
             "hog invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0\n\
              oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=big one,pid=58,uid=0\n\
@@ -213,9 +199,9 @@ mod tests {
         );
         assert_eq!(event.kind, EventKind::Oom);
         assert_eq!(event.tasks.len(), 1);
-        let victim = &event.tasks[0];
+        let killed = &event.tasks[0];
         assert_eq!(
-            (victim.comm.as_deref(), victim.pid),
+            (killed.comm.as_deref(), killed.pid),
             (Some("big one"), Some(58))
         );
         let event = only("Out of memory: Kill process 58 (big) score 899 or sacrifice child\n");
@@ -224,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_no_report() {
+    fn prose_about_memory_is_no_report() {
         assert!(decode("it invoked oom-killer again\n").is_empty());
         assert!(decode("page allocation failure: what now\n").is_empty());
     }

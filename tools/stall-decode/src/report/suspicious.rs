@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Wrong uses of RCU that lockdep catches: `lockdep_rcu_suspicious()` in `kernel/locking/lockdep.c`.
+//! Wrong uses of RCU found by lockdep: `lockdep_rcu_suspicious()` in `kernel/locking/lockdep.c`.
 
-use super::{locks, Family, Pending, Report};
+use super::{Expected, Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind};
-use crate::machinery::Passed;
 use crate::scan::Scan;
-use crate::stack::looks_like_release;
+use crate::stack::taint_and_kernel;
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         "suspicious RCU usage",
         "suspicious rcu_dereference_check() usage. ]",
     ],
@@ -26,10 +26,10 @@ pub(crate) static FAMILY: Family = Family {
         "other info that might",
         "stack backtrace:",
     ],
-    starts: b"#",
-    header,
-    detail,
-    settle,
+    detail_starts: b"#",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -42,65 +42,57 @@ fn header(text: &str) -> Option<Event> {
 
 fn detail(report: &mut Report, text: &str) -> bool {
     if text.starts_with("-----") {
-        report.pending = Pending::Message;
+        report.expected = Some(Expected::Message);
         return true;
     }
-    if report.event.location.is_none() && report.event.dumps_are_to_come() && place(report, text) {
+    let has_message = report.event.location.is_some() || report.event.message.is_some();
+    if !has_message && message(report, text) {
         return true;
     }
-    if report.event.kernel.is_none() && looks_like_release(text) && text.contains('#') {
-        let (kernel, _) = text.split_once(' ').unwrap_or((text, ""));
-        report.event.kernel = Some(kernel.to_string());
-        report.event.taint = crate::stack::taint_and_kernel(text).0;
+    if report.parse_release(text) {
+        report.event.taint = taint_and_kernel(text).0;
         return true;
     }
     if text.starts_with("RCU used illegally from ") {
         let meaning = "RCU does not watch this CPU there: readers on it protect nothing";
-        report.event.field("RCU used illegally", text, meaning);
+        report.event.add_field("RCU used illegally", text, meaning);
         return true;
     }
     if let Some(mut scan) = Scan::after(text, "debug_locks = ") {
         if scan.eat("0") {
             let meaning = "lockdep had switched itself off before: this may be a false alarm";
-            report.event.field("debug_locks", "0", meaning);
+            report.event.add_field("debug_locks", "0", meaning);
         }
         return true;
     }
-    locks(report, text)
+    report.parse_locks(text)
         || text.starts_with("other info that might")
         || text.starts_with("stack backtrace:")
 }
 
-impl Event {
-    /// The message stands before the stack.
-    fn dumps_are_to_come(&self) -> bool {
-        self.message.is_none()
-    }
-}
-
-/// `net/core/dev.c:57 suspicious rcu_dereference_check() usage!`
-fn place(report: &mut Report, text: &str) -> bool {
+/// Parses `net/core/dev.c:57 suspicious rcu_dereference_check() usage!`.
+fn message(report: &mut Report, text: &str) -> bool {
     let Some((location, message)) = text.split_once(' ') else {
         return false;
     };
     let Some((file, line)) = location.rsplit_once(':') else {
         return false;
     };
-    let is_place = line.parse::<u32>().is_ok()
+    let is_location = line.parse::<u32>().is_ok()
         && [".c", ".h", ".S", ".rs"]
             .iter()
             .any(|end| file.ends_with(end));
-    if !is_place {
+    if !is_location {
         return false;
     }
-    report.pending = Pending::Nothing;
+    report.expected = None;
     report.event.location = Some(location.to_string());
     report.event.message = Some(message.trim_end_matches('!').to_string());
     true
 }
 
-fn settle(report: &mut Report) {
-    report.blame_current(Passed::USUAL);
+fn complete(report: &mut Report) {
+    report.add_current_task(Skipped::USUAL);
 }
 
 #[cfg(test)]
@@ -109,7 +101,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn file_message_locks_and_stack() {
+    fn a_suspicious_usage_has_location_message_locks_and_stack() {
         let event = only(
             "\n=============================\n\
              WARNING: suspicious RCU usage\n\
@@ -144,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_of_old_kernels() {
+    fn suspicious_usage_forms_of_old_kernels_are_parsed() {
         for text in [
             "[ INFO: suspicious RCU usage. ]\n",
             "[ INFO: suspicious rcu_dereference_check() usage. ]\n",
@@ -155,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_weakens_it_is_said() {
+    fn idle_cpus_and_disabled_lockdep_are_fields() {
         let event = only(
             "WARNING: suspicious RCU usage\n\
              RCU used illegally from idle CPU!\n\

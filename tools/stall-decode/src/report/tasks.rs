@@ -2,18 +2,19 @@
 
 //! Stalls of RCU Tasks and RCU Tasks Trace: `kernel/rcu/tasks.h`.
 
-use super::{task_of, Family, Report};
+use super::culprits::flavor;
+use super::{Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind, Task};
-use crate::machinery::Passed;
-use crate::scan::{number_after, Scan};
+use crate::scan::{small_after, Scan};
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &["detected stalls on tasks", "detected stalls? (Late IPI"],
+    headers: &["detected stalls on tasks", "detected stalls? (Late IPI"],
     details: &[" nvcsw: ", "IPI outstanding"],
-    starts: b"P",
-    header,
-    detail,
-    settle,
+    detail_starts: b"P",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -21,58 +22,56 @@ fn header(text: &str) -> Option<Event> {
         .split_once(" detected stalls on tasks")
         .or_else(|| text.split_once(" detected stalls? (Late IPI"))?;
     let mut event = Event::new(EventKind::RcuTasksStall);
-    event.flavor = super::cpu_stall::flavor(before);
+    event.flavor = flavor(before);
     event.flavor.is_some().then_some(event)
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
     let event = &mut report.event;
-    // 00000000c0ffee00: .. nvcsw: 2/2 holdout: 1 idle_cpu: -1/3
-    if let Some(mut switches) = Scan::after(text, " nvcsw: ") {
-        event.field(
-            "nvcsw",
-            switches.word(),
-            "voluntary context switches: when the grace period began, and now; equal means that the task has not given up its CPU since",
-        );
-        if let Some(mut idle) = Scan::after(text, "idle_cpu: ") {
-            idle.signed();
-            if idle.eat("/") {
-                if let Some(cpu) = idle.small() {
-                    event.blame_cpu(cpu);
-                }
-            }
-        }
-        return true;
-    }
-    // P57: ...B nesting: 1N cpu: 2
-    let mut scan = Scan::new(text);
-    if scan.eat("P") {
-        let Some(pid) = scan.small() else {
-            return false;
-        };
-        if !scan.eat(": ") {
-            return false;
-        }
-        let flags = scan.word();
-        let nesting = Scan::after(text, "nesting: ").and_then(|mut scan| scan.signed());
-        event.blame_task(Task {
-            pid: Some(pid),
-            nesting,
-            flags: trace_flags(flags),
-            ..Task::default()
-        });
-        if let Some(cpu) = number_after(text, " cpu: ").and_then(|cpu| cpu.try_into().ok()) {
-            event.blame_cpu(cpu);
-        }
+    if let Some(switches) = Scan::after(text, " nvcsw: ") {
+        holdout(event, switches);
         return true;
     }
     if text.starts_with("IPI outstanding to CPU ") {
-        if let Some(cpu) = number_after(text, "to CPU ").and_then(|cpu| cpu.try_into().ok()) {
-            event.blame_cpu(cpu);
+        if let Some(cpu) = small_after(text, "to CPU ") {
+            event.add_cpu(cpu);
         }
         return true;
     }
-    false
+    trace_reader(event, text).is_some()
+}
+
+/// Parses `00000000c0ffee00: .. nvcsw: 2/2 holdout: 1 idle_cpu: -1/3` after ` nvcsw: `.
+fn holdout(event: &mut Event, mut switches: Scan<'_>) {
+    let idle = Scan::after(switches.rest(), "idle_cpu: ");
+    event.add_field(
+        "nvcsw",
+        switches.word(),
+        "voluntary context switches: when the grace period began, and now; equal means that the task has not given up its CPU since",
+    );
+    if let Some(mut idle) = idle {
+        idle.signed();
+        if let (true, Some(cpu)) = (idle.eat("/"), idle.small()) {
+            event.add_cpu(cpu);
+        }
+    }
+}
+
+/// Parses `P57: ...B nesting: 1N cpu: 2` of RCU Tasks Trace.
+fn trace_reader(event: &mut Event, text: &str) -> Option<()> {
+    let mut scan = Scan::new(text);
+    let pid = scan.expect("P")?.small()?;
+    let flags = scan.expect(": ")?.word();
+    event.add_task(Task {
+        pid: Some(pid),
+        nesting: Scan::after(text, "nesting: ").and_then(|mut scan| scan.signed()),
+        flags: trace_flags(flags),
+        ..Task::default()
+    });
+    if let Some(cpu) = small_after(text, " cpu: ") {
+        event.add_cpu(cpu);
+    }
+    Some(())
 }
 
 fn trace_flags(flags: &str) -> Vec<&'static str> {
@@ -90,13 +89,10 @@ fn trace_flags(flags: &str) -> Vec<&'static str> {
     words
 }
 
-fn settle(report: &mut Report) {
-    let dumps: Vec<_> = report.plain().cloned().collect();
+fn complete(report: &mut Report) {
+    let dumps: Vec<_> = report.subject_dumps().cloned().collect();
     for dump in &dumps {
-        if let Some(task) = task_of(dump) {
-            report.event.blame_task(task);
-        }
-        report.tell(dump, Passed::USUAL);
+        report.add_task_and_stack(dump, Skipped::USUAL);
     }
 }
 
@@ -106,7 +102,7 @@ mod tests {
     use crate::tests::only;
 
     #[test]
-    fn a_task_that_does_not_switch() {
+    fn a_task_without_context_switches_is_named() {
         let event = only(
             "INFO: rcu_tasks detected stalls on tasks:\n\
              00000000c0ffee00: .N nvcsw: 2/2 holdout: 1 idle_cpu: -1/3\n\
@@ -122,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tracing_flavor() {
+    fn a_reader_of_rcu_tasks_trace_is_named() {
         let event = only(
             "INFO: rcu_tasks_trace detected stalls on tasks:\n\
              P57: ..NB nesting: 1N cpu: 2\n",

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Use of freed memory: KASAN (`mm/kasan/report.c`), KFENCE, SLUB's poison (`mm/slub.c`), and crashes at
-//! addresses that are the poison.
+//! Accesses to freed memory: KASAN (`mm/kasan/report.c`), KFENCE, SLUB's poison (`mm/slub.c`), and crashes at
+//! poison addresses.
 
-use super::{Family, Report};
-use crate::event::{Event, EventKind, Task};
-use crate::machinery::{self, Passed};
+use super::{task_named, Family, Report};
+use crate::backtrace::{Backtrace, Skipped};
+use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{self, Role};
 
-/// What SLUB fills freed objects with, as a pointer.
+/// Functions kept of a stack in a field.
+const MAX_FIELD_FRAMES: usize = 8;
+
+/// An address in memory filled with SLUB's poison for freed objects.
 const POISON: &str = "6b6b6b6b6b6b6b";
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         "BUG: KASAN: ",
         "BUG: KFENCE: ",
         "Poison overwritten",
@@ -29,10 +32,10 @@ pub(crate) static FAMILY: Family = Family {
         "The buggy address",
         "Memory state around",
     ],
-    starts: b"",
-    header,
-    detail,
-    settle,
+    detail_starts: b"",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -49,17 +52,17 @@ fn header(text: &str) -> Option<Event> {
         return Some(event);
     }
     if text.contains("Poison overwritten") {
-        // BUG kmalloc-64 (Tainted: G B): Poison overwritten
+        // `BUG kmalloc-64 (Tainted: G B): Poison overwritten`
         let mut scan = Scan::after(text, "BUG ")?;
         let cache = scan.word().trim_end_matches(':');
         event.message = Some("the object was written after it was freed".to_string());
-        event.field("cache", cache, "the slab cache of the object");
+        event.add_field("cache", cache, "the slab cache of the object");
         return Some(event);
     }
-    let crash = text.contains("general protection fault")
+    let is_crash = text.contains("general protection fault")
         || text.contains("nable to handle")
         || text.starts_with("Oops");
-    crash.then(|| {
+    is_crash.then(|| {
         event.message =
             Some("a pointer was read out of freed memory (poison 6b6b6b6b)".to_string());
         event
@@ -67,7 +70,7 @@ fn header(text: &str) -> Option<Event> {
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
-    // Read of size 8 at addr ffff888 by task foo/57
+    // `Read of size 8 at addr ffff888 by task foo/57`
     if text.starts_with("Read of size")
         || text.starts_with("Write of size")
         || text.starts_with("Read at addr")
@@ -93,7 +96,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
             if let (false, Some(pid)) = (name.is_empty(), Scan::new(rest).small()) {
                 report
                     .event
-                    .field(name, format!("task {pid}"), "see the stack");
+                    .add_field(name, format!("task {pid}"), "see the stack");
             }
             report.next_dump = Some(role);
             return true;
@@ -102,7 +105,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if let Some(mut cache) = Scan::after(text, "belongs to the cache ") {
         report
             .event
-            .field("cache", cache.word(), "the slab cache of the object");
+            .add_field("cache", cache.word(), "the slab cache of the object");
         return true;
     }
     text.starts_with("The buggy address")
@@ -113,59 +116,53 @@ fn detail(report: &mut Report, text: &str) -> bool {
 
 fn access(event: &mut Event, text: &str) {
     let (what, by) = text.split_once(" by task ").unwrap_or((text, ""));
-    event.field("access", what, "what was done to freed memory");
+    event.add_field("access", what, "what was done to freed memory");
     if let Some((comm, pid)) = name_and_pid(by, '/') {
-        event.blame_task(Task {
-            pid: Some(pid),
-            comm: Some(comm.to_string()),
-            ..Task::default()
-        });
+        event.add_task(task_named(comm, Some(pid)));
     }
 }
 
-fn settle(report: &mut Report) {
-    report.blame_current(Passed::ACCESS);
+fn complete(report: &mut Report) {
+    report.add_current_task(Skipped::ACCESS);
     let roles = [
         (
             Role::Allocated,
             "allocated in",
-            Passed::ALLOCATION,
+            Skipped::ALLOCATION,
             "the stack that allocated the object",
         ),
         (
             Role::Freed,
             "freed in",
-            Passed::ALLOCATION,
+            Skipped::ALLOCATION,
             "the stack that freed the object",
         ),
         (
             Role::Queued,
             "queued in",
-            Passed::USUAL,
+            Skipped::USUAL,
             "the stack that handed the object to RCU or to a work queue",
         ),
     ];
-    for (role, name, passed, meaning) in roles {
+    for (role, name, skipped, meaning) in roles {
         if let Some(dump) = report.dump_of(role).cloned() {
-            let by_rcu = dump.frames.iter().any(|frame| frees_for_rcu(&frame.symbol));
-            let story = machinery::story(&dump, passed);
-            let stack = story
-                .frames
-                .into_iter()
-                .filter(|frame| !frame.starts_with("kasan_"));
-            let stack: Vec<_> = stack.take(8).collect();
+            let mut frames = dump.frames.iter();
+            let by_rcu = frames.any(|frame| runs_callbacks(&frame.symbol));
+            let frames = Backtrace::new(&dump, skipped).frames.into_iter();
+            let frames = frames.filter(|frame| !frame.starts_with("kasan_"));
+            let stack: Vec<_> = frames.take(MAX_FIELD_FRAMES).collect();
             let meaning = match (role, by_rcu) {
                 (Role::Freed, true) => "RCU freed it, after a grace period: the user held no reader, or found the object after it was taken out",
                 _ => meaning,
             };
-            report.event.field(name, stack.join(" < "), meaning);
+            report.event.add_field(name, stack.join(" < "), meaning);
         }
     }
 }
 
-/// Functions that run RCU's callbacks.
-pub(crate) fn frees_for_rcu(symbol: &str) -> bool {
-    [
+/// Returns whether a function runs RCU callbacks.
+fn runs_callbacks(symbol: &str) -> bool {
+    const FUNCTIONS: [&str; 9] = [
         "rcu_do_batch",
         "rcu_core",
         "rcu_cblist",
@@ -175,9 +172,8 @@ pub(crate) fn frees_for_rcu(symbol: &str) -> bool {
         "rcu_process_callbacks",
         "rcu_nocb",
         "srcu_invoke_callbacks",
-    ]
-    .iter()
-    .any(|name| symbol.starts_with(name))
+    ];
+    FUNCTIONS.iter().any(|name| symbol.starts_with(name))
 }
 
 #[cfg(test)]
@@ -186,7 +182,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn kasan_names_user_and_owner() {
+    fn kasan_reports_name_the_user_and_the_stacks_of_the_object() {
         let event = only(
             "==================================================================\n\
              BUG: KASAN: slab-use-after-free in look+0x1/0x2 [demo]\n\
@@ -227,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn other_detectors() {
+    fn kfence_poison_and_crashes_are_recognized() {
         for text in [
             "BUG: KFENCE: use-after-free read in look+0x1/0x2 [demo]\n",
             "BUG kmalloc-64 (Tainted: G    B  ): Poison overwritten\n",

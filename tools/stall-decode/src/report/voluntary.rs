@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A reader that gives up the CPU of its own accord: the warning of `rcu_note_context_switch()`.
+//! Voluntary context switches in a reader: the warning of `rcu_note_context_switch()`.
 
 use super::{Family, Report};
+use crate::backtrace::Skipped;
 use crate::event::{Event, EventKind};
-use crate::machinery::Passed;
 use crate::scan::Scan;
 
 pub(crate) static FAMILY: Family = Family {
-    needles: &[
+    headers: &[
         MESSAGE,
         "rcu_note_context_switch+0x",
         "rcu_preempt_note_context_switch+0x",
     ],
     details: &["Voluntary context switch within RCU"],
-    starts: b"",
-    header,
-    detail,
-    settle,
+    detail_starts: b"",
+    parse_header: header,
+    parse_detail: detail,
+    complete,
 };
 
 const MESSAGE: &str = "Voluntary context switch within RCU read-side critical section";
@@ -27,7 +27,7 @@ fn header(text: &str) -> Option<Event> {
     if is_message(text) {
         return Some(event);
     }
-    // Before 5.8 there were no words, and elsewhere than on x86 they come later.
+    // Older kernels print no message, and architectures other than x86 print it after the warning.
     if !is_warning(text) {
         return None;
     }
@@ -38,27 +38,25 @@ fn header(text: &str) -> Option<Event> {
 }
 
 fn is_message(text: &str) -> bool {
-    // Prose has more words around it.
+    // Prose continues after the message.
     let rest = text.trim_start_matches('-').strip_prefix(MESSAGE);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('!'))
 }
 
 fn is_warning(text: &str) -> bool {
-    let place =
+    let is_in_rcu =
         text.contains("kernel/rcu/tree_plugin.h:") || text.contains("kernel/rcutree_plugin.h:");
-    text.starts_with("WARNING: ") && place
+    text.starts_with("WARNING: ") && is_in_rcu
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
-    let is_first = !report
-        .dumps
-        .iter()
-        .any(|dump| dump.comm.is_some() || !dump.frames.is_empty());
-    is_first && is_message(text)
+    let mut dumps = report.dumps.iter();
+    let has_dump = dumps.any(|dump| dump.comm.is_some() || !dump.frames.is_empty());
+    !has_dump && is_message(text)
 }
 
-fn settle(report: &mut Report) {
-    report.blame_current(Passed::USUAL);
+fn complete(report: &mut Report) {
+    report.add_current_task(Skipped::USUAL);
 }
 
 #[cfg(test)]
@@ -67,7 +65,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn the_warning_stands_behind_the_message_on_x86() {
+    fn x86_prints_the_message_before_the_warning() {
         let event = only(
             "------------[ cut here ]------------\n\
              Voluntary context switch within RCU read-side critical section!\n\
@@ -90,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn and_before_it_on_others() {
+    fn other_architectures_print_the_message_after_the_warning() {
         let event = only(
             "WARNING: CPU: 1 PID: 57 at kernel/rcu/tree_plugin.h:332 rcu_note_context_switch+0x1/0x2\n\
              Voluntary context switch within RCU read-side critical section!\n\
@@ -101,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn two_lines_may_have_become_one() {
+    fn message_and_warning_joined_on_one_line_are_parsed() {
         let event = only(
             "Voluntary context switch within RCU read-side critical section! WARNING: kernel/rcu/tree_plugin.h:332 at rcu_note_context_switch+0x4c4/0x508, CPU#1: bash/817\n",
         );
@@ -112,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_no_report() {
+    fn prose_about_context_switches_is_no_report() {
         let prose = "A Voluntary context switch within RCU read-side critical section is a bug\n";
         assert!(decode(prose).is_empty());
     }

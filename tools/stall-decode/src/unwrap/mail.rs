@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Logs in mails: quoted-printable cuts lines at 76 characters and writes `=3D` for `=` (RFC 2045, 6.7).
+//! Quoted-printable mails: lines are cut at 76 characters, and `=` is written `=3D` (RFC 2045, 6.7).
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-use crate::unwrap::MAX_LINE;
+use super::MAX_LINE;
 
-/// Puts lines together again that a mail's encoding cut.
+/// Joins lines cut by the encoding of a mail.
 #[derive(Debug, Default)]
 pub(crate) struct QuotedPrintable {
-    /// The start of a line whose end is to come.
+    /// The start of an incomplete line.
     kept: String,
-    /// The number of its first line.
+    /// The input line of its first piece.
     number: u64,
 }
 
 impl QuotedPrintable {
-    /// Takes a line, and gives it with the number of its first piece. Nothing, if it goes on in the next one.
+    /// Adds a line. Returns the whole line with the number of its first piece, or `None` if it is incomplete.
     pub(crate) fn join<'a>(&mut self, text: &'a str, number: u64) -> Option<(Cow<'a, str>, u64)> {
         let cut = text.strip_suffix('=').filter(|cut| is_cut(cut, text.len()));
         if self.kept.is_empty() && cut.is_none() {
@@ -32,7 +32,7 @@ impl QuotedPrintable {
         if self.kept.is_empty() {
             self.number = number;
         }
-        // Mails that quote it put their marks before each piece.
+        // A quoting mail marks every piece.
         let piece = match self.kept.is_empty() {
             true => cut.unwrap_or(text),
             false => cut.unwrap_or(text).trim_start_matches(['>', '|']),
@@ -46,12 +46,14 @@ impl QuotedPrintable {
         }
         match cut {
             Some(_) => None,
-            None => self.rest().map(|(text, number)| (Cow::Owned(text), number)),
+            None => self
+                .flush()
+                .map(|(text, number)| (Cow::Owned(text), number)),
         }
     }
 
-    /// What was kept, as nothing more comes.
-    pub(crate) fn rest(&mut self) -> Option<(String, u64)> {
+    /// Returns the incomplete line at the end of the log.
+    pub(crate) fn flush(&mut self) -> Option<(String, u64)> {
         if self.kept.is_empty() {
             return None;
         }
@@ -60,7 +62,7 @@ impl QuotedPrintable {
     }
 }
 
-/// A line that is cut is as long as lines may be, or nearly; quoting it makes it longer.
+/// Returns whether the encoding cut this line. Cut lines are about 76 characters long, or longer if quoted.
 fn is_cut(cut: &str, length: usize) -> bool {
     (60..=90).contains(&length) && !cut.ends_with(['=', ' ', '-'])
 }
@@ -76,12 +78,12 @@ mod tests {
             .filter_map(|line| mail.join(line, 1))
             .map(|(text, _)| text.into_owned())
             .collect();
-        all.extend(mail.rest().map(|(text, _)| text));
+        all.extend(mail.flush().map(|(text, _)| text));
         all
     }
 
     #[test]
-    fn pieces_become_lines() {
+    fn pieces_are_joined_and_decoded() {
         let start = "> [ 1.015659] ODEBUG: activate active (active state 1) object type: rcu_";
         assert_eq!(
             joined(&[&format!("{start}="), "head hint: 0x0", "> next =3D 1"]),
@@ -94,13 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn other_signs_stay() {
+    fn equals_signs_of_short_lines_and_rules_are_kept() {
         let rule = "=".repeat(70);
         assert_eq!(joined(&[&rule, "a=", "b"]), [rule.as_str(), "a=", "b"]);
     }
 
     #[test]
-    fn what_never_ends_takes_no_memory() {
+    fn an_endless_line_has_a_size_limit() {
         let mut mail = QuotedPrintable::default();
         let line = format!("{}=", "x".repeat(75));
         for _ in 0..1000 {

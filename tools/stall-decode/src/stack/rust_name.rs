@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names of Rust functions, short enough to read.
+//! Short names of Rust functions.
 //!
-//! A function that is given a closure is compiled for that closure, which is mostly inlined: its symbol says
-//! `run::<spawn<blocked::{closure#0}>::{closure#0}>`, and what runs there is `blocked`.
+//! The compiler makes a copy of a generic function for each closure passed to it, and inlines the closure. The
+//! copy's symbol is `run::<spawn<blocked::{closure#0}>::{closure#0}>`; the code that runs is from `blocked`.
 
-/// A demangled name as people would write it.
+/// Shortens a demangled name.
 pub(crate) fn readable(name: &str) -> String {
     if let Some(owner) = owner_of_closure(name) {
         return readable(owner);
@@ -18,9 +18,9 @@ pub(crate) fn readable(name: &str) -> String {
     name.to_string()
 }
 
-/// The function whose closure stands innermost in a name.
+/// Returns the function that defines the innermost closure of a name.
 fn owner_of_closure(name: &str) -> Option<&str> {
-    // What drops a closure does not run it.
+    // drop_in_place() drops the closure without running it.
     if name.contains("drop_in_place") {
         return None;
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::readable;
 
     #[test]
-    fn closures_are_named_by_who_wrote_them() {
+    fn a_function_compiled_for_a_closure_is_named_by_the_closures_owner() {
         for (name, expected) in [
             ("demo::kthread::run::<<demo::scene::Scene>::spawn<demo::task::blocked::{closure#0}>::{closure#0}>", "demo::task::blocked"),
             ("demo::task::blocked::{closure#1}", "demo::task::blocked"),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Times of the day as logs write them.
+//! Parses times of day.
 //!
-//! They become seconds of one calendar without time zones and, where the log leaves it out, in year 0: good
-//! for comparing the lines of one log, and for nothing else.
+//! The result is in seconds of a calendar without time zones, in year 0 if the log omits the year. Compare it only
+//! within one log.
 
 use crate::scan::Scan;
 
@@ -13,8 +13,8 @@ const MONTHS: [&str; 12] = [
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const DAY: f64 = 86_400.0;
 
-/// Takes a time of the day from the start of a text, in any of the forms that logs have.
-pub(crate) fn time_of_day(scan: &mut Scan<'_>) -> Option<f64> {
+/// Parses a time of day in any form that loggers write.
+pub(super) fn time_of_day(scan: &mut Scan<'_>) -> Option<f64> {
     let mut ahead = *scan;
     let clock = parse(&mut ahead)?;
     *scan = ahead;
@@ -34,13 +34,13 @@ fn parse(scan: &mut Scan<'_>) -> Option<f64> {
     let first = scan.number()?;
     match scan.byte()? {
         b':' => time(scan, first),
-        // 11-21 10:00:00.123
+        // `11-21 10:00:00.123`
         b'-' if first <= 12 => {
             let day = scan.number()?;
             scan.expect(" ")?;
             Some(days(0, first, day) + full_time(scan)?)
         }
-        // 2026-11-21T10:00:00.123+00:00
+        // `2026-11-21T10:00:00.123+00:00`
         separator @ (b'-' | b'/') if (1970..3000).contains(&first) => {
             let separator = if separator == b'-' { "-" } else { "/" };
             let month = scan.number()?;
@@ -56,11 +56,11 @@ fn parse(scan: &mut Scan<'_>) -> Option<f64> {
     }
 }
 
-/// `Nov 21 10:00:00 2026`, `Nov  1 10:00:00`, `Nov21 10:00`.
+/// Parses `Nov 21 10:00:00 2026`, `Nov  1 10:00:00`, `Nov21 10:00` after the month.
 fn by_month(scan: &mut Scan<'_>, month: u64) -> Option<f64> {
     let day = scan.spaces().number()?;
     scan.expect(" ")?.spaces();
-    // Some syslogs have the year here.
+    // Some syslogs print the year before the time.
     let mut ahead = *scan;
     let mut year = ahead.number().filter(|year| (1970..3000).contains(year));
     if year.is_some() && ahead.eat(" ") {
@@ -95,7 +95,7 @@ fn full_time(scan: &mut Scan<'_>) -> Option<f64> {
     time(scan, hour)
 }
 
-/// Minutes, and seconds with their fraction if they are there.
+/// Parses minutes, and optional seconds, after the hour.
 fn time(scan: &mut Scan<'_>, hour: u64) -> Option<f64> {
     let minute = scan.number()?;
     let mut second = 0.0;
@@ -110,8 +110,8 @@ fn time(scan: &mut Scan<'_>, hour: u64) -> Option<f64> {
             }
         }
     }
-    let known = hour < 25 && minute < 60 && second < 62.0;
-    known.then_some(hour as f64 * 3600.0 + minute as f64 * 60.0 + second)
+    let is_valid = hour < 25 && minute < 60 && second < 62.0;
+    is_valid.then_some(hour as f64 * 3600.0 + minute as f64 * 60.0 + second)
 }
 
 fn zone(scan: &mut Scan<'_>) {
@@ -128,7 +128,7 @@ fn zone(scan: &mut Scan<'_>) {
     }
 }
 
-/// Seconds to the start of a day. Wrong days are as good as any: nothing but the order matters.
+/// Returns the seconds to the start of a day. Invalid days are accepted, as only the order matters.
 fn days(year: u64, month: u64, day: u64) -> f64 {
     const BEFORE: [u32; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     let index = month.clamp(1, 12) - 1;
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_known() {
+    fn every_form_is_parsed() {
         let ten = 10.0 * 3600.0 + 65.0;
         for (text, rest) in [
             ("Nov 21 10:01:05 host", " host"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_no_times() {
+    fn other_words_are_rejected() {
         for text in [
             "",
             "Marvell 12",
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn later_is_more() {
+    fn later_times_are_greater() {
         let at = |text| time_of_day(&mut Scan::new(text)).expect("a time");
         assert!(at("Dec 31 23:59:59") > at("Nov 30 23:59:59"));
         assert!(at("2024-03-01T00:00:00") - at("2024-02-29T00:00:00") == DAY);

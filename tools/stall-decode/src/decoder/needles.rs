@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Searches each line for all strings that the decoder knows, in one pass.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::report::FAMILIES;
+
+/// A line that belongs to no report.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mark {
+    /// The first line of a boot.
+    KernelVersion,
+    /// The calibration of the delay loop, which reveals the tick rate.
+    Calibration,
+    /// The end of a stall provoked by this project's stall lab or by rcutorture.
+    StallEnd,
+    /// A warning, whose message may be a report.
+    Warning,
+    /// The begin or end of a report of no family.
+    OtherReport,
+}
+
+const MARKS: [(&str, Mark); 12] = [
+    ("Linux version ", Mark::KernelVersion),
+    ("BogoMIPS (lpj=", Mark::Calibration),
+    ("stall: end ", Mark::StallEnd),
+    ("rcu_torture_stall end", Mark::StallEnd),
+    ("WARNING: ", Mark::Warning),
+    ("BUG: ", Mark::OtherReport),
+    ("Oops", Mark::OtherReport),
+    ("Kernel panic - not syncing", Mark::OtherReport),
+    ("[ cut here ]", Mark::OtherReport),
+    ("---[ end ", Mark::OtherReport),
+    ("Internal error: ", Mark::OtherReport),
+    ("Showing all locks held in the system", Mark::OtherReport),
+];
+
+/// The strings found in a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found {
+    /// A bit for each family whose first line this may be.
+    headers: u32,
+    /// A bit for each family whose detail this may be.
+    pub(super) details: u32,
+    /// A bit for each of [`MARKS`].
+    marks: u32,
+}
+
+impl Found {
+    pub(super) fn header_families(self) -> impl Iterator<Item = usize> {
+        (0..FAMILIES.len()).filter(move |family| self.headers & (1 << family) != 0)
+    }
+
+    pub(super) fn mark(self) -> Option<Mark> {
+        let index = self.marks.trailing_zeros() as usize;
+        MARKS.get(index).map(|(_, mark)| *mark)
+    }
+}
+
+/// The meaning of a search string: a bit in [`Found`].
+#[derive(Clone, Copy, Debug)]
+enum Meaning {
+    Header(usize),
+    Detail(usize),
+    Mark(usize),
+}
+
+struct Searcher {
+    /// First lines and marks: enough while no report is open.
+    starts: AhoCorasick,
+    all: AhoCorasick,
+    /// The meaning of each pattern of `all`.
+    meanings: Vec<Meaning>,
+}
+
+static SEARCHER: LazyLock<Searcher> = LazyLock::new(Searcher::new);
+
+impl Searcher {
+    fn new() -> Self {
+        const SMALL: &str = "the automaton of these few strings is below every limit";
+        let mut needles = Vec::new();
+        for (index, family) in FAMILIES.iter().enumerate() {
+            let headers = family.headers.iter();
+            needles.extend(headers.map(|needle| (*needle, Meaning::Header(index))));
+            let details = family.details.iter();
+            needles.extend(details.map(|needle| (*needle, Meaning::Detail(index))));
+        }
+        let marks = MARKS.iter().enumerate();
+        needles.extend(marks.map(|(index, (needle, _))| (*needle, Meaning::Mark(index))));
+        let starts = needles
+            .iter()
+            .filter(|(_, meaning)| !matches!(meaning, Meaning::Detail(_)));
+        Self {
+            starts: AhoCorasick::new(starts.map(|(needle, _)| needle)).expect(SMALL),
+            all: AhoCorasick::builder()
+                .match_kind(MatchKind::Standard)
+                .kind(Some(AhoCorasickKind::DFA))
+                .build(needles.iter().map(|(needle, _)| needle))
+                .expect(SMALL),
+            meanings: needles.into_iter().map(|(_, meaning)| meaning).collect(),
+        }
+    }
+}
+
+/// Searches a line. If `starts_only`, finds nothing in lines that can only be details.
+pub(super) fn find(text: &str, starts_only: bool) -> Found {
+    let mut found = Found::default();
+    if starts_only && !SEARCHER.starts.is_match(text) {
+        return found;
+    }
+    for hit in SEARCHER.all.find_overlapping_iter(text) {
+        match SEARCHER.meanings.get(hit.pattern().as_usize()) {
+            Some(Meaning::Header(family)) => found.headers |= 1 << family,
+            Some(Meaning::Detail(family)) => found.details |= 1 << family,
+            Some(Meaning::Mark(mark)) => found.marks |= 1 << mark,
+            None => (),
+        }
+    }
+    found
+}

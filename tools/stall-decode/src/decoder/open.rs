@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Open reports: begin, details, and end.
+
+use super::routing::Routes;
+use crate::event::{Event, EventKind, Time};
+use crate::log_clock::LogClock;
+use crate::report::{Report, FAMILIES};
+use crate::stack::Heading;
+use crate::unwrap::{Caller, Line};
+
+/// Reports open at the same time.
+pub(super) const MAX_OPEN: usize = 16;
+/// Lines after a report's last one until it ends.
+pub(super) const STALE_LINES: u64 = 400;
+/// Seconds after a report's last line until it ends. Slow consoles and CPUs that do not answer an NMI delay lines.
+const STALE_SECONDS: f64 = 40.0;
+/// Distance within which loggers write a first line again.
+const DOUBLED_LINES: u64 = 200;
+
+/// The open reports, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct OpenReports {
+    pub(super) reports: Vec<Report>,
+    pub(super) routes: Routes,
+    last_id: u64,
+}
+
+impl OpenReports {
+    pub(super) fn is_empty(&self) -> bool {
+        self.reports.is_empty()
+    }
+
+    /// Begins a report. Ends those that it replaces, and the oldest if too many are open.
+    pub(super) fn begin(
+        &mut self,
+        line: &Line<'_>,
+        event: Event,
+        family_index: usize,
+        heading: Option<&Heading>,
+    ) {
+        let Some(&family) = FAMILIES.get(family_index) else {
+            return;
+        };
+        self.end_replaced(line, &event, family_index);
+        self.last_id += 1;
+        let mut report = Report {
+            id: self.last_id,
+            family,
+            family_index,
+            caller: line.caller,
+            last_time: event.time.clone(),
+            event,
+            first_line: line.text.to_string(),
+            dumps: Vec::new(),
+            next_dump: None,
+            expected: None,
+            is_sealed: false,
+            is_done: false,
+            current_line: line.number,
+            last_line: line.number,
+        };
+        self.routes.remove(line.caller);
+        if let Some(dump) = heading.and_then(|heading| report.begin_dump(heading, None)) {
+            self.routes.set(line.caller, report.id, dump);
+        }
+        if self.reports.len() >= MAX_OPEN {
+            if let Some(oldest) = self.reports.first_mut() {
+                oldest.is_done = true;
+            }
+        }
+        self.reports.push(report);
+    }
+
+    /// Returns whether a first line is a repetition by the logger.
+    pub(super) fn is_doubled(&self, line: &Line<'_>, time: Option<&Time>) -> bool {
+        self.reports.iter().any(|report| {
+            let distance = line.number.saturating_sub(report.event.line);
+            let is_same_time = match (&report.event.time, time) {
+                (Some(first), Some(time)) => first == time,
+                (None, None) => distance < 2,
+                _ => false,
+            };
+            report.first_line == line.text && is_same_time && distance < DOUBLED_LINES
+        })
+    }
+
+    /// Ends the reports that a new one replaces: those of the same caller or family, and starved kthreads.
+    fn end_replaced(&mut self, line: &Line<'_>, event: &Event, family_index: usize) {
+        // A starved kthread is reported within the report of its stall, which continues after it.
+        if event.kind == EventKind::RcuKthreadStarved {
+            return;
+        }
+        for report in &mut self.reports {
+            let are_known = line.caller.is_some() && report.caller.is_some();
+            let is_same = are_known && report.caller == line.caller;
+            let is_other = are_known && report.caller != line.caller;
+            let is_same_family = report.family_index == family_index;
+            report.is_done |= is_same
+                || is_same_family && !is_other
+                || report.event.kind == EventKind::RcuKthreadStarved;
+        }
+    }
+
+    /// Adds a detail to the newest report whose parser accepts it. Returns whether there is one.
+    pub(super) fn add_detail(&mut self, line: &Line<'_>, found: u32, clock: &LogClock) -> bool {
+        let first_byte = line.text.bytes().next();
+        for report in self.reports.iter_mut().rev() {
+            let starts = report.family.detail_starts;
+            let is_candidate = found & (1 << report.family_index) != 0
+                || report.expected.is_some()
+                || first_byte.is_some_and(|first| starts.contains(&first));
+            let is_open = !report.is_done && is_same_caller(report.caller, line.caller);
+            report.current_line = line.number;
+            if !is_open || !is_candidate || !(report.family.parse_detail)(report, line.text) {
+                continue;
+            }
+            extend(report, line, clock);
+            // An announced dump starts with a heading of its own.
+            if report.next_dump.is_some() {
+                self.routes.remove(line.caller);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Records the end of the provoked stall in all open reports.
+    pub(super) fn set_stall_end(&mut self, time: &Time) {
+        for report in &mut self.reports {
+            report.event.ended_at.get_or_insert_with(|| time.clone());
+        }
+    }
+
+    /// Stops adding dumps to the reports of a line's caller: the line begins or ends something else.
+    pub(super) fn seal(&mut self, line: &Line<'_>) {
+        let is_end = line.text.starts_with("---[ end ");
+        for report in &mut self.reports {
+            // An end mark before the report's own stack belongs to an earlier report.
+            if is_same_caller(report.caller, line.caller) && (!is_end || report.has_frames()) {
+                report.is_sealed = true;
+            }
+        }
+        self.routes.remove(line.caller);
+    }
+
+    /// Ends the reports that began before input line `first`.
+    pub(super) fn end_before(&mut self, first: u64) {
+        for report in &mut self.reports {
+            report.is_done |= report.event.line < first;
+        }
+    }
+
+    pub(super) fn set_boot(&mut self, boot: u64) {
+        for report in &mut self.reports {
+            report.event.boot = boot;
+        }
+    }
+
+    /// Ends the reports without a recent line. Returns whether any report has ended.
+    pub(super) fn end_stale(&mut self, clock: &LogClock, number: u64) -> bool {
+        let mut any = false;
+        for report in &mut self.reports {
+            let since = report.last_time.as_ref();
+            let since = since.and_then(|last| clock.seconds_since(last));
+            report.is_done |= since.is_some_and(|since| since > STALE_SECONDS)
+                || number.saturating_sub(report.last_line) > STALE_LINES;
+            any |= report.is_done;
+        }
+        any
+    }
+
+    pub(super) fn end_all(&mut self) {
+        for report in &mut self.reports {
+            report.is_done = true;
+        }
+    }
+
+    /// Removes the oldest report if it has ended. Later ones wait, so that events stay in order.
+    pub(super) fn pop_done(&mut self) -> Option<Report> {
+        if !self.reports.first()?.is_done {
+            return None;
+        }
+        let report = self.reports.remove(0);
+        self.routes.remove_report(report.id);
+        Some(report)
+    }
+}
+
+/// Returns whether two lines may be of one caller. An unknown caller may be any.
+pub(super) fn is_same_caller(a: Option<Caller>, b: Option<Caller>) -> bool {
+    a.is_none() || b.is_none() || a == b
+}
+
+/// Makes a line the last one of a report.
+pub(super) fn extend(report: &mut Report, line: &Line<'_>, clock: &LogClock) {
+    report.last_line = line.number;
+    if let Some(time) = clock.time(line.stamp) {
+        report.last_time = Some(time);
+    }
+}
