@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Dumping the table: in order, in pieces, resumable from the last route's key.
+//! Dumps of the table: in order and in pieces, resumed after the key of the last route.
 //!
-//! Between two pieces no lock is held and no critical section is open; the key, not a pointer, says
-//! where to go on. So a route that is present throughout appears exactly once, one that comes or
-//! goes meanwhile at most once.
+//! Between two pieces no lock is held and no critical section is open, because the dump resumes at
+//! a key, not at a pointer. A route that is present throughout appears exactly once. A route that
+//! is added or removed meanwhile appears at most once.
 
 use super::{
     node::{depth_of, value_at, Entry, Link, NodeRef, Slot, MAX_DEPTH, STRIDE},
@@ -16,7 +16,7 @@ use super::{
 use crate::rcu::read_lock;
 use kernel::prelude::*;
 
-/// What identifies a route, and the order of a dump.
+/// The key of a route. A dump is sorted by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The prefix.
@@ -34,14 +34,14 @@ impl From<&Route> for Key {
     }
 }
 
-/// Which routes a dump has.
+/// The routes that a dump contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector {
-    /// All, IPv4 before IPv6.
+    /// All routes, IPv4 before IPv6.
     All,
-    /// Those of one family.
+    /// The routes of one family.
     Family(Family),
-    /// Those with exactly this prefix.
+    /// The routes with exactly this prefix.
     Prefix(Prefix),
 }
 
@@ -55,13 +55,13 @@ impl Selector {
     }
 }
 
-/// A node on the way of a walk, and what of it comes next.
+/// A node on the path of a walk, with the position of the walk in it.
 #[derive(Clone, Copy)]
 struct Level<'g> {
     node: NodeRef<'g>,
-    /// Number of the next route.
+    /// The number of the next route.
     route: usize,
-    /// Value from which to look for the next child; `None` behind the last.
+    /// The lowest value of the next child; `None` after the last child.
     child: Option<u8>,
 }
 
@@ -74,7 +74,7 @@ impl<'g> Level<'g> {
         }
     }
 
-    /// The next child, and its value.
+    /// Returns the next child and its value.
     fn next_child(&self) -> Option<(u8, &'g Link)> {
         self.node.child_from(self.child?)
     }
@@ -87,7 +87,7 @@ struct Walk<'g> {
     guard: &'g Guard,
     path: [Option<Level<'g>>; MAX_DEPTH + 1],
     depth: usize,
-    /// The key to go on behind.
+    /// The walk skips this key and all before it.
     after: Option<Key>,
 }
 
@@ -114,14 +114,14 @@ impl<'g> Walk<'g> {
         walk
     }
 
-    /// Goes down towards the prefix as far as there are nodes, and skips what comes before it.
+    /// Descends towards the prefix as far as nodes exist, and skips everything before it.
     fn seek(&mut self, prefix: &Prefix) {
         let (bits, target) = (prefix.bits(), depth_of(prefix.len()));
         while let Some(level) = &mut self.path[self.depth] {
             let node = level.node;
             if node.depth() >= target {
                 let slot = Slot::of(bits, prefix.len());
-                // A node that is not on the way to the prefix is walked from its beginning.
+                // A node that is not above the prefix is walked from its start.
                 if node.depth() == target && node.is_above(bits) {
                     level.route = node.position(slot);
                     level.child = Some(slot.first());
@@ -151,12 +151,12 @@ impl<'g> Walk<'g> {
         self.path[self.depth] = Some(Level::new(child));
     }
 
-    /// Appends routes to `out` up to its capacity; says whether more may follow.
+    /// Appends routes to `out` up to its capacity. Returns whether more may follow.
     fn collect(&mut self, out: &mut KVec<Route>) -> bool {
         while let Some(level) = self.path[self.depth] {
             let child = level.next_child();
             let route = level.node.route(level.route);
-            // Prefixes that begin where a child does come before all that is in it.
+            // A prefix whose first value is the child's comes before every prefix in the child.
             let last = child.map_or(u8::MAX, |(value, _)| value);
             let route = route.filter(|entry| entry.slot.first() <= last);
             if let Some(entry) = route {
@@ -185,7 +185,7 @@ impl<'g> Walk<'g> {
         false
     }
 
-    /// Appends a route, unless it comes before those that are wanted; says whether it fitted.
+    /// Appends a route that comes after [`Self::after`]. Returns false if `out` is full.
     fn collect_one(&self, node: NodeRef<'g>, entry: &Entry, out: &mut KVec<Route>) -> bool {
         let within = u128::from(entry.slot.first()) << (120 - u32::from(node.depth() * STRIDE));
         let len = node.depth() * STRIDE + entry.slot.bits();
@@ -210,13 +210,13 @@ impl<'g> Walk<'g> {
 }
 
 impl Table {
-    /// Appends to `out`, up to the capacity it has, the routes that `selector` names and that come
-    /// behind `after`, in order. Fewer than fit means that there are no more.
+    /// Appends the routes of `selector` after the key `after`, in order, up to the capacity of
+    /// `out`. If room is left, no routes follow.
     ///
     /// Context: any; allocates nothing.
     pub fn dump(&self, selector: Selector, after: Option<Key>, out: &mut KVec<Route>) {
         let guard = read_lock();
-        let Some(roots) = self.published_to_readers(&guard) else {
+        let Some(roots) = self.snapshot(&guard).roots() else {
             return;
         };
         if let Selector::Prefix(prefix) = selector {
@@ -225,8 +225,8 @@ impl Table {
             return;
         }
         for family in Family::ALL {
-            let behind = after.is_some_and(|key| key.prefix.family() > family);
-            if !selector.has(family) || behind {
+            let is_past = after.is_some_and(|key| key.prefix.family() > family);
+            if !selector.has(family) || is_past {
                 continue;
             }
             let after = after.filter(|key| key.prefix.family() == family);

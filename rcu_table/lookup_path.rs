@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The way of a lookup, kept for a second look within the same critical section.
+//! The nodes that a lookup visits, kept for a second inspection in the same critical section.
 //!
-//! For torture: what a reader found must stay as it is for as long as the reader stays, and none of the
-//! nodes on the way may have been [poisoned](super::Quarantine).
+//! Torture uses a path to check that a route stays unchanged, and its nodes stay unpoisoned, until
+//! the reader leaves its critical section.
 
 use super::{
+    lookup::Snapshot,
     node::{value_at, NodeRef, MAX_DEPTH},
     prefix::{left_aligned, Family},
-    table::Snapshot,
     Route,
 };
 use core::net::IpAddr;
 
-/// The nodes that a lookup passes, and what serves the address.
+/// The nodes that a lookup visits, and the node of the serving route.
 #[derive(Clone, Copy)]
 pub struct LookupPath<'g> {
     snapshot: Snapshot<'g>,
     address: IpAddr,
     nodes: [Option<NodeRef<'g>>; MAX_DEPTH],
-    /// The node with the serving route.
     serving: Option<NodeRef<'g>>,
 }
 
@@ -61,28 +60,28 @@ impl<'g> LookupPath<'g> {
         }
     }
 
-    /// The route that serves the address, as its node and its next hop's place have it now.
+    /// Reads the serving route again from the node and the next hop found by the walk.
     ///
     /// Context: any; never waits.
     pub fn route(&self) -> Option<Route> {
         self.snapshot.route(self.address, self.serving?)
     }
 
-    /// How many nodes there are on the way.
+    /// Returns the number of nodes.
     ///
     /// Context: any.
     pub fn len(&self) -> usize {
         self.nodes.iter().flatten().count()
     }
 
-    /// Whether there are no nodes: the family has no routes.
+    /// Returns whether there are no nodes: the family has no routes.
     ///
     /// Context: any.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The first of the nodes, counted from 0, that is marked by now.
+    /// Returns the index of the first poisoned node.
     ///
     /// Context: any.
     pub fn first_poisoned(&self) -> Option<usize> {

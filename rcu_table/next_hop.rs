@@ -8,8 +8,10 @@ use core::{
     str,
 };
 
-/// The name of a network device, as `IFNAMSIZ` bounds it: 1 to 15 bytes without space, slash or colon, as
-/// the kernel wants them, and without the sign that starts a comment.
+/// The name of a network device: 1 to 15 bytes (`IFNAMSIZ`).
+///
+/// As in the kernel, it contains no space, slash or colon. `#` is excluded too, because it starts a
+/// comment in the device's protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DevName {
     /// Padded with zeros.
@@ -17,10 +19,10 @@ pub struct DevName {
 }
 
 impl DevName {
-    /// The longest name, in bytes.
+    /// The maximum length in bytes.
     pub const MAX_LEN: usize = 15;
 
-    /// A device name, if `name` can be one.
+    /// Returns a device name if `name` is valid.
     pub fn new(name: &str) -> Option<Self> {
         let fits = !name.is_empty() && name.len() <= Self::MAX_LEN && name != "." && name != "..";
         let plain = name
@@ -34,7 +36,7 @@ impl DevName {
         Some(Self { bytes })
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         let len = self
             .bytes
@@ -45,12 +47,12 @@ impl DevName {
     }
 }
 
-/// Where matching packets go.
+/// The fate of packets that match a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NextHop {
-    /// To a gateway of either family, perhaps through a named device.
+    /// Sent to a gateway of either family, optionally through a named device.
     Via(IpAddr, Option<DevName>),
-    /// Straight onto a device's link.
+    /// Sent directly to the link of a device.
     Dev(DevName),
     /// Discarded silently.
     Blackhole,
@@ -61,8 +63,8 @@ pub enum NextHop {
 }
 
 impl NextHop {
-    /// Whether `named` names this next hop, perhaps by a part of it, as in `ip route del`: a gateway
-    /// alone names it on any device, a device alone with any gateway.
+    /// Returns whether `named` matches this next hop as in `ip route del`: a gateway alone matches
+    /// on any device, a device alone with any gateway.
     pub fn is_named_by(&self, named: &NextHop) -> bool {
         match (self, named) {
             (NextHop::Via(gateway, _), NextHop::Via(named, None)) => gateway == named,
@@ -72,10 +74,11 @@ impl NextHop {
     }
 }
 
-/// A next hop as words, equal if the next hops are.
+/// A next hop encoded as words. Equal next hops have equal words.
 pub(super) type Words = [u64; 4];
 
-/// Types of next hops, in the low byte of the last word; above it stand the last of the device's name.
+/// The types of next hops, in the low byte of the last word. Its upper bytes belong to the device
+/// name.
 const VIA_INET: u64 = 1;
 const VIA_INET6: u64 = 2;
 const DEV: u64 = 3;

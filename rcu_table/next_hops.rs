@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The next hops in use, each stored once however many routes share it.
+//! The next hops in use. Routes share them by number.
 //!
-//! Routes know a next hop by its number. Readers turn a number into the next hop without a lock: the
-//! numbers' places are in chunks that are published once and stay. The updater, who holds the table's
-//! mutex, counts each next hop's users and finds it by its contents in a hash table of numbers.
+//! Readers turn a number into the next hop without a lock: the records are in chunks that stay
+//! published while any next hop is in use. The updater counts the users of each next hop and finds
+//! it by its contents in a hash table of numbers.
 //!
 //! ```text
-//!   number ──► chunk ──► place: contents (atomic words) · users · next number in its list
+//!   number ──► chunk ──► record: contents (atomic words) · users · next number in its list
 //!                          ▲
 //!   hash of contents ──► bucket: first number
 //! ```
 //!
-//! A number without users may still be with readers, so it is given out again only after a grace
-//! period.
+//! Readers may still use a number that has no users, so it is reused only after a grace period.
 
 use super::{
     next_hop::{NextHop, Words},
@@ -26,21 +25,21 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// The place of one next hop.
-struct Place {
+/// One next hop.
+struct Record {
     contents: [AtomicU64; 4],
-    /// Routes that use it. Only the updater looks.
+    /// The number of routes that use it. Only the updater reads this.
     users: AtomicU32,
-    /// The next in its bucket, or in the list of free numbers. Only the updater looks.
+    /// The next number in the bucket or in a [`NumberList`]. Only the updater reads this.
     next: AtomicU32,
 }
 
-/// A next hop as a lookup finds it: what has to be known of it is read when it is asked for.
+/// The next hop that a lookup found. It is read from memory only on request.
 #[derive(Clone, Copy)]
-pub struct NextHopRef<'g>(&'g Place);
+pub struct NextHopRef<'g>(&'g Record);
 
 impl NextHopRef<'_> {
-    /// The next hop.
+    /// Reads the next hop.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -48,7 +47,7 @@ impl NextHopRef<'_> {
         NextHop::from_words(&self.0.words())
     }
 
-    /// The low bits of the gateway's address, or 0: what costs as much as to look at the next hop.
+    /// Reads the low bits of the gateway's address, or 0. This costs one access to the next hop.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -57,21 +56,21 @@ impl NextHopRef<'_> {
     }
 }
 
-/// Places in a chunk, which takes 16 KiB.
-const CHUNK: usize = 409;
-/// Low bits of a number that say which place of its chunk, so that readers need not divide.
-const PLACE_BITS: u32 = CHUNK.next_power_of_two().trailing_zeros();
-/// Chunks that a table can have.
-const CHUNKS: usize = 4096;
-/// The fewest buckets of the hash table.
+/// Records in a chunk of 16 KiB.
+const CHUNK_LEN: usize = 409;
+/// The low bits of a number select the record in its chunk, so that readers do not divide.
+const RECORD_BITS: u32 = CHUNK_LEN.next_power_of_two().trailing_zeros();
+/// The maximum number of chunks of a table.
+const MAX_CHUNKS: usize = 4096;
+/// The minimum number of buckets of the hash table.
 const MIN_BUCKETS: usize = 64;
 
-type Chunk = Flexible<(), Place>;
+type Chunk = Flexible<(), Record>;
 
-// ORDERING: The contents of a place are written before a node with its number is published, and not
-// again before a grace period has ended since the last such node was unpublished: that orders them.
-// The rest is the updater's alone.
-impl Place {
+// ORDERING: Publishing a node with the record's number orders the earlier writes of the contents. A
+// grace period separates the last reader of that number from the next writes. Only the updater,
+// under the table's mutex, uses the other fields.
+impl Record {
     fn empty() -> Self {
         Self {
             contents: [const { AtomicU64::new(0) }; 4],
@@ -100,18 +99,18 @@ impl Place {
     }
 }
 
-/// What readers use: the next hops by number.
+/// The next hops by number, for readers.
 pub(super) struct NextHops {
     chunks: KVVec<Rcu<Chunk>>,
 }
 
 impl NextHops {
-    /// Room for all that a table can have, of which nothing is allocated but the pointers.
+    /// Allocates the pointers to all chunks, which are null.
     ///
     /// Errors: `ENOMEM`.
     pub(super) fn new() -> Result<Self> {
-        let mut chunks = KVVec::with_capacity(CHUNKS, GFP_KERNEL)?;
-        while chunks.len() < CHUNKS {
+        let mut chunks = KVVec::with_capacity(MAX_CHUNKS, GFP_KERNEL)?;
+        while chunks.len() < MAX_CHUNKS {
             chunks
                 .push_within_capacity(Rcu::null())
                 .map_err(|_| ENOMEM)?;
@@ -120,55 +119,55 @@ impl NextHops {
     }
 
     #[inline(always)]
-    fn place<'g>(&'g self, number: u32, guard: &'g Guard) -> Option<&'g Place> {
+    fn record<'g>(&'g self, number: u32, guard: &'g Guard) -> Option<&'g Record> {
         let index = number.checked_sub(1)? as usize;
-        let chunk = self.chunks.get(index >> PLACE_BITS)?;
-        let place = index % (1 << PLACE_BITS);
-        chunk.dereference(guard)?.elements.get(place)
+        let chunk = self.chunks.get(index >> RECORD_BITS)?;
+        let record = index % (1 << RECORD_BITS);
+        chunk.dereference(guard)?.elements.get(record)
     }
 
-    /// What the updater sees of a place.
-    fn with<R>(&self, number: u32, look: impl FnOnce(&Place) -> R) -> Option<R> {
-        self.place(number, &read_lock()).map(look)
+    /// Calls `f` with a record, for the updater.
+    fn with<R>(&self, number: u32, f: impl FnOnce(&Record) -> R) -> Option<R> {
+        self.record(number, &read_lock()).map(f)
     }
 
-    /// The next hop with that number.
+    /// Reads the next hop with that number.
     #[inline]
     pub(super) fn get(&self, number: u32, guard: &Guard) -> Option<NextHop> {
         self.find(number, guard).map(NextHopRef::get)
     }
 
-    /// Where the next hop with that number is.
+    /// Finds the next hop with that number.
     #[inline(always)]
     pub(super) fn find<'g>(&'g self, number: u32, guard: &'g Guard) -> Option<NextHopRef<'g>> {
-        self.place(number, guard).map(NextHopRef)
+        self.record(number, guard).map(NextHopRef)
     }
 }
 
-/// Numbers without users that readers may still have.
+/// A list of numbers without users, linked through the records; 0 if empty.
 #[derive(Clone, Copy)]
-struct Limbo {
+struct NumberList {
     first: u32,
     last: u32,
 }
 
-impl Limbo {
+impl NumberList {
     const EMPTY: Self = Self { first: 0, last: 0 };
 }
 
-/// What the updater uses: the next hops by contents.
+/// The next hops by contents, for the updater.
 pub(super) struct Interner {
     buckets: KVVec<u32>,
     /// Next hops with users.
     count: usize,
-    /// Numbers that were ever given out.
-    given: u32,
-    /// The first of the numbers that no reader has.
+    /// The count of numbers allocated so far, in use or not.
+    allocated: u32,
+    /// The first number that no reader uses.
     free: u32,
-    /// Numbers that went out of use since `waiting` was closed.
-    leaving: Limbo,
-    /// Numbers that wait for the grace period.
-    waiting: Limbo,
+    /// Numbers released since the current grace period was started.
+    released: NumberList,
+    /// Numbers waiting for the current grace period.
+    waiting: NumberList,
     grace_period: GracePeriod,
     settings: &'static Settings,
 }
@@ -179,25 +178,25 @@ impl Interner {
             settings,
             buckets: KVVec::new(),
             count: 0,
-            given: 0,
+            allocated: 0,
             free: 0,
-            leaving: Limbo::EMPTY,
-            waiting: Limbo::EMPTY,
+            released: NumberList::EMPTY,
+            waiting: NumberList::EMPTY,
             grace_period: GracePeriod::completed(),
         }
     }
 
-    /// How many different next hops are in use.
+    /// Returns the number of distinct next hops in use.
     pub(super) fn len(&self) -> usize {
         self.count
     }
 
-    /// The memory behind them, in bytes.
+    /// Returns the bytes of chunks, buckets and pointers.
     pub(super) fn bytes(&self) -> usize {
-        let chunks = (self.given as usize).div_ceil(CHUNK);
+        let chunks = (self.allocated as usize).div_ceil(CHUNK_LEN);
         chunks * (16 << 10)
             + self.buckets.capacity() * size_of::<u32>()
-            + CHUNKS * size_of::<usize>()
+            + MAX_CHUNKS * size_of::<usize>()
     }
 
     fn bucket(&self, words: &Words) -> usize {
@@ -207,36 +206,36 @@ impl Interner {
         (mixed >> 32) as usize & (self.buckets.len() - 1)
     }
 
-    /// One route more uses `next_hop`; returns its number.
+    /// Adds a user of `next_hop` and returns its number.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` if there are too many. Context: may sleep.
+    /// Errors: `ENOMEM`; `ENOSPC` if the table has too many next hops. Context: may sleep.
     pub(super) fn acquire(&mut self, hops: &NextHops, next_hop: &NextHop) -> Result<u32> {
         let words = next_hop.to_words();
         if let Some(number) = self.find(hops, &words) {
-            hops.with(number, |place| {
-                place.users.fetch_add(1, Ordering::Relaxed);
+            hops.with(number, |record| {
+                record.users.fetch_add(1, Ordering::Relaxed);
             });
             return Ok(number);
         }
         let number = self.make_room(hops)?;
         let bucket = self.bucket(&words);
-        hops.with(number, |place| {
-            place.set_words(&words);
-            place.users.store(1, Ordering::Relaxed);
-            place.set_next(self.buckets[bucket]);
+        hops.with(number, |record| {
+            record.set_words(&words);
+            record.users.store(1, Ordering::Relaxed);
+            record.set_next(self.buckets[bucket]);
         });
         self.buckets[bucket] = number;
         self.count += 1;
         Ok(number)
     }
 
-    /// Room for one more in the hash table, and a number for it.
+    /// Makes room in the hash table for one more next hop and returns a number for it.
     fn make_room(&mut self, hops: &NextHops) -> Result<u32> {
         self.recycle(hops);
         if self.count >= self.buckets.len() {
             self.grow(hops)?;
         }
-        self.take_number(hops)
+        self.allocate_number(hops)
     }
 
     fn find(&self, hops: &NextHops, words: &Words) -> Option<u32> {
@@ -246,7 +245,7 @@ impl Interner {
         let mut number = self.buckets[self.bucket(words)];
         while number != 0 {
             let (same, next) =
-                hops.with(number, |place| (place.words() == *words, place.next()))?;
+                hops.with(number, |record| (record.words() == *words, record.next()))?;
             if same {
                 return Some(number);
             }
@@ -255,7 +254,7 @@ impl Interner {
         None
     }
 
-    /// Doubles the hash table. Only the first one has to succeed.
+    /// Doubles the hash table. Without memory a table that exists stays as it is.
     fn grow(&mut self, hops: &NextHops) -> Result {
         let len = (self.buckets.len() * 2).max(MIN_BUCKETS);
         let new = match KVVec::from_elem(0, len, GFP_KERNEL) {
@@ -267,12 +266,13 @@ impl Interner {
         for first in &old {
             let mut number = *first;
             while number != 0 {
-                let Some((words, next)) = hops.with(number, |place| (place.words(), place.next()))
+                let Some((words, next)) =
+                    hops.with(number, |record| (record.words(), record.next()))
                 else {
                     break;
                 };
                 let bucket = self.bucket(&words);
-                hops.with(number, |place| place.set_next(self.buckets[bucket]));
+                hops.with(number, |record| record.set_next(self.buckets[bucket]));
                 self.buckets[bucket] = number;
                 number = next;
             }
@@ -280,27 +280,27 @@ impl Interner {
         Ok(())
     }
 
-    /// A number that nobody has.
-    fn take_number(&mut self, hops: &NextHops) -> Result<u32> {
+    /// Returns an unused number.
+    fn allocate_number(&mut self, hops: &NextHops) -> Result<u32> {
         if self.free != 0 {
             let number = self.free;
-            self.free = hops.with(number, Place::next).unwrap_or(0);
+            self.free = hops.with(number, Record::next).unwrap_or(0);
             return Ok(number);
         }
-        let index = self.given as usize;
-        if index % CHUNK == 0 {
-            let slot = hops.chunks.get(index / CHUNK).ok_or(ENOSPC)?;
-            let chunk = RcuBox::<Chunk>::from_fn((), CHUNK, |_| Place::empty(), GFP_KERNEL)?;
-            // There is none, as numbers are given out anew only once all chunks are gone.
-            drop(slot.replace(Some(chunk)));
+        let index = self.allocated as usize;
+        if index % CHUNK_LEN == 0 {
+            let chunk = hops.chunks.get(index / CHUNK_LEN).ok_or(ENOSPC)?;
+            let new = RcuBox::<Chunk>::from_fn((), CHUNK_LEN, |_| Record::empty(), GFP_KERNEL)?;
+            // The pointer is null: numbers start from 0 again only after all chunks were freed.
+            drop(chunk.replace(Some(new)));
         }
-        self.given += 1;
-        let (chunk, place) = (index / CHUNK, index % CHUNK);
-        Ok(((chunk << PLACE_BITS) + place) as u32 + 1)
+        self.allocated += 1;
+        let (chunk, record) = (index / CHUNK_LEN, index % CHUNK_LEN);
+        Ok(((chunk << RECORD_BITS) + record) as u32 + 1)
     }
 
-    /// Frees the numbers whose grace period has ended, and has another one started for the others. If no
-    /// next hop is in use, gives the memory back.
+    /// Moves numbers whose grace period has ended to the free list, and starts a grace period for
+    /// the others. Frees all memory if no next hop is in use.
     pub(super) fn recycle(&mut self, hops: &NextHops) {
         let is_complete = match self.settings.quarantine() {
             Some(quarantine) => quarantine.is_complete(&self.grace_period),
@@ -313,18 +313,17 @@ impl Interner {
             self.free_all(hops);
         } else if self.free == 0 {
             self.free = self.waiting.first;
-            self.waiting = core::mem::replace(&mut self.leaving, Limbo::EMPTY);
+            self.waiting = core::mem::replace(&mut self.released, NumberList::EMPTY);
             if self.waiting.first != 0 {
                 self.grace_period = GracePeriod::start();
             }
         }
     }
 
-    /// One route less uses the next hop with that number, and no node that readers can reach from now
-    /// on says otherwise.
+    /// Removes a user of the next hop with that number. The node that used it must be unlinked.
     pub(super) fn release(&mut self, hops: &NextHops, number: u32) {
-        let left = hops.with(number, |place| {
-            place.users.fetch_sub(1, Ordering::Relaxed) - 1
+        let left = hops.with(number, |record| {
+            record.users.fetch_sub(1, Ordering::Relaxed) - 1
         });
         if left != Some(0) {
             return;
@@ -332,22 +331,23 @@ impl Interner {
         self.unlink(hops, number);
         self.count -= 1;
         if self.count == 0 {
-            // For all numbers: see `recycle()`.
+            // `recycle()` frees all numbers after it.
             self.grace_period = GracePeriod::start();
         }
-        hops.with(number, |place| place.set_next(0));
-        match self.leaving.last {
-            0 => self.leaving.first = number,
+        hops.with(number, |record| record.set_next(0));
+        match self.released.last {
+            0 => self.released.first = number,
             last => {
-                hops.with(last, |place| place.set_next(number));
+                hops.with(last, |record| record.set_next(number));
             }
         }
-        self.leaving.last = number;
+        self.released.last = number;
     }
 
-    /// Takes a next hop out of its bucket.
+    /// Removes a next hop from its bucket.
     fn unlink(&mut self, hops: &NextHops, number: u32) {
-        let Some((words, after)) = hops.with(number, |place| (place.words(), place.next())) else {
+        let Some((words, after)) = hops.with(number, |record| (record.words(), record.next()))
+        else {
             return;
         };
         let bucket = self.bucket(&words);
@@ -357,21 +357,21 @@ impl Interner {
         }
         let mut before = self.buckets[bucket];
         while before != 0 {
-            let next = hops.with(before, Place::next).unwrap_or(0);
+            let next = hops.with(before, Record::next).unwrap_or(0);
             if next == number {
-                hops.with(before, |place| place.set_next(after));
+                hops.with(before, |record| record.set_next(after));
                 return;
             }
             before = next;
         }
     }
 
-    /// Gives the memory back: no next hop is in use, nor known to readers.
+    /// Frees all memory. No next hop is in use, and no reader uses a number.
     fn free_all(&mut self, hops: &NextHops) {
-        if self.given == 0 && self.buckets.is_empty() {
+        if self.allocated == 0 && self.buckets.is_empty() {
             return;
         }
-        for chunk in &hops.chunks[..(self.given as usize).div_ceil(CHUNK)] {
+        for chunk in &hops.chunks[..(self.allocated as usize).div_ceil(CHUNK_LEN)] {
             drop(chunk.replace(None));
         }
         *self = Self::new(self.settings);

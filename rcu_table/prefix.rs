@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Prefixes: an address and how many of its leading bits count.
+//! Prefixes: an address and a number of significant leading bits.
 
 use core::{
     fmt,
@@ -17,10 +17,16 @@ pub enum Family {
 }
 
 impl Family {
-    /// Both, in the order of a dump.
+    /// Both families, in the order of a dump.
     pub const ALL: [Self; 2] = [Self::Inet, Self::Inet6];
 
-    /// Bits in an address.
+    /// Returns the families that an optional filter selects.
+    pub(super) fn selected(filter: Option<Self>) -> impl Iterator<Item = Self> {
+        let families = Self::ALL.into_iter();
+        families.filter(move |family| filter.iter().all(|only| only == family))
+    }
+
+    /// Returns the number of bits in an address.
     pub const fn bits(self) -> u8 {
         match self {
             Family::Inet => 32,
@@ -28,7 +34,7 @@ impl Family {
         }
     }
 
-    /// The family of an address.
+    /// Returns the family of an address.
     pub const fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(_) => Family::Inet,
@@ -37,7 +43,7 @@ impl Family {
     }
 }
 
-/// An address as a bit string: the first bit is the topmost, whatever the family.
+/// Returns an address as a bit string: its first bit is the topmost in both families.
 pub(super) fn left_aligned(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u128::from(u32::from(v4)) << 96,
@@ -45,7 +51,7 @@ pub(super) fn left_aligned(address: IpAddr) -> u128 {
     }
 }
 
-/// The leading `len` bits set.
+/// Returns a mask with the leading `len` bits set.
 pub(super) const fn mask(len: u8) -> u128 {
     match len {
         0 => 0,
@@ -53,16 +59,16 @@ pub(super) const fn mask(len: u8) -> u128 {
     }
 }
 
-/// Why an address and a length make no prefix.
+/// Why an address and a length are not a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrefixError {
-    /// The length exceeds the address.
+    /// The length exceeds the bits of the address.
     TooLong,
     /// Bits beyond the length are set.
     HostBits,
 }
 
-/// A prefix without host bits. Ordered as the table is dumped: family, address, length.
+/// A prefix without host bits. Prefixes sort in the order of a dump: family, address, length.
 ///
 /// # Invariants
 ///
@@ -75,7 +81,9 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// The prefix `address/len`.
+    /// Returns the prefix `address/len`.
+    ///
+    /// Errors: the length is too long, or host bits are set.
     pub fn new(address: IpAddr, len: u8) -> Result<Self, PrefixError> {
         let family = Family::of(address);
         if len > family.bits() {
@@ -85,7 +93,7 @@ impl Prefix {
         if bits & !mask(len) != 0 {
             return Err(PrefixError::HostBits);
         }
-        // INVARIANT: Both were just checked.
+        // INVARIANT: The length and the host bits were checked above.
         Ok(Self { family, bits, len })
     }
 
@@ -94,10 +102,10 @@ impl Prefix {
         Self::covering(Family::of(address), left_aligned(address), len)
     }
 
-    /// The prefix of `len` bits that covers `bits`.
+    /// Returns the prefix of `len` bits that covers `bits`.
     pub(super) fn covering(family: Family, bits: u128, len: u8) -> Self {
         let len = len.min(family.bits());
-        // INVARIANT: Length and host bits were just cut.
+        // INVARIANT: The length was limited above; the mask clears the host bits.
         Self {
             family,
             bits: bits & mask(len),
@@ -105,34 +113,34 @@ impl Prefix {
         }
     }
 
-    /// The family.
+    /// Returns the family.
     pub const fn family(&self) -> Family {
         self.family
     }
 
-    /// The length in bits.
-    // A prefix is no container. Only the kernel build has the lint on, so that it cannot be expected.
+    /// Returns the length in bits.
+    // A prefix is not a container. `expect` does not work: only the kernel build enables the lint.
     #[allow(clippy::len_without_is_empty)]
     pub const fn len(&self) -> u8 {
         self.len
     }
 
-    /// Whether it is the default route's prefix, which covers every address.
+    /// Returns whether this is the prefix of a default route, which covers every address.
     pub const fn is_default(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether `address` is among those that it stands for.
+    /// Returns whether the prefix covers `address`.
     pub fn covers(&self, address: IpAddr) -> bool {
         self.family == Family::of(address) && left_aligned(address) & mask(self.len) == self.bits
     }
 
-    /// The address as a bit string, see [`left_aligned`].
+    /// Returns the address as a bit string; see [`left_aligned`].
     pub(super) const fn bits(&self) -> u128 {
         self.bits
     }
 
-    /// The network's address.
+    /// Returns the network address.
     pub fn address(&self) -> IpAddr {
         match self.family {
             Family::Inet => IpAddr::V4(Ipv4Addr::from((self.bits >> 96) as u32)),

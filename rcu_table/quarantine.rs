@@ -6,9 +6,9 @@
 //!   unlinked ──grace period──► poisoned ──grace period──► freed
 //! ```
 //!
-//! Torture looks for poisoned nodes on the paths of its lookups. A reader that reaches one proves that
-//! a grace period was missing, without a use after free. `kvfree_rcu()` runs no code of the module, so
-//! nodes that it frees are not poisoned.
+//! Torture looks for poisoned nodes on the path of each lookup. A reader that reaches one proves
+//! that a grace period was missing, without a use after free. `kvfree_rcu()` runs no code of the
+//! module, so nodes that it frees are not poisoned.
 
 use super::node::{NodeRef, Quarantined};
 use crate::rcu::{GracePeriod, Retired};
@@ -30,8 +30,8 @@ pub trait Quarantine: Sync {
         node.call_rcu();
     }
 
-    /// Returns whether the table can reuse next-hop numbers that were released before `grace_period`
-    /// began.
+    /// Returns whether the table can reuse next-hop numbers that were released before
+    /// `grace_period` began.
     fn is_complete(&self, grace_period: &GracePeriod) -> bool {
         grace_period.is_complete()
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What becomes of the nodes that a change has replaced.
+//! Reclaim of the nodes that a change has replaced.
 
 use super::{
     node::{Exclusive, Replaced, Tree, Unlinked},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::rcu::{self, GracePeriod, RcuBox, Reclaim, Retired, Softirq};
 
-/// What the settings said when an update began.
+/// The settings that apply to one update, read when it began.
 #[derive(Clone, Copy)]
 pub(super) struct Policy {
     pub(super) mode: ReclaimMode,
@@ -25,57 +25,58 @@ impl Policy {
         }
     }
 
-    /// Whether the updater waits for the grace period.
+    /// Returns whether the updater waits for the grace period.
     fn waits(self) -> bool {
         matches!(self.mode, ReclaimMode::Synchronize | ReclaimMode::Expedited)
     }
 }
 
-/// Nodes handed to `kvfree_rcu()`, which does not say when it has freed them: they count as retired
-/// until a grace period has ended, after which the kernel frees them soon.
-pub(super) struct Ledger {
-    /// Handed over since `waiting` was closed.
-    leaving: Footprint,
-    /// Waiting for the grace period.
+/// Counts the nodes handed to `kvfree_rcu()`, which does not report when it frees them.
+///
+/// They count as retired until a grace period ends; the kernel frees them soon after that.
+pub(super) struct KvfreeLedger {
+    /// Handed over since the current grace period was started.
+    next: Footprint,
+    /// Waiting for the current grace period.
     waiting: Footprint,
     grace_period: GracePeriod,
 }
 
-impl Ledger {
+impl KvfreeLedger {
     pub(super) fn new() -> Self {
         Self {
-            leaving: Footprint::default(),
+            next: Footprint::default(),
             waiting: Footprint::default(),
             grace_period: GracePeriod::completed(),
         }
     }
 
     fn add(&mut self, footprint: Footprint) {
-        self.leaving.add(footprint);
+        self.next.add(footprint);
         self.poll();
     }
 
-    /// Takes note of a grace period that has ended.
+    /// Counts nodes as reclaimed if their grace period has ended.
     pub(super) fn poll(&mut self) {
         if !self.grace_period.is_complete() {
             return;
         }
         stats::reclaimed(core::mem::take(&mut self.waiting));
-        if self.leaving.objects > 0 {
-            self.waiting = core::mem::take(&mut self.leaving);
+        if self.next.objects > 0 {
+            self.waiting = core::mem::take(&mut self.next);
             self.grace_period = GracePeriod::start();
         }
     }
 
-    /// All that waits, for who will wait for a grace period.
+    /// Empties the ledger. The caller waits for a grace period and counts the nodes as reclaimed.
     pub(super) fn take(&mut self) -> Footprint {
         let mut all = core::mem::take(&mut self.waiting);
-        all.add(core::mem::take(&mut self.leaving));
+        all.add(core::mem::take(&mut self.next));
         all
     }
 }
 
-impl Drop for Ledger {
+impl Drop for KvfreeLedger {
     fn drop(&mut self) {
         let all = self.take();
         if all.objects > 0 {
@@ -85,7 +86,7 @@ impl Drop for Ledger {
     }
 }
 
-/// Waits for a grace period in the way that was chosen.
+/// Waits for a grace period, an expedited one if `mode` says so.
 pub(super) fn wait(mode: ReclaimMode) {
     match mode {
         ReclaimMode::Expedited => rcu::synchronize_expedited(),
@@ -93,18 +94,18 @@ pub(super) fn wait(mode: ReclaimMode) {
     }
 }
 
-/// Waits for the readers of an object and gives it back.
-pub(super) fn get_back<T: Reclaim>(retired: Retired<T>, mode: ReclaimMode) -> RcuBox<T> {
+/// Waits for the readers of an object and returns it.
+pub(super) fn reclaim_now<T: Reclaim>(retired: Retired<T>, mode: ReclaimMode) -> RcuBox<T> {
     match mode {
         ReclaimMode::Expedited => retired.synchronize_expedited(),
         _ => retired.synchronize(),
     }
 }
 
-/// Has an object go that was not accounted for.
-pub(super) fn let_go<T: Reclaim<Context = Softirq>>(retired: Retired<T>, mode: ReclaimMode) {
+/// Reclaims an object that the statistics do not count.
+pub(super) fn reclaim_later<T: Reclaim<Context = Softirq>>(retired: Retired<T>, mode: ReclaimMode) {
     match mode {
-        ReclaimMode::Synchronize | ReclaimMode::Expedited => drop(get_back(retired, mode)),
+        ReclaimMode::Synchronize | ReclaimMode::Expedited => drop(reclaim_now(retired, mode)),
         ReclaimMode::Call => retired.call_rcu(),
         ReclaimMode::Kvfree => retired.kvfree_rcu(),
     }
@@ -113,11 +114,11 @@ pub(super) fn let_go<T: Reclaim<Context = Softirq>>(retired: Retired<T>, mode: R
 /// Retires the nodes that a change has replaced.
 ///
 /// Context: may sleep; waits for a grace period in some modes.
-pub(super) fn settle(
+pub(super) fn retire(
     nodes: impl Replaced,
     exclusive: &mut Exclusive,
     policy: Policy,
-    ledger: &mut Ledger,
+    ledger: &mut KvfreeLedger,
 ) {
     let footprint = nodes.footprint();
     if footprint.objects == 0 {
@@ -140,12 +141,14 @@ pub(super) fn settle(
             quarantine.queue(QuarantinedNode(node.quarantine()));
         }
         (ReclaimMode::Call, None) => node.retire().call_rcu(),
-        (ReclaimMode::Synchronize | ReclaimMode::Expedited, quarantine) => end(node, quarantine),
+        (ReclaimMode::Synchronize | ReclaimMode::Expedited, quarantine) => {
+            reclaim_node(node, quarantine);
+        }
     });
 }
 
-/// Ends a node that was counted as retired and whose grace period has ended.
-fn end(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
+/// Reclaims a node that was counted as retired and whose grace period has ended.
+fn reclaim_node(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
     if quarantine.is_some() {
         node.node().poison();
         node.quarantine().call_rcu();
@@ -156,17 +159,17 @@ fn end(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
     }
 }
 
-/// Ends a node of a whole trie whose grace period has ended.
-pub(super) fn end_of_tree(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
+/// Reclaims a node of a whole trie whose grace period has ended.
+pub(super) fn reclaim_tree_node(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
     if quarantine.is_some() {
         stats::retired(node.node().footprint());
-        end(node, quarantine);
+        reclaim_node(node, quarantine);
     } else {
         node.free();
     }
 }
 
-/// Shows the nodes of whole tries that were just cut off to the quarantine.
+/// Calls [`Quarantine::unlinked`] with each node of tries that were just unlinked.
 pub(super) fn show_unlinked<'t>(trees: impl IntoIterator<Item = &'t Tree>, policy: Policy) {
     if let Some(quarantine) = policy.quarantine {
         for tree in trees {
@@ -175,20 +178,21 @@ pub(super) fn show_unlinked<'t>(trees: impl IntoIterator<Item = &'t Tree>, polic
     }
 }
 
-/// Whether more waits to be reclaimed than may.
-pub(super) fn is_over(settings: &Settings) -> bool {
+/// Returns whether more than `reclaim_max_kb` is retired.
+pub(super) fn is_over_limit(settings: &Settings) -> bool {
     stats::retired_bytes() > settings.reclaim_max_kb() as usize * 1024
 }
 
-/// Waits until what was retired before has been reclaimed; `handed_over` comes from [`Ledger::take`].
+/// Waits until all objects retired so far have been reclaimed. `kvfreed` is the result of
+/// [`KvfreeLedger::take`].
 ///
 /// Context: may sleep; waits for a grace period and for callbacks.
-pub(super) fn catch_up(policy: Policy, handed_over: Footprint) {
+pub(super) fn wait_for_reclaim(policy: Policy, kvfreed: Footprint) {
     wait(policy.mode);
-    stats::reclaimed(handed_over);
+    stats::reclaimed(kvfreed);
     rcu::barrier();
     if policy.quarantine.is_some() {
-        // For the callbacks that those just waited for have queued.
+        // The callbacks that poisoned nodes have queued further ones.
         rcu::barrier();
     }
 }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A route, and its form in iproute2's words.
+//! A route and its textual form, which is iproute2's.
 
 use super::{Family, NextHop, Prefix};
 use core::{fmt, net::IpAddr};
 
-/// A route as it goes in and comes out of the table.
+/// A route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Which destinations it serves.
+    /// The destinations.
     pub prefix: Prefix,
-    /// Among routes with the same prefix, the lowest metric serves.
+    /// Of several routes with the same prefix, the one with the lowest metric serves.
     pub metric: u32,
-    /// Where they go.
+    /// The next hop of packets to these destinations.
     pub next_hop: NextHop,
 }
 
-/// ` via [FAMILY] ADDRESS`: the family is named where it is not the prefix's own.
+/// Writes ` via [FAMILY] ADDRESS`, with the family if it differs from the prefix's.
 fn write_gateway(f: &mut fmt::Formatter<'_>, family: Family, gateway: IpAddr) -> fmt::Result {
     match (family, gateway) {
         (Family::Inet, IpAddr::V6(_)) => write!(f, " via inet6 {gateway}"),
@@ -26,7 +26,7 @@ fn write_gateway(f: &mut fmt::Formatter<'_>, family: Family, gateway: IpAddr) ->
 }
 
 impl fmt::Display for Route {
-    /// The form in which the route can be written back to the device.
+    /// Writes the route in the form that the device accepts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let prefix = self.prefix;
         match self.next_hop {

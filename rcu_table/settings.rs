@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an administrator can set while a table is in use.
+//! Settings that an administrator can change while a table is in use.
 
 use super::quarantine::Quarantine;
 use core::sync::atomic::{AtomicU32, AtomicU8, AtomicUsize, Ordering};
 
-/// How what a change has replaced is reclaimed.
+/// How the memory that a change has replaced is reclaimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ReclaimMode {
@@ -13,17 +13,17 @@ pub enum ReclaimMode {
     Synchronize,
     /// The updater waits for an expedited grace period: `synchronize_rcu_expedited()`.
     Expedited,
-    /// A callback frees it after a grace period: `call_rcu()`.
+    /// A callback frees the memory after a grace period: `call_rcu()`.
     Call,
-    /// RCU frees it, in bulk, some time after a grace period: `kvfree_rcu()`.
+    /// RCU frees the memory in bulk after a grace period: `kvfree_rcu()`.
     Kvfree,
 }
 
 impl ReclaimMode {
-    /// All of them, in the order of their numbers.
+    /// All modes, in the order of their discriminants.
     pub const ALL: [Self; 4] = [Self::Synchronize, Self::Expedited, Self::Call, Self::Kvfree];
 
-    /// The name as the parameter `reclaim` has it.
+    /// Returns the name that the parameter `reclaim` uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Synchronize => "synchronize",
@@ -34,7 +34,7 @@ impl ReclaimMode {
     }
 }
 
-/// What updates of a table heed. Each value is read when an update begins.
+/// The settings of a table. Each update reads them when it begins.
 pub struct Settings {
     reclaim: AtomicU8,
     quarantine: Option<&'static dyn Quarantine>,
@@ -42,9 +42,9 @@ pub struct Settings {
     max_routes: AtomicUsize,
 }
 
-// ORDERING: Each value stands alone; nothing is published through them.
+// ORDERING: The values are independent; nothing is published through them.
 impl Settings {
-    /// Without limits that a user would meet.
+    /// Returns the defaults: limits that no ordinary table reaches, and no quarantine.
     pub const fn new() -> Self {
         Self {
             reclaim: AtomicU8::new(ReclaimMode::Call as u8),
@@ -54,14 +54,14 @@ impl Settings {
         }
     }
 
-    /// The same, with a quarantine for nodes.
+    /// Returns the defaults, with a quarantine for nodes.
     pub const fn with_quarantine(quarantine: &'static dyn Quarantine) -> Self {
         let mut settings = Self::new();
         settings.quarantine = Some(quarantine);
         settings
     }
 
-    /// How retired memory is reclaimed.
+    /// Returns how retired memory is reclaimed.
     pub fn reclaim(&self) -> ReclaimMode {
         let number = usize::from(self.reclaim.load(Ordering::Relaxed));
         ReclaimMode::ALL
@@ -70,32 +70,32 @@ impl Settings {
             .unwrap_or(ReclaimMode::Call)
     }
 
-    /// Sets how retired memory is reclaimed from now on.
+    /// Sets how later updates reclaim memory.
     pub fn set_reclaim(&self, mode: ReclaimMode) {
         self.reclaim.store(mode as u8, Ordering::Relaxed);
     }
 
-    /// The table's quarantine, if it has one.
+    /// Returns the quarantine, if there is one.
     pub(super) fn quarantine(&self) -> Option<&'static dyn Quarantine> {
         self.quarantine
     }
 
-    /// How many KiB may be retired and not yet reclaimed before updaters wait.
+    /// Returns the number of KiB that can await reclaim before updaters wait.
     pub fn reclaim_max_kb(&self) -> u32 {
         self.reclaim_max_kb.load(Ordering::Relaxed)
     }
 
-    /// Sets how many KiB may wait to be reclaimed.
+    /// Sets the number of KiB that can await reclaim.
     pub fn set_reclaim_max_kb(&self, kb: u32) {
         self.reclaim_max_kb.store(kb, Ordering::Relaxed);
     }
 
-    /// How many routes of both families together the table may hold.
+    /// Returns the maximum number of routes of both families together.
     pub fn max_routes(&self) -> usize {
         self.max_routes.load(Ordering::Relaxed)
     }
 
-    /// Sets how many routes the table may hold. Those present stay.
+    /// Sets the maximum number of routes. Routes beyond it stay in the table.
     pub fn set_max_routes(&self, routes: usize) {
         self.max_routes.store(routes, Ordering::Relaxed);
     }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the table holds, and what waits to be reclaimed.
+//! Statistics of a table and of reclaim.
 
 use core::{
     mem::size_of,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Retired and not yet reclaimed, summed over all tables: reclaiming happens in callbacks, which
-/// outlive the table they came from.
+/// Retired and not yet reclaimed, summed over all tables: a callback can run after its table is
+/// gone.
 static RETIRED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 static RETIRED_BYTES: AtomicUsize = AtomicUsize::new(0);
-/// Of those retired, the ones in quarantine.
+/// The retired objects that are in quarantine.
 static QUARANTINED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
-/// Reclaimed since the start.
+/// Reclaimed since the module was loaded.
 static RECLAIMED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 
-/// Memory of one or more objects.
+/// The number and memory of objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Footprint {
     pub(super) objects: usize,
@@ -24,8 +24,9 @@ pub(super) struct Footprint {
 }
 
 impl Footprint {
-    /// That of one RCU-protected object whose value has so many bytes: what `kmalloc()` sets aside for
-    /// it, which has caches for powers of two, 96 and 192.
+    /// Returns the footprint of one RCU-protected object whose value has that many bytes.
+    ///
+    /// `kmalloc()` rounds the size up to a power of two, or to 96 or 192.
     pub(super) const fn of_object(value: usize) -> Self {
         const RCU_HEAD: usize = 2 * size_of::<usize>();
         let bytes = match RCU_HEAD + value {
@@ -47,14 +48,14 @@ impl Footprint {
     }
 }
 
-// ORDERING: These are statistics; nothing is published through them.
+// ORDERING: Statistics; nothing is published through them.
 
 pub(super) fn retired(what: Footprint) {
     RETIRED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
     RETIRED_BYTES.fetch_add(what.bytes, Ordering::Relaxed);
 }
 
-/// How many bytes wait to be reclaimed.
+/// Returns the number of bytes that await reclaim.
 pub(super) fn retired_bytes() -> usize {
     RETIRED_BYTES.load(Ordering::Relaxed)
 }
@@ -81,35 +82,35 @@ pub fn quarantined_objects() -> usize {
     QUARANTINED_OBJECTS.load(Ordering::Relaxed)
 }
 
-/// A snapshot of the table's figures.
+/// Statistics of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// IPv4 routes.
     pub routes_inet: usize,
     /// IPv6 routes.
     pub routes_inet6: usize,
-    /// Different next hops in use.
+    /// Distinct next hops in use.
     pub next_hops: usize,
     /// Nodes in use.
     pub objects: usize,
-    /// Their memory in bytes, as the allocator rounds it.
+    /// Bytes of these nodes, as the allocator rounds them.
     pub bytes: usize,
-    /// The memory of the next hops in bytes.
+    /// Bytes of the next hops.
     pub next_hop_bytes: usize,
-    /// Memory written by changes since the table was made, in bytes: the nodes that they copied.
+    /// Bytes of the nodes that changes have copied since the table was created.
     pub copied_bytes: u64,
-    /// Changes since the table was made.
+    /// Changes since the table was created.
     pub generation: u64,
-    /// Objects that wait for a grace period.
+    /// Objects that await reclaim.
     pub retired_objects: usize,
-    /// Their memory in bytes.
+    /// Bytes of these objects.
     pub retired_bytes: usize,
-    /// Objects whose grace period has ended since the module was loaded.
+    /// Objects reclaimed since the module was loaded.
     pub reclaimed_objects: usize,
 }
 
 impl Stats {
-    /// The part that is not the table's own.
+    /// Returns the part that all tables share.
     pub(super) fn of_reclaim() -> Self {
         Self {
             retired_objects: RETIRED_OBJECTS.load(Ordering::Relaxed),
@@ -119,7 +120,7 @@ impl Stats {
         }
     }
 
-    /// Each figure with its name, in the order in which they are shown.
+    /// Returns each value with its name, in the order in which they are shown.
     pub fn rows(&self) -> [(&'static str, u64); 11] {
         [
             ("routes_inet", self.routes_inet as u64),

@@ -1,78 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table: two tries, the next hops, and the mutex that updaters hold.
+//! The table: two tries, the next hops, and the mutex that excludes updaters.
 
 use super::{
-    next_hops::{Interner, NextHopRef, NextHops},
-    node::{
-        Doomed, Exclusive, Finding, Found, Lookup, NodeRef, Roots, Runs, Tree, Unlinked, STRIDE,
-    },
-    prefix::{left_aligned, Family, Prefix},
+    next_hops::{Interner, NextHops},
+    node::{Doomed, Exclusive, Lookup, Roots, Runs, Tree, Unlinked},
+    prefix::{Family, Prefix},
     quarantine::Quarantine,
-    reclaim::{self, Ledger, Policy},
+    reclaim::{self, KvfreeLedger, Policy},
     settings::Settings,
     stats::{Footprint, Stats},
-    update::{insert_route, remove_route, Contents, Limits, Target, Tools},
+    update::{Mode, Operation, Resources, Target, Totals},
     Guard, NextHop, Route,
 };
 use crate::{
     kernel_ext::sched,
-    rcu::{read_lock, Rcu, RcuBox},
+    rcu::{Rcu, RcuBox, Retired},
 };
-use core::{
-    net::IpAddr,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Mutex};
-
-/// What an insert expects to find under the route's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing: `EEXIST` otherwise.
-    Add,
-    /// A route: `ENOENT` otherwise.
-    Change,
-    /// Either.
-    Replace,
-}
-
-/// What only the updater that holds the mutex touches.
-pub(super) struct Updater {
-    pub(super) exclusive: Exclusive,
-    pub(super) next_hops: Interner,
-    pub(super) runs: KBox<Runs>,
-    pub(super) doomed: Doomed,
-    pub(super) ledger: Ledger,
-    pub(super) contents: Contents,
-}
-
-impl Updater {
-    /// Frees what a change has unlinked that no reader has ever been able to reach.
-    pub(super) fn free_doomed(&mut self) {
-        self.doomed.free(&mut self.exclusive);
-    }
-}
 
 /// An IP route table for both families.
 #[pin_data]
 pub struct Table {
     pub(super) tries: Tries,
     pub(super) next_hops: NextHops,
-    lookup: Lookup,
+    pub(super) lookup: Lookup,
     generation: AtomicU64,
     pub(super) settings: &'static Settings,
     #[pin]
-    pub(super) updater: Mutex<Updater>,
+    pub(super) state: Mutex<TableState>,
 }
 
-/// What a table heeds that nobody set anything for.
+/// The state that only the updater with the mutex uses.
+pub(super) struct TableState {
+    pub(super) exclusive: Exclusive,
+    interner: Interner,
+    runs: KBox<Runs>,
+    doomed: Doomed,
+    ledger: KvfreeLedger,
+    pub(super) totals: Totals,
+}
+
+impl TableState {
+    /// Splits the state into the resources of a change and the totals that it updates.
+    pub(super) fn split<'s>(&'s mut self, table: &'s Table) -> (Resources<'s>, &'s mut Totals) {
+        let resources = Resources {
+            exclusive: &self.exclusive,
+            hops: &table.next_hops,
+            interner: &mut self.interner,
+            runs: &mut self.runs,
+            doomed: &mut self.doomed,
+            max_routes: table.settings.max_routes(),
+        };
+        (resources, &mut self.totals)
+    }
+
+    /// Frees unlinked nodes that were never published.
+    pub(super) fn free_doomed(&mut self) {
+        self.doomed.free(&mut self.exclusive);
+    }
+
+    /// Retires nodes that a transaction has replaced.
+    ///
+    /// Context: may sleep; waits for a grace period in some modes.
+    pub(super) fn retire(&mut self, nodes: super::node::Condemned, policy: Policy) {
+        reclaim::retire(nodes, &mut self.exclusive, policy, &mut self.ledger);
+    }
+}
+
+/// The settings of a table that was created without any.
 static DEFAULT_SETTINGS: Settings = Settings::new();
 
-/// Nodes freed, or changes made, in one go before other tasks get their turn.
-pub(super) const BATCH: usize = 512;
+/// Nodes freed, or changes applied, before the updater yields the CPU.
+pub(super) const YIELD_INTERVAL: usize = 512;
 
-/// The published tries, freed with the table.
+/// The published tries. They are freed with the table.
 pub(super) struct Tries(Rcu<Roots>);
+
+impl Tries {
+    #[inline]
+    pub(super) fn for_readers<'g>(&'g self, guard: &'g Guard) -> Option<&'g Roots> {
+        self.0.dereference(guard)
+    }
+
+    pub(super) fn for_updater<'w>(&'w self, exclusive: &'w Exclusive) -> Option<&'w Roots> {
+        Roots::current(&self.0, exclusive)
+    }
+}
 
 impl Drop for Tries {
     fn drop(&mut self) {
@@ -80,109 +95,35 @@ impl Drop for Tries {
             return;
         };
         for tree in trees_of(&roots, &Exclusive::new()).into_iter().flatten() {
-            dismantle_politely(tree, Unlinked::free);
+            dismantle_in_batches(tree, Unlinked::free);
         }
     }
 }
 
-/// The tries under roots.
+/// Returns the tries of both families.
 pub(super) fn trees_of(roots: &Roots, exclusive: &Exclusive) -> [Option<Tree>; 2] {
     Family::ALL.map(|family| Tree::at(roots.of(family), exclusive))
 }
 
-/// Ends a whole tree without keeping a CPU to itself.
-fn dismantle_politely(tree: Tree, mut end: impl FnMut(Unlinked)) {
+/// Calls `end` with each node of a trie and yields the CPU after each [`YIELD_INTERVAL`].
+fn dismantle_in_batches(tree: Tree, mut end: impl FnMut(Unlinked)) {
     let mut ended = 0;
     tree.dismantle(|node| {
         end(node);
         ended += 1;
-        if ended % BATCH == 0 {
+        if ended % YIELD_INTERVAL == 0 {
             sched::yield_now();
         }
     });
 }
 
-/// The table as a reader finds it: every lookup in one snapshot sees a transaction whole or not at all.
-/// Single changes, a flush among them, may become visible between two lookups.
-///
-/// Context: any; never waits.
-#[derive(Clone, Copy)]
-pub struct Snapshot<'g> {
-    table: &'g Table,
-    roots: Option<&'g Roots>,
-    guard: &'g Guard,
-}
-
-impl<'g> Snapshot<'g> {
-    #[inline(always)]
-    fn find<F: Finding<'g>>(&self, address: IpAddr) -> Option<F> {
-        let (lookup, roots) = (self.table.lookup, self.roots?);
-        match address {
-            IpAddr::V4(_) => {
-                let root = roots.of(Family::Inet);
-                lookup.find::<F, false>(root, left_aligned(address), self.guard)
-            }
-            IpAddr::V6(_) => {
-                let root = roots.of(Family::Inet6);
-                lookup.find::<F, true>(root, left_aligned(address), self.guard)
-            }
-        }
-    }
-
-    /// Where packets to `address` go.
-    ///
-    /// Context: any; never waits.
-    #[inline]
-    pub fn next_hop(&self, address: IpAddr) -> Option<NextHop> {
-        Some(self.next_hop_ref(address)?.get())
-    }
-
-    /// The same without reading what the next hop is: it can be asked for while the read-side critical section goes
-    /// on.
-    ///
-    /// Context: any; never waits.
-    #[inline(always)]
-    pub fn next_hop_ref(&self, address: IpAddr) -> Option<NextHopRef<'g>> {
-        let number = self.find(address)?;
-        self.table.next_hops.find(number, self.guard)
-    }
-
-    /// The route that serves `address`: that of the longest prefix, of its routes the one with the
-    /// lowest metric.
-    ///
-    /// Context: any; never waits.
-    pub fn lookup(&self, address: IpAddr) -> Option<Route> {
-        self.route(address, self.find::<Found<'g>>(address)?.node)
-    }
-
-    /// The route of a node that serves `address`.
-    pub(super) fn route(&self, address: IpAddr, node: NodeRef<'g>) -> Option<Route> {
-        let bits = left_aligned(address);
-        let entry = node.serving(super::node::value_at(bits, node.depth()))?;
-        let len = node.depth() * STRIDE + entry.slot.bits();
-        Some(Route {
-            prefix: Prefix::covering(Family::of(address), bits, len),
-            metric: entry.metric,
-            next_hop: self.table.next_hops.get(entry.hop, self.guard)?,
-        })
-    }
-
-    pub(super) fn roots(&self) -> Option<&'g Roots> {
-        self.roots
-    }
-
-    pub(super) fn guard(&self) -> &'g Guard {
-        self.guard
-    }
-}
-
 impl Table {
-    /// An empty table.
+    /// Creates an empty table with default settings.
     pub fn new() -> impl PinInit<Self, Error> {
         Self::with_settings(&DEFAULT_SETTINGS)
     }
 
-    /// An empty table, which heeds `settings` at each update.
+    /// Creates an empty table. Each update reads `settings` anew.
     pub fn with_settings(settings: &'static Settings) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             tries: Tries(Rcu::new(RcuBox::new(Roots::new(), GFP_KERNEL)?)),
@@ -190,225 +131,159 @@ impl Table {
             lookup: Lookup::new(),
             generation: AtomicU64::new(0),
             settings,
-            updater <- new_mutex!(Updater {
+            state <- new_mutex!(TableState {
                 exclusive: Exclusive::new(),
-                next_hops: Interner::new(settings),
+                interner: Interner::new(settings),
                 runs: KBox::new(Runs::new(), GFP_KERNEL)?,
                 doomed: Doomed::new(),
-                ledger: Ledger::new(),
-                contents: Contents::default(),
+                ledger: KvfreeLedger::new(),
+                totals: Totals::default(),
             }),
         })
     }
 
-    /// The table as it is now.
+    /// Inserts a route under its prefix and metric.
     ///
-    /// Context: any; never waits.
-    #[inline]
-    pub fn snapshot<'g>(&'g self, guard: &'g Guard) -> Snapshot<'g> {
-        Snapshot {
-            table: self,
-            roots: self.tries.0.dereference(guard),
-            guard,
-        }
-    }
-
-    /// The route that serves `address`: that of the longest prefix, of its routes the one with the
-    /// lowest metric.
-    ///
-    /// Context: any; never waits.
-    pub fn lookup(&self, address: IpAddr, guard: &Guard) -> Option<Route> {
-        self.snapshot(guard).lookup(address)
-    }
-
-    /// Where packets to `address` go: what a data plane needs of [`Self::lookup`], at less cost.
-    ///
-    /// Context: any; never waits.
-    #[inline]
-    pub fn next_hop(&self, address: IpAddr, guard: &Guard) -> Option<NextHop> {
-        self.snapshot(guard).next_hop(address)
-    }
-
-    /// Puts a route into the table under its prefix and metric.
-    ///
-    /// Errors: as `mode` says; `ENOSPC` if the table is full, the prefix has 64 routes, or there are too
-    /// many next hops; `ENOMEM`. Then nothing has changed. Context: may sleep; waits for a grace period
-    /// if the settings say so or too much waits to be reclaimed.
+    /// Errors: those of `mode`. `ENOSPC` if the table is full, the prefix has 64 routes, or the
+    /// table has too many next hops. `ENOMEM`. An error changes nothing.
+    /// Context: may sleep; waits for a grace period if the settings say so or too much memory
+    /// awaits reclaim.
     pub fn insert(&self, route: &Route, mode: Mode) -> Result {
-        self.change(|tools, roots, contents| {
-            let target = Target::published(roots, contents);
-            insert_route(tools, target, &self.limits(), route, mode)
-        })
+        self.change(&Operation::Insert(*route, mode))
     }
 
-    /// Removes the route with that prefix and, if given, that metric and a next hop that `next_hop`
-    /// names; of several, the one with the lowest metric.
+    /// Removes the route of `prefix` with the given metric and a next hop that `next_hop` names. If
+    /// several match, removes the one with the lowest metric.
     ///
-    /// Errors: `ESRCH` if there is none; `ENOMEM`, and then nothing has changed. Context: as for
-    /// [`Self::insert`].
+    /// Errors: `ESRCH` if no route matches; `ENOMEM`. An error changes nothing.
+    /// Context: as [`Self::insert`].
     pub fn remove(
         &self,
         prefix: &Prefix,
         metric: Option<u32>,
         next_hop: Option<&NextHop>,
     ) -> Result {
-        self.change(|tools, roots, contents| {
-            let target = Target::published(roots, contents);
-            remove_route(tools, target, prefix, metric, next_hop)
-        })
+        self.change(&Operation::Remove(*prefix, metric, next_hop.copied()))
     }
 
-    /// Makes one change of what is published.
-    fn change(
-        &self,
-        make: impl FnOnce(&mut Tools<'_>, &Roots, &mut Contents) -> Result<super::update::Exchanged>,
-    ) -> Result {
+    fn change(&self, operation: &Operation) -> Result {
         let policy = Policy::of(self.settings);
-        let mut updater = self.updater.lock();
-        let Updater {
+        let mut state = self.state.lock();
+        let (mut resources, totals) = state.split(self);
+        let roots = self.tries.for_updater(resources.exclusive).ok_or(ENOENT)?;
+        let hop_change = resources.apply(Target::new(roots, totals), operation)?;
+        hop_change.commit(&mut resources);
+        let TableState {
             exclusive,
-            next_hops,
-            runs,
             doomed,
             ledger,
-            contents,
-        } = &mut *updater;
-        let roots = Roots::current(&self.tries.0, exclusive).ok_or(ENOENT)?;
-        let mut tools = Tools {
-            exclusive,
-            hops: &self.next_hops,
-            next_hops,
-            runs,
-            doomed,
-        };
-        let exchanged = make(&mut tools, roots, contents)?;
-        exchanged.release_old(&mut tools);
-        reclaim::settle(doomed, exclusive, policy, ledger);
+            ..
+        } = &mut *state;
+        reclaim::retire(doomed, exclusive, policy, ledger);
         self.count_change();
-        drop(updater);
-        self.catch_up();
+        drop(state);
+        self.wait_if_over_limit();
         Ok(())
     }
 
-    pub(super) fn limits(&self) -> Limits {
-        Limits {
-            max_routes: self.settings.max_routes(),
-        }
-    }
-
-    /// Publishes other roots; returns what was published.
+    /// Publishes new roots and returns the old ones.
     pub(super) fn publish(
         &self,
         new: RcuBox<Roots>,
         exclusive: &mut Exclusive,
-    ) -> Option<crate::rcu::Retired<Roots>> {
+    ) -> Option<Retired<Roots>> {
         let old = Roots::publish(&self.tries.0, new, exclusive);
         self.count_change();
         old
     }
 
-    pub(super) fn published<'w>(&'w self, exclusive: &'w Exclusive) -> Option<&'w Roots> {
-        Roots::current(&self.tries.0, exclusive)
-    }
-
     fn count_change(&self) {
-        // ORDERING: Counts changes; nothing is published through it.
+        // ORDERING: A counter; nothing is published through it.
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits if too much waits to be reclaimed, so that a long reader stops updaters before memory runs
-    /// out. Not under the mutex.
-    pub(super) fn catch_up(&self) {
-        if reclaim::is_over(self.settings) {
-            let handed_over = self.updater.lock().ledger.take();
-            reclaim::catch_up(Policy::of(self.settings), handed_over);
+    /// Waits for reclaim if more than `reclaim_max_kb` is retired, so that a long reader stops
+    /// updaters before memory runs out.
+    ///
+    /// Context: may sleep; must be called without the mutex.
+    pub(super) fn wait_if_over_limit(&self) {
+        if reclaim::is_over_limit(self.settings) {
+            let kvfreed = self.state.lock().ledger.take();
+            reclaim::wait_for_reclaim(Policy::of(self.settings), kvfreed);
         }
     }
 
-    /// Ends tries that no reader can reach, and lets go of their next hops.
+    /// Reclaims tries that no reader can reach, and releases their next hops.
     pub(super) fn dismantle(
         &self,
         trees: impl IntoIterator<Item = Tree>,
         quarantine: Option<&dyn Quarantine>,
     ) {
         for tree in trees {
-            dismantle_politely(tree, |node| {
-                let mut updater = self.updater.lock();
+            dismantle_in_batches(tree, |node| {
+                let mut state = self.state.lock();
                 for entry in node.node().routes_from(0) {
-                    updater.next_hops.release(&self.next_hops, entry.hop);
+                    state.interner.release(&self.next_hops, entry.hop);
                 }
-                drop(updater);
-                reclaim::end_of_tree(node, quarantine);
+                drop(state);
+                reclaim::reclaim_tree_node(node, quarantine);
             });
         }
     }
 
     /// Removes all routes of one family, or of both. Readers see each family whole or empty.
     ///
-    /// Errors: none; it needs no memory. Context: may sleep; waits for a grace period.
+    /// Errors: none; a flush allocates nothing.
+    /// Context: may sleep; waits for a grace period.
     pub fn flush(&self, family: Option<Family>) -> Result {
         let policy = Policy::of(self.settings);
         let mut trees = [None, None];
-        let mut updater = self.updater.lock();
-        let Updater {
-            exclusive,
-            contents,
-            ..
-        } = &mut *updater;
-        if let Some(roots) = self.published(exclusive) {
-            for flushed in Family::ALL {
-                if family.is_some_and(|family| family != flushed) {
-                    continue;
-                }
+        let mut state = self.state.lock();
+        let TableState {
+            exclusive, totals, ..
+        } = &mut *state;
+        if let Some(roots) = self.tries.for_updater(exclusive) {
+            for flushed in Family::selected(family) {
                 trees[flushed as usize] = Tree::at(roots.of(flushed), exclusive);
                 roots.of(flushed).cut(exclusive);
-                contents.forget(flushed);
+                totals.clear(flushed);
             }
         }
         if trees.iter().flatten().next().is_none() {
             return Ok(());
         }
         self.count_change();
-        drop(updater);
+        drop(state);
         reclaim::show_unlinked(trees.iter().flatten(), policy);
         reclaim::wait(policy.mode);
         self.dismantle(trees.into_iter().flatten(), policy.quarantine);
         Ok(())
     }
 
-    /// Changes since the table was made; a transaction counts as one. Equal before and after a dump, it
-    /// saw no change.
+    /// Returns how often the table has changed. A transaction counts as one change. If it is the
+    /// same before and after a dump, the table did not change during the dump.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// The table's figures now.
+    /// Returns the table's statistics.
     ///
     /// Context: may sleep.
     pub fn stats(&self) -> Stats {
-        let mut updater = self.updater.lock();
-        updater.ledger.poll();
-        updater.next_hops.recycle(&self.next_hops);
-        let Footprint { objects, bytes } = updater.contents.in_use();
+        let mut state = self.state.lock();
+        state.ledger.poll();
+        state.interner.recycle(&self.next_hops);
+        let Footprint { objects, bytes } = state.totals.in_use();
         Stats {
-            routes_inet: updater.contents.routes(Family::Inet),
-            routes_inet6: updater.contents.routes(Family::Inet6),
-            next_hops: updater.next_hops.len(),
+            routes_inet: state.totals.routes(Family::Inet),
+            routes_inet6: state.totals.routes(Family::Inet6),
+            next_hops: state.interner.len(),
             objects,
             bytes,
-            next_hop_bytes: updater.next_hops.bytes(),
-            copied_bytes: updater.contents.copied(),
+            next_hop_bytes: state.interner.bytes(),
+            copied_bytes: state.totals.copied(),
             generation: self.generation(),
             ..Stats::of_reclaim()
         }
     }
-
-    pub(super) fn published_to_readers<'g>(&'g self, guard: &'g Guard) -> Option<&'g Roots> {
-        self.snapshot(guard).roots()
-    }
-}
-
-/// The next hop behind a number, for an updater.
-pub(super) fn next_hop_of(hops: &NextHops, number: u32) -> Option<NextHop> {
-    hops.get(number, &read_lock())
 }

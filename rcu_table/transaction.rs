@@ -1,33 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Transactions: changes that readers see all of, or none.
+//! Transactions: batches of changes that readers see whole or not at all.
+//!
+//! A transaction copies the nodes on the path to each change, up to the roots, and publishes the
+//! new roots with one store.
 
 use super::{
     node::{Condemned, Exclusive, Roots, Tree},
     reclaim::{self, Policy},
-    table::{trees_of, Updater, BATCH},
-    update::{insert_route, remove_route, Contents, Exchanged, Limits, Target, Tools},
-    Family, Mode, NextHop, Prefix, Route, Table,
+    table::{trees_of, TableState, YIELD_INTERVAL},
+    update::{HopChange, Operation, Target, Totals},
+    Family, Table,
 };
 use crate::{
     kernel_ext::sched,
     rcu::{RcuBox, Retired},
 };
-use kernel::{prelude::*, sync::Arc};
-
-/// A change of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// [`Table::insert`].
-    Insert(Route, Mode),
-    /// [`Table::remove`].
-    Remove(Prefix, Option<u32>, Option<NextHop>),
-    /// [`Table::flush`].
-    Flush(Option<Family>),
-}
+use kernel::prelude::*;
 
 impl Operation {
-    /// Makes this change alone.
+    /// Applies this change alone.
     ///
     /// Errors and context: those of the table's method.
     pub fn apply(&self, table: &Table) -> Result {
@@ -41,42 +33,42 @@ impl Operation {
     }
 }
 
-/// Why a transaction did not happen, or why changes were not all made.
+/// The operation of a batch that failed, and its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Which operation failed, counted from 0 in the order in which they were pushed.
+    /// The index of the operation in its batch, from 0.
     pub index: usize,
-    /// Why.
+    /// Why it failed.
     pub error: Error,
 }
 
-/// Changes that wait to be made at once.
+/// A list of changes to apply atomically.
 pub struct Transaction {
     operations: KVVec<Operation>,
 }
 
 impl Transaction {
-    /// The most operations that a transaction takes.
+    /// The most operations that a transaction accepts.
     pub const MAX_OPERATIONS: usize = 1 << 20;
 
-    /// One without operations.
+    /// Creates an empty transaction.
     pub const fn new() -> Self {
         Self {
             operations: KVVec::new(),
         }
     }
 
-    /// How many operations wait.
+    /// Returns the number of operations.
     pub fn len(&self) -> usize {
         self.operations.len()
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether the transaction has no operations.
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
 
-    /// Appends a change. Whether it can be made turns out at the commit.
+    /// Appends a change. The commit checks whether it is possible.
     ///
     /// Errors: `ENOMEM`; `ENOSPC` beyond [`Self::MAX_OPERATIONS`]. Context: may sleep.
     pub fn push(&mut self, operation: Operation) -> Result {
@@ -86,96 +78,13 @@ impl Transaction {
         Ok(self.operations.push(operation, GFP_KERNEL)?)
     }
 
-    /// Makes all changes, or, if one cannot be made, none.
+    /// Applies all changes, or none if one of them fails.
     ///
-    /// Errors: of the first operation that fails, as the table's own method would fail. Context: may
-    /// sleep; waits for a grace period as [`Table::insert`] does, and if there is a flush.
+    /// Errors: that of the first operation that fails, as the table's own method returns it.
+    /// Context: may sleep; waits for a grace period as [`Table::insert`] does, and after a flush.
     pub fn commit(self, table: &Table) -> Result<(), Failure> {
-        make_at_once(table, &self.operations, OnFailure::UndoAll)
+        apply_batch(table, &self.operations, OnFailure::UndoAll)
     }
-}
-
-/// What becomes of the changes before one that cannot be made.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OnFailure {
-    UndoAll,
-    KeepThose,
-}
-
-impl Table {
-    /// Makes changes in their order, up to the first that cannot be made. Readers see all those that were
-    /// made at once, which spares most of the copying that the same changes take one by one.
-    ///
-    /// Errors: of the operation that failed, as the table's own method would fail; those before it have
-    /// been made. Context: as for [`Transaction::commit`].
-    pub fn apply(&self, operations: &[Operation]) -> Result<(), Failure> {
-        if operations.len() > Self::FEW {
-            return make_at_once(self, operations, OnFailure::KeepThose);
-        }
-        for (index, operation) in operations.iter().enumerate() {
-            operation
-                .apply(self)
-                .map_err(|error| Failure { index, error })?;
-        }
-        Ok(())
-    }
-
-    /// So many changes cost less one by one, as they need not copy the way down from the root.
-    const FEW: usize = 4;
-}
-
-fn make_at_once(
-    table: &Table,
-    operations: &[Operation],
-    on_failure: OnFailure,
-) -> Result<(), Failure> {
-    let failed = |index| move |error: Error| Failure { index, error };
-    let mut exchanged =
-        KVVec::with_capacity(operations.len(), GFP_KERNEL).map_err(|_| failed(0)(ENOMEM))?;
-    let roots = RcuBox::new(Roots::new(), GFP_KERNEL).map_err(|_| failed(0)(ENOMEM))?;
-    let policy = Policy::of(table.settings);
-    let mut updater = table.updater.lock();
-    let mut draft = Draft::of(table, &updater, roots).map_err(failed(0))?;
-    let mut result = Ok(());
-    for (index, operation) in operations.iter().enumerate() {
-        if index % BATCH == BATCH - 1 {
-            sched::yield_now();
-        }
-        let done = draft
-            .apply(table, &mut updater, operation)
-            .and_then(|done| exchanged.push_within_capacity(done).map_err(|_| ENOMEM));
-        if let Err(error) = done {
-            result = Err(failed(index)(error));
-            break;
-        }
-    }
-    if exchanged.is_empty() || (result.is_err() && on_failure == OnFailure::UndoAll) {
-        draft.abort(&mut updater);
-        for done in &exchanged {
-            done.release_new(&mut tools(table, &mut updater));
-        }
-        return result;
-    }
-    updater.contents = draft.contents;
-    let (old_roots, mut trees, condemned) = draft.publish(table, &mut updater);
-    for done in &exchanged {
-        done.release_old(&mut tools(table, &mut updater));
-    }
-    let Updater {
-        exclusive, ledger, ..
-    } = &mut *updater;
-    reclaim::settle(condemned, exclusive, policy, ledger);
-    drop(updater);
-    reclaim::show_unlinked(&trees, policy);
-    if let Some(old_roots) = old_roots {
-        match trees.is_empty() {
-            true => reclaim::let_go(old_roots, policy.mode),
-            false => drop(reclaim::get_back(old_roots, policy.mode)),
-        }
-    }
-    table.dismantle(core::iter::from_fn(|| trees.pop()), policy.quarantine);
-    table.catch_up();
-    result
 }
 
 impl Default for Transaction {
@@ -184,218 +93,200 @@ impl Default for Transaction {
     }
 }
 
-fn tools<'u>(table: &'u Table, updater: &'u mut Updater) -> Tools<'u> {
-    Tools {
-        exclusive: &updater.exclusive,
-        hops: &table.next_hops,
-        next_hops: &mut updater.next_hops,
-        runs: &mut updater.runs,
-        doomed: &mut updater.doomed,
+/// What happens to the changes before the one that failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnFailure {
+    UndoAll,
+    Keep,
+}
+
+impl Table {
+    /// Up to this many changes cost less one by one, because they do not copy the path from the
+    /// root.
+    const FEW: usize = 4;
+
+    /// Applies changes in order, up to the first that fails. More than a few become visible to
+    /// readers at once, which saves most of the copying.
+    ///
+    /// Errors: that of the operation that failed, as the table's own method returns it. The
+    /// operations before it have been applied.
+    /// Context: as [`Transaction::commit`].
+    pub fn apply(&self, operations: &[Operation]) -> Result<(), Failure> {
+        if operations.len() > Self::FEW {
+            return apply_batch(self, operations, OnFailure::Keep);
+        }
+        for (index, operation) in operations.iter().enumerate() {
+            operation
+                .apply(self)
+                .map_err(|error| Failure { index, error })?;
+        }
+        Ok(())
     }
 }
 
-/// The table as a transaction will leave it: new roots and copies of the nodes that change, over the
-/// nodes that do not.
+fn apply_batch(
+    table: &Table,
+    operations: &[Operation],
+    on_failure: OnFailure,
+) -> Result<(), Failure> {
+    let at_start = |error| Failure { index: 0, error };
+    let mut draft = Draft::new(operations.len()).map_err(at_start)?;
+    let policy = Policy::of(table.settings);
+    let mut state = table.state.lock();
+    draft.copy_published(table, &state).map_err(at_start)?;
+    let result = draft.apply_all(table, &mut state, operations);
+    if draft.hop_changes.is_empty() || (result.is_err() && on_failure == OnFailure::UndoAll) {
+        draft.abort(table, &mut state);
+        return result;
+    }
+    let replaced = draft.publish(table, &mut state, policy);
+    drop(state);
+    replaced.reclaim(table, policy);
+    table.wait_if_over_limit();
+    result
+}
+
+/// The table as a transaction will leave it: new roots, copies of the nodes that change, and the
+/// published nodes that do not.
 struct Draft {
     roots: RcuBox<Roots>,
-    contents: Contents,
+    totals: Totals,
+    hop_changes: KVVec<HopChange>,
+    /// The published nodes that have been copied.
     condemned: Condemned,
-    /// Tries that were flushed.
+    /// The tries that have been flushed.
     trees: KVec<Tree>,
 }
 
 impl Draft {
-    fn of(table: &Table, updater: &Updater, mut roots: RcuBox<Roots>) -> Result<Self> {
-        *roots = Roots::copy_of(table.published(&updater.exclusive).ok_or(ENOENT)?);
+    /// Allocates a draft for that many operations.
+    fn new(operations: usize) -> Result<Self> {
         Ok(Self {
-            roots,
-            contents: updater.contents,
+            roots: RcuBox::new(Roots::new(), GFP_KERNEL)?,
+            totals: Totals::default(),
+            hop_changes: KVVec::with_capacity(operations, GFP_KERNEL)?,
             condemned: Condemned::new(),
             trees: KVec::new(),
         })
     }
 
-    fn apply(
-        &mut self,
-        table: &Table,
-        updater: &mut Updater,
-        operation: &Operation,
-    ) -> Result<Exchanged> {
-        self.condemned.reserve()?;
-        if let Operation::Flush(family) = operation {
-            self.flush(*family, &updater.exclusive)?;
-            return Ok(Exchanged::default());
-        }
-        let target = Target {
-            roots: &self.roots,
-            contents: &mut self.contents,
-            condemned: Some(&mut self.condemned),
-        };
-        let done = apply(
-            &mut tools(table, updater),
-            target,
-            &table.limits(),
-            operation,
-        );
-        // What a change unlinks here, the transaction has made before.
-        updater.free_doomed();
-        done
+    fn copy_published(&mut self, table: &Table, state: &TableState) -> Result {
+        let published = table.tries.for_updater(&state.exclusive).ok_or(ENOENT)?;
+        *self.roots = Roots::copy_of(published);
+        self.totals = state.totals;
+        Ok(())
     }
 
-    fn flush(&mut self, family: Option<Family>, exclusive: &Exclusive) -> Result {
-        self.trees.reserve(2, GFP_KERNEL)?;
-        for flushed in Family::ALL {
-            if family.is_some_and(|family| family != flushed) {
-                continue;
+    /// Applies operations up to the first that fails.
+    fn apply_all(
+        &mut self,
+        table: &Table,
+        state: &mut TableState,
+        operations: &[Operation],
+    ) -> Result<(), Failure> {
+        for (index, operation) in operations.iter().enumerate() {
+            if index % YIELD_INTERVAL == YIELD_INTERVAL - 1 {
+                sched::yield_now();
             }
-            let root = self.roots.of(flushed);
-            if let Some(tree) = Tree::at(root, exclusive) {
-                // Room was made above.
-                let _ = self.trees.push_within_capacity(tree);
-            }
-            root.cut(exclusive);
-            self.contents.forget(flushed);
+            self.apply(table, state, operation)
+                .and_then(|hop_change| {
+                    let pushed = self.hop_changes.push_within_capacity(hop_change);
+                    pushed.map_err(|_| ENOMEM)
+                })
+                .map_err(|error| Failure { index, error })?;
         }
         Ok(())
     }
 
-    /// Frees what was made, and leaves alone what is published.
-    fn abort(mut self, updater: &mut Updater) {
-        let trees = trees_of(&self.roots, &updater.exclusive);
+    fn apply(
+        &mut self,
+        table: &Table,
+        state: &mut TableState,
+        operation: &Operation,
+    ) -> Result<HopChange> {
+        self.condemned.reserve()?;
+        if let Operation::Flush(family) = operation {
+            self.flush(*family, &state.exclusive)?;
+            return Ok(HopChange::default());
+        }
+        let target = Target {
+            roots: &self.roots,
+            totals: &mut self.totals,
+            condemned: Some(&mut self.condemned),
+        };
+        let (mut resources, _) = state.split(table);
+        let result = resources.apply(target, operation);
+        // The change unlinked only nodes that this transaction has built.
+        state.free_doomed();
+        result
+    }
+
+    fn flush(&mut self, family: Option<Family>, exclusive: &Exclusive) -> Result {
+        self.trees.reserve(2, GFP_KERNEL)?;
+        for flushed in Family::selected(family) {
+            let root = self.roots.of(flushed);
+            if let Some(tree) = Tree::at(root, exclusive) {
+                // The room was reserved above.
+                let _ = self.trees.push_within_capacity(tree);
+            }
+            root.cut(exclusive);
+            self.totals.clear(flushed);
+        }
+        Ok(())
+    }
+
+    /// Frees the nodes that the draft has built. The published nodes stay.
+    fn abort(mut self, table: &Table, state: &mut TableState) {
+        let trees = trees_of(&self.roots, &state.exclusive);
         for tree in trees.into_iter().flatten() {
             tree.dismantle_fresh();
         }
         while let Some(tree) = self.trees.pop() {
             tree.dismantle_fresh();
         }
-        updater.free_doomed();
+        state.free_doomed();
+        let (mut resources, _) = state.split(table);
+        for hop_change in &self.hop_changes {
+            hop_change.undo(&mut resources);
+        }
     }
 
-    fn publish(
-        self,
-        table: &Table,
-        updater: &mut Updater,
-    ) -> (Option<Retired<Roots>>, KVec<Tree>, Condemned) {
+    /// Publishes the new roots and retires the copied nodes.
+    fn publish(self, table: &Table, state: &mut TableState, policy: Policy) -> Replaced {
+        state.totals = self.totals;
         for family in Family::ALL {
-            Tree::settle(self.roots.of(family), &mut updater.exclusive);
+            Tree::settle(self.roots.of(family), &mut state.exclusive);
         }
-        let old = table.publish(self.roots, &mut updater.exclusive);
-        (old, self.trees, self.condemned)
+        let roots = table.publish(self.roots, &mut state.exclusive);
+        let (mut resources, _) = state.split(table);
+        for hop_change in &self.hop_changes {
+            hop_change.commit(&mut resources);
+        }
+        state.retire(self.condemned, policy);
+        Replaced {
+            roots,
+            trees: self.trees,
+        }
     }
 }
 
-/// Makes a change other than a flush.
-fn apply(
-    tools: &mut Tools<'_>,
-    target: Target<'_>,
-    limits: &Limits,
-    operation: &Operation,
-) -> Result<Exchanged> {
-    match operation {
-        Operation::Insert(route, mode) => insert_route(tools, target, limits, route, *mode),
-        Operation::Remove(prefix, metric, next_hop) => {
-            remove_route(tools, target, prefix, *metric, next_hop.as_ref())
-        }
-        Operation::Flush(_) => Err(EINVAL),
-    }
+/// The old roots and the flushed tries of a published transaction.
+struct Replaced {
+    roots: Option<Retired<Roots>>,
+    trees: KVec<Tree>,
 }
 
-/// A whole new table, built aside, to take the place of the old one at once. Dropped without a commit,
-/// nothing has happened.
-pub struct Reload {
-    table: Arc<Table>,
-    /// There until it is committed.
-    roots: Option<RcuBox<Roots>>,
-    contents: Contents,
-}
-
-impl Reload {
-    /// An empty table that may replace what `table` holds.
-    ///
-    /// Errors: `ENOMEM`. Context: may sleep.
-    pub fn new(table: Arc<Table>) -> Result<Self> {
-        Ok(Self {
-            table,
-            roots: Some(RcuBox::new(Roots::new(), GFP_KERNEL)?),
-            contents: Contents::default(),
-        })
-    }
-
-    /// Makes a change in the new table.
-    ///
-    /// Errors: as the table's own method. Context: may sleep.
-    pub fn apply(&mut self, operation: &Operation) -> Result {
-        if let Operation::Flush(family) = operation {
-            self.flush(*family);
-            return Ok(());
-        }
-        let Some(roots) = &self.roots else {
-            return Err(EINVAL);
-        };
-        let mut updater = self.table.updater.lock();
-        let target = Target::published(roots, &mut self.contents);
-        let limits = self.table.limits();
-        let mut tools = tools(&self.table, &mut updater);
-        let done = apply(&mut tools, target, &limits, operation)?;
-        done.release_old(&mut tools);
-        // No reader has ever seen the new table.
-        updater.free_doomed();
-        Ok(())
-    }
-
-    fn flush(&mut self, family: Option<Family>) {
-        let Some(roots) = &self.roots else {
-            return;
-        };
-        for flushed in Family::ALL {
-            if family.is_some_and(|family| family != flushed) {
-                continue;
+impl Replaced {
+    fn reclaim(mut self, table: &Table, policy: Policy) {
+        reclaim::show_unlinked(&self.trees, policy);
+        if let Some(roots) = self.roots {
+            // The flushed tries need the grace period too.
+            match self.trees.is_empty() {
+                true => reclaim::reclaim_later(roots, policy.mode),
+                false => drop(reclaim::reclaim_now(roots, policy.mode)),
             }
-            let updater = self.table.updater.lock();
-            let tree = Tree::at(roots.of(flushed), &updater.exclusive);
-            roots.of(flushed).cut(&updater.exclusive);
-            drop(updater);
-            self.contents.forget(flushed);
-            self.table.dismantle(tree, None);
         }
-    }
-
-    /// Replaces the table's contents by the new ones, whatever has changed there meanwhile. Returns when
-    /// the old ones have been freed.
-    ///
-    /// Errors: `ENOSPC` if there are more routes than the table may hold, and then nothing has changed.
-    /// Context: may sleep; waits for a grace period.
-    pub fn commit(mut self) -> Result {
-        if self.contents.all_routes() > self.table.limits().max_routes {
-            return Err(ENOSPC);
-        }
-        let Some(roots) = self.roots.take() else {
-            return Err(EINVAL);
-        };
-        let policy = Policy::of(self.table.settings);
-        let mut updater = self.table.updater.lock();
-        let trees = match self.table.published(&updater.exclusive) {
-            Some(old) => trees_of(old, &updater.exclusive),
-            None => [None, None],
-        };
-        let old = self.table.publish(roots, &mut updater.exclusive);
-        updater.contents.take_over(self.contents);
-        drop(updater);
-        reclaim::show_unlinked(trees.iter().flatten(), policy);
-        if let Some(old) = old {
-            drop(reclaim::get_back(old, policy.mode));
-            self.table
-                .dismantle(trees.into_iter().flatten(), policy.quarantine);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Reload {
-    fn drop(&mut self) {
-        if let Some(roots) = self.roots.take() {
-            let trees = trees_of(&roots, &Exclusive::new());
-            self.table.dismantle(trees.into_iter().flatten(), None);
-        }
+        let trees = core::iter::from_fn(|| self.trees.pop());
+        table.dismantle(trees, policy.quarantine);
     }
 }

@@ -1,27 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One change: of the published table, in a transaction, or in a table that is being built aside.
+//! One change of a table: of the published one, in a transaction, or in a reload.
 
 use super::{
     next_hops::{Interner, NextHops},
     node::{Condemned, Doomed, Entry, Exclusive, Link, Roots, Runs},
     stats::Footprint,
-    table::{next_hop_of, Mode},
     trie::{find_route, Balance, Edit},
     Family, NextHop, Prefix, Route,
 };
+use crate::rcu::read_lock;
 use kernel::prelude::*;
 
-/// What a table holds.
+/// What an insert expects to find under the route's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// No route; otherwise `EEXIST`.
+    Add,
+    /// A route; otherwise `ENOENT`.
+    Change,
+    /// Either.
+    Replace,
+}
+
+/// A change of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// [`Table::insert`](super::Table::insert).
+    Insert(Route, Mode),
+    /// [`Table::remove`](super::Table::remove).
+    Remove(Prefix, Option<u32>, Option<NextHop>),
+    /// [`Table::flush`](super::Table::flush).
+    Flush(Option<Family>),
+}
+
+/// The numbers of routes and the memory of both tries.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Contents {
+pub(super) struct Totals {
     routes: [usize; 2],
     in_use: [Footprint; 2],
-    /// Memory written by changes, in bytes.
+    /// Bytes of all nodes that changes have built.
     copied: u64,
 }
 
-impl Contents {
+impl Totals {
     pub(super) fn routes(&self, family: Family) -> usize {
         self.routes[family as usize]
     }
@@ -30,32 +52,32 @@ impl Contents {
         self.routes.iter().sum()
     }
 
-    /// The memory of the nodes.
+    /// Returns the memory of the nodes.
     pub(super) fn in_use(&self) -> Footprint {
         let [mut sum, other] = self.in_use;
         sum.add(other);
         sum
     }
 
-    /// One family's routes are gone.
-    pub(super) fn forget(&mut self, family: Family) {
-        self.routes[family as usize] = 0;
-        self.in_use[family as usize] = Footprint::default();
-    }
-
     pub(super) fn copied(&self) -> u64 {
         self.copied
     }
 
-    /// Others have been built aside and take the place of these.
-    pub(super) fn take_over(&mut self, others: Contents) {
+    /// Subtracts all routes of a family that was flushed.
+    pub(super) fn clear(&mut self, family: Family) {
+        self.routes[family as usize] = 0;
+        self.in_use[family as usize] = Footprint::default();
+    }
+
+    /// Replaces the totals after a reload. The copied bytes of both add up.
+    pub(super) fn replace(&mut self, new: Totals) {
         *self = Self {
-            copied: self.copied + others.copied,
-            ..others
+            copied: self.copied + new.copied,
+            ..new
         };
     }
 
-    fn balance(&mut self, family: Family, balance: Balance) {
+    fn add(&mut self, family: Family, balance: Balance) {
         let in_use = &mut self.in_use[family as usize];
         in_use.add(balance.added);
         in_use.sub(balance.removed);
@@ -63,64 +85,132 @@ impl Contents {
     }
 }
 
-/// What an insert must not exceed.
-pub(super) struct Limits {
+/// The parts of a table that every change uses.
+pub(super) struct Resources<'u> {
+    pub(super) exclusive: &'u Exclusive,
+    pub(super) hops: &'u NextHops,
+    pub(super) interner: &'u mut Interner,
+    pub(super) runs: &'u mut Runs,
+    pub(super) doomed: &'u mut Doomed,
     pub(super) max_routes: usize,
 }
 
-/// What updates need besides the table's contents, each of them part of the table.
-pub(super) struct Tools<'u> {
-    pub(super) exclusive: &'u Exclusive,
-    pub(super) hops: &'u NextHops,
-    pub(super) next_hops: &'u mut Interner,
-    pub(super) runs: &'u mut Runs,
-    pub(super) doomed: &'u mut Doomed,
-}
-
-/// What is changed.
+/// The tries that a change edits.
 pub(super) struct Target<'t> {
     pub(super) roots: &'t Roots,
-    pub(super) contents: &'t mut Contents,
-    /// For a transaction.
+    pub(super) totals: &'t mut Totals,
+    /// In a transaction, the published nodes that it has copied.
     pub(super) condemned: Option<&'t mut Condemned>,
 }
 
 impl<'t> Target<'t> {
-    /// What no transaction is at work on.
-    pub(super) fn published(roots: &'t Roots, contents: &'t mut Contents) -> Self {
+    /// Tries whose nodes a change replaces at once, outside a transaction.
+    pub(super) fn new(roots: &'t Roots, totals: &'t mut Totals) -> Self {
         Self {
             roots,
-            contents,
+            totals,
             condemned: None,
         }
     }
 }
 
-/// The next hop that came into use by a change and the one that went out of it; 0 is none.
+/// The next-hop numbers that a change acquired and replaced; 0 if none.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Exchanged {
-    new: u32,
-    old: u32,
+pub(super) struct HopChange {
+    acquired: u32,
+    replaced: u32,
 }
 
-impl Exchanged {
-    /// The change stands.
-    pub(super) fn release_old(self, tools: &mut Tools<'_>) {
-        if self.old != 0 {
-            tools.next_hops.release(tools.hops, self.old);
+impl HopChange {
+    /// Releases the replaced next hop of a change that has been published.
+    pub(super) fn commit(self, resources: &mut Resources<'_>) {
+        if self.replaced != 0 {
+            resources.interner.release(resources.hops, self.replaced);
         }
     }
 
-    /// The change has been undone.
-    pub(super) fn release_new(self, tools: &mut Tools<'_>) {
-        if self.new != 0 {
-            tools.next_hops.release(tools.hops, self.new);
+    /// Releases the acquired next hop of a change that has been undone.
+    pub(super) fn undo(self, resources: &mut Resources<'_>) {
+        if self.acquired != 0 {
+            resources.interner.release(resources.hops, self.acquired);
         }
     }
 }
 
-impl Tools<'_> {
-    /// Makes one change of a family's trie.
+impl Resources<'_> {
+    /// Applies an insert or a removal. The caller commits or undoes the returned change of next
+    /// hops.
+    ///
+    /// Errors: those of the table's method. `EINVAL` for a flush, which needs no resources.
+    pub(super) fn apply(&mut self, target: Target<'_>, operation: &Operation) -> Result<HopChange> {
+        match operation {
+            Operation::Insert(route, mode) => self.insert(target, route, *mode),
+            Operation::Remove(prefix, metric, next_hop) => {
+                self.remove(target, prefix, *metric, next_hop.as_ref())
+            }
+            Operation::Flush(_) => Err(EINVAL),
+        }
+    }
+
+    fn insert(&mut self, mut target: Target<'_>, route: &Route, mode: Mode) -> Result<HopChange> {
+        let (prefix, family) = (&route.prefix, route.prefix.family());
+        let root = target.roots.of(family);
+        let same = |entry: &Entry| entry.metric == route.metric;
+        let replaced = find_route(root, prefix, self.exclusive, same);
+        match (mode, &replaced) {
+            (Mode::Add, Some(_)) => return Err(EEXIST),
+            (Mode::Change, None) => return Err(ENOENT),
+            (_, None) if target.totals.all_routes() >= self.max_routes => return Err(ENOSPC),
+            _ => (),
+        }
+        let acquired = self.interner.acquire(self.hops, &route.next_hop)?;
+        let hop_change = HopChange {
+            acquired,
+            replaced: replaced.map_or(0, |(_, entry)| entry.hop),
+        };
+        let inserted = self.edit(&mut target, family, |edit, root| {
+            edit.insert(root, prefix, route.metric, acquired)
+        });
+        if let Err(error) = inserted {
+            hop_change.undo(self);
+            return Err(error);
+        }
+        if replaced.is_none() {
+            target.totals.routes[family as usize] += 1;
+        }
+        Ok(hop_change)
+    }
+
+    fn remove(
+        &mut self,
+        mut target: Target<'_>,
+        prefix: &Prefix,
+        metric: Option<u32>,
+        next_hop: Option<&NextHop>,
+    ) -> Result<HopChange> {
+        let family = prefix.family();
+        let hops = self.hops;
+        let is_named = |number: u32, named: &NextHop| {
+            let next_hop = hops.get(number, &read_lock());
+            next_hop.is_some_and(|next_hop| next_hop.is_named_by(named))
+        };
+        let is_wanted = |entry: &Entry| {
+            metric.iter().all(|metric| entry.metric == *metric)
+                && next_hop.iter().all(|named| is_named(entry.hop, named))
+        };
+        let root = target.roots.of(family);
+        let (number, entry) = find_route(root, prefix, self.exclusive, is_wanted).ok_or(ESRCH)?;
+        self.edit(&mut target, family, |edit, root| {
+            edit.remove(root, prefix, number)
+        })?;
+        target.totals.routes[family as usize] -= 1;
+        Ok(HopChange {
+            acquired: 0,
+            replaced: entry.hop,
+        })
+    }
+
+    /// Edits one family's trie and adds the memory to the totals.
     fn edit(
         &mut self,
         target: &mut Target<'_>,
@@ -137,72 +227,7 @@ impl Tools<'_> {
         };
         make(&mut edit, target.roots.of(family))?;
         let balance = edit.balance;
-        target.contents.balance(family, balance);
+        target.totals.add(family, balance);
         Ok(())
     }
-}
-
-/// [`Table::insert`](super::Table::insert), but for letting go of the replaced next hop.
-pub(super) fn insert_route(
-    tools: &mut Tools<'_>,
-    mut target: Target<'_>,
-    limits: &Limits,
-    route: &Route,
-    mode: Mode,
-) -> Result<Exchanged> {
-    let (prefix, family) = (&route.prefix, route.prefix.family());
-    let root = target.roots.of(family);
-    let same = |entry: &Entry| entry.metric == route.metric;
-    let replaced = find_route(root, prefix, tools.exclusive, same);
-    match (mode, &replaced) {
-        (Mode::Add, Some(_)) => return Err(EEXIST),
-        (Mode::Change, None) => return Err(ENOENT),
-        (_, None) if target.contents.all_routes() >= limits.max_routes => return Err(ENOSPC),
-        _ => (),
-    }
-    let new = tools.next_hops.acquire(tools.hops, &route.next_hop)?;
-    let exchanged = Exchanged {
-        new,
-        old: replaced.map_or(0, |(_, entry)| entry.hop),
-    };
-    let inserted = tools.edit(&mut target, family, |edit, root| {
-        edit.insert(root, prefix, route.metric, new)
-    });
-    if let Err(error) = inserted {
-        exchanged.release_new(tools);
-        return Err(error);
-    }
-    if replaced.is_none() {
-        target.contents.routes[family as usize] += 1;
-    }
-    Ok(exchanged)
-}
-
-/// [`Table::remove`](super::Table::remove), but for letting go of the next hop.
-pub(super) fn remove_route(
-    tools: &mut Tools<'_>,
-    mut target: Target<'_>,
-    prefix: &Prefix,
-    metric: Option<u32>,
-    next_hop: Option<&NextHop>,
-) -> Result<Exchanged> {
-    let family = prefix.family();
-    let hops = tools.hops;
-    let is_named = |number: u32, named: &NextHop| {
-        next_hop_of(hops, number).is_some_and(|next_hop| next_hop.is_named_by(named))
-    };
-    let wanted = |entry: &Entry| {
-        metric.iter().all(|metric| entry.metric == *metric)
-            && next_hop.iter().all(|named| is_named(entry.hop, named))
-    };
-    let root = target.roots.of(family);
-    let (number, entry) = find_route(root, prefix, tools.exclusive, wanted).ok_or(ESRCH)?;
-    tools.edit(&mut target, family, |edit, root| {
-        edit.remove(root, prefix, number)
-    })?;
-    target.contents.routes[family as usize] -= 1;
-    Ok(Exchanged {
-        new: 0,
-        old: entry.hop,
-    })
 }
