@@ -1,40 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How long something takes, on the wall and on the processor: where a thread never waits, the latter
-//! leaves out what other programs do.
+//! Wall-clock time and CPU time. The latter excludes other programs; it suits code that never sleeps.
 
 use std::time::Instant;
 
 use nix::time::{clock_gettime, ClockId};
 
-/// When something began.
+/// A running stopwatch of the calling thread.
 pub struct Clock {
     wall: Instant,
-    processor: i64,
+    cpu_ns: i64,
 }
 
 impl Clock {
-    /// Starts a clock, for this thread.
     pub fn start() -> Self {
         Self {
             wall: Instant::now(),
-            processor: processor_time(),
+            cpu_ns: cpu_ns(),
         }
     }
 
-    /// Seconds since the start.
+    /// The wall-clock seconds since the start.
     pub fn seconds(&self) -> f64 {
         self.wall.elapsed().as_secs_f64()
     }
 
-    /// Seconds that this thread has been on a processor since the start.
-    pub fn processor_seconds(&self) -> f64 {
-        (processor_time() - self.processor) as f64 / 1e9
+    /// The CPU seconds of this thread since the start.
+    pub fn cpu_seconds(&self) -> f64 {
+        (cpu_ns() - self.cpu_ns) as f64 / 1e9
     }
 }
 
-/// Nanoseconds that this thread has been on a processor.
-fn processor_time() -> i64 {
+fn cpu_ns() -> i64 {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock");
     time.tv_sec() * 1_000_000_000 + time.tv_nsec()
 }
@@ -45,10 +42,10 @@ mod tests {
     use std::{thread, time::Duration};
 
     #[test]
-    fn sleep_takes_no_processor() {
+    fn sleep_takes_no_cpu_time() {
         let clock = Clock::start();
         thread::sleep(Duration::from_millis(200));
         assert!(clock.seconds() >= 0.2);
-        assert!(clock.processor_seconds() < 0.1);
+        assert!(clock.cpu_seconds() < 0.1);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables made to be as large or as slow as can be: memory a route, time of a change and of a lookup,
-//! and whether all is given back at the end.
+//! Measures tables with the largest or slowest nodes: memory per route, time of a change and of a lookup. Checks that
+//! they keep their bounds and free all memory.
 
 mod inputs;
 
@@ -13,35 +13,35 @@ use inputs::{Input, COPIED_BYTES, FIXED_BYTES};
 use rcu_routes::rcu_table::{Family, Prefix, Route, Table};
 use rcu_routes::testing::{self, Random};
 
-use crate::lookup::{Path, Streams};
+use crate::lookup::{Method, Streams};
 use crate::memory;
 use crate::report::{Report, Section};
 use crate::update::{self, Pair};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// At most how many routes a table has
+    /// Maximum number of routes of a table
     #[arg(long, default_value_t = 1_000_000)]
     size: usize,
 
-    /// How many pairs of changes are timed on each table
+    /// Number of pairs of changes of each table
     #[arg(long, default_value_t = 10_000)]
     changes: usize,
 
-    /// How often one prefix comes and goes
+    /// Number of times that one prefix is added and deleted
     #[arg(long, default_value_t = 1_000_000)]
     flaps: usize,
 
-    /// How many addresses are looked up
+    /// Number of addresses of each stream
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     addresses: u64,
 
-    /// Only the tables whose name begins so
+    /// Measure only tables whose name starts with this
     #[arg(long, default_value = "")]
     only: String,
 }
 
-/// Measures hostile tables. Fails if one is larger than it may be, or does not give all back.
+/// Errors: a table exceeds its bound, or does not free all memory.
 pub fn run(options: &Options, report: &mut Report) -> Result<()> {
     let columns = [
         "routes",
@@ -80,13 +80,13 @@ fn measure(
     update::add(&table, &routes)?;
     let bytes = memory::settled().bytes - empty.bytes;
     if bytes > FIXED_BYTES + routes.len() * input.bound {
-        faults.push(format!("{} is larger than it may be", input.name));
+        faults.push(format!("{} exceeds its memory bound", input.name));
     }
 
-    let some = &routes[..routes.len().min(options.changes)];
-    let copied = update::copied(&table, some, Pair::DeleteAndAdd)?;
+    let changed = &routes[..routes.len().min(options.changes)];
+    let copied = update::copied(&table, changed, Pair::DeleteAndAdd)?;
     check_copied(&input.name, copied, faults);
-    let latencies = update::time(&table, some, Pair::DeleteAndAdd)?;
+    let latencies = update::time(&table, changed, Pair::DeleteAndAdd)?;
     let [add, add_99, _] = latencies.add.summary();
     let [delete, delete_99, _] = latencies.delete.summary();
     let [b, c] = lookups(&table, &routes, options.addresses as usize);
@@ -107,38 +107,40 @@ fn measure(
     );
 
     update::delete(&table, &routes)?;
-    // Asked after a grace period, the table lets go of the room of its next hops as well.
+    // stats() frees the unused next-hop storage if a grace period has ended.
     memory::settled();
-    let left = table.stats().retired_bytes;
-    if memory::settled() != empty || left != 0 {
-        faults.push(format!("{} does not give all memory back", input.name));
+    let retired = table.stats().retired_bytes;
+    if memory::settled() != empty || retired != 0 {
+        faults.push(format!("{} does not free all memory", input.name));
     }
     Ok(())
 }
 
 fn check_copied(name: &str, copied: f64, faults: &mut Vec<String>) {
-    // A change copies all routes of its prefix.
+    // A change of a prefix with many metrics copies all its routes.
     if name != "metrics" && copied > COPIED_BYTES as f64 {
-        faults.push(format!("a change of {name} copies more than it may"));
+        faults.push(format!(
+            "a change of {name} copies more than {COPIED_BYTES} bytes"
+        ));
     }
 }
 
-/// Nanoseconds a lookup in streams b and c; all routes are of one family.
+/// Returns the nanoseconds per lookup on streams b and c. All routes must be of one family.
 fn lookups(table: &Table, routes: &[Route], count: usize) -> [f64; 2] {
     let prefixes: Vec<Prefix> = routes.iter().map(|route| route.prefix).collect();
     let random = &mut Random::new(4);
     let [_, b, c, _] = match prefixes[0].family() {
         Family::Inet => {
-            Streams::<Ipv4Addr>::new(&prefixes, count, random).measure(table, Path::NextHop, 3)
+            Streams::<Ipv4Addr>::new(&prefixes, count, random).measure(table, Method::NextHop, 3)
         }
         Family::Inet6 => {
-            Streams::<Ipv6Addr>::new(&prefixes, count, random).measure(table, Path::NextHop, 3)
+            Streams::<Ipv6Addr>::new(&prefixes, count, random).measure(table, Method::NextHop, 3)
         }
     };
     [b, c]
 }
 
-/// One prefix comes and goes, many times, in the company of others.
+/// Measures one prefix that is added and deleted many times, beside other routes.
 fn flaps(options: &Options, report: &mut Report, faults: &mut Vec<String>) -> Result<()> {
     let columns = [
         "others",

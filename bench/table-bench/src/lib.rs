@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `table-bench` measures with and what it measures. `user-peers` in `bench/user-peers` shares it.
+//! The measurements of `table-bench`. `bench/user-peers` uses some of them.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
+#![deny(unsafe_code)]
 
 pub mod clock;
 pub mod hostile;
 pub mod lookup;
 pub mod memory;
+#[expect(unsafe_code, reason = "the popcnt instruction")]
 pub mod popcount;
 #[path = "../../../scale/quantile.rs"]
 mod quantile;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Time of a lookup, on three streams of addresses:
+//! Measures lookups on three streams of addresses:
 //!
 //! | stream | addresses |
 //! |---|---|
 //! | a | uniformly random |
 //! | b | random, in a random prefix of the table |
-//! | c | those of b, but which one comes next depends on the last answer |
+//! | c | as b, but each address depends on the previous answer |
 //!
-//! In a and b the processor works on several lookups at once, in c it cannot. The answer goes out
-//! through a function call, with all it has. What counts is the thread's time on a processor: lookups
-//! never wait, and other programs shall not count.
+//! On a and b the processor overlaps several lookups; on c it cannot. A function that is not inlined returns the whole
+//! answer. The figures are CPU time of the thread, which excludes other programs; a lookup never sleeps.
 
 use rcu_routes::rcu_table::{read_lock, Guard, NextHop, Prefix, Route, Table};
 use rcu_routes::testing::Random;
@@ -24,22 +23,20 @@ use crate::stream::{self, Address};
 /// Lookups in one read-side critical section.
 const SECTION: usize = 1000;
 
-/// Which of the table's functions answers.
+/// The table's function to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// `Table::lookup()`: the whole route.
+pub enum Method {
+    /// `Table::lookup()`: returns the route.
     Route,
-    /// `Table::next_hop()`: where packets go, without saying by which route.
+    /// `Table::next_hop()`: returns a copy of the next hop.
     NextHop,
-    /// `Snapshot::next_hop_ref()`: the same, of which the gateway's address is read.
+    /// `Snapshot::next_hop_ref()`: returns a reference to the next hop, of which the gateway's address is read.
     NextHopRef,
 }
 
-impl Path {
-    /// All of them.
+impl Method {
     pub const ALL: [Self; 3] = [Self::Route, Self::NextHop, Self::NextHopRef];
 
-    /// The function's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Route => "lookup",
@@ -65,7 +62,7 @@ fn next_hop_ref<A: Address>(table: &Table, address: A, guard: &Guard) -> usize {
     found.map_or(0, |next_hop| next_hop.digest() as usize)
 }
 
-/// What `NextHopRef::digest()` says of the answer.
+/// Computes what `NextHopRef::digest()` returns for the answer.
 fn digest(next_hop: Option<NextHop>) -> usize {
     match next_hop {
         Some(NextHop::Via(IpAddr::V4(gateway), _)) => gateway.to_bits() as usize,
@@ -74,7 +71,7 @@ fn digest(next_hop: Option<NextHop>) -> usize {
     }
 }
 
-/// Looks all addresses up; the sum of the answers' digests.
+/// Looks up all addresses. Returns the sum of the answers' digests.
 fn independent<A: Address>(addresses: &[A], answer: impl Fn(A, &Guard) -> usize) -> usize {
     let mut sum = 0_usize;
     for section in addresses.chunks(SECTION) {
@@ -86,9 +83,9 @@ fn independent<A: Address>(addresses: &[A], answer: impl Fn(A, &Guard) -> usize)
     sum
 }
 
-/// The same, where each address has to wait for the last answer.
+/// As [`independent()`], but each address depends on the previous answer.
 fn dependent<A: Address>(addresses: &[A], answer: impl Fn(A, &Guard) -> usize) -> usize {
-    // Which the compiler does not know.
+    // The compiler must not know that this is 0.
     let no_bits: usize = black_box(0);
     let mut sum = 0_usize;
     let mut last = 0;
@@ -102,38 +99,39 @@ fn dependent<A: Address>(addresses: &[A], answer: impl Fn(A, &Guard) -> usize) -
     sum
 }
 
-/// Looks all addresses up by `path`; the sum of the answers' digests. A function of its own for `scripts/count-lookups`.
+/// Looks up all addresses by `method`. Returns the sum of the answers' digests. `scripts/count-lookups` counts the
+/// instructions of this function, so it is not inlined.
 #[inline(never)]
-fn pass<A: Address>(table: &Table, path: Path, addresses: &[A], chained: bool) -> usize {
+fn pass<A: Address>(table: &Table, method: Method, addresses: &[A], is_dependent: bool) -> usize {
     let by_route = |address: A, guard: &Guard| {
         digest(whole_route(table, address.into(), guard).map(|route| route.next_hop))
     };
     let by_next_hop = |address: A, guard: &Guard| digest(next_hop(table, address.into(), guard));
     let by_ref = |address, guard: &Guard| next_hop_ref(table, address, guard);
-    match (path, chained) {
-        (Path::Route, false) => independent(addresses, by_route),
-        (Path::Route, true) => dependent(addresses, by_route),
-        (Path::NextHop, false) => independent(addresses, by_next_hop),
-        (Path::NextHop, true) => dependent(addresses, by_next_hop),
-        (Path::NextHopRef, false) => independent(addresses, by_ref),
-        (Path::NextHopRef, true) => dependent(addresses, by_ref),
+    match (method, is_dependent) {
+        (Method::Route, false) => independent(addresses, by_route),
+        (Method::Route, true) => dependent(addresses, by_route),
+        (Method::NextHop, false) => independent(addresses, by_next_hop),
+        (Method::NextHop, true) => dependent(addresses, by_next_hop),
+        (Method::NextHopRef, false) => independent(addresses, by_ref),
+        (Method::NextHopRef, true) => dependent(addresses, by_ref),
     }
 }
 
-/// Nanoseconds a lookup, in ascending order, one figure for each of `passes` passes.
+/// Returns the nanoseconds per lookup of each pass, sorted.
 fn time<A: Address>(
     table: &Table,
-    path: Path,
+    method: Method,
     addresses: &[A],
-    chained: bool,
+    is_dependent: bool,
     passes: usize,
 ) -> Vec<f64> {
-    let one = |_| {
+    let time_pass = |_| {
         let clock = Clock::start();
-        black_box(pass(table, path, addresses, chained));
-        clock.processor_seconds() * 1e9 / addresses.len() as f64
+        black_box(pass(table, method, addresses, is_dependent));
+        clock.cpu_seconds() * 1e9 / addresses.len() as f64
     };
-    let mut figures: Vec<f64> = (0..passes).map(one).collect();
+    let mut figures: Vec<f64> = (0..passes).map(time_pass).collect();
     figures.sort_by(f64::total_cmp);
     figures
 }
@@ -145,7 +143,7 @@ pub struct Streams<A> {
 }
 
 impl<A: Address> Streams<A> {
-    /// `count` addresses for each stream; `prefixes` are of the family and not empty.
+    /// Makes `count` addresses for each stream. All prefixes must be of the family of `A`, and there must be one.
     pub fn new(prefixes: &[Prefix], count: usize, random: &mut Random) -> Self {
         Self {
             anywhere: stream::anywhere(count, random),
@@ -153,13 +151,13 @@ impl<A: Address> Streams<A> {
         }
     }
 
-    /// The medians of streams a, b and c, and how far the passes of one stream were apart at most,
-    /// in percent of its median.
-    pub fn measure(&self, table: &Table, path: Path, passes: usize) -> [f64; 4] {
+    /// Measures streams a, b and c. Returns the median of each, and the widest range of a stream's passes, in percent of
+    /// its median.
+    pub fn measure(&self, table: &Table, method: Method, passes: usize) -> [f64; 4] {
         let figures = [
-            time(table, path, &self.anywhere, false, passes),
-            time(table, path, &self.inside, false, passes),
-            time(table, path, &self.inside, true, passes),
+            time(table, method, &self.anywhere, false, passes),
+            time(table, method, &self.inside, false, passes),
+            time(table, method, &self.inside, true, passes),
         ];
         let at = |figures: &[f64], percent| quantile(figures, percent, 100).unwrap_or(f64::NAN);
         let [a, b, c] = figures.each_ref().map(|figures| at(figures, 50));
@@ -177,8 +175,8 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn each_way_gives_the_same_answers() {
-        let _turn = crate::memory::my_turn();
+    fn all_methods_give_the_same_answers() {
+        let _lock = crate::memory::test_lock();
         let table = table();
         run(&table, "add 10.0.0.0/8 via 192.0.2.1").unwrap();
         run(&table, "add 10.128.0.0/9 via inet6 2001:db8::1").unwrap();
@@ -191,10 +189,10 @@ mod tests {
             _ => 0,
         });
         let expected: usize = expected.sum();
-        for path in Path::ALL {
-            for chained in [false, true] {
-                let sum = pass(&table, path, &addresses, chained);
-                assert_eq!(sum, expected, "{path:?} {chained}");
+        for method in Method::ALL {
+            for is_dependent in [false, true] {
+                let sum = pass(&table, method, &addresses, is_dependent);
+                assert_eq!(sum, expected, "{method:?} {is_dependent}");
             }
         }
     }

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `table-bench`: how fast and how large the route table is, in user space.
+//! `table-bench`: measures time and memory of the route table in user space.
 //!
 //! ```text
 //!   table-bench real ROUTES    the real internet table: load, memory, lookups, updates
-//!   table-bench hostile        tables made to be as large or as slow as can be
-//!   table-bench popcount       what counting bits costs without the processor's instruction
+//!   table-bench hostile        tables with the largest or slowest nodes
+//!   table-bench popcount       counting bits with and without the processor's instruction
 //! ```
 //!
-//! ROUTES is what `bgp-table routes` prints; the folder that `scripts/lab/real-table` prints has it. The
-//! table is the module's own code, over liburcu and `malloc()`. To be built with `--release`:
+//! ROUTES is the output of `bgp-table routes`; `scripts/lab/real-table` prints a folder with it. The table is the
+//! module's own code, over liburcu and `malloc()`. Build it with `--release`:
 //!
 //! ```text
 //! scripts/lab/in-root env CARGO_TARGET_DIR=FOLDER cargo run --release --locked \
 //!     --manifest-path Cargo.toml -p table-bench -- real "$(scripts/lab/real-table)/routes"
 //! ```
+
+#![deny(unsafe_code)]
 
 use std::process::ExitCode;
 
@@ -22,7 +24,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use table_bench::{hostile, popcount, real, report::Report};
 
-/// Measures the route table in user space.
+/// Measure the route table in user space
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -36,20 +38,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The real internet table: load, memory, lookups, updates
+    /// Measure the real internet table: load, memory, lookups, updates
     Real(real::Options),
 
-    /// Tables made to be as large or as slow as can be
+    /// Measure tables with the largest or slowest nodes
     Hostile(hostile::Options),
 
-    /// Counting bits with the processor's instruction and without
+    /// Measure counting bits with and without the processor's instruction
     Popcount,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cfg!(debug_assertions) {
-        eprintln!("table-bench: built without --release; times mean nothing");
+        eprintln!("table-bench: built without --release; times are not meaningful");
     }
     let mut report = Report::new(cli.json);
     let done = run(&cli.command, &mut report).and_then(|()| report.finish());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The real internet table: load, memory, lookups, updates.
+//! Measures the real internet table: load, memory, lookups, updates.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use rcu_routes::rcu_table::{Mode, Operation, Prefix, ReclaimMode, Reload, Route,
 use rcu_routes::testing::Random;
 
 use crate::clock::Clock;
-use crate::lookup::{Path, Streams};
+use crate::lookup::{Method, Streams};
 use crate::report::{Report, Section};
 use crate::stream::{self, Address};
 use crate::update::{self, Pair};
@@ -22,26 +22,24 @@ const MIB: f64 = (1 << 20) as f64;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The routes: what `bgp-table routes` prints
+    /// Routes: the output of `bgp-table routes`
     routes: PathBuf,
 
-    /// How many addresses each stream has
+    /// Number of addresses of each stream
     #[arg(long, default_value_t = 4_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     addresses: u64,
 
-    /// How many times each stream is looked up; the median counts
+    /// Number of passes over each stream; prints the median
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     passes: u64,
 
-    /// How many pairs of changes are timed for each figure
+    /// Number of pairs of changes for each figure
     #[arg(long, default_value_t = 100_000)]
     changes: usize,
 }
 
-/// What the tables heed.
 static SETTINGS: Settings = Settings::new();
 
-/// Measures the real table.
 pub fn run(options: &Options, report: &mut Report) -> Result<()> {
     let all = routes::read(&options.routes)?;
     let (inet, inet6): (Vec<Route>, Vec<Route>) = all
@@ -49,7 +47,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<()> {
         .partition(|route| route.prefix.family() == Ipv4Addr::FAMILY);
     ensure!(
         !inet.is_empty() && !inet6.is_empty(),
-        "the file has not both families"
+        "the file must have routes of both families"
     );
 
     reload(&all, report)?;
@@ -79,7 +77,7 @@ fn new_table() -> Result<Arc<Table>> {
         .map_err(|error| anyhow!("an empty table: {error:?}"))
 }
 
-/// Loads one family and says how long it took and how large it is.
+/// Loads one family. Reports time and memory.
 fn load_family(name: &str, table: &Table, routes: &[Route], section: &mut Section) -> Result<()> {
     let live = memory::settled();
     let before = table.stats();
@@ -89,7 +87,7 @@ fn load_family(name: &str, table: &Table, routes: &[Route], section: &mut Sectio
             .insert(route, Mode::Add)
             .map_err(|error| anyhow!("adding {route}: {error:?}"))?;
     }
-    let times = [clock.seconds(), clock.processor_seconds()];
+    let times = [clock.seconds(), clock.cpu_seconds()];
     let bytes = memory::settled().bytes - live.bytes;
     let after = table.stats();
     section.row(
@@ -108,7 +106,7 @@ fn load_family(name: &str, table: &Table, routes: &[Route], section: &mut Sectio
     Ok(())
 }
 
-/// A table with all routes, loaded one by one.
+/// Makes a table with all routes, loaded one by one.
 fn load(inet: &[Route], inet6: &[Route], report: &mut Report) -> Result<Arc<Table>> {
     let table = new_table()?;
     let columns = [
@@ -128,13 +126,13 @@ fn load(inet: &[Route], inet6: &[Route], report: &mut Report) -> Result<Arc<Tabl
     Ok(table)
 }
 
-/// Loads all routes into an empty table at once, and the same again in their place.
+/// Measures a reload with all routes of an empty table, and of a table that has the same routes.
 fn reload(routes: &[Route], report: &mut Report) -> Result<()> {
     let columns = ["build", "commit", "all", "processor"];
     let mut section = Section::new("reload, seconds", &columns);
     let table = new_table()?;
     for name in ["into an empty table", "over a full table"] {
-        // While the table cannot, that is one more thing to know.
+        // A failed reload must not prevent the other measurements.
         let figures = reload_once(&table, routes).unwrap_or_else(|error| {
             eprintln!("table-bench: reload {name}: {error:?}");
             [f64::NAN; 4]
@@ -147,7 +145,7 @@ fn reload(routes: &[Route], report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Seconds for building the new table, for the commit, for both, and on the processor.
+/// Returns the seconds to build the new table, to commit, of both, and of CPU time.
 fn reload_once(table: &Arc<Table>, routes: &[Route]) -> kernel::error::Result<[f64; 4]> {
     let clock = Clock::start();
     let mut reload = Reload::new(table.clone())?;
@@ -157,7 +155,7 @@ fn reload_once(table: &Arc<Table>, routes: &[Route]) -> kernel::error::Result<[f
     let build = clock.seconds();
     reload.commit()?;
     let all = clock.seconds();
-    Ok([build, all - build, all, clock.processor_seconds()])
+    Ok([build, all - build, all, clock.cpu_seconds()])
 }
 
 fn measure_lookups<A: Address>(
@@ -170,9 +168,9 @@ fn measure_lookups<A: Address>(
     let prefixes: Vec<Prefix> = routes.iter().map(|route| route.prefix).collect();
     let count = options.addresses as usize;
     let streams = Streams::<A>::new(&prefixes, count, &mut Random::new(1));
-    for path in Path::ALL {
-        let figures = streams.measure(table, path, options.passes as usize);
-        section.row(format!("{name} {}", path.name()), &figures);
+    for method in Method::ALL {
+        let figures = streams.measure(table, method, options.passes as usize);
+        section.row(format!("{name} {}", method.name()), &figures);
     }
 }
 
@@ -183,18 +181,18 @@ fn measure_updates<A: Address>(
     options: &Options,
     section: &mut Section,
 ) -> Result<()> {
-    let mut known = routes.to_vec();
-    Random::new(2).shuffle(&mut known);
-    known.truncate(options.changes);
-    let new = stream::like::<A>(routes, options.changes, &mut Random::new(3));
-    for (what, routes, pair) in [
-        ("route of the table", known, Pair::DeleteAndAdd),
+    let mut existing = routes.to_vec();
+    Random::new(2).shuffle(&mut existing);
+    existing.truncate(options.changes);
+    let new = stream::more_specifics::<A>(routes, options.changes, &mut Random::new(3));
+    for (kind, routes, pair) in [
+        ("existing route", existing, Pair::DeleteAndAdd),
         ("new route", new, Pair::AddAndDelete),
     ] {
         let copied = update::copied(table, &routes, pair)?;
         let latencies = update::time(table, &routes, pair)?;
         let times = [latencies.add.summary(), latencies.delete.summary()].concat();
-        section.row(format!("{name}, {what}"), &[&times[..], &[copied]].concat());
+        section.row(format!("{name}, {kind}"), &[&times[..], &[copied]].concat());
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What was measured: tables of figures, as text while they come or as JSON at the end.
+//! Prints tables of figures: as text when a table is complete, or as JSON at the end.
 
 use anyhow::Result;
 use serde::Serialize;
 
-/// Figures that belong together.
+/// A table of figures.
 #[derive(Debug, Serialize)]
 pub struct Section {
     title: String,
@@ -13,7 +13,6 @@ pub struct Section {
     rows: Vec<Row>,
 }
 
-/// A line of a section, with a figure for each column.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
@@ -21,7 +20,6 @@ struct Row {
 }
 
 impl Section {
-    /// A section without rows.
     pub fn new(title: impl Into<String>, columns: &[&str]) -> Self {
         Self {
             title: title.into(),
@@ -30,11 +28,11 @@ impl Section {
         }
     }
 
-    /// Appends a row. What is no number was not measured.
+    /// Appends a row. A figure that was not measured is NaN.
     ///
     /// # Panics
     ///
-    /// If there is not one figure for each column.
+    /// Panics unless there is one figure per column.
     pub fn row(&mut self, name: impl Into<String>, figures: &[f64]) {
         assert_eq!(figures.len(), self.columns.len());
         self.rows.push(Row {
@@ -60,7 +58,7 @@ impl Section {
     }
 }
 
-/// As many decimals as mean something.
+/// Formats a figure with at most three significant decimals.
 fn number(figure: f64) -> String {
     match figure {
         figure if figure.is_nan() => "-".into(),
@@ -70,14 +68,12 @@ fn number(figure: f64) -> String {
     }
 }
 
-/// All sections so far.
 pub struct Report {
     json: bool,
     sections: Vec<Section>,
 }
 
 impl Report {
-    /// An empty report.
     pub fn new(json: bool) -> Self {
         Self {
             json,
@@ -85,7 +81,7 @@ impl Report {
         }
     }
 
-    /// Takes a section, and prints it if the report is text.
+    /// Appends a section, and prints it unless the report is JSON.
     pub fn add(&mut self, section: Section) {
         if !self.json {
             println!("{}", section.text());
@@ -123,14 +119,14 @@ a long name           -          12346
     }
 
     #[test]
-    fn what_was_not_measured_is_null_in_json() {
+    fn a_missing_figure_is_null_in_json() {
         let json = serde_json::to_string(&section()).expect("numbers and strings");
         assert!(json.contains(r#""name":"a long name","figures":[null,12345.6]"#));
     }
 
     #[test]
     #[should_panic]
-    fn a_row_has_a_figure_for_each_column() {
+    fn a_row_without_a_figure_for_each_column_panics() {
         section().row("short", &[1.0]);
     }
 }

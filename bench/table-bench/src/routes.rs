@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Routes from a file: `PREFIX via GATEWAY` a line.
+//! Reads routes from a file: one line `PREFIX via GATEWAY` per route.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,9 @@ use std::path::Path;
 use anyhow::{anyhow, Context, Result};
 use rcu_routes::rcu_table::{NextHop, Prefix, Route};
 
-/// Reads a file, or says which of its lines is no route.
+/// Reads a file.
+///
+/// Errors: the file cannot be read, or a line is not a route; the error names the line.
 pub fn read(path: &Path) -> Result<Vec<Route>> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("opening {name}"))?;
@@ -23,8 +25,10 @@ pub fn read(path: &Path) -> Result<Vec<Route>> {
 }
 
 fn parse(line: &str) -> Result<Route> {
-    let (prefix, gateway) = line.split_once(" via ").context("not PREFIX via GATEWAY")?;
-    let (address, len) = prefix.split_once('/').context("a prefix has a length")?;
+    let (prefix, gateway) = line
+        .split_once(" via ")
+        .context("expected PREFIX via GATEWAY")?;
+    let (address, len) = prefix.split_once('/').context("expected ADDRESS/LENGTH")?;
     let prefix = Prefix::new(address.parse()?, len.parse()?);
     Ok(Route {
         prefix: prefix.map_err(|error| anyhow!("{error:?}"))?,
@@ -38,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_route_is_read_as_it_is_printed() {
+    fn a_parsed_route_is_printed_unchanged() {
         for line in ["1.0.0.0/24 via 10.0.52.23", "2606:4700::/32 via fd00::3417"] {
             let route = parse(line).expect("a route");
             assert_eq!(route.to_string(), line);
@@ -46,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_route_is_refused() {
+    fn an_invalid_line_is_refused() {
         for line in [
             "",
             "1.0.0.0/24",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Addresses to look up, and prefixes like those of a table.
+//! Makes addresses to look up, and new routes that resemble those of a table.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,15 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rcu_routes::rcu_table::{Family, Prefix, Route};
 use rcu_routes::testing::Random;
 
-/// An address of one family. As small as can be, so that reading the stream costs little.
+/// An address of one family. It is smaller than [`IpAddr`], so that reading a stream costs little.
 pub trait Address: Copy + Into<IpAddr> {
-    /// Which family.
     const FAMILY: Family;
 
-    /// The address whose leading bits are those of `bits`.
+    /// Makes an address of the most significant bits.
     fn from_leading(bits: u128) -> Self;
 
-    /// The address as the leading bits.
+    /// The address, left-aligned.
     fn leading(address: IpAddr) -> u128;
 }
 
@@ -50,29 +49,32 @@ impl Address for Ipv6Addr {
     }
 }
 
-/// The bits behind a length.
 fn host_bits(len: u8) -> u128 {
     u128::MAX.checked_shr(len.into()).unwrap_or(0)
 }
 
-/// Addresses uniformly random.
+/// Makes uniformly random addresses.
 pub fn anywhere<A: Address>(count: usize, random: &mut Random) -> Vec<A> {
     (0..count).map(|_| A::from_leading(random.wide())).collect()
 }
 
-/// Random addresses, each in a random one of `prefixes`, which are of the family and not empty.
+/// Makes random addresses, each in a random prefix. All prefixes must be of the family of `A`, and there must be one.
 pub fn inside<A: Address>(prefixes: &[Prefix], count: usize, random: &mut Random) -> Vec<A> {
-    let one = |random: &mut Random| {
+    let address = |random: &mut Random| {
         let prefix = prefixes[random.below(prefixes.len())];
         let host = random.wide() & host_bits(prefix.len());
         A::from_leading(A::leading(prefix.address()) | host)
     };
-    (0..count).map(|_| one(random)).collect()
+    (0..count).map(|_| address(random)).collect()
 }
 
-/// Routes that are not among `routes`, all of one family: each in a random prefix of theirs and as long
-/// as another, but longer than the one it is in.
-pub fn like<A: Address>(routes: &[Route], count: usize, random: &mut Random) -> Vec<Route> {
+/// Makes routes that are not in `routes`: each in a random route's prefix, with that route's next hop and the length of
+/// another random route. All routes must be of the family of `A`.
+pub fn more_specifics<A: Address>(
+    routes: &[Route],
+    count: usize,
+    random: &mut Random,
+) -> Vec<Route> {
     let mut known: HashSet<_> = routes.iter().map(|route| key(&route.prefix)).collect();
     let mut new = Vec::new();
     while new.len() < count {
@@ -104,14 +106,14 @@ mod tests {
     use rcu_routes::testing::{prefix, route};
 
     #[test]
-    fn addresses_are_inside_their_prefix_and_differ_in_the_rest() {
+    fn addresses_keep_the_prefix_and_vary_the_host_bits() {
         let random = &mut Random::new(1);
         let addresses: Vec<Ipv4Addr> = inside(&[prefix("10.1.0.0/16")], 100, random);
         assert!(addresses.iter().all(|a| a.octets()[..2] == [10, 1]));
-        let different: HashSet<_> = addresses.iter().collect();
-        assert!(different.len() > 90);
-        let one: Vec<Ipv6Addr> = inside(&[prefix("2001:db8::1/128")], 1, random);
-        assert_eq!(one[0].to_string(), "2001:db8::1");
+        let distinct: HashSet<_> = addresses.iter().collect();
+        assert!(distinct.len() > 90);
+        let host: Vec<Ipv6Addr> = inside(&[prefix("2001:db8::1/128")], 1, random);
+        assert_eq!(host[0].to_string(), "2001:db8::1");
         let any: Vec<Ipv6Addr> = inside(&[prefix("::/0")], 2, random);
         assert_ne!(any[0], any[1]);
     }
@@ -119,7 +121,7 @@ mod tests {
     #[test]
     fn new_routes_are_new_and_more_specific() {
         let routes = ["10.0.0.0/8 dev a", "10.0.0.0/16 dev b", "11.0.0.0/14 dev c"].map(route);
-        let new = like::<Ipv4Addr>(&routes, 50, &mut Random::new(2));
+        let new = more_specifics::<Ipv4Addr>(&routes, 50, &mut Random::new(2));
         let keys: HashSet<_> = new.iter().map(|route| key(&route.prefix)).collect();
         assert_eq!(keys.len(), 50);
         for route in new {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Time and memory of a single change.
+//! Measures time and memory of single changes.
 
 use std::time::{Duration, Instant};
 
@@ -13,25 +13,25 @@ use rcu_routes::testing::HeldReader;
 use crate::memory;
 use crate::quantile::quantile;
 
-/// The most routes that are changed before callbacks are waited for, so that they do not pile up.
+/// The routes changed between two RCU barriers, which bound the number of pending callbacks.
 pub const BATCH: usize = 10_000;
 
-/// Pairs of changes whose memory is measured.
-const HELD_PAIRS: usize = 1000;
+/// The pairs of changes whose memory is measured.
+const MAX_PAIRS: usize = 1000;
 
-/// How much may wait for a reader that is held: far below the limit at which the table waits.
-const MAX_HELD_BYTES: usize = 16 << 20;
+/// The limit of bytes retired while a reader blocks reclaim: far below the table's own limit.
+const MAX_RETIRED_BYTES: usize = 16 << 20;
 
-/// What is done to each route, and then undone.
+/// Two changes of a route, the second of which undoes the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pair {
-    /// It is not in the table.
+    /// For a route that is not in the table.
     AddAndDelete,
-    /// It is in the table.
+    /// For a route of the table.
     DeleteAndAdd,
 }
 
-/// How long each of many changes took. The clock itself takes some 25 ns of it.
+/// The times of many changes. Each includes about 25 ns of the clock itself.
 #[derive(Default)]
 pub struct Samples {
     nanoseconds: Vec<u32>,
@@ -43,7 +43,7 @@ impl Samples {
         self.nanoseconds.push(nanoseconds);
     }
 
-    /// Median, 99th percentile and maximum, in nanoseconds.
+    /// The median, the 99th percentile and the maximum, in nanoseconds.
     pub fn summary(mut self) -> [f64; 3] {
         self.nanoseconds.sort_unstable();
         [50, 99, 100]
@@ -51,17 +51,14 @@ impl Samples {
     }
 }
 
-/// Times of adding and of deleting.
 #[derive(Default)]
 pub struct Latencies {
-    /// Adding.
     pub add: Samples,
-    /// Deleting.
     pub delete: Samples,
 }
 
 impl Latencies {
-    /// Adds a route and records how long it took.
+    /// Adds a route and records the time.
     pub fn add(&mut self, table: &Table, route: &Route) -> Result<()> {
         let start = Instant::now();
         let done = table.insert(route, Mode::Add);
@@ -70,7 +67,7 @@ impl Latencies {
             .with_context(|| format!("adding {route}"))
     }
 
-    /// Deletes a route and records how long it took.
+    /// Deletes a route and records the time.
     pub fn delete(&mut self, table: &Table, route: &Route) -> Result<()> {
         let start = Instant::now();
         let done = table.remove(&route.prefix, Some(route.metric), None);
@@ -103,7 +100,7 @@ impl Latencies {
     }
 }
 
-/// Adds routes, and waits for callbacks.
+/// Adds routes and waits for reclaim.
 pub fn add(table: &Table, routes: &[Route]) -> Result<()> {
     for batch in routes.chunks(BATCH) {
         Latencies::default().add_all(table, batch)?;
@@ -112,7 +109,7 @@ pub fn add(table: &Table, routes: &[Route]) -> Result<()> {
     Ok(())
 }
 
-/// Deletes routes, and waits for callbacks.
+/// Deletes routes and waits for reclaim.
 pub fn delete(table: &Table, routes: &[Route]) -> Result<()> {
     for batch in routes.chunks(BATCH) {
         Latencies::default().delete_all(table, batch)?;
@@ -121,8 +118,8 @@ pub fn delete(table: &Table, routes: &[Route]) -> Result<()> {
     Ok(())
 }
 
-/// Times a pair of changes for each of some different routes. The second change of a pair comes
-/// [`BATCH`] routes after the first, when the processor has other things in its caches.
+/// Times a pair of changes for each route. The second change of a pair follows [`BATCH`] routes after the first, so
+/// that its nodes have left the processor's caches.
 pub fn time(table: &Table, routes: &[Route], pair: Pair) -> Result<Latencies> {
     let mut latencies = Latencies::default();
     for batch in routes.chunks(BATCH) {
@@ -132,7 +129,7 @@ pub fn time(table: &Table, routes: &[Route], pair: Pair) -> Result<Latencies> {
     Ok(latencies)
 }
 
-/// Times one route that comes and goes `times` times.
+/// Times one route that is added and deleted `times` times.
 pub fn flap(table: &Table, route: &Route, times: usize) -> Result<Latencies> {
     let mut latencies = Latencies::default();
     for number in 1..=times {
@@ -146,19 +143,18 @@ pub fn flap(table: &Table, route: &Route, times: usize) -> Result<Latencies> {
     Ok(latencies)
 }
 
-/// Bytes that a change allocates to replace others, on average over pairs of changes of some of the
-/// `routes`: as many as fit into what may wait.
+/// Returns the bytes that a change copies, on average over some pairs of changes of `routes`.
 pub fn copied(table: &Table, routes: &[Route], pair: Pair) -> Result<f64> {
     let before = memory::settled().bytes;
-    // Nothing is freed while it is there.
+    // Blocks reclaim, so that all replaced nodes are counted.
     let reader = HeldReader::start();
     let mut changes = 0;
     let mut bytes = 0;
-    for route in routes.chunks(1).cycle().take(HELD_PAIRS) {
+    for route in routes.chunks(1).cycle().take(MAX_PAIRS) {
         Latencies::default().pairs(table, route, pair)?;
         changes += 2;
         bytes = alloc::live().bytes - before;
-        if bytes > MAX_HELD_BYTES {
+        if bytes > MAX_RETIRED_BYTES {
             break;
         }
     }
@@ -173,7 +169,7 @@ mod tests {
     use rcu_routes::testing::{route, run, show, table};
 
     #[test]
-    fn median_and_99th_percentile() {
+    fn the_summary_has_median_99th_percentile_and_maximum() {
         let mut samples = Samples::default();
         for nanoseconds in (0..=100).rev() {
             samples.record(Duration::from_nanos(nanoseconds));
@@ -184,8 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn pairs_leave_the_table_as_it_was() {
-        let _turn = memory::my_turn();
+    fn pairs_of_changes_leave_the_table_unchanged() {
+        let _lock = memory::test_lock();
         let table = table();
         run(&table, "add 10.0.0.0/8 dev a").unwrap();
         let inside = [route("10.0.0.0/8 dev a")];

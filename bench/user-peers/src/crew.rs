@@ -97,7 +97,7 @@ impl Crew {
         }
         let times = Times {
             wall: clock.seconds(),
-            processor: clock.processor_seconds(),
+            processor: clock.cpu_seconds(),
         };
         self.done.fetch_add(1, Ordering::Relaxed);
         // Others are still being timed.

@@ -1,35 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables made to be as large as can be, and how large that is. `hosted/rcu-routes/tests/hostile.rs` holds the
-//! table to it.
+//! Tables with the largest nodes, and the bounds of their size. `hosted/rcu-routes/tests/hostile.rs` tests the bounds.
 //!
 //! | input | routes |
 //! |---|---|
-//! | `isolated-6` | random /128s, each alone on its way down |
+//! | `isolated-6` | random /128s, each alone on its path |
 //! | `dense-4` | consecutive /32s of a /12 |
-//! | `nested-4`, `nested-6` | all lengths from 0 to the address's own, for random addresses |
-//! | `stairs-4`, `stairs-6` | the lengths 8, 16, 24 and so on: each eight bits of the way hold one route |
-//! | `full-4` | random /16s, each with all its prefixes of up to 24 bits and a host in each /24: no node of eight bits can hold more |
-//! | `fan-4-K`, `fan-6-K` | random /16s or /112s with K × K hosts: each eight bits of the way to the host have K ways to go on. Nodes that are sized to their contents are then just larger than a size class for some K, and a node for itself for K = 1 |
-//! | `metrics` | prefixes with as many metrics as they can have |
-//! | `next-hops` | /24s with a next hop of their own each |
+//! | `nested-4`, `nested-6` | all prefix lengths, for random addresses |
+//! | `stairs-4`, `stairs-6` | the lengths 8, 16, 24 and so on: one route per stride of eight bits |
+//! | `full-4` | random /16s, each with all its prefixes of up to 24 bits and a host in each /24: the fullest stride of eight bits |
+//! | `fan-4-K`, `fan-6-K` | random /16s or /112s with K × K hosts: each of the last two strides has K children. For some K, a node that is sized to its contents just exceeds a size class; for K = 1, each node has one child |
+//! | `metrics` | prefixes with the maximum number of metrics |
+//! | `next-hops` | /24s, each with its own next hop |
 
 use rcu_routes::rcu_table::{Family, NextHop, Prefix, Route};
 use rcu_routes::testing::Random;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What a table may use beyond its routes, in bytes: the roots, and the least of next hops.
+/// The bound of the bytes of a table that do not depend on its routes: the roots, and the smallest next-hop storage.
 pub const FIXED_BYTES: usize = 40 << 10;
 
-/// What a change may replace, in bytes, but for that of a prefix with many metrics.
+/// The bound of the bytes that a change copies, unless its prefix has many metrics.
 pub const COPIED_BYTES: usize = 9000;
 
-/// The most metrics that a prefix can have.
+/// The maximum number of metrics of a prefix.
 const MAX_METRICS: usize = 64;
 
-/// Ways to go on in each eight bits, one and one more than a power of two holds; and the bytes that
-/// a route may use then, inet's and inet6's.
+/// Children per stride, which exceed a power of two by one, and the bounds of the bytes per route for inet and inet6.
 const FANS: [(usize, usize, usize); 7] = [
     (1, 290, 155),
     (2, 180, 155),
@@ -42,9 +40,8 @@ const FANS: [(usize, usize, usize); 7] = [
 
 /// A hostile table.
 pub struct Input {
-    /// Its name.
     pub name: String,
-    /// Bytes that a route may use, from a few thousand routes on.
+    /// The bound of the bytes per route, for tables of a few thousand routes and more.
     pub bound: usize,
     make: Box<dyn Fn(usize) -> Vec<Route>>,
 }
@@ -58,7 +55,7 @@ impl Input {
         }
     }
 
-    /// At most `size` different routes, in random order, the same each time.
+    /// Makes at most `size` distinct routes, in random order. Returns the same routes at each call.
     pub fn routes(&self, size: usize) -> Vec<Route> {
         let mut seen = HashSet::new();
         let mut routes = (self.make)(size);
@@ -71,7 +68,6 @@ impl Input {
     }
 }
 
-/// All of them.
 pub fn all() -> Vec<Input> {
     use Family::{Inet, Inet6};
     let mut inputs = vec![
@@ -85,20 +81,20 @@ pub fn all() -> Vec<Input> {
             random_bits(size / 767 + 1).flat_map(full).collect()
         }),
         Input::new("metrics", 24, metrics),
-        Input::new("next-hops", 75, own_next_hops),
+        Input::new("next-hops", 75, distinct_next_hops),
     ];
-    for (ways, inet, inet6) in FANS {
+    for (children, inet, inet6) in FANS {
         for (family, bound, digit) in [(Inet, inet, 4), (Inet6, inet6, 6)] {
-            let name = format!("fan-{digit}-{ways}");
+            let name = format!("fan-{digit}-{children}");
             inputs.push(Input::new(&name, bound, move |size| {
-                fan(family, ways, size)
+                fan(family, children, size)
             }));
         }
     }
     inputs
 }
 
-/// The route of the leading `len` bits, with one of a few next hops.
+/// Makes a route of the leading `len` bits, with one of 16 next hops.
 fn route(family: Family, bits: u128, len: u8) -> Route {
     let bits = bits & !u128::MAX.checked_shr(len.into()).unwrap_or(0);
     let address: IpAddr = match family {
@@ -107,7 +103,7 @@ fn route(family: Family, bits: u128, len: u8) -> Route {
     };
     let gateway = Ipv4Addr::new(192, 0, 2, len % 16);
     Route {
-        prefix: Prefix::new(address, len).expect("no host bits and a length that fits"),
+        prefix: Prefix::new(address, len).expect("no host bits, and a valid length"),
         metric: 0,
         next_hop: NextHop::Via(gateway.into(), None),
     }
@@ -131,66 +127,63 @@ fn dense(size: usize) -> Vec<Route> {
 
 fn nested(family: Family, step: u8, size: usize) -> Vec<Route> {
     let lengths = || (0..=family.bits()).step_by(step.into());
-    // Short prefixes of different addresses are equal, so some more addresses.
+    // Random addresses share short prefixes, which are dropped as duplicates.
     let addresses = size / lengths().count() * 3 / 2 + 1;
-    let of = |bits| lengths().map(move |len| route(family, bits, len));
-    random_bits(addresses).flat_map(of).collect()
+    let nested = |bits| lengths().map(move |len| route(family, bits, len));
+    random_bits(addresses).flat_map(nested).collect()
 }
 
-fn fan(family: Family, ways: usize, size: usize) -> Vec<Route> {
+fn fan(family: Family, children: usize, size: usize) -> Vec<Route> {
     let len = family.bits();
-    let last = |value: usize, bytes_behind: u8| {
-        let byte = (value * 256 / ways) as u128;
-        byte << (128 - u32::from(len) + 8 * u32::from(bytes_behind))
+    let byte = |child: usize, from_end: u8| {
+        let byte = (child * 256 / children) as u128;
+        byte << (128 - u32::from(len) + 8 * u32::from(from_end))
     };
-    let groups = size / (ways * ways) + 1;
-    let of = |bits: u128| {
+    let groups = size / (children * children) + 1;
+    let group = |bits: u128| {
         let network = bits & !(u128::MAX >> (len - 16));
-        let hosts =
-            (0..ways * ways).map(move |host| network | last(host / ways, 1) | last(host % ways, 0));
-        hosts.map(move |bits| route(family, bits, len))
+        let host = move |number| network | byte(number / children, 1) | byte(number % children, 0);
+        (0..children * children).map(move |number| route(family, host(number), len))
     };
-    random_bits(groups * 2).flat_map(of).collect()
+    random_bits(groups * 2).flat_map(group).collect()
 }
 
-/// A /16 in which all eight bits behind it have all routes and all ways to go on.
+/// Makes a /16 whose next stride has all routes and all children.
 fn full(bits: u128) -> impl Iterator<Item = Route> {
     let network = bits & !(u128::MAX >> 16);
     let of_length = move |len: u8| {
-        let place = move |number: u128| network | (number << (128 - len));
-        (0..1 << (len - 16)).map(move |number| route(Family::Inet, place(number), len))
+        let subnet = move |number: u128| network | (number << (128 - len));
+        (0..1 << (len - 16)).map(move |number| route(Family::Inet, subnet(number), len))
     };
     let host = move |number: u128| route(Family::Inet, network | (number << 104), 32);
     (16..=24).flat_map(of_length).chain((0..1 << 8).map(host))
 }
 
 fn metrics(size: usize) -> Vec<Route> {
-    let with = |number: usize| Route {
+    let numbered = |number: usize| Route {
         metric: (number % MAX_METRICS) as u32,
         ..route(Family::Inet, ((number / MAX_METRICS) as u128) << 105, 23)
     };
-    (0..size.min(1 << 20)).map(with).collect()
+    (0..size.min(1 << 20)).map(numbered).collect()
 }
 
-fn own_next_hops(size: usize) -> Vec<Route> {
-    let one = |number: u32| Route {
+fn distinct_next_hops(size: usize) -> Vec<Route> {
+    let numbered = |number: u32| Route {
         next_hop: NextHop::Via(Ipv4Addr::from_bits(number).into(), None),
         ..route(Family::Inet, u128::from(number) << 104, 24)
     };
-    (0..size.min(1 << 24) as u32).map(one).collect()
+    (0..size.min(1 << 24) as u32).map(numbered).collect()
 }
 
-/// A prefix that comes and goes in the company of others.
+/// A prefix that is added and deleted many times.
 pub struct Flapping {
-    /// What is special about it.
     pub name: &'static str,
-    /// What stays.
+    /// The other routes of the table.
     pub others: Vec<Route>,
-    /// What comes and goes.
     pub route: Route,
 }
 
-/// Prefixes whose change could be costly.
+/// Prefixes whose changes could be slow.
 pub fn flapping() -> [Flapping; 4] {
     let ten = 10 << 120;
     let networks = (0..1 << 16).map(|number| route(Family::Inet, ten | (number << 104), 24));
