@@ -6,9 +6,18 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use console::Term;
 
+/// Wider text is hard to read.
+const MAX_TEXT_WIDTH: u16 = 100;
+
 /// The width of standard output, if it is a terminal.
 pub fn terminal_width() -> Option<u16> {
     Term::stdout().size_checked().map(|(_, columns)| columns)
+}
+
+/// The width at which to wrap text.
+pub fn text_width() -> usize {
+    let width = terminal_width().unwrap_or(MAX_TEXT_WIDTH);
+    width.min(MAX_TEXT_WIDTH).into()
 }
 
 /// Lays out rows as a table without lines. `is_number` selects the columns that are aligned to the

@@ -27,6 +27,7 @@ mod live;
 mod observer;
 mod oom_target;
 mod options;
+mod page;
 mod report;
 mod run;
 mod summary;

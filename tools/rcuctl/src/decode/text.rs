@@ -10,7 +10,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
 use stall_decode::{Event, EventKind};
 
-const WIDTH: usize = 100;
+use crate::layout::text_width;
 
 /// The colours of the parts of a text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -165,7 +165,7 @@ pub fn list(text: &mut String, style: Style, title: &str, lines: &[impl AsRef<st
 
 /// Appends a paragraph, broken at blanks only: a function or file name stays whole.
 pub fn wrapped(text: &mut String, first: &str, indent: &str, words: &str) {
-    let options = textwrap::Options::new(WIDTH)
+    let options = textwrap::Options::new(text_width())
         .initial_indent(first)
         .subsequent_indent(indent)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
@@ -196,14 +196,14 @@ mod tests {
         let mut text = String::new();
         wrapped(&mut text, "  ", "    ", &"word ".repeat(40));
         assert!(
-            text.lines().count() > 1 && text.lines().all(|line| line.len() <= WIDTH),
+            text.lines().count() > 1 && text.lines().all(|line| line.len() <= text_width()),
             "{text}"
         );
         assert!(
             text.lines().skip(1).all(|line| line.starts_with("    ")),
             "{text}"
         );
-        for word in ["x".repeat(2 * WIDTH), "x-".repeat(WIDTH)] {
+        for word in ["x".repeat(200), "x-".repeat(100)] {
             let mut long = String::new();
             wrapped(&mut long, "", "", &word);
             assert_eq!(long.lines().count(), 1);

@@ -1,137 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `stall explain`: each kind of stall and misuse, for who meets it. `docs/stalls.md` shows the reports.
-
-mod cpu;
-mod grace_period;
-mod memory;
-mod misuse;
-mod outside;
-mod task;
-mod updater;
+//! `stall explain`: prints the page of a kind, or lists all kinds.
 
 use std::io::Write;
 
-use serde::Serialize;
-
-use crate::decode::text::{heading, list, section, wrapped};
+use super::page::{Page, PAGES};
 use crate::decode::Style;
 use crate::error::{Error, Result, Status};
+use crate::layout::table;
 use crate::output::Output;
 
-/// What there is to know of a kind.
-#[derive(Debug, Serialize)]
-struct Explanation {
-    /// As the module's parameter `stall` has it.
-    kind: &'static str,
-    title: &'static str,
-    /// The lines by which the kernel tells of it, `…` for what differs.
-    kernel_says: &'static [&'static str],
-    /// What RCU waits for, and why that does not come.
-    cause: &'static str,
-    /// Real code that does it: a few lines of C or Rust.
-    code: &'static str,
-    fix: &'static [&'static str],
-    /// What tells most in the report.
-    look_at: &'static str,
-    /// The configuration without which the kernel says nothing, and its time-out.
-    needs: &'static str,
-    provoke: &'static str,
-}
-
-/// All kinds, in the module's order; those from outside of it last.
-fn all() -> impl Iterator<Item = &'static Explanation> {
-    [
-        cpu::ALL,
-        task::ALL,
-        grace_period::ALL,
-        misuse::ALL,
-        memory::ALL,
-        updater::ALL,
-        outside::ALL,
-    ]
-    .into_iter()
-    .flatten()
-}
-
-/// The kinds that can be explained.
+/// The kinds that have a page.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    all().map(|explanation| explanation.kind)
+    PAGES.iter().map(|page| page.kind)
 }
 
-/// The title of a kind, if it can be explained.
+/// The title of a kind, if it has a page.
 pub fn title(kind: &str) -> Option<&'static str> {
-    all()
-        .find(|explanation| explanation.kind == kind)
-        .map(|explanation| explanation.title)
+    find(kind).map(Page::title)
 }
 
-/// Explains a kind, or lists all.
+fn find(kind: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|page| page.kind == kind)
+}
+
 pub fn explain(kind: Option<&str>, out: &mut Output<impl Write>) -> Result<Status> {
     let Some(kind) = kind else {
-        return table(out);
+        return list(out);
     };
-    let Some(explanation) = all().find(|explanation| explanation.kind == kind) else {
+    let page = find(kind).ok_or_else(|| {
         let names: Vec<_> = names().collect();
-        let message = format!(
-            "no kind of stall is called {kind:?}; there are {}",
-            names.join(", ")
-        );
-        return Err(Error::Usage(message));
-    };
+        let names = names.join(", ");
+        Error::Usage(format!(
+            "unknown kind of stall {kind:?}; expected one of {names}"
+        ))
+    })?;
     if out.json() {
-        out.document(explanation)?;
+        out.document(&page.document())?;
     } else {
-        out.line(text(explanation, Style::for_stdout()).trim_end())?;
+        out.line(page.text(Style::for_stdout()).trim_end())?;
     }
     Ok(Status::Done)
 }
 
-fn table(out: &mut Output<impl Write>) -> Result<Status> {
+fn list(out: &mut Output<impl Write>) -> Result<Status> {
     if out.json() {
-        out.document(&all().collect::<Vec<_>>())?;
-        return Ok(Status::Done);
-    }
-    let width = names().map(str::len).max().unwrap_or(0);
-    for explanation in all() {
-        out.line(&format!(
-            "{:width$}  {}",
-            explanation.kind, explanation.title
-        ))?;
+        out.document(&PAGES.iter().map(Page::document).collect::<Vec<_>>())?;
+    } else {
+        let rows = PAGES
+            .iter()
+            .map(|page| vec![page.kind.to_string(), page.title().to_string()]);
+        out.line(&table(rows, |_| false, None))?;
     }
     Ok(Status::Done)
-}
-
-fn text(explanation: &Explanation, style: Style) -> String {
-    let mut text = String::new();
-    heading(&mut text, style, explanation.kind, explanation.title);
-    section(&mut text, style, "What the kernel says");
-    verbatim(&mut text, explanation.kernel_says.iter().copied());
-    section(&mut text, style, "Cause");
-    indented(&mut text, explanation.cause);
-    section(&mut text, style, "Typical code");
-    verbatim(&mut text, explanation.code.lines());
-    list(&mut text, style, "Fix", explanation.fix);
-    section(&mut text, style, "What to look at first");
-    indented(&mut text, explanation.look_at);
-    section(&mut text, style, "What the kernel needs");
-    indented(&mut text, explanation.needs);
-    section(&mut text, style, "Provoke it");
-    verbatim(&mut text, explanation.provoke.lines());
-    text
-}
-
-fn indented(text: &mut String, words: &str) {
-    wrapped(text, "    ", "    ", words);
-}
-
-/// Lines that are not to be broken.
-fn verbatim<'a>(text: &mut String, lines: impl Iterator<Item = &'a str>) {
-    for line in lines {
-        let line = format!("    {line}");
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
 }
 
 #[cfg(test)]
@@ -146,7 +67,7 @@ mod tests {
         PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo's")).join("../..")
     }
 
-    /// `"text",` or the name of a constant that has it.
+    /// The string in `"text",` or in the named constant.
     fn value<'a>(source: &'a str, of: &'a str) -> &'a str {
         let quoted = |text: &'a str| Some(text.split_once('"')?.1.split_once('"')?.0);
         quoted(of)
@@ -171,7 +92,7 @@ mod tests {
             .collect()
     }
 
-    /// The module's kinds, and a part of the line by which the kernel tells of each, from where it has them.
+    /// The kinds in the module's sources, each with the part of the kernel's line that it expects.
     fn kinds() -> BTreeMap<String, String> {
         let mut kinds = BTreeMap::new();
         for file in files(&project().join("stall")) {
@@ -196,24 +117,22 @@ mod tests {
     }
 
     #[test]
-    fn what_the_module_can_provoke_is_explained() {
+    fn each_kind_of_the_module_has_a_page() {
         let kinds = kinds();
         let kinds: Vec<_> = kinds.keys().map(String::as_str).collect();
-        let mut runs: Vec<_> = all()
-            .filter(|explanation| explanation.provoke.starts_with("rcuctl stall run "))
-            .map(|explanation| explanation.kind)
+        let documents = PAGES.iter().map(Page::document);
+        let mut provoked: Vec<_> = documents
+            .filter(|document| document.provoke.starts_with("rcuctl stall run "))
+            .map(|document| document.kind)
             .collect();
-        runs.sort_unstable();
-        assert_eq!(runs, kinds);
+        provoked.sort_unstable();
+        assert_eq!(provoked, kinds);
     }
 
     #[test]
-    fn the_kernel_says_what_the_module_waits_for() {
+    fn the_kernels_lines_have_what_the_module_expects() {
         for (kind, expects) in kinds() {
-            let explanation = all()
-                .find(|explanation| explanation.kind == kind)
-                .expect(&kind);
-            let lines = explanation.kernel_says;
+            let lines = find(&kind).expect(&kind).document().kernel_says;
             assert!(
                 lines.iter().any(|line| line.contains(&expects)),
                 "{kind}: {expects:?} is not in {lines:?}"
@@ -222,27 +141,48 @@ mod tests {
     }
 
     #[test]
-    fn each_is_provoked_under_its_own_name() {
-        for explanation in all().filter(|explanation| explanation.provoke.starts_with("rcuctl")) {
-            let name = explanation.provoke.split(' ').nth(3);
-            assert_eq!(name, Some(explanation.kind));
+    fn each_kind_is_provoked_by_its_name() {
+        let documents = PAGES.iter().map(Page::document);
+        for document in documents.filter(|document| document.provoke.starts_with("rcuctl")) {
+            let name = document.provoke.split(' ').nth(3);
+            assert_eq!(name, Some(document.kind));
         }
     }
 
     #[test]
-    fn the_guide_has_a_section_and_the_code_of_each() {
-        let guide = fs::read_to_string(project().join("docs/stalls.md")).expect("the guide");
-        let mut sections: Vec<_> = guide
-            .lines()
-            .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
-            .collect();
-        let mut kinds: Vec<_> = names().collect();
-        sections.sort_unstable();
-        kinds.sort_unstable();
-        assert_eq!(sections, kinds);
-        for explanation in all() {
-            assert!(guide.contains(explanation.code), "{}", explanation.kind);
+    fn each_page_has_all_sections_under_its_own_name() {
+        for page in PAGES {
+            let title = format!("# {}: {}\n", page.kind, page.title());
+            let path = project().join(format!("docs/stalls/{}.md", page.kind));
+            let markdown = fs::read_to_string(path).expect("a page");
+            assert!(markdown.starts_with(&title), "{title}");
+            let document = serde_json::to_value(page.document()).expect("JSON");
+            for (key, value) in document.as_object().expect("an object") {
+                let is_empty = value
+                    .as_str()
+                    .map_or_else(|| value.as_array().is_none_or(Vec::is_empty), str::is_empty);
+                assert!(!is_empty, "{}: {key}", page.kind);
+            }
         }
+    }
+
+    #[test]
+    fn the_index_links_to_each_page_and_the_folder_has_no_other() {
+        let folder = project().join("docs/stalls");
+        let index = fs::read_to_string(folder.join("README.md")).expect("the index");
+        for kind in names() {
+            let link = format!("[`{kind}`]({kind}.md)");
+            assert!(index.contains(&link), "{link}");
+        }
+        let mut expected: Vec<_> = names().map(|kind| format!("{kind}.md")).collect();
+        expected.extend(["README.md", "reports.md"].map(String::from));
+        expected.sort_unstable();
+        let mut found: Vec<_> = files(&folder)
+            .iter()
+            .filter_map(|path| Some(path.file_name()?.to_str()?.to_string()))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, expected);
     }
 
     fn output(kind: Option<&str>, json: bool) -> String {
@@ -250,26 +190,26 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_no_longer_than_those_of_decode() {
-        for explanation in all() {
-            for line in text(explanation, Style::plain()).lines() {
-                assert!(line.chars().count() <= 100, "{}: {line}", explanation.kind);
+    fn lines_are_not_longer_than_those_of_decode() {
+        for page in PAGES {
+            for line in page.text(Style::plain()).lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", page.kind);
             }
         }
     }
 
     #[test]
-    fn without_a_kind_there_is_a_table_of_all() {
+    fn without_a_kind_all_are_listed() {
         let table = output(None, false);
-        for (line, explanation) in table.lines().zip(all()) {
-            assert!(line.starts_with(explanation.kind), "{line}");
-            assert!(line.ends_with(explanation.title), "{line}");
+        for (line, page) in table.lines().zip(PAGES) {
+            assert!(line.starts_with(page.kind), "{line}");
+            assert!(line.ends_with(page.title()), "{line}");
         }
         assert_eq!(table.lines().count(), names().count());
     }
 
     #[test]
-    fn json_has_the_same() {
+    fn json_has_all_kinds_or_one() {
         let list: serde_json::Value = serde_json::from_str(&output(None, true)).expect("JSON");
         let names: Vec<_> = names().collect();
         let kinds: Vec<_> = list
@@ -285,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_is_told_the_known_ones() {
+    fn the_error_for_an_unknown_kind_names_the_known_ones() {
         let error = explain(Some("unicorn"), &mut Output::new(Vec::new(), false));
         let message = error.expect_err("an error").to_string();
         assert!(
