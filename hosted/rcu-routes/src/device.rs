@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parts of the device that know nothing of the kernel, and their tests.
+//! The parts of the device that do not call the kernel, and their tests.
 
 #[path = "../../../device"]
 mod sources {
-    #[cfg_attr(not(test), expect(dead_code, reason = "only its parser is used here"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the helpers use only its parser")
+    )]
     pub(crate) mod command;
     #[cfg(test)]
     pub(crate) mod lines;
     #[cfg(test)]
-    #[expect(
-        dead_code,
-        reason = "the numbers of the ioctls are for the kernel alone"
-    )]
+    #[expect(dead_code, reason = "only the kernel uses the ioctl numbers")]
     pub(crate) mod uapi;
     #[cfg(test)]
     pub(crate) mod wire;

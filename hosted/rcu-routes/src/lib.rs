@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel module's RCU layer and route table, unchanged, in user space.
+//! The kernel module's RCU layer and route table in user space.
 //!
-//! The sources are the module's own, reached through symbolic links; the crate `kernel` that they
-//! import is the stand-in in `hosted/kernel`, over liburcu. What is tested here is the code that
-//! ships:
+//! This crate has no source of its own for them: `#[path]` attributes below compile the module's
+//! files `rcu.rs`, `rcu_table.rs`, `kernel_ext/sched.rs` and parts of `device/` unchanged. They
+//! import a crate `kernel`; here that is the stand-in in `hosted/kernel`, over liburcu.
 //!
-//! | here | tests |
+//! | part | tests |
 //! |---|---|
-//! | [`rcu`] | `tests/rcu.rs`, `rcu_memory.rs`, `rcu_list.rs`, `rcu_list_threads.rs`, `rcu_hash_table.rs`, `srcu.rs`, `srcu_memory.rs`; `rcu_cases/`, which run in the kernel too |
-//! | [`rcu_table`] | `tests/table.rs`, `dump.rs`, `stats.rs`, `together.rs`, `properties.rs`, `published_trie.rs`, `out_of_memory.rs`, `threads.rs`, `churn/`, `back_pressure.rs`, `quarantine.rs`, `table_torture/`, `hostile.rs`; suites that others wrote: `ported_*.rs` |
-//! | `device::command`, `device::lines`, `device::wire` | beside them, in `src/device/` |
+//! | [`rcu`] | `tests/rcu.rs`, `rcu_memory.rs`, `rcu_list.rs`, `rcu_list_threads.rs`, `rcu_hash_table.rs`, `srcu.rs`, `srcu_memory.rs`, and `rcu_cases/`, which runs in the kernel too |
+//! | [`rcu_table`] | all other files of `tests/`; the suites in `ported_*.rs` come from other projects |
+//! | `device::command`, `device::lines`, `device::wire` | `src/device/*_tests.rs` |
 //!
-//! All but the documentation's tests run under AddressSanitizer too. Debian's compiler comes without
-//! the sanitizer's library, so clang's takes its place:
+//! [`testing`] holds what the tests share; the fuzzers and benchmarks use it too.
+//!
+//! Everything but the doc tests also runs under AddressSanitizer. Debian's compiler lacks the
+//! sanitizer's library, so clang's replaces it:
 //!
 //! ```text
 //! RUSTC_BOOTSTRAP=1 \
@@ -21,7 +23,7 @@
 //!     cargo test --target x86_64-unknown-linux-gnu -p kernel -p rcu-routes --tests
 //! ```
 //!
-//! ThreadSanitizer is of no use here: liburcu does not tell it what its barriers order.
+//! ThreadSanitizer does not work here: liburcu does not annotate the ordering of its barriers.
 //!
 //! # Examples
 //!
@@ -41,6 +43,7 @@
 mod device;
 #[path = "../../../kernel_ext"]
 mod kernel_ext {
+    #[expect(unsafe_code, reason = "calls a C function")]
     pub(crate) mod sched;
 }
 #[path = "../../.."]

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the tests share: routes and commands written as the device takes them, a slow table to
-//! compare with, whole dumps, random numbers, readers that stay.
+//! Helpers that tests share: routes and commands in the device's syntax, an oracle, whole dumps,
+//! random numbers, and readers that block grace periods.
 
+mod churned;
 mod drops;
 mod held_reader;
 mod numbered_table;
 mod oracle;
 mod random;
 mod stop_flag;
+mod wait;
 
+pub use churned::{Checksum, Role};
 pub use drops::{Counted, Drops};
 pub use held_reader::HeldReader;
 pub use numbered_table::NumberedTable;
 pub use oracle::Oracle;
 pub use random::Random;
 pub use stop_flag::{StopFlag, StopOnDrop};
+pub use wait::{drain_callbacks, panic_message, run_alone, wait_until, SETTLE_TIME, TIMEOUT};
 
 use crate::{
     device::command::{self, Command},
@@ -24,35 +28,35 @@ use crate::{
 use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
 
-/// An empty table.
+/// Creates an empty table.
 pub fn table() -> Arc<Table> {
     Arc::pin_init(Table::new(), GFP_KERNEL).expect("memory for an empty table")
 }
 
-/// An empty table that heeds `settings`.
+/// Creates an empty table with settings.
 pub fn table_with_settings(settings: &'static Settings) -> Arc<Table> {
     Arc::pin_init(Table::with_settings(settings), GFP_KERNEL).expect("memory for an empty table")
 }
 
-/// An address from text.
+/// Parses an address.
 pub fn address(text: &str) -> IpAddr {
     text.parse()
-        .unwrap_or_else(|_| panic!("{text} is no address"))
+        .unwrap_or_else(|_| panic!("{text} is not an address"))
 }
 
-/// A prefix from text.
+/// Parses a prefix.
 pub fn prefix(text: &str) -> Prefix {
     match parse(&format!("show {text}")) {
         Command::Show(Selector::Prefix(prefix)) => prefix,
-        _ => panic!("{text} is no prefix"),
+        _ => panic!("{text} is not a prefix"),
     }
 }
 
-/// A route from text, as the device takes it.
+/// Parses a route as the device accepts it.
 pub fn route(text: &str) -> Route {
     match parse(&format!("add {text}")) {
         Command::Insert(_, route) => route,
-        _ => panic!("{text} is no route"),
+        _ => panic!("{text} is not a route"),
     }
 }
 
@@ -70,23 +74,23 @@ pub fn operation(line: &str) -> Operation {
         Command::Insert(mode, route) => Operation::Insert(route, mode),
         Command::Delete(prefix, metric, next_hop) => Operation::Remove(prefix, metric, next_hop),
         Command::Flush(family) => Operation::Flush(family),
-        _ => panic!("{line} changes nothing"),
+        _ => panic!("{line} is not a change"),
     }
 }
 
-/// Changes the table as a line of text says.
+/// Applies a change in the device's syntax.
 pub fn run(table: &Table, line: &str) -> Result {
     operation(line).apply(table)
 }
 
-/// The route that serves an address, as text, or `none`.
+/// Returns the route that serves an address as text, or `none`.
 pub fn get(table: &Table, text: &str) -> String {
     table
         .lookup(address(text), &read_lock())
         .map_or("none".into(), |route| route.to_string())
 }
 
-/// A whole dump, in pieces of at most `capacity` routes.
+/// Dumps all selected routes, in pieces of at most `capacity` routes.
 pub fn dump(table: &Table, selector: Selector, capacity: usize) -> Vec<Route> {
     let mut all = Vec::new();
     let mut after = None;
@@ -98,19 +102,19 @@ pub fn dump(table: &Table, selector: Selector, capacity: usize) -> Vec<Route> {
             return all;
         }
         let last = piece.last().map(Key::from);
-        assert!(last > after, "the dump does not get on");
+        assert!(last > after, "the dump repeats keys");
         after = last;
     }
 }
 
-/// The whole table as text, a route a line.
+/// Returns all routes as text.
 pub fn show(table: &Table) -> Vec<String> {
     let routes = dump(table, Selector::All, 128);
     routes.iter().map(Route::to_string).collect()
 }
 
-/// The figures that are this table's own and change with it: those of reclaim are the whole process's,
-/// and the memory of next hops comes back some time after the last of them went.
+/// Returns the statistics that depend on this table's contents alone. Reclaim is counted per
+/// process, and next-hop memory is freed some time after the last next hop.
 pub fn own_stats(table: &Table) -> Stats {
     Stats {
         next_hop_bytes: 0,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory behind a reader that stays: updaters wait before more is retired than may be, and go on when
-//! the reader has gone. What waits to be reclaimed is counted for the whole process, so this file is
-//! one test.
+//! Back pressure: behind a long reader, updaters wait before more memory is retired than
+//! `reclaim_max_kb`, and resume when the reader ends. Retired memory is counted for the whole
+//! process, so this file is one test.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{ReclaimMode, Settings, Table, Transaction},
-    testing::{get, route, run, table, HeldReader, StopFlag},
+    testing::{get, route, run, table, table_with_settings, HeldReader, StopFlag, TIMEOUT},
 };
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -18,12 +18,10 @@ use std::{
 
 static SETTINGS: Settings = Settings::new();
 
-/// So long without a change, and the writer waits.
+/// The writer waits if it makes no change for this long.
 const STANDSTILL: Duration = Duration::from_millis(300);
-/// So long with changes, and it does not.
-const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Each replaces or removes something. The table is the same after all of them.
+/// Each change replaces or removes nodes. All of them together leave the table unchanged.
 const CHANGES: [&str; 6] = [
     "add 2001:db8:0:1::1/128 via fe80::1",
     "replace 10.0.0.0/8 via 192.0.2.1",
@@ -34,8 +32,7 @@ const CHANGES: [&str; 6] = [
 ];
 
 fn new_table() -> Arc<Table> {
-    let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL);
-    let table = table.expect("memory for an empty table");
+    let table = table_with_settings(&SETTINGS);
     for line in [
         "10.0.0.0/8 via 192.0.2.2",
         "10.20.30.0/24 dev a",
@@ -46,15 +43,15 @@ fn new_table() -> Arc<Table> {
     table
 }
 
-/// The number of change `number`: each in turn, and all in one transaction.
+/// Makes change `number`: each of [`CHANGES`] in turn, then a transaction.
 fn change(table: &Table, number: usize) {
     match CHANGES.get(number % (CHANGES.len() + 1)) {
         Some(line) => run(table, line).unwrap(),
-        None => all_at_once(table),
+        None => replace_all_at_once(table),
     }
 }
 
-fn all_at_once(table: &Table) {
+fn replace_all_at_once(table: &Table) {
     use rcu_routes::rcu_table::{Mode, Operation};
     let mut transaction = Transaction::new();
     for line in [
@@ -69,13 +66,14 @@ fn all_at_once(table: &Table) {
     transaction.commit(table).unwrap();
 }
 
-/// Of all tables, so any can be asked: that under test may be held by an updater that waits.
+/// Returns the retired bytes of all tables. `any` must not be the table under test, whose mutex a
+/// waiting updater can hold.
 fn retired(any: &Table) -> usize {
     any.stats().retired_bytes
 }
 
-/// The most that one change retires.
-fn most_of_a_change(any: &Table) -> usize {
+/// Returns the maximum number of bytes that one change retires.
+fn max_retired_by_a_change(any: &Table) -> usize {
     SETTINGS.set_reclaim(ReclaimMode::Call);
     SETTINGS.set_reclaim_max_kb(u32::MAX);
     let table = new_table();
@@ -95,8 +93,8 @@ fn most_of_a_change(any: &Table) -> usize {
     most
 }
 
-/// Waits until the count stands still; says at what, or nothing if it goes on and on.
-fn standstill(count: &AtomicUsize) -> Option<usize> {
+/// Waits until the count stops for [`STANDSTILL`] and returns it, or `None` after [`TIMEOUT`].
+fn stopped_count(count: &AtomicUsize) -> Option<usize> {
     let start = Instant::now();
     let (mut last, mut since) = (count.load(Ordering::SeqCst), start);
     while since.elapsed() < STANDSTILL {
@@ -105,17 +103,18 @@ fn standstill(count: &AtomicUsize) -> Option<usize> {
         if now != last {
             (last, since) = (now, Instant::now());
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             return None;
         }
     }
     Some(last)
 }
 
-fn goes_on(count: &AtomicUsize, from: usize) -> bool {
+/// Returns whether the count grows by 20 within [`TIMEOUT`].
+fn resumes(count: &AtomicUsize, from: usize) -> bool {
     let start = Instant::now();
     while count.load(Ordering::SeqCst) < from + 20 {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             return false;
         }
         thread::sleep(Duration::from_millis(1));
@@ -139,30 +138,37 @@ fn check(mode: ReclaimMode, max_kb: u32, most: usize, any: &Table) {
             }
         });
         let what = format!("{} with {max_kb} KiB", mode.name());
-        let stood = standstill(&count);
+        let stopped = stopped_count(&count);
         let waiting = retired(any);
         let found = get(&table, "10.20.30.40");
         reader.release();
-        let stood = stood.unwrap_or_else(|| panic!("{what}: the writer does not wait"));
-        let may_wait = match mode {
+        let stopped = stopped.unwrap_or_else(|| panic!("{what}: the writer does not wait"));
+        let limit = match mode {
             ReclaimMode::Call | ReclaimMode::Kvfree => max_kb as usize * 1024,
-            // These wait for each change.
+            // The updater waits for each change.
             ReclaimMode::Synchronize | ReclaimMode::Expedited => 0,
         };
-        assert!(waiting <= may_wait + most, "{what}: {waiting} bytes wait");
-        assert!(waiting + most >= may_wait, "{what}: {waiting} bytes only");
-        assert_ne!(found, "none", "readers wait for nothing");
-        assert!(goes_on(&count, stood), "{what}: it waits for ever");
+        assert!(waiting <= limit + most, "{what}: {waiting} bytes retired");
+        assert!(waiting + most >= limit, "{what}: only {waiting} retired");
+        assert_ne!(found, "none", "a lookup works meanwhile");
+        assert!(
+            resumes(&count, stopped),
+            "{what}: the writer does not resume"
+        );
     });
-    assert!(becomes_empty(&table), "{}: something is left", mode.name());
+    assert!(
+        is_reclaimed(&table),
+        "{}: not everything is reclaimed",
+        mode.name()
+    );
 }
 
-/// Whether all is reclaimed in the end. What was handed to `kvfree_rcu()` is known to be gone when its own
-/// table is asked after a grace period.
-fn becomes_empty(table: &Table) -> bool {
+/// Returns whether everything is reclaimed within [`TIMEOUT`]. Only the statistics of the table
+/// that called `kvfree_rcu()` detect the end of its grace period.
+fn is_reclaimed(table: &Table) -> bool {
     let start = Instant::now();
     while retired(table) > 0 {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             return false;
         }
         barrier();
@@ -171,9 +177,9 @@ fn becomes_empty(table: &Table) -> bool {
 }
 
 #[test]
-fn a_writer_waits_for_a_reader_that_stays_before_too_much_is_retired() {
+fn a_writer_waits_for_a_long_reader_at_the_limit_of_retired_memory() {
     let any = table();
-    let most = most_of_a_change(&any);
+    let most = max_retired_by_a_change(&any);
     println!("one change retires at most {most} bytes");
     for mode in ReclaimMode::ALL {
         for max_kb in [0, 16, 256] {

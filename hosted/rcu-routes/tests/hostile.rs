@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables made to be as large as can be: they stay within their bounds, a change replaces little, and
-//! all is given back. `table-bench hostile` measures the same tables, larger, and their times. Memory
-//! is counted for the whole process, so this file is one test.
+//! Adversarial tables: their memory stays within bounds, a change replaces little, and all memory
+//! is freed. `table-bench hostile` measures larger tables of the same kinds, and times. Memory is
+//! counted for the whole process, so this file is one test.
 
 #[path = "../../../bench/table-bench/src/hostile/inputs.rs"]
 mod inputs;
@@ -15,17 +15,17 @@ use rcu_routes::{
     testing::{own_stats, table, HeldReader, Random},
 };
 
-/// Routes in each table: debug builds are slow.
+/// Routes in each table; few, because debug builds are slow.
 const SIZE: usize = 3000;
 /// Pairs of changes while a reader is held.
 const CHANGES: usize = 50;
 
-/// What is allocated, and what the table says it uses, when nothing waits to be reclaimed.
+/// Returns the allocated memory and the table's statistics when nothing awaits reclaim.
 fn settled(table: &Table) -> (Live, Stats) {
     barrier();
     let stats = table.stats();
     assert_eq!((stats.retired_objects, stats.retired_bytes), (0, 0));
-    // Having been asked, the table may have let go of more.
+    // Reading the statistics can free next hops, which defers memory.
     barrier();
     let own = Stats {
         next_hop_bytes: table.stats().next_hop_bytes,
@@ -44,7 +44,8 @@ fn delete(table: &Table, route: &Route) {
         .unwrap();
 }
 
-/// Whether a full table is no larger than it may be. Asserts that an empty one is empty.
+/// Checks that a full table stays within its bound. Asserts that deleting all routes frees
+/// everything.
 fn check_memory(input: &Input, faults: &mut Vec<String>) {
     let mut routes = input.routes(SIZE);
     let table = table();
@@ -62,11 +63,11 @@ fn check_memory(input: &Input, faults: &mut Vec<String>) {
     if used > bound {
         faults.push(found);
     }
-    // The account rounds as `kmalloc()` does, which is not how `malloc()` does.
-    let account = stats.bytes + stats.next_hop_bytes - empty_stats.next_hop_bytes;
+    // The statistics round as `kmalloc()` does, which differs from `malloc()`.
+    let counted = stats.bytes + stats.next_hop_bytes - empty_stats.next_hop_bytes;
     assert!(
-        (used / 2..used * 2).contains(&account),
-        "{name}: {account} bytes by the table's account, {used} by malloc's"
+        (used / 2..used * 2).contains(&counted),
+        "{name}: {counted} bytes by the statistics, {used} by malloc"
     );
 
     if name != "metrics" {
@@ -81,7 +82,7 @@ fn check_memory(input: &Input, faults: &mut Vec<String>) {
     assert_eq!((stats.objects, stats.bytes, stats.next_hops), (0, 0, 0));
 }
 
-/// Whether each change replaces something, and not too much: all of it is kept meanwhile.
+/// Checks the memory that each change replaces. A held reader keeps all of it allocated.
 fn check_copied(table: &Table, name: &str, routes: &[Route], faults: &mut Vec<String>) {
     let before = settled(table).0.allocations;
     let reader = HeldReader::start();
@@ -104,7 +105,7 @@ fn check_copied(table: &Table, name: &str, routes: &[Route], faults: &mut Vec<St
         faults.push(found);
     }
     reader.release();
-    // Their bytes may differ: `malloc()` rounds up by what is left over.
+    // The bytes can differ, because `malloc()` rounds by the space that is left.
     assert_eq!(settled(table).0.allocations, before, "{name}");
 }
 
@@ -118,7 +119,7 @@ fn check_flapping(flapping: &Flapping, faults: &mut Vec<String>) {
 }
 
 #[test]
-fn hostile_tables_stay_small_and_give_all_back() {
+fn hostile_tables_stay_within_bounds_and_free_everything() {
     let mut faults = Vec::new();
     for input in inputs::all() {
         check_memory(&input, &mut faults);
@@ -126,5 +127,5 @@ fn hostile_tables_stay_small_and_give_all_back() {
     for flapping in inputs::flapping() {
         check_flapping(&flapping, &mut faults);
     }
-    assert!(faults.is_empty(), "beyond bounds: {faults:#?}");
+    assert!(faults.is_empty(), "out of bounds: {faults:#?}");
 }

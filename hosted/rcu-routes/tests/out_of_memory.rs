@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every allocation of every change, of every transaction and of every reload fails once: each time it
-//! is refused with `ENOMEM` and nothing has happened; with memory it succeeds. Allocations are counted
-//! for the whole process, so this file is one test.
+//! Each allocation of each change, transaction and reload fails once: the change returns `ENOMEM`
+//! and changes nothing; a retry with memory succeeds. Allocations are counted for the whole
+//! process, so this file is one test.
 
 use kernel::{
     alloc::{failslab, live, Live},
@@ -15,18 +15,20 @@ use rcu_routes::{
     testing::{dump, operation, own_stats, run, table},
 };
 
-/// What is there before, and a change.
+/// The contents of a table, and a change of it.
 struct Case<Change> {
     before: &'static [&'static str],
     change: Change,
 }
 
-/// What can be refused for want of memory.
+/// A change that can run out of memory.
 trait Change {
-    /// Makes the change, as far as there is memory.
+    /// Makes the change.
+    ///
+    /// Errors: `ENOMEM`.
     fn make(&self, table: &Arc<Table>) -> Result;
 
-    /// The change in words.
+    /// Returns the change as text.
     fn name(&self) -> String;
 }
 
@@ -44,22 +46,22 @@ const CASES: &[Case<&str>] = &[
         change: "add 0.0.0.0/0 dev a",
     },
     Case {
-        // Into a node with routes, with a known next hop.
+        // Into a node with routes; the next hop exists.
         before: &["add 10.0.0.0/8 dev a"],
         change: "add 10.0.0.0/7 dev a",
     },
     Case {
-        // With a new one.
+        // Into a node with routes; the next hop is new.
         before: &["add 10.0.0.0/8 dev a"],
         change: "add 10.0.0.0/8 dev b metric 1",
     },
     Case {
-        // Into a node that has children only.
+        // Into a node that has only children.
         before: &["add 10.0.0.0/32 dev a"],
         change: "add blackhole 10.0.0.0/8",
     },
     Case {
-        // A branch off a chain.
+        // A branch from a skipped chain.
         before: &["add 2001:db8::1/128 dev a"],
         change: "add 2001:db8:8000::1/128 dev b",
     },
@@ -97,12 +99,11 @@ const CASES: &[Case<&str>] = &[
     },
 ];
 
-/// Several changes at once. Each has one that needs new nodes, one that needs a new next hop, and one
-/// that undoes what another of them did.
-const TRANSACTIONS: &[Case<Together>] = &[
+/// Transactions. Each one adds nodes, adds a next hop, and undoes one of its own changes.
+const TRANSACTIONS: &[Case<Atomically>] = &[
     Case {
         before: &[],
-        change: Together(&[
+        change: Atomically(&[
             "add 2001:db8:1234:5678:9abc:def0:1234:5678/128 via fe80::1",
             "add 10.0.0.0/8 dev a",
             "add 10.0.0.0/8 dev b metric 1",
@@ -111,7 +112,7 @@ const TRANSACTIONS: &[Case<Together>] = &[
     },
     Case {
         before: &["add 10.0.0.0/8 dev a", "add 10.1.0.0/16 dev b"],
-        change: Together(&[
+        change: Atomically(&[
             "change 10.0.0.0/8 dev c",
             "replace 10.1.0.0/16 dev a",
             "add 10.1.1.1/32 dev b",
@@ -121,7 +122,7 @@ const TRANSACTIONS: &[Case<Together>] = &[
     },
     Case {
         before: &["add 10.0.0.0/8 dev a", "add 2001:db8::/32 dev b"],
-        change: Together(&[
+        change: Atomically(&[
             "flush inet",
             "add 11.0.0.0/8 dev c",
             "flush",
@@ -130,11 +131,11 @@ const TRANSACTIONS: &[Case<Together>] = &[
     },
 ];
 
-/// Contents to take the place of others.
-const RELOADS: &[Case<Anew>] = &[
+/// Reloads.
+const RELOADS: &[Case<NewContents>] = &[
     Case {
         before: &[],
-        change: Anew(&["add 10.0.0.0/8 dev a", "add 2001:db8::1/128 dev b"]),
+        change: NewContents(&["add 10.0.0.0/8 dev a", "add 2001:db8::1/128 dev b"]),
     },
     Case {
         before: &[
@@ -142,7 +143,7 @@ const RELOADS: &[Case<Anew>] = &[
             "add 10.1.0.0/16 dev b",
             "add 2001:db8::1/128 dev c",
         ],
-        change: Anew(&[
+        change: NewContents(&[
             "add 10.0.0.0/8 dev a",
             "add 11.0.0.0/8 dev d",
             "change 11.0.0.0/8 dev b",
@@ -151,15 +152,15 @@ const RELOADS: &[Case<Anew>] = &[
     },
     Case {
         before: &["add 10.0.0.0/8 dev a", "add 2001:db8::1/128 dev b"],
-        change: Anew(&[]),
+        change: NewContents(&[]),
     },
 ];
 
-/// A transaction.
-struct Together(&'static [&'static str]);
+/// Changes to make in one transaction.
+struct Atomically(&'static [&'static str]);
 
-/// A reload.
-struct Anew(&'static [&'static str]);
+/// The new contents of a reload.
+struct NewContents(&'static [&'static str]);
 
 fn operations(lines: &[&str]) -> Vec<Operation> {
     lines.iter().map(|line| operation(line)).collect()
@@ -175,7 +176,7 @@ impl Change for &str {
     }
 }
 
-impl Change for Together {
+impl Change for Atomically {
     fn make(&self, table: &Arc<Table>) -> Result {
         let mut transaction = Transaction::new();
         for operation in operations(self.0) {
@@ -189,7 +190,7 @@ impl Change for Together {
     }
 }
 
-impl Change for Anew {
+impl Change for NewContents {
     fn make(&self, table: &Arc<Table>) -> Result {
         let mut reload = Reload::new(table.clone())?;
         for operation in &operations(self.0) {
@@ -203,11 +204,11 @@ impl Change for Anew {
     }
 }
 
-/// All there is to see of a table.
-fn picture(table: &Table) -> (Vec<Route>, Stats, Live) {
+/// Returns the observable state of a table and of the allocator.
+fn state(table: &Table) -> (Vec<Route>, Stats, Live) {
     let routes = dump(table, Selector::All, 16);
     barrier();
-    // Being asked, the table lets go of the next hops that nothing uses any more.
+    // Reading the statistics frees unused next hops.
     table.stats();
     barrier();
     (routes, own_stats(table), live())
@@ -221,12 +222,12 @@ fn before<C>(case: &Case<C>) -> Arc<Table> {
     table
 }
 
-/// How many allocations a change makes; each is made to fail first.
+/// Makes each allocation of a change fail, and returns their number.
 fn allocations_of<C: Change>(case: &Case<C>) -> u64 {
     let (change, name) = (&case.change, case.change.name());
     for nth in 1.. {
         let table = before(case);
-        let unchanged = picture(&table);
+        let unchanged = state(&table);
         let injection = failslab::fail_nth(nth);
         let done = change.make(&table);
         let has_fired = injection.has_fired();
@@ -236,23 +237,23 @@ fn allocations_of<C: Change>(case: &Case<C>) -> u64 {
             return nth - 1;
         }
         assert_eq!(done, Err(ENOMEM), "{name}, allocation {nth}");
-        assert_eq!(picture(&table), unchanged, "{name}, allocation {nth}");
+        assert_eq!(state(&table), unchanged, "{name}, allocation {nth}");
 
-        // Asked again, with memory, it works, and as if nothing had been.
+        // With memory the retry succeeds, with the same result as the first attempt.
         change.make(&table).unwrap();
-        let straight = before(case);
-        change.make(&straight).unwrap();
+        let direct = before(case);
+        change.make(&direct).unwrap();
         assert_eq!(
             dump(&table, Selector::All, 16),
-            dump(&straight, Selector::All, 16)
+            dump(&direct, Selector::All, 16)
         );
-        assert_eq!(own_stats(&table), own_stats(&straight), "{name}");
+        assert_eq!(own_stats(&table), own_stats(&direct), "{name}");
     }
     unreachable!()
 }
 
 #[test]
-fn without_memory_nothing_happens_and_nothing_leaks() {
+fn a_change_without_memory_returns_enomem_and_leaks_nothing() {
     let start = live();
     let mut counted = Vec::new();
     for case in CASES {
@@ -268,12 +269,12 @@ fn without_memory_nothing_happens_and_nothing_leaks() {
     assert_eq!(live(), start);
     for (before, change, allocations) in counted {
         println!("{allocations:2} allocations: {change} after {before:?}");
-        // A node that leaves one child behind is passed over; a flush cuts off whole tries.
+        // These changes only unlink nodes.
         let needs_none = ["flush", "del 2001:db8::/32"].contains(&change);
         assert_eq!(allocations == 0, needs_none, "{change} after {before:?}");
     }
 
-    // The table itself.
+    // The creation of a table fails too.
     let injection = failslab::fail_nth(1);
     let no_table = Arc::pin_init(Table::new(), GFP_KERNEL);
     assert_eq!(no_table.err(), Some(ENOMEM));

@@ -2,8 +2,8 @@
 
 //! The cases of the crate `prefix-trie` 0.10.1 about its map, as tests of the table's behaviour:
 //! `src/test/mod.rs`, `src/map/mod.rs`, `src/fuzzing/basic.rs`, `src/joint/test.rs` and
-//! `src/joint/map/test.rs`. Its other tests are of what a route table does not have: sets combined with
-//! sets, aggregation, views, serialisation; and of its inside.
+//! `src/joint/map/test.rs`. Its other tests are of what a route table does not have: sets combined
+//! with sets, aggregation, views, serialisation; and of its inside.
 //!
 //! Cases upstream run for several types of prefix; here they run for both families. Values are
 //! numbers, and sets, which have none, are maps whose values do not matter.
@@ -267,7 +267,8 @@ fn test_spm_vs_lpm_all_routes() {
 fn prefixes_with_host_part() {
     for family in FAMILIES {
         let map = NumberedTable::new(family);
-        // The order of `from_iter_with_host_part`; `replace_with_host_part` is the second of a prefix.
+        // The order of `from_iter_with_host_part`; `replace_with_host_part` is the second of a
+        // prefix.
         for (number, (bytes, len)) in [
             ([192, 168, 0, 254], 24),
             ([192, 168, 1, 0], 24),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Random changes, done to the table and to a slow list: after each, both give the same answers. So
-//! too for transactions, which happen whole or not at all, for reloads, for a limit of routes, and for
-//! dumps in pieces between which the table changes.
+//! too for transactions, which happen whole or not at all, for reloads, for a limit of routes, and
+//! for dumps in pieces between which the table changes.
 //!
 //! `PROPTEST_CASES` says how many sequences each test tries.
 
@@ -142,8 +142,8 @@ impl Pair {
         Ok(())
     }
 
-    /// A route that is there throughout appears once, any other at most once, and only if it was there
-    /// at some time.
+    /// A route that is there throughout appears once, any other at most once, and only if it was
+    /// there at some time.
     fn dump(
         &mut self,
         selector: Selector,

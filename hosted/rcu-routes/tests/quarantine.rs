@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Nodes in quarantine: when they are marked, and that all of them are freed in the end.
+//! Quarantine: a node is poisoned after its grace period, and every node is freed in the end.
 
 use kernel::{alloc::live, sync::Arc};
 use rcu_routes::{
-    rcu::barrier,
     rcu_table::{
         quarantined_objects, read_lock, Mode, Operation, Quarantine, ReclaimMode, Reload, Settings,
         Table, Transaction, UnlinkedNode,
     },
-    testing::{address, get, prefix, route, run, table_with_settings},
+    testing::{
+        address, drain_callbacks, get, prefix, route, run, run_alone, table_with_settings,
+        wait_until, SETTLE_TIME, TIMEOUT,
+    },
 };
 use std::{
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        Mutex, MutexGuard,
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -26,7 +25,7 @@ static QUARANTINE: TestQuarantine = TestQuarantine {
 };
 
 struct TestQuarantine {
-    /// Whether a node is poisoned as soon as it is unlinked: the bug to be seen.
+    /// Injects the bug to detect: a node is poisoned as soon as it is unlinked.
     poisons_early: AtomicBool,
 }
 
@@ -42,20 +41,6 @@ impl Quarantine for TestQuarantine {
             node.poison();
         }
     }
-}
-
-/// The settings and the counts are shared. Nothing is left of the test before.
-fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    let one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    settle();
-    one
-}
-
-/// Waits for callbacks, and for those that these have queued.
-fn settle() {
-    barrier();
-    barrier();
 }
 
 const ROUTES: [&str; 4] = [
@@ -75,7 +60,7 @@ fn filled() -> Arc<Table> {
 
 type Change = fn(&Arc<Table>);
 
-/// A change of the nodes on the way to 10.1.2.3 by each path on which nodes are retired.
+/// Each kind of change that retires nodes on the path to 10.1.2.3.
 const CHANGES: [(&str, Change); 5] = [
     ("change", |table| {
         run(table, "change 10.1.2.0/24 dev eth1").unwrap()
@@ -93,8 +78,9 @@ const CHANGES: [(&str, Change); 5] = [
     }),
 ];
 
-/// Whether a reader who was on the way to 10.1.2.3 before a change sees a mark there within a time.
-fn is_marked_under_reader(change: Change, patience: Duration) -> bool {
+/// Returns whether a reader that entered before the change finds a poisoned node on the path to
+/// 10.1.2.3 within `timeout`.
+fn is_poisoned_under_reader(change: Change, timeout: Duration) -> bool {
     let table = filled();
     let (entered, leave) = (AtomicBool::new(false), AtomicBool::new(false));
     let before = get(&table, "10.1.2.3");
@@ -117,7 +103,7 @@ fn is_marked_under_reader(change: Change, patience: Duration) -> bool {
             thread::yield_now();
         }
         let start = Instant::now();
-        while start.elapsed() < patience && !reader.is_finished() {
+        while start.elapsed() < timeout && !reader.is_finished() {
             thread::sleep(Duration::from_millis(1));
         }
         leave.store(true, Ordering::Release);
@@ -126,46 +112,46 @@ fn is_marked_under_reader(change: Change, patience: Duration) -> bool {
 }
 
 #[test]
-fn no_node_is_marked_while_a_reader_is_there() {
-    let _one = one_at_a_time();
+fn no_node_is_poisoned_under_a_reader() {
+    let _turn = run_alone();
     QUARANTINE.poison_early(false);
     for mode in [ReclaimMode::Call, ReclaimMode::Synchronize] {
         SETTINGS.set_reclaim(mode);
         for (name, change) in CHANGES {
-            let marked = is_marked_under_reader(change, Duration::from_millis(50));
-            assert!(!marked, "{name}, {mode:?}");
+            let is_poisoned = is_poisoned_under_reader(change, SETTLE_TIME);
+            assert!(!is_poisoned, "{name}, {mode:?}");
         }
     }
 }
 
 #[test]
-fn a_node_is_marked_under_a_reader_when_told_to() {
-    let _one = one_at_a_time();
+fn a_node_poisoned_without_a_grace_period_is_detected() {
+    let _turn = run_alone();
     QUARANTINE.poison_early(true);
     for mode in ReclaimMode::ALL {
         SETTINGS.set_reclaim(mode);
         for (name, change) in CHANGES {
-            let marked = is_marked_under_reader(change, Duration::from_secs(10));
-            assert!(marked, "{name}, {mode:?}");
+            let is_poisoned = is_poisoned_under_reader(change, TIMEOUT);
+            assert!(is_poisoned, "{name}, {mode:?}");
         }
     }
 }
 
-/// All nodes that were retired are counted as such until they are freed.
-fn comes_back(mode: ReclaimMode, change: Change) {
+/// Asserts that the nodes retired by a change are counted until they are freed.
+fn check_reclaim(mode: ReclaimMode, change: Change) {
     let before = live();
     let table = filled();
-    settle();
+    drain_callbacks();
     let start = table.stats();
     change(&table);
-    settle();
-    // What goes by `kvfree_rcu()` is asked for after a grace period, and so is the next hops' memory.
-    let patience = Instant::now();
+    drain_callbacks();
+    // Reading the statistics detects the end of `kvfree_rcu()`'s and the next hops' grace period.
     let mut stats = table.stats();
-    while stats.retired_objects > 0 && patience.elapsed() < Duration::from_secs(10) {
-        settle();
+    wait_until("all nodes are reclaimed", || {
+        drain_callbacks();
         stats = table.stats();
-    }
+        stats.retired_objects == 0
+    });
     assert_eq!(
         (stats.retired_objects, stats.retired_bytes),
         (0, 0),
@@ -177,31 +163,31 @@ fn comes_back(mode: ReclaimMode, change: Change) {
     );
     assert_eq!(quarantined_objects(), 0, "{mode:?}");
     drop(table);
-    settle();
+    drain_callbacks();
     assert_eq!(live(), before, "{mode:?}");
 }
 
 #[test]
-fn all_nodes_come_back() {
-    let _one = one_at_a_time();
+fn every_retired_node_is_freed() {
+    let _turn = run_alone();
     for early in [false, true] {
         QUARANTINE.poison_early(early);
         for mode in ReclaimMode::ALL {
             SETTINGS.set_reclaim(mode);
             for (_, change) in CHANGES {
-                comes_back(mode, change);
+                check_reclaim(mode, change);
             }
         }
     }
 }
 
 #[test]
-fn updaters_wait_until_nodes_have_left_quarantine() {
-    let _one = one_at_a_time();
+fn updaters_over_the_limit_wait_for_quarantined_nodes() {
+    let _turn = run_alone();
     QUARANTINE.poison_early(false);
     SETTINGS.set_reclaim(ReclaimMode::Call);
     let table = filled();
-    settle();
+    drain_callbacks();
     SETTINGS.set_reclaim_max_kb(0);
     run(&table, "change 10.1.2.0/24 dev eth1").unwrap();
     let stats = table.stats();

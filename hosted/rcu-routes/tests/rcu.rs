@@ -1,35 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The life of RCU-protected objects: each is reclaimed exactly once, after its grace period and not
-//! before.
+//! The life of RCU-protected objects: each is reclaimed exactly once and only after its grace
+//! period.
 
 use kernel::prelude::*;
 use rcu_routes::{
     rcu::{barrier, read_lock, synchronize, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq},
-    testing::{Counted, Drops, HeldReader},
+    testing::{
+        drain_callbacks, panic_message, wait_until, Counted, Drops, HeldReader, SETTLE_TIME,
+    },
 };
 use std::{
-    panic::{catch_unwind, AssertUnwindSafe},
+    mem,
     sync::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
         Arc,
     },
     thread,
-    time::{Duration, Instant},
 };
 
-/// How long a test waits for what must not happen. A grace period without readers takes liburcu's
-/// callback thread some 10 ms.
-const PATIENCE: Duration = Duration::from_millis(150);
-
-/// A published object, and the object after it was unpublished.
+/// Returns an object that was published and unpublished.
 fn retired(drops: &Drops) -> Retired<Counted> {
     let pointer = Rcu::new(drops.object(1));
     pointer.replace(None).unwrap()
 }
 
-/// A shared pointer whose object a reader holds in its critical section, and the reader, which at
-/// its end finds the object as it was.
+/// Returns a pointer and a reader of its object. The reader checks the object again after its
+/// release.
 fn held(drops: &Drops) -> (Arc<Rcu<Counted>>, HeldReader) {
     let pointer = Arc::new(Rcu::new(drops.object(42)));
     let (theirs, seen_drops) = (pointer.clone(), drops.clone());
@@ -44,11 +41,11 @@ fn held(drops: &Drops) -> (Arc<Rcu<Counted>>, HeldReader) {
 }
 
 #[test]
-fn call_rcu_reclaims_after_the_reader_and_once() {
+fn call_rcu_reclaims_once_after_the_reader() {
     let drops = Drops::default();
     let (pointer, reader) = held(&drops);
     pointer.replace(None).unwrap().call_rcu();
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert_eq!(drops.count(), 0);
     reader.release();
     barrier();
@@ -58,11 +55,11 @@ fn call_rcu_reclaims_after_the_reader_and_once() {
 }
 
 #[test]
-fn dropped_without_a_choice_is_deferred() {
+fn dropping_a_retired_object_defers_its_reclaim() {
     let drops = Drops::default();
     let (pointer, reader) = held(&drops);
     drop(pointer.replace(None).unwrap());
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert_eq!(drops.count(), 0);
     reader.release();
     barrier();
@@ -70,7 +67,7 @@ fn dropped_without_a_choice_is_deferred() {
 }
 
 #[test]
-fn synchronize_waits_for_the_reader_and_gives_the_object_back() {
+fn synchronize_returns_the_object_after_the_reader() {
     let drops = Drops::default();
     let (pointer, reader) = held(&drops);
     let retired = pointer.replace(None).unwrap();
@@ -85,7 +82,7 @@ fn synchronize_waits_for_the_reader_and_gives_the_object_back() {
             object
         })
     };
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert!(!done.load(Ordering::SeqCst));
     reader.release();
     let object = waiter.join().unwrap();
@@ -95,7 +92,7 @@ fn synchronize_waits_for_the_reader_and_gives_the_object_back() {
 }
 
 #[test]
-fn an_object_that_came_back_can_be_published_again() {
+fn a_reclaimed_object_can_be_published_again() {
     let drops = Drops::default();
     let pointer = Rcu::new(drops.object(1));
     let mut object = pointer.replace(None).unwrap().synchronize();
@@ -115,22 +112,20 @@ fn synchronize_without_readers_returns() {
 }
 
 #[test]
-fn readers_that_take_turns_do_not_hold_up_a_retirement_forever() {
+fn overlapping_readers_do_not_block_reclaim_forever() {
     let drops = Drops::default();
     let mut reader = HeldReader::start();
     retired(&drops).call_rcu();
-    let end = Instant::now() + Duration::from_secs(10);
-    while drops.count() == 0 {
-        assert!(Instant::now() < end, "never reclaimed");
-        // There is a reader at any time, but none stays.
-        let next = HeldReader::start();
-        std::mem::replace(&mut reader, next).release();
-    }
+    wait_until("the object is reclaimed", || {
+        // Readers overlap, but each one ends.
+        mem::replace(&mut reader, HeldReader::start()).release();
+        drops.count() > 0
+    });
     reader.release();
 }
 
 #[test]
-fn each_of_many_is_reclaimed_exactly_once() {
+fn every_one_of_many_objects_is_reclaimed_exactly_once() {
     const EACH: usize = 1000;
     let [called, dropped, waited] = [(); 3].map(|()| Drops::default());
     for _ in 0..EACH {
@@ -146,7 +141,7 @@ fn each_of_many_is_reclaimed_exactly_once() {
 }
 
 #[test]
-fn a_pointer_that_is_dropped_takes_its_object_along() {
+fn dropping_a_pointer_drops_its_object() {
     let drops = Drops::default();
     drop(Rcu::new(drops.object(1)));
     assert_eq!(drops.count(), 1);
@@ -154,7 +149,7 @@ fn a_pointer_that_is_dropped_takes_its_object_along() {
 }
 
 #[test]
-fn take_leaves_nothing() {
+fn take_leaves_a_null_pointer() {
     let drops = Drops::default();
     let mut pointer = Rcu::new(drops.object(7));
     let object = pointer.take().unwrap();
@@ -168,7 +163,7 @@ fn take_leaves_nothing() {
 }
 
 #[test]
-fn replace_returns_what_was_there() {
+fn replace_returns_the_old_object() {
     let drops = Drops::default();
     let pointer = Rcu::null();
     assert!(pointer.dereference(&read_lock()).is_none());
@@ -183,7 +178,7 @@ fn replace_returns_what_was_there() {
 }
 
 #[test]
-fn an_unpublished_object_may_be_changed_and_is_dropped_as_a_box() {
+fn an_unpublished_object_is_mutable_and_dropped_at_once() {
     let drops = Drops::default();
     let mut object = drops.object(1);
     object.value += 1;
@@ -193,7 +188,7 @@ fn an_unpublished_object_may_be_changed_and_is_dropped_as_a_box() {
 }
 
 #[test]
-fn a_box_without_memory_is_an_error_and_drops_the_value() {
+fn a_failed_allocation_drops_the_value() {
     let drops = Drops::default();
     let injection = kernel::alloc::failslab::fail_nth(1);
     let value = Counted {
@@ -223,7 +218,7 @@ fn reclaim_of_the_type_is_called_instead_of_drop() {
 }
 
 #[test]
-fn a_callback_may_retire_more() {
+fn a_callback_can_retire_objects() {
     struct Outer(Rcu<Counted>);
     impl Reclaim for Outer {
         type Context = Softirq;
@@ -235,9 +230,7 @@ fn a_callback_may_retire_more() {
     let drops = Drops::default();
     let outer = RcuBox::new(Outer(Rcu::new(drops.object(1))), GFP_KERNEL).unwrap();
     Rcu::new(outer).replace(None).unwrap().call_rcu();
-    barrier();
-    // The first barrier waits for the outer callback, which queues the inner one.
-    barrier();
+    drain_callbacks();
     assert_eq!(drops.count(), 1);
 }
 
@@ -247,7 +240,7 @@ fn barrier_waits_for_callbacks_behind_a_reader() {
     let (pointer, reader) = held(&drops);
     pointer.replace(None).unwrap().call_rcu();
     let releaser = thread::spawn(move || {
-        thread::sleep(PATIENCE);
+        thread::sleep(SETTLE_TIME);
         reader.release();
     });
     barrier();
@@ -266,7 +259,7 @@ fn the_drain_waits_for_callbacks() {
     assert_eq!(drops.count(), 100);
 }
 
-/// Two fields that belong together: the second is the first's complement.
+/// Two arrays: the second is the complement of the first.
 struct Pair([u64; 8], [u64; 8]);
 impl Reclaim for Pair {
     type Context = Softirq;
@@ -277,7 +270,7 @@ fn pair(value: u64) -> RcuBox<Pair> {
 }
 
 #[test]
-fn readers_in_other_threads_see_whole_objects_in_the_order_of_publication() {
+fn readers_see_whole_objects_in_the_order_of_publication() {
     const LAST: u64 = 20_000;
     let pointer = Rcu::new(pair(0));
     thread::scope(|scope| {
@@ -316,7 +309,7 @@ fn racing_updaters_lose_no_object() {
             scope.spawn(|| {
                 for value in 0..1000 {
                     let old = pointer.replace(Some(drops.object(value)));
-                    old.expect("never null").call_rcu();
+                    old.expect("the pointer is never null").call_rcu();
                 }
             });
         }
@@ -327,48 +320,47 @@ fn racing_updaters_lose_no_object() {
     assert_eq!(drops.count(), 4001);
 }
 
-/// What a debug kernel would say about `what` under a guard.
-fn complaint_under_a_guard(what: impl FnOnce()) -> String {
+/// Returns the message of the panic that `body` causes under a guard, as in a debug kernel.
+fn panic_message_under_a_guard(body: impl FnOnce()) -> String {
     let guard = read_lock();
-    let panic = catch_unwind(AssertUnwindSafe(what)).expect_err("nobody complained");
+    let message = panic_message(body);
     drop(guard);
-    let message = panic.downcast::<String>().expect("a formatted message");
     assert!(message.contains("read-side critical section"), "{message}");
-    *message
+    message
 }
 
 #[test]
 fn synchronize_under_a_guard_panics() {
-    complaint_under_a_guard(synchronize);
+    panic_message_under_a_guard(synchronize);
 }
 
 #[test]
 fn barrier_under_a_guard_panics() {
-    complaint_under_a_guard(barrier);
+    panic_message_under_a_guard(barrier);
 }
 
 #[test]
 fn dropping_the_drain_under_a_guard_panics() {
-    complaint_under_a_guard(|| drop(CallbackDrain::new()));
+    panic_message_under_a_guard(|| drop(CallbackDrain::new()));
 }
 
 #[test]
-fn getting_an_object_back_under_a_guard_panics_and_defers_it() {
+fn synchronize_of_a_retired_object_under_a_guard_panics_and_defers_reclaim() {
     let drops = Drops::default();
     let retired = retired(&drops);
-    complaint_under_a_guard(|| drop(retired.synchronize()));
+    panic_message_under_a_guard(|| drop(retired.synchronize()));
     barrier();
     assert_eq!(drops.count(), 1);
 }
 
 #[test]
-fn allocating_with_gfp_kernel_under_a_guard_panics() {
-    let message = complaint_under_a_guard(|| drop(pair(1)));
+fn gfp_kernel_allocations_panic_under_a_guard() {
+    let message = panic_message_under_a_guard(|| drop(pair(1)));
     assert!(message.contains("GFP_KERNEL"), "{message}");
 }
 
 #[test]
-fn allocating_atomically_under_a_guard_is_fine() {
+fn gfp_atomic_allocations_work_under_a_guard() {
     let _guard = read_lock();
     assert!(RcuBox::new(Pair([0; 8], [0; 8]), GFP_ATOMIC).is_ok());
 }
@@ -380,7 +372,7 @@ fn guards_nest() {
     let outer = read_lock();
     drop(read_lock());
     assert_eq!(pointer.dereference(&outer).unwrap().value, 3);
-    complaint_under_a_guard(synchronize);
+    panic_message_under_a_guard(synchronize);
     drop(outer);
     synchronize();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The RCU-protected hash table: what readers find at each kind of change, and that each entry is
-//! reclaimed exactly once.
+//! The RCU-protected hash table: readers find the right entries during each kind of change, and
+//! each entry is reclaimed exactly once.
 
 use kernel::{alloc::failslab, new_mutex, prelude::*, sync::Arc};
 use proptest::prelude::{
@@ -12,35 +12,26 @@ use rcu_routes::{
         barrier, read_lock, Entry, HashTable, Keyed, RcuBox, Reclaim, Retired, Softirq, UpdateSide,
         UpdaterLock,
     },
-    testing::Drops,
-    testing::{HeldReader, Random, StopFlag},
+    testing::{Checksum, Drops, HeldReader, Random, SETTLE_TIME},
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     panic::{catch_unwind, AssertUnwindSafe},
     sync::{
         atomic::{AtomicUsize, Ordering},
         LazyLock,
     },
     thread,
-    time::{Duration, Instant},
 };
-
-/// How long a test waits for what must not happen.
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// How long threads run against each other.
-const TIME: Duration = Duration::from_secs(2);
 
 const SEED: [u64; 2] = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210];
 
 fn counted(drops: &Drops, key: u64, value: u64) -> Counted {
-    let (drops, check) = (drops.clone(), checksum(key, value));
     Counted {
         key,
         value,
-        check,
-        drops,
+        checksum: Checksum::of(key, value),
+        drops: drops.clone(),
     }
 }
 
@@ -48,28 +39,22 @@ fn entry(drops: &Drops, key: u64, value: u64) -> RcuBox<Entry<Counted>> {
     Entry::new(counted(drops, key, value), GFP_KERNEL).unwrap()
 }
 
-fn checksum(key: u64, value: u64) -> u64 {
-    !((key << 32) ^ value)
-}
-
 struct Counted {
     key: u64,
     value: u64,
-    check: u64,
+    checksum: Checksum,
     drops: Drops,
 }
 
 impl Counted {
     fn verify(&self) {
-        assert_eq!(self.check, checksum(self.key, self.value), "{}", self.key);
+        self.checksum.verify(self.key, self.value);
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // Who sees it later sees that it is wrong.
-        self.check = 0;
-        self.drops.note();
+        self.drops.add();
     }
 }
 
@@ -85,7 +70,7 @@ impl Reclaim for Counted {
     type Context = Softirq;
 }
 
-/// A table of `T` under its lock.
+/// A table of `T`, protected by its updaters' lock.
 #[pin_data]
 struct State<T: Reclaim + Keyed, const BUCKETS: usize> {
     #[pin]
@@ -107,7 +92,7 @@ fn update<T: Reclaim + Keyed, R, const BUCKETS: usize>(
     change(&mut shared.lock().select(|state| &state.table))
 }
 
-/// Puts a value into the table; returns the one that was there, after a grace period.
+/// Inserts a value. Returns the replaced value after a grace period.
 fn insert<const BUCKETS: usize>(
     shared: &Locked<Counted, BUCKETS>,
     drops: &Drops,
@@ -119,7 +104,7 @@ fn insert<const BUCKETS: usize>(
     old.map(|old| old.synchronize().value)
 }
 
-/// The value of a key as a reader finds it.
+/// Returns the value that a reader finds under a key.
 fn get<const BUCKETS: usize>(shared: &Locked<Counted, BUCKETS>, key: u64) -> Option<u64> {
     let guard = read_lock();
     let found = shared.table.get(&key, &guard)?;
@@ -128,7 +113,7 @@ fn get<const BUCKETS: usize>(shared: &Locked<Counted, BUCKETS>, key: u64) -> Opt
     Some(found.value)
 }
 
-/// All as readers see it. The updater sees the same.
+/// Returns all keys and values that a reader sees. Asserts that the updater sees the same.
 fn all<const BUCKETS: usize>(shared: &Locked<Counted, BUCKETS>) -> BTreeMap<u64, u64> {
     let guard = read_lock();
     let seen: Vec<_> = shared
@@ -144,12 +129,12 @@ fn all<const BUCKETS: usize>(shared: &Locked<Counted, BUCKETS>) -> BTreeMap<u64,
         assert_eq!(table.is_empty(), seen.is_empty());
     });
     let map: BTreeMap<_, _> = seen.iter().copied().collect();
-    assert_eq!(map.len(), seen.len(), "a key is there twice");
+    assert_eq!(map.len(), seen.len(), "a key is present twice");
     map
 }
 
 #[test]
-fn what_was_inserted_is_found_by_its_key_alone() {
+fn get_finds_inserted_keys_only() {
     fn check<const BUCKETS: usize>() {
         let drops = Drops::default();
         let shared = shared::<_, BUCKETS>(SEED);
@@ -175,7 +160,7 @@ fn what_was_inserted_is_found_by_its_key_alone() {
 }
 
 #[test]
-fn inserting_a_known_key_replaces_its_entry() {
+fn insert_replaces_an_entry_with_the_same_key() {
     let drops = Drops::default();
     let shared = shared::<_, 1>(SEED);
     for key in 0..3 {
@@ -190,7 +175,7 @@ fn inserting_a_known_key_replaces_its_entry() {
 }
 
 #[test]
-fn removing_leaves_the_other_keys_of_the_bucket() {
+fn remove_keeps_the_other_keys_of_the_bucket() {
     for first in 0..3 {
         let drops = Drops::default();
         let shared = shared::<_, 1>(SEED);
@@ -207,7 +192,7 @@ fn removing_leaves_the_other_keys_of_the_bucket() {
 }
 
 #[test]
-fn an_entry_that_came_back_may_go_in_under_another_key() {
+fn a_reclaimed_entry_can_be_inserted_under_another_key() {
     let drops = Drops::default();
     let shared = shared::<_, 4>(SEED);
     for key in 0..10 {
@@ -218,7 +203,7 @@ fn an_entry_that_came_back_may_go_in_under_another_key() {
             .unwrap()
             .synchronize();
         entry.key += 100;
-        entry.check = checksum(entry.key, entry.value);
+        entry.checksum = Checksum::of(entry.key, entry.value);
         assert!(update(&shared, |table| table.insert(entry)).is_none());
     }
     assert_eq!(all(&shared), (0..10).map(|key| (key + 100, key)).collect());
@@ -228,7 +213,7 @@ fn an_entry_that_came_back_may_go_in_under_another_key() {
 }
 
 #[test]
-fn keys_may_be_unsized() {
+fn keys_can_be_unsized() {
     struct Named(String);
     impl Keyed for Named {
         type Key = str;
@@ -251,7 +236,7 @@ fn keys_may_be_unsized() {
 }
 
 #[test]
-fn the_seed_decides_about_the_buckets() {
+fn the_seed_determines_the_buckets() {
     let order = |seed| -> Vec<u64> {
         let drops = Drops::default();
         let shared = shared::<_, 64>(seed);
@@ -275,30 +260,29 @@ fn the_seed_decides_about_the_buckets() {
 #[test]
 fn keys_are_spread_over_the_buckets() {
     const BUCKETS: usize = 32;
-    // How many keys share a bucket shows in the order: new entries go to the front of theirs, so within
-    // one bucket the keys fall.
+    // New entries are inserted at the front of their bucket, so keys descend within one bucket.
     let drops = Drops::default();
     let shared = shared::<_, BUCKETS>(SEED);
     for key in 0..BUCKETS as u64 * 100 {
         insert(&shared, &drops, key << 40, 0);
     }
     let guard = read_lock();
-    let (mut runs, mut longest, mut before) = (0, 0, 0);
+    let (mut runs, mut longest, mut previous) = (0, 0, 0);
     let mut length = 0;
     for counted in shared.table.iter(&guard) {
-        if counted.key > before {
+        if counted.key > previous {
             (runs, length) = (runs + 1, 0);
         }
         length += 1;
         longest = longest.max(length);
-        before = counted.key;
+        previous = counted.key;
     }
     assert!(runs >= BUCKETS - 2, "{runs} buckets are used");
     assert!(longest < 200, "{longest} keys in one bucket");
 }
 
 #[test]
-fn clearing_hands_over_every_entry() {
+fn clear_passes_every_entry_to_the_callback() {
     let drops = Drops::default();
     let shared = shared::<_, 4>(SEED);
     for key in 0..20 {
@@ -323,7 +307,7 @@ fn clearing_hands_over_every_entry() {
 }
 
 #[test]
-fn a_clearing_that_panics_loses_no_entry() {
+fn clear_drops_every_entry_if_the_callback_panics() {
     let drops = Drops::default();
     let shared = shared::<_, 2>(SEED);
     for key in 0..20 {
@@ -339,7 +323,7 @@ fn a_clearing_that_panics_loses_no_entry() {
 }
 
 #[test]
-fn each_entry_is_dropped_exactly_once() {
+fn every_reclaim_method_drops_each_entry_exactly_once() {
     let endings: [fn(Retired<Entry<Counted>>); 5] = [
         drop,
         Retired::call_rcu,
@@ -365,7 +349,7 @@ fn each_entry_is_dropped_exactly_once() {
 }
 
 #[test]
-fn without_memory_there_is_no_entry_and_nothing_changes() {
+fn a_failed_allocation_drops_the_value_and_updates_allocate_nothing() {
     let drops = Drops::default();
     let shared = shared::<_, 4>(SEED);
     insert(&shared, &drops, 1, 1);
@@ -377,7 +361,7 @@ fn without_memory_there_is_no_entry_and_nothing_changes() {
     assert_eq!(drops.count(), 1);
     assert_eq!(all(&shared), [(1, 1)].into());
 
-    // Nothing that changes the table needs memory.
+    // Changes of the table allocate nothing.
     let [again, new] = [1, 2].map(|key| entry(&drops, key, 3));
     let injection = failslab::fail_nth(1);
     update(&shared, |table| {
@@ -392,7 +376,8 @@ fn without_memory_there_is_no_entry_and_nothing_changes() {
     assert_eq!(drops.count(), 4);
 }
 
-/// A reader that stops on the first entry of a table and, when released, must see so many more.
+/// Starts a reader that stops on the first entry. After its release it must see `rest` more
+/// entries.
 fn held_on_first(shared: &Arc<Locked<Counted, 1>>, rest: usize) -> HeldReader {
     let shared = shared.clone();
     HeldReader::start_with(move |guard, wait| {
@@ -407,60 +392,60 @@ fn held_on_first(shared: &Arc<Locked<Counted, 1>>, rest: usize) -> HeldReader {
 }
 
 #[test]
-fn a_reader_on_an_entry_that_goes_sees_the_rest_of_the_bucket() {
+fn a_reader_on_a_retired_entry_reaches_the_rest_of_the_bucket() {
     let drops = Drops::default();
     let shared = shared::<Counted, 1>(SEED);
     let first = || shared.table.iter(&read_lock()).next().unwrap().key;
-    // Lets the reader look, after the change and a while, and then the entry go.
-    let look = |reader: HeldReader| {
-        thread::sleep(PATIENCE);
+    // The reader must not see a reclaimed entry, which is reclaimed after it.
+    let finish = |reader: HeldReader| {
+        thread::sleep(SETTLE_TIME);
         reader.release();
         barrier();
     };
     for key in 0..5 {
         insert(&shared, &drops, key, 0);
     }
-    // Removed.
+    // Remove the entry.
     let reader = held_on_first(&shared, 4);
     let key = first();
     update(&shared, |table| table.remove(&key))
         .unwrap()
         .call_rcu();
-    look(reader);
-    // Replaced.
+    finish(reader);
+    // Replace it.
     let reader = held_on_first(&shared, 3);
     let key = first();
     let new = entry(&drops, key, 1);
     update(&shared, |table| table.insert(new))
         .unwrap()
         .call_rcu();
-    look(reader);
-    // Cleared.
+    finish(reader);
+    // Clear the table.
     let reader = held_on_first(&shared, 3);
     update(&shared, |table| table.clear(Retired::call_rcu));
     assert!(all(&shared).is_empty());
-    look(reader);
+    finish(reader);
     assert_eq!(drops.count(), 6);
 }
 
 #[test]
-fn a_key_that_changes_is_not_found_and_nothing_worse() {
-    struct Fickle(AtomicUsize);
-    impl Keyed for Fickle {
+fn a_key_that_changes_corrupts_nothing() {
+    struct Unstable(AtomicUsize);
+    impl Keyed for Unstable {
         type Key = usize;
 
         fn key(&self) -> &usize {
-            // As bad as it gets: another answer each time.
+            // The worst case: another key each time.
             &[0, 1, 2, 3, 4, 5, 6, 7][self.0.fetch_add(1, Ordering::Relaxed) % 8]
         }
     }
-    impl Reclaim for Fickle {
+    impl Reclaim for Unstable {
         type Context = Softirq;
     }
-    let shared = shared::<Fickle, 4>(SEED);
+    let shared = shared::<Unstable, 4>(SEED);
     let mut random = Random::new(3);
     for _ in 0..300 {
-        let entry = Entry::new(Fickle(AtomicUsize::new(0)), GFP_KERNEL).unwrap();
+        let entry = Entry::new(Unstable(AtomicUsize::new(0)), GFP_KERNEL).unwrap();
         let key = random.below(8);
         update(&shared, |table| {
             drop(table.insert(entry));
@@ -474,7 +459,7 @@ fn a_key_that_changes_is_not_found_and_nothing_worse() {
 }
 
 #[test]
-fn tables_and_their_iterators_may_go_to_other_threads() {
+fn tables_and_iterators_are_send_and_sync() {
     fn check<T: Send + Sync>(_: &T) {}
     let shared = shared::<Counted, 2>(SEED);
     check(&shared.table);
@@ -482,15 +467,15 @@ fn tables_and_their_iterators_may_go_to_other_threads() {
 }
 
 #[test]
-fn a_table_outside_the_locked_state_is_refused() {
+fn a_table_outside_the_locked_state_is_rejected() {
     static THEIRS: LazyLock<Arc<Locked<Counted, 2>>> = LazyLock::new(|| shared(SEED));
     let ours = shared::<Counted, 2>(SEED);
     let drops = Drops::default();
     let entry = entry(&drops, 1, 1);
-    let refused = catch_unwind(AssertUnwindSafe(|| {
+    let result = catch_unwind(AssertUnwindSafe(|| {
         drop(ours.lock().select(|_| &THEIRS.table).insert(entry));
     }));
-    assert!(refused.is_err());
+    assert!(result.is_err());
     assert!(all(&THEIRS).is_empty());
     assert_eq!(drops.count(), 1);
 }
@@ -511,18 +496,18 @@ fn any_change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Does the changes to a table and to the standard library's; after each, both hold the same.
+/// Applies changes to the table and to a map. Asserts after each that both have the same contents.
 fn check_changes<const BUCKETS: usize>(changes: &[Change]) -> Result<(), TestCaseError> {
     let drops = Drops::default();
     let shared = shared::<_, BUCKETS>(SEED);
-    let (mut model, mut made) = (BTreeMap::new(), 0);
+    let (mut model, mut inserted) = (BTreeMap::new(), 0);
     for change in changes {
         let (old, expected) = match change {
             Change::Insert(key) => {
-                made += 1;
-                let entry = entry(&drops, *key, made);
+                inserted += 1;
+                let entry = entry(&drops, *key, inserted);
                 let old = update(&shared, |table| table.insert(entry));
-                (old, model.insert(*key, made))
+                (old, model.insert(*key, inserted))
             }
             Change::Remove(key) => (
                 update(&shared, |table| table.remove(key)),
@@ -549,7 +534,7 @@ fn check_changes<const BUCKETS: usize>(changes: &[Change]) -> Result<(), TestCas
     }
     drop(shared);
     barrier();
-    prop_assert_eq!(drops.count() as u64, made);
+    prop_assert_eq!(drops.count() as u64, inserted);
     Ok(())
 }
 
@@ -558,131 +543,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(50) })]
 
     #[test]
-    fn random_changes_do_to_the_table_what_they_do_to_a_map(
+    fn random_changes_match_a_map(
         changes in prop::collection::vec(any_change(), 1..100),
     ) {
         check_changes::<1>(&changes)?;
         check_changes::<3>(&changes)?;
         check_changes::<32>(&changes)?;
     }
-}
-
-const KEYS: u64 = 48;
-
-/// What happens to a key while readers search.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// Always there, the same entry.
-    Stays,
-    /// Always there, in ever new versions.
-    IsReplaced,
-    /// Comes and goes.
-    Flaps,
-}
-
-fn role(key: u64) -> Role {
-    match key % 4 {
-        0 => Role::Stays,
-        2 => Role::IsReplaced,
-        _ => Role::Flaps,
-    }
-}
-
-/// Looks at what one key has; what always has something must have, and nothing older than before.
-fn check_found(key: u64, found: Option<&Counted>, newest: &mut HashMap<u64, u64>) {
-    let Some(found) = found else {
-        assert!(role(key) == Role::Flaps, "{key} was not found");
-        return;
-    };
-    found.verify();
-    assert_eq!(found.key, key);
-    if role(key) != Role::Flaps {
-        let newest = newest.entry(key).or_default();
-        assert!(found.value >= *newest, "an old version came back");
-        *newest = found.value;
-    }
-}
-
-fn search<const BUCKETS: usize>(
-    shared: &Locked<Counted, BUCKETS>,
-    stop: &StopFlag,
-    seed: u64,
-) -> usize {
-    let (mut random, mut newest, mut rounds) = (Random::new(seed), HashMap::new(), 0);
-    while !stop.is_set() {
-        let guard = read_lock();
-        for _ in 0..16 {
-            let key = random.below(KEYS as usize) as u64;
-            check_found(key, shared.table.get(&key, &guard), &mut newest);
-        }
-        let mut always = HashSet::new();
-        for counted in shared.table.iter(&guard) {
-            check_found(counted.key, Some(counted), &mut newest);
-            if role(counted.key) != Role::Flaps {
-                assert!(always.insert(counted.key), "{} is there twice", counted.key);
-            }
-        }
-        assert_eq!(always.len() as u64, KEYS / 2, "something was skipped");
-        rounds += 1;
-    }
-    rounds
-}
-
-/// Inserts, replaces and removes until the time is over; returns how many changes it made.
-fn churn<const BUCKETS: usize>(shared: &Locked<Counted, BUCKETS>, drops: &Drops) -> u64 {
-    let (mut random, mut version) = (Random::new(5), 0);
-    let end = Instant::now() + TIME;
-    while Instant::now() < end {
-        version += 1;
-        let key = random.below(KEYS as usize) as u64;
-        let old = match role(key) {
-            Role::Stays => None,
-            Role::Flaps if random.below(2) == 0 => update(shared, |table| table.remove(&key)),
-            _ => {
-                let entry = entry(drops, key, version);
-                update(shared, |table| table.insert(entry))
-            }
-        };
-        match (old, version % 64) {
-            (Some(old), 0) => drop(old.synchronize()),
-            (Some(old), 1..20) => drop(old),
-            (Some(old), _) => old.call_rcu(),
-            (None, _) => {}
-        }
-    }
-    version
-}
-
-fn readers_find_what_is_always_there<const BUCKETS: usize>() {
-    let drops = Drops::default();
-    let shared = shared::<_, BUCKETS>(SEED);
-    for key in (0..KEYS).filter(|key| role(*key) != Role::Flaps) {
-        insert(&shared, &drops, key, 0);
-    }
-    let (stop, rounds) = (StopFlag::new(), AtomicUsize::new(0));
-    let changes = thread::scope(|scope| {
-        let _stop = stop.on_drop();
-        for seed in 0..2 {
-            let (shared, stop, rounds) = (&shared, &stop, &rounds);
-            scope.spawn(move || {
-                rounds.fetch_add(search(shared, stop, seed), Ordering::Relaxed);
-            });
-        }
-        churn(&shared, &drops)
-    });
-    let rounds = rounds.into_inner();
-    println!("{rounds} rounds, {changes} changes");
-    assert!(rounds > 100 && changes > 100);
-    drop(shared);
-    barrier();
-}
-
-#[test]
-fn readers_find_what_is_always_there_in_one_bucket() {
-    readers_find_what_is_always_there::<1>();
-}
-
-#[test]
-fn readers_find_what_is_always_there_in_many_buckets() {
-    readers_find_what_is_always_there::<16>();
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers walk a list without a pause while one thread changes it. Meant for AddressSanitizer as well.
+//! Readers walk a list while one thread changes it. AddressSanitizer runs this too.
 
 use kernel::{new_mutex, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu::{
         barrier, read_lock, Entry, List, RcuBox, Reclaim, Retired, Softirq, UpdateSide, UpdaterLock,
     },
-    testing::{Random, StopFlag},
+    testing::{Checksum, Random, Role, StopFlag},
 };
 use std::{
     collections::HashMap,
@@ -16,41 +16,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long threads run against each other.
-const TIME: Duration = Duration::from_secs(2);
-/// How long they go on, on a busy machine, until they have met.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long readers and the updater run.
+const DURATION: Duration = Duration::from_secs(2);
+/// How long they run if the machine is too busy for both readers to see the updater.
+const MAX_DURATION: Duration = Duration::from_secs(60);
 
-/// What readers see while the list changes: a number by which the list is sorted, how often it was
-/// replaced, and a checksum.
-struct Seen {
+/// A list element. The list is sorted by its number; the version grows with each replacement.
+struct Element {
     number: u64,
     version: u64,
-    check: [u64; 6],
+    checksum: Checksum,
 }
 
-impl Reclaim for Seen {
+impl Reclaim for Element {
     type Context = Softirq;
 }
 
-impl Drop for Seen {
-    fn drop(&mut self) {
-        // Who sees it later sees that it is wrong.
-        self.check = [0; 6];
-    }
-}
-
-impl Seen {
-    fn checksum(number: u64, version: u64) -> [u64; 6] {
-        [!((number << 32) ^ version); 6]
-    }
-
+impl Element {
     fn new(number: u64, version: u64) -> Self {
-        let check = Self::checksum(number, version);
         Self {
             number,
             version,
-            check,
+            checksum: Checksum::of(number, version),
         }
     }
 
@@ -59,18 +46,13 @@ impl Seen {
     }
 
     fn verify(&self) {
-        assert_eq!(
-            self.check,
-            Self::checksum(self.number, self.version),
-            "{}",
-            self.number
-        );
+        self.checksum.verify(self.number, self.version);
     }
 }
 
-/// A list under its lock.
+/// A list, protected by its updaters' lock.
 struct State {
-    list: List<Seen, State>,
+    list: List<Element, State>,
 }
 
 fn shared() -> Arc<UpdaterLock<State>> {
@@ -81,93 +63,75 @@ fn shared() -> Arc<UpdaterLock<State>> {
 /// Changes the list as its only updater.
 fn update<R>(
     shared: &UpdaterLock<State>,
-    change: impl FnOnce(&mut UpdateSide<'_, List<Seen, State>>) -> R,
+    change: impl FnOnce(&mut UpdateSide<'_, List<Element, State>>) -> R,
 ) -> R {
     change(&mut shared.lock().select(|state| &state.list))
 }
 
 const NUMBERS: u64 = 40;
 
-/// What happens to a number.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// Always there, the same entry.
-    Stays,
-    /// Always there, in ever new versions.
-    IsReplaced,
-    /// Comes and goes.
-    Flaps,
-}
-
-fn role(number: u64) -> Role {
-    match number % 4 {
-        0 => Role::Stays,
-        2 => Role::IsReplaced,
-        _ => Role::Flaps,
-    }
-}
-
-/// Walks the list once: all that stays is there once, in order; nothing older than before is seen.
+/// Walks the list once. Asserts that each permanent element appears once, in order, and that no
+/// version is older than one seen before. Returns whether a toggled element was present.
 fn walk(shared: &UpdaterLock<State>, newest: &mut HashMap<u64, u64>, pause: Option<u64>) -> bool {
     let guard = read_lock();
-    let (mut before, mut always, mut has_flapped) = (None, 0, false);
+    let (mut previous, mut permanent, mut saw_toggled) = (None, 0, false);
     for seen in shared.list.iter(&guard) {
         if pause == Some(seen.number) {
             thread::yield_now();
         }
         seen.verify();
         assert!(
-            before < Some(seen.number),
-            "{} after {before:?}",
+            previous < Some(seen.number),
+            "{} after {previous:?}",
             seen.number
         );
-        before = Some(seen.number);
-        match role(seen.number) {
-            Role::Stays => assert_eq!(seen.version, 0),
-            Role::IsReplaced => {
+        previous = Some(seen.number);
+        match Role::of(seen.number) {
+            Role::Kept => assert_eq!(seen.version, 0),
+            Role::Replaced => {
                 let newest = newest.entry(seen.number).or_default();
                 assert!(seen.version >= *newest, "an old version came back");
                 *newest = seen.version;
             }
-            Role::Flaps => {
-                has_flapped = true;
+            Role::Toggled => {
+                saw_toggled = true;
                 continue;
             }
         }
-        always += 1;
+        permanent += 1;
     }
-    assert_eq!(always, NUMBERS / 2, "something was skipped");
-    has_flapped
+    assert_eq!(permanent, NUMBERS / 2, "a permanent element was skipped");
+    saw_toggled
 }
 
-/// Inserts, removes and replaces until the time is over; returns how many changes it made.
+/// Inserts, removes and replaces elements until `end`. Returns the number of changes.
 fn churn(shared: &UpdaterLock<State>, end: Instant) -> u64 {
     let mut random = Random::new(11);
-    let mut spare: Vec<RcuBox<Entry<Seen>>> = Vec::new();
+    let mut spare: Vec<RcuBox<Entry<Element>>> = Vec::new();
     let mut version = 0;
     while Instant::now() < end {
         version += 1;
         let number = random.below(NUMBERS as usize) as u64;
         let entry = match spare.pop() {
             Some(mut entry) => {
-                **entry = Seen::new(number, version);
+                **entry = Element::new(number, version);
                 entry
             }
-            None => Seen::entry(number, version),
+            None => Element::entry(number, version),
         };
-        let is_there = |seen: &Seen| seen.number >= number;
+        let is_at_or_after = |seen: &Element| seen.number >= number;
         let old = update(shared, |list| {
             let mut cursor = list.cursor();
-            let found = cursor.find(is_there) && cursor.current().unwrap().number == number;
-            match (role(number), found) {
-                (Role::Stays, _) => None,
-                (Role::IsReplaced, _) => cursor.replace_current(entry).ok(),
-                (Role::Flaps, true) => cursor.remove_current(),
-                (Role::Flaps, false) if number == NUMBERS - 1 => {
+            let found = cursor.find(is_at_or_after) && cursor.current().unwrap().number == number;
+            match (Role::of(number), found) {
+                (Role::Kept, _) => None,
+                (Role::Replaced, _) => cursor.replace_current(entry).ok(),
+                (Role::Toggled, true) => cursor.remove_current(),
+                (Role::Toggled, false) if number == NUMBERS - 1 => {
                     list.push_back(entry);
                     None
                 }
-                (Role::Flaps, false) => {
+                (Role::Toggled, false) => {
                     cursor.insert_before(entry);
                     None
                 }
@@ -185,11 +149,11 @@ fn churn(shared: &UpdaterLock<State>, end: Instant) -> u64 {
 }
 
 #[test]
-fn readers_see_what_stays_exactly_once_while_the_rest_changes() {
+fn readers_see_each_permanent_element_exactly_once() {
     let shared = shared();
     update(&shared, |list| {
-        for number in (0..NUMBERS).filter(|number| role(*number) != Role::Flaps) {
-            list.push_back(Seen::entry(number, 0));
+        for number in (0..NUMBERS).filter(|number| Role::of(*number).is_permanent()) {
+            list.push_back(Element::entry(number, 0));
         }
     });
     let (stop, walks) = (StopFlag::new(), AtomicUsize::new(0));
@@ -199,17 +163,17 @@ fn readers_see_what_stays_exactly_once_while_the_rest_changes() {
             let (shared, stop, walks) = (&shared, &stop, &walks);
             scope.spawn(move || {
                 let mut newest = HashMap::new();
-                let (mut count, mut flapped) = (0, 0);
+                let (mut count, mut toggled) = (0, 0);
                 while !stop.is_set() {
                     let pause = pauses.then_some(count as u64 % NUMBERS);
-                    flapped += usize::from(walk(shared, &mut newest, pause));
+                    toggled += usize::from(walk(shared, &mut newest, pause));
                     count += 1;
                 }
-                assert!(flapped > 0, "the updater was never seen");
+                assert!(toggled > 0, "no walk saw a toggled element");
                 walks.fetch_add(count, Ordering::Relaxed);
             });
         }
-        churn(&shared, Instant::now() + TIME)
+        churn(&shared, Instant::now() + DURATION)
     });
     let walks = walks.into_inner();
     println!("{walks} walks, {changes} changes");
@@ -219,14 +183,14 @@ fn readers_see_what_stays_exactly_once_while_the_rest_changes() {
 }
 
 #[test]
-fn readers_see_one_generation_of_a_list_that_is_cleared() {
+fn readers_of_a_cleared_list_see_one_generation() {
     let shared = shared();
-    let (stop, readers_that_saw_some) = (StopFlag::new(), AtomicUsize::new(0));
+    let (stop, readers_with_elements) = (StopFlag::new(), AtomicUsize::new(0));
     thread::scope(|scope| {
         let _stop = stop.on_drop();
         for _ in 0..2 {
             scope.spawn(|| {
-                let mut has_seen_some = false;
+                let mut saw_elements = false;
                 while !stop.is_set() {
                     let guard = read_lock();
                     let mut generation = None;
@@ -235,21 +199,21 @@ fn readers_see_one_generation_of_a_list_that_is_cleared() {
                         assert_eq!(seen.number, expected as u64);
                         assert_eq!(*generation.get_or_insert(seen.version), seen.version);
                     }
-                    if generation.is_some() && !has_seen_some {
-                        has_seen_some = true;
-                        readers_that_saw_some.fetch_add(1, Ordering::Relaxed);
+                    if generation.is_some() && !saw_elements {
+                        saw_elements = true;
+                        readers_with_elements.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             });
         }
-        let (end, limit) = (Instant::now() + TIME / 2, Instant::now() + PATIENCE);
+        let (end, limit) = (Instant::now() + DURATION / 2, Instant::now() + MAX_DURATION);
         for generation in 0.. {
             for number in 0..10 {
-                let entry = Seen::entry(number, generation);
+                let entry = Element::entry(number, generation);
                 update(&shared, |list| list.push_back(entry));
             }
             if generation % 64 == 0 {
-                // On a busy machine only a pause lets the readers have a look.
+                // On a busy machine the readers run only if this thread yields.
                 thread::yield_now();
             }
             let old = update(&shared, |list| list.clear());
@@ -258,27 +222,27 @@ fn readers_see_one_generation_of_a_list_that_is_cleared() {
                 8 => assert_eq!(old.synchronize().count(), 10),
                 _ => old.for_each(Retired::call_rcu),
             }
-            let is_seen = readers_that_saw_some.load(Ordering::Relaxed) == 2;
-            if Instant::now() > if is_seen { end } else { limit } {
+            let both_saw = readers_with_elements.load(Ordering::Relaxed) == 2;
+            if Instant::now() > if both_saw { end } else { limit } {
                 break;
             }
         }
     });
     assert_eq!(
-        readers_that_saw_some.into_inner(),
+        readers_with_elements.into_inner(),
         2,
-        "the list was never seen"
+        "a reader never saw an element"
     );
     drop(shared);
     barrier();
 }
 
-/// The list is so short that readers are mostly where it changes.
+/// The list is short, so that readers are mostly at the place of the change.
 #[test]
-fn what_comes_and_goes_in_front_never_hides_what_stays_behind() {
+fn changes_at_the_front_never_hide_the_last_element() {
     let shared = shared();
-    update(&shared, |list| list.push_back(Seen::entry(NUMBERS, 0)));
-    let (stop, found_front) = (StopFlag::new(), AtomicUsize::new(0));
+    update(&shared, |list| list.push_back(Element::entry(NUMBERS, 0)));
+    let (stop, toggled) = (StopFlag::new(), AtomicUsize::new(0));
     thread::scope(|scope| {
         let _stop = stop.on_drop();
         for _ in 0..2 {
@@ -290,16 +254,16 @@ fn what_comes_and_goes_in_front_never_hides_what_stays_behind() {
                         .iter(&guard)
                         .inspect(|seen| seen.verify())
                         .last();
-                    assert_eq!(last.expect("one always stays").number, NUMBERS);
+                    assert_eq!(last.expect("the last element is permanent").number, NUMBERS);
                     let count = shared.list.iter(&guard).count();
-                    found_front.fetch_add(count - 1, Ordering::Relaxed);
+                    toggled.fetch_add(count - 1, Ordering::Relaxed);
                 }
             });
         }
-        let end = Instant::now() + TIME / 2;
+        let end = Instant::now() + DURATION / 2;
         while Instant::now() < end {
             for version in 0..100 {
-                let [first, second] = [0, 1].map(|number| Seen::entry(number, version));
+                let [first, second] = [0, 1].map(|number| Element::entry(number, version));
                 update(&shared, |list| {
                     list.push_front(first);
                     let replaced = list.cursor().replace_current(second);
@@ -309,7 +273,7 @@ fn what_comes_and_goes_in_front_never_hides_what_stays_behind() {
             }
         }
     });
-    assert!(found_front.into_inner() > 0, "the updater was never seen");
+    assert!(toggled.into_inner() > 0, "no reader saw a toggled element");
     drop(shared);
     barrier();
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `kvfree_rcu()`, which runs no destructor: what it does shows only in the count of allocations,
-//! which is the process's, so this file is one test.
+//! `kvfree_rcu()` runs no destructor, so only the count of allocations shows its effect. The count
+//! is the process's, so this file is one test.
 
 use kernel::{alloc::live, prelude::*};
 use rcu_routes::{
     rcu::{barrier, Rcu, RcuBox, Reclaim, Softirq},
-    testing::HeldReader,
+    testing::{HeldReader, SETTLE_TIME},
 };
-use std::{thread, time::Duration};
+use std::thread;
 
 struct Plain([u64; 16]);
 impl Reclaim for Plain {
@@ -20,21 +20,21 @@ fn plain(value: u64) -> RcuBox<Plain> {
 }
 
 #[test]
-fn kvfree_rcu_frees_after_the_reader_and_once() {
+fn kvfree_rcu_frees_once_after_the_reader() {
     let pointer = Rcu::new(plain(1));
     let before = live();
 
-    // Under a reader: not freed.
+    // A reader blocks the free.
     let reader = HeldReader::start();
     let old = pointer.replace(Some(plain(2))).unwrap();
     old.kvfree_rcu();
-    thread::sleep(Duration::from_millis(150));
+    thread::sleep(SETTLE_TIME);
     assert_eq!(live().allocations, before.allocations + 1);
     reader.release();
     barrier();
     assert_eq!(live(), before);
 
-    // Many of every ending: all freed, none twice (or the count would wrap).
+    // Every method frees each object exactly once: a double free would change the count.
     for value in 0..1000 {
         let old = pointer.replace(Some(plain(value))).unwrap();
         match value % 4 {

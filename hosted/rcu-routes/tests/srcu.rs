@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sleepable RCU: each object is reclaimed exactly once, after its readers and not before; readers may
-//! sleep; domains do not wait for each other, and end in order.
+//! Sleepable RCU: each object is reclaimed exactly once and only after its readers; readers can
+//! sleep; domains do not wait for each other.
 
 use kernel::{
     new_mutex,
@@ -9,53 +9,50 @@ use kernel::{
     sync::{Arc, Mutex},
     task::might_sleep,
 };
-use rcu_routes::rcu::{
-    self, new_srcu, read_lock, CallbackDrain, Flexible, RcuBox, Reclaim, Softirq, Srcu,
-    SrcuGracePeriod, SrcuPointer, SrcuReader, SrcuRetired, Workqueue,
+use rcu_routes::{
+    rcu::{
+        self, new_srcu, read_lock, CallbackDrain, Flexible, RcuBox, Reclaim, Softirq, Srcu,
+        SrcuGracePeriod, SrcuPointer, SrcuReader, SrcuRetired, Workqueue,
+    },
+    testing::{panic_message, wait_until, Counted, Drops, HeldReader, SETTLE_TIME},
 };
-use rcu_routes::testing::{Counted, Drops};
 use std::{
     mem,
-    panic::{catch_unwind, AssertUnwindSafe},
+    panic::catch_unwind,
     sync::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::{self, Sender},
         PoisonError, RwLock, RwLockReadGuard,
     },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    thread,
+    time::Duration,
 };
 
-/// How long a test waits for what must not happen. A grace period without readers takes less than a
-/// millisecond here.
-const PATIENCE: Duration = Duration::from_millis(150);
-
-/// A pointer to an object.
+/// Returns a pointer to an object.
 fn pointer(drops: &Drops) -> Arc<SrcuPointer<Counted>> {
     pointer_to(Some(drops.object(42)))
 }
 
-/// A pointer to an object that must sleep to be dropped.
-fn sleepy(drops: &Drops) -> Arc<SrcuPointer<Sleepy>> {
-    pointer_to(Some(sleepy_object(drops)))
+/// Returns a pointer to an object whose destructor sleeps.
+fn pointer_to_sleeper(drops: &Drops) -> Arc<SrcuPointer<Sleeper>> {
+    pointer_to(Some(sleeper(drops)))
 }
 
-fn sleepy_object(drops: &Drops) -> RcuBox<Sleepy> {
-    let object = RcuBox::new(Sleepy(drops.clone()), GFP_KERNEL).unwrap();
-    remember(&*object);
+fn sleeper(drops: &Drops) -> RcuBox<Sleeper> {
+    let object = RcuBox::new(Sleeper(drops.clone()), GFP_KERNEL).unwrap();
+    keep_reachable(&*object);
     object
 }
 
-struct Sleepy(Drops);
+struct Sleeper(Drops);
 
-impl Drop for Sleepy {
+impl Drop for Sleeper {
     fn drop(&mut self) {
         might_sleep();
-        self.0.note();
+        self.0.add();
     }
 }
 
-impl Reclaim for Sleepy {
+impl Reclaim for Sleeper {
     type Context = Workqueue;
 }
 
@@ -67,61 +64,39 @@ fn domain() -> Arc<Srcu> {
     Arc::pin_init(new_srcu!("test"), GFP_KERNEL).unwrap()
 }
 
-/// A reader, in a thread of its own, that stays in its critical section until it is released.
-struct Held {
-    leave: Sender<()>,
-    thread: JoinHandle<()>,
+/// Starts a reader of a pointer that stays in its critical section until it is released.
+fn held<T: Reclaim>(pointer: &Arc<SrcuPointer<T>>) -> HeldReader {
+    held_with(pointer, |_, wait| wait())
 }
 
-impl Held {
-    fn start<T: Reclaim>(pointer: &Arc<SrcuPointer<T>>) -> Self {
-        Self::start_with(pointer, |_, wait| wait())
-    }
-
-    fn start_with<T: Reclaim>(
-        pointer: &Arc<SrcuPointer<T>>,
-        body: impl FnOnce(&SrcuReader<'_, T>, &dyn Fn()) + Send + 'static,
-    ) -> Self {
-        let (entered, wait_entered) = mpsc::channel();
-        let (leave, wait_leave) = mpsc::channel();
-        let pointer = pointer.clone();
-        let thread = thread::spawn(move || {
-            body(&pointer.read_lock(), &|| {
-                entered.send(()).expect("the starter waits");
-                wait_leave.recv().expect("somebody releases the reader");
-            });
-        });
-        wait_entered.recv().expect("the reader gets this far");
-        Self { leave, thread }
-    }
-
-    /// A reader that finds its object as it was at the end.
-    fn watching(pointer: &Arc<SrcuPointer<Counted>>) -> Self {
-        Self::start_with(pointer, |reader, wait| {
-            let object = reader.dereference().unwrap();
-            assert_eq!(object.value, 42);
-            wait();
-            assert_eq!(object.drops.count(), 0, "reclaimed under a reader");
-            assert_eq!(object.value, 42);
-        })
-    }
-
-    fn release(self) {
-        self.leave.send(()).expect("the reader waits");
-        if let Err(panic) = self.thread.join() {
-            std::panic::resume_unwind(panic);
-        }
-    }
+/// The same, with a body that calls its second argument to wait for the release.
+fn held_with<T: Reclaim>(
+    pointer: &Arc<SrcuPointer<T>>,
+    body: impl FnOnce(&SrcuReader<'_, T>, &dyn Fn()) + Send + 'static,
+) -> HeldReader {
+    let pointer = pointer.clone();
+    HeldReader::spawn(move |wait| body(&pointer.read_lock(), wait))
 }
 
-/// Shows a leak checker what may be leaked on purpose.
-fn remember<T>(object: &T) {
-    static REMEMBERED: std::sync::Mutex<Vec<usize>> = std::sync::Mutex::new(Vec::new());
-    let mut remembered = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
-    remembered.push((&raw const *object).expose_provenance());
+/// Starts a reader that checks its object again after its release.
+fn held_on_object(pointer: &Arc<SrcuPointer<Counted>>) -> HeldReader {
+    held_with(pointer, |reader, wait| {
+        let object = reader.dereference().unwrap();
+        assert_eq!(object.value, 42);
+        wait();
+        assert_eq!(object.drops.count(), 0, "reclaimed under a reader");
+        assert_eq!(object.value, 42);
+    })
 }
 
-/// Whether there is a drain is a matter of the whole process.
+/// Keeps an object reachable for the leak checker: the test leaks it on purpose.
+fn keep_reachable<T>(object: &T) {
+    static KEPT: std::sync::Mutex<Vec<usize>> = std::sync::Mutex::new(Vec::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.push((&raw const *object).expose_provenance());
+}
+
+/// Held for reading while a test has a drain, for writing while the process must have none.
 static DRAINS: RwLock<()> = RwLock::new(());
 
 struct Drained {
@@ -129,7 +104,7 @@ struct Drained {
     _drains: RwLockReadGuard<'static, ()>,
 }
 
-/// A drain that no test is without.
+/// Creates a drain. No test that needs the absence of drains runs meanwhile.
 fn drain() -> Drained {
     let _drains = DRAINS.read().unwrap_or_else(PoisonError::into_inner);
     Drained {
@@ -138,21 +113,21 @@ fn drain() -> Drained {
     }
 }
 
-/// Waits for the object of an ending that waits, which comes after the reader's end and not before.
-fn waits_for_the_reader(end: fn(SrcuRetired<'_, Counted>) -> RcuBox<Counted>) {
+/// Asserts that `reclaim` returns the object only after its reader.
+fn waits_for_the_reader(reclaim: fn(SrcuRetired<'_, Counted>) -> RcuBox<Counted>) {
     let drops = Drops::default();
     let pointer = pointer(&drops);
-    let reader = Held::watching(&pointer);
+    let reader = held_on_object(&pointer);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let waiter = scope.spawn(|| {
-            let mut object = end(pointer.replace(None).unwrap());
+            let mut object = reclaim(pointer.replace(None).unwrap());
             done.store(true, Ordering::SeqCst);
             assert_eq!(object.value, 42);
             object.value = 43;
             object
         });
-        thread::sleep(PATIENCE);
+        thread::sleep(SETTLE_TIME);
         assert!(!done.load(Ordering::SeqCst));
         reader.release();
         let object = waiter.join().unwrap();
@@ -163,42 +138,42 @@ fn waits_for_the_reader(end: fn(SrcuRetired<'_, Counted>) -> RcuBox<Counted>) {
 }
 
 #[test]
-fn synchronize_waits_for_the_reader_and_gives_the_object_back() {
+fn synchronize_returns_the_object_after_the_reader() {
     waits_for_the_reader(|retired| retired.synchronize());
 }
 
 #[test]
-fn synchronize_expedited_waits_for_the_reader_and_gives_the_object_back() {
+fn synchronize_expedited_returns_the_object_after_the_reader() {
     waits_for_the_reader(|retired| retired.synchronize_expedited());
 }
 
 #[test]
-fn polling_gives_the_object_back_after_the_reader() {
+fn polling_returns_the_object_after_the_reader() {
     waits_for_the_reader(|retired| {
-        let mut polled = retired.start_poll();
-        let end = Instant::now() + Duration::from_secs(10);
-        loop {
-            polled = match polled.try_reclaim() {
-                Ok(object) => return object,
-                Err(again) => again,
-            };
-            assert!(Instant::now() < end, "never complete");
-            thread::yield_now();
-        }
+        let mut polled = Some(retired.start_poll());
+        let mut object = None;
+        wait_until("the grace period is complete", || {
+            match polled.take().unwrap().try_reclaim() {
+                Ok(reclaimed) => object = Some(reclaimed),
+                Err(again) => polled = Some(again),
+            }
+            object.is_some()
+        });
+        object.unwrap()
     });
 }
 
-/// Has an object deferred that is reclaimed after the reader's end, once and not before.
+/// Asserts that `retire` reclaims an object once and only after its reader.
 fn defers<T: Reclaim>(
     pointer: fn(&Drops) -> Arc<SrcuPointer<T>>,
-    end: fn(SrcuRetired<'_, T>),
+    retire: fn(SrcuRetired<'_, T>),
     wait: fn(&Srcu),
 ) {
     let drops = Drops::default();
     let pointer = pointer(&drops);
-    let reader = Held::start(&pointer);
-    end(pointer.replace(None).unwrap());
-    thread::sleep(PATIENCE);
+    let reader = held(&pointer);
+    retire(pointer.replace(None).unwrap());
+    thread::sleep(SETTLE_TIME);
     assert_eq!(drops.count(), 0);
     reader.release();
     wait(pointer.domain());
@@ -208,88 +183,89 @@ fn defers<T: Reclaim>(
     assert_eq!(drops.count(), 1);
 }
 
-/// Waits for callbacks, and for the work that they leave.
+/// Waits for callbacks and for the work that they queue.
 fn wait_for_work(domain: &Srcu) {
     domain.barrier();
     drop(CallbackDrain::new());
 }
 
 #[test]
-fn call_srcu_reclaims_after_the_reader_and_once() {
+fn call_srcu_reclaims_once_after_the_reader() {
     defers(pointer, |retired| retired.call_srcu(), Srcu::barrier);
 }
 
 #[test]
-fn dropped_without_a_choice_is_deferred() {
+fn dropping_a_retired_object_defers_its_reclaim() {
     defers(pointer, |retired| drop(retired), Srcu::barrier);
 }
 
 #[test]
-fn dropped_while_polled_is_deferred() {
+fn dropping_a_polled_object_defers_its_reclaim() {
     defers(pointer, |retired| drop(retired.start_poll()), Srcu::barrier);
 }
 
 #[test]
-fn queue_work_reclaims_after_the_reader_and_once() {
+fn queue_work_reclaims_once_after_the_reader() {
     let _drain = drain();
-    defers(sleepy, |retired| retired.queue_work(), wait_for_work);
+    defers(
+        pointer_to_sleeper,
+        |retired| retired.queue_work(),
+        wait_for_work,
+    );
 }
 
 #[test]
-fn queue_work_takes_what_need_not_sleep_too() {
+fn queue_work_accepts_an_object_that_does_not_sleep() {
     let _drain = drain();
     defers(pointer, |retired| retired.queue_work(), wait_for_work);
 }
 
 #[test]
-fn dropped_without_a_choice_goes_to_process_context_if_it_sleeps() {
+fn dropping_a_retired_object_that_sleeps_uses_process_context() {
     let _drain = drain();
-    defers(sleepy, |retired| drop(retired), wait_for_work);
+    defers(pointer_to_sleeper, |retired| drop(retired), wait_for_work);
 }
 
 #[test]
-fn work_without_a_drain_is_leaked() {
+fn work_without_a_drain_leaks_the_object() {
     let _no_drain = DRAINS.write().unwrap_or_else(PoisonError::into_inner);
     let drops = Drops::default();
-    let pointer = sleepy(&drops);
-    drop(pointer.replace(Some(sleepy_object(&drops))).unwrap());
-    pointer
-        .replace(Some(sleepy_object(&drops)))
-        .unwrap()
-        .queue_work();
+    let pointer = pointer_to_sleeper(&drops);
+    drop(pointer.replace(Some(sleeper(&drops))).unwrap());
+    pointer.replace(Some(sleeper(&drops))).unwrap().queue_work();
     pointer.domain().barrier();
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert_eq!(drops.count(), 0);
     drop(pointer);
-    // What was published needs no work.
+    // The published object is dropped without work.
     assert_eq!(drops.count(), 1);
 }
 
 #[test]
-fn work_that_finds_its_drain_gone_is_leaked() {
+fn work_after_the_end_of_its_drain_leaks_the_object() {
     let _no_drain = DRAINS.write().unwrap_or_else(PoisonError::into_inner);
     let drops = Drops::default();
-    let pointer = sleepy(&drops);
-    let reader = Held::start(&pointer);
+    let pointer = pointer_to_sleeper(&drops);
+    let reader = held(&pointer);
     let drain = CallbackDrain::new();
     drop(pointer.replace(None).unwrap());
     drop(drain);
     reader.release();
     pointer.domain().barrier();
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert_eq!(drops.count(), 0);
 }
 
-/// The end of one retires the next and ends the domain of that, which waits for the next's callback and
-/// so queues work from within work.
-struct Link {
-    next: Option<Arc<SrcuPointer<Link>>>,
+/// An object whose destructor retires the next one and drops its domain. The domain waits for the
+/// next object's callback, so work queues work.
+struct Chained {
+    next: Option<Arc<SrcuPointer<Chained>>>,
     _counted: Counted,
 }
 
-impl Drop for Link {
+impl Drop for Chained {
     fn drop(&mut self) {
-        // All of them take longer than the drain's wait for callbacks of RCU.
+        // All destructors together take longer than the drain's wait for RCU callbacks.
         thread::sleep(Duration::from_millis(30));
         if let Some(next) = self.next.take() {
             drop(next.replace(None));
@@ -297,12 +273,12 @@ impl Drop for Link {
     }
 }
 
-impl Reclaim for Link {
+impl Reclaim for Chained {
     type Context = Workqueue;
 }
 
 #[test]
-fn the_drain_waits_for_work_that_ends_domains_whose_callbacks_queue_work() {
+fn the_drain_waits_for_work_that_queues_work() {
     const LENGTH: usize = 12;
     let drops = Drops::default();
     let _no_other_drain = DRAINS.write().unwrap_or_else(PoisonError::into_inner);
@@ -310,8 +286,8 @@ fn the_drain_waits_for_work_that_ends_domains_whose_callbacks_queue_work() {
     let chain = (0..LENGTH).fold(None, |next, _| {
         let drops = drops.clone();
         let _counted = Counted { value: 0, drops };
-        let link = RcuBox::new(Link { next, _counted }, GFP_KERNEL).unwrap();
-        Some(pointer_to(Some(link)))
+        let object = RcuBox::new(Chained { next, _counted }, GFP_KERNEL).unwrap();
+        Some(pointer_to(Some(object)))
     });
     drop(chain.unwrap().replace(None));
     drop(drain);
@@ -319,7 +295,7 @@ fn the_drain_waits_for_work_that_ends_domains_whose_callbacks_queue_work() {
 }
 
 #[test]
-fn readers_may_sleep() {
+fn readers_can_sleep() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let mutex = Arc::pin_init(new_mutex!(1), GFP_KERNEL).unwrap();
@@ -338,59 +314,56 @@ fn readers_may_sleep() {
 }
 
 #[test]
-fn cookies_tell_whether_the_readers_are_gone() {
+fn cookies_are_complete_after_the_readers() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let domain = pointer.domain();
-    let reader = Held::start(&pointer);
+    let reader = held(&pointer);
     let started = SrcuGracePeriod::start(domain);
     let taken = SrcuGracePeriod::snapshot(domain);
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert!(!started.is_complete() && !taken.is_complete());
     reader.release();
-    let end = Instant::now() + Duration::from_secs(10);
-    while !started.is_complete() {
-        assert!(Instant::now() < end, "never complete");
-        thread::yield_now();
-    }
+    wait_until("the grace period is complete", || started.is_complete());
     domain.synchronize();
     assert!(started.is_complete() && taken.is_complete());
-    // Both for ever.
+    // A complete cookie stays complete.
     assert!(started.is_complete() && taken.is_complete());
 }
 
 #[test]
-fn a_snapshot_waits_for_a_grace_period_that_somebody_else_starts() {
+fn a_snapshot_waits_for_a_grace_period_started_elsewhere() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let polled = pointer.replace(None).unwrap().snapshot();
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert!(!polled.is_complete());
-    let polled = polled.try_reclaim().err().expect("nobody has started one");
+    let polled = polled
+        .try_reclaim()
+        .err()
+        .expect("no grace period was started");
     pointer.domain().synchronize();
-    drop(polled.try_reclaim().ok().expect("one has ended"));
+    drop(polled.try_reclaim().ok().expect("a grace period has ended"));
     assert_eq!(drops.count(), 1);
 }
 
 #[test]
-fn what_comes_during_a_grace_period_waits_for_the_next() {
+fn a_request_during_a_grace_period_waits_for_the_next_one() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let domain = pointer.domain();
-    let early = Held::start(&pointer);
+    let early = held(&pointer);
     let first = SrcuGracePeriod::start(domain);
-    // New readers are under the other index once the first grace period is under way.
-    thread::sleep(PATIENCE);
-    let late = Held::start(&pointer);
+    // After this the first grace period has made new readers use the other index.
+    thread::sleep(SETTLE_TIME);
+    let late = held(&pointer);
     let second = SrcuGracePeriod::start(domain);
     pointer.replace(None).unwrap().call_srcu();
     early.release();
-    let end = Instant::now() + Duration::from_secs(10);
-    while !first.is_complete() {
-        assert!(Instant::now() < end, "held up by a reader that came later");
-        thread::yield_now();
-    }
-    thread::sleep(PATIENCE);
+    wait_until("a grace period ignores later readers", || {
+        first.is_complete()
+    });
+    thread::sleep(SETTLE_TIME);
     assert!(!second.is_complete());
     assert_eq!(drops.count(), 0);
     late.release();
@@ -400,18 +373,16 @@ fn what_comes_during_a_grace_period_waits_for_the_next() {
 }
 
 #[test]
-fn readers_that_take_turns_do_not_hold_up_a_retirement_forever() {
+fn overlapping_readers_do_not_block_reclaim_forever() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
-    let mut reader = Held::start(&pointer);
+    let mut reader = held(&pointer);
     pointer.replace(None).unwrap().call_srcu();
-    let end = Instant::now() + Duration::from_secs(10);
-    while drops.count() == 0 {
-        assert!(Instant::now() < end, "never reclaimed");
-        // There is a reader at any time, but none stays.
-        let next = Held::start(&pointer);
-        mem::replace(&mut reader, next).release();
-    }
+    wait_until("the object is reclaimed", || {
+        // Readers overlap, but each one ends.
+        mem::replace(&mut reader, held(&pointer)).release();
+        drops.count() > 0
+    });
     reader.release();
 }
 
@@ -419,7 +390,7 @@ fn readers_that_take_turns_do_not_hold_up_a_retirement_forever() {
 fn domains_and_rcu_do_not_wait_for_each_other() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
-    let reader = Held::start(&pointer);
+    let reader = held(&pointer);
     rcu::synchronize();
     let other = domain();
     other.synchronize();
@@ -429,7 +400,7 @@ fn domains_and_rcu_do_not_wait_for_each_other() {
     drop(section);
     reader.release();
 
-    let reader = rcu_routes::testing::HeldReader::start();
+    let reader = HeldReader::start();
     pointer.domain().synchronize();
     reader.release();
 }
@@ -442,7 +413,7 @@ fn readers_nest() {
     let inner = pointer.read_lock();
     pointer.replace(None).unwrap().call_srcu();
     drop(outer);
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert_eq!(drops.count(), 0);
     drop(inner);
     pointer.domain().barrier();
@@ -450,7 +421,7 @@ fn readers_nest() {
 }
 
 #[test]
-fn replace_returns_what_was_there() {
+fn replace_returns_the_old_object() {
     let drops = Drops::default();
     let pointer = pointer_to(None);
     assert!(pointer.read_lock().dereference().is_none());
@@ -484,7 +455,7 @@ fn objects_of_variable_length_can_be_protected() {
 }
 
 #[test]
-fn dropping_the_pointer_waits_for_callbacks_and_takes_its_object_along() {
+fn dropping_the_pointer_waits_for_callbacks_and_drops_its_object() {
     const MANY: usize = 100;
     let drops = Drops::default();
     let pointer = pointer(&drops);
@@ -503,9 +474,9 @@ fn dropping_the_pointer_waits_for_callbacks_and_takes_its_object_along() {
 fn dropping_the_pointer_waits_for_a_callback_behind_a_reader() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
-    let reader = Held::watching(&pointer);
+    let reader = held_on_object(&pointer);
     pointer.replace(None).unwrap().call_srcu();
-    // The reader has the last reference from now on.
+    // The reader holds the last reference from now on.
     drop(pointer);
     assert_eq!(drops.count(), 0);
     reader.release();
@@ -513,7 +484,7 @@ fn dropping_the_pointer_waits_for_a_callback_behind_a_reader() {
 }
 
 #[test]
-fn a_domain_may_end_with_a_grace_period_on_its_way() {
+fn a_domain_can_be_dropped_during_a_grace_period() {
     for _ in 0..100 {
         let domain = domain();
         let _ = SrcuGracePeriod::start(&domain);
@@ -526,7 +497,7 @@ fn a_domain_may_end_with_a_grace_period_on_its_way() {
 }
 
 #[test]
-fn with_a_leaked_reader_the_drop_waits_for_ever_and_frees_nothing() {
+fn a_leaked_reader_blocks_the_drop_forever() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let theirs = pointer.clone();
@@ -536,20 +507,20 @@ fn with_a_leaked_reader_the_drop_waits_for_ever_and_frees_nothing() {
     pointer.replace(Some(drops.object(1))).unwrap().call_srcu();
     let done = std::sync::Arc::new(AtomicBool::new(false));
     let theirs = done.clone();
-    // It is left behind.
+    // This thread never ends.
     thread::spawn(move || {
         drop(pointer);
         theirs.store(true, Ordering::SeqCst);
     });
-    thread::sleep(PATIENCE);
+    thread::sleep(SETTLE_TIME);
     assert!(!done.load(Ordering::SeqCst));
     assert_eq!(drops.count(), 0);
 }
 
 #[test]
-fn without_memory_there_is_no_pointer_and_the_object_is_dropped() {
+fn a_failed_allocation_of_the_pointer_drops_the_object() {
     let drops = Drops::default();
-    // The pointer's own memory, and the domain's.
+    // The pointer and the domain are one allocation each.
     for nth in 1..=2 {
         let object = drops.object(1);
         let injection = kernel::alloc::failslab::fail_nth(nth);
@@ -580,15 +551,15 @@ fn reclaim_of_the_type_is_called_instead_of_drop() {
 }
 
 #[test]
-fn callbacks_must_not_sleep_and_may_retire_more() {
-    static COMPLAINTS: AtomicUsize = AtomicUsize::new(0);
+fn callbacks_cannot_sleep_but_can_retire() {
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
     struct Outer(Arc<SrcuPointer<Counted>>);
     impl Reclaim for Outer {
         type Context = Softirq;
 
         fn reclaim(this: RcuBox<Self>) {
-            let complained = catch_unwind(might_sleep).is_err();
-            COMPLAINTS.fetch_add(usize::from(complained), Ordering::SeqCst);
+            let panicked = catch_unwind(might_sleep).is_err();
+            PANICS.fetch_add(usize::from(panicked), Ordering::SeqCst);
             let _guard = read_lock();
             this.0.replace(None).unwrap().call_srcu();
         }
@@ -600,17 +571,11 @@ fn callbacks_must_not_sleep_and_may_retire_more() {
     pointer.replace(None).unwrap().call_srcu();
     pointer.domain().barrier();
     inner.domain().barrier();
-    assert_eq!(COMPLAINTS.load(Ordering::SeqCst), 1);
+    assert_eq!(PANICS.load(Ordering::SeqCst), 1);
     assert_eq!(drops.count(), 1);
 }
 
-/// What a debug kernel would say about `what`.
-fn complaint(what: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(what)).expect_err("nobody complained");
-    *panic.downcast::<String>().expect("a formatted message")
-}
-
-/// The library's own check, before that of the function in C.
+/// The message of the library, which checks before it calls C.
 const UNDER_A_GUARD: &str = "might_sleep() inside an RCU read-side critical section";
 
 #[test]
@@ -622,7 +587,7 @@ fn waiting_under_a_guard_of_rcu_panics() {
         Srcu::synchronize_expedited,
         Srcu::barrier,
     ] {
-        let message = complaint(|| wait(&domain));
+        let message = panic_message(|| wait(&domain));
         assert!(message.contains(UNDER_A_GUARD), "{message}");
     }
     drop(guard);
@@ -630,14 +595,14 @@ fn waiting_under_a_guard_of_rcu_panics() {
 }
 
 #[test]
-fn waiting_under_a_reader_of_the_same_domain_panics_and_defers() {
+fn waiting_under_a_reader_of_the_same_domain_panics_and_defers_reclaim() {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let reader = pointer.read_lock();
     let retired = pointer.replace(None).unwrap();
-    let message = complaint(|| drop(retired.synchronize()));
+    let message = panic_message(|| drop(retired.synchronize()));
     assert!(message.contains("same domain"), "{message}");
-    let message = complaint(|| pointer.domain().barrier());
+    let message = panic_message(|| pointer.domain().barrier());
     assert!(message.contains("same domain"), "{message}");
     assert_eq!(drops.count(), 0);
     drop(reader);
@@ -648,15 +613,15 @@ fn waiting_under_a_reader_of_the_same_domain_panics_and_defers() {
 #[test]
 fn dropping_a_domain_under_a_guard_of_rcu_panics() {
     let domain = domain();
-    // The panic leaves its memory behind.
-    remember(&*domain);
+    // The panic leaks its memory.
+    keep_reachable(&*domain);
     let guard = read_lock();
-    let message = complaint(|| drop(domain));
+    let message = panic_message(|| drop(domain));
     assert!(message.contains(UNDER_A_GUARD), "{message}");
     drop(guard);
 }
 
-/// Two fields that belong together: the second is the first's complement.
+/// Two arrays: the second is the complement of the first.
 struct Pair([u64; 8], [u64; 8]);
 
 impl Reclaim for Pair {
@@ -668,7 +633,7 @@ fn pair(value: u64) -> RcuBox<Pair> {
 }
 
 #[test]
-fn readers_in_other_threads_see_whole_objects_in_the_order_of_publication() {
+fn readers_see_whole_objects_in_the_order_of_publication() {
     const LAST: u64 = 5000;
     let _drain = drain();
     let pointer = pointer_to(Some(pair(0)));
@@ -694,7 +659,7 @@ fn readers_in_other_threads_see_whole_objects_in_the_order_of_publication() {
         let mut spare: Option<RcuBox<Pair>> = None;
         for value in 1..=LAST {
             let new = match spare.take() {
-                // One that was read before, and is not any more.
+                // An object that readers have read before.
                 Some(mut object) => {
                     *object = Pair([value; 8], [!value; 8]);
                     object
@@ -734,7 +699,7 @@ fn racing_updaters_lose_no_object() {
             scope.spawn(|| {
                 for value in 0..500 {
                     let old = pointer.replace(Some(drops.object(value)));
-                    old.expect("never null").call_srcu();
+                    old.expect("the pointer is never null").call_srcu();
                 }
             });
         }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sleepable RCU leaves nothing behind. The count of allocations is the process's, so this file is one
+//! Sleepable RCU leaks no memory. The count of allocations is the process's, so this file is one
 //! test.
 
 use kernel::{alloc::live, prelude::*, sync::Arc};
-use rcu_routes::rcu::{
-    new_srcu, CallbackDrain, RcuBox, Reclaim, Softirq, SrcuGracePeriod, SrcuPointer, Workqueue,
+use rcu_routes::{
+    rcu::{
+        new_srcu, CallbackDrain, RcuBox, Reclaim, Softirq, SrcuGracePeriod, SrcuPointer, Workqueue,
+    },
+    testing::SETTLE_TIME,
 };
-use std::{thread, time::Duration};
+use std::thread;
 
 struct Plain<const SLEEPS: bool>([u64; 16]);
 
@@ -28,21 +31,21 @@ fn pointer<T: Reclaim>(new: RcuBox<T>) -> Arc<SrcuPointer<T>> {
 }
 
 #[test]
-fn every_ending_frees_after_the_reader_and_once() {
+fn every_reclaim_method_frees_once_after_the_reader() {
     let nothing = live();
 
-    // Under a reader: not freed.
+    // A reader blocks the free.
     let one = pointer(plain::<false>(1));
     let before = live();
     let reader = one.read_lock();
     one.replace(Some(plain(2))).unwrap().call_srcu();
-    thread::sleep(Duration::from_millis(150));
+    thread::sleep(SETTLE_TIME);
     assert_eq!(live().allocations, before.allocations + 1);
     drop(reader);
     one.domain().barrier();
     assert_eq!(live(), before);
 
-    // Many of every ending: all freed, none twice (or the count would wrap).
+    // Every method frees each object exactly once: a double free would change the count.
     let drain = CallbackDrain::new();
     let other = pointer(plain::<true>(1));
     let before = live();
@@ -72,7 +75,7 @@ fn every_ending_frees_after_the_reader_and_once() {
     drop(drain);
     assert_eq!(live(), before);
 
-    // The ends of domains, busy ones too.
+    // Dropping a domain frees its memory, also during a grace period.
     let _ = SrcuGracePeriod::start(one.domain());
     drop(one.replace(None));
     drop(one);

@@ -1,35 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table's accounts. What waits to be reclaimed is counted for the whole process, so the tests
-//! take turns.
+//! The table's statistics. Retired memory is counted for the whole process, so the tests run one at
+//! a time.
 
 use kernel::alloc::live;
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{Mode, NextHop, Prefix, Route, Table},
-    testing::{address, own_stats, run, show, table, HeldReader, Random},
+    testing::{address, own_stats, run, run_alone, show, table, HeldReader, Random},
 };
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-static TURN: Mutex<()> = Mutex::new(());
-
-/// Waits for its turn, and for what others left behind.
-fn my_turn() -> MutexGuard<'static, ()> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    barrier();
-    turn
-}
-
-/// Asserts that nothing waits to be reclaimed.
+/// Asserts that nothing awaits reclaim.
 fn assert_nothing_retired(table: &Table) {
     barrier();
     let stats = table.stats();
     assert_eq!((stats.retired_objects, stats.retired_bytes), (0, 0));
-    // Having been asked, the table may have let go of more.
+    // Reading the statistics can free next hops, which defers memory.
     barrier();
 }
 
-/// Routes of both families: isolated, nested, neighbours, several metrics.
+/// Returns routes of both families: isolated, nested, adjacent, and with several metrics.
 fn many(random: &mut Random) -> Vec<Route> {
     let mut routes = Vec::new();
     for number in 0..2000_u32 {
@@ -66,8 +56,8 @@ fn address_number(number: usize) -> std::net::IpAddr {
 }
 
 #[test]
-fn everything_deleted_in_random_order_leaves_nothing() {
-    let _turn = my_turn();
+fn deleting_all_routes_in_random_order_frees_everything() {
+    let _turn = run_alone();
     for seed in 0..3 {
         let mut random = Random::new(seed);
         let table = table();
@@ -98,48 +88,48 @@ fn everything_deleted_in_random_order_leaves_nothing() {
 }
 
 #[test]
-fn the_figures_are_those_of_what_is_in_the_table_whatever_way_it_got_there() {
-    let _turn = my_turn();
+fn statistics_depend_on_the_contents_alone() {
+    let _turn = run_alone();
     let mut random = Random::new(5);
     let all = many(&mut random);
-    let (keep, go) = all.split_at(all.len() / 2);
-    let straight = table();
-    for route in keep {
-        straight.insert(route, Mode::Add).unwrap();
+    let (kept, removed) = all.split_at(all.len() / 2);
+    let direct = table();
+    for route in kept {
+        direct.insert(route, Mode::Add).unwrap();
     }
     let detour = table();
-    for route in go.iter().chain(keep) {
+    for route in removed.iter().chain(kept) {
         detour.insert(route, Mode::Add).unwrap();
         detour.insert(route, Mode::Replace).unwrap();
     }
-    for route in go {
+    for route in removed {
         detour
             .remove(&route.prefix, Some(route.metric), None)
             .unwrap();
     }
-    assert_eq!(show(&straight), show(&detour));
-    let (straight, detour) = (own_stats(&straight), own_stats(&detour));
-    assert_eq!(straight.bytes, detour.bytes);
-    assert_eq!(straight.objects, detour.objects);
-    assert_eq!(straight.next_hops, detour.next_hops);
+    assert_eq!(show(&direct), show(&detour));
+    let (direct, detour) = (own_stats(&direct), own_stats(&detour));
+    assert_eq!(direct.bytes, detour.bytes);
+    assert_eq!(direct.objects, detour.objects);
+    assert_eq!(direct.next_hops, detour.next_hops);
 }
 
 #[test]
-fn retired_memory_is_counted_until_it_is_reclaimed() {
-    let _turn = my_turn();
+fn retired_memory_is_counted_until_reclaim() {
+    let _turn = run_alone();
     let table = table();
     let reclaimed = table.stats().reclaimed_objects;
     run(&table, "add 10.0.0.0/8 dev a").unwrap();
     let one = own_stats(&table);
     let reader = HeldReader::start();
 
-    // A node was replaced.
+    // The first insert replaces a node.
     run(&table, "add 10.0.0.0/8 dev b metric 1").unwrap();
     let after_add = table.stats();
     assert_eq!(after_add.retired_objects, 1);
     assert_eq!(after_add.retired_bytes, one.bytes);
 
-    // Again; then the last node goes.
+    // A removal replaces a node; the next one removes the last node.
     run(&table, "del 10.0.0.0/8").unwrap();
     assert_eq!(table.stats().retired_objects, 2);
     run(&table, "del 10.0.0.0/8").unwrap();
@@ -156,7 +146,7 @@ fn retired_memory_is_counted_until_it_is_reclaimed() {
 
 #[test]
 fn flush_and_drop_free_everything() {
-    let _turn = my_turn();
+    let _turn = run_alone();
     let before = live();
     let routes = many(&mut Random::new(6));
     let table = table();

@@ -221,7 +221,8 @@ fn a_thousand_next_hops_are_told_apart() {
     }
 }
 
-/// The node of 2001:db8::/32 gets and loses ways to go on, one by one, with routes of its own among them.
+/// The node of 2001:db8::/32 gets and loses ways to go on, one by one, with routes of its own among
+/// them.
 #[test]
 fn each_number_of_children_is_found() {
     let table = table();

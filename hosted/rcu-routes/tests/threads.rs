@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writers wait for each other, and for readers before they free what those may see. Meant for
-//! AddressSanitizer as well. What readers are told meanwhile is checked in `churn/`.
+//! Writers exclude each other, and wait for readers before they free nodes. AddressSanitizer runs
+//! this too. `churn/` checks the answers that readers get meanwhile.
 
 use rcu_routes::{
     rcu_table::{read_lock, Mode, Operation, Reload, Table},
-    testing::{address, get, own_stats, route, run, table, HeldReader, StopFlag},
+    testing::{address, get, own_stats, route, run, table, HeldReader, StopFlag, SETTLE_TIME},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -13,10 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-const TIME: Duration = Duration::from_secs(1);
+const DURATION: Duration = Duration::from_secs(1);
 
 #[test]
-fn writers_take_turns() {
+fn writers_exclude_each_other() {
     let table = table();
     thread::scope(|scope| {
         for writer in 0..4_u32 {
@@ -38,8 +38,8 @@ fn writers_take_turns() {
     assert_eq!(stats.generation, 12_000);
 }
 
-/// Asserts that `change`, after which 10.1.1.1 has no route, takes effect at once and returns only when a
-/// reader that was there before has gone.
+/// Asserts that `change`, which removes the route to 10.1.1.1, takes effect at once and returns
+/// only after a reader that entered before it.
 fn waits_for_the_reader(table: &Table, change: impl FnOnce() + Send) {
     let reader = HeldReader::start();
     let done = AtomicBool::new(false);
@@ -48,7 +48,7 @@ fn waits_for_the_reader(table: &Table, change: impl FnOnce() + Send) {
             change();
             done.store(true, Ordering::SeqCst);
         });
-        thread::sleep(Duration::from_millis(150));
+        thread::sleep(SETTLE_TIME);
         let (early, answer) = (done.load(Ordering::SeqCst), get(table, "10.1.1.1"));
         reader.release();
         assert!(!early, "freed under a reader");
@@ -57,7 +57,7 @@ fn waits_for_the_reader(table: &Table, change: impl FnOnce() + Send) {
 }
 
 #[test]
-fn flush_waits_for_the_readers_before_it_frees() {
+fn flush_waits_for_readers_before_it_frees() {
     let table = table();
     let empty = own_stats(&table).objects;
     run(&table, "add 10.0.0.0/8 dev a").unwrap();
@@ -66,7 +66,7 @@ fn flush_waits_for_the_readers_before_it_frees() {
 }
 
 #[test]
-fn a_reload_waits_for_the_readers_before_it_frees() {
+fn reload_waits_for_readers_before_it_frees() {
     let table = table();
     run(&table, "add 10.0.0.0/8 dev a").unwrap();
     waits_for_the_reader(&table, || {
@@ -79,7 +79,7 @@ fn a_reload_waits_for_the_readers_before_it_frees() {
 }
 
 #[test]
-fn flush_under_readers_frees_nothing_they_see() {
+fn flush_frees_no_node_under_a_reader() {
     let table = table();
     let stop = StopFlag::new();
     thread::scope(|scope| {
@@ -94,7 +94,7 @@ fn flush_under_readers_frees_nothing_they_see() {
                 }
             });
         }
-        let end = Instant::now() + TIME;
+        let end = Instant::now() + DURATION;
         while Instant::now() < end {
             run(&table, "add 2001:db8::1/128 via fe80::1 metric 7").unwrap();
             run(&table, "flush inet6").unwrap();

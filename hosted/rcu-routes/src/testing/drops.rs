@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects that tell how many of them were dropped.
+//! Objects whose drops are counted.
 
 use crate::rcu::{RcuBox, Reclaim, Softirq};
 use kernel::prelude::*;
@@ -9,28 +9,28 @@ use std::sync::{
     Arc,
 };
 
-/// Counts drops.
+/// A shared count of drops.
 #[derive(Clone, Default)]
 pub struct Drops(Arc<AtomicUsize>);
 
 impl Drops {
-    /// How many there were.
+    /// Returns the number of drops.
     pub fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// One more.
-    pub fn note(&self) {
+    /// Adds one drop.
+    pub fn add(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// A value whose drop is counted here.
+    /// Creates a value whose drop counts here.
     pub fn counted(&self, value: u64) -> Counted {
         let drops = self.clone();
         Counted { value, drops }
     }
 
-    /// The same, ready to be published.
+    /// Creates an unpublished object whose drop counts here.
     pub fn object(&self, value: u64) -> RcuBox<Counted> {
         RcuBox::new(self.counted(value), GFP_KERNEL).expect("memory for a small object")
     }
@@ -38,15 +38,15 @@ impl Drops {
 
 /// A value whose drop is counted.
 pub struct Counted {
-    /// Whatever it is.
+    /// The value.
     pub value: u64,
-    /// Where its drop will be counted.
+    /// The count that the drop increments.
     pub drops: Drops,
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.drops.note();
+        self.drops.add();
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers that hold up grace periods.
+//! A reader that blocks grace periods.
 
 use crate::rcu::{read_lock, Guard};
 use std::{
@@ -10,34 +10,40 @@ use std::{
 
 /// A thread that stays in a read-side critical section until it is released.
 pub struct HeldReader {
-    leave: Sender<()>,
+    release: Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl HeldReader {
-    /// Starts a reader; it is in its critical section when this returns.
+    /// Starts a reader. It is in its critical section when this returns.
     pub fn start() -> Self {
         Self::start_with(|_, wait| wait())
     }
 
-    /// Starts a reader that does what `body` says in its critical section. `body` calls what it is
-    /// given to wait for its release, and has done so when this returns.
+    /// Starts a reader that runs `body` in its critical section. `body` calls its second argument
+    /// to wait for the release; this returns when it waits.
     pub fn start_with(body: impl FnOnce(&Guard, &dyn Fn()) + Send + 'static) -> Self {
-        let (entered, wait_entered) = mpsc::channel();
-        let (leave, wait_leave) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            body(&read_lock(), &|| {
-                entered.send(()).expect("the starter waits");
-                wait_leave.recv().expect("somebody releases the reader");
-            });
-        });
-        wait_entered.recv().expect("the reader gets this far");
-        Self { leave, thread }
+        Self::spawn(|wait| body(&read_lock(), wait))
     }
 
-    /// Lets the reader leave its critical section and waits until it has.
+    /// Starts a thread whose `body` enters a critical section of any kind and calls its argument in
+    /// it.
+    pub fn spawn(body: impl FnOnce(&dyn Fn()) + Send + 'static) -> Self {
+        let (entered, wait_entered) = mpsc::channel();
+        let (release, wait_release) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            body(&|| {
+                entered.send(()).expect("the starter receives");
+                wait_release.recv().expect("the reader is released");
+            });
+        });
+        wait_entered.recv().expect("the reader waits");
+        Self { release, thread }
+    }
+
+    /// Ends the reader's critical section and joins its thread.
     pub fn release(self) {
-        self.leave.send(()).expect("the reader waits");
+        self.release.send(()).expect("the reader receives");
         if let Err(panic) = self.thread.join() {
             std::panic::resume_unwind(panic);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A table whose next hops are numbers, as test suites that others wrote have them.
+//! A table whose next hops are numbers, as in the ported test suites.
 
 use super::{dump, table_with_settings};
 use crate::rcu_table::{
@@ -11,17 +11,17 @@ use kernel::{prelude::*, sync::Arc};
 
 /// A table of routes of one family with metric 0, each with a number for a next hop.
 pub struct NumberedTable {
-    /// The table itself.
+    /// The table.
     pub table: Arc<Table>,
     family: Family,
 }
 
-/// The next hop that stands for a number: a gateway.
+/// Encodes a number as a gateway.
 fn next_hop(number: u32) -> NextHop {
     NextHop::Via(Ipv4Addr::from_bits(number).into(), None)
 }
 
-/// What [`next_hop`] was given.
+/// Decodes the number of [`next_hop`].
 fn number(route: &Route) -> u32 {
     match route.next_hop {
         NextHop::Via(IpAddr::V4(gateway), None) => gateway.to_bits(),
@@ -30,19 +30,19 @@ fn number(route: &Route) -> u32 {
 }
 
 impl NumberedTable {
-    /// An empty table.
+    /// Creates an empty table.
     pub fn new(family: Family) -> Self {
         static SETTINGS: Settings = Settings::new();
         Self::with_settings(family, &SETTINGS)
     }
 
-    /// An empty table that heeds `settings`.
+    /// Creates an empty table with settings.
     pub fn with_settings(family: Family, settings: &'static Settings) -> Self {
         let table = table_with_settings(settings);
         Self { table, family }
     }
 
-    /// An address of the table's family, from the topmost bits.
+    /// Returns an address of the table's family, made of the topmost bits.
     pub fn top(&self, bits: u128) -> IpAddr {
         match self.family {
             Family::Inet => Ipv4Addr::from_bits((bits >> 96) as u32).into(),
@@ -50,13 +50,13 @@ impl NumberedTable {
         }
     }
 
-    /// An address of the table's family that starts with four bytes; zeros follow.
+    /// Returns an address of the table's family: four bytes, followed by zeros.
     pub fn at(&self, bytes: [u8; 4]) -> IpAddr {
         self.top(u128::from(u32::from_be_bytes(bytes)) << 96)
     }
 
-    /// The prefix of `len` bits that covers an address: the suites' tables cut what lies beyond, this
-    /// one refuses it.
+    /// Returns the prefix of `len` bits that covers an address. The ported tables clear host bits;
+    /// this table rejects them.
     pub fn prefix(&self, address: impl Into<IpAddr>, len: u8) -> Prefix {
         let bits = match address.into() {
             IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
@@ -66,7 +66,7 @@ impl NumberedTable {
         Prefix::new(self.top(bits & mask), len).expect("a length that fits")
     }
 
-    /// The insert of a route, for a transaction.
+    /// Returns an operation that inserts a route.
     pub fn insertion(
         &self,
         mode: Mode,
@@ -82,40 +82,40 @@ impl NumberedTable {
         Operation::Insert(route, mode)
     }
 
-    /// The removal of a route, for a transaction.
+    /// Returns an operation that removes a route.
     pub fn removal(&self, address: impl Into<IpAddr>, len: u8) -> Operation {
         Operation::Remove(self.prefix(address, len), None, None)
     }
 
-    /// Makes a change.
+    /// Applies a change.
     pub fn apply(&self, operation: Operation) -> Result {
         operation.apply(&self.table)
     }
 
-    /// Puts a number under a prefix, whether or not there is one.
+    /// Inserts a number under a prefix, replacing one with the same prefix.
     pub fn add(&self, address: impl Into<IpAddr>, len: u8, number: u32) -> Result {
         self.apply(self.insertion(Mode::Replace, address, len, number))
     }
 
-    /// Removes what is under a prefix.
+    /// Removes the number under a prefix.
     pub fn delete(&self, address: impl Into<IpAddr>, len: u8) -> Result {
         self.apply(self.removal(address, len))
     }
 
-    /// The number that serves an address.
+    /// Returns the number that serves an address.
     pub fn lookup(&self, address: impl Into<IpAddr>) -> Option<u32> {
         let route = self.table.lookup(address.into(), &read_lock());
         route.as_ref().map(number)
     }
 
-    /// The number under exactly that prefix.
+    /// Returns the number under exactly that prefix.
     pub fn get(&self, prefix: Prefix) -> Option<u32> {
         dump(&self.table, Selector::Prefix(prefix), 2)
             .first()
             .map(number)
     }
 
-    /// All prefixes and their numbers, in the order of a dump.
+    /// Returns all prefixes and their numbers, in the order of a dump.
     pub fn contents(&self) -> Vec<(Prefix, u32)> {
         let routes = dump(&self.table, Selector::All, 64);
         routes

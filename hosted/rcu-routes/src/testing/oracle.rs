@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The same table again, slow and simple, sharing no code with the one under test.
+//! The test oracle: a slow and simple table that shares no code with the table under test.
 
 use crate::rcu_table::{Family, Mode, NextHop, Operation, Prefix, Route, Selector};
 use core::net::IpAddr;
 use kernel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The order of a dump: IPv4 first, then the address's bytes, the length and the metric.
+/// A dump's sort key: IPv4 before IPv6, then the bytes of the address, the length and the metric.
 type Position = (bool, [u8; 16], u8, u32);
 
-/// A list of routes; lookup goes through all of it.
+/// A sorted list of routes. Lookup scans all of it.
 #[derive(Clone, Default)]
 pub struct Oracle {
     routes: BTreeMap<Position, Route>,
 }
 
-/// The bytes of an address; behind those of IPv4 there are zeros.
+/// Returns the bytes of an address; an IPv4 address is padded with zeros.
 fn octets(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(v4) => {
@@ -43,7 +43,7 @@ fn covers(prefix: &Prefix, address: IpAddr) -> bool {
 }
 
 impl Oracle {
-    /// Does to the list what the table should do.
+    /// Applies a change as the table must.
     pub fn apply(&mut self, operation: &Operation) -> Result {
         match operation {
             Operation::Insert(route, mode) => self.insert(route, *mode),
@@ -87,7 +87,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// The route that serves an address.
+    /// Returns the route that serves an address.
     pub fn lookup(&self, address: IpAddr) -> Option<Route> {
         let covering = self
             .routes
@@ -97,7 +97,7 @@ impl Oracle {
         best.copied()
     }
 
-    /// The routes in the order of a dump.
+    /// Returns the routes in the order of a dump.
     pub fn dump(&self, selector: Selector) -> Vec<Route> {
         let named = |route: &&Route| match selector {
             Selector::All => true,
@@ -107,24 +107,24 @@ impl Oracle {
         self.routes.values().filter(named).copied().collect()
     }
 
-    /// How many routes there are of one family.
+    /// Returns the number of routes of one family.
     pub fn len(&self, family: Family) -> usize {
         self.dump(Selector::Family(family)).len()
     }
 
-    /// Whether there are no routes.
+    /// Returns whether there are no routes.
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()
     }
 
-    /// How many different next hops the routes have.
+    /// Returns the number of distinct next hops.
     pub fn next_hops(&self) -> usize {
         let different: BTreeSet<_> = self.routes.values().map(|route| route.next_hop).collect();
         different.len()
     }
 }
 
-/// Whether a next hop given to `del` is the route's, or that part of it that it has.
+/// Returns whether a next hop given to `del` matches the route's, in whole or in the parts given.
 fn names(named: &NextHop, next_hop: &NextHop) -> bool {
     let (gateway, dev) = match *named {
         NextHop::Via(gateway, dev) => (Some(gateway), dev),

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Telling threads to stop, also when the test fails.
+//! A flag that stops the threads of a test, also when the test fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Shared by the threads of a test; tells the others to stop when one ends or panics.
+/// Stops the threads that share it when one of them ends or panics.
 #[derive(Default)]
 pub struct StopFlag(AtomicBool);
 
-/// Tells to stop when dropped.
+/// Sets the flag when dropped.
 pub struct StopOnDrop<'a>(&'a StopFlag);
 
 impl StopFlag {
-    /// Nobody is told yet.
+    /// Creates a flag that is not set.
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
-    /// Whether to stop.
+    /// Returns whether the threads must stop.
     pub fn is_set(&self) -> bool {
-        // ORDERING: Only a flag; threads are joined before anything is compared.
+        // ORDERING: Joining the threads orders everything that the test compares.
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Tells to stop at the end of a scope, by panic or not.
-    #[must_use = "it tells to stop when it is dropped"]
+    /// Sets the flag at the end of a scope, also on panic.
+    #[must_use = "the flag is set when this is dropped"]
     pub fn on_drop(&self) -> StopOnDrop<'_> {
         StopOnDrop(self)
     }

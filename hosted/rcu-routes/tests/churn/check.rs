@@ -2,15 +2,16 @@
 
 //! What a reader may be told.
 //!
-//! A lookup goes through the table from one prefix to the next while single routes change, so it may
-//! see of two changes the later one alone where they are far enough apart. So the rule for a lookup is:
+//! A lookup goes through the table from one prefix to the next while single routes change, so it
+//! may see of two changes the later one alone where they are far enough apart. So the rule for a
+//! lookup is:
 //!
 //! 1. Its answer is what served after some step of its window; or
-//! 2. several steps are in the window, the answer was in the table after one of them, and of each route
-//!    that would have served instead it can be said that it was absent after one of them.
+//! 2. several steps are in the window, the answer was in the table after one of them, and of each
+//!    route that would have served instead it can be said that it was absent after one of them.
 //!
-//! How often the second had to do is counted. Whoever has seen a step's change is never told afterwards
-//! what was before that step.
+//! How often the second had to do is counted. Whoever has seen a step's change is never told
+//! afterwards what was before that step.
 
 use super::{
     history::{History, Window},
@@ -147,7 +148,8 @@ impl<'a> Checker<'a> {
         steps.any(|step| self.there(step, route).is_none())
     }
 
-    /// Checks a dump: in order, each route in it was there, and none is missing that was there throughout.
+    /// Checks a dump: in order, each route in it was there, and none is missing that was there
+    /// throughout.
     pub fn dump(&mut self, window: &Window, dump: &[Answer]) -> Checked {
         self.tally.dumps += 1;
         let verdict = self.check_dump(window, dump);

@@ -7,8 +7,8 @@
 //!   reader   from = done      the lookup      to = started
 //! ```
 //!
-//! Step `from` was over when the lookup began, and no step behind `to` had begun when it ended: what
-//! the lookup says must be right after some step of `from..=to`.
+//! Step `from` was over when the lookup began, and no step behind `to` had begun when it ended:
+//! what the lookup says must be right after some step of `from..=to`.
 
 use super::universe::ROUTE_COUNT;
 use std::{
@@ -50,7 +50,8 @@ impl History {
     /// The writer is about to make step `step`, the one behind the last, after which the table is
     /// `state`.
     pub fn begin(&self, step: u32, state: &State) {
-        // ORDERING: Against `is_whole()`: who reads of this row sees that the step before has begun.
+        // ORDERING: Against `is_whole()`: who reads of this row sees that the step before has
+        // begun.
         fence(Ordering::Release);
         for (remembered, now) in self.row(step).iter().zip(state) {
             remembered.store(*now, Ordering::Relaxed);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One thread changes the table as fast as it can, by single changes, transactions, reloads and flushes,
-//! in all ways to reclaim memory, while two others look things up and dump it: each answer is one that
-//! was right at that time. Afterwards the table is what it should be, and nothing is left behind.
+//! One thread changes the table as fast as it can, by single changes, transactions, reloads and
+//! flushes, in all ways to reclaim memory, while two others look things up and dump it: each answer
+//! is one that was right at that time. Afterwards the table is what it should be, and nothing is
+//! left behind.
 //!
 //! `CHURN_SECONDS` says how long. Meant for AddressSanitizer as well.
 
@@ -233,8 +234,8 @@ impl Churn {
     }
 }
 
-/// All that was retired, of all tables, and is so after a while: what was handed to `kvfree_rcu()` is
-/// known to be gone when it is asked for after a grace period.
+/// All that was retired, of all tables, and is so after a while: what was handed to `kvfree_rcu()`
+/// is known to be gone when it is asked for after a grace period.
 fn retired(table: &Table) -> (usize, usize) {
     let start = Instant::now();
     loop {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a reader may be told by several lookups through one snapshot: of routes that change in batches
-//! only, all that they say was right after one and the same step. A flush that is not part of a batch
-//! is a single change, which may come between two of the lookups.
+//! What a reader may be told by several lookups through one snapshot: of routes that change in
+//! batches only, all that they say was right after one and the same step. A flush that is not part
+//! of a batch is a single change, which may come between two of the lookups.
 
 use super::{
     check::{Checked, Checker},

@@ -3,8 +3,8 @@
 //! The routes that may be in the table while it churns, and the addresses that are asked for.
 //!
 //! A route's metric is its number here, and its gateway tells which step put it there, so that an
-//! answer says by itself where it comes from. Longer prefixes have lower numbers: of the routes that
-//! cover an address, the first that is present serves.
+//! answer says by itself where it comes from. Longer prefixes have lower numbers: of the routes
+//! that cover an address, the first that is present serves.
 
 use std::net::{IpAddr, Ipv4Addr};
 

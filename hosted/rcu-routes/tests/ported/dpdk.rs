@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases that the tests of DPDK's IPv4 and IPv6 tables have in common. There they aim at the two
-//! levels of a DIR-24-8 table; lengths about 24 are a border between nodes here as well.
+//! The cases that the tests of DPDK's IPv4 and IPv6 tables have in common. There they aim at the
+//! two levels of a DIR-24-8 table; lengths about 24 are a border between nodes here as well.
 
 use core::net::IpAddr;
 use kernel::prelude::*;
@@ -21,8 +21,8 @@ pub fn one_rule(lpm: &NumberedTable, address: IpAddr, len: u8) {
     assert_eq!(lpm.lookup(address), None);
 }
 
-/// One rule of each length on one address, the longest serving, and back again. The other half of the
-/// addresses stays empty.
+/// One rule of each length on one address, the longest serving, and back again. The other half of
+/// the addresses stays empty.
 pub fn every_length(lpm: &NumberedTable, longest: u8) {
     let (other, address) = (lpm.top(u128::MAX >> 1), lpm.top(1 << 127));
     for len in 1..=longest {
@@ -39,7 +39,8 @@ pub fn every_length(lpm: &NumberedTable, longest: u8) {
     }
 }
 
-/// Hits and misses on each level: one rule, one below another, two side by side, one within another.
+/// Hits and misses on each level: one rule, one below another, two side by side, one within
+/// another.
 pub fn each_level(lpm: &NumberedTable) {
     let (a, b) = (lpm.at([128, 0, 0, 0]), lpm.at([128, 0, 0, 5]));
     one_rule(lpm, a, 24);

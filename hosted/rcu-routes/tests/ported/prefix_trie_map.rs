@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of `src/map/mod.rs`: order, whole subtrees that go, and host routes, where the last level
-//! of nodes ends.
+//! The cases of `src/map/mod.rs`: order, whole subtrees that go, and host routes, where the last
+//! level of nodes ends.
 
 use super::{check, insert, is_within, iter_from, map_of, short, FAMILIES};
 use rcu_routes::{

@@ -73,7 +73,8 @@ impl Model {
     }
 }
 
-/// A prefix of up to 24 bits, longer ones more often, or of 32; a third of them close to each other.
+/// A prefix of up to 24 bits, longer ones more often, or of 32; a third of them close to each
+/// other.
 fn any_prefix(family: Family) -> impl Strategy<Value = Prefix> {
     let len = prop_oneof![
         1 => 0..=8_u8,

@@ -46,8 +46,8 @@ const CLUSTERS: [u128; 4] = [
     0x2001_0db8_ffff_0000_aaaa_5555_0000_0001,
 ];
 
-/// Bits near a cluster: one of its own, with a few flipped, or with another byte somewhere, so that a
-/// node gets many children.
+/// Bits near a cluster: one of its own, with a few flipped, or with another byte somewhere, so that
+/// a node gets many children.
 fn any_bits() -> impl Strategy<Value = u128> {
     let cluster = prop::sample::select(CLUSTERS.to_vec());
     let flips = prop::collection::vec(0..128_u32, 0..3);
@@ -59,8 +59,8 @@ fn any_bits() -> impl Strategy<Value = u128> {
     prop_oneof![flipped, sibling]
 }
 
-/// Any length; those about multiples of 8, where a node ends and the next begins, and those that the
-/// internet uses, more often.
+/// Any length; those about multiples of 8, where a node ends and the next begins, and those that
+/// the internet uses, more often.
 fn any_len(family: Family) -> impl Strategy<Value = u8> {
     let all = family.bits();
     let near = move |len: u8| [len.saturating_sub(1), len, (len + 1).min(all)];
@@ -86,8 +86,8 @@ fn any_prefix() -> impl Strategy<Value = Prefix> {
         })
 }
 
-/// Few prefixes, so that changes often meet what is there: now and then very few, so that one gets many
-/// metrics.
+/// Few prefixes, so that changes often meet what is there: now and then very few, so that one gets
+/// many metrics.
 fn few_prefixes() -> impl Strategy<Value = Vec<Prefix>> {
     prop_oneof![
         3 => prop::collection::vec(any_prefix(), 1..40),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tests that the guest runs in the kernel, over liburcu.
+//! The test cases that the guest runs in the kernel, here over liburcu.
 
 #[path = "../../../../tests/modules"]
 mod modules {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's torture of the table, in user space: without a bug nothing is found, and with each bug
-//! what it does wrong. `torture/table.rs` says how it works; the threads are made here.
+//! The module's torture of the table, in user space: without a bug nothing is found, and with each
+//! bug what it does wrong. `torture/table.rs` says how it works; the threads are made here.
 
 // What `table` expects beside it in the module.
 use rcu_routes::{rcu, rcu_table};
@@ -33,7 +33,8 @@ fn duration() -> Duration {
 /// How long a bug may stay unnoticed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The settings, and the count of nodes in quarantine, are shared. Nothing is left of the test before.
+/// The settings, and the count of nodes in quarantine, are shared. Nothing is left of the test
+/// before.
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     let one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -112,8 +113,8 @@ fn go_on<T>(
     (done, None)
 }
 
-/// A writer, two fake ones and two readers at once, for that long or until one finds something. `choose`
-/// may choose the kinds of reads: it changes the random numbers of readers.
+/// A writer, two fake ones and two readers at once, for that long or until one finds something.
+/// `choose` may choose the kinds of reads: it changes the random numbers of readers.
 fn torture(
     torture: &Arc<TableTorture>,
     duration: Duration,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Changes made together do what they do one by one, up to the first that cannot be made.
+//! A batch of changes has the same result as the changes one by one, up to the first that fails.
 
 use rcu_routes::{
     rcu::barrier,
@@ -8,7 +8,8 @@ use rcu_routes::{
     testing::{operation, own_stats, show, table, Random},
 };
 
-/// A change of few prefixes, so that they meet: routes that are there, that are not, nested ones.
+/// Returns a change of one of a few prefixes, so that changes meet present, absent and nested
+/// routes.
 fn change(random: &mut Random) -> Operation {
     let len = [0, 4, 8, 9, 16, 20, 24, 28, 32][random.below(9)];
     let bits = ((random.below(4) as u32) << 30)
@@ -33,31 +34,31 @@ fn change(random: &mut Random) -> Operation {
 
 fn one_by_one(table: &Table, operations: &[Operation]) -> Result<(), Failure> {
     for (index, operation) in operations.iter().enumerate() {
-        let alone = table.apply(std::slice::from_ref(operation));
-        alone.map_err(|Failure { error, .. }| Failure { index, error })?;
+        let result = table.apply(std::slice::from_ref(operation));
+        result.map_err(|Failure { error, .. }| Failure { index, error })?;
     }
     Ok(())
 }
 
 #[test]
-fn changes_made_together_are_those_made_one_by_one() {
+fn a_batch_has_the_same_result_as_single_changes() {
     let mut random = Random::new(3);
-    let (together, alone) = (table(), table());
+    let (batched, single) = (table(), table());
     let (mut failed, mut succeeded) = (0, 0);
     for _ in 0..3000 {
         let count = random.below(60);
         let operations: Vec<Operation> = (0..count).map(|_| change(&mut random)).collect();
-        let result = together.apply(&operations);
-        assert_eq!(result, one_by_one(&alone, &operations));
+        let result = batched.apply(&operations);
+        assert_eq!(result, one_by_one(&single, &operations));
         match result {
             Ok(()) => succeeded += 1,
             Err(_) => failed += 1,
         }
-        assert_eq!(show(&together), show(&alone));
-        let (together, alone) = (own_stats(&together), own_stats(&alone));
+        assert_eq!(show(&batched), show(&single));
+        let (batched, single) = (own_stats(&batched), own_stats(&single));
         assert_eq!(
-            (together.objects, together.bytes, together.next_hops),
-            (alone.objects, alone.bytes, alone.next_hops)
+            (batched.objects, batched.bytes, batched.next_hops),
+            (single.objects, single.bytes, single.next_hops)
         );
     }
     assert!(failed > 100 && succeeded > 100, "{failed} {succeeded}");

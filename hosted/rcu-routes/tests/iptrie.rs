@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A large random table, and the same answers from `iptrie`, a trie that others wrote.
+//! A large random table gives the same answers as the crate `iptrie`.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use iptrie::{map::RTrieMap, Ipv4Prefix, Ipv6Prefix};
@@ -13,39 +13,39 @@ use std::collections::BTreeMap;
 const PREFIXES: usize = 100_000;
 const LOOKUPS: usize = 100_000;
 
-/// The length of the serving prefix and the next hop, or nothing, which is what the published
-/// trie's root has: it cannot do without one.
+/// The length of the serving prefix and the next hop. `None` is the value of `iptrie`'s mandatory
+/// root.
 type Answer = Option<(u8, NextHop)>;
 
 fn mask(bits: u128, len: u8) -> u128 {
     bits & u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
 }
 
-/// A next hop that names the prefix's number, and so tells one route from the other.
+/// Encodes a prefix's number as a next hop.
 fn numbered(number: usize) -> NextHop {
     NextHop::Via(Ipv4Addr::from_bits(number as u32).into(), None)
 }
 
-/// Random prefixes, left-aligned: half with lengths as in the internet's table, half of any length;
-/// a third right below or above the one before.
-fn prefixes(random: &mut Random, all: u8, usual: u8) -> Vec<(u128, u8)> {
-    let mut made: Vec<(u128, u8)> = Vec::with_capacity(PREFIXES);
-    while made.len() < PREFIXES {
+/// Returns random prefixes, left-aligned. Half have a length common on the internet, half any
+/// length. A third are close to the previous prefix.
+fn random_prefixes(random: &mut Random, all: u8, usual: u8) -> Vec<(u128, u8)> {
+    let mut prefixes: Vec<(u128, u8)> = Vec::with_capacity(PREFIXES);
+    while prefixes.len() < PREFIXES {
         let len = match random.below(2) {
             0 => usual - random.below(9) as u8,
             _ => random.below(usize::from(all) + 1) as u8,
         };
-        let bits = match made.last() {
+        let bits = match prefixes.last() {
             Some((bits, _)) if random.below(3) == 0 => *bits ^ (1 << (128 - 8 - random.below(24))),
             _ => random.wide(),
         };
-        made.push((mask(bits, len), len));
+        prefixes.push((mask(bits, len), len));
     }
-    made
+    prefixes
 }
 
-/// An address anywhere, in a prefix, or right beside one.
-fn asked(random: &mut Random, prefixes: &[(u128, u8)], all: u8) -> u128 {
+/// Returns a random address, or one inside, at the end of, or adjacent to a prefix.
+fn random_address(random: &mut Random, prefixes: &[(u128, u8)], all: u8) -> u128 {
     let (bits, len) = prefixes[random.below(prefixes.len())];
     let inside = bits | (random.wide() & !mask(u128::MAX, len));
     match random.below(4) {
@@ -56,16 +56,16 @@ fn asked(random: &mut Random, prefixes: &[(u128, u8)], all: u8) -> u128 {
     }
 }
 
-/// A family, and its prefixes and tries in both worlds.
+/// Compares the answers of one family.
 macro_rules! comparison {
     ($name:ident, $all:literal, $usual:literal, $address:expr, $ip:path, $prefix:ty) => {
         #[test]
         fn $name() {
             let mut random = Random::new($all);
-            let made = prefixes(&mut random, $all, $usual);
+            let prefixes = random_prefixes(&mut random, $all, $usual);
             let table = table();
             let mut present = BTreeMap::new();
-            for (number, &(bits, len)) in made.iter().enumerate() {
+            for (number, &(bits, len)) in prefixes.iter().enumerate() {
                 let prefix = Prefix::new($ip($address(bits)), len).unwrap();
                 let next_hop = numbered(number % 1000);
                 let route = Route {
@@ -79,15 +79,15 @@ macro_rules! comparison {
 
             let mut found = 0;
             let mut compare = |present: &BTreeMap<(u128, u8), NextHop>, random: &mut Random| {
-                let mut published: RTrieMap<$prefix, Answer> =
+                let mut reference: RTrieMap<$prefix, Answer> =
                     RTrieMap::with_root_and_capacity(None, PREFIXES);
                 for (&(bits, len), next_hop) in present {
                     let prefix = <$prefix>::new($address(bits), len).unwrap();
-                    published.insert(prefix, Some((len, *next_hop)));
+                    reference.insert(prefix, Some((len, *next_hop)));
                 }
                 for _ in 0..LOOKUPS / 2 {
-                    let address = $address(asked(random, &made, $all));
-                    let expected = *published.lookup(&address).1;
+                    let address = $address(random_address(random, &prefixes, $all));
+                    let expected = *reference.lookup(&address).1;
                     let route = table.lookup($ip(address), &read_lock());
                     let answer = route.map(|route| (route.prefix.len(), route.next_hop));
                     assert_eq!(answer, expected, "{address}");
@@ -96,8 +96,8 @@ macro_rules! comparison {
             };
             compare(&present, &mut random);
 
-            // A third goes, the default route with them, and the rest serves.
-            for key in made.iter().step_by(3).chain(&[(0, 0)]) {
+            // Remove a third of the routes and the default route.
+            for key in prefixes.iter().step_by(3).chain(&[(0, 0)]) {
                 let prefix = Prefix::new($ip($address(key.0)), key.1).unwrap();
                 let removed = table.remove(&prefix, None, None);
                 assert_eq!(removed.is_ok(), present.remove(key).is_some());
@@ -109,7 +109,7 @@ macro_rules! comparison {
 }
 
 comparison!(
-    ipv4_answers_are_those_of_a_published_trie,
+    ipv4_answers_match_iptrie,
     32,
     24,
     |bits: u128| Ipv4Addr::from_bits((bits >> 96) as u32),
@@ -117,7 +117,7 @@ comparison!(
     Ipv4Prefix
 );
 comparison!(
-    ipv6_answers_are_those_of_a_published_trie,
+    ipv6_answers_match_iptrie,
     128,
     48,
     Ipv6Addr::from_bits,

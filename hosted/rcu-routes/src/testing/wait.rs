@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting in tests: for events, for callbacks, for other tests, and for panics.
+
+use crate::rcu::barrier;
+use std::{
+    panic::{catch_unwind, AssertUnwindSafe},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a test waits for an event that must not happen. Without readers, a grace period takes
+/// liburcu's callback thread some 10 ms.
+pub const SETTLE_TIME: Duration = Duration::from_millis(150);
+
+/// How long a test waits for an event that must happen.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Waits until `condition` holds. Panics after [`TIMEOUT`].
+#[track_caller]
+pub fn wait_until(event: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < TIMEOUT, "timed out: {event}");
+        thread::yield_now();
+    }
+}
+
+/// Waits for callbacks, and for the callbacks that these have queued.
+pub fn drain_callbacks() {
+    barrier();
+    barrier();
+}
+
+/// Excludes other tests of the process that call this. No callback of an earlier test is pending.
+pub fn run_alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    drain_callbacks();
+    turn
+}
+
+/// Returns the message of the panic that `body` must cause.
+#[track_caller]
+pub fn panic_message(body: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(body)).expect_err("no panic");
+    *panic.downcast::<String>().expect("a formatted message")
+}
