@@ -124,6 +124,15 @@
 
 mod atomic;
 pub mod checker;
+/// `core` with the model checker's atomics, for the translated imports.
+#[expect(unused_imports, reason = "the sources import a few names of each")]
+mod core_with_loom {
+    pub(crate) use core::*;
+
+    pub(crate) mod sync {
+        pub(crate) use crate::atomic;
+    }
+}
 pub mod kernel;
 pub mod object;
 pub mod ordering;
