@@ -10,7 +10,9 @@ mod translation;
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    env,
+    fmt::Write,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -58,20 +60,21 @@ fn main() {
 
     let names: BTreeSet<_> = sites.iter().map(|site| &site.name).collect();
     assert_eq!(names.len(), sites.len(), "two orderings have the same name");
-    let table: String = sites
-        .iter()
-        .map(|site| {
-            let Site {
-                name,
-                ordering,
-                place,
-            } = site;
-            format!(
-                "Site {{ name: {name:?}, ordering: Ordering::{ordering}, place: {place:?} }},\n"
-            )
-        })
-        .collect();
-    fs::write(output.join("sites.rs"), format!("&[\n{table}]\n")).unwrap();
+    let mut table = String::from("&[\n");
+    for Site {
+        name,
+        ordering,
+        place,
+    } in &sites
+    {
+        writeln!(
+            table,
+            "Site {{ name: {name:?}, ordering: Ordering::{ordering}, place: {place:?} }},"
+        )
+        .unwrap();
+    }
+    table += "]\n";
+    fs::write(output.join("sites.rs"), table).unwrap();
 }
 
 fn parse(path: &Path) -> File {
