@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Draws marks as SVG.
+
+use svg::node::element::{Circle, Group, Line, Rectangle, Text, Title};
+
+use super::{Lane, Mark};
+
+/// Lanes drawn of a boot.
+const MAX_LANES: usize = 60;
+/// Characters drawn of a lane's name.
+const MAX_NAME: usize = 30;
+/// Steps drawn of an axis.
+const MAX_STEPS: f64 = 20.0;
+
+// Sizes in pixels.
+pub(super) const WIDTH: f64 = 1100.0;
+pub(super) const LEFT: f64 = 210.0;
+const RIGHT: f64 = 40.0;
+const LEGEND: f64 = 40.0;
+const TOP: f64 = 58.0;
+const LANE: f64 = 26.0;
+const AXIS: f64 = 34.0;
+
+pub(super) const STYLE: &str = "\
+text{font:12px sans-serif;fill:#24292f}
+.title{font-weight:bold;font-size:14px}
+.faint{fill:#6e7781}
+.grid{stroke:#d0d7de;stroke-width:1}
+.lane{stroke:#eaeef2;stroke-width:1}
+.stall{fill:#cf222e}.starved{fill:#8250df}.hung{fill:#bf8700}.lockup{fill:#953800}.misuse{fill:#0969da}.memory{fill:#1a7f37}
+.bar{fill-opacity:.45}
+.end{stroke:#1a7f37;stroke-width:3}";
+
+/// CSS classes and their legend.
+const CLASSES: [(&str, &str); 6] = [
+    ("stall", "grace period held up"),
+    ("starved", "kthread starved"),
+    ("hung", "task waits"),
+    ("lockup", "lockup"),
+    ("misuse", "misuse"),
+    ("memory", "memory"),
+];
+
+/// Maps time to horizontal position.
+#[derive(Clone, Copy)]
+struct Scale {
+    from: f64,
+    to: f64,
+}
+
+impl Scale {
+    fn new(marks: &[&Mark]) -> Self {
+        let from = marks
+            .iter()
+            .map(|mark| mark.at - mark.age)
+            .fold(f64::INFINITY, f64::min);
+        let to = marks
+            .iter()
+            .map(|mark| mark.end.unwrap_or(mark.at))
+            .fold(f64::NEG_INFINITY, f64::max);
+        let margin = ((to - from) * 0.03).max(0.5);
+        Self {
+            from: from - margin,
+            to: to + margin,
+        }
+    }
+
+    fn x(self, at: f64) -> f64 {
+        let part = (at - self.from) / (self.to - self.from);
+        let x = LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
+        round(x)
+    }
+
+    /// Returns round numbers along the axis.
+    fn steps(self) -> Vec<f64> {
+        let rough = (self.to - self.from) / 8.0;
+        let power = 10f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+        let step = step
+            .into_iter()
+            .find(|&step| step >= rough)
+            .unwrap_or(rough);
+        let first = (self.from / step).ceil();
+        let count = ((self.to / step).floor() - first).clamp(0.0, MAX_STEPS) as u32;
+        (0..=count)
+            .map(|number| (first + f64::from(number)) * step)
+            .collect()
+    }
+}
+
+/// Draws one boot. Returns the panel and its height.
+pub(super) fn panel(title: &str, marks: &[&Mark]) -> (Group, f64) {
+    let mut lanes: Vec<&Lane> = marks.iter().flat_map(|mark| &mark.lanes).collect();
+    lanes.sort();
+    lanes.dedup();
+    let left_out = lanes.len().saturating_sub(MAX_LANES);
+    lanes.truncate(MAX_LANES);
+    let scale = Scale::new(marks);
+    let bottom = TOP + LANE * lanes.len() as f64;
+    let group = Group::new()
+        .add(label(12.0, 22.0, title, "title", "start"))
+        .add(legend(marks));
+    let mut group = axis(group, marks, scale, bottom);
+    for (number, lane) in lanes.iter().enumerate() {
+        let y = TOP + LANE * (number as f64 + 0.5);
+        let name = short(&lane.to_string());
+        let line = horizontal(y).set("class", "lane");
+        group = group
+            .add(label(LEFT - 10.0, y + 4.0, &name, "", "end"))
+            .add(line);
+        for mark in marks.iter().filter(|mark| mark.lanes.contains(lane)) {
+            group = group.add(drawn(mark, scale, y));
+        }
+    }
+    if left_out > 0 {
+        let text = format!("{left_out} more CPUs and tasks are left out");
+        group = group.add(label(LEFT, bottom + 30.0, &text, "faint", "start"));
+    }
+    (group, bottom + AXIS)
+}
+
+/// Draws the grid, the labels of the axis, and its unit.
+fn axis(mut group: Group, marks: &[&Mark], scale: Scale, bottom: f64) -> Group {
+    let steps = scale.steps();
+    let has_time = marks.iter().any(|mark| mark.has_time);
+    // No uptime is that long.
+    let is_time_of_day = has_time && steps.first().is_some_and(|&first| first > 1e8);
+    for at in steps {
+        let x = scale.x(at);
+        let text = axis_label(at, is_time_of_day);
+        group = group
+            .add(vertical(x, TOP, bottom).set("class", "grid"))
+            .add(label(x, bottom + 16.0, &text, "faint", "middle"));
+    }
+    let unit = match (has_time, is_time_of_day) {
+        (false, _) => "line",
+        (true, true) => "time of day",
+        (true, false) => "seconds since boot",
+    };
+    group.add(label(WIDTH - RIGHT, 22.0, unit, "faint", "end"))
+}
+
+/// Draws a bar for the known age, a point for the report, and a line for the end.
+fn drawn(mark: &Mark, scale: Scale, y: f64) -> Group {
+    let (start, at) = (scale.x(mark.at - mark.age), scale.x(mark.at));
+    let end = mark.end.map_or(at, |end| scale.x(end));
+    let mut group = Group::new()
+        .set("class", mark.class)
+        .set("data-incident", mark.incident)
+        .add(Title::new(mark.text.clone()));
+    if end - start >= 1.0 {
+        let bar = Rectangle::new()
+            .set("x", start)
+            .set("y", y - 7.0)
+            .set("width", round(end - start));
+        group = group.add(bar.set("height", 14).set("rx", 3).set("class", "bar"));
+    }
+    group = group.add(point(at, y));
+    if mark.end.is_some() {
+        // Not on top of the point.
+        group = group.add(end_line(end.max(at + 8.0), y));
+    }
+    group
+}
+
+fn point(x: f64, y: f64) -> Circle {
+    Circle::new().set("cx", x).set("cy", y).set("r", 5)
+}
+
+fn end_line(x: f64, y: f64) -> Line {
+    vertical(x, y - 9.0, y + 9.0).set("class", "end")
+}
+
+fn vertical(x: f64, from: f64, to: f64) -> Line {
+    Line::new()
+        .set("x1", x)
+        .set("x2", x)
+        .set("y1", from)
+        .set("y2", to)
+}
+
+fn horizontal(y: f64) -> Line {
+    Line::new()
+        .set("x1", LEFT)
+        .set("x2", WIDTH - RIGHT)
+        .set("y1", y)
+        .set("y2", y)
+}
+
+/// Draws the legend of the classes that occur.
+fn legend(marks: &[&Mark]) -> Group {
+    let mut group = Group::new();
+    let mut x = LEFT;
+    for (class, meaning) in CLASSES {
+        if marks.iter().any(|mark| mark.class == class) {
+            let key = Group::new().set("class", class).add(point(x, LEGEND - 4.0));
+            let text = label(x + 10.0, LEGEND, meaning, "faint", "start");
+            group = group.add(key).add(text);
+            x += 26.0 + 7.0 * meaning.len() as f64;
+        }
+    }
+    if marks.iter().any(|mark| mark.end.is_some()) {
+        let text = label(x + 10.0, LEGEND, "its end", "faint", "start");
+        group = group.add(end_line(x, LEGEND - 4.0)).add(text);
+    }
+    group
+}
+
+fn round(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+pub(super) fn label(x: f64, y: f64, text: &str, class: &str, anchor: &str) -> Text {
+    Text::new(text)
+        .set("x", x)
+        .set("y", y)
+        .set("class", class)
+        .set("text-anchor", anchor)
+}
+
+fn axis_label(at: f64, is_time_of_day: bool) -> String {
+    if is_time_of_day {
+        let second = at.rem_euclid(86_400.0) as u64;
+        return format!(
+            "{:02}:{:02}:{:02}",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        );
+    }
+    let text = format!("{at:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+fn short(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or(name)),
+        None => name.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::decode;
+    use crate::timeline::Timeline;
+
+    fn drawn(log: &str) -> String {
+        let mut timeline = Timeline::new();
+        for event in decode(log) {
+            timeline.add(&event);
+        }
+        timeline.svg()
+    }
+
+    #[test]
+    fn a_stall_has_a_lane_a_bar_and_a_point() {
+        let svg = drawn(
+            "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
+             [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n\
+             [  130.000000] INFO: task <sh>:57 blocked for more than 20 seconds.\n",
+        );
+        for part in [
+            "CPU 1",
+            "&lt;sh&gt; (pid 57)",
+            "class=\"bar\"",
+            "seconds since boot",
+            "rcu-cpu-stall",
+        ] {
+            assert!(svg.contains(part), "no {part}: {svg}");
+        }
+        // Two points in lanes, and two in the legend.
+        assert_eq!(svg.matches("<circle").count(), 4);
+        // The axis begins with the stall, 21 s before its report.
+        let scale = Scale {
+            from: 78.0,
+            to: 131.0,
+        };
+        assert!(scale.x(79.0) < scale.x(100.0) && scale.x(200.0) <= WIDTH);
+    }
+
+    #[test]
+    fn a_stall_is_drawn_to_its_logged_end() {
+        let svg = drawn(
+            "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
+             [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n\
+             [  110.000000] rust_rcu_demo: stall: end cpu_preempt_off after 31000 ms: ended\n",
+        );
+        let scale = Scale {
+            from: 100.0 - 21.0 - 0.93,
+            to: 110.93,
+        };
+        assert!(
+            svg.contains("class=\"end\"") && svg.contains("its end"),
+            "{svg}"
+        );
+        assert!(svg.contains(&format!("x1=\"{}\"", scale.x(110.0))), "{svg}");
+        assert!(
+            svg.contains(&format!("cx=\"{}\"", scale.x(100.0))),
+            "the point is at the report: {svg}"
+        );
+    }
+
+    #[test]
+    fn each_boot_has_a_panel() {
+        let log = "[  100.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [a:57]\n";
+        let svg = drawn(&format!(
+            "{log}[    0.000000] Linux version 6.18.15 (x@y)\n{log}"
+        ));
+        assert!(svg.contains("Boot 1") && svg.contains("Boot 2"), "{svg}");
+    }
+
+    #[test]
+    fn an_empty_log_is_drawn_as_nothing_reported() {
+        assert!(drawn("").contains("Nothing was reported."));
+    }
+
+    #[test]
+    fn the_axis_shows_time_of_day_or_lines() {
+        let line = "kernel: watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [a:57]\n";
+        assert!(drawn(&format!("2026-11-21T10:00:00+00:00 host {line}")).contains("10:00:00"));
+        assert!(drawn(line).contains(">\nline\n") || drawn(line).contains(">line<"));
+    }
+}
