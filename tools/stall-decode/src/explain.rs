@@ -1,47 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an event means: a sentence on what happened and who is to blame, each field with its meaning, likely
-//! causes with the likeliest first, and what to do next.
+//! Explains an event: a summary, the meaning of each field, likely causes, and advice.
 //!
-//! The meanings are those of the sources that print the fields; `Documentation/RCU/stallwarn.rst` lags behind
-//! them (in 6.18, bit 2 of `idle=` tells whether RCU watches).
+//! Each family of `report/` has a file here with the same name. Meanings of fields follow the kernel code that prints
+//! them. `Documentation/RCU/stallwarn.rst` lags behind: in 6.18, bit 2 of `idle=` shows whether RCU watches.
+
+mod atomic;
+mod cpu_stall;
+mod double_call_rcu;
+mod expedited;
+mod fields;
+mod frozen;
+mod hints;
+mod hung_task;
+mod kthread;
+mod lock_leak;
+mod lockup;
+mod memory;
+mod stall;
+mod suspicious;
+mod tasks;
+mod use_after_free;
+mod voluntary;
 
 use crate::event::{CpuDetail, Event, EventKind};
-use crate::incident::waits_for_grace_period;
 
-mod fields;
-mod hints;
-mod others;
-mod stalls;
+/// Tasks named in a summary.
+const MAX_NAMED: usize = 8;
 
-/// Fills in everything that is for people.
+/// Sets everything in an event that is prose.
 pub(crate) fn explain(event: &mut Event) {
-    event.summary = match event.kind {
-        EventKind::RcuCpuStall | EventKind::RcuExpeditedStall | EventKind::RcuTasksStall => {
-            stalls::summary(event)
+    type Summary = fn(&Event) -> String;
+    type Explain = fn(&Event, &mut Explanation);
+    let (summary, explain): (Summary, Explain) = match event.kind {
+        EventKind::RcuCpuStall => (stall::summary, cpu_stall::explain),
+        EventKind::RcuExpeditedStall => (stall::summary, expedited::explain),
+        EventKind::RcuTasksStall => (tasks::summary, tasks::explain),
+        EventKind::RcuKthreadStarved => (kthread::summary, kthread::explain),
+        EventKind::VoluntaryContextSwitch => (voluntary::summary, voluntary::explain),
+        EventKind::SuspiciousRcuUsage => (suspicious::summary, suspicious::explain),
+        EventKind::SleepingInAtomic => (atomic::summary, atomic::explain),
+        EventKind::HungTask => (hung_task::summary, hung_task::explain),
+        EventKind::SoftLockup => (lockup::soft_summary, lockup::explain_soft),
+        EventKind::HardLockup => (lockup::hard_summary, lockup::explain_hard),
+        EventKind::DoubleCallRcu => (double_call_rcu::summary, double_call_rcu::explain),
+        EventKind::UseAfterFree => (use_after_free::summary, use_after_free::explain),
+        EventKind::LockLeak => (lock_leak::summary, lock_leak::explain),
+        EventKind::PageAllocationFailure => {
+            (memory::allocation_summary, memory::explain_allocation)
         }
-        EventKind::RcuKthreadStarved => stalls::starved(event),
-        _ => others::summary(event),
+        EventKind::Oom => (memory::oom_summary, memory::explain_oom),
     };
+    event.summary = summary(event);
     fields::fill(event);
-    let mut causes = Vec::new();
-    let mut advice = Vec::new();
-    match event.kind {
-        EventKind::RcuCpuStall => stalls::cpu_stall(event, &mut causes, &mut advice),
-        EventKind::RcuExpeditedStall => stalls::expedited(event, &mut causes, &mut advice),
-        EventKind::RcuTasksStall => stalls::tasks(event, &mut causes, &mut advice),
-        EventKind::RcuKthreadStarved => stalls::starved_why(event, &mut causes, &mut advice),
-        _ => others::why(event, &mut causes, &mut advice),
-    }
-    event.causes = causes;
-    event.advice = advice;
+    let mut explanation = Explanation::default();
+    explain(event, &mut explanation);
+    event.causes = explanation.causes;
+    event.advice = explanation.advice;
 }
 
-/// A list of causes or advice under construction.
-type Lines = Vec<String>;
+/// Causes and advice under construction.
+#[derive(Debug, Default)]
+struct Explanation {
+    causes: Vec<String>,
+    advice: Vec<String>,
+}
 
-fn say(lines: &mut Lines, line: impl Into<String>) {
-    lines.push(line.into());
+impl Explanation {
+    fn cause(&mut self, text: impl Into<String>) -> &mut Self {
+        self.causes.push(text.into());
+        self
+    }
+
+    fn advise(&mut self, text: impl Into<String>) -> &mut Self {
+        self.advice.push(text.into());
+        self
+    }
+
+    /// Adds the hint of a function in the stack.
+    fn hint(&mut self, event: &Event) -> &mut Self {
+        if let Some((cause, advice)) = hints::of(event) {
+            self.cause(cause).advise(advice);
+        }
+        self
+    }
 }
 
 /// `CPU 1`, `CPUs 1 and 3`
@@ -50,24 +92,29 @@ fn cpus(event: &Event) -> String {
     match numbers.as_slice() {
         [] => "a CPU".to_string(),
         [one] => format!("CPU {one}"),
-        many => format!("CPUs {}", and(many)),
+        many => format!("CPUs {}", list(many)),
+    }
+}
+
+/// Selects the verb that agrees with [`cpus`].
+fn verb(event: &Event, singular: &'static str, plural: &'static str) -> &'static str {
+    match event.cpus.len() {
+        0 | 1 => singular,
+        _ => plural,
     }
 }
 
 fn tasks(event: &Event) -> String {
-    let names: Vec<_> = event
-        .tasks
-        .iter()
-        .take(8)
-        .map(ToString::to_string)
-        .collect();
+    let tasks = event.tasks.iter().take(MAX_NAMED);
+    let names: Vec<_> = tasks.map(ToString::to_string).collect();
     match names.as_slice() {
         [] => "a task".to_string(),
-        many => and(many),
+        many => list(many),
     }
 }
 
-fn and(words: &[String]) -> String {
+/// `a, b and c`
+fn list(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [one] => one.clone(),
@@ -75,21 +122,18 @@ fn and(words: &[String]) -> String {
     }
 }
 
-/// ` in spin()`, if a frame tells.
+/// ` in spin()`, if the culprit frame is known.
 fn in_function(event: &Event) -> String {
-    match &event.culprit_frame {
-        Some(function) => format!(" in {function}()"),
-        None => String::new(),
-    }
+    let function = event.culprit_frame.as_ref();
+    function.map_or(String::new(), |function| format!(" in {function}()"))
 }
 
 /// `21 s (5250 jiffies)`, `5250 jiffies`
-fn how_long(event: &Event) -> Option<String> {
-    let jiffies = event.t_jiffies?;
-    Some(match event.seconds {
+fn age(jiffies: impl std::fmt::Display, seconds: Option<f64>) -> String {
+    match seconds {
         Some(seconds) => format!("{} ({jiffies} jiffies)", duration(seconds)),
         None => format!("{jiffies} jiffies"),
-    })
+    }
 }
 
 fn duration(seconds: f64) -> String {
@@ -103,40 +147,40 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// What the third part of `idle=` says: where the CPU was, as far as RCU knows.
+/// What a CPU ran, according to the second and third part of `idle=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whereabouts {
+enum Context {
     Idle,
     Interrupt,
     Kernel,
     InterruptInKernel,
 }
 
-fn whereabouts(detail: &CpuDetail) -> Option<Whereabouts> {
-    let idle = detail.idle.as_deref()?;
-    let mut parts = idle.split('/').skip(1);
-    let nesting = parts.next()?;
-    let interrupts = parts.next()?;
-    // Before 4.16: hexadecimal and decimal the other way round.
-    let Some(interrupts) = interrupts.strip_prefix("0x") else {
-        let nesting = u64::from_str_radix(nesting, 16).ok()?;
-        return Some(match (nesting, interrupts) {
-            (0, "0") => Whereabouts::Idle,
-            (0, _) => Whereabouts::Interrupt,
-            _ => Whereabouts::Kernel,
-        });
-    };
-    let interrupts = u64::from_str_radix(interrupts, 16).ok()?;
-    // A large value marks a CPU that is not idle; on 32 bits it is 0x40000000.
-    let large = interrupts >= 0x4000_0000;
-    let nested = interrupts & 0xffff;
-    Some(match (large, nested) {
-        (false, 0) if nesting == "0" => Whereabouts::Idle,
-        (false, 0) => Whereabouts::Kernel,
-        (false, _) => Whereabouts::Interrupt,
-        (true, 0) => Whereabouts::Kernel,
-        (true, _) => Whereabouts::InterruptInKernel,
-    })
+impl Context {
+    fn of(detail: &CpuDetail) -> Option<Self> {
+        /// Interrupt nesting of a CPU that is not idle is offset by at least this much, on 32 bits.
+        const NOT_IDLE: u64 = 0x4000_0000;
+        let mut parts = detail.idle.as_deref()?.split('/').skip(1);
+        let nesting = parts.next()?;
+        let interrupts = parts.next()?;
+        // Before 4.16 the first number was hexadecimal and the second decimal.
+        let Some(interrupts) = interrupts.strip_prefix("0x") else {
+            let nesting = u64::from_str_radix(nesting, 16).ok()?;
+            return Some(match (nesting, interrupts) {
+                (0, "0") => Self::Idle,
+                (0, _) => Self::Interrupt,
+                _ => Self::Kernel,
+            });
+        };
+        let interrupts = u64::from_str_radix(interrupts, 16).ok()?;
+        Some(match (interrupts >= NOT_IDLE, interrupts & 0xffff) {
+            (false, 0) if nesting == "0" => Self::Idle,
+            (false, 0) => Self::Kernel,
+            (false, _) => Self::Interrupt,
+            (true, 0) => Self::Kernel,
+            (true, _) => Self::InterruptInKernel,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -144,29 +188,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_for_people() {
+    fn long_durations_are_in_minutes_and_hours() {
         assert_eq!(duration(21.0), "21 s");
         assert_eq!(duration(125.4), "2 min 5 s");
         assert_eq!(duration(7260.0), "2 h 1 min");
     }
 
     #[test]
-    fn idle_tells_where_the_cpu_was() {
-        let at = |idle: &str| {
-            whereabouts(&CpuDetail {
+    fn the_idle_field_shows_the_context_of_the_cpu() {
+        let context = |idle: &str| {
+            Context::of(&CpuDetail {
                 idle: Some(idle.to_string()),
                 ..CpuDetail::default()
             })
         };
-        assert_eq!(at("6a84/1/0x4000000000000000"), Some(Whereabouts::Kernel));
+        assert_eq!(context("6a84/1/0x4000000000000000"), Some(Context::Kernel));
         assert_eq!(
-            at("6a84/1/0x4000000000000002"),
-            Some(Whereabouts::InterruptInKernel)
+            context("6a84/1/0x4000000000000002"),
+            Some(Context::InterruptInKernel)
         );
-        assert_eq!(at("6a84/0/0x1"), Some(Whereabouts::Interrupt));
-        assert_eq!(at("6a84/0/0x0"), Some(Whereabouts::Idle));
-        assert_eq!(at("f4d/140000000000001/0"), Some(Whereabouts::Kernel));
-        assert_eq!(at("f4d/0/0"), Some(Whereabouts::Idle));
-        assert_eq!(at("f4d"), None);
+        assert_eq!(context("6a84/0/0x1"), Some(Context::Interrupt));
+        assert_eq!(context("6a84/0/0x0"), Some(Context::Idle));
+        assert_eq!(context("f4d/140000000000001/0"), Some(Context::Kernel));
+        assert_eq!(context("f4d/0/0"), Some(Context::Idle));
+        assert_eq!(context("f4d"), None);
     }
 }

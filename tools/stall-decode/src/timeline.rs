@@ -61,7 +61,7 @@ impl std::fmt::Display for Lane {
             Self::Cpu(cpu) => write!(f, "CPU {cpu}"),
             Self::Kthread(name) => write!(f, "kthread {name}"),
             Self::Task(name) => f.write_str(name),
-            Self::Unnamed => f.write_str("nobody named"),
+            Self::Unnamed => f.write_str("no culprit named"),
         }
     }
 }

@@ -1,72 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What functions of a stack hint at.
+//! Hints from the innermost functions of a stack.
 
 use crate::event::Event;
 
-/// Functions, what they hint at, and what to do about it.
+/// A cause suggested by functions with one of these prefixes.
 struct Hint {
     starts: &'static [&'static str],
     cause: &'static str,
     advice: &'static str,
 }
 
+/// Innermost frames searched for a hint.
+const MAX_FRAMES: usize = 6;
+
 const HINTS: &[Hint] = &[
     Hint {
         starts: &["serial8250_", "uart_", "console_", "univ8250", "wait_for_xmitr", "pl011_", "vt_console", "fbcon_", "printk", "vprintk", "__serial8250", "io_serial_", "mem_serial_", "netconsole", "write_msg", "bit_putcs", "sys_imageblit", "cfb_imageblit", "drm_fb_helper", "soft_cursor"],
-        cause: "printing to a slow console: the CPU writes the log out faster than the line carries it",
-        advice: "Print less (loglevel=, ratelimit), or use a faster console; 115200 baud is 11 KB/s.",
+        cause: "printing to a slow console: the CPU waits while the log is written out",
+        advice: "Print less (loglevel=, ratelimit), or use a faster console. 115200 baud is 11 KB/s.",
     },
     Hint {
         starts: &["native_queued_spin_lock_slowpath", "queued_spin_lock_slowpath", "__pv_queued_spin_lock", "_raw_spin_lock", "_raw_read_lock", "_raw_write_lock", "queued_write_lock", "queued_read_lock", "do_raw_spin_lock", "arch_spin_lock", "osq_lock"],
-        cause: "the CPU waits for a spinlock: its holder is stuck or was interrupted by somebody who wants it too, or many CPUs want it",
-        advice: "Look for the CPU that holds the lock in the other backtraces; CONFIG_PROVE_LOCKING finds deadlocks before they happen.",
+        cause: "the CPU waits for a spinlock: its holder is stuck, was interrupted by code that needs the same lock, or many CPUs contend",
+        advice: "Look for the holder of the lock in the other backtraces. CONFIG_PROVE_LOCKING finds deadlocks before they happen.",
     },
     Hint {
         starts: &["smp_call_function", "csd_lock", "on_each_cpu", "flush_tlb_", "native_flush_tlb", "kvm_flush_tlb", "text_poke", "__flush_tlb", "arch_tlbbatch", "generic_exec_single"],
-        cause: "the CPU waits for another CPU to answer an interrupt: that one is the culprit",
-        advice: "Find the CPU that does not answer: csdlock_debug=1 names it; its interrupts are off, or it does not run.",
+        cause: "the CPU waits for another CPU to answer an interrupt: the other CPU is the culprit",
+        advice: "Find the CPU that does not answer: csdlock_debug=1 names it. Its interrupts are disabled, or it does not run.",
     },
     Hint {
         starts: &["multi_cpu_stop", "stop_machine", "stop_one_cpu", "cpu_stopper"],
-        cause: "stop_machine: all CPUs spin with interrupts off until the last one arrives",
-        advice: "Find the CPU that has not arrived; a task or an interrupt keeps it.",
+        cause: "stop_machine(): all CPUs spin with interrupts disabled until the last one arrives",
+        advice: "Find the CPU that has not arrived: a task or an interrupt occupies it.",
     },
     Hint {
         starts: &["delay_tsc", "__delay", "__udelay", "__const_udelay", "udelay", "__ndelay", "delay_halt", "delay_mwaitx", "__loop_udelay", "arch_timer_evt", "__timer_delay", "ioread", "iowrite", "inb", "outb", "pci_read", "pci_write", "pci_mmcfg", "pci_conf1", "readl", "writel", "raw_pci"],
         cause: "the CPU polls hardware in a busy loop",
-        advice: "See whether the device answers at all; sleep instead of udelay() where the context allows.",
+        advice: "Check whether the device responds. Sleep instead of udelay() where the context allows.",
     },
     Hint {
         starts: &["kvm_wait", "kvm_async_pf", "kvm_kick", "pv_wait", "__pv_", "plpar_", "xen_", "hv_", "hypercall", "hyperv_", "__xen", "vmware_", "HYPERVISOR"],
         cause: "the guest waits for its hypervisor",
-        advice: "Look at the host: steal time, overcommitted CPUs, paused or migrated guests.",
+        advice: "Check the host: steal time, overcommitted CPUs, paused or migrated guests.",
     },
     Hint {
         starts: &["shrink_", "zap_", "unmap_", "free_pgd", "try_to_free", "compact_", "isolate_", "clear_huge_page", "copy_huge", "exit_mmap", "invalidate_", "truncate_inode", "remove_vm", "ttm_", "swap_", "free_unref", "release_pages", "__free_pages"],
-        cause: "a long loop over memory without a chance to reschedule",
-        advice: "Such loops want cond_resched(); a newer kernel may have it there.",
+        cause: "a long loop over memory without rescheduling",
+        advice: "Add cond_resched() to the loop. A newer kernel may have it.",
     },
     Hint {
         starts: &["rcu_do_batch", "rcu_core", "rcu_process_callbacks", "rcu_nocb_cb_kthread"],
-        cause: "a callback of call_rcu() takes long, or there are so many that working them off takes long",
-        advice: "Callbacks are to free memory and nothing else: hand long work to queue_rcu_work(); rcu_nocbs= moves callbacks to threads.",
+        cause: "an RCU callback runs for long, or too many callbacks are queued",
+        advice: "Callbacks should only free memory: pass long work to queue_rcu_work(). rcu_nocbs= moves callbacks to kthreads.",
     },
     Hint {
         starts: &["net_rx_action", "napi_", "__napi_", "__netif_receive", "nf_", "ip_rcv", "process_backlog", "tcp_v4_rcv", "__do_softirq", "handle_softirqs", "ksoftirqd", "run_ksoftirqd", "tasklet_"],
-        cause: "softirq work that does not end, such as a flood of packets or rules that match slowly",
-        advice: "Look at the load (softnet_stat, /proc/softirqs); spread the interrupts, or make the rules cheaper.",
+        cause: "softirq work that does not end, such as a flood of packets, or slow firewall rules",
+        advice: "Check the load (softnet_stat, /proc/softirqs). Spread the interrupts, or simplify the rules.",
     },
     Hint {
         starts: &["handle_irq_event", "__handle_irq_event", "handle_edge_irq", "handle_fasteoi", "generic_handle_irq", "irq_thread"],
-        cause: "interrupts come faster than they are served",
-        advice: "Look for the interrupt in /proc/interrupts whose count runs.",
+        cause: "interrupts arrive faster than they are handled",
+        advice: "Look in /proc/interrupts for a count that grows fast.",
     },
 ];
 
-/// The hints of a stack, the innermost frame's first.
+/// Returns cause and advice for the innermost function with a hint.
 pub(super) fn of(event: &Event) -> Option<(&'static str, &'static str)> {
-    let frames = event.frames.iter().take(6);
+    let frames = event.frames.iter().take(MAX_FRAMES);
     for frame in frames.chain(&event.culprit_frame) {
         let hint = HINTS
             .iter()
@@ -84,7 +87,7 @@ mod tests {
     use crate::event::EventKind;
 
     #[test]
-    fn the_innermost_frame_tells() {
+    fn the_innermost_function_selects_the_hint() {
         let mut event = Event::new(EventKind::RcuCpuStall);
         event.frames = ["io_serial_in", "vprintk_emit", "my_loop"]
             .map(str::to_string)

@@ -73,8 +73,8 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if let Some(depth) = text.strip_prefix("RCU nest depth: ") {
         let depth = Scan::new(depth).run(|byte| byte.is_ascii_digit());
         let meaning = match depth {
-            "0" => "no reader of RCU is open in this task",
-            _ => "the task sleeps inside of rcu_read_lock()",
+            "0" => "the task has no RCU reader open",
+            _ => "the task sleeps inside rcu_read_lock()",
         };
         report.event.add_field("RCU nest depth", depth, meaning);
         return true;
@@ -126,7 +126,7 @@ fn context(event: &mut Event, text: &str) {
         event,
         "in_atomic()",
         "preemption or softirqs are disabled, or this is an interrupt",
-        "preemption is not disabled as far as the count says",
+        "preemption is enabled, according to the count",
     );
     flag(
         event,
@@ -137,8 +137,8 @@ fn context(event: &mut Event, text: &str) {
     flag(
         event,
         "non_block",
-        "inside of a section that was marked as one that must not block",
-        "not in a section that must not block",
+        "in a section marked with non_block_start()",
+        "not in a section marked with non_block_start()",
     );
     let comm = Scan::after(text, "name: ").map(|name| name.rest().trim().to_string());
     event.add_task(Task {
@@ -166,7 +166,7 @@ fn preempt_count(count: &str) -> String {
         }
     }
     if parts.is_empty() {
-        return "preemption is enabled: something else forbids sleeping, see the other fields"
+        return "preemption is enabled: another field shows why the task must not sleep"
             .to_string();
     }
     parts.join("; ")

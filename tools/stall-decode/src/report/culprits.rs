@@ -65,7 +65,7 @@ fn blocked_task(word: &str) -> Option<Task> {
         if scan.eat(":") {
             for (mark, meaning) in [
                 ('b', "blocked in a reader"),
-                ('q', "quiescent state wanted"),
+                ('q', "quiescent state needed"),
                 ('e', "blocks an expedited grace period"),
                 ('l', "on the list of blocked readers"),
             ] {

@@ -28,12 +28,12 @@ fn header(text: &str) -> Option<Event> {
         if !text.contains("object type: rcu_head") {
             return None;
         }
-        event.message = Some("the rcu_head was queued while it was queued already".to_string());
+        event.message = Some("the rcu_head was already queued".to_string());
         return Some(event);
     }
     // `__call_rcu_common(): Double-freed CB 00000000c0ffee00->free_it+0x0/0x10 [demo]()!!!`
     let rest = Scan::after(text, "(): Double-freed ")?.rest();
-    event.message = Some("the callback was queued while it was queued already".to_string());
+    event.message = Some("the callback was already queued".to_string());
     if let Some((_, callback)) = rest.split_once("->") {
         let function = stack::frame(callback).map(|frame| frame.function());
         event.symbol = function.or_else(|| callback.split("()").next().map(str::to_string));

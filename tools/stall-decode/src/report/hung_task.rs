@@ -63,7 +63,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
         event.add_field(
             "likely owner",
             owner.trim_end_matches('.'),
-            "the task that holds the lock that this one waits for",
+            "the task that holds the lock for which this one waits",
         );
         return true;
     }

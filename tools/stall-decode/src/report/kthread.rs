@@ -157,7 +157,7 @@ fn complete(report: &mut Report) {
     if let Some(dump) = report.dump_of(Role::GpKthreadCpu).cloned() {
         let is_kthread = dump.comm == report.event.flavor;
         if let Some(task) = task_of(&dump).filter(|_| !is_kthread) {
-            let meaning = "what the CPU did that the kthread ran on last";
+            let meaning = "the task on the CPU where the kthread last ran";
             report
                 .event
                 .add_field("runs on its CPU", task.to_string(), meaning);

@@ -50,8 +50,9 @@ fn header(text: &str) -> Option<Event> {
             .or_else(|| task.split_once('/').map(|_| (task, "")))?;
         let pid = Scan::new(rest).small();
         let mut event = event_of_task(EventKind::LockLeak, comm, pid);
-        event.message =
-            Some("a work item ended with a lock, a reader or preemption off".to_string());
+        event.message = Some(
+            "a work item ended with a lock held, a reader open, or preemption disabled".to_string(),
+        );
         return Some(event);
     }
     let (before, _) = text.split_once(" still has locks held!")?;
@@ -85,7 +86,7 @@ fn work_item(event: &mut Event, text: &str) {
     for (key, meaning) in [
         (
             "preempt",
-            "the preemption count when the work item ended: 0 is right",
+            "the preemption count when the work item ended: must be 0",
         ),
         ("lock", "locks held before and after the work item"),
         ("RCU", "readers open before and after the work item"),

@@ -40,7 +40,7 @@ fn header(text: &str) -> Option<Event> {
         let order = Scan::after(after, "order:")?.number()?;
         let mut event = event_of_task(EventKind::PageAllocationFailure, comm, None);
         let pages = 1u64.checked_shl(order.try_into().ok()?).unwrap_or(0);
-        let meaning = format!("2^{order} = {pages} contiguous pages were wanted");
+        let meaning = format!("2^{order} = {pages} contiguous pages were requested");
         event.add_field("order", order.to_string(), meaning);
         mode(&mut event, after, "mode:");
         return Some(event);
@@ -50,11 +50,7 @@ fn header(text: &str) -> Option<Event> {
             return None;
         }
         let mut event = Event::new(EventKind::Oom);
-        event.add_field(
-            "invoked by",
-            comm,
-            "the task that wanted memory when there was none",
-        );
+        event.add_field("invoked by", comm, "the task whose allocation failed");
         mode(&mut event, after, "gfp_mask=");
         return Some(event);
     }
@@ -71,9 +67,9 @@ fn mode(event: &mut Event, text: &str, key: &str) {
     };
     let value = scan.run(|byte| byte != b',' && byte != b' ');
     let meaning = if value.contains("GFP_ATOMIC") {
-        "how it was asked for: without waiting, so that memory cannot be reclaimed for it"
+        "the kind of allocation: it cannot wait, so the allocator cannot reclaim memory for it"
     } else {
-        "how it was asked for"
+        "the kind of allocation"
     };
     event.add_field(key.trim_end_matches([':', '=']), value, meaning);
 }
@@ -101,7 +97,7 @@ fn killed(event: &mut Event, text: &str) -> Option<()> {
     if let Some(mut rss) = Scan::after(text, "anon-rss:") {
         if event.field("anon-rss").is_none() {
             let value = rss.word().trim_end_matches(',');
-            let meaning = "memory of its own that the killed process had in use";
+            let meaning = "anonymous memory used by the killed process";
             event.add_field("anon-rss", value, meaning);
         }
     }
@@ -134,7 +130,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if text.contains("slab_unreclaimable:") && event.field("slab_unreclaimable").is_none() {
         if let Some(value) = number_after(text, "slab_unreclaimable:") {
             let unit = if text.contains("kB") { "kB" } else { " pages" };
-            let meaning = "memory of the kernel that cannot be given back: objects that wait for a grace period are in here";
+            let meaning = "kernel memory that cannot be reclaimed; it includes objects that wait for a grace period";
             event.add_field("slab_unreclaimable", format!("{value}{unit}"), meaning);
         }
         return true;

@@ -54,13 +54,13 @@ fn detail(report: &mut Report, text: &str) -> bool {
         return true;
     }
     if text.starts_with("RCU used illegally from ") {
-        let meaning = "RCU does not watch this CPU there: readers on it protect nothing";
+        let meaning = "RCU does not watch the CPU in this state: a reader on it protects nothing";
         report.event.add_field("RCU used illegally", text, meaning);
         return true;
     }
     if let Some(mut scan) = Scan::after(text, "debug_locks = ") {
         if scan.eat("0") {
-            let meaning = "lockdep had switched itself off before: this may be a false alarm";
+            let meaning = "lockdep was already off: this may be a false positive";
             report.event.add_field("debug_locks", "0", meaning);
         }
         return true;

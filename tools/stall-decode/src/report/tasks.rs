@@ -47,7 +47,7 @@ fn holdout(event: &mut Event, mut switches: Scan<'_>) {
     event.add_field(
         "nvcsw",
         switches.word(),
-        "voluntary context switches: when the grace period began, and now; equal means that the task has not given up its CPU since",
+        "voluntary context switches when the grace period began, and now; equal numbers mean that the task has had none since",
     );
     if let Some(mut idle) = idle {
         idle.signed();
@@ -77,9 +77,9 @@ fn trace_reader(event: &mut Event, text: &str) -> Option<()> {
 fn trace_flags(flags: &str) -> Vec<&'static str> {
     let mut words = Vec::new();
     for (mark, meaning) in [
-        ('I', "an interrupt was sent to its CPU"),
+        ('I', "an IPI was sent to its CPU"),
         ('i', "idle task"),
-        ('N', "its CPU has no clock interrupt"),
+        ('N', "its CPU is nohz_full"),
         ('B', "blocked in a reader"),
     ] {
         if flags.contains(mark) {
@@ -130,7 +130,7 @@ mod tests {
         );
         assert_eq!(
             event.tasks[0].flags,
-            ["its CPU has no clock interrupt", "blocked in a reader"]
+            ["its CPU is nohz_full", "blocked in a reader"]
         );
         let event = only(
             "INFO: rcu_tasks_trace detected stalls? (Late IPI?)\n\tIPI outstanding to CPU 1\n",

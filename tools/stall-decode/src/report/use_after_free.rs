@@ -63,8 +63,7 @@ fn header(text: &str) -> Option<Event> {
         || text.contains("nable to handle")
         || text.starts_with("Oops");
     is_crash.then(|| {
-        event.message =
-            Some("a pointer was read out of freed memory (poison 6b6b6b6b)".to_string());
+        event.message = Some("a pointer was read from freed memory (poison 6b6b6b6b)".to_string());
         event
     })
 }
@@ -116,7 +115,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
 
 fn access(event: &mut Event, text: &str) {
     let (what, by) = text.split_once(" by task ").unwrap_or((text, ""));
-    event.add_field("access", what, "what was done to freed memory");
+    event.add_field("access", what, "the access to freed memory");
     if let Some((comm, pid)) = name_and_pid(by, '/') {
         event.add_task(task_named(comm, Some(pid)));
     }
@@ -141,7 +140,7 @@ fn complete(report: &mut Report) {
             Role::Queued,
             "queued in",
             Skipped::USUAL,
-            "the stack that handed the object to RCU or to a work queue",
+            "the stack that queued the object to RCU or a work queue",
         ),
     ];
     for (role, name, skipped, meaning) in roles {
@@ -152,7 +151,7 @@ fn complete(report: &mut Report) {
             let frames = frames.filter(|frame| !frame.starts_with("kasan_"));
             let stack: Vec<_> = frames.take(MAX_FIELD_FRAMES).collect();
             let meaning = match (role, by_rcu) {
-                (Role::Freed, true) => "RCU freed it, after a grace period: the user held no reader, or found the object after it was taken out",
+                (Role::Freed, true) => "RCU freed it after a grace period: the task that used it was in no reader, or found the object after its removal",
                 _ => meaning,
             };
             report.event.add_field(name, stack.join(" < "), meaning);

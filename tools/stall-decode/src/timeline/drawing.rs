@@ -34,7 +34,7 @@ text{font:12px sans-serif;fill:#24292f}
 
 /// CSS classes and their legend.
 const CLASSES: [(&str, &str); 6] = [
-    ("stall", "grace period held up"),
+    ("stall", "grace period stalled"),
     ("starved", "kthread starved"),
     ("hung", "task waits"),
     ("lockup", "lockup"),
@@ -201,7 +201,7 @@ fn legend(marks: &[&Mark]) -> Group {
         }
     }
     if marks.iter().any(|mark| mark.end.is_some()) {
-        let text = label(x + 10.0, LEGEND, "its end", "faint", "start");
+        let text = label(x + 10.0, LEGEND, "end", "faint", "start");
         group = group.add(end_line(x, LEGEND - 4.0)).add(text);
     }
     group
@@ -294,7 +294,7 @@ mod tests {
             to: 110.93,
         };
         assert!(
-            svg.contains("class=\"end\"") && svg.contains("its end"),
+            svg.contains("class=\"end\"") && svg.contains(">\nend\n"),
             "{svg}"
         );
         assert!(svg.contains(&format!("x1=\"{}\"", scale.x(110.0))), "{svg}");

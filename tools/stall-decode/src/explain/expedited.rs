@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Explains stalls of expedited grace periods.
+
+use super::{cpus, stall, verb, Explanation};
+use crate::event::Event;
+
+pub(super) fn explain(event: &Event, out: &mut Explanation) {
+    if event.message.is_some() {
+        out.cause(stall::CSD_LOCK).advise(stall::CSD_LOCK_ADVICE);
+        return;
+    }
+    let cpus = cpus(event);
+    let was_idle =
+        !event.frames.is_empty() && event.culprit_frame.is_none() && event.tasks.is_empty();
+    if was_idle {
+        out.cause(format!(
+            "{cpus} {} idle when the stack was dumped: the stall had just ended",
+            verb(event, "was", "were")
+        ));
+    }
+    let mut details = event.cpu_details.iter();
+    if details.any(|detail| detail.flags.contains('D')) {
+        out.cause(format!("{cpus} did not reach a quiescent state after RCU's interrupt: in a long reader, with preemption disabled, or with interrupts disabled so that the interrupt is pending"));
+    } else if !event.cpus.is_empty() {
+        let runs = verb(event, "runs", "run");
+        out.cause(format!("{cpus} {runs} a reader, or code with preemption disabled, for longer than the expedited time-out"));
+    }
+    if event.cpus.is_empty() && !event.tasks.is_empty() {
+        out.cause("a task was preempted or sleeps inside rcu_read_lock()");
+    }
+    if event.seconds.is_some_and(|seconds| seconds < 1.0)
+        || event.t_jiffies.is_some_and(|t| t < 100)
+    {
+        out.cause("the time-out is very short (20 ms on Android), so short busy periods are reported too")
+            .advise("rcupdate.rcu_exp_cpu_stall_timeout= sets the time-out in milliseconds; 0 selects the normal one.");
+    }
+    out.hint(event);
+    if !event.frames.is_empty() {
+        out.advise("Look at the stack: shorten that section, or reschedule in it.");
+    }
+    stall::complete(event, out);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Explains accesses to freed memory.
+
+use super::{in_function, tasks, Explanation};
+use crate::event::Event;
+
+pub(super) fn summary(event: &Event) -> String {
+    let message = event.message.as_deref().unwrap_or("use after free");
+    format!(
+        "{} accessed freed memory{}: {message}.",
+        tasks(event),
+        in_function(event)
+    )
+}
+
+pub(super) fn explain(event: &Event, out: &mut Explanation) {
+    let freed = event.field("freed in");
+    if freed.is_some_and(|field| field.meaning.contains("grace period")) {
+        out.cause("the task used the object after its rcu_read_lock() section, or without one")
+            .cause("the object was still reachable when it was passed to call_rcu() or kfree_rcu(): it was not removed first")
+            .advise("Keep lookup and use inside one reader, or acquire a reference there. Remove the object before call_rcu().");
+    } else {
+        out.cause("the object was freed without a grace period: by kfree() instead of kfree_rcu(), or by a wrong reference count")
+            .advise("Compare the stack that used the object with the one that freed it. Which lock or reference should have prevented the free?");
+    }
+    if event.field("queued in").is_some() {
+        out.cause("a callback or a work item was still queued for the object when it was freed");
+    }
+    if freed.is_none() {
+        out.advise(
+            "KASAN (kasan_multi_shot, with stacks) shows who allocated and who freed the object.",
+        );
+    }
+}
