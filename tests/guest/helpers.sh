@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# What the suites check the module with, in the guest. Sourced. Expects beside it: tap.sh.
+# Functions that the guest's suites share. Sourced; needs tap.sh beside it.
 # shellcheck source=tests/tap.sh
 . ./tap.sh
 
@@ -9,19 +9,25 @@ module=$(echo /lib/modules/*/extra/rust_rcu_demo.ko)
 parameters=/sys/module/rust_rcu_demo/parameters
 
 not() { ! "$@"; }
-# same EXPECTED GOT: and it is not nothing.
-same() { { [ -n "$1" ] && [ "$1" = "$2" ]; } || { printf 'expected:\n%s\ngot:\n%s\n' "$1" "$2"; return 1; }; }
+# same EXPECTED FOUND: both are the same and not empty.
+same() { { [ -n "$1" ] && [ "$1" = "$2" ]; } || { printf 'expected:\n%s\nfound:\n%s\n' "$1" "$2"; return 1; }; }
 
-# fails_with MESSAGE COMMAND...
+# prints EXPECTED COMMAND...
+prints() {
+    expected=$1
+    shift
+    same "$expected" "$("$@" 2>&1)"
+}
+# fails_with MESSAGE COMMAND...: COMMAND fails and prints MESSAGE.
 fails_with() {
     message=$1
     shift
-    if got=$("$@" 2>&1); then
-        got="success: $got"
+    if found=$("$@" 2>&1); then
+        found="success: $found"
     else
-        case $got in *"$message"*) return 0 ;; esac
+        case $found in *"$message"*) return 0 ;; esac
     fi
-    printf 'expected a failure: %s\ngot: %s\n' "$message" "$got"
+    printf 'expected failure: %s\nfound: %s\n' "$message" "$found"
     return 1
 }
 # exits STATUS COMMAND...
@@ -30,10 +36,14 @@ exits() {
     shift
     "$@"
     status=$?
-    test $status = "$expected" || { echo "exit status $status, not $expected"; return 1; }
+    test $status = "$expected" || { echo "expected exit status $expected, found $status"; return 1; }
 }
 
-modinfo_has() { modinfo -F "$1" "$module" | grep -q "$2"; }
+# modinfo_has FIELD PATTERN
+modinfo_has() {
+    [ -e "modinfo.$1" ] || modinfo -F "$1" "$module" >"modinfo.$1"
+    grep -q "$2" "modinfo.$1"
+}
 # check_descriptions 'PARAMETER TYPE'...
 check_descriptions() {
     for parameter; do
@@ -41,26 +51,68 @@ check_descriptions() {
     done
 }
 log_has() { dmesg | grep -F -e "$1"; }
+is_loaded() { grep -q '^rust_rcu_demo ' /proc/modules; }
 set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
+# refuses ERROR PARAMETER VALUE EXPECTED: writing VALUE fails with ERROR, and the log has what is EXPECTED.
+refuses() {
+    tap_check "$2=$3 is refused: $1" fails_with "$1" set_parameter "$2" "$3\n"
+    tap_check "$2=$3: the log has the valid values" log_has "parameter $2: want $4, not \"$3\""
+}
+# Prints the parameters that are settings, and no reports of runs.
+settings() { grep '' $parameters/* | grep -vE "^$parameters/(scale|stall|torture):"; }
+settings_are() { same "$1" "$(settings)"; }
+
+# within SECONDS COMMAND...: COMMAND succeeds within SECONDS; it is tried ten times a second.
+within() {
+    tries=$(($1 * 10))
+    shift
+    until "$@" >tried 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { cat tried; return 1; }
+        sleep 0.1
+    done
+}
+
 stat_is() { test "$(rcuctl stats | sed -n "s/^$1  *//p")" = "$2"; }
 slab_kib() { awk '/^SUnreclaim/ { print $2 }' /proc/meminfo; }
 
-# What the parameter $job, which starts runs, reports of them.
-# shellcheck disable=SC2154 # The suite's.
+# Runs of the parameter $job: its report, its state and its threads.
+# shellcheck disable=SC2154 # The suite sets job.
 report() { sed -n "s/^$1 //p" "$parameters/$job"; }
+# reports KEY VALUE
 reports() {
-    got=$(report "$1")
-    test "$got" = "$2" || { cat "$parameters/$job"; echo "$1 is '$got', not '$2'"; return 1; }
+    found=$(report "$1")
+    test "$found" = "$2" || { cat "$parameters/$job"; echo "$1: expected '$2', found '$found'"; return 1; }
 }
 # becomes KEY VALUE SECONDS
-becomes() {
-    for _ in $(seq $(($3 * 10))); do
-        reports "$1" "$2" >/dev/null && return
-        sleep 0.1
-    done
-    cat "$parameters/$job"
-    return 1
-}
-# The names of its threads.
+becomes() { within "$3" reports "$1" "$2"; }
 threads() { cat /proc/[0-9]*/comm 2>/dev/null | grep -E "^(rcu_$job|${job}_)"; }
 no_threads() { ! threads; }
+# The thread that controls the runs may remain after a run.
+no_worker_threads() { test "$(threads | tee threads | wc -l)" -le 1 || { cat threads; return 1; }; }
+
+# check_exclusion VALUE STOP ARGUMENT...: while a run is active, neither $job=VALUE nor `rcuctl ARGUMENT...` starts
+# another one. STOP is the value that ends a run.
+check_exclusion() {
+    value=$1 stop=$2 before=$(settings)
+    shift 2
+    tap_check "$job: the threads of a run have names" not no_threads
+    tap_check "$job: a second run is refused" fails_with 'esource busy' set_parameter "$job" "$value\n"
+    tap_check "$job: the log says how to end the active run" \
+        log_has "parameter $job: a run goes on; write $stop to end it"
+    tap_check "$job: rcuctl refuses a second run" fails_with "a $job run is already active" rcuctl "$@"
+    tap_check "$job: rcuctl exits 1 for a second run" exits 1 rcuctl "$@"
+    tap_check "$job: a refused run changes no parameter" settings_are "$before"
+}
+
+# unload_during COMMAND...: COMMAND loads the module and starts a run. The module unloads during the run, while
+# another process reads its parameters.
+unload_during() {
+    "$@" || return
+    while cat $parameters/*; do :; done >/dev/null 2>&1 &
+    sleep "${pause:-0.2}"
+    reports state running || return
+    rmmod rust_rcu_demo || return
+    wait $!
+    no_threads
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the guest: misuse of the RCU library that the kernel survives. Lockdep turns itself off, so this must be
+# the last suite of a boot. Prints TAP. Needs beside it: helpers.sh, tap.sh and the modules of tests/modules.
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
+
+if [ -e wait_in_reader.ko ]; then
+    insmod wait_in_reader.ko
+    for call in rcu::synchronize rcu::synchronize_expedited GracePeriod::wait GracePeriod::wait_expedited \
+        FullGracePeriod::wait rcu::barrier; do
+        tap_check "the log names $call() called inside a reader" \
+            log_has "wait_in_reader: $call() inside an RCU read-side critical section, at "
+    done
+else
+    insmod guard_leaked.ko && rmmod guard_leaked
+    tap_check 'grace periods continue after the task that leaked a guard has ended' \
+        log_has 'guard_leaked: a grace period has passed since'
+fi
+tap_end
