@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Loading the module, as tools of the kernel do for their users.
+//! Loads the module.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Where the kernel shows a module that is loaded, or built in.
+/// The folder of a module that is loaded or built in.
 const LOADED: &str = "/sys/module/rust_rcu_demo";
 
-/// Has modprobe load the module, unless it is there. Whether that worked turns out when it is used: it may
-/// not be installed, or the caller may not be root.
+/// Runs modprobe, unless the module is loaded. Ignores failure: the next access to the module
+/// reports what is missing.
 pub fn load_if_absent() {
     if Path::new(LOADED).exists() {
         return;

@@ -1,64 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a finding means, for who has not read docs/torture.md.
+//! The meaning of each finding. docs/torture.md has more.
 
-/// Words of a finding, and what it means. The first that fits holds.
+/// A part of a finding, and its meaning. The first part that matches counts.
 const MEANINGS: &[(&str, &str)] = &[
     (
         "was told what was not valid",
-        "A lookup in the route table gave an answer that was not right at any time while it went on.",
+        "A lookup in the route table returned an answer that was not valid at any time during the lookup.",
     ),
     (
         "reached a reclaimed node",
-        "The route table gave back a node that a reader could still reach: a use after free, but for the test's marks.",
+        "The route table reclaimed a node that a reader could still reach. Outside of this test, that is a use after free.",
     ),
     (
         "changed under it",
-        "A reader looked twice at the same route inside one critical section, and found two.",
+        "A reader read a route twice in one critical section, and found two different ones.",
     ),
     (
         "half a transaction",
-        "A snapshot of the route table had some changes of a transaction, and not the others.",
+        "A snapshot of the route table had some changes of a transaction, but not all.",
     ),
     (
         "dump was wrong",
-        "A dump of the route table missed a route that was there, had one twice, or one that was not there.",
+        "A dump of the route table omitted a route, had one twice, or had one that did not exist.",
     ),
     (
         "change failed that must not",
-        "The route table refused a change that it has to make, or made one that it has to refuse.",
+        "The route table refused a valid change, or made an invalid one.",
     ),
     (
         "what was retired never came back",
-        "A callback of the route table was lost: its memory is leaked, and counts as retired for ever.",
+        "A callback of the route table was lost: its memory is leaked, and counts as retired forever.",
     ),
     (
         "grace periods ago",
-        "A grace period ended while a reader that it had to wait for was still in its critical section.",
+        "A grace period ended while a reader that started before it was still in its critical section.",
     ),
     (
         "that was freed",
-        "What a reader could still reach was given back: without the test's pool, a use after free.",
+        "An element was freed that a reader could still reach. Outside of this test, that is a use after free.",
     ),
     (
         "before it was initialised",
-        "A pointer was published before what it points to was written, or memory was reused under a reader.",
+        "A pointer was published before its element was initialized, or memory was reused under a reader.",
     ),
     (
         "element reused",
-        "What a reader could still reach was used for something new.",
+        "An element was reused that a reader could still reach.",
     ),
     (
         "contents of its past",
-        "A reader saw the new pointer and what memory held before: publication is not ordered.",
+        "A reader saw the new pointer, but the old contents: the publication has no ordering.",
     ),
     (
         "cookie told",
-        "A polled grace period was said to be over while a reader that it has to wait for was still there.",
+        "A cookie reported the end of a grace period while a reader that started before it was still active.",
     ),
     (
         "cookie did not tell",
-        "A polled grace period was not said to be over after one that began later: who waits for it may wait for ever.",
+        "A cookie did not report the end of its grace period after a later one had ended: an updater may wait forever.",
     ),
     (
         "kvfree_rcu()",
@@ -66,15 +66,15 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "rcu_barrier() returned",
-        "What comes behind a barrier, unloading the module for one, meets callbacks that have not run.",
+        "Code after a barrier, such as unloading the module, runs before the callbacks.",
     ),
     (
         "never came back",
-        "Callbacks were lost: what they are to free is leaked, and who waits for them waits for ever.",
+        "Callbacks were lost: their memory is leaked, and an updater that waits for them waits forever.",
     ),
     (
         "made no progress",
-        "Callbacks run too slowly, or not at all: memory runs out behind them.",
+        "Callbacks run too slowly, or not at all: memory will be exhausted.",
     ),
     (
         "was stuck",
@@ -83,11 +83,11 @@ const MEANINGS: &[(&str, &str)] = &[
     ("place that was taken", "A callback ran twice."),
     (
         "could not be started",
-        "The run was smaller than it should have been; the errno says why.",
+        "The run had fewer threads than requested; the errno says why.",
     ),
 ];
 
-/// A sentence, if the finding is a known one.
+/// The meaning of a finding, if it is known.
 pub fn meaning(finding: &str) -> Option<&'static str> {
     MEANINGS
         .iter()
@@ -98,7 +98,7 @@ pub fn meaning(finding: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// The module's own words, from where it has them.
+    /// The findings in the module's source.
     fn findings() -> Vec<String> {
         let path = std::path::Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo's"))
             .join("../../torture/findings.rs");
@@ -120,7 +120,7 @@ mod tests {
         assert!(findings.len() > 10, "{findings:?}");
         let mut meanings: Vec<_> = findings
             .iter()
-            .map(|finding| meaning(finding).unwrap_or_else(|| panic!("{finding:?} means nothing")))
+            .map(|finding| meaning(finding).unwrap_or_else(|| panic!("{finding:?} has no meaning")))
             .collect();
         meanings.sort_unstable();
         meanings.dedup();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_not_explained() {
+    fn an_unknown_finding_has_no_meaning() {
         assert_eq!(meaning("reader found a unicorn"), None);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The options of `torture`, and the parameters that they name.
+//! The options of `torture`, and the parameters that they set.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,28 +11,27 @@ use crate::parameters::PARAMETERS;
 use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
-What no option names is as the module's parameters have it; by default every kind of grace period, and a
-reader for each CPU but one. Parameters that options name are put back as soon as the run has begun. The run
-ends by the kernel's clock, also if rcuctl is killed. Ctrl-C stops it and shows its verdict; a second one does
-not wait for that.
+Without an option, the module's parameter applies: by default all methods to wait for a grace period, and one reader
+less than CPUs. Changed parameters are restored as soon as the run has started. The kernel's clock ends the run, even
+if rcuctl is killed. Ctrl-C stops the run and shows its verdict; a second Ctrl-C does not wait for the verdict.
 
 Exit status:
-  0  the verdict is SUCCESS; with --expect-failure, FAILURE; --status was answered
-  1  there is no verdict: wrong usage, no module, not root, a run goes on already, a refused parameter
+  0  the verdict is SUCCESS, or with --expect-failure FAILURE, or --status is done
+  1  there is no verdict: wrong usage, no module, not root, a run is already active, or a refused parameter
   2  the verdict is the other one";
 
-/// Torture RCU: readers, updaters and callbacks that try to see a grace period end too early
+/// Torture RCU: readers, updaters and callbacks check that no grace period ends too early
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Torture {
     #[command(flatten)]
     pub run: RunOptions,
 
-    /// Show the run that is going on, or the last one's result; start none
+    /// Show the latest run, and start none
     #[arg(long, conflicts_with_all = ["stop", "RunOptions"])]
     pub status: bool,
 
-    /// Stop the run that is going on, and show its verdict
+    /// Stop the active run, and show its verdict
     #[arg(long, conflicts_with = "RunOptions")]
     pub stop: bool,
 
@@ -47,55 +46,55 @@ pub struct Torture {
 
 #[derive(Debug, Args)]
 pub struct RunOptions {
-    /// How long; 0 is until Ctrl-C
+    /// The duration in seconds; 0 is until Ctrl-C
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub secs: u32,
 
-    /// What is tortured
+    /// The subject of the torture
     #[arg(long = "type", value_name = "TYPE")]
-    pub kind: Option<Kind>,
+    pub kind: Option<TortureType>,
 
-    /// A negative control: make this mistake. The run ends as soon as that is caught, and its verdict must be
-    /// FAILURE
+    /// A negative control: make this mistake. The run stops as soon as it catches the mistake, and its verdict must
+    /// be FAILURE
     #[arg(long)]
     pub bug: Option<Bug>,
 
-    /// Exit with 0 if the verdict is FAILURE, and with 2 if it is SUCCESS; for scripts, with --bug
+    /// Exit with 0 if the verdict is FAILURE, and with 2 if it is SUCCESS; for scripts with --bug
     #[arg(long)]
     pub expect_failure: bool,
 
-    /// Threads that read
+    /// The number of readers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub readers: Option<u32>,
 
-    /// Threads that only cause grace periods, or change other routes
+    /// The number of threads that only cause grace periods, or change other routes
     #[arg(long, value_name = "N")]
     pub fake_writers: Option<u32>,
 
-    /// Use these kinds of grace periods only, for example --gp exp,poll
+    /// The only methods to wait for a grace period, for example --gp exp,poll
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub gp: Vec<Gp>,
+    pub gp: Vec<GpMethod>,
 
-    /// Rest for so many seconds after every so many; 0 is never
+    /// Pause for this many seconds after each as many seconds of work; 0 is never
     #[arg(long, value_name = "SECS")]
     pub stutter: Option<u32>,
 
-    /// Take a CPU down or up every so many seconds; 0 is never
+    /// Take a CPU offline or online at this interval; 0 is never
     #[arg(long, value_name = "SECS")]
     pub onoff: Option<u32>,
 
-    /// Have the kernel log statistics every so many seconds; 0 is never
+    /// Write statistics to the kernel's log at this interval; 0 is never
     #[arg(long, value_name = "SECS")]
     pub stat_interval: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Kind {
-    /// Readers that cannot sleep
+pub enum TortureType {
+    /// RCU, whose readers cannot sleep
     Rcu,
-    /// Sleepable readers
+    /// SRCU, whose readers may sleep
     Srcu,
-    /// The route table, of all that the module has
+    /// The module's route table
     Table,
 }
 
@@ -104,51 +103,52 @@ pub enum Kind {
 pub enum Bug {
     /// No mistake
     None,
-    /// What was retired is taken for old at once, as if a grace period had passed
+    /// Treat a retired element as if a grace period had ended
     SkipGp,
-    /// What was retired is marked as freed at once
+    /// Mark a retired element as freed at once
     EarlyFree,
-    /// What is published is initialised afterwards
+    /// Initialize an element after publishing it
     PlainStore,
-    /// A callback is not queued
+    /// Do not queue a callback
     LostCallback,
-    /// What was retired is initialised anew at once
+    /// Reinitialize a retired element at once
     ReuseBeforeGp,
-    /// The changes of a transaction are made one by one; of tables only
+    /// Make the changes of a transaction one by one; with --type table only
     TornTransaction,
-    /// A change is taken for made that was not; of tables only
+    /// Skip a change, and assume that it was made; with --type table only
     LostChange,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Gp {
+pub enum GpMethod {
     /// synchronize_rcu()
     Sync,
     /// synchronize_rcu_expedited()
     Exp,
     /// call_rcu()
     Call,
-    /// Cookies, polled until they are complete
+    /// Polling a cookie until it is complete
     Poll,
-    /// cond_synchronize_rcu(): waiting only if a cookie is not complete
+    /// cond_synchronize_rcu(): wait only if a cookie is not complete
     Cond,
     /// queue_rcu_work()
     Work,
 }
 
 impl RunOptions {
-    /// How long the run is, if it ends by itself.
+    /// The duration of the run, if it ends by itself.
     pub fn limit(&self) -> Option<Duration> {
         (self.secs > 0).then(|| Duration::from_secs(self.secs.into()))
     }
 
-    /// Parameters and their values.
+    /// The parameters to set, with their values.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        // Always, so that the run ends by the kernel's clock and not by another's leftover.
+        // Always set, so that a previous value does not end the run.
         let mut settings = vec![("shutdown_secs", self.secs.to_string())];
-        let mut word = |name, word: Option<String>| settings.extend(word.map(|word| (name, word)));
-        word("torture_type", self.kind.as_ref().map(name_of));
-        word("bug", self.bug.as_ref().map(name_of));
+        let mut set =
+            |name, value: Option<String>| settings.extend(value.map(|value| (name, value)));
+        set("torture_type", self.kind.as_ref().map(name_of));
+        set("bug", self.bug.as_ref().map(name_of));
         for (name, number) in [
             ("nreaders", self.readers),
             ("nfakewriters", self.fake_writers),
@@ -156,19 +156,19 @@ impl RunOptions {
             ("onoff_interval", self.onoff),
             ("stat_interval", self.stat_interval),
         ] {
-            word(name, number.map(|number| number.to_string()));
+            set(name, number.map(|number| number.to_string()));
         }
         if !self.gp.is_empty() {
-            for gp in Gp::value_variants() {
-                let wanted = u8::from(self.gp.contains(gp));
-                word(gp.parameter(), Some(wanted.to_string()));
+            for method in GpMethod::value_variants() {
+                let is_on = u8::from(self.gp.contains(method));
+                set(method.parameter(), Some(is_on.to_string()));
             }
         }
         settings
     }
 }
 
-impl Gp {
+impl GpMethod {
     fn parameter(self) -> &'static str {
         match self {
             Self::Sync => "gp_sync",
@@ -187,9 +187,9 @@ mod tests {
     use crate::cli::parse_options;
 
     impl RunOptions {
-        /// For the tests of others.
+        /// For the tests of other modules.
         pub fn of_words(words: &str) -> Self {
-            parse_options::<Torture>(words).expect("good options").run
+            parse_options::<Torture>(words).expect("valid options").run
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_only_the_time_is_set() {
+    fn without_options_only_the_duration_is_set() {
         assert_eq!(settings(""), ["shutdown_secs=60"]);
         assert_eq!(
             RunOptions::of_words("").limit(),
@@ -211,13 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn zero_seconds_are_until_ctrl_c() {
+    fn a_duration_of_0_s_has_no_limit() {
         assert_eq!(settings("--secs 0"), ["shutdown_secs=0"]);
         assert_eq!(RunOptions::of_words("--secs 0").limit(), None);
     }
 
     #[test]
-    fn options_name_parameters() {
+    fn options_set_parameters() {
         assert_eq!(
             settings(
                 "--secs 5 --type srcu --bug reuse_before_gp --readers 3 --fake-writers 0 --stutter 2 \
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_grace_periods_turns_the_others_off() {
+    fn a_list_of_methods_disables_the_others() {
         assert_eq!(
             settings("--gp exp,work")[1..],
             [
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bug_has_the_kernels_name() {
+    fn every_bug_has_the_modules_name() {
         for name in [
             "none",
             "skip_gp",
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_options_are_refused() {
         for words in [
             "--type fast",
             "--bug skip-gp",

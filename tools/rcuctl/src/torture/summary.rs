@@ -220,7 +220,7 @@ mod tests {
                    \n\
                    12 errors:\n\
                    7  reader found an element that was retired grace periods ago; the most 3\n\
-                   \x20  A grace period ended while a reader that it had to wait for was still in its critical section.\n\
+                   \x20  A grace period ended while a reader that started before it was still in its critical section.\n\
                    5  something new\n\
                    \n\
                    The kernel's log";
