@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How fast logs are decoded: `cargo run --release -p stall-decode --example speed -- [MEGABYTES] [FOLDER]`.
+//! Measures the speed of decoding: `cargo run --release -p stall-decode --example speed -- [MEGABYTES] [FOLDER]`.
 //!
-//! Two logs of 100 MB are made in memory from the logs of the corpus: one of nothing but reports, 1.4 a
-//! kilobyte, which is the worst case, and one as a long-running machine has it, with a log of the corpus each
-//! megabyte. The bar for a log of that size is 2 seconds.
+//! Builds two logs of 100 MB in memory from the logs of the corpus. The first has only reports, 1.4 per kilobyte: the
+//! worst case. The second is that of a long-running machine, with a log of the corpus per megabyte.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -33,10 +32,10 @@ fn main() -> io::Result<()> {
     }
     let size = megabytes << 20;
     time("reports only", &dense(&logs, size))?;
-    time("a report a megabyte", &sparse(&logs, size))
+    time("a report per megabyte", &sparse(&logs, size))
 }
 
-/// The logs one after the other, again and again.
+/// Repeats the logs without other lines.
 fn dense(logs: &[Vec<u8>], size: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(size + (1 << 20));
     for log in logs.iter().cycle() {
@@ -49,7 +48,7 @@ fn dense(logs: &[Vec<u8>], size: usize) -> Vec<u8> {
     text
 }
 
-/// Lines of a machine's life, and a log of the corpus each megabyte.
+/// Adds a log per megabyte to lines of normal operation.
 fn sparse(logs: &[Vec<u8>], size: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(size + (1 << 20));
     let mut next = 1 << 20;
@@ -90,7 +89,7 @@ fn time(name: &str, text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// What this process has had of a CPU, which says more than the clock on a busy machine.
+/// Returns the CPU time of this process. On a busy machine it says more than the clock.
 fn cpu_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanoseconds = stat

@@ -1,33 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads kernel logs of any age and wrapping, and explains what they say of RCU: stalls, starved kthreads,
-//! misuse, and what comes with them, such as hung tasks, lockups and memory running out.
+//! Decodes RCU stalls and related reports in kernel logs.
 //!
-//! ```text
-//! bytes ── lines ── unwrap ──► kernel lines ── decoder ──► reports ── incident ── explain ──► Event
-//!                   (time,      (header? part   (report/*: one file a family)
-//!                    caller)     of a stack?)
-//! ```
-//!
-//! Lines are seen once, in order, and memory is bounded whatever they are: reports that are open, stacks of a
-//! report, frames of a stack, and incidents all have a limit. No input makes it panic.
-//!
-//! The formats are those of the kernel's own sources, named in each file of `report/`.
+//! [`decode`] reads a whole log, [`Decoder`] one line at a time. Both produce an [`Event`] for each report: CPU and
+//! task stalls, starved grace-period kthreads, misuse of RCU, hung tasks, lockups, and lack of memory. An event
+//! names the culprit, explains each field, and lists likely causes and advice. [`Timeline`] draws events as SVG.
 //!
 //! ```
 //! let log = b"rcu: INFO: rcu_sched self-detected stall on CPU\n\
 //!     rcu: \t1-....: (2099 ticks this GP) idle=f4d/1/0x4000000000000000\n\
 //!     rcu: \t(t=2100 jiffies g=289 q=2)\n";
-//! let mut kinds = Vec::new();
+//! let mut events = Vec::new();
 //! stall_decode::decode(&log[..], |event| {
-//!     kinds.push((event.kind.name(), event.cpus));
+//!     events.push(event);
 //!     Ok(())
 //! })?;
-//! assert_eq!(kinds, [("rcu-cpu-stall", vec![1])]);
+//! assert_eq!(events[0].kind.name(), "rcu-cpu-stall");
+//! assert_eq!(events[0].cpus, [1]);
+//! assert_eq!(
+//!     events[0].summary,
+//!     "CPU 1 stalled a grace period of rcu_sched for 21 s (2100 jiffies)."
+//! );
 //! # Ok::<(), std::io::Error>(())
 //! ```
+//!
+//! # Input
+//!
+//! Logs may be of any kernel since Linux 3.x, with the prefixes of any logger. Lines may be lost, cut, doubled, or
+//! mixed with those of other CPUs.
+//!
+//! The decoder reads each line once and in order. Memory is bounded for any input: open reports, dumps, frames and
+//! incidents have limits. No input causes a panic.
+//!
+//! # Structure
+//!
+//! ```text
+//! bytes ──► unwrap ──► decoder ──► report ──► incident ──► explain ──► Event
+//!           (time,     (header,    (parsers,  (repeats,    (summary,
+//!           caller)    detail or   one file   seconds)     causes,
+//!                      dump?)      a family)               advice)
+//! ```
+//!
+//! Each file of `report/` names the kernel sources that print its lines.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod backtrace;
 mod decoder;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Logs that others wrote, against what their authors' readers say of them, and those of our own stall lab, of which
-//! it is known what provoked them: `corpus/NAME.log` and
-//! `corpus/NAME.json`. `corpus/README.md` says where they are from.
+//! Compares the events of each `corpus/NAME.log` with the expectations in `corpus/NAME.json`. `corpus/README.md` names
+//! the sources.
 //!
-//! What the decoder gets wrong stands in `known-wrong`, which must stay true: a line there that is right by
-//! now is an error as well.
+//! `corpus/known-wrong` lists the known errors of the decoder. A line there that no longer applies fails the test.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,150 +12,125 @@ use std::{env, fs};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
-    Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo says")).join("tests/corpus")
+    Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("tests/corpus")
 }
 
-fn names() -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder())
-        .expect("there is a corpus")
-        .map(|entry| entry.expect("the folder can be read").path())
+/// Returns the names of all logs, sorted.
+fn names() -> BTreeSet<String> {
+    let entries = fs::read_dir(folder()).expect("the corpus");
+    let paths = entries.map(|entry| entry.expect("an entry of the corpus").path());
+    paths
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
-        .map(|path| {
-            path.file_stem()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
-    names.sort();
-    names
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_string()))
+        .collect()
 }
 
-fn events(log: &[u8]) -> Vec<Value> {
+fn read(name: &str, end: &str) -> Vec<u8> {
+    fs::read(folder().join(format!("{name}.{end}"))).expect("a file of the corpus")
+}
+
+fn events(name: &str) -> Vec<Value> {
     let mut events = Vec::new();
-    stall_decode::decode(log, |event| {
+    stall_decode::decode(&read(name, "log")[..], |event| {
         events.push(serde_json::to_value(&event).expect("JSON"));
         Ok(())
     })
-    .expect("memory can be read");
+    .expect("reading memory cannot fail");
     events
 }
 
-/// What is wrong with one log, a line each.
-fn wrong(name: &str) -> Vec<String> {
-    let read =
-        |end: &str| fs::read(folder().join(format!("{name}.{end}"))).expect("it can be read");
-    let expected: Value = serde_json::from_slice(&read("json")).expect("JSON");
-    let expected = expected["events"].as_array().expect("events").clone();
-    let found = events(&read("log"));
-    let mut wrong = Vec::new();
-    let heads = |events: &[Value]| -> Vec<String> {
-        let heads = events.iter().map(|event| {
-            format!(
-                "{}:{}",
-                event["line"],
-                event["kind"].as_str().unwrap_or("?")
-            )
-        });
-        heads.collect()
-    };
-    if heads(&expected) != heads(&found) {
-        wrong.push(format!(
-            "{name}: events {:?} instead of {:?}",
-            heads(&found),
-            heads(&expected)
+/// Returns line and kind of an event.
+fn head(event: &Value) -> String {
+    format!("{}:{}", event["line"], text(&event["kind"]))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+/// Returns the differences between a log's events and the expectations, one line each.
+fn differences(name: &str) -> Vec<String> {
+    let expected: Value = serde_json::from_slice(&read(name, "json")).expect("JSON");
+    let expected = expected["events"].as_array().expect("events");
+    let found = events(name);
+    let mut differences = Vec::new();
+    let heads = |events: &[Value]| events.iter().map(head).collect::<Vec<_>>();
+    if heads(expected) != heads(&found) {
+        differences.push(format!(
+            "{name}: expected events {:?}, found {:?}",
+            heads(expected),
+            heads(&found)
         ));
     }
-    for expected in &expected {
-        let same =
-            |event: &&Value| event["kind"] == expected["kind"] && event["line"] == expected["line"];
-        if let Some(event) = found.iter().find(same) {
-            let head = format!(
-                "{name}:{} {}",
-                expected["line"],
-                expected["kind"].as_str().unwrap_or("?")
-            );
-            for (field, value) in expected.as_object().expect("an object") {
-                if !agrees(field, value, &event[field]) {
-                    wrong.push(format!(
-                        "{head}: {field} is {} instead of {value}",
-                        event[field]
-                    ));
-                }
+    for expected in expected {
+        let Some(event) = found.iter().find(|event| head(event) == head(expected)) else {
+            continue;
+        };
+        for (field, value) in expected.as_object().expect("an object") {
+            if !agrees(field, value, &event[field]) {
+                differences.push(format!(
+                    "{name}:{} {}: expected {field} {value}, found {}",
+                    expected["line"],
+                    text(&expected["kind"]),
+                    event[field]
+                ));
             }
         }
     }
-    wrong
+    differences
 }
 
-/// Sets may come in any order; of tasks, what is expected must be there.
+/// Compares a field. CPUs and tasks may be in any order, and a task may have more members than expected.
 fn agrees(field: &str, expected: &Value, found: &Value) -> bool {
-    match (field, expected, found) {
-        ("cpus", Value::Array(expected), found) => {
-            let set = |values: &[Value]| {
-                values
-                    .iter()
-                    .filter_map(Value::as_u64)
-                    .collect::<BTreeSet<_>>()
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    match field {
+        "cpus" => {
+            let set = |value: &Value| -> BTreeSet<_> {
+                list(value).iter().filter_map(Value::as_u64).collect()
             };
-            set(expected) == set(found.as_array().map_or(&[], Vec::as_slice))
+            set(expected) == set(found)
         }
-        ("tasks", Value::Array(expected), found) => {
-            let empty = Vec::new();
-            let found = found.as_array().unwrap_or(&empty);
-            found.len() == expected.len()
-                && expected.iter().all(|task| {
-                    found.iter().any(|other| {
-                        task.as_object()
-                            .expect("a task")
-                            .iter()
-                            .all(|(key, value)| other[key] == *value)
-                    })
+        "tasks" => {
+            let (expected, found) = (list(expected), list(found));
+            let has = |task: &Value| {
+                let mut others = found.iter();
+                others.any(|other| {
+                    let mut members = task.as_object().expect("a task").iter();
+                    members.all(|(key, value)| other[key] == *value)
                 })
+            };
+            found.len() == expected.len() && expected.iter().all(has)
         }
         _ => expected == found,
     }
 }
 
 #[test]
-fn logs_of_others_are_decoded() {
+fn events_of_every_log_meet_the_expectations() {
     let known = fs::read_to_string(folder().join("known-wrong")).unwrap_or_default();
     let mut known: BTreeSet<&str> = known
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
         .collect();
-    let mut unknown = Vec::new();
     let names = names();
-    let of_others = names
-        .iter()
-        .filter(|name| !name.starts_with("lab-"))
-        .count();
-    assert!(of_others >= 40, "{of_others} logs");
-    for name in &names {
-        for line in wrong(name) {
-            if !known.remove(line.as_str()) {
-                unknown.push(line);
-            }
-        }
-    }
+    let foreign = names.iter().filter(|name| !name.starts_with("lab-"));
+    let foreign = foreign.count();
+    assert!(foreign >= 40, "expected at least 40 logs, found {foreign}");
+    let mut unknown: Vec<_> = names.iter().flat_map(|name| differences(name)).collect();
+    unknown.retain(|line| !known.remove(line.as_str()));
     assert!(unknown.is_empty(), "wrong:\n{}", unknown.join("\n"));
-    assert!(known.is_empty(), "not wrong any more: {known:#?}");
+    assert!(known.is_empty(), "no longer wrong: {known:#?}");
 }
 
 #[test]
-fn every_event_says_something() {
+fn every_event_has_a_summary_causes_and_advice() {
     for name in names() {
-        let log = fs::read(folder().join(format!("{name}.log"))).expect("it can be read");
-        for event in events(&log) {
-            assert!(
-                event["summary"]
-                    .as_str()
-                    .is_some_and(|summary| summary.len() > 20),
-                "{name}: {event}"
-            );
+        for event in events(&name) {
+            assert!(text(&event["summary"]).len() > 20, "{name}: {event}");
             for list in ["causes", "advice"] {
+                let lines = event[list].as_array();
                 assert!(
-                    event[list].as_array().is_some_and(|list| !list.is_empty()),
+                    lines.is_some_and(|lines| !lines.is_empty()),
                     "{name}: no {list}"
                 );
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Damage of every sort: whatever the bytes, the decoder neither panics nor grows, and what it says of a line
-//! that it knows does not depend on how the log came in.
+//! Properties for any input: the decoder does not panic, has bounded memory, and its events do not depend on wrapping
+//! or on how the log is read.
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn folder() -> PathBuf {
     Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo says")).join("tests/corpus")
 }
 
-/// The logs of the corpus, as lines.
+/// Reads the logs of the corpus as lines.
 fn corpus() -> Vec<Vec<Vec<u8>>> {
     let mut paths: Vec<_> = fs::read_dir(folder())
         .expect("there is a corpus")
@@ -33,7 +33,7 @@ fn corpus() -> Vec<Vec<Vec<u8>>> {
     paths.iter().map(|path| lines(read(path))).collect()
 }
 
-/// Decodes lines, and checks what holds for any event.
+/// Decodes lines, and checks the properties of every event.
 fn decode<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
     let mut decoder = Decoder::new();
     let mut events = Vec::new();
@@ -66,7 +66,7 @@ fn check(event: &Event, lines: u64) {
         !event.summary.is_empty() && !event.causes.is_empty() && !event.advice.is_empty(),
         "{event:?}"
     );
-    // Every list has a limit, so that no report takes more memory than some.
+    // Limits bound the memory of a report.
     for (name, length, limit) in [
         ("cpus", event.cpus.len(), 64),
         ("tasks", event.tasks.len(), 65),
@@ -92,7 +92,7 @@ fn slices(lines: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
     lines.iter().map(Vec::as_slice)
 }
 
-/// Texts that reports are made of, to be put together at random.
+/// Parts of reports, for random combinations.
 const WORDS: &[&str] = &[
     "[  100.000000] ",
     "[  100.000001][    C1] ",
@@ -148,8 +148,8 @@ const WORDS: &[&str] = &[
     "18446744073709551616",
 ];
 
-/// Lines of words and random bytes.
-fn made_up() -> impl Strategy<Value = Vec<Vec<u8>>> {
+/// Generates lines of report parts and random bytes.
+fn random_lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let word = prop_oneof![
         6 => select(WORDS).prop_map(|word| word.as_bytes().to_vec()),
         1 => vec(any::<u8>(), 0..6),
@@ -161,18 +161,18 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_taken(log in vec(any::<u8>(), 0..4000)) {
+    fn random_bytes_are_decoded(log in vec(any::<u8>(), 0..4000)) {
         decode(log.split(|&byte| byte == b'\n'));
     }
 
     #[test]
-    fn any_words_are_taken(lines in made_up()) {
+    fn random_combinations_of_report_parts_are_decoded(lines in random_lines()) {
         decode(slices(&lines));
     }
 
-    /// Lines may be lost, come twice, be cut, or be overwritten in part.
+    /// Removes, doubles, cuts, overwrites and swaps lines.
     #[test]
-    fn damaged_logs_are_taken(
+    fn damaged_logs_are_decoded(
         log in any::<Index>(),
         damage in vec((any::<Index>(), 0..5u8, any::<Index>(), any::<u8>()), 0..40),
     ) {
@@ -191,9 +191,9 @@ proptest! {
         decode(slices(&lines));
     }
 
-    /// Two CPUs, or two machines, print at the same time.
+    /// Interleaves two logs, as if two CPUs printed at the same time.
     #[test]
-    fn mixed_logs_are_taken(a in any::<Index>(), b in any::<Index>(), turns in vec(any::<bool>(), 1..50)) {
+    fn interleaved_logs_are_decoded(a in any::<Index>(), b in any::<Index>(), turns in vec(any::<bool>(), 1..50)) {
         let logs = corpus();
         let (a, b): (&Vec<_>, &Vec<_>) = (a.get(&logs), b.get(&logs));
         let (mut first, mut second) = (slices(a), slices(b));
@@ -204,29 +204,28 @@ proptest! {
         decode(mixed);
     }
 
-    /// Lines of no report, between those of one, change nothing but the numbers.
+    /// Inserts unrelated lines between those of a report.
     #[test]
-    fn stray_lines_change_nothing(log in any::<Index>(), every in 2usize..7) {
+    fn unrelated_lines_change_only_line_numbers(log in any::<Index>(), every in 2usize..7) {
         let logs = corpus();
         let lines: &Vec<_> = log.get(&logs);
         let alone = decode(slices(lines));
-        let mut with_stray: Vec<&[u8]> = Vec::new();
+        let mut mixed: Vec<&[u8]> = Vec::new();
         for (number, line) in lines.iter().enumerate() {
-            with_stray.push(line);
-            // Not between two pieces of a line that a mail cut.
+            mixed.push(line);
+            // Not between two pieces of a line cut by a mail.
             if number % every == 0 && !line.ends_with(b"=") {
-                with_stray.push(b"stray words of nobody");
+                mixed.push(b"an unrelated line");
             }
         }
-        let mixed = decode(with_stray);
+        let mixed = decode(mixed);
         let fact = |event: &Event| (event.kind, event.cpus.clone(), event.t_jiffies, event.gp_seq);
         let facts = |events: &[Event]| events.iter().map(fact).collect::<Vec<_>>();
         prop_assert_eq!(facts(&alone), facts(&mixed));
     }
 
-    /// Wrapping each line says nothing else.
     #[test]
-    fn wrapping_changes_nothing(wrapper in select(&["> ", "\t", "Nov 21 10:00:00 host kernel: ", "<3>", "\u{1b}[0m"][..])) {
+    fn wrapping_each_line_changes_nothing(wrapper in select(&["> ", "\t", "Nov 21 10:00:00 host kernel: ", "<3>", "\u{1b}[0m"][..])) {
         let log = "\
 [  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU
 [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3
@@ -239,9 +238,8 @@ proptest! {
         prop_assert_eq!(serde_json::to_value(plain).expect("JSON"), serde_json::to_value(wrapped).expect("JSON"));
     }
 
-    /// How the log is read does not matter.
     #[test]
-    fn reading_in_pieces_changes_nothing(log in any::<Index>(), size in 1usize..5000) {
+    fn the_size_of_the_read_buffer_changes_nothing(log in any::<Index>(), size in 1usize..5000) {
         let logs = corpus();
         let lines: &Vec<_> = log.get(&logs);
         let whole = lines.join(&b'\n');
@@ -253,9 +251,9 @@ proptest! {
     }
 }
 
-/// A report that never ends, and one after the other, are handed out while the log goes on: nothing piles up.
+/// Events must not accumulate while a log continues, or a live log would never show them.
 #[test]
-fn events_come_while_the_log_goes_on() {
+fn events_are_ready_before_the_log_ends() {
     let mut decoder = Decoder::new();
     let mut waiting = 0u64;
     let mut most = 0;
@@ -275,5 +273,5 @@ fn events_come_while_the_log_goes_on() {
         }
         most = most.max(waiting);
     }
-    assert!(most <= 20, "{most} events were kept back");
+    assert!(most <= 20, "{most} events were delayed");
 }
