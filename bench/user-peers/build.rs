@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Compiles what uses inline functions of C libraries: DPDK's from the folder that DPDK_DIR names,
-//! liburcu's from the system.
+//! Compiles the C files, which use inline functions of DPDK (in the folder DPDK_DIR) and of liburcu (of the system).
 
 use std::{env, path::PathBuf};
 
-/// DPDK's libraries; those that they need themselves the linker finds beside them.
+/// The linker finds the dependencies of these libraries in the same folder.
 const DPDK: [&str; 4] = ["rte_lpm", "rte_fib", "rte_rib", "rte_eal"];
 
 const LIBURCU: [&str; 5] = [
@@ -19,9 +18,9 @@ const LIBURCU: [&str; 5] = [
 fn main() {
     println!("cargo::rerun-if-env-changed=DPDK_DIR");
     println!("cargo::rerun-if-changed=src/c");
-    // Clippy does without, as it links nothing.
+    // Clippy does not link, so it needs no DPDK.
     let Some(folder) = env::var_os("DPDK_DIR") else {
-        println!("cargo::warning=no DPDK_DIR: to be built by scripts/lab/bench-user");
+        println!("cargo::warning=DPDK_DIR is not set; build by scripts/lab/bench-user");
         return;
     };
     let usr = PathBuf::from(folder).join("usr");
@@ -31,7 +30,7 @@ fn main() {
         .file("src/c/dpdk.c")
         .include(usr.join("include/x86_64-linux-gnu/dpdk"))
         .include(usr.join("include/dpdk"))
-        // For libbsd, whose functions DPDK's headers use.
+        // libbsd, which DPDK's headers include.
         .include(usr.join("include/x86_64-linux-gnu"))
         .flag("-include")
         .flag("rte_config.h")

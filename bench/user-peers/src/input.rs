@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What goes into the tables: prefixes, each with the number of its next hop.
+//! The prefixes of the tables, each with the number of its next hop.
 //!
-//! Two things are changed in the real table, so that all tables can hold it and answer the same:
+//! The real table is changed so that all tables can hold it and give the same answers:
 //!
-//! - Gateways are numbered from 1 in the order in which they first appear in a family, and from 1 again after
-//!   65536 of them: rte_lpm and rte_fib hold numbers. This module's table gets gateways with those numbers as
-//!   addresses, and its answer counts when the gateway's address has been read.
-//! - The default routes are left out: rte_lpm has no place for one.
+//! - Gateways become numbers from 1 to 65536, in the order of their first appearance in a family: rte_lpm and rte_fib
+//!   hold numbers. This module's table gets gateways whose addresses contain these numbers.
+//! - Default routes are dropped: rte_lpm cannot hold one.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -20,15 +19,12 @@ use table_bench::{routes, stream};
 
 use crate::address::Address;
 
-/// The most different next hops.
-const HOPS: usize = 1 << 16;
+const MAX_NEXT_HOPS: usize = 1 << 16;
 
 /// A prefix with its next hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<A> {
-    /// The prefix's address.
     pub address: A,
-    /// Its length.
     pub len: u8,
     /// The number of the next hop, from 1.
     pub hop: u32,
@@ -37,19 +33,19 @@ pub struct Entry<A> {
 /// The prefixes of one family.
 #[derive(Clone)]
 pub struct Input<A> {
-    /// Which: "real", "sample" or "random".
+    /// "real", "sample" or "random".
     pub set: &'static str,
-    /// Each prefix once, in order.
+    /// The prefixes, distinct and sorted.
     pub entries: Vec<Entry<A>>,
 }
 
-/// The routes of a file.
+/// Reads the routes of a file.
 pub fn read(path: &Path) -> Result<Vec<Route>> {
     routes::read(path)
 }
 
 impl<A: Address> Input<A> {
-    /// All of a family's.
+    /// Makes an input of all routes of a family.
     pub fn real(routes: &[Route]) -> Result<Self> {
         let mut numbers = HashMap::new();
         let mut entries = Vec::new();
@@ -66,7 +62,7 @@ impl<A: Address> Input<A> {
             entries.push(Entry {
                 address: A::from_leading(<A::Ip as stream::Address>::leading(prefix.address())),
                 len: prefix.len(),
-                hop: (number % HOPS) as u32 + 1,
+                hop: (number % MAX_NEXT_HOPS) as u32 + 1,
             });
         }
         ensure!(!entries.is_empty(), "no route of the family {}", A::FAMILY);
@@ -77,7 +73,7 @@ impl<A: Address> Input<A> {
         })
     }
 
-    /// So many of these prefixes, in their order; all if there are not more.
+    /// Selects at most `count` of these prefixes at random.
     pub fn sample(&self, count: usize, random: &mut Random) -> Self {
         let mut order: Vec<usize> = (0..self.entries.len()).collect();
         random.shuffle(&mut order);
@@ -89,9 +85,7 @@ impl<A: Address> Input<A> {
         }
     }
 
-    /// So many prefixes anywhere, with lengths and next hops as frequent as here.
-    ///
-    /// Short ones get rarer when they are used up.
+    /// Makes `count` random prefixes, with lengths and next hops of these. There are fewer short ones if all are used.
     pub fn random(&self, count: usize, random: &mut Random) -> Self {
         let mut known = HashSet::new();
         let mut entries = Vec::with_capacity(count);
@@ -110,69 +104,64 @@ impl<A: Address> Input<A> {
         }
     }
 
-    /// The blocks of 256 that DIR-24-8 needs: one for each 24 bits with which longer prefixes begin.
-    pub fn blocks(&self) -> usize {
+    /// The number of blocks of 256 entries ("tbl8s") that DIR-24-8 needs: one per /24 with a longer prefix.
+    pub fn tbl8s(&self) -> usize {
         let longer = self.entries.iter().filter(|entry| entry.len > 24);
-        let beginnings: HashSet<u128> =
-            longer.map(|entry| entry.address.leading() >> 104).collect();
-        beginnings.len()
+        let slash_24s: HashSet<u128> = longer.map(|entry| entry.address.leading() >> 104).collect();
+        slash_24s.len()
     }
 
-    /// Shows each prefix with those around it, the longest last.
-    fn walk<'e>(&'e self, mut each: impl FnMut(&'e Entry<A>, &[&'e Entry<A>])) {
-        let mut around: Vec<&Entry<A>> = Vec::new();
+    /// Calls `visit` with each prefix and the prefixes that cover it, the longest last.
+    fn walk<'e>(&'e self, mut visit: impl FnMut(&'e Entry<A>, &[&'e Entry<A>])) {
+        let mut covering: Vec<&Entry<A>> = Vec::new();
         for entry in &self.entries {
-            while around.last().is_some_and(|last| !last.covers(entry)) {
-                around.pop();
+            while covering.last().is_some_and(|last| !last.covers(entry)) {
+                covering.pop();
             }
-            each(entry, &around);
-            around.push(entry);
+            visit(entry, &covering);
+            covering.push(entry);
         }
     }
 
-    /// The blocks of 256 that `rte_fib6` reserves, many more than it needs: for each prefix one for each eight bits
-    /// by which it is longer than 24 and than the one around it.
-    pub fn reserved_blocks(&self) -> usize {
+    /// The number of tbl8s that `rte_fib6` reserves, many more than it needs: for each prefix, one per eight bits by
+    /// which it is longer than 24 and than the longest prefix that covers it.
+    pub fn reserved_tbl8s(&self) -> usize {
         let levels = |len: u8| usize::from(len.max(24)).div_ceil(8);
-        let mut blocks = 0;
-        self.walk(|entry, around| {
-            blocks += levels(entry.len) - levels(around.last().map_or(0, |last| last.len));
+        let mut tbl8s = 0;
+        self.walk(|entry, covering| {
+            tbl8s += levels(entry.len) - levels(covering.last().map_or(0, |last| last.len));
         });
-        blocks
+        tbl8s
     }
 
-    /// The prefixes that can be deleted and added again any number of times: not those longer than 24 that repeat the
-    /// next hop of one around them. `rte_fib` counts the block of such a prefix only when it is deleted, and after
-    /// some time believes that it has none left.
+    /// The prefixes that `rte_fib` can delete and add any number of times. Excludes those longer than 24 with the next
+    /// hop of a covering prefix: `rte_fib` counts their tbl8 only at deletion, and finally assumes that none is left.
     pub fn changeable(&self) -> Vec<Entry<A>> {
         let mut entries = Vec::with_capacity(self.entries.len());
-        self.walk(|entry, around| {
-            if entry.len <= 24 || around.iter().all(|other| other.hop != entry.hop) {
+        self.walk(|entry, covering| {
+            if entry.len <= 24 || covering.iter().all(|other| other.hop != entry.hop) {
                 entries.push(*entry);
             }
         });
         entries
     }
 
-    /// The prefixes as the streams want them.
+    /// The prefixes as this module's table has them.
     pub fn prefixes(&self) -> Result<Vec<Prefix>> {
         self.entries.iter().map(Entry::prefix).collect()
     }
 }
 
 impl<A: Address> Entry<A> {
-    /// Whether the other prefix is in this one.
     fn covers(&self, other: &Self) -> bool {
         let differing = self.address.leading() ^ other.address.leading();
         self.len <= other.len && differing.leading_zeros() >= u32::from(self.len)
     }
 
-    /// The prefix as this module's table has it.
     pub fn prefix(&self) -> Result<Prefix> {
         Prefix::new(self.address.ip(), self.len).map_err(|error| anyhow!("{self}: {error:?}"))
     }
 
-    /// The route as this module's table has it.
     pub fn route(&self) -> Result<Route> {
         Ok(Route {
             prefix: self.prefix()?,
@@ -205,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn gateways_are_numbered_and_default_routes_left_out() {
+    fn gateways_are_numbered_and_default_routes_are_dropped() {
         let entry = |address, len, hop| Entry { address, len, hop };
         let expected = [
             entry(0x0a00_0000_u32, 8, 1),
@@ -216,36 +205,36 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_counted_once() {
-        assert_eq!(input().blocks(), 1);
+    fn a_tbl8_is_counted_once() {
+        assert_eq!(input().tbl8s(), 1);
     }
 
     #[test]
-    fn blocks_are_reserved_for_each_prefix() {
+    fn tbl8s_are_reserved_for_each_prefix() {
         let prefixes =
             ["32", "48", "64", "65"].map(|len| format!("2001:db8::/{len} via 2001:db8::1"));
         let routes = prefixes.map(|text| route(&text));
         let other = route("2001:db9::/33 via 2001:db8::1");
         let routes = [&routes[..], &[other]].concat();
         let input = Input::<[u8; 16]>::real(&routes).expect("routes of the family");
-        assert_eq!(input.reserved_blocks(), 1 + 2 + 2 + 1 + 2);
+        assert_eq!(input.reserved_tbl8s(), 1 + 2 + 2 + 1 + 2);
     }
 
     #[test]
-    fn a_long_prefix_that_repeats_a_next_hop_is_not_changed() {
+    fn a_long_prefix_with_the_next_hop_of_a_covering_one_is_not_changeable() {
         let lens: Vec<u8> = input().changeable().iter().map(|entry| entry.len).collect();
         assert_eq!(lens, [8, 25]);
     }
 
     #[test]
-    fn samples_and_random_prefixes_are_as_many_as_wanted() {
+    fn samples_and_random_prefixes_have_the_requested_count() {
         let random = &mut Random::new(1);
         assert_eq!(input().sample(2, random).entries.len(), 2);
         let made = input().random(100, random);
         assert_eq!(made.entries.len(), 100);
         for entry in made.entries {
             assert!([8, 25, 26].contains(&entry.len));
-            entry.prefix().expect("no bits behind the length");
+            entry.prefix().expect("no host bits");
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the times of single lookups are distributed: stream b, each lookup between two looks at the time stamp
-//! counter that wait for all before, so that lookups do not overlap.
+//! Measures the distribution of the times of single lookups on stream b. Fences around the reads of the time stamp
+//! counter keep lookups from overlapping.
 
 use anyhow::Result;
 
@@ -10,19 +10,18 @@ use crate::input::Input;
 use crate::peer::Peer;
 use crate::quantile::quantile;
 use crate::row::{rounded, Row};
-use crate::ticks::Scale;
+use crate::ticks::TickScale;
 
-/// Which are written down.
+/// The percentiles of a row.
 const PERCENTS: [f64; 12] = [
     1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 100.0,
 ];
 
-/// Measures a table.
 pub fn measure<A: Address>(
     input: &Input<A>,
     addresses: &[A],
     peer: &dyn Peer<A>,
-    scale: &Scale,
+    scale: &TickScale,
 ) -> Result<()> {
     let mut ticks = vec![0; addresses.len()];
     peer.ticks(addresses, &mut ticks);

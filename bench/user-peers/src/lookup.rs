@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a lookup costs. Streams of addresses:
+//! Measures lookups on streams of addresses:
 //!
 //! | stream | addresses |
 //! |---|---|
 //! | a | uniformly random |
 //! | b | random, in a random prefix of the table |
-//! | c | those of b, but which one comes next depends on the last answer |
-//! | d | the same one of b, again and again |
+//! | c | as b, but each address depends on the previous answer |
+//! | d | one address of b |
 //!
-//! What counts is a reader's time on its processor: lookups never wait, and other programs shall not count.
-//! Before anything is timed, all tables have given the same answers.
+//! The figures are CPU time of a reader, which excludes other programs; a lookup never sleeps. Before the measurement,
+//! all tables must give the same answers.
 
 use std::hint::black_box;
 
@@ -19,12 +19,12 @@ use rcu_routes::testing::Random;
 use table_bench::stream;
 
 use crate::address::Address;
-use crate::crew::{self, Work};
 use crate::input::Input;
-use crate::peer::{Peer, Way};
+use crate::peer::{LookupMode, Peer};
+use crate::readers::{self, Work};
 use crate::row::Row;
 
-/// Addresses of one piece of a pass.
+/// The addresses of one piece of work.
 const PIECE: usize = 4096;
 
 /// The addresses of the streams, in whole pieces.
@@ -35,20 +35,19 @@ pub struct Streams<A> {
 }
 
 impl<A: Address> Streams<A> {
-    /// At least `count` addresses for each stream.
+    /// Makes at least `count` addresses for each stream.
     pub fn new(input: &Input<A>, count: usize, random: &mut Random) -> Result<Self> {
         let count = count.div_ceil(PIECE).max(1) * PIECE;
         let prefixes = input.prefixes()?;
-        let own = |ips: Vec<A::Ip>| ips.into_iter().map(A::from_ip).collect::<Vec<A>>();
-        let inside = own(stream::inside(&prefixes, count, random));
+        let convert = |ips: Vec<A::Ip>| ips.into_iter().map(A::from_ip).collect::<Vec<A>>();
+        let inside = convert(stream::inside(&prefixes, count, random));
         Ok(Self {
-            anywhere: own(stream::anywhere(count, random)),
+            anywhere: convert(stream::anywhere(count, random)),
             same: vec![inside[0]; PIECE],
             inside,
         })
     }
 
-    /// A stream's addresses.
     pub fn addresses(&self, name: &str) -> &[A] {
         match name {
             "a" => &self.anywhere,
@@ -57,20 +56,20 @@ impl<A: Address> Streams<A> {
         }
     }
 
-    /// Asks all tables about all addresses: they must agree, and each with itself in all ways.
+    /// Checks that all tables give the same answers, in all lookup modes.
     pub fn check(&self, peers: &[Box<dyn Peer<A>>]) -> Result<()> {
         for addresses in [&self.anywhere, &self.inside] {
             for peer in peers {
-                agree(&*peers[0], &**peer, addresses)?;
-                let [one, chained, bulk] = [Way::One, Way::Chained, Way::Bulk].map(|way| {
+                check_next_hops(&*peers[0], &**peer, addresses)?;
+                let sums = LookupMode::ALL.map(|mode| {
                     addresses
                         .chunks(PIECE)
-                        .map(|piece| peer.pass(way, piece))
+                        .map(|piece| peer.pass(mode, piece))
                         .fold(0, u64::wrapping_add)
                 });
                 ensure!(
-                    one == chained && one == bulk,
-                    "{} has other answers when it is asked in another way",
+                    sums.iter().all(|sum| *sum == sums[0]),
+                    "the answers of {} depend on the lookup mode",
                     peer.name()
                 );
             }
@@ -79,17 +78,21 @@ impl<A: Address> Streams<A> {
     }
 }
 
-/// Whether two tables have the same answers.
-fn agree<A: Address>(first: &dyn Peer<A>, other: &dyn Peer<A>, addresses: &[A]) -> Result<()> {
+/// Checks that two tables give the same answers.
+fn check_next_hops<A: Address>(
+    first: &dyn Peer<A>,
+    other: &dyn Peer<A>,
+    addresses: &[A],
+) -> Result<()> {
     let [expected, hops] = [first, other].map(|peer| {
         let mut hops = vec![0; addresses.len()];
-        peer.answers(addresses, &mut hops);
+        peer.next_hops(addresses, &mut hops);
         hops
     });
     for ((address, expected), hop) in addresses.iter().zip(expected).zip(hops) {
         ensure!(
             hop == expected,
-            "{}: {} says next hop {expected}, {} says {hop}",
+            "{}: {} has next hop {expected}, {} has {hop}",
             address.ip(),
             first.name(),
             other.name()
@@ -98,60 +101,61 @@ fn agree<A: Address>(first: &dyn Peer<A>, other: &dyn Peer<A>, addresses: &[A]) 
     Ok(())
 }
 
-/// Readers of one stream.
+/// The work of readers: lookups of one stream.
 struct Lookups<'p, A> {
     peer: &'p dyn Peer<A>,
-    way: Way,
+    mode: LookupMode,
     addresses: &'p [A],
-    /// How far readers begin apart, in pieces.
-    apart: usize,
+    /// The distance between the first pieces of two readers.
+    distance: usize,
 }
 
 impl<A: Address> Work for Lookups<'_, A> {
     fn pass(&self, reader: usize, piece: usize) {
         let pieces = self.addresses.len() / PIECE;
-        let start = (piece + reader * self.apart) % pieces * PIECE;
-        black_box(
-            self.peer
-                .pass(self.way, &self.addresses[start..start + PIECE]),
-        );
+        let start = (piece + reader * self.distance) % pieces * PIECE;
+        let addresses = &self.addresses[start..start + PIECE];
+        black_box(self.peer.pass(self.mode, addresses));
     }
 }
 
-/// What is measured of one table.
+/// The measurements of each table.
 pub struct Plan<'p> {
-    /// Which streams.
     pub streams: &'p [&'static str],
-    /// The most readers.
+    /// The maximum number of readers.
     pub readers: usize,
-    /// Runs, all streams in each.
+    /// The number of runs of each measurement.
     pub runs: usize,
 }
 
-/// One thing to measure, and what was found.
+/// One measurement and its results.
 struct Task {
     peer: usize,
     stream: &'static str,
-    way: Way,
+    mode: LookupMode,
     readers: usize,
+    /// ns per lookup of each run.
     runs: Vec<f64>,
 }
 
 fn tasks<A>(peers: &[Box<dyn Peer<A>>], plan: &Plan<'_>) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (number, peer) in peers.iter().enumerate() {
-        let most = if peer.has_crowds() { plan.readers } else { 1 };
-        for readers in 1..=most {
+        let max_readers = match peer.supports_concurrent_readers() {
+            true => plan.readers,
+            false => 1,
+        };
+        for readers in 1..=max_readers {
             for stream in plan.streams {
-                let ways: &[Way] = match (*stream, peer.has_bulk()) {
-                    ("c", _) => &[Way::Chained],
-                    (_, true) => &[Way::One, Way::Bulk],
-                    (_, false) => &[Way::One],
+                let modes: &[LookupMode] = match (*stream, peer.has_bulk()) {
+                    ("c", _) => &[LookupMode::Dependent],
+                    (_, true) => &[LookupMode::Single, LookupMode::Bulk],
+                    (_, false) => &[LookupMode::Single],
                 };
-                tasks.extend(ways.iter().map(|way| Task {
+                tasks.extend(modes.iter().map(|mode| Task {
                     peer: number,
                     stream,
-                    way: *way,
+                    mode: *mode,
                     readers,
                     runs: Vec::new(),
                 }));
@@ -161,7 +165,7 @@ fn tasks<A>(peers: &[Box<dyn Peer<A>>], plan: &Plan<'_>) -> Vec<Task> {
     tasks
 }
 
-/// Measures all tables; in each run one after the other, so that what disturbs a run disturbs them all.
+/// Measures all tables. Each run measures all of them, so that a slow disturbance of the machine affects all alike.
 pub fn measure<A: Address>(
     input: &Input<A>,
     streams: &Streams<A>,
@@ -175,19 +179,19 @@ pub fn measure<A: Address>(
             let pieces = streams.inside.len() / PIECE;
             let work = Lookups {
                 peer: &*peers[task.peer],
-                way: task.way,
+                mode: task.mode,
                 addresses,
-                apart: pieces / task.readers,
+                distance: pieces / task.readers,
             };
-            let times = crew::measure(task.readers, pieces, &work)?;
+            let times = readers::measure(task.readers, pieces, &work)?;
             let lookups = (pieces * PIECE) as f64;
-            task.runs.push(times.processor * 1e9 / lookups);
+            task.runs.push(times.cpu * 1e9 / lookups);
         }
     }
     for task in tasks {
         let peer = &peers[task.peer];
-        let way = match task.way {
-            Way::Bulk => "bulk",
+        let way = match task.mode {
+            LookupMode::Bulk => "bulk",
             _ => "one",
         };
         let row = Row {
@@ -211,8 +215,11 @@ mod tests {
     use super::*;
     use crate::input::Entry;
 
-    /// A table with one answer for all, and another one for bursts.
-    struct Fake(u32, u64);
+    /// A table that always returns one next hop, and one sum for bulk lookups.
+    struct Fake {
+        next_hop: u32,
+        bulk_sum: u64,
+    }
 
     impl Peer<u32> for Fake {
         fn name(&self) -> &'static str {
@@ -227,38 +234,43 @@ mod tests {
             Ok(())
         }
 
-        fn answers(&self, _addresses: &[u32], hops: &mut [u32]) {
-            hops.fill(self.0);
+        fn next_hops(&self, _addresses: &[u32], hops: &mut [u32]) {
+            hops.fill(self.next_hop);
         }
 
-        fn pass(&self, way: Way, _addresses: &[u32]) -> u64 {
-            match way {
-                Way::One | Way::Chained => 1,
-                Way::Bulk => self.1,
+        fn pass(&self, mode: LookupMode, _addresses: &[u32]) -> u64 {
+            match mode {
+                LookupMode::Single | LookupMode::Dependent => 1,
+                LookupMode::Bulk => self.bulk_sum,
             }
         }
 
         fn ticks(&self, _addresses: &[u32], _ticks: &mut [u32]) {}
     }
 
-    fn check(second: Fake) -> Result<()> {
+    fn check(next_hop: u32, bulk_sum: u64) -> Result<()> {
         let streams = Streams {
             anywhere: vec![1],
             inside: vec![2],
             same: vec![2],
         };
-        streams.check(&[Box::new(Fake(7, 1)), Box::new(second)])
+        let first = Fake {
+            next_hop: 7,
+            bulk_sum: 1,
+        };
+        let second = Fake { next_hop, bulk_sum };
+        streams.check(&[Box::new(first), Box::new(second)])
     }
 
     #[test]
-    fn tables_must_agree_and_each_with_itself() {
-        check(Fake(7, 1)).expect("the same answers");
-        let error = check(Fake(8, 1)).expect_err("another answer");
+    fn differing_answers_of_tables_and_lookup_modes_are_errors() {
+        check(7, 1).expect("equal answers");
+        let error = check(8, 1).expect_err("another next hop");
         assert_eq!(
             error.to_string(),
-            "0.0.0.1: fake says next hop 7, fake says 8"
+            "0.0.0.1: fake has next hop 7, fake has 8"
         );
-        let error = check(Fake(7, 2)).expect_err("another answer to a burst");
-        assert!(error.to_string().contains("another way"));
+        let error = check(7, 2).expect_err("another sum of bulk lookups");
+        assert!(error.to_string().contains("lookup mode"));
     }
 }

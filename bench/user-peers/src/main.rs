@@ -1,54 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `user-peers`: the route table in user space beside what others have made, in one run, with the same prefixes
-//! and the same addresses, and the same answers from all.
+//! `user-peers`: measures the route table in user space beside other tables, the peers. All get the same prefixes and
+//! the same addresses, and must give the same answers.
 //!
 //! ```text
 //!   user-peers ROUTES              the real internet table: all parts
-//!   user-peers --sample N ROUTES   N of its IPv4 prefixes: memory, lookups and updates of the tables that grow
-//!   user-peers --random N ROUTES   N random IPv4 prefixes, of lengths as frequent as in the real table
+//!   user-peers --sample N ROUTES   N of its IPv4 prefixes: memory, lookups and updates
+//!   user-peers --random N ROUTES   N random IPv4 prefixes with the prefix lengths of the real table
 //!   user-peers --growth ROUTES     both, for 1000, 10000, 100000 and 1000000 prefixes
 //! ```
 //!
-//! Each figure is a JSON object on a line of its own; what is being done goes to standard error. ROUTES is what
-//! `bgp-table routes` prints; [`input`] says what is changed in it so that all tables can hold it.
+//! Prints one JSON object per line and figure; progress goes to standard error. ROUTES is the output of
+//! `bgp-table routes`; [`input`] describes its changes for the peers.
 //!
-//! | part | what is measured | peers |
+//! | part | measurement | peers |
 //! |---|---|---|
-//! | `load` | a load that depends on the last one, by the size of the memory | |
-//! | `read` | a read-side section alone | liburcu's flavours, POSIX's locks, nothing |
-//! | `memory` | MiB in use: of `malloc()`, or of DPDK's heap | all tables |
-//! | `lookup` | nanoseconds a lookup, on a reader's processor | all tables; two readers where a table is for several |
-//! | `latency` | how times of single lookups are distributed | this table, DIR-24-8 or trie of DPDK, the crate |
-//! | `update` | nanoseconds of a single change | all tables |
+//! | `load` | a load that depends on the previous load, by the size of the memory | |
+//! | `read` | an empty read-side section | liburcu's flavours, POSIX locks, nothing |
+//! | `memory` | MiB in use, of `malloc()` or of DPDK's heap | all tables |
+//! | `lookup` | ns of CPU time per lookup | all tables; two readers if the table supports them |
+//! | `latency` | distribution of the times of single lookups | all tables but `rte_lpm` |
+//! | `update` | ns of a single change | all tables |
 //!
-//! | table | what it is |
+//! | table | |
 //! |---|---|
 //! | `table` | this module's, over liburcu |
-//! | `rte_lpm`, `rte_fib` | DPDK's for IPv4: 2^24 entries of 4 bytes, and blocks of 256 behind them |
-//! | `rte_fib6` | DPDK's for IPv6: the same first level, then 8 bits a level |
+//! | `rte_lpm`, `rte_fib` | DPDK's for IPv4 (DIR-24-8): 2^24 entries of 4 bytes, then blocks of 256 entries |
+//! | `rte_fib6` | DPDK's for IPv6: the same first level, then 8 bits per level |
 //! | `prefix-trie` | the crate of that name |
 //!
-//! DPDK runs without huge pages, with the widest vectors that the processor has. Its bulk functions get 32
-//! addresses a call.
+//! DPDK runs without huge pages, with the widest vectors of the processor. Its bulk functions get 32 addresses per call.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
+#![deny(unsafe_code)]
 
 mod address;
-mod chase;
-mod crew;
+#[expect(unsafe_code, reason = "functions of DPDK")]
 mod dpdk;
 mod input;
 mod latency;
 mod lookup;
+#[expect(unsafe_code, reason = "mallinfo2()")]
 mod memory;
-mod ours;
 mod peer;
-mod published;
+mod pointer_chase;
+mod prefix_trie;
 #[path = "../../../scale/quantile.rs"]
 mod quantile;
+mod rcu_table;
+mod readers;
 mod row;
+#[expect(unsafe_code, reason = "inline functions of liburcu, by way of C")]
 mod sections;
+#[expect(unsafe_code, reason = "the time stamp counter")]
 mod ticks;
 mod update;
 
@@ -64,24 +68,24 @@ use address::Address;
 use dpdk::Dpdk;
 use input::Input;
 use lookup::{Plan, Streams};
-use ours::Ours;
 use peer::{Heap, Peer};
-use published::{Key, PublishedTrie};
+use prefix_trie::{Key, PrefixTrie};
+use rcu_table::RcuTable;
 use row::{rounded, Row};
-use ticks::Scale;
+use ticks::TickScale;
 
-/// Measures the route table in user space beside others.
+/// Measure the route table in user space beside other tables
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
-    /// The routes: what `bgp-table routes` prints
+    /// Routes: the output of `bgp-table routes`
     routes: PathBuf,
 
-    /// Measure so many of the IPv4 prefixes
+    /// Measure N of the IPv4 prefixes
     #[arg(long, value_name = "N", group = "sets", value_parser = clap::value_parser!(u32).range(1..))]
     sample: Option<u32>,
 
-    /// Measure so many random IPv4 prefixes
+    /// Measure N random IPv4 prefixes
     #[arg(long, value_name = "N", group = "sets", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     random: Option<u32>,
 
@@ -89,15 +93,15 @@ struct Cli {
     #[arg(long, group = "sets")]
     growth: bool,
 
-    /// How many addresses each stream has
+    /// Number of addresses of each stream
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     addresses: usize,
 
-    /// How many times each is measured
+    /// Number of runs of each measurement
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
     runs: u8,
 
-    /// How many prefixes are deleted and added again
+    /// Number of prefixes to delete and add again
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     changes: u32,
 }
@@ -105,19 +109,19 @@ struct Cli {
 /// The sizes of `--growth`.
 const GROWTH: [usize; 4] = [1000, 10_000, 100_000, 1_000_000];
 
-/// The most readers, where there are so many processors.
-const READERS: usize = 2;
+/// The number of readers, unless there are fewer CPUs.
+const MAX_READERS: usize = 2;
 
-/// Sections of a pass of part `read`.
+/// The number of sections of a run of part `read`.
 const SECTIONS: usize = 1_000_000;
 
-/// The most changes of a table whose changes take 200 microseconds.
-const FEW_CHANGES: usize = 500;
+/// The limit of changes of rte_lpm, where one takes 200 µs.
+const MAX_RTE_LPM_CHANGES: usize = 500;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cfg!(debug_assertions) {
-        eprintln!("user-peers: built without --release; times mean nothing");
+        eprintln!("user-peers: built without --release; times are not meaningful");
     }
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -135,31 +139,31 @@ fn run(cli: &Cli) -> Result<()> {
     let random = &mut Random::new(6);
     if cli.growth {
         for count in GROWTH {
-            grown(&inet.sample(count, random), cli)?;
-            grown(&inet.random(count, random), cli)?;
+            measure_growth(&inet.sample(count, random), cli)?;
+            measure_growth(&inet.random(count, random), cli)?;
         }
         return Ok(());
     }
     if let Some(count) = cli.sample {
-        return grown(&inet.sample(count as usize, random), cli);
+        return measure_growth(&inet.sample(count as usize, random), cli);
     }
     if let Some(count) = cli.random {
-        return grown(&inet.random(count as usize, random), cli);
+        return measure_growth(&inet.random(count as usize, random), cli);
     }
-    eprintln!("loads and read-side sections");
-    chase::measure(cli.runs.into())?;
-    sections::measure(SECTIONS, readers()?, cli.runs.into())?;
-    real(&inet, &[&dpdk::RTE_FIB, &dpdk::RTE_LPM], cli)?;
+    eprintln!("memory loads and read-side sections");
+    pointer_chase::measure(cli.runs.into())?;
+    sections::measure(SECTIONS, max_readers()?, cli.runs.into())?;
+    measure_real(&inet, &[&dpdk::RTE_FIB, &dpdk::RTE_LPM], cli)?;
     drop(inet);
-    real(&Input::<[u8; 16]>::real(&routes)?, &[&dpdk::RTE_FIB6], cli)
+    measure_real(&Input::<[u8; 16]>::real(&routes)?, &[&dpdk::RTE_FIB6], cli)
 }
 
-fn readers() -> Result<usize> {
-    Ok(READERS.min(crew::processors()?.len()))
+fn max_readers() -> Result<usize> {
+    Ok(MAX_READERS.min(readers::cpus()?.len()))
 }
 
-/// Makes the tables, this module's first, and says what memory they take.
-fn tables<A: Key>(
+/// Makes the tables, this module's first, and prints their memory.
+fn make_tables<A: Key>(
     input: &Input<A>,
     functions: &[&'static dpdk::Functions<A>],
 ) -> Result<Vec<Box<dyn Peer<A>>>> {
@@ -176,12 +180,12 @@ fn tables<A: Key>(
         peers.push(peer);
         row.print()
     };
-    ours::set_reclaim(ReclaimMode::Call);
+    rcu_table::set_reclaim(ReclaimMode::Call);
     add(memory::measure(Heap::Malloc, || {
-        Ok(Box::new(Ours::new(input)?) as _)
+        Ok(Box::new(RcuTable::new(input)?) as _)
     })?)?;
     add(memory::measure(Heap::Malloc, || {
-        Ok(Box::new(PublishedTrie::new(input)?) as _)
+        Ok(Box::new(PrefixTrie::new(input)?) as _)
     })?)?;
     for functions in functions {
         add(memory::measure(Heap::Dpdk, || {
@@ -191,40 +195,40 @@ fn tables<A: Key>(
     Ok(peers)
 }
 
-/// Measures all that there is of one family.
-fn real<A: Key>(
+/// Measures lookups, latencies and updates of one family of the real table.
+fn measure_real<A: Key>(
     input: &Input<A>,
     functions: &[&'static dpdk::Functions<A>],
     cli: &Cli,
 ) -> Result<()> {
     let plan = Plan {
         streams: &["a", "b", "c", "d"],
-        readers: readers()?,
+        readers: max_readers()?,
         runs: cli.runs.into(),
     };
-    let mut peers = measured(input, functions, &plan, cli)?;
+    let mut peers = measure_lookups(input, functions, &plan, cli)?;
     let streams = Streams::new(input, cli.addresses, &mut Random::new(1))?;
     eprintln!("{}: latencies", A::FAMILY);
-    let scale = Scale::new();
+    let scale = TickScale::new();
     for peer in peers.iter().filter(|peer| peer.name() != "rte_lpm") {
         latency::measure(input, streams.addresses("b"), &**peer, &scale)?;
     }
-    updates(input, &mut peers, cli)
+    measure_updates(input, &mut peers, cli)
 }
 
-/// Measures what a table's size is for.
-fn grown(input: &Input<u32>, cli: &Cli) -> Result<()> {
+/// Measures lookups and updates of a table that is one of several sizes.
+fn measure_growth(input: &Input<u32>, cli: &Cli) -> Result<()> {
     let plan = Plan {
         streams: &["b", "c"],
         readers: 1,
         runs: cli.runs.into(),
     };
-    let mut peers = measured(input, &[&dpdk::RTE_FIB], &plan, cli)?;
-    updates(input, &mut peers, cli)
+    let mut peers = measure_lookups(input, &[&dpdk::RTE_FIB], &plan, cli)?;
+    measure_updates(input, &mut peers, cli)
 }
 
-/// Tables with these prefixes, once their lookups have been measured.
-fn measured<A: Key>(
+/// Makes tables with these prefixes and measures their lookups. Returns the tables.
+fn measure_lookups<A: Key>(
     input: &Input<A>,
     functions: &[&'static dpdk::Functions<A>],
     plan: &Plan<'_>,
@@ -236,7 +240,7 @@ fn measured<A: Key>(
         input.entries.len(),
         input.set
     );
-    let peers = tables(input, functions)?;
+    let peers = make_tables(input, functions)?;
     let streams = Streams::new(input, cli.addresses, &mut Random::new(1))?;
     streams.check(&peers)?;
     eprintln!("{}: lookups", A::FAMILY);
@@ -244,18 +248,24 @@ fn measured<A: Key>(
     Ok(peers)
 }
 
-fn updates<A: Address>(input: &Input<A>, peers: &mut [Box<dyn Peer<A>>], cli: &Cli) -> Result<()> {
+fn measure_updates<A: Address>(
+    input: &Input<A>,
+    peers: &mut [Box<dyn Peer<A>>],
+    cli: &Cli,
+) -> Result<()> {
     eprintln!("{}: updates", A::FAMILY);
     let changes = cli.changes as usize;
     for peer in peers {
         match peer.name() {
             "table" => {
                 for mode in [ReclaimMode::Call, ReclaimMode::Kvfree] {
-                    ours::set_reclaim(mode);
+                    rcu_table::set_reclaim(mode);
                     update::measure(input, &mut **peer, changes, Some(mode.name()))?;
                 }
             }
-            "rte_lpm" => update::measure(input, &mut **peer, changes.min(FEW_CHANGES), None)?,
+            "rte_lpm" => {
+                update::measure(input, &mut **peer, changes.min(MAX_RTE_LPM_CHANGES), None)?;
+            }
             _ => update::measure(input, &mut **peer, changes, None)?,
         }
     }

@@ -1,45 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a table must do to be measured.
+//! The interface of a table that can be measured.
 
 use anyhow::Result;
 
 use crate::input::Entry;
 
-/// How addresses are handed to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// One address a call.
-    One,
-    /// One address a call, which has to wait for the answer to the last one.
-    Chained,
-    /// 32 addresses a call.
+pub enum LookupMode {
+    /// One address per call.
+    Single,
+    /// One address per call, which depends on the previous answer.
+    Dependent,
+    /// 32 addresses per call.
     Bulk,
 }
 
-/// Whose memory a table takes.
+impl LookupMode {
+    pub const ALL: [Self; 3] = [Self::Single, Self::Dependent, Self::Bulk];
+}
+
+/// The allocator of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heap {
-    /// `malloc()`'s.
     Malloc,
-    /// DPDK's own.
     Dpdk,
 }
 
 /// A table of one family.
 ///
-/// Its functions work on many addresses at once, so that calling them costs nothing that counts.
+/// Its functions take many addresses, so that the dynamic call does not count.
 pub trait Peer<A>: Sync {
     /// Its name in rows.
     fn name(&self) -> &'static str;
 
-    /// Whether it can be asked about several addresses in one call.
+    /// Whether it can look up several addresses in one call.
     fn has_bulk(&self) -> bool {
         false
     }
 
-    /// Whether it is measured with several readers too.
-    fn has_crowds(&self) -> bool {
+    /// Whether to measure it with several readers.
+    fn supports_concurrent_readers(&self) -> bool {
         false
     }
 
@@ -49,27 +50,27 @@ pub trait Peer<A>: Sync {
     /// Deletes a prefix.
     fn delete(&mut self, entry: &Entry<A>) -> Result<()>;
 
-    /// Waits until what was deleted is freed.
-    fn settle(&self) {}
+    /// Waits until all deleted objects are freed.
+    fn wait_for_reclaim(&self) {}
 
-    /// Writes down the number of each address's next hop, or 0.
-    fn answers(&self, addresses: &[A], hops: &mut [u32]);
+    /// Writes the number of each address's next hop, or 0, to `hops`.
+    fn next_hops(&self, addresses: &[A], hops: &mut [u32]);
 
-    /// Looks all addresses up; the sum of the answers, of whatever kind.
-    fn pass(&self, way: Way, addresses: &[A]) -> u64;
+    /// Looks up all addresses. Returns a sum that depends on all answers.
+    fn pass(&self, mode: LookupMode, addresses: &[A]) -> u64;
 
-    /// Writes down by how much the time stamp counter goes on during each lookup.
+    /// Writes the ticks of the time stamp counter of each lookup to `ticks`.
     fn ticks(&self, addresses: &[A], ticks: &mut [u32]);
 }
 
-/// The sum of the answers to addresses that do not wait for each other, or do.
+/// Sums the answers to addresses looked up one by one.
 #[inline(always)]
-pub fn sum<A: Copy>(way: Way, addresses: &[A], answer: impl Fn(A) -> u64) -> u64 {
-    if way != Way::Chained {
+pub fn sum<A: Copy>(mode: LookupMode, addresses: &[A], answer: impl Fn(A) -> u64) -> u64 {
+    if mode != LookupMode::Dependent {
         let add = |sum: u64, address: &A| sum.wrapping_add(answer(*address));
         return addresses.iter().fold(0, add);
     }
-    // Which the compiler does not know.
+    // The compiler must not know that this is 0.
     let no_bits: usize = std::hint::black_box(0);
     let (mut sum, mut last) = (0_u64, 0);
     for index in 0..addresses.len() {

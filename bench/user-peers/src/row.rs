@@ -1,77 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rows: what was measured and what was found, a JSON object a line.
+//! Rows of results, one JSON object per line. `bench-report` reads them.
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::quantile::quantile;
 
-/// A row. What is not there does not matter to it, or was not measured.
+/// A row: labels, which identify it, and figures. `None` is not printed.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
-    /// Where.
+    /// Always "user".
     pub world: &'static str,
-    /// What kind of figure.
+    /// The kind of measurement.
     pub part: &'static str,
-    /// Who was measured.
+    /// The measured table or primitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub what: Option<&'static str>,
-    /// IPv4 or IPv6.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub family: Option<&'static str>,
-    /// Which addresses.
+    /// The stream of addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<&'static str>,
-    /// How many addresses a call.
+    /// "one" or "bulk": the addresses per call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way: Option<&'static str>,
-    /// Which prefixes.
+    /// The set of prefixes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<&'static str>,
-    /// How many prefixes.
+    /// The number of prefixes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routes: Option<usize>,
-    /// How many readers.
+    /// The number of readers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readers: Option<usize>,
-    /// How much the table changes meanwhile.
+    /// Always "none".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub writer: Option<&'static str>,
-    /// What is done to a prefix.
+    /// "add" or "delete".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<&'static str>,
-    /// How what was deleted is freed.
+    /// The reclaim mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reclaim: Option<&'static str>,
-    /// How many KiB are walked through.
+    /// The size of the memory of a pointer chase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kib: Option<usize>,
-    /// Along how many chains at once.
+    /// The number of chains of a pointer chase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chains: Option<usize>,
-    /// The least, in nanoseconds.
+    /// The minimum, in nanoseconds, as all times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
-    /// The median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub median: Option<f64>,
-    /// What 99 of 100 do not exceed.
+    /// The 99th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p99: Option<f64>,
-    /// The most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
-    /// Pairs of a percentage and what so many of a hundred do not exceed.
+    /// Percentiles: pairs of percent and time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentiles: Option<Vec<(f64, f64)>>,
-    /// Memory.
+    /// The memory in MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mib: Option<f64>,
 }
 
 impl Row {
-    /// One about that part.
     pub fn new(part: &'static str) -> Self {
         Self {
             world: "user",
@@ -80,7 +76,7 @@ impl Row {
         }
     }
 
-    /// With the least, the median and the most of a figure a run.
+    /// Sets minimum, median and maximum of the figures of runs.
     pub fn with_runs(self, mut runs: Vec<f64>) -> Self {
         runs.sort_by(f64::total_cmp);
         let at = |percent| quantile(&runs, percent, 100).map(rounded);
@@ -92,14 +88,13 @@ impl Row {
         }
     }
 
-    /// Prints it.
     pub fn print(&self) -> Result<()> {
         println!("{}", serde_json::to_string(self)?);
         Ok(())
     }
 }
 
-/// A figure without decimals that mean nothing.
+/// Rounds a figure to three decimals.
 pub fn rounded(figure: f64) -> f64 {
     (figure * 1000.0).round() / 1000.0
 }
@@ -109,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_has_only_what_matters_to_it() {
+    fn missing_values_are_not_printed() {
         let row = Row {
             what: Some("table"),
             ..Row::new("lookup")

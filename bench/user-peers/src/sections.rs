@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a read-side section costs, by way of `c/sections.c`: liburcu's flavours, POSIX's locks, and nothing. In
-//! each section one shared pointer is dereferenced. Time on the wall counts, as some of them wait.
+//! Measures read-side sections of `c/sections.c`: liburcu's flavours, POSIX locks, and nothing. Each section dereferences
+//! one shared pointer. The figures are wall-clock time, as locks may sleep.
 
 use std::hint::black_box;
 
 use anyhow::Result;
 
-use crate::crew::{self, Work};
+use crate::readers::{self, Work};
 use crate::row::Row;
 
-/// Sections of one piece of a pass.
+/// The sections of one piece of work.
 const PIECE: u64 = 4096;
 
 extern "C" {
@@ -25,7 +25,7 @@ extern "C" {
     fn peers_read_mutex(count: u64) -> u64;
 }
 
-/// A primitive; its function is for threads between `peers_read_begin()` and `peers_read_end()`.
+/// A primitive. Only a thread between `peers_read_begin()` and `peers_read_end()` may call `pass`.
 #[derive(Clone, Copy)]
 struct Primitive {
     name: &'static str,
@@ -65,42 +65,43 @@ const PRIMITIVES: [Primitive; 7] = [
 
 impl Work for Primitive {
     fn begin(&self) {
-        // SAFETY: `Crew` calls it once in a thread, before any pass.
+        // SAFETY: A reader's thread calls `begin()` once, before any pass.
         unsafe { peers_read_begin() };
     }
 
     fn pass(&self, _reader: usize, _piece: usize) {
-        // SAFETY: Between `begin()` and `end()`.
+        // SAFETY: A reader's thread calls `pass()` only between `begin()` and `end()`.
         black_box(unsafe { (self.pass)(PIECE) });
     }
 
     fn end(&self) {
-        // SAFETY: After the last pass, in the thread that began.
+        // SAFETY: A reader's thread calls `end()` once, after its last pass.
         unsafe { peers_read_end() };
     }
 }
 
-/// Measures all of them, with one reader and with more.
-pub fn measure(sections: usize, readers: usize, runs: usize) -> Result<()> {
+/// Measures all primitives, each with 1 to `max_readers` readers.
+pub fn measure(sections: usize, max_readers: usize, runs: usize) -> Result<()> {
     let pieces = sections.div_ceil(PIECE as usize).max(1);
-    let crowds = || 1..=readers;
     let mut tasks: Vec<(Primitive, usize, Vec<f64>)> = PRIMITIVES
         .into_iter()
-        .flat_map(|primitive| crowds().map(move |readers| (primitive, readers, Vec::new())))
+        .flat_map(|primitive| {
+            (1..=max_readers).map(move |readers| (primitive, readers, Vec::new()))
+        })
         .collect();
     for _ in 0..runs {
-        for (primitive, readers, found) in &mut tasks {
-            let times = crew::measure(*readers, pieces, primitive)?;
-            found.push(times.wall * 1e9 / (pieces as f64 * PIECE as f64));
+        for (primitive, readers, figures) in &mut tasks {
+            let times = readers::measure(*readers, pieces, primitive)?;
+            figures.push(times.wall * 1e9 / (pieces as f64 * PIECE as f64));
         }
     }
-    for (primitive, readers, found) in tasks {
+    for (primitive, readers, figures) in tasks {
         let row = Row {
             what: Some(primitive.name),
             readers: Some(readers),
             ..Row::new("read")
         };
-        row.with_runs(found).print()?;
+        row.with_runs(figures).print()?;
     }
     Ok(())
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The time stamp counter: how far it goes on during something short, and how fast it is.
-//!
-//! `c/ticks.h` has the same instructions for C.
+//! Times short functions by the time stamp counter. `c/ticks.h` has the same instructions for C.
 
 use std::arch::x86_64::{__rdtscp, _mm_lfence, _rdtsc};
 use std::hint::black_box;
@@ -10,33 +8,33 @@ use std::time::{Duration, Instant};
 
 use crate::quantile::quantile;
 
-/// Looks that the empty measurement takes.
+/// The number of empty measurements, whose median is subtracted.
 const EMPTY: usize = 100_000;
 
-/// The counter when all before is done, and nothing that comes after has begun.
+/// Reads the counter after all previous instructions and before all that follow.
 #[inline(always)]
 fn begin() -> u64 {
-    // SAFETY: Every processor of this architecture has the instruction.
+    // SAFETY: Every x86-64 processor has SSE2.
     unsafe { _mm_lfence() };
-    // SAFETY: As above.
+    // SAFETY: Every x86-64 processor has the counter.
     let now = unsafe { _rdtsc() };
-    // SAFETY: As above.
+    // SAFETY: Every x86-64 processor has SSE2.
     unsafe { _mm_lfence() };
     now
 }
 
-/// The counter when all before is done.
+/// Reads the counter after all previous instructions.
 #[inline(always)]
 fn end() -> u64 {
     let mut cpu = 0;
-    // SAFETY: Every processor of this architecture that is still in use has the instruction.
+    // SAFETY: x86-64 processors have had the instruction since 2008. `cpu` is valid for writes.
     let now = unsafe { __rdtscp(&mut cpu) };
-    // SAFETY: As in `begin()`.
+    // SAFETY: Every x86-64 processor has SSE2.
     unsafe { _mm_lfence() };
     now
 }
 
-/// Writes down how long the answer to each address takes.
+/// Writes the ticks of the answer to each address to `ticks`.
 #[inline(always)]
 pub fn time<A: Copy>(addresses: &[A], ticks: &mut [u32], answer: impl Fn(A) -> u64) {
     for (ticks, address) in ticks.iter_mut().zip(addresses) {
@@ -46,14 +44,15 @@ pub fn time<A: Copy>(addresses: &[A], ticks: &mut [u32], answer: impl Fn(A) -> u
     }
 }
 
-/// What the measurement takes of it, and what ticks are in time.
-pub struct Scale {
+/// Converts ticks to nanoseconds.
+pub struct TickScale {
+    /// The ticks of an empty measurement.
     empty: u32,
-    nanoseconds_a_tick: f64,
+    ns_per_tick: f64,
 }
 
-impl Scale {
-    /// Finds out.
+impl TickScale {
+    /// Calibrates the counter.
     pub fn new() -> Self {
         let mut ticks = vec![0; EMPTY];
         time(&vec![0_u32; EMPTY], &mut ticks, |_| 0);
@@ -63,13 +62,13 @@ impl Scale {
         let last = end();
         Self {
             empty: quantile(&ticks, 1, 2).unwrap_or(0),
-            nanoseconds_a_tick: start.elapsed().as_nanos() as f64 / (last - first) as f64,
+            ns_per_tick: start.elapsed().as_nanos() as f64 / (last - first) as f64,
         }
     }
 
-    /// Ticks as nanoseconds, without what the measurement takes.
+    /// Converts ticks to nanoseconds, less those of an empty measurement.
     pub fn nanoseconds(&self, ticks: u32) -> f64 {
-        f64::from(ticks.saturating_sub(self.empty)) * self.nanoseconds_a_tick
+        f64::from(ticks.saturating_sub(self.empty)) * self.ns_per_tick
     }
 }
 
@@ -78,14 +77,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_millisecond_is_a_million_nanoseconds() {
+    fn a_busy_millisecond_is_measured_as_one() {
         let mut ticks = [0];
         time(&[()], &mut ticks, |()| {
             let start = Instant::now();
             while start.elapsed() < Duration::from_millis(1) {}
             0
         });
-        let found = Scale::new().nanoseconds(ticks[0]);
+        let found = TickScale::new().nanoseconds(ticks[0]);
         assert!((0.95e6..5e6).contains(&found), "{found}");
     }
 }

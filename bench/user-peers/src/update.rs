@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a change costs: random prefixes of the table are deleted and added again, thousands at a time, so that the
-//! processor has other things in its caches when a prefix's turn comes again. The clock is part of each figure,
-//! some 25 ns.
+//! Measures single changes. Deletes random prefixes of the table and adds them again, thousands at a time, so that their
+//! nodes leave the processor's caches in between. Each figure includes about 25 ns of the clock.
 
 use std::time::Instant;
 
@@ -16,10 +15,10 @@ use crate::peer::Peer;
 use crate::quantile::quantile;
 use crate::row::Row;
 
-/// Changes of one kind, in nanoseconds.
+/// Times in nanoseconds.
 type Samples = Vec<u32>;
 
-fn timed(samples: &mut Samples, change: impl FnOnce() -> Result<()>) -> Result<()> {
+fn time(samples: &mut Samples, change: impl FnOnce() -> Result<()>) -> Result<()> {
     let start = Instant::now();
     let done = change();
     samples.push(u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX));
@@ -39,13 +38,13 @@ pub fn measure<A: Address>(
     let (mut adds, mut deletes) = (Samples::new(), Samples::new());
     for batch in entries.chunks(BATCH) {
         for entry in batch {
-            timed(&mut deletes, || peer.delete(entry))?;
+            time(&mut deletes, || peer.delete(entry))?;
         }
         for entry in batch {
-            timed(&mut adds, || peer.add(entry))?;
+            time(&mut adds, || peer.add(entry))?;
         }
-        // What waits to be freed shall not pile up.
-        peer.settle();
+        // Bounds the retired memory.
+        peer.wait_for_reclaim();
     }
     for (change, mut samples) in [("add", adds), ("delete", deletes)] {
         samples.sort_unstable();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DPDK's tables: rte_lpm, rte_fib (DIR-24-8) and rte_fib6 (trie), and passes over many addresses.
+ * DPDK's tables rte_lpm, rte_fib (DIR-24-8) and rte_fib6 (trie), and functions that look up many addresses.
  *
- * Each table is given the number of a next hop, and 0 means no route. IPv4 addresses are in the processor's
- * order, as DPDK wants them. Without its read-side sections (rte_rcu_qsbr): nobody changes a table meanwhile.
+ * Next hops are numbers; 0 means no route. IPv4 addresses are in host byte order, as DPDK's API requires. There are no
+ * read-side sections (rte_rcu_qsbr), because no table changes during lookups.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 #include "ticks.h"
 
-/* Addresses of one call of a bulk function: a usual burst of packets. */
+/* Addresses per call of a bulk function: a usual burst of packets. */
 #define BURST 32
 
 /* ---- The environment ---- */
@@ -31,18 +31,18 @@ int peers_eal_init(const char *cpu)
 	char *arguments[] = {
 		"user-peers", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry",
 		"--iova-mode=va", "--log-level=error",
-		/* The widest vectors that the processor has; the default is half of AVX-512's. */
+		/* The widest vectors of the processor; the default is 256 bits. */
 		"--force-max-simd-bitwidth=512",
-		/* Where rte_fib's own store of routes is from. */
+		/* The allocator of rte_fib's RIB. */
 		"-d", "librte_mempool_ring.so",
-		/* MiB of addresses; memory comes when it is used. */
+		/* MiB of address space; memory is allocated at first use. */
 		"-m", "3072", "-l", (char *)cpu,
 	};
 
 	return rte_eal_init(RTE_DIM(arguments), arguments) < 0 ? -rte_errno : 0;
 }
 
-/* Bytes in use, of DPDK's own heap. */
+/* The bytes in use of DPDK's heap. */
 uint64_t peers_heap_bytes(void)
 {
 	struct rte_malloc_socket_stats stats;
@@ -52,9 +52,9 @@ uint64_t peers_heap_bytes(void)
 	return stats.heap_allocsz_bytes;
 }
 
-/* ---- Passes ---- */
+/* ---- Lookups of many addresses ---- */
 
-/* Zero, which the compiler does not know. */
+/* Returns 0; the compiler must not know that. */
 static inline size_t no_bits(void)
 {
 	size_t zero = 0;
@@ -63,15 +63,15 @@ static inline size_t no_bits(void)
 	return zero;
 }
 
-/* Defines passes over addresses, for a table and the function that looks one address up in it. */
+/* Defines functions for a table on top of lookup_one(). */
 #define DEFINE_PASSES(name, table_t, address_t, lookup_one)				\
-uint64_t peers_##name##_one(table_t *table, const address_t *addresses, size_t count,	\
-			    int chained)						\
+uint64_t peers_##name##_single(table_t *table, const address_t *addresses, size_t count,\
+			       int is_dependent)					\
 {											\
-	const size_t bits = chained ? no_bits() : 0;					\
+	const size_t bits = is_dependent ? no_bits() : 0;				\
 	uint64_t sum = 0, hop = 0;							\
 											\
-	if (chained) {									\
+	if (is_dependent) {								\
 		for (size_t i = 0; i < count; i++) {					\
 			hop = lookup_one(table, &addresses[i + (hop & bits)]);		\
 			sum += hop;							\
@@ -83,8 +83,8 @@ uint64_t peers_##name##_one(table_t *table, const address_t *addresses, size_t c
 	return sum;									\
 }											\
 											\
-void peers_##name##_answers(table_t *table, const address_t *addresses, size_t count,	\
-			    uint32_t *hops)						\
+void peers_##name##_next_hops(table_t *table, const address_t *addresses, size_t count,	\
+			      uint32_t *hops)						\
 {											\
 	for (size_t i = 0; i < count; i++)						\
 		hops[i] = lookup_one(table, &addresses[i]);				\
@@ -109,7 +109,7 @@ static inline uint64_t lpm_one(struct rte_lpm *lpm, const uint32_t *address)
 	return rte_lpm_lookup(lpm, *address, &hop) ? 0 : hop;
 }
 
-/* Defines lookups of rte_fib or rte_fib6, of one address and of many. They only read the addresses. */
+/* Defines single and bulk lookups of rte_fib or rte_fib6, which only read the addresses. */
 #define DEFINE_LOOKUPS(name, address_t)							\
 static inline uint64_t name##_one(struct rte_##name *table, const address_t *address)	\
 {											\
@@ -155,7 +155,7 @@ uint64_t peers_lpm_bulk(struct rte_lpm *lpm, const uint32_t *addresses, size_t c
 
 /* ---- Tables ---- */
 
-/* Defines changes of a table, whose functions take an address as `passed`, and its end. */
+/* Defines updates of a table, whose functions take the address as `passed`. */
 #define DEFINE_TABLE(name, address_t, passed)						\
 int peers_##name##_add(struct rte_##name *table, const address_t *address, uint8_t len,	\
 		       uint32_t hop)							\

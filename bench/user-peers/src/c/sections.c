@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Read-side sections, in each of which one shared pointer is dereferenced: liburcu's flavours with their inline
- * functions, POSIX's locks, and nothing.
+ * Read-side sections of liburcu's flavours (by their inline functions), of POSIX locks, and of nothing. Each section
+ * dereferences one shared pointer.
  */
 
 #define _LGPL_SOURCE
@@ -12,21 +12,21 @@
 #include <urcu/urcu-qsbr.h>
 #include <urcu/urcu-bp.h>
 
-/* Sections after which a reader of the flavour qsbr says that it is in none. */
-#define QUIESCENT 64
+/* A reader of the flavour qsbr reports a quiescent state after so many sections. */
+#define QSBR_SECTIONS 64
 
-/* What readers look at; nobody changes it. On cache lines of their own. */
+/* Constant during the measurement. Each is alone on its cache lines. */
 static uint64_t object __attribute__((aligned(128))) = 1;
 static uint64_t *shared __attribute__((aligned(128))) = &object;
 static pthread_rwlock_t rwlock __attribute__((aligned(128))) = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_mutex_t mutex __attribute__((aligned(128))) = PTHREAD_MUTEX_INITIALIZER;
 
-static inline uint64_t look(void)
+static inline uint64_t read_shared(void)
 {
 	return *rcu_dereference(shared);
 }
 
-/* Defines so many sections, which begin and end as given. */
+/* Defines a function that runs `count` sections. */
 #define DEFINE_PASS(name, begin, end)				\
 uint64_t peers_read_##name(uint64_t count)			\
 {								\
@@ -34,9 +34,9 @@ uint64_t peers_read_##name(uint64_t count)			\
 								\
 	for (uint64_t i = 0; i < count; i++) {			\
 		begin;						\
-		sum += look();					\
+		sum += read_shared();				\
 		end;						\
-		/* Each section for itself. */			\
+		/* Keeps sections apart. */			\
 		asm volatile("" : : "r"(sum) : "memory");	\
 	}							\
 	return sum;						\
@@ -47,11 +47,11 @@ DEFINE_PASS(memb, urcu_memb_read_lock(), urcu_memb_read_unlock())
 DEFINE_PASS(mb, urcu_mb_read_lock(), urcu_mb_read_unlock())
 DEFINE_PASS(bp, urcu_bp_read_lock(), urcu_bp_read_unlock())
 DEFINE_PASS(qsbr, urcu_qsbr_read_lock(),
-	    { urcu_qsbr_read_unlock(); if (i % QUIESCENT == 0) urcu_qsbr_quiescent_state(); })
+	    { urcu_qsbr_read_unlock(); if (i % QSBR_SECTIONS == 0) urcu_qsbr_quiescent_state(); })
 DEFINE_PASS(rwlock, pthread_rwlock_rdlock(&rwlock), pthread_rwlock_unlock(&rwlock))
 DEFINE_PASS(mutex, pthread_mutex_lock(&mutex), pthread_mutex_unlock(&mutex))
 
-/* What a thread does before its first section and after its last one, in all flavours. */
+/* Registers a reader thread with all flavours. */
 void peers_read_begin(void)
 {
 	urcu_memb_register_thread();

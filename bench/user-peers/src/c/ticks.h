@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The time stamp counter before and after something short; src/ticks.rs has the same instructions for Rust.
+ * Reads the time stamp counter around short functions; src/ticks.rs has the same instructions for Rust.
  */
 #ifndef PEERS_TICKS_H
 #define PEERS_TICKS_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <x86intrin.h>
 
-/* When all before is done, and nothing that comes after has begun. */
+/* Reads the counter after all previous instructions and before all that follow. */
 static inline uint64_t ticks_begin(void)
 {
 	uint64_t now;
@@ -19,7 +19,7 @@ static inline uint64_t ticks_begin(void)
 	return now;
 }
 
-/* When all before is done. */
+/* Reads the counter after all previous instructions. */
 static inline uint64_t ticks_end(void)
 {
 	unsigned int cpu;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers that are timed while all of them read, each bound to a processor of its own.
+//! Times readers while all of them run, each bound to its own CPU.
 
 use std::hint;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,53 +11,51 @@ use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
 use nix::unistd::Pid;
 use table_bench::clock::Clock;
 
-/// What readers do.
+/// The work of readers, divided into pieces.
 pub trait Work: Sync {
-    /// A piece of it. Which one only matters to who walks through something.
+    /// Does piece number `piece`.
     fn pass(&self, reader: usize, piece: usize);
 
-    /// What a thread does before its first piece.
+    /// Called in each thread before its first piece.
     fn begin(&self) {}
 
-    /// What a thread does after its last one.
+    /// Called in each thread after its last piece.
     fn end(&self) {}
 }
 
-/// How long a reader took.
+/// The time that a reader took, in seconds.
 #[derive(Clone, Copy, Default)]
 pub struct Times {
-    /// Seconds on the wall.
     pub wall: f64,
-    /// Seconds on its processor.
-    pub processor: f64,
+    pub cpu: f64,
 }
 
-/// The processors that this program may use.
-pub fn processors() -> Result<Vec<usize>> {
+/// The CPUs that this program may use.
+pub fn cpus() -> Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0))?;
     let is_in = |cpu: &usize| set.is_set(*cpu).unwrap_or(false);
     Ok((0..CpuSet::count()).filter(is_in).collect())
 }
 
-/// Has so many readers do so many pieces each; what they took on average.
+/// Runs readers that do `pieces` pieces each. Returns the mean of their times.
 pub fn measure(readers: usize, pieces: usize, work: &impl Work) -> Result<Times> {
-    let processors = processors()?;
+    let cpus = cpus()?;
     ensure!(
-        readers <= processors.len(),
-        "{readers} readers, but {} processors",
-        processors.len()
+        readers <= cpus.len(),
+        "{readers} readers need as many CPUs; this program may use {}",
+        cpus.len()
     );
-    let crew = Crew {
+    let group = Readers {
         readers,
         pieces,
         arrived: AtomicUsize::new(0),
         done: AtomicUsize::new(0),
     };
-    let found: Result<Vec<Times>> = thread::scope(|scope| {
+    let times: Result<Vec<Times>> = thread::scope(|scope| {
         let threads: Vec<_> = (0..readers)
             .map(|reader| {
-                let (crew, cpu) = (&crew, processors[reader]);
-                scope.spawn(move || crew.read(reader, cpu, work))
+                let (group, cpu) = (&group, cpus[reader]);
+                scope.spawn(move || group.run(reader, cpu, work))
             })
             .collect();
         threads
@@ -65,25 +63,25 @@ pub fn measure(readers: usize, pieces: usize, work: &impl Work) -> Result<Times>
             .map(|thread| thread.join().expect("a reader does not panic"))
             .collect()
     });
-    let found = found?;
-    let mean = |of: fn(&Times) -> f64| found.iter().map(of).sum::<f64>() / readers as f64;
+    let times = times?;
+    let mean = |of: fn(&Times) -> f64| times.iter().map(of).sum::<f64>() / readers as f64;
     Ok(Times {
         wall: mean(|times| times.wall),
-        processor: mean(|times| times.processor),
+        cpu: mean(|times| times.cpu),
     })
 }
 
-struct Crew {
+struct Readers {
     readers: usize,
     pieces: usize,
     arrived: AtomicUsize,
     done: AtomicUsize,
 }
 
-// ORDERING: Only the numbers matter.
-impl Crew {
-    /// What a reader's thread does.
-    fn read(&self, reader: usize, cpu: usize, work: &impl Work) -> Result<Times> {
+// ORDERING: The counters publish no other data.
+impl Readers {
+    /// The body of a reader's thread.
+    fn run(&self, reader: usize, cpu: usize, work: &impl Work) -> Result<Times> {
         let bound = bind(cpu);
         work.begin();
         work.pass(reader, 0);
@@ -97,10 +95,10 @@ impl Crew {
         }
         let times = Times {
             wall: clock.seconds(),
-            processor: clock.cpu_seconds(),
+            cpu: clock.cpu_seconds(),
         };
         self.done.fetch_add(1, Ordering::Relaxed);
-        // Others are still being timed.
+        // Keeps the load the same while other readers are timed.
         let mut piece = 0;
         while self.done.load(Ordering::Relaxed) < self.readers {
             work.pass(reader, piece % self.pieces);
@@ -124,27 +122,27 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// Notes which reader did what.
-    struct Notes(Mutex<Vec<(usize, usize)>>);
+    /// Records the pieces of each reader.
+    struct Log(Mutex<Vec<(usize, usize)>>);
 
-    impl Work for Notes {
+    impl Work for Log {
         fn pass(&self, reader: usize, piece: usize) {
-            self.0.lock().expect("nobody panics").push((reader, piece));
+            self.0.lock().expect("no panic").push((reader, piece));
         }
     }
 
     #[test]
-    fn readers_begin_only_when_all_are_there() {
-        let notes = Notes(Mutex::new(Vec::new()));
-        let readers = processors().expect("some").len().min(2);
-        measure(readers, 3, &notes).expect("so many processors");
-        let notes = notes.0.into_inner().expect("nobody panics");
-        let first_of = |wanted| notes.iter().position(|(reader, _)| *reader == wanted);
-        let second_piece = notes.iter().position(|(_, piece)| *piece == 1);
+    fn readers_start_after_all_have_arrived() {
+        let log = Log(Mutex::new(Vec::new()));
+        let readers = cpus().expect("a CPU").len().min(2);
+        measure(readers, 3, &log).expect("enough CPUs");
+        let log = log.0.into_inner().expect("no panic");
+        let first_of = |wanted| log.iter().position(|(reader, _)| *reader == wanted);
+        let second_piece = log.iter().position(|(_, piece)| *piece == 1);
         for reader in 0..readers {
             assert!(first_of(reader) < second_piece);
             for piece in 0..3 {
-                assert!(notes.contains(&(reader, piece)));
+                assert!(log.contains(&(reader, piece)));
             }
         }
     }

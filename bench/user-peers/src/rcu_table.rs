@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! This module's table, over liburcu: `Snapshot::next_hop_ref()`, and the gateway's address read.
+//! This module's table, over liburcu. A lookup is `Snapshot::next_hop_ref()` and a read of the gateway's address.
 
 use anyhow::{anyhow, Result};
 use kernel::{prelude::*, sync::Arc};
@@ -9,50 +9,46 @@ use rcu_routes::rcu_table::{read_lock, Guard, Mode, ReclaimMode, Settings, Table
 
 use crate::address::Address;
 use crate::input::{Entry, Input};
-use crate::peer::{sum, Peer, Way};
+use crate::peer::{sum, LookupMode, Peer};
 use crate::ticks;
 
-/// Lookups in one read-side critical section: as many packets as a driver handles in one poll.
+/// The lookups in one read-side critical section: as many as the packets of one NAPI poll.
 const SECTION: usize = 64;
 
-/// What the table heeds.
 static SETTINGS: Settings = Settings::new();
 
-/// Sets how retired memory is reclaimed from now on.
 pub fn set_reclaim(mode: ReclaimMode) {
     SETTINGS.set_reclaim(mode);
 }
 
-/// The table.
-pub struct Ours(Arc<Table>);
+pub struct RcuTable(Arc<Table>);
 
-impl Ours {
-    /// One with these prefixes.
+impl RcuTable {
     pub fn new<A: Address>(input: &Input<A>) -> Result<Self> {
         let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)
             .map_err(|error| anyhow!("an empty table: {error:?}"))?;
-        let mut ours = Self(table);
+        let mut table = Self(table);
         for entry in &input.entries {
-            ours.add(entry)?;
+            table.add(entry)?;
         }
-        Peer::<A>::settle(&ours);
-        Ok(ours)
+        Peer::<A>::wait_for_reclaim(&table);
+        Ok(table)
     }
 }
 
-// As in `scale=lookup`: a data plane calls it.
+// Not inlined, as in `scale=lookup`: a data plane calls it.
 #[inline(never)]
 fn digest<A: Address>(table: &Table, address: A, guard: &Guard) -> u64 {
     let found = table.snapshot(guard).next_hop_ref(address.ip());
     found.map_or(0, |next_hop| next_hop.digest())
 }
 
-impl<A: Address> Peer<A> for Ours {
+impl<A: Address> Peer<A> for RcuTable {
     fn name(&self) -> &'static str {
         "table"
     }
 
-    fn has_crowds(&self) -> bool {
+    fn supports_concurrent_readers(&self) -> bool {
         true
     }
 
@@ -68,21 +64,21 @@ impl<A: Address> Peer<A> for Ours {
         done.map_err(|error| anyhow!("deleting {prefix}: {error:?}"))
     }
 
-    fn settle(&self) {
+    fn wait_for_reclaim(&self) {
         rcu::barrier();
     }
 
-    fn answers(&self, addresses: &[A], hops: &mut [u32]) {
+    fn next_hops(&self, addresses: &[A], hops: &mut [u32]) {
         let guard = read_lock();
         for (hop, address) in hops.iter_mut().zip(addresses) {
-            *hop = A::number(digest(&self.0, *address, &guard));
+            *hop = A::gateway_number(digest(&self.0, *address, &guard));
         }
     }
 
-    fn pass(&self, way: Way, addresses: &[A]) -> u64 {
+    fn pass(&self, mode: LookupMode, addresses: &[A]) -> u64 {
         let section = |addresses| {
             let guard = read_lock();
-            sum(way, addresses, |address: A| {
+            sum(mode, addresses, |address: A| {
                 digest(&self.0, address, &guard)
             })
         };

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a load costs whose address the last one tells, from memory of different sizes: what limits every lookup.
-//! Each load reaches another cache line, in an order that no prefetcher knows; the processor's page tables are
-//! part of it, as they are of lookups. One such chain of loads waits for memory; several at once tell how many
-//! lines the processor can wait for together.
+//! Measures loads whose address depends on the previous load, by the size of the memory. Their latency limits every
+//! lookup. Each load reads another cache line in random order, which defeats prefetchers; the figures include TLB misses,
+//! as those of lookups do. Several independent chains show how many cache misses the processor overlaps.
 
 use std::hint::black_box;
 
@@ -13,11 +12,11 @@ use table_bench::clock::Clock;
 
 use crate::row::Row;
 
-/// How much memory, in KiB: from this on, doubled.
-const FIRST_KIB: usize = 32;
-const LAST_KIB: usize = 64 << 10;
+/// The sizes of the memory are the powers of two from `MIN_KIB` to `MAX_KIB`.
+const MIN_KIB: usize = 32;
+const MAX_KIB: usize = 64 << 10;
 
-/// Loads of one figure.
+/// The loads of one figure.
 const LOADS: usize = 1 << 20;
 
 /// A cache line.
@@ -27,8 +26,8 @@ struct Line {
     next: u32,
 }
 
-/// Lines in one circle, at random: Sattolo's algorithm.
-fn circle(count: usize, random: &mut Random) -> Vec<Line> {
+/// Links lines to a random cycle, by Sattolo's algorithm.
+fn cycle(count: usize, random: &mut Random) -> Vec<Line> {
     let mut lines: Vec<Line> = (0..count as u32).map(|next| Line { next }).collect();
     for at in (1..count).rev() {
         let other = random.below(at);
@@ -39,7 +38,7 @@ fn circle(count: usize, random: &mut Random) -> Vec<Line> {
     lines
 }
 
-/// Goes along `CHAINS` chains at once, in turn, and tells where they are.
+/// Follows `CHAINS` chains in turn. Returns their last lines.
 fn walk<const CHAINS: usize>(lines: &[Line], loads: usize) -> [usize; CHAINS] {
     let mut at = std::array::from_fn(|chain| chain * lines.len() / CHAINS);
     for _ in 0..loads / CHAINS {
@@ -50,10 +49,9 @@ fn walk<const CHAINS: usize>(lines: &[Line], loads: usize) -> [usize; CHAINS] {
     at
 }
 
-/// Measures so many chains in memory of one size.
 fn measure_chains<const CHAINS: usize>(lines: &[Line], runs: usize) -> Result<()> {
     black_box(walk::<1>(lines, lines.len()));
-    let one = |_| {
+    let time_run = |_| {
         let clock = Clock::start();
         black_box(walk::<CHAINS>(lines, LOADS));
         clock.cpu_seconds() * 1e9 / LOADS as f64
@@ -63,15 +61,15 @@ fn measure_chains<const CHAINS: usize>(lines: &[Line], runs: usize) -> Result<()
         chains: Some(CHAINS),
         ..Row::new("load")
     };
-    row.with_runs((0..runs).map(one).collect()).print()
+    row.with_runs((0..runs).map(time_run).collect()).print()
 }
 
 /// Measures all sizes.
 pub fn measure(runs: usize) -> Result<()> {
     let random = &mut Random::new(5);
-    let mut kib = FIRST_KIB;
-    while kib <= LAST_KIB {
-        let lines = circle((kib << 10) / size_of::<Line>(), random);
+    let mut kib = MIN_KIB;
+    while kib <= MAX_KIB {
+        let lines = cycle((kib << 10) / size_of::<Line>(), random);
         measure_chains::<1>(&lines, runs)?;
         measure_chains::<4>(&lines, runs)?;
         measure_chains::<16>(&lines, runs)?;
@@ -86,8 +84,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_walk_comes_to_each_line_before_it_comes_back() {
-        let lines = circle(1000, &mut Random::new(1));
+    fn a_cycle_visits_each_line_once() {
+        let lines = cycle(1000, &mut Random::new(1));
         let mut seen = vec![false; lines.len()];
         let mut at = 0;
         for _ in 0..lines.len() {
@@ -99,9 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn each_chain_goes_its_own_way() {
-        let lines = circle(1000, &mut Random::new(1));
-        let alone = |start: usize| (0..25).fold(start, |at, _| lines[at].next as usize);
-        assert_eq!(walk(&lines, 100), [0, 250, 500, 750].map(alone));
+    fn each_chain_is_followed_from_its_own_start() {
+        let lines = cycle(1000, &mut Random::new(1));
+        let end = |start: usize| (0..25).fold(start, |at, _| lines[at].next as usize);
+        assert_eq!(walk(&lines, 100), [0, 250, 500, 750].map(end));
     }
 }
