@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device for tests: what the protocol says of reads, short writes and errors, and no routes. It has
-//! ioctls only if it is told to; they do what their lines would.
-//!
-//! The real device is tested in the virtual machine; this one makes it do what it seldom does.
+//! A fake of the device without routes. It behaves as the protocol allows, and does on request what
+//! the real device, which the guest tests use, does rarely. Its ioctls are off by default, and
+//! execute the equivalent lines.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
@@ -18,33 +17,34 @@ use crate::device::wire;
 
 #[derive(Default)]
 pub struct Fake {
-    /// The lines that were carried out.
-    pub happened: Vec<String>,
-    /// How many of them came by ioctl.
+    /// The executed lines.
+    pub executed: Vec<String>,
+    /// The number of lookups and changes by ioctl.
     pub by_ioctl: usize,
     answers: HashMap<String, String>,
     refusals: HashMap<String, (Errno, String)>,
-    move_at_most: Option<usize>,
+    max_transfer: Option<usize>,
     interrupt_every: Option<usize>,
     fail_read_after: Option<usize>,
     calls: usize,
-    written: bool,
-    /// How much of the line that is being written is here already.
+    is_written: bool,
+    /// The start of a line whose end is not written yet.
     partial: Vec<u8>,
     line: usize,
+    /// The error of the next write.
     latched: Option<(Errno, String)>,
-    late: bool,
+    has_late_messages: bool,
     unread: VecDeque<u8>,
-    /// How many elements an ioctl takes at once; 0: there are no ioctls.
-    most: u32,
+    /// The limit of elements in an ioctl; 0: there are no ioctls.
+    max_batch: u32,
     features: u64,
-    /// A signal ends each ioctl behind this many elements.
+    /// A signal ends each ioctl after this many elements.
     signal_after: Option<usize>,
-    /// What every call for changes fails with, before it looks at them.
-    broken: Option<Errno>,
-    /// The operation of a transaction that its commit stumbles over.
+    /// The error of each ioctl that changes routes.
+    update_error: Option<Errno>,
+    /// The operation of a transaction at which its commit fails.
     refuse_commit: Option<(usize, Errno, String)>,
-    /// The number of the line that opened the transaction.
+    /// The number of the line that started the transaction.
     begin: usize,
 }
 
@@ -53,7 +53,7 @@ impl Fake {
         Self::default()
     }
 
-    /// What a freshly opened device reads as.
+    /// Sets what the device reads as after it is opened.
     pub fn table(mut self, lines: &[&str]) -> Self {
         self.unread = lines
             .iter()
@@ -67,22 +67,22 @@ impl Fake {
         self
     }
 
-    /// `line` fails with `errno`; an empty message stands for a device that says nothing.
+    /// `line` fails with `errno`. An empty message is not printed.
     pub fn refuse(mut self, line: &str, errno: Errno, message: &str) -> Self {
         self.refusals
             .insert(line.to_string(), (errno, message.to_string()));
         self
     }
 
-    /// Whether a message comes with the write that fails, not with the short one before it.
+    /// Messages come with the write that fails, not with the short write before it.
     pub fn late_messages(mut self, late: bool) -> Self {
-        self.late = late;
+        self.has_late_messages = late;
         self
     }
 
-    /// Writes and reads move no more than this many bytes.
+    /// Limits the bytes of a write or read.
     pub fn move_at_most(mut self, bytes: usize) -> Self {
-        self.move_at_most = Some(bytes);
+        self.max_transfer = Some(bytes);
         self
     }
 
@@ -91,24 +91,24 @@ impl Fake {
         self
     }
 
-    /// Reads fail with EIO once this many bytes were read.
+    /// Reads fail with EIO after this many bytes.
     pub fn fail_read_after(mut self, bytes: usize) -> Self {
         self.fail_read_after = Some(bytes);
         self
     }
 
-    /// It has ioctls, which take this many elements at once.
-    pub fn ioctls(mut self, most: u32) -> Self {
-        self.most = most;
+    /// The device has ioctls, with this limit of elements.
+    pub fn ioctls(mut self, max_batch: u32) -> Self {
+        self.max_batch = max_batch;
         self.features = uapi::FEATURE_LOOKUP | uapi::FEATURE_UPDATE;
         self
     }
 
     pub fn has_ioctls(&self) -> bool {
-        self.most > 0
+        self.max_batch > 0
     }
 
-    /// The ioctls are there, but do nothing that this program wants.
+    /// The ioctls support none of the features that rcuctl uses.
     pub fn without_features(mut self) -> Self {
         self.features = 0;
         self
@@ -119,12 +119,12 @@ impl Fake {
         self
     }
 
-    pub fn broken_update(mut self, errno: Errno) -> Self {
-        self.broken = Some(errno);
+    pub fn fail_update(mut self, errno: Errno) -> Self {
+        self.update_error = Some(errno);
         self
     }
 
-    /// `commit` fails over one of the transaction's operations, counted from 0.
+    /// `commit` fails at an operation of the transaction, counted from 0.
     pub fn refuse_commit(mut self, index: usize, errno: Errno, message: &str) -> Self {
         self.refuse_commit = Some((index, errno, message.to_string()));
         self
@@ -138,15 +138,15 @@ impl Fake {
         }
     }
 
-    fn say(&mut self, message: &str) {
+    fn print(&mut self, message: &str) {
         if !message.is_empty() {
             self.unread
                 .extend(format!("line {}: {message}\n", self.line).bytes());
         }
     }
 
-    /// Carries out the line in `partial`, or says why not.
-    fn carry_out(&mut self) -> Result<(), (Errno, String)> {
+    /// Executes the line in `partial`.
+    fn execute(&mut self) -> Result<(), (Errno, String)> {
         let line = String::from_utf8_lossy(&self.partial).into_owned();
         self.partial.clear();
         self.line += 1;
@@ -163,7 +163,7 @@ impl Fake {
         if let Some(answer) = self.answers.get(&line) {
             self.unread.extend(answer.bytes());
         }
-        self.happened.push(line);
+        self.executed.push(line);
         Ok(())
     }
 }
@@ -171,30 +171,30 @@ impl Fake {
 impl Write for Fake {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.interrupted()?;
-        // The first write ends the table that a fresh file reads as.
-        if !std::mem::replace(&mut self.written, true) {
+        // After the first write, the table can no longer be read.
+        if !std::mem::replace(&mut self.is_written, true) {
             self.unread.clear();
         }
         if let Some((errno, message)) = self.latched.take() {
-            self.say(&message);
+            self.print(&message);
             return Err(errno.into());
         }
-        let bytes = &bytes[..bytes.len().min(self.move_at_most.unwrap_or(usize::MAX))];
+        let bytes = &bytes[..bytes.len().min(self.max_transfer.unwrap_or(usize::MAX))];
         let mut accepted = 0;
         for (position, &byte) in bytes.iter().enumerate() {
             if byte != b'\n' {
                 self.partial.push(byte);
                 continue;
             }
-            match self.carry_out() {
+            match self.execute() {
                 Ok(()) => accepted = position + 1,
                 Err((errno, message)) if accepted == 0 => {
-                    self.say(&message);
+                    self.print(&message);
                     return Err(errno.into());
                 }
                 Err((errno, mut message)) => {
-                    if !self.late {
-                        self.say(&std::mem::take(&mut message));
+                    if !self.has_late_messages {
+                        self.print(&std::mem::take(&mut message));
                     }
                     self.latched = Some((errno, message));
                     return Ok(accepted);
@@ -212,15 +212,15 @@ impl Write for Fake {
 impl Read for Fake {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.interrupted()?;
-        let mut most = buffer.len();
+        let mut size = buffer.len();
         if let Some(left) = self.fail_read_after {
             if left == 0 {
                 return Err(Errno::EIO.into());
             }
-            most = most.min(left);
+            size = size.min(left);
         }
-        most = most.min(self.move_at_most.unwrap_or(most));
-        let read = self.unread.read(&mut buffer[..most])?;
+        size = size.min(self.max_transfer.unwrap_or(size));
+        let read = self.unread.read(&mut buffer[..size])?;
         if let Some(left) = &mut self.fail_read_after {
             *left -= read;
         }
@@ -230,56 +230,36 @@ impl Read for Fake {
 
 impl Transport for Fake {
     fn info(&mut self) -> nix::Result<Info> {
-        if self.most == 0 {
+        if self.max_batch == 0 {
             return Err(Errno::ENOTTY);
         }
         Ok(Info {
             features: self.features,
-            max_lookups: self.most,
-            max_operations: self.most,
+            max_lookups: self.max_batch,
+            max_operations: self.max_batch,
             ..Info::default()
         })
     }
 
     fn lookup(&mut self, addresses: &[Address], routes: &mut [uapi::Route]) -> BatchResult {
-        assert!(addresses.len() <= self.most as usize && addresses.len() == routes.len());
-        let mut done = 0;
-        let end = self.signal_after.unwrap_or(usize::MAX);
-        for (address, route) in addresses.iter().zip(routes).take(end) {
-            match self.serving(address) {
-                Ok(found) => *route = found,
-                Err(errno) => {
-                    let result = Err(errno);
-                    return BatchResult { done, result };
-                }
-            }
-            self.by_ioctl += 1;
-            done += 1;
-        }
-        let result = Ok(());
-        BatchResult { done, result }
+        assert!(addresses.len() == routes.len());
+        let pairs: Vec<_> = addresses.iter().zip(routes).collect();
+        self.batch(pairs, |fake, (address, route)| {
+            *route = fake.serving(address)?;
+            Ok(())
+        })
     }
 
     fn update(&mut self, operations: &[Operation]) -> BatchResult {
-        assert!(operations.len() <= self.most as usize);
-        let mut done = 0;
-        if let Some(errno) = self.broken {
-            let result = Err(errno);
-            return BatchResult { done, result };
-        }
-        let end = self.signal_after.unwrap_or(usize::MAX);
-        for operation in operations.iter().take(end) {
+        let error = self.update_error;
+        self.batch(operations.iter().collect(), |fake, operation| {
             let line = line_of(operation);
-            if let Some((errno, _)) = self.refusals.get(&line) {
-                let result = Err(*errno);
-                return BatchResult { done, result };
+            if let Some(errno) = error.or_else(|| Some(fake.refusals.get(&line)?.0)) {
+                return Err(errno);
             }
-            self.happened.push(line);
-            self.by_ioctl += 1;
-            done += 1;
-        }
-        let result = Ok(());
-        BatchResult { done, result }
+            fake.executed.push(line);
+            Ok(())
+        })
     }
 
     fn commit(&mut self) -> Result<(), CommitFailure> {
@@ -287,14 +267,32 @@ impl Transport for Fake {
             let failed = Some(index);
             return Err(CommitFailure { errno, failed });
         }
-        self.happened.push("commit".to_string());
+        self.executed.push("commit".to_string());
         self.by_ioctl += 1;
         Ok(())
     }
 }
 
 impl Fake {
-    /// The route that `get` would answer with.
+    /// Executes the elements of an ioctl up to the first error, or to a signal.
+    fn batch<T>(
+        &mut self,
+        elements: Vec<T>,
+        mut execute: impl FnMut(&mut Self, T) -> nix::Result<()>,
+    ) -> BatchResult {
+        assert!(elements.len() <= self.max_batch as usize);
+        let mut done = 0;
+        let end = self.signal_after.unwrap_or(usize::MAX);
+        let result = elements.into_iter().take(end).try_for_each(|element| {
+            execute(self, element)?;
+            done += 1;
+            Ok(())
+        });
+        self.by_ioctl += done;
+        BatchResult { done, result }
+    }
+
+    /// The route that `get` returns.
     fn serving(&self, address: &Address) -> nix::Result<uapi::Route> {
         let get = format!("get {}", wire::ip(address).expect("an address"));
         match (self.refusals.get(&get), self.answers.get(&get)) {
@@ -311,7 +309,7 @@ impl Fake {
     }
 }
 
-/// The line that would do the same.
+/// The equivalent line.
 fn line_of(operation: &Operation) -> String {
     let route = || wire::decode(&operation.route).expect("a route");
     match operation.verb {

@@ -48,7 +48,7 @@ mod tests {
             &mut Output::new(&mut text, true),
         );
         assert_eq!(status.expect("accepted"), Status::Done);
-        assert_eq!(fake.happened, ["add 10.0.0.0/8 via 10.0.0.1"]);
+        assert_eq!(fake.executed, ["add 10.0.0.0/8 via 10.0.0.1"]);
         assert_eq!(text, b"{\"applied\":1}\n");
     }
 

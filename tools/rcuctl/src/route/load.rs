@@ -146,7 +146,7 @@ mod tests {
         let mut text = Fake::new();
         let summary = load(&mut text, PLAIN, &file).expect("loaded");
         assert_eq!(
-            text.happened,
+            text.executed,
             ["10.0.0.0/8 dev a", "add ::/0 dev a", "del 1.0.0.0/8"]
         );
         assert!(summary.starts_with("loaded 3 routes in "), "{summary}");
@@ -155,7 +155,7 @@ mod tests {
         let mut fast = Fake::new().ioctls(100);
         load(&mut fast, PLAIN, &file).expect("loaded");
         assert_eq!(
-            fast.happened,
+            fast.executed,
             ["10.0.0.0/8 dev a", "::/0 dev a", "del 1.0.0.0/8"]
         );
         assert_eq!(fast.by_ioctl, 3);
@@ -175,7 +175,7 @@ mod tests {
     fn a_device_without_the_update_feature_gets_text() {
         let mut fake = Fake::new().ioctls(100).without_features();
         load(&mut fake, PLAIN, "10.0.0.0/8 dev a\n").expect("loaded");
-        assert_eq!((fake.happened.len(), fake.by_ioctl), (1, 0));
+        assert_eq!((fake.executed.len(), fake.by_ioctl), (1, 0));
     }
 
     #[test]
@@ -201,11 +201,11 @@ mod tests {
         ] {
             let mut text = Fake::new();
             load(&mut text, OVERWRITE, line).expect("loaded");
-            assert_eq!(text.happened, [sent]);
+            assert_eq!(text.executed, [sent]);
             let mut ioctl = Fake::new().ioctls(100);
             load(&mut ioctl, OVERWRITE, line).expect("loaded");
             assert_eq!(
-                (&ioctl.happened[..], ioctl.by_ioctl),
+                (&ioctl.executed[..], ioctl.by_ioctl),
                 (&[fast.unwrap_or(sent).to_string()][..], 1)
             );
         }
@@ -222,7 +222,7 @@ mod tests {
                 "routes:5: bad: host bits set (EINVAL)\n2 lines before it were applied."
             );
             assert_eq!(error.status(), Status::Failed);
-            assert_eq!(fake.happened, ["1.0.0.0/8 dev a", "2.0.0.0/8 dev a"]);
+            assert_eq!(fake.executed, ["1.0.0.0/8 dev a", "2.0.0.0/8 dev a"]);
         }
     }
 
@@ -238,7 +238,7 @@ mod tests {
                 error.to_string(),
                 "routes:5: 4.0.0.0/8: route exists (EEXIST)\n3 lines before it were applied."
             );
-            assert_eq!(fake.happened.len(), 3);
+            assert_eq!(fake.executed.len(), 3);
         }
     }
 
@@ -254,7 +254,7 @@ mod tests {
             "3.0.0.0/8 dev a",
         ];
         assert_eq!(
-            (&fake.happened[..], fake.by_ioctl),
+            (&fake.executed[..], fake.by_ioctl),
             (&expected.map(String::from)[..], 3)
         );
     }
@@ -264,10 +264,10 @@ mod tests {
         let lines = (0..100).map(|i| format!("10.0.{i}.0/24 dev a\n"));
         let file = lines.collect::<Vec<_>>().concat();
         let signals = Fake::new().ioctls(7).signal_after(2);
-        let broken = Fake::new().ioctls(7).broken_update(Errno::ENOMEM);
+        let broken = Fake::new().ioctls(7).fail_update(Errno::ENOMEM);
         for (mut fake, by_ioctl) in [(signals, 100), (broken, 0)] {
             load(&mut fake, PLAIN, &file).expect("loaded");
-            assert_eq!(fake.happened.join("\n") + "\n", file);
+            assert_eq!(fake.executed.join("\n") + "\n", file);
             assert_eq!(fake.by_ioctl, by_ioctl);
         }
     }
@@ -283,7 +283,7 @@ mod tests {
             error.contains("sudo") && error.contains("No line was applied"),
             "{error}"
         );
-        assert!(fake.happened.is_empty());
+        assert!(fake.executed.is_empty());
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
                 ),
                 "{error}"
             );
-            assert_eq!(fake.happened.len(), 20_000);
+            assert_eq!(fake.executed.len(), 20_000);
         }
     }
 
@@ -318,7 +318,7 @@ mod tests {
             let error = load(&mut fake, PLAIN, "::/0 dev a\nshow inet\n").expect_err("a query");
             assert!(error.to_string().starts_with("routes:2: show "), "{error}");
             assert!(error.to_string().contains("\n1 line before"), "{error}");
-            assert_eq!(fake.happened, ["::/0 dev a"]);
+            assert_eq!(fake.executed, ["::/0 dev a"]);
         }
     }
 
@@ -328,7 +328,7 @@ mod tests {
             for mut fake in fakes() {
                 let summary = load(&mut fake, options, "::/0 dev a\ndel ::/0\n").expect("loaded");
                 assert!(summary.starts_with("loaded 2 routes in "), "{summary}");
-                assert_eq!(fake.happened, [begin, "::/0 dev a", "del ::/0", "commit"]);
+                assert_eq!(fake.executed, [begin, "::/0 dev a", "del ::/0", "commit"]);
             }
         }
     }
@@ -370,7 +370,7 @@ mod tests {
                     error.to_string(),
                     "routes:2: bad: unknown word (EINVAL)\nNo line was applied."
                 );
-                assert_eq!(fake.happened[1..], ["::/0 dev a", "abort"]);
+                assert_eq!(fake.executed[1..], ["::/0 dev a", "abort"]);
             }
         }
     }
@@ -383,7 +383,7 @@ mod tests {
             error.to_string().contains("too old for --atomic"),
             "{error}"
         );
-        assert!(fake.happened.is_empty());
+        assert!(fake.executed.is_empty());
     }
 
     #[test]
@@ -394,7 +394,7 @@ mod tests {
             assert!(summary.starts_with("loaded 3 routes in "), "{summary}");
             // Lines of a transaction in the file are sent as text.
             assert_eq!(fake.by_ioctl, if fake.has_ioctls() { 2 } else { 0 });
-            assert_eq!(fake.happened.join("\n") + "\n", file);
+            assert_eq!(fake.executed.join("\n") + "\n", file);
         }
     }
 
@@ -429,7 +429,7 @@ mod tests {
                 "routes:2: begin without commit: no line from here on was applied\n\
                  1 line before it was applied."
             );
-            assert_eq!(fake.happened.last().map(String::as_str), Some("abort"));
+            assert_eq!(fake.executed.last().map(String::as_str), Some("abort"));
         }
     }
 
@@ -441,7 +441,7 @@ mod tests {
                 error.to_string().starts_with("routes:2: commit: "),
                 "{error}"
             );
-            assert!(!fake.happened.contains(&"commit".to_string()));
+            assert!(!fake.executed.contains(&"commit".to_string()));
         }
     }
 
@@ -464,7 +464,7 @@ mod tests {
         );
         let error = result.expect_err("EIO").to_string();
         assert!(error.starts_with("reading routes: "), "{error}");
-        assert_eq!(fake.happened, ["begin", "::/0 dev a", "abort"]);
+        assert_eq!(fake.executed, ["begin", "::/0 dev a", "abort"]);
     }
 
     #[test]
@@ -482,6 +482,6 @@ mod tests {
     fn an_empty_file_sends_nothing() {
         let mut fake = Fake::new();
         load(&mut fake, PLAIN, "# nothing\n").expect("loaded");
-        assert!(fake.happened.is_empty());
+        assert!(fake.executed.is_empty());
     }
 }

@@ -44,7 +44,7 @@ mod tests {
         )
         .expect("readable");
         assert_eq!(text, b"10.0.0.0/8 dev a\n::/0 dev a\n");
-        assert!(fake.happened.is_empty());
+        assert!(fake.executed.is_empty());
     }
 
     #[test]
