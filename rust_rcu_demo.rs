@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RCU in safe Rust, and a route table that lives by it.
+//! RCU in safe Rust, and a route table built on it.
 //!
-//! - [`rcu`]: safe abstractions over the kernel's RCU.
-//! - [`rcu_table`]: a longest-prefix-match table on top of them.
-//! - [`device`]: the table as `/dev/rust_rcu_demo`.
-//! - [`scale`]: measures what readers, lookups, updates and grace periods cost.
-//! - [`stall`]: stalls RCU, and misuses it, on demand.
-//! - [`torture`]: proves that grace periods hold.
-//! - [`params`]: what an administrator sets, as module parameters.
+//! | module | content |
+//! |---|---|
+//! | [`rcu`] | safe abstractions over the kernel's RCU |
+//! | [`rcu_table`] | a longest-prefix-match route table built on them |
+//! | [`device`] | the table as `/dev/rust_rcu_demo` |
+//! | [`torture`] | tests that grace periods wait for all readers |
+//! | [`stall`] | provokes RCU stalls and misuse on demand |
+//! | [`scale`] | measures readers, lookups, updates and grace periods |
+//! | [`lab`] | the job control and the knobs that torture, stall and scale share |
+//! | [`kernel_ext`] | wrappers that the kernel crate lacks |
 
 use kernel::{prelude::*, sync::Arc};
-use kernel_ext::params::parameter;
+use kernel_ext::params::{names, parameter, Choice};
 use rcu_table::{ReclaimMode, Settings, Table};
 
 mod device;
@@ -27,48 +30,54 @@ module! {
     type: RustRcuDemo,
     name: "rust_rcu_demo",
     authors: ["The rust_rcu_demo maintainers"],
-    description: "RCU in safe Rust: abstractions and a route table that lives by them",
+    description: "RCU in safe Rust: abstractions, and a route table built on them",
     license: "GPL",
 }
 
-/// What the table heeds, as the parameters below have set it.
+/// The table's settings, which the parameters below change.
 static SETTINGS: Settings = Settings::new();
 
+impl Choice for ReclaimMode {
+    const ALL: &'static [Self] = &Self::ALL;
+    const NAMES: &'static [&'static str] = &names!(ReclaimMode::ALL, |mode| mode.name());
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
 parameter! {
-    reclaim: "charp", 0o644,
-    "How replaced memory is reclaimed: synchronize, expedited, call (default) or kvfree",
+    reclaim: ReclaimMode, default "call", "How replaced memory is reclaimed",
     show: SETTINGS.reclaim().name(),
-    set: |argument| {
-        let mode = argument.choice(&ReclaimMode::ALL, ReclaimMode::name)?;
+    set: |mode| {
         SETTINGS.set_reclaim(mode);
         Ok(())
     },
 }
 
 parameter! {
-    reclaim_max_kb: "uint", 0o644,
-    "KiB that may await reclaim before updaters wait for it; 0: for each change (default 65536)",
+    reclaim_max_kb: u32, unit "KiB", default "65536",
+    "Retired memory at which updaters wait for reclaim; 0: they wait after each change",
     show: SETTINGS.reclaim_max_kb(),
-    set: |argument| {
-        let kb = argument.number(0..=u32::MAX)?;
+    set: |kb| {
         SETTINGS.set_reclaim_max_kb(kb);
         Ok(())
     },
 }
 
 parameter! {
-    max_routes: "ulong", 0o644,
-    "Routes that the table may hold; those present stay (default 16777216)",
+    max_routes: usize, default "16777216",
+    "Maximum number of routes; a lower value keeps the present routes",
     show: SETTINGS.max_routes(),
-    set: |argument| {
-        let routes = argument.number(0..=usize::MAX)?;
+    set: |routes| {
         SETTINGS.set_max_routes(routes);
         Ok(())
     },
 }
 
-/// The module. Fields are dropped in order: no stall that the rest would wait for, no measurement, no new users, then
-/// the table, no threads, then no callbacks.
+/// The module. Unload drops the fields in order: it stops the stall, for which all others might wait,
+/// and the measurement; unregisters the device, so that no user is left; stops torture; and waits for
+/// all RCU callbacks.
 #[pin_data]
 struct RustRcuDemo {
     stall: stall::Registration,
@@ -81,9 +90,9 @@ struct RustRcuDemo {
 
 impl kernel::InPlaceModule for RustRcuDemo {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // Nothing is in it that the drain would wait for, if a step fails.
+        // An unused table has no callbacks, so it needs no drain if a step fails.
         let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL);
-        // The drain comes first, so that it is passed as well when a later step fails.
+        // The drain is initialised first, so that it also runs when a later step fails.
         try_pin_init!(Self {
             drain: rcu::CallbackDrain::new(),
             stall: stall::Registration::new()?,

@@ -1,31 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Scale: what readers cost, and how that grows with their number. The method is that of the kernel's
-//! `refscale`, on the abstractions of this module, and on what one would use in place of them.
+//! Scale: measures what readers cost, and how the cost grows with their number. The method is that
+//! of the kernel's `refscale`, applied to this module's abstractions and to the alternatives.
 //!
 //! | `scale=` | measures |
 //! |---|---|
-//! | `read` | an empty read-side critical section of RCU, SRCU, and of all that readers could be held off by instead |
-//! | `lookup` | lookups in the table that the device serves, on four streams of addresses, also beside a writer |
-//! | `update` | a change of that table, in each way of reclaim |
-//! | `gp` | waiting for a grace period, on idle CPUs and on such that read |
+//! | `read` | an empty read-side critical section of RCU, of SRCU, and of the locks one would use instead |
+//! | `lookup` | lookups in the device's table, on four streams of addresses, also beside a writer |
+//! | `update` | a change of that table, in each reclaim mode |
+//! | `gp` | waiting for a grace period, on idle CPUs and on CPUs with readers |
 //!
 //! ```text
-//!   conductor   starts a thread for each CPU                                             joins them
+//!   job thread  starts a thread for each CPU                                             joins them
 //!   reader 0    arrives, spins ─┬─ batch │ batch │ batch │ batch ── done, reads on ─┬─►
 //!   reader 1    arrives, spins ─┴─ batch │ batch │ batch │ batch │ batch ─ done ────┴─►
-//!                              all are there                                    all are done
+//!                         all have arrived                                 all are done
 //! ```
 //!
-//! - A reader begins when all have arrived, and goes on reading, without its clock, until the last is done. So
-//!   whatever is timed was timed while all of them read.
-//! - Time is taken by batches. One in which the reader lost its CPU to another task does not count; how many did
-//!   not is told. Interrupts count: they are the same for everyone.
-//! - A run measures each row once, and the next run does so again: what disturbs the machine for a while disturbs
-//!   all rows, and shows in what the runs of a row are apart. Of each row the least, the median and the most
-//!   are told.
+//! - A reader begins when all have arrived. After its last batch it continues to read, untimed,
+//!   until the last reader is done. So all readers read while any of them is timed.
+//! - A reader times batches. A batch in which it lost its CPU to another task is dropped and
+//!   counted. Interrupts are included; they affect all rows equally.
+//! - A run measures each row once, and is repeated. A disturbance of the machine affects all rows
+//!   of some runs, and shows in the spread of a row: each row has its minimum, median and maximum.
 //!
-//! Where C inlines a function, this module calls one; `scale/primitives.rs` says what that is worth.
+//! Where C inlines a function, this module calls one; `scale/primitives.rs` states what that costs.
+//!
+//! | file | content |
+//! |---|---|
+//! | `measurements.rs` | the list of all measurements |
+//! | `read.rs`, `lookup.rs`, `update.rs`, `grace_period.rs` | the measurements |
+//! | `measurement.rs` | the description of a measurement |
+//! | `rendezvous.rs`, `stream.rs`, `writer.rs`, `primitives.rs` | what measurements use |
+//! | `run.rs`, `row.rs`, `samples.rs` | the state and the results of a run |
+//! | `control.rs`, `knobs.rs`, `report.rs` | parameters |
 //!
 //! C: [`kernel/rcu/refscale.c`](srctree/kernel/rcu/refscale.c)
 
@@ -33,8 +41,11 @@ mod control;
 mod grace_period;
 mod knobs;
 mod lookup;
+mod measurement;
+mod measurements;
 mod primitives;
 mod quantile;
+#[expect(unsafe_code, reason = "wraps locks that the kernel crate lacks")]
 mod raw;
 mod read;
 mod rendezvous;

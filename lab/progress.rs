@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How far a job is, and how it has come out.
+//! The progress of a job: its elapsed time, the request to stop it, and its outcome.
 
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use kernel::{
@@ -8,16 +8,15 @@ use kernel::{
     time::{Delta, Instant, Monotonic},
 };
 
-/// How a job has come out.
+/// The outcome of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It goes on.
-    None,
-    /// It has done all that it was to.
+    /// The job has not ended.
+    Running,
+    /// It has run to its end.
     Done,
-    /// It was told to end before.
+    /// A request has stopped it.
     Stopped,
-    /// It could not go on.
     Failed(Error),
 }
 
@@ -25,29 +24,30 @@ const RUNNING: i32 = 0;
 const DONE: i32 = 1;
 const STOPPED: i32 = 2;
 
-/// What a job's threads, and those who ask about it, share.
+/// The progress of a job, shared by its threads and by readers of its parameter.
 pub(crate) struct Progress {
     began: Instant<Monotonic>,
     is_stopped: AtomicBool,
-    /// One of the above, or below zero an errno.
+    /// One of the constants above, or a negative errno.
     state: AtomicI32,
-    /// Milliseconds that it took, once it has ended.
-    took: AtomicU64,
+    /// The duration of a job that has ended, in ms.
+    took_ms: AtomicU64,
 }
 
-// ORDERING: `is_stopped` is only looked at; threads are joined before anything depends on what they did.
+// ORDERING: `is_stopped` is a request alone; threads are joined before anything depends on what
+// they did.
 impl Progress {
-    /// Of a job that begins now.
+    /// The progress of a job that begins now.
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
             is_stopped: AtomicBool::new(false),
             state: AtomicI32::new(RUNNING),
-            took: AtomicU64::new(0),
+            took_ms: AtomicU64::new(0),
         }
     }
 
-    /// The time since the beginning.
+    /// Returns the time since the beginning.
     ///
     /// Context: any but NMI.
     #[inline]
@@ -55,52 +55,59 @@ impl Progress {
         self.began.elapsed()
     }
 
-    /// The same in milliseconds.
+    /// Returns the milliseconds since the beginning.
     ///
     /// Context: any but NMI.
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.elapsed().as_millis()).unwrap_or(0)
     }
 
-    /// Asks the job to end. Does not wait.
+    /// Requests the job to stop. Does not wait.
     pub(crate) fn stop(&self) {
         self.is_stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Whether someone wants it to end.
+    /// Returns whether the job was requested to stop.
     ///
     /// Context: any.
     pub(crate) fn is_stopped(&self) -> bool {
         self.is_stopped.load(Ordering::Relaxed)
     }
 
-    /// To be called once, by the job, with the milliseconds that it took.
+    /// Ends the job. The job calls it once, with the duration that it reports.
     pub(crate) fn end(&self, result: Result, took_ms: u64) {
-        self.took.store(took_ms, Ordering::Relaxed);
+        self.took_ms.store(took_ms, Ordering::Relaxed);
         let state = match result {
             Err(error) => error.to_errno(),
             Ok(()) if self.is_stopped() => STOPPED,
             Ok(()) => DONE,
         };
-        // ORDERING: Release: who sees the end sees how it came.
+        // ORDERING: Release: pairs with the acquire in `outcome()`, which makes the job's results
+        // visible.
         self.state.store(state, Ordering::Release);
     }
 
-    /// How it has come out.
+    /// Returns the outcome.
     pub(crate) fn outcome(&self) -> Outcome {
+        // ORDERING: Acquire: pairs with the release in `end()`.
         match self.state.load(Ordering::Acquire) {
-            RUNNING => Outcome::None,
+            RUNNING => Outcome::Running,
             DONE => Outcome::Done,
             STOPPED => Outcome::Stopped,
             errno => Outcome::Failed(Error::from_errno(errno)),
         }
     }
 
-    /// How long it has lasted, or lasted, in milliseconds.
+    /// Returns whether the job has ended, so that another one can begin.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.outcome() != Outcome::Running
+    }
+
+    /// Returns how long the job has taken until now or until its end.
     pub(crate) fn took_ms(&self) -> u64 {
-        match self.outcome() {
-            Outcome::None => self.elapsed_ms(),
-            _ => self.took.load(Ordering::Relaxed),
+        match self.has_ended() {
+            false => self.elapsed_ms(),
+            true => self.took_ms.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,88 +1,103 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Starting and stopping runs, from module parameters.
+//! The parameter `scale`, and the job that it starts.
 
-use super::{
-    knobs::{Kind, Plan},
-    report,
-    run::Run,
-};
+use super::{measurement::Measurement, report, run::Run};
 use crate::{
-    lab::job::{self, Slot},
+    kernel_ext::params::parameter,
+    lab::{
+        control::{self, JobControl},
+        job::Job,
+        progress::Progress,
+    },
     rcu::{read_lock, Rcu, RcuBox, Reclaim, Workqueue},
     rcu_table::Table,
 };
-use core::fmt;
+use core::{ffi::CStr, fmt};
 use kernel::{prelude::*, sync::Arc};
 
-static SLOT: Slot<Run> = Slot::new();
+static CONTROL: JobControl<Scale> = JobControl::new();
 
-/// The table to measure, while the module is there.
-static TABLE: Rcu<Measured> = Rcu::null();
+/// The table to measure; null before init and after exit.
+static TABLE: Rcu<MeasuredTable> = Rcu::null();
 
-struct Measured(Arc<Table>);
+parameter! {
+    scale: Option<&'static Measurement>, default "none",
+    "Measurement to run, or none to stop it; a read returns the state and the results",
+    show: CONTROL,
+    set: |measurement| CONTROL.request(measurement),
+}
 
-impl Reclaim for Measured {
-    // The last one to let go of a table frees it, which takes long.
+struct MeasuredTable(Arc<Table>);
+
+impl Reclaim for MeasuredTable {
+    // Dropping the last reference frees the table, which takes long.
     type Context = Workqueue;
 }
 
-/// Lets runs be started. Dropped, it ends the one that goes on, and lets no other begin.
+/// Allows measurements to be started. Dropping it stops the running one and refuses further ones.
 pub(crate) struct Registration {
-    _jobs: job::Registration<Run>,
-    _table: Published,
+    _jobs: control::Registration<Scale>,
+    _table: TablePublication,
 }
 
-/// Keeps [`TABLE`] in place.
-struct Published;
+/// Keeps [`TABLE`] published.
+struct TablePublication;
 
-impl Drop for Published {
+impl Drop for TablePublication {
     fn drop(&mut self) {
         drop(TABLE.replace(None));
     }
 }
 
 impl Registration {
-    /// Starts the run that `insmod` asked for.
+    /// Allows measurements of `table` to be started, and starts the one that `insmod` has
+    /// requested.
     ///
-    /// Errors: `ENOMEM`, or those of [`start`]. Context: may sleep.
+    /// Errors: `ENOMEM`. Context: may sleep.
     pub(crate) fn new(table: Arc<Table>) -> Result<Self> {
-        drop(TABLE.replace(Some(RcuBox::new(Measured(table), GFP_KERNEL)?)));
-        let registration = Self {
-            _table: Published,
-            _jobs: SLOT.open()?,
-        };
-        if let Some(kind) = SLOT.wanted().and_then(|number| Kind::ALL.get(number)) {
-            start(*kind)?;
-        }
-        Ok(registration)
+        drop(TABLE.replace(Some(RcuBox::new(MeasuredTable(table), GFP_KERNEL)?)));
+        Ok(Self {
+            _table: TablePublication,
+            _jobs: CONTROL.register()?,
+        })
     }
 }
 
-/// Starts a run, or has the module's init start it.
-///
-/// Errors: `EBUSY` if one goes on, `ENODEV` if the module is going, `ENOMEM`. Context: may sleep.
-pub(super) fn start(kind: Kind) -> Result {
-    SLOT.start(kind as usize, || {
+/// A measurement and its runs.
+struct Scale {
+    measurement: &'static Measurement,
+    run: Arc<Run>,
+}
+
+impl Job for Scale {
+    type Kind = &'static Measurement;
+
+    const THREAD_NAME: &'static CStr = c"rcu_scale";
+    const BUSY: &'static str = "scale: a run is active; write none to stop it";
+
+    fn new(measurement: &'static Measurement) -> Result<Self> {
         let table = TABLE
             .dereference(&read_lock())
             .map(|measured| measured.0.clone());
-        Run::new(Plan::from_knobs(kind), table.ok_or(ENODEV)?)
-    })
-}
+        let run = Run::new(measurement.plan(), table.ok_or(ENODEV)?)?;
+        Ok(Self {
+            measurement,
+            run: Arc::new(run, GFP_KERNEL)?,
+        })
+    }
 
-/// Asks the run that goes on to end. Does not wait.
-///
-/// Context: may sleep.
-pub(super) fn stop() {
-    SLOT.stop();
-}
+    fn progress(&self) -> &Progress {
+        &self.run.progress
+    }
 
-/// What the parameter `scale` shows.
-pub(super) struct Status;
+    fn run(this: &Arc<Self>) {
+        let result = (this.measurement.measure)(&this.run);
+        let progress = &this.run.progress;
+        progress.end(result, progress.elapsed_ms());
+    }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        SLOT.look(|run, runs| report::status(f, run, runs))
+    fn write_status(f: &mut fmt::Formatter<'_>, last: Option<&Self>, count: u32) -> fmt::Result {
+        report::status(f, last.map(|scale| (scale.measurement, &*scale.run)), count)
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=gp`: how long a grace period takes, for who waits for it and for a callback; on CPUs that are idle but
-//! for this, and on such that read all the time.
+//! `scale=gp`: the duration of a grace period, for a waiting updater and for a callback, on CPUs
+//! that are otherwise idle and on CPUs that read all the time.
 
 use super::{
+    measurement::Measurement,
     primitives::{Primitive, Primitives},
     rendezvous::BATCH,
     row::Label,
@@ -13,6 +14,7 @@ use crate::{
     kernel_ext::{
         cpu,
         kthread::{Attributes, Kthread},
+        params::{choices, Choice},
         sched,
     },
     rcu::{self, Rcu, RcuBox, Reclaim, Softirq},
@@ -21,152 +23,150 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
     prelude::*,
     sync::{Arc, Completion},
+    time::{Instant, Monotonic},
 };
 
-/// A way to learn that a grace period is over.
-#[derive(Clone, Copy)]
-enum Wait {
-    Synchronize,
-    Expedited,
-    Call,
-}
+pub(super) const GRACE_PERIOD: Measurement = Measurement {
+    name: "gp",
+    default_loops: 10,
+    uses_table: false,
+    uses_writer: false,
+    measure,
+};
 
-impl Wait {
-    const ALL: [Self; 3] = [Self::Synchronize, Self::Expedited, Self::Call];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Synchronize => "synchronize",
-            Self::Expedited => "expedited",
-            Self::Call => "call",
-        }
+choices! {
+    /// A way to wait for a grace period.
+    enum Wait {
+        Synchronize = "synchronize",
+        Expedited = "expedited",
+        Call = "call",
     }
 }
 
-/// What a callback tells.
+/// The time that a callback reports.
 #[pin_data]
-struct Answer {
-    /// Nanoseconds from the beginning of the run.
-    at: AtomicU64,
+struct CallbackTime {
+    ns: AtomicU64,
     #[pin]
-    came: Completion,
+    is_set: Completion,
 }
 
-/// What is retired, and tells when its callback comes.
+/// A retired object whose callback reports its time.
 struct Probe {
-    began: kernel::time::Instant<kernel::time::Monotonic>,
-    answer: Arc<Answer>,
+    began: Instant<Monotonic>,
+    time: Arc<CallbackTime>,
 }
 
 impl Reclaim for Probe {
     type Context = Softirq;
 
     fn reclaim(this: RcuBox<Self>) {
-        let took = this.began.elapsed().as_nanos() as u64;
+        let ns = this.began.elapsed().as_nanos() as u64;
         // ORDERING: Relaxed: the completion orders it.
-        this.answer.at.store(took, Ordering::Relaxed);
-        this.answer.came.complete_all();
+        this.time.ns.store(ns, Ordering::Relaxed);
+        this.time.is_set.complete_all();
     }
 }
 
-/// Nanoseconds from queueing a callback until it comes.
-fn call() -> Result<u64> {
-    let answer = Arc::pin_init(
-        pin_init!(Answer {
-            at: AtomicU64::new(0),
-            came <- Completion::new(),
+/// Returns the nanoseconds from `call_rcu()` to the callback.
+fn callback_ns() -> Result<u64> {
+    let time = Arc::pin_init(
+        pin_init!(CallbackTime {
+            ns: AtomicU64::new(0),
+            is_set <- Completion::new(),
         }),
         GFP_KERNEL,
     )?;
     let probe = Probe {
-        began: kernel::time::Instant::now(),
-        answer: answer.clone(),
+        began: Instant::now(),
+        time: time.clone(),
     };
     let pointer = Rcu::new(RcuBox::new(probe, GFP_KERNEL)?);
     if let Some(retired) = pointer.replace(None) {
         retired.call_rcu();
-        answer.came.wait_for_completion();
+        time.is_set.wait_for_completion();
     }
-    Ok(answer.at.load(Ordering::Relaxed))
+    Ok(time.ns.load(Ordering::Relaxed))
 }
 
-fn wait(run: &Run, wait: Wait) -> Result<u64> {
-    let begin = run.now();
+/// Returns the nanoseconds of one wait.
+fn wait_ns(run: &Run, wait: Wait) -> Result<u64> {
+    let begin_ns = run.now_ns();
     match wait {
         Wait::Synchronize => rcu::synchronize(),
         Wait::Expedited => rcu::synchronize_expedited(),
-        Wait::Call => return call(),
+        Wait::Call => return callback_ns(),
     }
-    Ok(run.now() - begin)
+    Ok(run.now_ns() - begin_ns)
 }
 
-/// Readers on all CPUs, until this is dropped.
-struct Load {
+/// Readers on all CPUs. Dropping it ends and joins them.
+struct Readers {
     is_over: Arc<AtomicBool>,
-    _readers: KVec<Kthread>,
+    _threads: KVec<Kthread>,
 }
 
-impl Load {
+impl Readers {
     fn start(primitives: &Arc<Primitives>) -> Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false), GFP_KERNEL)?;
-        // Dropped after an error, it ends those that were started.
-        let mut load = Self {
+        // After an error, its drop ends the started threads.
+        let mut readers = Self {
             is_over,
-            _readers: KVec::new(),
+            _threads: KVec::new(),
         };
         for cpu in cpu::online() {
-            let (is_over, primitives) = (load.is_over.clone(), primitives.clone());
+            let (is_over, primitives) = (readers.is_over.clone(), primitives.clone());
             let attributes = Attributes {
                 cpu: Some(cpu),
                 ..Attributes::default()
             };
             let read = move || {
                 while !is_over.load(Ordering::Relaxed) {
-                    primitives.sections(Primitive::Rcu, BATCH);
+                    primitives.run_sections(Primitive::Rcu, BATCH);
                     sched::yield_now();
                 }
             };
-            load._readers.reserve(1, GFP_KERNEL)?;
-            let reader = Kthread::spawn(c"rcu_scale_reader", attributes, read)?;
-            load._readers.push(reader, GFP_KERNEL)?;
+            readers._threads.reserve(1, GFP_KERNEL)?;
+            let thread = Kthread::spawn(c"rcu_scale_reader", attributes, read)?;
+            readers._threads.push(thread, GFP_KERNEL)?;
         }
-        Ok(load)
+        Ok(readers)
     }
 }
 
-impl Drop for Load {
+impl Drop for Readers {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
 }
 
-/// Measures all ways to wait, under one load.
+/// Measures all ways to wait under one load.
 fn measure_under(run: &Run, load: &'static str) -> Result {
     let loops = run.plan.loops as usize;
-    let most = loops * run.plan.runs as usize;
-    let mut found = KVVec::with_capacity(loops, GFP_KERNEL)?;
-    for way in Wait::ALL {
-        found.clear();
+    let capacity = loops * run.plan.runs as usize;
+    let mut latencies_ns = KVVec::with_capacity(loops, GFP_KERNEL)?;
+    for wait in Wait::ALL {
+        latencies_ns.clear();
         for _ in 0..loops {
             if run.is_stopped() {
                 return Ok(());
             }
-            found.push(wait(run, way)?, GFP_KERNEL)?;
+            latencies_ns.push(wait_ns(run, *wait)?, GFP_KERNEL)?;
         }
-        let label = Label::new([("kind", way.name()), ("load", load)], None);
-        run.rows.add_latencies(label, most, &found)?;
+        let label = Label::new([("kind", wait.name()), ("load", load)], None);
+        run.rows.add_latencies(label, capacity, &latencies_ns)?;
     }
     Ok(())
 }
 
 /// Errors: `ENOMEM`. Context: may sleep.
-pub(super) fn measure(run: &Arc<Run>) -> Result {
+fn measure(run: &Arc<Run>) -> Result {
     let primitives = Arc::pin_init(Primitives::new(), GFP_KERNEL)?;
     run.repeat(|| {
         measure_under(run, "idle")?;
-        let load = Load::start(&primitives)?;
+        let readers = Readers::start(&primitives)?;
         let result = measure_under(run, "readers");
-        drop(load);
+        drop(readers);
         result
     })
 }

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=lookup`: what a lookup costs in the table that the device serves.
+//! `scale=lookup`: the cost of a lookup in the device's table.
 //!
-//! It is [`Snapshot::next_hop_ref`](crate::rcu_table::Snapshot::next_hop_ref) that is asked, what a data plane needs, within sections of as many lookups as a driver
-//! handles packets in one poll. In streams a, b and d the processor works on several lookups at once, in c it
-//! cannot. See [`stream`](super::stream) for them.
+//! Readers call [`Snapshot::next_hop_ref`](crate::rcu_table::Snapshot::next_hop_ref), which returns
+//! what a data plane needs. A critical section has as many lookups as a driver handles packets in
+//! one poll. In streams a, b and d the processor overlaps several lookups; in stream c it cannot.
+//! [`stream`](super::stream) describes the streams.
 
 use super::{
-    knobs::{family_name, Writer},
+    knobs::Writer,
+    measurement::Measurement,
     rendezvous::{self, Work},
-    row::{Figures, Label},
+    row::{family_name, Figures, Label},
     run::Run,
-    stream::{Address, Hash, Prefixes, Stream},
-    writer::{Churn, Writing},
+    stream::{no_routes, Address, Hash, Prefixes, Stream},
+    writer::{RunningWriter, Writers},
 };
 use crate::{
-    kernel_ext::sched,
+    kernel_ext::{params::Choice, sched},
     rcu_table::{read_lock, Family, Guard, Table},
 };
 use core::{
@@ -24,19 +26,26 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 
+pub(super) const LOOKUP: Measurement = Measurement {
+    name: "lookup",
+    default_loops: 1 << 20,
+    uses_table: true,
+    uses_writer: true,
+    measure,
+};
+
 /// Lookups in one read-side critical section: C's `NAPI_POLL_WEIGHT`.
 const SECTION: usize = 64;
 
-/// The most addresses of a stream; readers that want more begin again.
+/// The most addresses of a stream. Readers with more passes start again at its beginning.
 const MAX_ADDRESSES: usize = 1 << 22;
 
-/// The streams that are measured.
 const STREAMS: [&str; 4] = ["a", "b", "c", "d"];
-/// Those that are measured beside a writer, and without it.
+/// The streams that are measured with and without a writer.
 const STREAMS_WITH_WRITER: [&str; 2] = ["b", "c"];
 
 #[inline(never)]
-fn answer<A: Address>(table: &Table, address: A, guard: &Guard) -> u64 {
+fn look_up<A: Address>(table: &Table, address: A, guard: &Guard) -> u64 {
     table
         .snapshot(guard)
         .next_hop_ref(address.into())
@@ -48,26 +57,26 @@ struct Lookups<A> {
     table: Arc<Table>,
     stream: Arc<Stream<A>>,
     is_chained: bool,
-    /// How far readers begin apart, in batches.
-    apart: usize,
+    /// Batches between the beginnings of two readers.
+    spacing: usize,
 }
 
 impl<A: Address> Lookups<A> {
-    /// Looks addresses up; the sum of what the answers are about.
+    /// Looks up addresses, and returns the sum of the answers' digests.
     fn independent(&self, addresses: &[A]) -> u64 {
         let mut sum = 0_u64;
         for section in addresses.chunks(SECTION) {
             let guard = read_lock();
             for address in section {
-                sum = sum.wrapping_add(answer(&self.table, *address, &guard));
+                sum = sum.wrapping_add(look_up(&self.table, *address, &guard));
             }
         }
         sum
     }
 
-    /// The same, where each address has to wait for the last answer.
+    /// Looks up addresses, each of which depends on the previous answer.
     fn dependent(&self, addresses: &[A]) -> u64 {
-        // Which the compiler does not know.
+        // Zero, unknown to the compiler.
         let no_bits: usize = black_box(0);
         let mut sum = 0_u64;
         let mut last = 0;
@@ -77,7 +86,7 @@ impl<A: Address> Lookups<A> {
                 let Some(address) = section.get(number + (last as usize & no_bits)) else {
                     break;
                 };
-                last = answer(&self.table, *address, &guard);
+                last = look_up(&self.table, *address, &guard);
                 sum = sum.wrapping_add(last);
             }
         }
@@ -86,8 +95,8 @@ impl<A: Address> Lookups<A> {
 }
 
 impl<A: Address> Work for Lookups<A> {
-    fn pass(&self, reader: usize, batch: usize) {
-        let addresses = self.stream.batch(batch + reader * self.apart);
+    fn run_batch(&self, reader: usize, batch: usize) {
+        let addresses = self.stream.batch(batch + reader * self.spacing);
         black_box(match self.is_chained {
             false => self.independent(addresses),
             true => self.dependent(addresses),
@@ -118,7 +127,7 @@ impl<A: Address> Streams<A> {
         }))
     }
 
-    fn called(&self, name: &str) -> &Arc<Stream<A>> {
+    fn get(&self, name: &str) -> &Arc<Stream<A>> {
         match name {
             "a" => &self.anywhere,
             "d" => &self.same,
@@ -126,38 +135,38 @@ impl<A: Address> Streams<A> {
         }
     }
 
-    /// Tells what is asked, and what the table answers before anyone changes it.
-    fn describe(&self, run: &Run) -> Result {
+    /// Adds the hashes of the addresses, and of the table's answers before a writer begins.
+    fn add_hashes(&self, run: &Run) -> Result {
         for name in ["a", "b"] {
-            let stream = self.called(name);
+            let stream = self.get(name);
             let keys = [("family", family_name(A::FAMILY)), ("stream", name)];
             let figures = Figures::Stream {
                 count: stream.addresses().len(),
                 addresses: stream.hash(),
-                answers: answers(&run.table, stream.addresses()),
+                answers: hash_of_answers(&run.table, stream.addresses()),
             };
-            run.rows.put(Label::new(keys, None), figures)?;
+            run.rows.set(Label::new(keys, None), figures)?;
         }
         Ok(())
     }
 
-    /// Measures one stream.
+    /// Measures one stream once.
     fn measure(
         &self,
         run: &Arc<Run>,
         name: &'static str,
         readers: u32,
-        writing: Option<&Writing>,
+        writer: Option<&RunningWriter>,
     ) -> Result {
         if run.is_stopped() {
             return Ok(());
         }
-        let stream = self.called(name).clone();
+        let stream = self.get(name).clone();
         let batches = stream.addresses().len() / rendezvous::BATCH;
         let work = Lookups {
             table: run.table.clone(),
             is_chained: name == "c",
-            apart: batches.checked_div(run.plan.readers as usize).unwrap_or(0),
+            spacing: batches.checked_div(run.plan.readers as usize).unwrap_or(0),
             stream,
         };
         let keys = [
@@ -165,21 +174,21 @@ impl<A: Address> Streams<A> {
             ("stream", name),
             (
                 "writer",
-                writing.map_or(Writer::None, Writing::writer).name(),
+                writer.map_or(Writer::None.name(), RunningWriter::name),
             ),
         ];
-        let Some(measured) = rendezvous::measure(run, readers, work)? else {
+        let Some(times) = rendezvous::measure(run, readers, work)? else {
             return Ok(());
         };
-        let changes = writing.and_then(|writing| writing.changes_per_second(run));
+        let changes = writer.and_then(|writer| writer.changes_per_second(run));
         let label = Label::new(keys, Some(readers));
-        run.rows.add(label, run.plan.runs, &measured, changes)
+        run.rows.add_passes(label, run.plan.runs, &times, changes)
     }
 
-    /// Measures all that was asked for, once.
-    fn measure_all(&self, run: &Arc<Run>, churn: Option<&Churn>) -> Result {
-        for readers in run.plan.crowds() {
-            let Some(churn) = churn else {
+    /// Measures all streams once.
+    fn measure_all(&self, run: &Arc<Run>, writers: Option<&Writers>) -> Result {
+        for readers in run.plan.reader_counts() {
+            let Some(writers) = writers else {
                 for name in STREAMS {
                     self.measure(run, name, readers, None)?;
                 }
@@ -187,8 +196,8 @@ impl<A: Address> Streams<A> {
             };
             for name in STREAMS_WITH_WRITER {
                 self.measure(run, name, readers, None)?;
-                churn.beside_each(run, |writing| {
-                    self.measure(run, name, readers, Some(writing))
+                writers.measure_beside_each(run, |writer| {
+                    self.measure(run, name, readers, Some(writer))
                 })?;
             }
         }
@@ -196,13 +205,13 @@ impl<A: Address> Streams<A> {
     }
 }
 
-/// The hash of the answers to all addresses.
-fn answers<A: Address>(table: &Table, addresses: &[A]) -> u64 {
+/// Returns the hash of the answers to all addresses.
+fn hash_of_answers<A: Address>(table: &Table, addresses: &[A]) -> u64 {
     let mut hash = Hash::new();
     for batch in addresses.chunks(rendezvous::BATCH) {
         let guard = read_lock();
         for address in batch {
-            hash.add(answer(table, *address, &guard));
+            hash.add(look_up(table, *address, &guard));
         }
         drop(guard);
         sched::yield_now();
@@ -210,40 +219,38 @@ fn answers<A: Address>(table: &Table, addresses: &[A]) -> u64 {
     hash.0
 }
 
-/// Measures the families that were asked for and have routes.
+/// Measures the requested families that have routes.
 ///
 /// Errors: `ENOENT` without routes, `ENOMEM`, `ENXIO` if a CPU goes offline. Context: may sleep.
-pub(super) fn measure(run: &Arc<Run>) -> Result {
-    let wants = |family| run.plan.families().any(|wanted| wanted == family);
-    let inet = match wants(Family::Inet) {
+fn measure(run: &Arc<Run>) -> Result {
+    let inet = match run.plan.families.contains(Family::Inet) {
         true => Streams::<Ipv4Addr>::new(run)?,
         false => None,
     };
-    let inet6 = match wants(Family::Inet6) {
+    let inet6 = match run.plan.families.contains(Family::Inet6) {
         true => Streams::<Ipv6Addr>::new(run)?,
         false => None,
     };
     if inet.is_none() && inet6.is_none() {
-        pr_err!("parameter scale: the table has no such routes; load some before\n");
-        return Err(ENOENT);
+        return Err(no_routes());
     }
     if let Some(streams) = &inet {
-        streams.describe(run)?;
+        streams.add_hashes(run)?;
     }
     if let Some(streams) = &inet6 {
-        streams.describe(run)?;
+        streams.add_hashes(run)?;
     }
-    let churn = match run.plan.writer {
+    let writers = match run.plan.writer {
         Writer::None => None,
-        _ => Some(Churn::new(run)?),
+        _ => Some(Writers::new(run)?),
     };
-    let churn = churn.as_ref();
+    let writers = writers.as_ref();
     run.repeat(|| {
         if let Some(streams) = &inet {
-            streams.measure_all(run, churn)?;
+            streams.measure_all(run, writers)?;
         }
         if let Some(streams) = &inet6 {
-            streams.measure_all(run, churn)?;
+            streams.measure_all(run, writers)?;
         }
         Ok(())
     })

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What readers can be guarded by: RCU, and what it is compared with.
+//! The primitives that can guard readers: RCU, and its alternatives.
 //!
-//! What the kernel crate has is used from there, as any driver in Rust does. Its functions that are inline in C are
-//! then calls, of which each does what C's would: RCU, the spin lock, the mutex and the counter cost one call more
-//! for each half of a section than in C, some nanoseconds together. `rwlock_t` and the semaphore are functions in
-//! C too, and are called as C calls them. So RCU is the one that is put at a disadvantage.
+//! They come from the kernel crate where it has them, as in any Rust driver. Functions that are
+//! inline in C are calls there. So a section of RCU, the spin lock, the mutex or the counter costs
+//! two calls more than in C, some nanoseconds. `rwlock_t` and the semaphore are functions in C too,
+//! and are called directly. RCU is therefore at a disadvantage in this comparison.
 //!
-//! All of them are shared by all readers, and nobody writes.
+//! All readers share each primitive, and nobody writes.
 
 use super::raw::{RwLock, RwSemaphore};
-use crate::rcu::{new_srcu, read_lock, Srcu};
+use crate::{
+    kernel_ext::params::choices,
+    rcu::{new_srcu, read_lock, Srcu},
+};
 use core::{
     hint::{self, black_box},
     sync::atomic::{fence, AtomicU32, Ordering},
@@ -22,56 +25,30 @@ use kernel::{
     sync::{Mutex, Refcount, SpinLock},
 };
 
-/// A way to guard readers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Primitive {
-    /// None at all: the loop and its clock.
-    Nothing,
-    Rcu,
-    Srcu,
-    Seqlock,
-    Refcount,
-    Rwlock,
-    Rwsem,
-    Spinlock,
-    Mutex,
+choices! {
+    /// A primitive that guards readers. RCU is first: the others are compared with it.
+    pub(super) enum Primitive {
+        Rcu = "rcu",
+        /// No guard: the loop and its clock.
+        Nothing = "nothing",
+        Srcu = "srcu",
+        Seqlock = "seqlock",
+        Refcount = "refcount",
+        Rwlock = "rwlock",
+        Rwsem = "rwsem",
+        Spinlock = "spinlock",
+        Mutex = "mutex",
+    }
 }
 
 impl Primitive {
-    /// All of them; RCU first, which others are compared with.
-    pub(super) const ALL: [Self; 9] = [
-        Self::Rcu,
-        Self::Nothing,
-        Self::Srcu,
-        Self::Seqlock,
-        Self::Refcount,
-        Self::Rwlock,
-        Self::Rwsem,
-        Self::Spinlock,
-        Self::Mutex,
-    ];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Rcu => "rcu",
-            Self::Srcu => "srcu",
-            Self::Seqlock => "seqlock",
-            Self::Refcount => "refcount",
-            Self::Rwlock => "rwlock",
-            Self::Rwsem => "rwsem",
-            Self::Spinlock => "spinlock",
-            Self::Mutex => "mutex",
-        }
-    }
-
-    /// Whether this kernel has it.
-    pub(super) const fn is_there(self) -> bool {
-        !matches!(self, Self::Rwlock) || RwLock::IS_THERE
+    /// Returns whether this kernel has it.
+    pub(super) const fn is_available(self) -> bool {
+        !matches!(self, Self::Rwlock) || RwLock::IS_AVAILABLE
     }
 }
 
-/// One of each.
+/// One instance of each primitive.
 #[pin_data]
 pub(super) struct Primitives {
     #[pin]
@@ -102,10 +79,10 @@ impl Primitives {
         })
     }
 
-    /// So many empty read-side critical sections.
+    /// Runs empty read-side critical sections.
     ///
     /// Context: may sleep.
-    pub(super) fn sections(&self, primitive: Primitive, sections: usize) {
+    pub(super) fn run_sections(&self, primitive: Primitive, sections: usize) {
         match primitive {
             Primitive::Nothing => repeat(sections, || {}),
             Primitive::Rcu => repeat(sections, || hold(read_lock())),
@@ -128,31 +105,31 @@ impl Primitives {
 fn repeat(times: usize, section: impl Fn()) {
     for _ in 0..times {
         section();
-        // Else the compiler sees that nothing happens. C's `barrier()`.
+        // Keeps the compiler from removing the loop, as C's `barrier()` does.
         black_box(());
     }
 }
 
-/// The section that `guard` guards.
+/// Runs the empty section of `guard`.
 #[inline(always)]
 fn hold<G>(guard: G) {
     black_box(());
     drop(guard);
 }
 
-/// The read side of C's `seqcount_t`, which is inline there: the same loads in the same order, written again.
+/// The read side of C's `seqcount_t`, which is inline in C: the same loads in the same order.
 struct Sequence(AtomicU32);
 
 impl Sequence {
-    /// C's `read_seqbegin()` and `read_seqretry()`.
+    /// Runs an empty section, as `read_seqbegin()` and `read_seqretry()` do.
     #[inline]
     fn read_section(&self) {
         loop {
-            // ORDERING: Acquire: what is read in the section is read after it.
+            // ORDERING: Acquire: the section's reads come after this load.
             let before = self.0.load(Ordering::Acquire);
             if before % 2 == 0 {
                 black_box(());
-                // ORDERING: Acquire: what is read in the section is read before the second look.
+                // ORDERING: Acquire: the section's reads come before the second load.
                 fence(Ordering::Acquire);
                 if self.0.load(Ordering::Relaxed) == before {
                     return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locks that readers share and the kernel crate lacks. Everything `unsafe` of scale is here.
+//! Reader-writer locks, which the kernel crate lacks. All `unsafe` code of scale is here.
 //!
 //! C headers: [`include/linux/rwlock.h`](srctree/include/linux/rwlock.h),
 //! [`include/linux/rwsem.h`](srctree/include/linux/rwsem.h)
@@ -8,7 +8,7 @@
 use core::{hint::black_box, ptr};
 use kernel::{bindings, prelude::*, sync::LockClassKey, types::Opaque};
 
-/// C's `rwlock_t`, which nobody writes under.
+/// C's `rwlock_t`, for readers only.
 ///
 /// # Invariants
 ///
@@ -19,35 +19,35 @@ pub(super) struct RwLock {
     lock: Opaque<bindings::rwlock_t>,
 }
 
-// SAFETY: A lock may be taken in any thread.
+// SAFETY: Any thread may lock and unlock it.
 unsafe impl Send for RwLock {}
-// SAFETY: As above.
+// SAFETY: `rwlock_t` synchronizes its users.
 unsafe impl Sync for RwLock {}
 
 impl RwLock {
-    /// Whether this kernel has functions to call. Some inline them, and then there is only C that has them.
-    pub(super) const IS_THERE: bool = cfg!(all(
+    /// Whether this kernel exports the lock's functions. A kernel that inlines them does not.
+    pub(super) const IS_AVAILABLE: bool = cfg!(all(
         CONFIG_QUEUED_RWLOCKS,
         not(CONFIG_INLINE_READ_LOCK),
         not(CONFIG_INLINE_READ_UNLOCK)
     ));
 
-    /// A lock that nobody holds, of a lock class.
+    /// An unlocked lock of a lock class.
     pub(super) fn new(key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // INVARIANT: That is done here.
+            // INVARIANT: Initialises `lock`.
             lock <- Opaque::ffi_init(move |place: *mut bindings::rwlock_t| {
-                // SAFETY: An unlocked queued lock is all zeroes, and there is room for it.
+                // SAFETY: `place` is valid for writes. An unlocked queued lock is all zeroes.
                 unsafe { place.write_bytes(0, 1) };
-                // SAFETY: It does not move from here on.
-                unsafe { tell_lockdep(place, key) };
+                // SAFETY: `place` is valid for writes and pinned.
+                unsafe { init_lockdep(place, key) };
             }),
         })
     }
 
-    /// Holds it as a reader, for nothing.
+    /// Runs an empty section under the read lock; nothing without [`Self::IS_AVAILABLE`].
     ///
-    /// Context: any in which [`Self::IS_THERE`].
+    /// Context: any.
     #[cfg(all(
         CONFIG_QUEUED_RWLOCKS,
         not(CONFIG_INLINE_READ_LOCK),
@@ -55,10 +55,10 @@ impl RwLock {
     ))]
     #[inline]
     pub(super) fn read_section(&self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `lock` is initialised.
         unsafe { bindings::_raw_read_lock(self.lock.get()) };
         black_box(());
-        // SAFETY: It was locked just above, by this thread.
+        // SAFETY: This thread has locked it above.
         unsafe { bindings::_raw_read_unlock(self.lock.get()) };
     }
 
@@ -72,12 +72,14 @@ impl RwLock {
     }
 }
 
+/// Initialises the lock's fields for lockdep.
+///
 /// # Safety
 ///
-/// `lock` has room for a lock, which stays there.
+/// `lock` is valid for writes and does not move.
 #[cfg(CONFIG_DEBUG_SPINLOCK)]
-unsafe fn tell_lockdep(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClassKey>) {
-    // SAFETY: For the lock the caller vouches; name and key are static.
+unsafe fn init_lockdep(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClassKey>) {
+    // SAFETY: The caller promises a valid `lock`. The name and the key are static.
     unsafe { bindings::__rwlock_init(lock, c"scale_rwlock".as_ptr().cast(), as_ptr(key)) };
 }
 
@@ -85,9 +87,9 @@ unsafe fn tell_lockdep(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClas
 ///
 /// None.
 #[cfg(not(CONFIG_DEBUG_SPINLOCK))]
-unsafe fn tell_lockdep(_lock: *mut bindings::rwlock_t, _key: Pin<&'static LockClassKey>) {}
+unsafe fn init_lockdep(_lock: *mut bindings::rwlock_t, _key: Pin<&'static LockClassKey>) {}
 
-/// C's `rw_semaphore`, which nobody writes under.
+/// C's `rw_semaphore`, for readers only.
 ///
 /// # Invariants
 ///
@@ -98,38 +100,39 @@ pub(super) struct RwSemaphore {
     semaphore: Opaque<bindings::rw_semaphore>,
 }
 
-// SAFETY: A semaphore may be taken in any thread.
+// SAFETY: Any thread may take and release it.
 unsafe impl Send for RwSemaphore {}
-// SAFETY: As above.
+// SAFETY: `rw_semaphore` synchronizes its users.
 unsafe impl Sync for RwSemaphore {}
 
 impl RwSemaphore {
-    /// A semaphore that nobody holds, of a lock class.
+    /// A free semaphore of a lock class.
     pub(super) fn new(key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         let name = c"scale_rwsem".as_ptr().cast();
         pin_init!(Self {
-            // INVARIANT: That is done here.
+            // INVARIANT: Initialises `semaphore`.
             semaphore <- Opaque::ffi_init(move |place| {
-                // SAFETY: There is room for it, it does not move, and name and key are static.
+                // SAFETY: `place` is valid for writes and pinned. The name and the key are static.
                 unsafe { bindings::__init_rwsem(place, name, as_ptr(key)) }
             }),
         })
     }
 
-    /// Holds it as a reader, for nothing.
+    /// Runs an empty section as a reader.
     ///
     /// Context: may sleep.
     #[inline]
     pub(super) fn read_section(&self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `semaphore` is initialised.
         unsafe { bindings::down_read(self.semaphore.get()) };
         black_box(());
-        // SAFETY: It was taken just above, by this thread.
+        // SAFETY: This thread has taken it above.
         unsafe { bindings::up_read(self.semaphore.get()) };
     }
 }
 
-/// The key's own `as_ptr()` is private in some kernels. It is `repr(transparent)` around C's.
+/// Returns C's pointer to a key, which is `repr(transparent)`. Its own `as_ptr()` is private in
+/// some kernels.
 fn as_ptr(key: Pin<&'static LockClassKey>) -> *mut bindings::lock_class_key {
     ptr::from_ref(key.get_ref()).cast_mut().cast()
 }

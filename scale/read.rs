@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=read`: what an empty read-side critical section costs.
+//! `scale=read`: the cost of an empty read-side critical section.
 
 use super::{
+    measurement::Measurement,
     primitives::{Primitive, Primitives},
     rendezvous::{self, Work, BATCH},
     row::{Figures, Label},
     run::Run,
 };
+use crate::kernel_ext::params::Choice;
 use kernel::{prelude::*, sync::Arc};
+
+pub(super) const READ: Measurement = Measurement {
+    name: "read",
+    default_loops: 1 << 20,
+    uses_table: false,
+    uses_writer: false,
+    measure,
+};
 
 /// Readers of one primitive.
 struct Sections {
@@ -17,20 +27,20 @@ struct Sections {
 }
 
 impl Work for Sections {
-    fn pass(&self, _reader: usize, _batch: usize) {
-        self.primitives.sections(self.primitive, BATCH);
+    fn run_batch(&self, _reader: usize, _batch: usize) {
+        self.primitives.run_sections(self.primitive, BATCH);
     }
 }
 
 /// Measures each primitive with one reader and with many.
 ///
 /// Errors: `ENOMEM`, `ENXIO` if a CPU goes offline. Context: may sleep.
-pub(super) fn measure(run: &Arc<Run>) -> Result {
+fn measure(run: &Arc<Run>) -> Result {
     let primitives = Arc::pin_init(Primitives::new(), GFP_KERNEL)?;
     run.repeat(|| {
-        for readers in run.plan.crowds() {
+        for readers in run.plan.reader_counts() {
             for primitive in Primitive::ALL {
-                measure_one(run, &primitives, primitive, readers)?;
+                measure_one(run, &primitives, *primitive, readers)?;
             }
         }
         Ok(())
@@ -44,8 +54,8 @@ fn measure_one(
     readers: u32,
 ) -> Result {
     let label = Label::new([("kind", primitive.name())], Some(readers));
-    if !primitive.is_there() {
-        return run.rows.put(label, Figures::Absent);
+    if !primitive.is_available() {
+        return run.rows.set(label, Figures::Absent);
     }
     if run.is_stopped() {
         return Ok(());
@@ -55,7 +65,7 @@ fn measure_one(
         primitive,
     };
     match rendezvous::measure(run, readers, work)? {
-        Some(measured) => run.rows.add(label, run.plan.runs, &measured, None),
+        Some(times) => run.rows.add_passes(label, run.plan.runs, &times, None),
         None => Ok(()),
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers that are timed while all of them read.
+//! Times readers while all of them read.
 
-use super::run::Run;
+use super::{row::PassTimes, run::Run};
 use crate::kernel_ext::{
     cpu,
     kthread::{preemptions, Attributes, Kthread},
@@ -14,71 +14,65 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// Passes that are timed together: enough that the clock costs little, and few enough that most batches are not
-/// disturbed.
+/// Passes that are timed together. They are enough that the clock costs little, and few enough that
+/// most batches are not disturbed.
 pub(super) const BATCH: usize = 4096;
 
-/// Nanoseconds after which a reader, at the end of a batch, lets others run that wait for its CPU. By time: where locks
-/// are handed over slowly, as between emulated CPUs, a batch may take a second.
-const POLITE: u64 = 2_000_000;
+/// A reader yields its CPU at the end of a batch after this time. The unit is time, not batches:
+/// between emulated CPUs locks are handed over slowly, and a batch may take a second.
+const YIELD_INTERVAL_NS: u64 = 2_000_000;
 
-/// Turns of waiting after which a reader looks around, and lets others run.
-const PATIENCE: usize = 10_000;
-/// The same where it should not be away when it goes on. Without preemption it may keep the last one from coming:
-/// who takes a CPU offline stops that reader's, and then waits for this one.
-const LONG_PATIENCE: usize = 1_000_000;
+/// Polls after which a waiting reader yields its CPU.
+const POLLS_BEFORE_YIELD: usize = 10_000;
+/// The same in the second wait, during which a reader should keep its CPU. It must yield at last:
+/// to take a CPU offline, the kernel stops the reader there and then, without preemption, waits for
+/// this reader.
+const POLLS_BEFORE_LATE_YIELD: usize = 1_000_000;
 
-/// What readers do.
+/// The work of readers.
 pub(super) trait Work: Send + Sync + 'static {
-    /// Does [`BATCH`] passes. Which batch it is only matters to who walks through something.
+    /// Runs [`BATCH`] passes. `batch` selects the input, if there is any.
     ///
     /// Context: a thread bound to a CPU.
-    fn pass(&self, reader: usize, batch: usize);
+    fn run_batch(&self, reader: usize, batch: usize);
 }
 
-/// What was found in one run.
-pub(super) struct Measured {
-    /// Picoseconds a pass, on the readers' own clocks; none if no batch was left alone.
-    pub(super) own_ps: Option<u64>,
-    /// Picoseconds a pass of one reader, from the first reader's start to the last one's end.
-    pub(super) wall_ps: u64,
-    /// Batches in which a reader lost its CPU.
-    pub(super) dropped: u64,
-}
-
-/// What one reader has found; on cache lines of its own.
+/// The times of one reader, on cache lines of its own.
 #[repr(align(128))]
 #[derive(Default)]
 struct Tally {
-    first: AtomicU64,
-    last: AtomicU64,
-    /// Nanoseconds of the batches that count.
-    time: AtomicU64,
+    first_ns: AtomicU64,
+    last_ns: AtomicU64,
+    /// Duration of the batches that were kept.
+    total_ns: AtomicU64,
     kept: AtomicU64,
 }
 
-struct Experiment<W> {
+struct Rendezvous<W> {
     run: Arc<Run>,
     work: W,
     batches: usize,
+    /// Readers that have started.
     arrived: AtomicUsize,
-    /// Those that know that all have arrived.
+    /// Readers that have seen all readers arrive.
     ready: AtomicUsize,
+    /// Readers that have run their last batch.
     done: AtomicUsize,
-    /// Not all readers could be started.
+    /// Some readers could not be started.
     is_abandoned: AtomicBool,
     tallies: KVec<Tally>,
 }
 
-/// Has so many readers do `work`, a CPU each; none if the run was stopped meanwhile.
+/// Times `readers` readers that do `work`, each on a CPU of its own. Returns `None` if the run was
+/// stopped meanwhile.
 ///
-/// Errors: those of [`Kthread::spawn`]. Context: may sleep.
-pub(super) fn measure(run: &Arc<Run>, readers: u32, work: impl Work) -> Result<Option<Measured>> {
+/// Errors: `ENXIO` if a CPU goes offline, and those of [`Kthread::spawn`]. Context: may sleep.
+pub(super) fn measure(run: &Arc<Run>, readers: u32, work: impl Work) -> Result<Option<PassTimes>> {
     let mut tallies = KVec::with_capacity(readers as usize, GFP_KERNEL)?;
     for _ in 0..readers {
         tallies.push(Tally::default(), GFP_KERNEL)?;
     }
-    let experiment = Experiment {
+    let rendezvous = Rendezvous {
         run: run.clone(),
         work,
         batches: (run.plan.loops as usize).div_ceil(BATCH).max(1),
@@ -88,24 +82,23 @@ pub(super) fn measure(run: &Arc<Run>, readers: u32, work: impl Work) -> Result<O
         is_abandoned: AtomicBool::new(false),
         tallies,
     };
-    let experiment = Arc::new(experiment, GFP_KERNEL)?;
+    let rendezvous = Arc::new(rendezvous, GFP_KERNEL)?;
     let mut threads = KVec::with_capacity(readers as usize, GFP_KERNEL)?;
-    let started = start(&experiment, &mut threads);
+    let started = spawn_readers(&rendezvous, &mut threads);
     if started.is_err() {
-        // Those that are there shall not wait for the others.
-        experiment.is_abandoned.store(true, Ordering::Relaxed);
+        // The started readers must not wait for the others.
+        rendezvous.is_abandoned.store(true, Ordering::Relaxed);
     }
-    // They are joined.
+    // Joins them.
     drop(threads);
     started?;
-    Ok((!run.is_stopped()).then(|| experiment.evaluate()))
+    Ok((!run.is_stopped()).then(|| rendezvous.evaluate()))
 }
 
-/// Starts the readers.
-fn start<W: Work>(experiment: &Arc<Experiment<W>>, threads: &mut KVec<Kthread>) -> Result {
-    let readers = experiment.tallies.len();
+fn spawn_readers<W: Work>(rendezvous: &Arc<Rendezvous<W>>, threads: &mut KVec<Kthread>) -> Result {
+    let readers = rendezvous.tallies.len();
     for (reader, cpu) in cpu::online().take(readers).enumerate() {
-        let shared = experiment.clone();
+        let shared = rendezvous.clone();
         let attributes = Attributes {
             cpu: Some(cpu),
             ..Attributes::default()
@@ -121,46 +114,48 @@ fn start<W: Work>(experiment: &Arc<Experiment<W>>, threads: &mut KVec<Kthread>) 
     }
 }
 
-impl<W: Work> Experiment<W> {
+impl<W: Work> Rendezvous<W> {
     fn is_over(&self) -> bool {
         self.is_abandoned.load(Ordering::Relaxed) || self.run.is_stopped()
     }
 
-    /// What a reader's thread does.
+    /// The function of a reader's thread.
     fn read(&self, reader: usize) {
         let Some(tally) = self.tallies.get(reader) else {
             return;
         };
-        self.work.pass(reader, 0);
-        if self.meet() {
-            self.time(reader, tally);
+        self.work.run_batch(reader, 0);
+        if self.wait_for_readers() {
+            self.time_batches(reader, tally);
         }
-        // ORDERING: Release: who has waited for all readers may look at what they found.
-        self.done.fetch_add(1, Ordering::Release);
-        // Others are still being timed.
+        // ORDERING: Relaxed: a count; the results are read after the threads are joined.
+        self.done.fetch_add(1, Ordering::Relaxed);
+        // Reads on, untimed, while other readers are timed.
         let (mut batch, mut turn) = (0, Turn::begin(&self.run));
         while self.done.load(Ordering::Relaxed) < self.tallies.len() && !self.is_over() {
-            self.work.pass(reader, batch);
+            self.work.run_batch(reader, batch);
             batch += 1;
-            turn.end_if_long();
+            turn.yield_if_due();
         }
     }
 
-    /// Waits for all readers; false if some will not come.
+    /// Waits until all readers have started. Returns false if some will not.
     ///
-    /// Who waits politely may be away when the last one comes. So they meet again at once, and there they stay.
-    fn meet(&self) -> bool {
-        self.wait_for_all(&self.arrived, PATIENCE) && self.wait_for_all(&self.ready, LONG_PATIENCE)
+    /// In the first wait a reader yields its CPU often, so it may not run when the last reader
+    /// arrives. Therefore they wait a second time, during which they keep their CPUs.
+    fn wait_for_readers(&self) -> bool {
+        self.wait_for_all(&self.arrived, POLLS_BEFORE_YIELD)
+            && self.wait_for_all(&self.ready, POLLS_BEFORE_LATE_YIELD)
     }
 
-    fn wait_for_all(&self, arrived: &AtomicUsize, patience: usize) -> bool {
-        // ORDERING: Only the number matters.
-        arrived.fetch_add(1, Ordering::Relaxed);
-        let mut turns = 0;
-        while arrived.load(Ordering::Relaxed) < self.tallies.len() {
+    fn wait_for_all(&self, count: &AtomicUsize, polls_before_yield: usize) -> bool {
+        // ORDERING: Relaxed: a count alone.
+        count.fetch_add(1, Ordering::Relaxed);
+        let mut polls = 0;
+        while count.load(Ordering::Relaxed) < self.tallies.len() {
             hint::spin_loop();
-            turns += 1;
-            if turns % patience == 0 {
+            polls += 1;
+            if polls % polls_before_yield == 0 {
                 if self.is_over() {
                     return false;
                 }
@@ -170,51 +165,46 @@ impl<W: Work> Experiment<W> {
         true
     }
 
-    fn time(&self, reader: usize, tally: &Tally) {
+    fn time_batches(&self, reader: usize, tally: &Tally) {
         let run = &*self.run;
-        let first = run.now();
-        let (mut time, mut kept, mut turn) = (0, 0, Turn::begin(run));
+        let first_ns = run.now_ns();
+        let (mut total_ns, mut kept, mut turn) = (0, 0, Turn::begin(run));
         for batch in 0..self.batches {
             let preempted = preemptions();
-            let start = run.now();
-            self.work.pass(reader, batch);
-            let end = run.now();
+            let start_ns = run.now_ns();
+            self.work.run_batch(reader, batch);
+            let end_ns = run.now_ns();
             if preemptions() == preempted {
-                time += end - start;
+                total_ns += end_ns - start_ns;
                 kept += 1;
             }
-            turn.end_if_long();
+            turn.yield_if_due();
             if self.is_over() {
                 break;
             }
         }
         // ORDERING: Relaxed: read after the thread was joined.
-        tally.first.store(first, Ordering::Relaxed);
-        tally.last.store(run.now(), Ordering::Relaxed);
-        tally.time.store(time, Ordering::Relaxed);
+        tally.first_ns.store(first_ns, Ordering::Relaxed);
+        tally.last_ns.store(run.now_ns(), Ordering::Relaxed);
+        tally.total_ns.store(total_ns, Ordering::Relaxed);
         tally.kept.store(kept, Ordering::Relaxed);
     }
 
     /// Context: when all readers have been joined.
-    fn evaluate(&self) -> Measured {
-        let sum = |of: fn(&Tally) -> &AtomicU64| -> u64 {
-            self.tallies
-                .iter()
-                .map(|tally| of(tally).load(Ordering::Relaxed))
-                .sum()
-        };
-        let (time, kept) = (sum(|tally| &tally.time), sum(|tally| &tally.kept));
+    fn evaluate(&self) -> PassTimes {
         let each = |of: fn(&Tally) -> &AtomicU64| {
             self.tallies
                 .iter()
                 .map(move |tally| of(tally).load(Ordering::Relaxed))
         };
-        let first = each(|tally| &tally.first).min().unwrap_or(0);
-        let last = each(|tally| &tally.last).max().unwrap_or(0);
+        let total_ns: u64 = each(|tally| &tally.total_ns).sum();
+        let kept: u64 = each(|tally| &tally.kept).sum();
+        let first_ns = each(|tally| &tally.first_ns).min().unwrap_or(0);
+        let last_ns = each(|tally| &tally.last_ns).max().unwrap_or(0);
         let all = (self.batches * self.tallies.len()) as u64;
-        Measured {
-            own_ps: (time * 1000).checked_div(kept * BATCH as u64),
-            wall_ps: ((last - first) * 1000)
+        PassTimes {
+            own_ps: (total_ns * 1000).checked_div(kept * BATCH as u64),
+            wall_ps: ((last_ns - first_ns) * 1000)
                 .checked_div((self.batches * BATCH) as u64)
                 .unwrap_or(0),
             dropped: all - kept,
@@ -222,25 +212,25 @@ impl<W: Work> Experiment<W> {
     }
 }
 
-/// A reader's time on its CPU.
+/// A reader's time on its CPU since it last yielded.
 struct Turn<'r> {
     run: &'r Run,
-    began: u64,
+    began_ns: u64,
 }
 
 impl<'r> Turn<'r> {
     fn begin(run: &'r Run) -> Self {
         Self {
             run,
-            began: run.now(),
+            began_ns: run.now_ns(),
         }
     }
 
-    /// Lets those run that wait for the CPU, if it is their turn.
-    fn end_if_long(&mut self) {
-        if self.run.now() - self.began >= POLITE {
+    /// Yields the CPU after [`YIELD_INTERVAL_NS`].
+    fn yield_if_due(&mut self) {
+        if self.run.now_ns() - self.began_ns >= YIELD_INTERVAL_NS {
             sched::yield_now();
-            self.began = self.run.now();
+            self.began_ns = self.run.now_ns();
         }
     }
 }

@@ -1,52 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the parameter `scale` says: lines of a key and a value, and rows.
+//! The text of the parameter `scale`: lines of a key and a value, and rows.
 //!
 //! ```text
 //!   state running                 or idle
-//!   result none                   of the run that has ended last: none, done, stopped or failed 12, an errno
-//!   runs 3                        that have begun since the module was loaded
+//!   result none                   of a run that has ended: done, stopped, or failed and an errno
+//!   runs 3                        measurements started since the module was loaded
 //!   kind read
-//!   passed 4                      of `nruns` times that each row is to be measured
-//!   …                             the knobs as they were
+//!   passed 4                      of the `nruns` runs
+//!   …                             the knobs when the measurement was requested
 //!   row …                         see `row.rs`
 //! ```
 
-use super::run::Run;
-use crate::lab::job::Outcome;
+use super::{measurement::Measurement, run::Run};
+use crate::{kernel_ext::params::Choice, lab::progress::Outcome};
 use core::fmt;
 
-/// The status of a slot.
-pub(super) fn status(f: &mut fmt::Formatter<'_>, run: Option<&Run>, runs: u32) -> fmt::Result {
-    let outcome = run.map(|run| run.progress.outcome());
+/// Writes the state of the last of `count` measurements.
+pub(super) fn status(
+    f: &mut fmt::Formatter<'_>,
+    last: Option<(&Measurement, &Run)>,
+    count: u32,
+) -> fmt::Result {
+    let outcome = last.map(|(_, run)| run.progress.outcome());
     let state = match outcome {
-        Some(Outcome::None) => "running",
+        Some(Outcome::Running) => "running",
         _ => "idle",
     };
     write!(f, "state {state}\nresult ")?;
     match outcome {
-        None | Some(Outcome::None) => f.write_str("none")?,
+        None | Some(Outcome::Running) => f.write_str("none")?,
         Some(Outcome::Done) => f.write_str("done")?,
         Some(Outcome::Stopped) => f.write_str("stopped")?,
         Some(Outcome::Failed(error)) => write!(f, "failed {}", error.to_errno().unsigned_abs())?,
     }
-    write!(f, "\nruns {runs}")?;
-    let Some(run) = run else {
+    write!(f, "\nruns {count}")?;
+    let Some((measurement, run)) = last else {
         return Ok(());
     };
     let plan = &run.plan;
     write!(
         f,
         "\nkind {}\nmilliseconds {}\npassed {}\nnruns {}\nloops {}\nreaders {}",
-        plan.kind.name(),
+        measurement.name,
         run.progress.took_ms(),
         run.passed(),
         plan.runs,
         plan.loops,
         plan.readers,
     )?;
-    if plan.is_about_table() {
+    if measurement.uses_table {
         write!(f, "\nseed {}\nwriter {}", plan.seed, plan.writer.name())?;
     }
-    run.rows.each(|row| write!(f, "\n{row}"))
+    run.rows.for_each(|row| write!(f, "\n{row}"))
 }

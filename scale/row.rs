@@ -1,31 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Results: rows, each of what was measured and of its figures.
+//! The results of a measurement: rows, each with a label and figures.
 //!
 //! ```text
 //!   row kind=rcu readers=2 min=1.23 median=1.25 max=1.60 wall=1.31 dropped=4      ns a pass
-//!   row … writer=full readers=2 min=… … dropped=0 changes=310000                  of the writer, a second
-//!   row kind=rwlock readers=2 absent=1                                            this kernel has none to call
+//!   row … writer=full readers=2 min=… … dropped=0 changes=310000                  writer's changes a second
+//!   row kind=rwlock readers=2 absent=1                                            not in this kernel
 //!   row mode=call family=inet op=add count=500 min=… median=… p90=… p99=… max=…   ns
 //!   stream family=inet stream=b count=4096 addresses=89ab… answers=0123…          see `stream.rs`
 //! ```
 
-use super::{rendezvous::Measured, samples::Samples};
+use super::samples::Samples;
+use crate::rcu_table::Family;
 use core::fmt;
 use kernel::{new_mutex, prelude::*, sync::Mutex};
 
-/// A key and a value that tell a row from others.
+/// A key and a value of a label.
 pub(super) type Key = (&'static str, &'static str);
 
-/// What a row is about.
+/// Returns the value of the key `family`, in iproute2's words.
+pub(super) const fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Inet => "inet",
+        Family::Inet6 => "inet6",
+    }
+}
+
+/// Identifies a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Label {
-    pub(super) keys: [Option<Key>; 3],
-    pub(super) readers: Option<u32>,
+    keys: [Option<Key>; 3],
+    readers: Option<u32>,
 }
 
 impl Label {
-    /// One that has these keys.
     pub(super) fn new<const N: usize>(keys: [Key; N], readers: Option<u32>) -> Self {
         let mut label = Self {
             keys: [None; 3],
@@ -50,26 +58,39 @@ impl fmt::Display for Label {
     }
 }
 
-/// What was found.
+/// The times that the readers of one run have taken.
+pub(super) struct PassTimes {
+    /// Picoseconds a pass, by the readers' own clocks; `None` if all batches were dropped.
+    pub(super) own_ps: Option<u64>,
+    /// Picoseconds a pass of one reader, from the first reader's start to the last reader's end.
+    pub(super) wall_ps: u64,
+    /// Batches in which a reader lost its CPU.
+    pub(super) dropped: u64,
+}
+
+/// The figures of a row.
 pub(super) enum Figures {
-    /// This kernel has not what was to be measured.
+    /// This kernel lacks the primitive.
     Absent,
-    /// Picoseconds a pass, a figure a run; and the changes that a writer made meanwhile, a second.
     Passes {
+        /// Picoseconds a pass, a sample a run.
         own: Samples,
         wall: Samples,
         dropped: u64,
+        /// A writer's changes a second, a sample a run.
         changes: Samples,
     },
-    /// Nanoseconds of each of many.
+    /// Nanoseconds.
     Latencies(Samples),
-    /// The same, with how many there were in how many nanoseconds, and the most bytes that waited to be reclaimed.
     Updates {
+        /// Nanoseconds.
         latencies: Samples,
-        nanoseconds: u64,
+        /// Their sum, including samples beyond the capacity.
+        total_ns: u64,
+        /// The most bytes that awaited reclaim.
         behind: usize,
     },
-    /// What a stream of addresses consists of, and what the answers to it were.
+    /// A stream of addresses: the hashes of its addresses and of the answers.
     Stream {
         count: usize,
         addresses: u64,
@@ -83,7 +104,7 @@ pub(super) struct Row {
     figures: Figures,
 }
 
-/// Picoseconds as nanoseconds.
+/// Displays picoseconds as nanoseconds.
 struct Nanoseconds(Option<u64>);
 
 impl fmt::Display for Nanoseconds {
@@ -95,7 +116,7 @@ impl fmt::Display for Nanoseconds {
     }
 }
 
-/// A number, if there is one.
+/// Displays a number, if there is one.
 struct Number(Option<u64>);
 
 impl fmt::Display for Number {
@@ -116,7 +137,7 @@ fn write_latencies(f: &mut fmt::Formatter<'_>, samples: &Samples) -> fmt::Result
         ("p99", 99),
         ("max", 100),
     ] {
-        write!(f, " {name}={}", Number(samples.at(percent)))?;
+        write!(f, " {name}={}", Number(samples.percentile(percent)))?;
     }
     Ok(())
 }
@@ -139,24 +160,24 @@ impl fmt::Display for Row {
                 write!(
                     f,
                     " min={} median={} max={} wall={} dropped={dropped}",
-                    Nanoseconds(own.at(0)),
-                    Nanoseconds(own.at(50)),
-                    Nanoseconds(own.at(100)),
-                    Nanoseconds(wall.at(50)),
+                    Nanoseconds(own.percentile(0)),
+                    Nanoseconds(own.percentile(50)),
+                    Nanoseconds(own.percentile(100)),
+                    Nanoseconds(wall.percentile(50)),
                 )?;
                 changes
-                    .at(50)
+                    .percentile(50)
                     .map_or(Ok(()), |changes| write!(f, " changes={changes}"))
             }
             Figures::Latencies(samples) => write_latencies(f, samples),
             Figures::Updates {
                 latencies,
-                nanoseconds,
+                total_ns,
                 behind,
             } => {
                 write_latencies(f, latencies)?;
                 let changes = latencies.len() as u64;
-                let rate = (changes * 1_000_000_000).checked_div(*nanoseconds);
+                let rate = (changes * 1_000_000_000).checked_div(*total_ns);
                 write!(f, " per_second={} behind={behind}", Number(rate))
             }
             Figures::Stream {
@@ -186,7 +207,7 @@ impl Rows {
         })
     }
 
-    /// Changes the figures of a row, which are `new` ones if it was not there.
+    /// Changes the figures of a row, after adding it with `new` figures if it is missing.
     ///
     /// Errors: `ENOMEM`, and those of `new`. Context: may sleep.
     fn change(
@@ -206,22 +227,21 @@ impl Rows {
         Ok(())
     }
 
-    /// Puts in a row, in the place of the one that was there.
+    /// Sets the figures of a row.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
-    pub(super) fn put(&self, label: Label, figures: Figures) -> Result {
+    pub(super) fn set(&self, label: Label, figures: Figures) -> Result {
         self.change(label, || Ok(Figures::Absent), |old| *old = figures)
     }
 
-    /// Adds what was measured in one of `runs` runs, beside a writer that made so many changes a second, if there
-    /// was one.
+    /// Adds the readers' times in one of `runs` runs, and the rate of the writer beside them.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
-    pub(super) fn add(
+    pub(super) fn add_passes(
         &self,
         label: Label,
         runs: u32,
-        measured: &Measured,
+        times: &PassTimes,
         changes_per_second: Option<u64>,
     ) -> Result {
         let new = || {
@@ -240,61 +260,61 @@ impl Rows {
                 changes,
             } = figures
             {
-                own.take(measured.own_ps.as_slice());
-                wall.take(&[measured.wall_ps]);
-                *dropped += measured.dropped;
-                changes.take(changes_per_second.as_slice());
+                own.add(times.own_ps.as_slice());
+                wall.add(&[times.wall_ps]);
+                *dropped += times.dropped;
+                changes.add(changes_per_second.as_slice());
             }
         })
     }
 
-    /// Adds what was measured one by one, `most` being as many as there will be.
+    /// Adds latencies to a row that has room for `capacity` of them.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
-    pub(super) fn add_latencies(&self, label: Label, most: usize, measured: &[u64]) -> Result {
-        let new = || Ok(Figures::Latencies(Samples::with_capacity(most)?));
+    pub(super) fn add_latencies(&self, label: Label, capacity: usize, ns: &[u64]) -> Result {
+        let new = || Ok(Figures::Latencies(Samples::with_capacity(capacity)?));
         self.change(label, new, |figures| {
             if let Figures::Latencies(samples) = figures {
-                samples.take(measured);
+                samples.add(ns);
             }
         })
     }
 
-    /// The same for changes, after which at most so many bytes were behind.
+    /// Adds latencies of changes, after which at most `most_behind` bytes awaited reclaim.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn add_updates(
         &self,
         label: Label,
-        most: usize,
-        measured: &[u64],
+        capacity: usize,
+        ns: &[u64],
         most_behind: usize,
     ) -> Result {
         let new = || {
             Ok(Figures::Updates {
-                latencies: Samples::with_capacity(most)?,
-                nanoseconds: 0,
+                latencies: Samples::with_capacity(capacity)?,
+                total_ns: 0,
                 behind: 0,
             })
         };
         self.change(label, new, |figures| {
             if let Figures::Updates {
                 latencies,
-                nanoseconds,
+                total_ns,
                 behind,
             } = figures
             {
-                latencies.take(measured);
-                *nanoseconds += measured.iter().sum::<u64>();
+                latencies.add(ns);
+                *total_ns += ns.iter().sum::<u64>();
                 *behind = (*behind).max(most_behind);
             }
         })
     }
 
-    /// Shows each.
+    /// Calls `show` for each row.
     ///
     /// Context: may sleep.
-    pub(super) fn each(&self, mut show: impl FnMut(&Row) -> fmt::Result) -> fmt::Result {
+    pub(super) fn for_each(&self, mut show: impl FnMut(&Row) -> fmt::Result) -> fmt::Result {
         self.rows.lock().iter().try_for_each(&mut show)
     }
 }

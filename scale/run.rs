@@ -1,31 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A run of one kind: what its threads share, and how far it is.
+//! The runs of one measurement: the state that its threads share.
 
 use super::{
-    grace_period,
-    knobs::{Kind, Plan},
-    lookup, read,
+    knobs::{Families, Writer},
     row::Rows,
-    update,
 };
 use crate::{
-    lab::job::{Job, Outcome, Progress},
-    rcu_table::Table,
+    lab::progress::Progress,
+    rcu_table::{Family, Table},
 };
-use core::{
-    ffi::CStr,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::{prelude::*, sync::Arc};
 
-/// What the threads of a run share.
+/// The extent of a measurement.
+pub(super) struct Plan {
+    /// At most one a CPU.
+    pub(super) readers: u32,
+    pub(super) loops: u32,
+    pub(super) runs: u32,
+    pub(super) seed: u32,
+    pub(super) writer: Writer,
+    pub(super) families: Families,
+}
+
+impl Plan {
+    /// Returns the numbers of readers to measure: one, and the requested number.
+    pub(super) fn reader_counts(&self) -> impl Iterator<Item = u32> {
+        let many = self.readers;
+        [1, many].into_iter().take(if many > 1 { 2 } else { 1 })
+    }
+
+    /// Returns the families to measure.
+    pub(super) fn families(&self) -> impl Iterator<Item = Family> {
+        let families = self.families;
+        Family::ALL
+            .into_iter()
+            .filter(move |family| families.contains(*family))
+    }
+}
+
+/// The state that the threads of a measurement share.
 pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) table: Arc<Table>,
     pub(super) rows: Arc<Rows>,
     pub(super) progress: Progress,
-    /// How often the rows have been measured.
+    /// How often all rows were measured.
     passed: AtomicU32,
 }
 
@@ -43,22 +64,22 @@ impl Run {
         })
     }
 
-    /// Nanoseconds since the beginning.
+    /// Returns the nanoseconds since the beginning.
     ///
     /// Context: any but NMI.
     #[inline]
-    pub(super) fn now(&self) -> u64 {
+    pub(super) fn now_ns(&self) -> u64 {
         self.progress.elapsed().as_nanos() as u64
     }
 
-    /// Whether someone wants it to end.
+    /// Returns whether the run was requested to stop.
     ///
     /// Context: any.
     pub(super) fn is_stopped(&self) -> bool {
         self.progress.is_stopped()
     }
 
-    /// Measures as often as was asked for, unless the run is stopped.
+    /// Calls `measure` as often as planned, unless the run is stopped.
     ///
     /// Errors: those of `measure`. Context: may sleep.
     pub(super) fn repeat(&self, mut measure: impl FnMut() -> Result) -> Result {
@@ -72,31 +93,8 @@ impl Run {
         Ok(())
     }
 
-    /// How often the rows have been measured.
+    /// Returns how often all rows were measured.
     pub(super) fn passed(&self) -> u32 {
         self.passed.load(Ordering::Relaxed)
-    }
-}
-
-impl Job for Run {
-    const NAME: &'static CStr = c"rcu_scale";
-    const BUSY: &'static str = "scale: a run goes on; write none to end it";
-
-    fn conduct(this: &Arc<Self>) {
-        let result = match this.plan.kind {
-            Kind::Read => read::measure(this),
-            Kind::Lookup => lookup::measure(this),
-            Kind::Update => update::measure(this),
-            Kind::Gp => grace_period::measure(this),
-        };
-        this.progress.end(result, this.progress.elapsed_ms());
-    }
-
-    fn stop(&self) {
-        self.progress.stop();
-    }
-
-    fn has_ended(&self) -> bool {
-        self.progress.outcome() != Outcome::None
     }
 }

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Streams of addresses, made of a table's own prefixes and a seed.
+//! Streams of addresses, derived from a seed and from the prefixes of a table.
 //!
 //! | stream | addresses |
 //! |---|---|
 //! | a | uniformly random |
 //! | b | random, in a random prefix of the table |
-//! | c | those of b, but which one comes next depends on the last answer |
-//! | d | the same one of b, again and again |
+//! | c | those of b; each lookup depends on the previous answer |
+//! | d | one address of b, repeatedly |
 //!
-//! The same table and seed give the same addresses, here and in whatever else makes them in the same way; a hash of
-//! all addresses in their order tells whether it does, one of all answers whether those agree too. So two tables
-//! can be asked the same without a file of addresses:
+//! A table and a seed determine all addresses, here and in every other implementation of the scheme
+//! below. Two tables can thus be compared without a file of addresses: equal hashes of the
+//! addresses show that the input was the same, and equal hashes of the answers that the answers
+//! agree.
 //!
 //! ```text
-//!   random   SplitMix64, its state being the seed at the beginning of a, the seed + 1 at that of b
-//!   bits     IPv4: the upper half of a number;  IPv6: two numbers, the first one upper
+//!   random   SplitMix64; its initial state is the seed for a, the seed + 1 for b
+//!   bits     IPv4: the upper half of a number;  IPv6: two numbers, the upper half first
 //!   a        bits
-//!   b        number a prefix by the upper half of a number × prefixes / 2^32; its address, and bits for the rest
-//!   hash     FNV-1a over words of 64 bits: of addresses the upper and the lower half of 128 bits from the left,
-//!            of answers the number of the gateway's lowest 64 bits, 1 for others, 0 for no route
+//!   b        the prefix with the index (upper half of a number) × prefixes / 2^32, with bits as host bits
+//!   hash     FNV-1a over words of 64 bits: for an address the upper and the lower half of its 128 leading
+//!            bits; for an answer the lowest 64 bits of the gateway, 1 without gateway, 0 without route
 //! ```
 
 use super::rendezvous::BATCH;
@@ -46,14 +47,14 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is at most 2^32.
+    /// Returns a number below `end`, which is at most 2^32.
     pub(super) fn below(&mut self, end: usize) -> usize {
         let high = self.next() >> 32;
         ((high * end as u64) >> 32) as usize
     }
 }
 
-/// Fowler, Noll and Vo's hash, by words instead of bytes.
+/// Fowler, Noll and Vo's hash over words instead of bytes.
 pub(super) struct Hash(pub(super) u64);
 
 impl Hash {
@@ -66,22 +67,21 @@ impl Hash {
     }
 }
 
-/// An address of one family, as small as can be, so that reading a stream costs little.
+/// An address of one family. Its size is minimal, so that reading a stream costs little.
 pub(super) trait Address: Copy + Into<IpAddr> + Send + Sync + 'static {
-    /// Which family.
     const FAMILY: Family;
 
-    /// The address whose leading bits are those of `bits`.
+    /// Returns the address that consists of the leading bits of `bits`.
     fn from_leading(bits: u128) -> Self;
 
-    /// The address as leading bits.
+    /// Returns the address as leading bits.
     fn leading(self) -> u128;
 
-    /// As many random bits as it has, leading.
+    /// Returns random leading bits, as many as an address has.
     fn random(random: &mut SplitMix) -> u128;
 
-    /// The address of a prefix, if that is of this family.
-    fn of(address: IpAddr) -> Option<Self>;
+    /// Returns the address if it is of this family.
+    fn from_ip(address: IpAddr) -> Option<Self>;
 }
 
 impl Address for Ipv4Addr {
@@ -99,7 +99,7 @@ impl Address for Ipv4Addr {
         u128::from(random.next() >> 32) << 96
     }
 
-    fn of(address: IpAddr) -> Option<Self> {
+    fn from_ip(address: IpAddr) -> Option<Self> {
         match address {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
@@ -123,7 +123,7 @@ impl Address for Ipv6Addr {
         high | u128::from(random.next())
     }
 
-    fn of(address: IpAddr) -> Option<Self> {
+    fn from_ip(address: IpAddr) -> Option<Self> {
         match address {
             IpAddr::V4(_) => None,
             IpAddr::V6(address) => Some(address),
@@ -131,49 +131,55 @@ impl Address for Ipv6Addr {
     }
 }
 
-/// Routes that are fetched at once.
-const PIECE: usize = 512;
+/// Routes that one dump returns.
+const CHUNK: usize = 512;
 
-/// Shows `each` the routes of one family, in the order of a dump, until it returns false.
+/// Calls `work` for the routes of one family in the order of a dump, until it returns false.
 ///
-/// Errors: `ENOMEM`, and those of `each`. Context: may sleep.
-pub(super) fn walk(
+/// Errors: `ENOMEM`, and those of `work`. Context: may sleep.
+pub(super) fn for_each_route(
     table: &Table,
     family: Family,
-    mut each: impl FnMut(&Route) -> Result<bool>,
+    mut work: impl FnMut(&Route) -> Result<bool>,
 ) -> Result {
-    let mut piece = KVec::with_capacity(PIECE, GFP_KERNEL)?;
+    let mut chunk = KVec::with_capacity(CHUNK, GFP_KERNEL)?;
     let mut after: Option<Key> = None;
     loop {
-        piece.clear();
-        table.dump(Selector::Family(family), after, &mut piece);
-        for route in &piece {
-            if !each(route)? {
+        chunk.clear();
+        table.dump(Selector::Family(family), after, &mut chunk);
+        for route in &chunk {
+            if !work(route)? {
                 return Ok(());
             }
         }
-        after = piece.last().map(Key::from);
-        if piece.len() < PIECE {
+        after = chunk.last().map(Key::from);
+        if chunk.len() < CHUNK {
             return Ok(());
         }
         sched::yield_now();
     }
 }
 
+/// Logs that the table has no routes to measure, and returns the error.
+pub(super) fn no_routes() -> Error {
+    pr_err!("parameter scale: the table has no routes of scale_family; load some first\n");
+    ENOENT
+}
+
 /// The prefixes of a table.
 pub(super) struct Prefixes<A>(KVVec<(A, u8)>);
 
 impl<A: Address> Prefixes<A> {
-    /// Those of one family, each once.
+    /// Collects the prefixes of one family, each once.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn of(table: &Table) -> Result<Self> {
         let mut prefixes = KVVec::new();
         let mut last = None;
-        walk(table, A::FAMILY, |route| {
+        for_each_route(table, A::FAMILY, |route| {
             let prefix = route.prefix;
             if last != Some(prefix) {
-                if let Some(address) = A::of(prefix.address()) {
+                if let Some(address) = A::from_ip(prefix.address()) {
                     prefixes.push((address, prefix.len()), GFP_KERNEL)?;
                 }
             }
@@ -195,11 +201,11 @@ impl<A: Address> Prefixes<A> {
     }
 }
 
-/// Addresses, as many as some number of batches has.
+/// The addresses of a whole number of batches.
 pub(super) struct Stream<A>(KVVec<A>);
 
 impl<A: Address> Stream<A> {
-    /// As many batches as hold so many addresses.
+    /// Collects at least `count` addresses.
     fn collect(count: usize, mut address: impl FnMut() -> Option<A>) -> Result<Self> {
         let count = count.div_ceil(BATCH).max(1) * BATCH;
         let mut addresses = KVVec::with_capacity(count, GFP_KERNEL)?;
@@ -212,7 +218,7 @@ impl<A: Address> Stream<A> {
         Ok(Self(addresses))
     }
 
-    /// Stream a.
+    /// Makes stream a.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn anywhere(count: usize, seed: u64) -> Result<Self> {
@@ -220,7 +226,7 @@ impl<A: Address> Stream<A> {
         Self::collect(count, || Some(A::from_leading(A::random(&mut random))))
     }
 
-    /// Stream b, and c.
+    /// Makes stream b, which is also c.
     ///
     /// Errors: `ENOMEM`, `ENOENT` without prefixes. Context: may sleep.
     pub(super) fn inside(prefixes: &Prefixes<A>, count: usize, seed: u64) -> Result<Self> {
@@ -228,26 +234,25 @@ impl<A: Address> Stream<A> {
         Self::collect(count, || prefixes.inside(&mut random))
     }
 
-    /// Stream d: the first of another one.
+    /// Makes stream d from the first address of another stream.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn same(other: &Self) -> Result<Self> {
         Self::collect(1, || other.0.first().copied())
     }
 
-    /// All of them.
     pub(super) fn addresses(&self) -> &[A] {
         &self.0
     }
 
-    /// The batch with that number, counted on from the beginning behind the end.
+    /// Returns the batch with a number; after the last batch follows the first.
     pub(super) fn batch(&self, number: usize) -> &[A] {
         let batches = self.0.len() / BATCH;
         let start = number.checked_rem(batches).unwrap_or(0) * BATCH;
         self.0.get(start..start + BATCH).unwrap_or(&[])
     }
 
-    /// The hash of all addresses.
+    /// Returns the hash of all addresses.
     pub(super) fn hash(&self) -> u64 {
         let mut hash = Hash::new();
         for address in &self.0 {

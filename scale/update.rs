@@ -1,111 +1,123 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=update`: what a change of the table costs that the device serves, in each way of reclaim.
+//! `scale=update`: the cost of a change of the device's table, in each reclaim mode.
 //!
-//! Routes that were chosen at random are put in the place of themselves, and are deleted and added again, some
-//! hundred at a time, so that the processor has other things in its caches when a route's turn comes again. In the
-//! end the table holds what it held; meanwhile lookups may find a route missing. The clock is part of each figure.
+//! Random routes are replaced by themselves, and deleted and added again in groups of some hundred,
+//! so that a route has left the processor's caches before it is added. Afterwards the table holds
+//! what it held before; meanwhile lookups may miss a route. Each figure includes the clock.
 //!
-//! A way of reclaim whose updates wait has its time limited, not its changes.
+//! In a reclaim mode whose updates wait, a time limit bounds a run instead of the number of
+//! changes.
 
-use super::{knobs::family_name, row::Label, run::Run, writer::choose};
+use super::{
+    measurement::Measurement,
+    row::{family_name, Label},
+    run::Run,
+    stream::no_routes,
+    writer::choose_routes,
+};
 use crate::{
-    kernel_ext::{delay::sleep_ms, sched},
+    kernel_ext::{
+        delay::sleep_ms,
+        params::{choices, Choice},
+        sched,
+    },
     rcu,
     rcu_table::{Family, Mode, ReclaimMode, Route},
     SETTINGS,
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// Routes that are deleted before they are added again.
-const APART: usize = 500;
-/// The same where each change waits for a grace period.
-const APART_WAITING: usize = 5;
+pub(super) const UPDATE: Measurement = Measurement {
+    name: "update",
+    default_loops: 5_000,
+    uses_table: true,
+    uses_writer: false,
+    measure,
+};
 
-/// Nanoseconds that changes which wait may take, of one kind in one run.
-const LIMIT: u64 = 300_000_000;
+/// Routes that are deleted before the first of them is added again.
+const GROUP: usize = 500;
+/// The same if each change waits for a grace period.
+const GROUP_IF_WAITING: usize = 5;
 
-/// Changes from one look at how much is behind to the next.
-const LOOK: usize = 16;
+/// The time limit of changes that wait, for one change in one run.
+const LIMIT_NS: u64 = 300_000_000;
 
-/// Looks at whether all is reclaimed, a hundredth of a second apart.
-const SETTLE: u32 = 100;
+/// Changes between two checks of the retired bytes.
+const CHECK_INTERVAL: usize = 16;
 
-/// Attempts to bring back a route while there is no memory.
+/// Waits of 10 ms for the reclaim of all retired bytes.
+const RECLAIM_POLLS: u32 = 100;
+
+/// Attempts to add a route again while memory is short.
 const ATTEMPTS: u32 = 1000;
 
-/// What is done to a route.
-#[derive(Clone, Copy)]
-enum Change {
-    Replace,
-    Delete,
-    Add,
-}
-
-impl Change {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Replace => "replace",
-            Self::Delete => "delete",
-            Self::Add => "add",
-        }
+choices! {
+    /// A change of a route.
+    enum Change {
+        Replace = "replace",
+        Delete = "delete",
+        Add = "add",
     }
 }
 
-/// The way of reclaim, until this is dropped.
-struct Chosen {
+/// Sets the table's reclaim mode until this is dropped.
+struct ReclaimOverride {
     before: ReclaimMode,
     mode: ReclaimMode,
 }
 
-impl Chosen {
+impl ReclaimOverride {
     fn new(mode: ReclaimMode) -> Self {
         let before = SETTINGS.reclaim();
         SETTINGS.set_reclaim(mode);
         Self { before, mode }
     }
 
+    /// Returns whether updates wait for a grace period.
     fn waits(&self) -> bool {
         matches!(self.mode, ReclaimMode::Synchronize | ReclaimMode::Expedited)
     }
 }
 
-impl Drop for Chosen {
+impl Drop for ReclaimOverride {
     fn drop(&mut self) {
-        // Unless someone has chosen another one.
+        // A write to the parameter meanwhile takes precedence.
         if SETTINGS.reclaim() == self.mode {
             SETTINGS.set_reclaim(self.before);
         }
     }
 }
 
-/// What was found of one kind of change.
-struct Found {
-    nanoseconds: KVVec<u64>,
+/// The figures of one kind of change in one run.
+struct Latencies {
+    ns: KVVec<u64>,
+    /// The most retired bytes after a change.
     behind: usize,
 }
 
-/// Changes of one family in one way of reclaim.
+/// Changes of one family in one reclaim mode.
 struct Bench<'r> {
     run: &'r Run,
     family: Family,
-    chosen: Chosen,
+    reclaim: ReclaimOverride,
     routes: &'r [Route],
-    replaced: Found,
-    deleted: Found,
-    added: Found,
+    replaced: Latencies,
+    deleted: Latencies,
+    added: Latencies,
 }
 
-impl Found {
+impl Latencies {
     fn with_capacity(capacity: usize) -> Result<Self> {
         Ok(Self {
-            nanoseconds: KVVec::with_capacity(capacity, GFP_KERNEL)?,
+            ns: KVVec::with_capacity(capacity, GFP_KERNEL)?,
             behind: 0,
         })
     }
 
-    fn total(&self) -> u64 {
-        self.nanoseconds.iter().sum()
+    fn total_ns(&self) -> u64 {
+        self.ns.iter().sum()
     }
 }
 
@@ -114,49 +126,48 @@ impl<'r> Bench<'r> {
         Ok(Self {
             run,
             family,
-            chosen: Chosen::new(mode),
+            reclaim: ReclaimOverride::new(mode),
             routes,
-            replaced: Found::with_capacity(routes.len())?,
-            deleted: Found::with_capacity(routes.len())?,
-            added: Found::with_capacity(routes.len())?,
+            replaced: Latencies::with_capacity(routes.len())?,
+            deleted: Latencies::with_capacity(routes.len())?,
+            added: Latencies::with_capacity(routes.len())?,
         })
     }
 
-    /// Changes a route, and records how long that took.
+    /// Changes a route and records the latency.
     ///
     /// Errors: those of the table.
     fn change(&mut self, change: Change, route: &Route) -> Result {
         let table = &self.run.table;
-        let begin = self.run.now();
+        let begin_ns = self.run.now_ns();
         match change {
             Change::Replace => table.insert(route, Mode::Change)?,
             Change::Delete => table.remove(&route.prefix, Some(route.metric), None)?,
             Change::Add => table.insert(route, Mode::Add)?,
         }
-        let took = self.run.now() - begin;
-        let found = match change {
+        let took_ns = self.run.now_ns() - begin_ns;
+        let latencies = match change {
             Change::Replace => &mut self.replaced,
             Change::Delete => &mut self.deleted,
             Change::Add => &mut self.added,
         };
-        // There is room for each route.
-        let _ = found.nanoseconds.push_within_capacity(took);
-        let count = found.nanoseconds.len();
-        if count % LOOK == 0 {
-            found.behind = found.behind.max(table.stats().retired_bytes);
+        // The capacity is that of all routes.
+        let _ = latencies.ns.push_within_capacity(took_ns);
+        if latencies.ns.len() % CHECK_INTERVAL == 0 {
+            latencies.behind = latencies.behind.max(table.stats().retired_bytes);
             sched::yield_now();
         }
         Ok(())
     }
 
-    fn is_over(&self, found: &Found) -> bool {
-        self.run.is_stopped() || (self.chosen.waits() && found.total() > LIMIT)
+    fn is_over(&self, latencies: &Latencies) -> bool {
+        self.run.is_stopped() || (self.reclaim.waits() && latencies.total_ns() > LIMIT_NS)
     }
 
     fn replace_all(&mut self) -> Result {
         for route in self.routes {
             match self.change(Change::Replace, route) {
-                // Someone else has deleted it.
+                // A concurrent update has deleted it.
                 Err(error) if error == ENOENT => {}
                 result => result?,
             }
@@ -168,18 +179,18 @@ impl<'r> Bench<'r> {
     }
 
     fn delete_and_add_all(&mut self) -> Result {
-        let apart = match self.chosen.waits() {
-            true => APART_WAITING,
-            false => APART,
+        let group = match self.reclaim.waits() {
+            true => GROUP_IF_WAITING,
+            false => GROUP,
         };
-        let mut deleted = KVec::with_capacity(apart, GFP_KERNEL)?;
-        for routes in self.routes.chunks(apart) {
+        let mut deleted = KVec::with_capacity(group, GFP_KERNEL)?;
+        for routes in self.routes.chunks(group) {
             deleted.clear();
             let mut result = Ok(());
             for route in routes {
                 match self.change(Change::Delete, route) {
                     Ok(()) => deleted.push(*route, GFP_KERNEL)?,
-                    // Someone else has deleted it.
+                    // A concurrent update has deleted it.
                     Err(error) if error == ESRCH => {}
                     Err(error) => {
                         result = Err(error);
@@ -188,7 +199,7 @@ impl<'r> Bench<'r> {
                 }
             }
             for route in &deleted {
-                self.bring_back(route)?;
+                self.add_again(route)?;
             }
             result?;
             if self.is_over(&self.deleted) || self.is_over(&self.added) {
@@ -198,27 +209,27 @@ impl<'r> Bench<'r> {
         Ok(())
     }
 
-    /// Adds a route that was deleted, whatever happens.
-    fn bring_back(&mut self, route: &Route) -> Result {
+    /// Adds a deleted route, and retries while memory is short.
+    fn add_again(&mut self, route: &Route) -> Result {
         for _ in 0..ATTEMPTS {
             match self.change(Change::Add, route) {
                 Ok(()) => return Ok(()),
-                // Someone else has added one.
+                // A concurrent update has added one.
                 Err(error) if error == EEXIST => return Ok(()),
                 Err(_) => sleep_ms(10),
             }
         }
         pr_err!(
-            "scale: {} was deleted and cannot be added again\n",
+            "scale: cannot add deleted route {} again: out of memory\n",
             core::format_args!("{route}")
         );
         Err(ENOMEM)
     }
 
-    /// Waits until nothing of other changes is left to be reclaimed, if that comes.
-    fn settle(&self) {
+    /// Waits until earlier changes are reclaimed, for a limited time.
+    fn wait_for_reclaim(&self) {
         rcu::barrier();
-        for _ in 0..SETTLE {
+        for _ in 0..RECLAIM_POLLS {
             if self.run.is_stopped() || self.run.table.stats().retired_bytes == 0 {
                 return;
             }
@@ -227,46 +238,45 @@ impl<'r> Bench<'r> {
     }
 
     fn measure(&mut self) -> Result {
-        self.settle();
+        self.wait_for_reclaim();
         self.replace_all()?;
-        self.settle();
+        self.wait_for_reclaim();
         self.delete_and_add_all()
     }
 
-    fn report(&self) -> Result {
-        let most = self.routes.len() * self.run.plan.runs as usize;
-        for (change, found) in [
+    fn add_rows(&self) -> Result {
+        let capacity = self.routes.len() * self.run.plan.runs as usize;
+        for (change, latencies) in [
             (Change::Replace, &self.replaced),
             (Change::Delete, &self.deleted),
             (Change::Add, &self.added),
         ] {
             let keys = [
                 ("family", family_name(self.family)),
-                ("reclaim", self.chosen.mode.name()),
+                ("reclaim", self.reclaim.mode.name()),
                 ("change", change.name()),
             ];
             let label = Label::new(keys, None);
             let rows = &self.run.rows;
-            rows.add_updates(label, most, &found.nanoseconds, found.behind)?;
+            rows.add_updates(label, capacity, &latencies.ns, latencies.behind)?;
         }
         Ok(())
     }
 }
 
-/// Measures the families that were asked for and have routes.
+/// Measures the requested families that have routes.
 ///
 /// Errors: `ENOENT` without routes, `ENOMEM`, those of the table. Context: may sleep.
-pub(super) fn measure(run: &Arc<Run>) -> Result {
+fn measure(run: &Arc<Run>) -> Result {
     let mut inputs = KVec::new();
     for family in run.plan.families() {
-        let routes = choose(run, [family].into_iter(), run.plan.loops as usize)?;
+        let routes = choose_routes(run, [family].into_iter(), run.plan.loops as usize)?;
         if !routes.is_empty() {
             inputs.push((family, routes), GFP_KERNEL)?;
         }
     }
     if inputs.is_empty() {
-        pr_err!("parameter scale: the table has no such routes; load some before\n");
-        return Err(ENOENT);
+        return Err(no_routes());
     }
     run.repeat(|| {
         for (family, routes) in &inputs {
@@ -276,7 +286,7 @@ pub(super) fn measure(run: &Arc<Run>) -> Result {
                 }
                 let mut bench = Bench::new(run, *family, mode, routes)?;
                 bench.measure()?;
-                bench.report()?;
+                bench.add_rows()?;
             }
         }
         Ok(())

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who changes the table while it is looked at: each change puts a route in the place of itself, so that lookups
-//! have the same answers, while the table copies a node, publishes it, and reclaims the old one.
+//! A writer that changes the table beside lookups. Each change replaces a route by itself. Lookups
+//! keep their answers, while the table copies a node, publishes the copy and reclaims the old node.
+//! A concurrent change of such a route may be reverted.
 //!
-//! Routes that someone else changes meanwhile may come back as they were before.
-//!
-//! A writer at full speed also takes time of a CPU and room in its caches, as whatever is busy does. So lookups are
-//! measured beside one as well that does the same to a copy of the table: what readers take longer than beside
-//! that, they take because they share a table with a writer.
+//! A writer at full speed also uses a CPU and its caches, as any busy thread does. So lookups are
+//! also measured beside a writer, `apart`, that changes a copy of the table. The difference between
+//! the two is the cost of sharing a table with a writer.
 
 use super::{
     knobs::Writer,
     run::Run,
-    stream::{walk, SplitMix},
+    stream::{for_each_route, SplitMix},
 };
 use crate::{
     kernel_ext::{
         delay::sleep_ms,
         kthread::{Attributes, Kthread},
+        params::Choice,
         sched,
     },
     rcu_table::{Family, Mode, Operation, Reload, Route, Table},
@@ -29,22 +29,29 @@ use kernel::{prelude::*, sync::Arc};
 /// Routes that are replaced in turn.
 const ROUTES: usize = 4096;
 
-/// Changes before others may run.
-const POLITE: u64 = 256;
+/// Changes after which a writer at full speed yields its CPU.
+const CHANGES_PER_TURN: u64 = 256;
 
-/// Nanoseconds from one change to the next of a writer that is paced.
-const PACE: u64 = 1_000_000;
+/// Nanoseconds between two changes of a paced writer.
+const PACE_NS: u64 = 1_000_000;
 
-/// Routes to change, and who changes them in which table.
-pub(super) struct Churn {
+/// The writers to measure beside, and the routes that they replace.
+pub(super) struct Writers {
     routes: Arc<KVVec<Route>>,
-    writers: KVec<(Writer, Arc<Table>)>,
+    targets: KVec<Target>,
 }
 
-/// So many routes of some families, or all that there are, chosen at random.
+/// A writer's name in rows, and the table that it changes.
+#[derive(Clone)]
+struct Target {
+    name: &'static str,
+    table: Arc<Table>,
+}
+
+/// Chooses at most `count` random routes of some families.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
-pub(super) fn choose(
+pub(super) fn choose_routes(
     run: &Run,
     families: impl Iterator<Item = Family>,
     count: usize,
@@ -53,9 +60,9 @@ pub(super) fn choose(
     let mut random = SplitMix::new(u64::from(run.plan.seed) + 2);
     let mut seen = 0;
     for family in families {
-        walk(&run.table, family, |route| {
+        for_each_route(&run.table, family, |route| {
             seen += 1;
-            // Each of those that were seen is equally likely to be among them.
+            // Reservoir sampling: each route seen so far is chosen with the same probability.
             if chosen.push_within_capacity(*route).is_err() {
                 if let Some(place) = chosen.get_mut(random.below(seen)) {
                     *place = *route;
@@ -67,14 +74,14 @@ pub(super) fn choose(
     Ok(chosen)
 }
 
-/// A table with the same routes of the families that are measured.
+/// Copies the table's routes of the measured families.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
-fn copy(run: &Run) -> Result<Arc<Table>> {
+fn copy_table(run: &Run) -> Result<Arc<Table>> {
     let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)?;
     let mut reload = Reload::new(table.clone())?;
     for family in run.plan.families() {
-        walk(&run.table, family, |route| {
+        for_each_route(&run.table, family, |route| {
             reload.apply(&Operation::Insert(*route, Mode::Add))?;
             Ok(!run.is_stopped())
         })?;
@@ -83,116 +90,114 @@ fn copy(run: &Run) -> Result<Arc<Table>> {
     Ok(table)
 }
 
-impl Churn {
-    /// What the plan's writer is to change.
+impl Writers {
+    /// Prepares the planned writer.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` if the table has more routes than `max_routes` allows. Context: may sleep.
+    /// Errors: `ENOMEM`; `ENOSPC` if the table has more routes than `max_routes` allows. Context:
+    /// may sleep.
     pub(super) fn new(run: &Run) -> Result<Self> {
-        let routes = choose(run, run.plan.families(), ROUTES)?;
-        let mut writers = KVec::new();
+        let routes = choose_routes(run, run.plan.families(), ROUTES)?;
+        let mut targets = KVec::new();
         if run.plan.writer == Writer::Full {
-            writers.push((Writer::Apart, copy(run)?), GFP_KERNEL)?;
+            let (name, table) = ("apart", copy_table(run)?);
+            targets.push(Target { name, table }, GFP_KERNEL)?;
         }
-        writers.push((run.plan.writer, run.table.clone()), GFP_KERNEL)?;
+        let (name, table) = (run.plan.writer.name(), run.table.clone());
+        targets.push(Target { name, table }, GFP_KERNEL)?;
         Ok(Self {
             routes: Arc::new(routes, GFP_KERNEL)?,
-            writers,
+            targets,
         })
     }
 
-    /// Starts each writer in turn, and has `measure` called beside it.
+    /// Starts each writer in turn, and calls `measure` while it runs.
     ///
     /// Errors: those of [`Kthread::spawn`] and of `measure`. Context: may sleep.
-    pub(super) fn beside_each(
+    pub(super) fn measure_beside_each(
         &self,
         run: &Arc<Run>,
-        mut measure: impl FnMut(&Writing) -> Result,
+        mut measure: impl FnMut(&RunningWriter) -> Result,
     ) -> Result {
-        for (writer, table) in &self.writers {
-            measure(&self.start(run, *writer, table)?)?;
+        for target in &self.targets {
+            measure(&self.start(run, target)?)?;
         }
         Ok(())
     }
 
-    /// Starts a writer, which ends when this is dropped, and waits until it is at work.
-    fn start(&self, run: &Arc<Run>, writer: Writer, table: &Arc<Table>) -> Result<Writing> {
+    /// Starts a writer and waits for its first change.
+    fn start(&self, run: &Arc<Run>, target: &Target) -> Result<RunningWriter> {
         let state = State {
-            writer,
-            table: table.clone(),
+            target: target.clone(),
             routes: self.routes.clone(),
-            began: run.now(),
+            began_ns: run.now_ns(),
             is_over: AtomicBool::new(false),
             changes: AtomicU64::new(0),
         };
         let state = Arc::new(state, GFP_KERNEL)?;
         let (writer_run, shared) = (run.clone(), state.clone());
         let write = move || shared.write(&writer_run);
-        let writing = Writing {
+        let writer = RunningWriter {
             _thread: Kthread::spawn(c"rcu_scale_writer", Attributes::default(), write)?,
             state,
         };
-        writing.wait_for_changes(run);
-        Ok(writing)
+        writer.wait_for_changes(run);
+        Ok(writer)
     }
 }
 
 struct State {
-    writer: Writer,
-    table: Arc<Table>,
+    target: Target,
     routes: Arc<KVVec<Route>>,
-    /// When, on the run's clock.
-    began: u64,
+    /// The start of the writer, by the run's clock.
+    began_ns: u64,
     is_over: AtomicBool,
     changes: AtomicU64,
 }
 
-// ORDERING: The flag and the number are only looked at; nothing is published through them.
+// ORDERING: Relaxed: a request to end and a statistic; neither publishes other memory.
 impl State {
     fn is_over(&self, run: &Run) -> bool {
         self.is_over.load(Ordering::Relaxed) || run.is_stopped()
     }
 
     fn write(&self, run: &Run) {
+        let is_paced = run.plan.writer == Writer::Paced;
         let mut routes = self.routes.iter().cycle();
         while !self.is_over(run) {
             let done = self.changes.load(Ordering::Relaxed);
-            let due = match self.writer {
-                Writer::Paced => (run.now() - self.began) / PACE,
-                _ => done + POLITE,
+            let due = match is_paced {
+                true => (run.now_ns() - self.began_ns) / PACE_NS,
+                false => done + CHANGES_PER_TURN,
             };
             for _ in done..due {
                 let Some(route) = routes.next() else {
                     return;
                 };
-                replace(&self.table, route);
+                // Fails if the route was deleted, which must stay so.
+                let _ = self.target.table.insert(route, Mode::Change);
             }
             self.changes.store(due.max(done), Ordering::Relaxed);
-            match self.writer {
-                Writer::Paced => sleep_ms(1),
-                _ => sched::yield_now(),
+            match is_paced {
+                true => sleep_ms(1),
+                false => sched::yield_now(),
             }
         }
     }
 }
 
-/// Puts a route in the place of itself. One that someone has deleted does not come back.
-fn replace(table: &Table, route: &Route) {
-    let _ = table.insert(route, Mode::Change);
-}
-
-/// A writer at work.
-pub(super) struct Writing {
+/// A writer's thread. Dropping it ends and joins the thread.
+pub(super) struct RunningWriter {
     state: Arc<State>,
     _thread: Kthread,
 }
 
-impl Writing {
-    /// Who that is.
-    pub(super) fn writer(&self) -> Writer {
-        self.state.writer
+impl RunningWriter {
+    /// Returns the writer's name in rows.
+    pub(super) fn name(&self) -> &'static str {
+        self.state.target.name
     }
 
-    /// Readers that begin before it does would be measured without it.
+    /// Waits for the first changes, so that readers do not begin without the writer.
     fn wait_for_changes(&self, run: &Run) {
         let state = &self.state;
         while state.changes.load(Ordering::Relaxed) == 0
@@ -203,14 +208,14 @@ impl Writing {
         }
     }
 
-    /// How fast it has been until now.
+    /// Returns the rate of changes until now.
     pub(super) fn changes_per_second(&self, run: &Run) -> Option<u64> {
         let changes = self.state.changes.load(Ordering::Relaxed);
-        (changes * 1_000_000_000).checked_div(run.now() - self.state.began)
+        (changes * 1_000_000_000).checked_div(run.now_ns() - self.state.began_ns)
     }
 }
 
-impl Drop for Writing {
+impl Drop for RunningWriter {
     fn drop(&mut self) {
         self.state.is_over.store(true, Ordering::Relaxed);
     }

@@ -1,60 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Starting and stopping stalls, from module parameters.
+//! The parameter `stall`, and the job that it starts.
 
-use super::{
-    kinds::{Kind, KINDS},
-    knobs::Plan,
-    report,
-    run::Run,
+use super::{kind::StallKind, permission, report, run::Run};
+use crate::{
+    kernel_ext::{kthread::Attributes, params::parameter},
+    lab::{
+        control::{self, JobControl},
+        job::Job,
+        progress::Progress,
+    },
+    rcu,
 };
-use crate::lab::job::{self, Slot};
-use core::fmt;
-use kernel::prelude::*;
+use core::{ffi::CStr, fmt};
+use kernel::{prelude::*, sync::Arc};
 
-static SLOT: Slot<Run> = Slot::new();
+static CONTROL: JobControl<Stall> = JobControl::new();
 
-/// Lets stalls be started. Dropped, it ends the one that goes on, and lets no other begin.
+parameter! {
+    stall: Option<&'static StallKind>, default "none",
+    "Stall or misuse to provoke, or none to stop it; a read returns the state and the kinds",
+    require: permission::check,
+    show: CONTROL,
+    set: |kind| CONTROL.request(kind),
+}
+
+/// Allows stalls to be started. Dropping it stops the running one and refuses further ones.
 pub(crate) struct Registration {
-    _jobs: job::Registration<Run>,
+    _jobs: control::Registration<Stall>,
 }
 
 impl Registration {
-    /// Starts the stall that `insmod` asked for.
+    /// Allows stalls to be started, and starts the one that `insmod` has requested.
     ///
-    /// Errors: `ENOMEM`, or those of [`start`]. Context: may sleep.
+    /// Errors: `ENOMEM`, and those of [`StallKind::plan`]. Context: may sleep.
     pub(crate) fn new() -> Result<Self> {
-        let registration = Self {
-            _jobs: SLOT.open()?,
-        };
-        if let Some(kind) = SLOT.wanted().and_then(|number| KINDS.get(number)) {
-            start(kind)?;
-        }
-        Ok(registration)
+        Ok(Self {
+            _jobs: CONTROL.register()?,
+        })
     }
 }
 
-/// Starts a stall, or has the module's init start it.
-///
-/// Errors: `EBUSY` if one goes on, `ENODEV` if the module is going, `ENOMEM`, and those of [`Plan::new`]. Context:
-/// may sleep.
-pub(super) fn start(kind: &'static Kind) -> Result {
-    let number = KINDS.iter().position(|other| other.name == kind.name);
-    SLOT.start(number.ok_or(EINVAL)?, || Plan::new(kind).map(Run::new))
+/// A stall of one kind.
+struct Stall {
+    kind: &'static StallKind,
+    run: Arc<Run>,
 }
 
-/// Asks the stall that goes on to end. Does not wait.
-///
-/// Context: may sleep.
-pub(super) fn stop() {
-    SLOT.stop();
-}
+impl Job for Stall {
+    type Kind = &'static StallKind;
 
-/// What the parameter `stall` shows.
-pub(super) struct Status;
+    const THREAD_NAME: &'static CStr = c"rcu_stall";
+    const BUSY: &'static str = "stall: a stall is active; write none to stop it";
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        SLOT.look(|run, runs| report::status(f, run, runs))
+    fn new(kind: &'static StallKind) -> Result<Self> {
+        let run = Arc::new(Run::new(kind.plan()?), GFP_KERNEL)?;
+        Ok(Self { kind, run })
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes {
+            // Its timers must not be on the CPU that the stall keeps from serving them.
+            cpu: self.run.plan.other_cpu,
+            ..Attributes::default()
+        }
+    }
+
+    fn progress(&self) -> &Progress {
+        &self.run.progress
+    }
+
+    fn run(this: &Arc<Self>) {
+        let (kind, run) = (this.kind, &this.run);
+        run.hold_off();
+        // RCU reads its time-outs when a grace period begins. This one puts recent changes into
+        // force.
+        rcu::synchronize();
+        report::begin(kind, run);
+        let result = match run.is_over() {
+            true => Ok(()),
+            false => (kind.provoke)(run),
+        };
+        let took_ms = run.progress.elapsed_ms();
+        // The stall has only ended when grace periods end again.
+        run.measure_recovery();
+        run.progress.end(result, took_ms);
+        report::end(kind, run);
+    }
+
+    fn write_status(f: &mut fmt::Formatter<'_>, last: Option<&Self>, count: u32) -> fmt::Result {
+        report::status(f, last.map(|stall| (stall.kind, &*stall.run)), count)
     }
 }

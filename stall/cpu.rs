@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! CPUs that do nothing else: a loop in which RCU sees no quiescent state.
+//! Stalls of a CPU: a loop in which RCU sees no quiescent state.
 
 use super::{
-    kinds::{Kind, CPU_STALL_MS},
+    kind::{StallKind, CPU_STALL_MS},
     raw,
     run::Run,
-    scene::Scene,
+    threads::StallThreads,
 };
 use crate::{
     kernel_ext::cpu,
@@ -14,89 +14,90 @@ use crate::{
 };
 use kernel::{new_spinlock, prelude::*, sync::Arc};
 
-pub(super) const PREEMPT_OFF: Kind = Kind {
+pub(super) const PREEMPT_OFF: StallKind = StallKind {
     name: "cpu_preempt_off",
     shows: "a reader loops with preemption off",
-    expects: SELF_DETECTED,
+    expects: CPU_STALL,
     provoke: preempt_off,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-pub(super) const BH_OFF: Kind = Kind {
+pub(super) const BH_OFF: StallKind = StallKind {
     name: "cpu_bh_off",
-    shows: "a callback of call_rcu() loops, with bottom halves off",
-    expects: SELF_DETECTED,
+    shows: "a call_rcu() callback loops with bottom halves off",
+    expects: CPU_STALL,
     culprit: None,
     provoke: bh_off,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-pub(super) const IRQ_OFF: Kind = Kind {
+pub(super) const IRQ_OFF: StallKind = StallKind {
     name: "cpu_irq_off",
-    shows: "an interrupt's handler loops, with interrupts off",
+    shows: "an interrupt handler loops with interrupts off",
     expects: "detected stalls on CPUs/tasks:",
     needs_two_cpus: true,
     hold_ms: CPU_STALL_MS + 1500,
-    // Less than watchdogs of hardware allow.
+    // Shorter than the time-outs of hardware watchdogs.
     max_hold_ms: 10_000,
     culprit: None,
     provoke: irq_off,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-/// Mostly "self-detected stall on CPU"; "detected stalls on CPUs/tasks:" where another CPU's tick comes first by two
-/// jiffies, as it does in a virtual machine whose own CPUs have to wait.
-const SELF_DETECTED: &str = "detected stall";
+/// Matches "self-detected stall on CPU", the usual report, and "detected stalls on CPUs/tasks:".
+/// The second comes if another CPU's tick is two jiffies earlier, which happens in a virtual
+/// machine whose CPUs share a host CPU.
+const CPU_STALL: &str = "detected stall";
 
 fn preempt_off(run: &Arc<Run>) -> Result {
-    let mut scene = Scene::new(run);
-    scene.waiter(rcu::synchronize)?;
-    hold_cpu(&mut scene)?;
-    scene.play();
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(rcu::synchronize)?;
+    spawn_spinning_reader(&mut threads)?;
+    threads.join_when_over();
     Ok(())
 }
 
-/// Has the culprit read until the run is over, and let nobody else have the CPU meanwhile.
+/// Starts a culprit that reads with preemption off until the run is over.
 ///
-/// Errors: those of [`Scene::spawn`]. Context: may sleep.
-pub(super) fn hold_cpu(scene: &mut Scene<'_>) -> Result {
+/// Errors: those of [`StallThreads::spawn`]. Context: may sleep.
+pub(super) fn spawn_spinning_reader(threads: &mut StallThreads<'_>) -> Result {
     let lock = Arc::pin_init(new_spinlock!((), "stall"), GFP_KERNEL)?;
-    scene.culprit(move |run| {
+    threads.spawn_culprit(move |run| {
         let _preemption_is_off = lock.lock();
         let _reader = read_lock();
-        run.note_held();
-        run.spin();
+        run.note_culprit_began();
+        run.spin_until_over();
     })
 }
 
-/// An object whose callback takes as long as the run.
-struct Callback(Arc<Run>);
+/// An object whose callback lasts until the run is over.
+struct SpinningCallback(Arc<Run>);
 
-impl Reclaim for Callback {
+impl Reclaim for SpinningCallback {
     type Context = Softirq;
 
     fn reclaim(this: RcuBox<Self>) {
-        this.0.note_held();
-        this.0.spin();
+        this.0.note_culprit_began();
+        this.0.spin_until_over();
     }
 }
 
 fn bh_off(run: &Arc<Run>) -> Result {
-    let callback = RcuBox::new(Callback(run.clone()), GFP_KERNEL)?;
-    let mut scene = Scene::new(run);
-    scene.waiter(rcu::synchronize)?;
+    let callback = RcuBox::new(SpinningCallback(run.clone()), GFP_KERNEL)?;
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(rcu::synchronize)?;
     cpu::interrupt(run.plan.cpu, || callback.retire().call_rcu())?;
-    scene.play();
+    threads.join_when_over();
     rcu::barrier();
     Ok(())
 }
 
 fn irq_off(run: &Arc<Run>) -> Result {
-    let mut scene = Scene::new(run);
-    scene.waiter(rcu::synchronize)?;
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(rcu::synchronize)?;
     let handler = || {
-        run.note_held();
-        run.spin();
+        run.note_culprit_began();
+        run.spin_until_over();
     };
-    raw::interrupt_meanwhile(run.plan.cpu, &handler, || scene.play())
+    raw::interrupt_meanwhile(run.plan.cpu, &handler, || threads.join_when_over())
 }

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Floods of callbacks behind a reader that does not come to its end. The kernel does not complain: memory runs
-//! out. What bounds it is the updater, which waits when too much awaits its grace period.
+//! Floods of callbacks behind a long reader. The kernel reports nothing until memory runs out. An
+//! updater bounds the flood if it waits for a grace period whenever too much memory awaits reclaim.
 
 mod exhausted;
 
 pub(super) use exhausted::EXHAUSTED;
 
-use super::{cpu::hold_cpu, kinds::Kind, run::Run, scene::Scene, updater::UPDATER};
+use super::{
+    cpu::spawn_spinning_reader,
+    kind::StallKind,
+    run::Run,
+    threads::{StallThreads, UPDATER},
+};
 use crate::{
     kernel_ext::sched::yield_now,
     rcu::{self, RcuBox, Reclaim, Softirq},
@@ -19,43 +24,42 @@ use kernel::{
     time::{Instant, Monotonic},
 };
 
-pub(super) const UNCAPPED: Kind = Kind {
+pub(super) const UNCAPPED: StallKind = StallKind {
     name: "callback_flood",
-    shows: "an updater queues callbacks behind a long reader, and never waits",
+    shows: "an updater queues callbacks behind a long reader and never waits",
     expects: "KiB await a grace period",
-    provoke: |run| flood(run, Policy::GoOn),
-    ..Kind::DEFAULT
+    provoke: |run| flood(run, Policy::NeverWait),
+    ..StallKind::DEFAULT
 };
 
-pub(super) const CAPPED: Kind = Kind {
+pub(super) const CAPPED: StallKind = StallKind {
     name: "callback_flood_capped",
-    shows: "an updater queues callbacks behind a long reader, and waits when they are many",
+    shows: "an updater queues callbacks behind a long reader and waits when they are too many",
     expects: "KiB await a grace period",
-    provoke: |run| flood(run, Policy::Wait),
-    ..Kind::DEFAULT
+    provoke: |run| flood(run, Policy::WaitAboveCap),
+    ..StallKind::DEFAULT
 };
 
 /// Bytes of an object's payload.
 const PAYLOAD: usize = 480;
-/// Objects to a KiB, with their heads and what the allocator adds.
-const TO_A_KB: u32 = 2;
-/// KiB that await a grace period when an updater that can wait does.
+/// Objects per KiB, including their heads and the allocator's overhead.
+const OBJECTS_PER_KB: u32 = 2;
+/// KiB awaiting a grace period at which [`Policy::WaitAboveCap`] waits.
 const CAP_KB: u32 = 1024;
-/// KiB that may await one when it does not: the machine is to survive.
+/// KiB awaiting a grace period at which [`Policy::NeverWait`] stops, so that the machine survives.
 const LIMIT_KB: u32 = 32 * 1024;
-/// Objects that are queued before others may run.
-const AT_ONCE: u32 = 256;
+/// Objects that are queued before the updater yields its CPU.
+const OBJECTS_PER_TURN: u32 = 256;
 
-/// What the updater does when much awaits a grace period.
+/// What the updater does when [`CAP_KB`] await a grace period.
 #[derive(Clone, Copy)]
 enum Policy {
-    /// It waits, as that of the route table does.
-    Wait,
-    /// It does not care.
-    GoOn,
+    /// It waits for the grace period, as the updater of the route table does.
+    WaitAboveCap,
+    NeverWait,
 }
 
-/// How many objects await their callbacks.
+/// The number of objects that await their callbacks.
 type Queued = AtomicU32;
 
 struct Object<P> {
@@ -69,7 +73,7 @@ impl<P: Send + Sync + 'static> Reclaim for Object<P> {
 
 impl<P> Drop for Object<P> {
     fn drop(&mut self) {
-        // ORDERING: A figure; nothing depends on it.
+        // ORDERING: Relaxed: a statistic.
         self.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -79,35 +83,35 @@ fn queue<P: Send + Sync + 'static>(queued: &Arc<Queued>, payload: P) -> Result {
         queued: queued.clone(),
         _payload: payload,
     };
-    // Before there is an object, as its drop takes it back.
+    // Counted first: dropping the object, also after a failure, subtracts it.
     queued.fetch_add(1, Ordering::Relaxed);
     RcuBox::new(object, GFP_KERNEL)?.retire().call_rcu();
     Ok(())
 }
 
-/// What the updater does until the run is over.
+/// Updates until the run is over.
 fn update(run: &Run, queued: &Arc<Queued>, policy: Policy) {
-    let mut is_told = false;
+    let mut is_logged = false;
     while !run.is_over() {
-        let kb = queued.load(Ordering::Relaxed) / TO_A_KB;
-        if kb >= CAP_KB && !is_told {
-            is_told = true;
-            let does = match policy {
-                Policy::Wait => "waits as well",
-                Policy::GoOn => "goes on",
+        let kb = queued.load(Ordering::Relaxed) / OBJECTS_PER_KB;
+        if kb >= CAP_KB && !is_logged {
+            is_logged = true;
+            let reaction = match policy {
+                Policy::WaitAboveCap => "waits for it",
+                Policy::NeverWait => "continues",
             };
-            tell(kb, does);
+            log_backlog(kb, reaction);
         }
         match policy {
-            Policy::Wait if kb >= CAP_KB => rcu::synchronize(),
-            Policy::GoOn if kb >= LIMIT_KB => run.sleep(),
+            Policy::WaitAboveCap if kb >= CAP_KB => rcu::synchronize(),
+            Policy::NeverWait if kb >= LIMIT_KB => run.sleep_until_over(),
             _ => queue_some(queued),
         }
     }
 }
 
 fn queue_some(queued: &Arc<Queued>) {
-    for _ in 0..AT_ONCE {
+    for _ in 0..OBJECTS_PER_TURN {
         if queue(queued, [0_u8; PAYLOAD]).is_err() {
             break;
         }
@@ -115,33 +119,33 @@ fn queue_some(queued: &Arc<Queued>) {
     yield_now();
 }
 
-fn tell(kb: u32, does: &str) {
-    pr_info!("stall: {kb} KiB await a grace period; the updater {does}\n");
+fn log_backlog(kb: u32, reaction: &str) {
+    pr_info!("stall: {kb} KiB await a grace period; the updater {reaction}\n");
 }
 
 fn flood(run: &Arc<Run>, policy: Policy) -> Result {
     let queued = Arc::new(Queued::new(0), GFP_KERNEL)?;
-    let mut scene = Scene::new(run);
-    let updates = queued.clone();
-    scene.victim(UPDATER, scene.elsewhere(), move |run| {
-        update(run, &updates, policy);
+    let mut threads = StallThreads::new(run);
+    let updated = queued.clone();
+    threads.spawn_blocked(UPDATER, threads.on_other_cpu(), move |run| {
+        update(run, &updated, policy);
     })?;
-    hold_cpu(&mut scene)?;
-    run.sleep();
-    drain(scene, &queued);
+    spawn_spinning_reader(&mut threads)?;
+    run.sleep_until_over();
+    drain(threads, &queued);
     Ok(())
 }
 
-/// Ends the reader, and waits for the callbacks.
+/// Joins the threads and waits for the callbacks.
 ///
 /// Context: may sleep.
-fn drain(scene: Scene<'_>, queued: &Queued) {
+fn drain(threads: StallThreads<'_>, queued: &Queued) {
     let left = queued.load(Ordering::Relaxed);
     let since = Instant::<Monotonic>::now();
-    drop(scene);
+    drop(threads);
     rcu::barrier();
     pr_info!(
-        "stall: the last {left} callbacks have run {} ms after the reader was told to end\n",
+        "stall: the last {left} callbacks have run {} ms after the reader had to end\n",
         since.elapsed().as_millis()
     );
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Grace periods that RCU itself cannot bring to their end, and those that are in a hurry.
+//! Grace periods that RCU itself cannot end, and expedited grace periods.
 
 use super::{
-    cpu::hold_cpu,
-    kinds::{unless, Kind},
+    cpu::spawn_spinning_reader,
+    kind::{unless, StallKind},
     raw,
     run::Run,
-    scene::Scene,
+    threads::StallThreads,
 };
 use crate::{
     kernel_ext::delay::{sleep_ms, spin_us},
@@ -16,56 +16,58 @@ use crate::{
 use core::ffi::CStr;
 use kernel::{prelude::*, sync::Arc};
 
-pub(super) const KTHREAD_STARVED: Kind = Kind {
+pub(super) const KTHREAD_STARVED: StallKind = StallKind {
     name: "gp_kthread_starved",
-    shows: "RCU's own thread does not run, as if others left it no CPU",
+    shows: "the grace-period kthread does not run, as if other threads left it no CPU",
     expects: "kthread starved for",
     missing: unless(cfg!(CONFIG_RCU_TORTURE_TEST), "CONFIG_RCU_TORTURE_TEST"),
     needs_two_cpus: true,
     culprit: Some(GP_KTHREAD),
     provoke: kthread_starved,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-pub(super) const EXPEDITED: Kind = Kind {
+pub(super) const EXPEDITED: StallKind = StallKind {
     name: "expedited",
-    shows: "a reader holds up synchronize_rcu_expedited()",
+    shows: "a reader blocks synchronize_rcu_expedited()",
     expects: "detected expedited stalls on CPUs/tasks:",
     hold_ms: 3000,
     provoke: expedited,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-/// The name of the thread that conducts grace periods.
+/// The name of the grace-period kthread.
 const GP_KTHREAD: &CStr = if cfg!(CONFIG_PREEMPT_RCU) {
     c"rcu_preempt"
 } else {
     c"rcu_sched"
 };
 
-/// Milliseconds in which a grace period has begun, and its thread has come to where it waits for readers.
-const BEGINNING_MS: u32 = 50;
-/// Milliseconds in which it looks again whether readers are done: many times where nobody else wants its CPU.
-const LOOKING_MS: u32 = 300;
+/// Milliseconds within which a started grace period waits for readers.
+const GP_START_MS: u32 = 50;
+/// Milliseconds within which the kthread checks again whether readers are done. It does so many
+/// times if its CPU is idle.
+const GP_CHECK_MS: u32 = 300;
 
 fn kthread_starved(run: &Arc<Run>) -> Result {
     let gp_kthread = raw::find_kthread(GP_KTHREAD).ok_or(ESRCH)?;
-    let mut scene = Scene::new(run);
-    scene.waiter(rcu::synchronize)?;
-    // The thread must be caught inside a grace period, so there is one that waits for this reader.
-    scene.spawn(c"stall_reader", scene.on_cpu(), |run| {
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(rcu::synchronize)?;
+    // The kthread must be delayed inside a grace period. This reader keeps one from ending.
+    threads.spawn(c"stall_reader", threads.on_stalled_cpu(), |run| {
         let _reader = read_lock();
         let _started = GracePeriod::start();
-        run.note_held();
-        spin_us(BEGINNING_MS * 1000);
+        run.note_culprit_began();
+        spin_us(GP_START_MS * 1000);
         raw::delay_gp_kthread(run.left_ms());
-        spin_us(LOOKING_MS * 1000);
+        spin_us(GP_CHECK_MS * 1000);
     })?;
-    run.wait_until_held();
-    run.note_culprit(gp_kthread.pid());
+    run.wait_for_culprit();
+    run.set_pid(gp_kthread.pid());
     let grace_period = GracePeriod::start();
-    run.sleep();
-    // The thread is to sleep no longer; nor after the run, if it has not begun yet.
+    run.sleep_until_over();
+    // The kthread may still sleep, or begin to sleep now: it is woken until it has ended a grace
+    // period.
     while !grace_period.is_complete() {
         gp_kthread.wake();
         sleep_ms(10);
@@ -74,9 +76,9 @@ fn kthread_starved(run: &Arc<Run>) -> Result {
 }
 
 fn expedited(run: &Arc<Run>) -> Result {
-    let mut scene = Scene::new(run);
-    scene.waiter(rcu::synchronize_expedited)?;
-    hold_cpu(&mut scene)?;
-    scene.play();
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(rcu::synchronize_expedited)?;
+    spawn_spinning_reader(&mut threads)?;
+    threads.join_when_over();
     Ok(())
 }

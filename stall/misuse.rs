@@ -1,126 +1,127 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is forbidden. Most of it is over at once; what it leaves behind differs.
+//! Misuse of RCU. Most of it takes no time; the damage that it leaves differs.
 
 use super::{
-    kinds::{unless, Kind},
+    kind::{unless, StallKind},
     raw,
     run::Run,
-    scene::Scene,
-    updater::UPDATER,
+    threads::{StallThreads, UPDATER},
 };
 use crate::{kernel_ext::delay::spin_us, rcu::read_lock};
 use core::mem;
 use kernel::{prelude::*, sync::Arc, task};
 
-/// Those that need no time: a second is for who watches.
-const MOMENT: Kind = Kind {
+/// Misuse that takes no time. The hold is long enough for a person to watch.
+const MOMENTARY: StallKind = StallKind {
     hold_ms: 1000,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-pub(super) const SLEEP_IN_READER: Kind = Kind {
+pub(super) const SLEEP_IN_READER: StallKind = StallKind {
     name: "sleep_in_reader",
-    shows: "a reader sleeps once, shortly",
+    shows: "a reader sleeps once, briefly",
     expects: "Voluntary context switch within RCU read-side critical section!",
     missing: unless(cfg!(CONFIG_PREEMPT_RCU), "CONFIG_PREEMPT_RCU"),
     provoke: sleep_in_reader,
-    ..MOMENT
+    ..MOMENTARY
 };
 
-pub(super) const MIGHT_SLEEP: Kind = Kind {
+pub(super) const MIGHT_SLEEP: StallKind = StallKind {
     name: "might_sleep",
-    shows: "a reader calls what may sleep",
+    shows: "a reader calls a function that may sleep",
     expects: "sleeping function called from invalid context",
     missing: unless(cfg!(CONFIG_DEBUG_ATOMIC_SLEEP), "CONFIG_DEBUG_ATOMIC_SLEEP"),
     provoke: might_sleep,
-    ..MOMENT
+    ..MOMENTARY
 };
 
-pub(super) const ILLEGAL_SYNCHRONIZE: Kind = Kind {
+pub(super) const ILLEGAL_SYNCHRONIZE: StallKind = StallKind {
     name: "illegal_synchronize",
-    shows: "what lockdep takes for a reader waits for readers",
+    shows: "a thread that lockdep sees as a reader waits for readers",
     expects: "Illegal synchronize_rcu() in RCU read-side critical section",
     missing: unless(cfg!(CONFIG_PROVE_RCU), "CONFIG_PROVE_RCU"),
     provoke: illegal_synchronize,
-    ..MOMENT
+    ..MOMENTARY
 };
 
-pub(super) const DOUBLE_CALL_RCU: Kind = Kind {
+pub(super) const DOUBLE_CALL_RCU: StallKind = StallKind {
     name: "double_call_rcu",
-    shows: "one object is given to call_rcu() twice",
+    shows: "one object is passed to call_rcu() twice",
     expects: "Double-freed CB",
     missing: unless(
         cfg!(CONFIG_DEBUG_OBJECTS_RCU_HEAD),
         "CONFIG_DEBUG_OBJECTS_RCU_HEAD",
     ),
-    breaks: Some("the kernel tells of no more than three of these until it is booted again"),
+    breaks: Some("the kernel reports at most three of these until it is rebooted"),
     provoke: double_call_rcu,
-    ..MOMENT
+    ..MOMENTARY
 };
 
-pub(super) const USE_AFTER_FREE: Kind = Kind {
+pub(super) const USE_AFTER_FREE: StallKind = StallKind {
     name: "use_after_free",
     shows: "an object is freed without a grace period, and a reader reads it",
     expects: "KASAN: slab-use-after-free",
     missing: unless(cfg!(CONFIG_KASAN), "CONFIG_KASAN"),
-    breaks: Some("without kasan_multi_shot KASAN tells of no other one until the kernel is booted again; the kernel is tainted"),
+    breaks: Some(
+        "without kasan_multi_shot KASAN reports nothing more until a reboot; the kernel is tainted",
+    ),
     provoke: use_after_free,
-    ..MOMENT
+    ..MOMENTARY
 };
 
-pub(super) const LEAKED_READER: Kind = Kind {
+pub(super) const LEAKED_READER: StallKind = StallKind {
     name: "leaked_reader",
-    shows: "a thread ends inside a read-side critical section",
+    shows: "a thread exits inside a read-side critical section",
     expects: "still has locks held!",
     missing: unless(cfg!(CONFIG_LOCKDEP), "CONFIG_LOCKDEP"),
-    breaks: Some("lockdep goes off until the kernel is booted again"),
+    breaks: Some("lockdep is off until the kernel is rebooted"),
     provoke: leaked_reader,
-    ..MOMENT
+    ..MOMENTARY
 };
 
-/// Has the culprit do what needs no time.
-fn once(run: &Arc<Run>, work: impl FnOnce(&Run) + Send + 'static) -> Result {
-    let mut scene = Scene::new(run);
-    scene.culprit(work)?;
-    scene.join();
+/// Runs a culprit that takes no time.
+fn run_culprit(run: &Arc<Run>, work: impl FnOnce(&Run) + Send + 'static) -> Result {
+    let mut threads = StallThreads::new(run);
+    threads.spawn_culprit(work)?;
+    threads.join();
     Ok(())
 }
 
 fn sleep_in_reader(run: &Arc<Run>) -> Result {
-    once(run, |run| {
+    run_culprit(run, |run| {
         let reader = read_lock();
-        run.note_held();
+        run.note_culprit_began();
         raw::sleep_in_reader(&reader, 10);
     })
 }
 
 fn might_sleep(run: &Arc<Run>) -> Result {
-    once(run, |run| {
+    run_culprit(run, |run| {
         let _reader = read_lock();
-        run.note_held();
+        run.note_culprit_began();
         task::might_sleep();
     })
 }
 
 fn illegal_synchronize(run: &Arc<Run>) -> Result {
-    once(run, |run| {
-        run.note_held();
-        raw::synchronize_as_lockdeps_reader();
+    run_culprit(run, |run| {
+        run.note_culprit_began();
+        raw::synchronize_as_lockdep_reader();
     })
 }
 
 fn double_call_rcu(run: &Arc<Run>) -> Result {
-    once(run, |run| {
-        run.note_held();
+    run_culprit(run, |run| {
+        run.note_culprit_began();
         raw::call_rcu_twice();
     })
 }
 
 fn leaked_reader(run: &Arc<Run>) -> Result {
-    // The end of the thread is that of the critical section.
-    once(run, |run| {
-        run.note_held();
+    // RCU ends the critical section when the thread exits.
+    run_culprit(run, |run| {
+        run.note_culprit_began();
         mem::forget(read_lock());
         raw::check_no_locks_held();
     })
@@ -128,19 +129,19 @@ fn leaked_reader(run: &Arc<Run>) -> Result {
 
 fn use_after_free(run: &Arc<Run>) -> Result {
     let object = Arc::new(raw::Published::new()?, GFP_KERNEL)?;
-    let mut scene = Scene::new(run);
-    let updates = object.clone();
-    // What is missing is a grace period.
-    scene.victim(UPDATER, scene.elsewhere(), move |_| updates.free())?;
-    scene.culprit(move |run| {
+    let mut threads = StallThreads::new(run);
+    let updated = object.clone();
+    // The bug: no grace period before the free.
+    threads.spawn_blocked(UPDATER, threads.on_other_cpu(), move |_| updated.free())?;
+    threads.spawn_culprit(move |run| {
         let reader = read_lock();
         let found = object.dereference(&reader);
-        run.note_held();
+        run.note_culprit_began();
         while !object.is_freed() && !run.is_over() {
             spin_us(1);
         }
         found.read();
     })?;
-    scene.join();
+    threads.join();
     Ok(())
 }

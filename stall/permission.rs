@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who may stall the kernel: `CAP_SYS_ADMIN` in the initial user namespace, unless the kernel is locked down.
+//! The permission to stall the kernel: `CAP_SYS_ADMIN` in the initial user namespace, unless the
+//! kernel is locked down.
 //!
 //! C headers: [`include/linux/capability.h`](srctree/include/linux/capability.h),
 //! [`include/linux/security.h`](srctree/include/linux/security.h)
 
 use kernel::{bindings, prelude::*};
 
-/// Refuses whoever may not stall the kernel.
+/// Checks whether the current task may stall the kernel.
 ///
-/// Errors: `EPERM`, and the log says why. Context: may sleep.
+/// Errors: `EPERM`, with the reason in the log. Context: may sleep.
 pub(super) fn check() -> Result {
-    // SAFETY: No requirement; the argument is a valid capability.
+    // SAFETY: Any context may call it, and `CAP_SYS_ADMIN` is a valid capability.
     if !unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) } {
-        pr_err!("parameters stall*: want CAP_SYS_ADMIN\n");
+        pr_err!("stall parameters require CAP_SYS_ADMIN\n");
         return Err(EPERM);
     }
     if is_locked_down() {
-        pr_err!("parameters stall*: the kernel is locked down\n");
+        pr_err!("stall parameters cannot be set: the kernel is locked down\n");
         return Err(EPERM);
     }
     Ok(())
 }
 
-/// Whether the kernel protects itself against who administers it: lockdown's reason is that of other module
-/// parameters with which a kernel can be made unfit.
+/// Returns whether lockdown restricts root. The reason is that of C's unsafe module parameters.
 #[cfg(CONFIG_SECURITY)]
 fn is_locked_down() -> bool {
     const REASON: bindings::lockdown_reason = bindings::lockdown_reason_LOCKDOWN_MODULE_PARAMETERS;
-    // SAFETY: No requirement.
+    // SAFETY: Process context may call it, and `REASON` is a valid reason.
     unsafe { bindings::security_locked_down(REASON) != 0 }
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kinds of stall need and no safe abstraction should offer. Everything `unsafe` of the stall lab is
-//! here, but for who may begin.
+//! Operations that the kinds of stall need and that no safe abstraction should offer. All `unsafe`
+//! code of the stall lab is here, except the permission check.
 //!
-//! What this kernel has not does nothing; [`Kind::missing`](super::kinds::Kind::missing) refuses the kinds that
-//! would need it.
+//! An operation that the kernel's configuration lacks does nothing. The kinds that need it have
+//! [`StallKind::missing`](super::kind::StallKind::missing) set and are refused.
 //!
 //! C headers: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h),
 //! [`include/linux/lockdep.h`](srctree/include/linux/lockdep.h),
@@ -25,28 +25,31 @@ use crate::rcu::Guard;
 use core::ptr;
 use kernel::{bindings, prelude::*, time::msecs_to_jiffies};
 
-/// Lets a thread have the CPU that wants to take it away, where the kernel preempts at certain points only: C's
-/// `might_resched()`, which does not ask whether it may.
+/// Lets a waiting thread preempt this one if the kernel only preempts at certain points: C's
+/// `might_resched()`, which does not check its context.
 ///
-/// Context: any in which preemption is on; a reader is preempted then.
+/// Context: any with preemption on; inside a reader it preempts the reader.
 pub(super) fn might_resched() {
-    // SAFETY: No requirement.
+    // SAFETY: No memory safety requirement.
     unsafe { bindings::might_resched() };
 }
 
-/// Sleeps inside a read-side critical section, which is forbidden, and does not ask whether it may. Where readers
-/// can be preempted the grace period goes on waiting; elsewhere it would not, so nothing is done.
+/// Sleeps inside a read-side critical section, which is forbidden, without checking the context.
 ///
-/// Context: may sleep, but for the reader.
+/// Preemptible RCU still waits for the reader. Other RCU would not, so there this does nothing.
+///
+/// Context: may sleep, apart from the reader.
 pub(super) fn sleep_in_reader(_reader: &Guard, ms: u32) {
     if cfg!(CONFIG_PREEMPT_RCU) {
         let jiffies = c_long::try_from(msecs_to_jiffies(ms)).unwrap_or(1);
-        // SAFETY: No memory safety requirement; RCU keeps account of a reader that is not running.
+        // SAFETY: Preemptible RCU tracks readers that are not running, so `_reader` still protects
+        // its objects.
         unsafe { bindings::schedule_timeout_idle(jiffies) };
     }
 }
 
-/// Waits until each task has given up its CPU by itself, or was in user space: C's `synchronize_rcu_tasks()`.
+/// Waits until each task has yielded voluntarily or run in user space: C's
+/// `synchronize_rcu_tasks()`.
 ///
 /// Context: may sleep.
 #[cfg(CONFIG_TASKS_RCU)]
@@ -58,17 +61,18 @@ pub(super) fn synchronize_tasks() {
 #[cfg(not(CONFIG_TASKS_RCU))]
 pub(super) fn synchronize_tasks() {}
 
-/// Waits for readers as what lockdep takes for a reader, and RCU does not: it complains, and does not hang.
+/// Waits for readers in a thread that is a reader to lockdep but not to RCU: lockdep reports it,
+/// and RCU does not hang.
 ///
 /// Context: may sleep; not inside a read-side critical section.
 #[cfg(CONFIG_PROVE_RCU)]
-pub(super) fn synchronize_as_lockdeps_reader() {
+pub(super) fn synchronize_as_lockdep_reader() {
     const IS_TRYLOCK: c_int = 0;
     const RECURSIVE_READER: c_int = 2;
     const NO_CHECK: c_int = 0;
     let map = &raw mut bindings::rcu_lock_map;
-    let place = synchronize_as_lockdeps_reader as *const () as c_ulong;
-    // SAFETY: The map is one of RCU's own, which live for ever; this is what C's `rcu_read_lock()` does with it.
+    let address = synchronize_as_lockdep_reader as *const () as c_ulong;
+    // SAFETY: `map` is a static of RCU. C's `rcu_read_lock()` makes the same call.
     unsafe {
         bindings::lock_acquire(
             map,
@@ -77,32 +81,35 @@ pub(super) fn synchronize_as_lockdeps_reader() {
             RECURSIVE_READER,
             NO_CHECK,
             ptr::null_mut(),
-            place,
+            address,
         )
     };
-    // SAFETY: No memory safety requirement; RCU itself knows of no reader here.
+    // SAFETY: The caller is not inside a read-side critical section, so this waits for other
+    // readers only.
     unsafe { bindings::synchronize_rcu() };
-    // SAFETY: It was acquired above, in the same thread.
-    unsafe { bindings::lock_release(map, place) };
+    // SAFETY: This thread has acquired `map` above.
+    unsafe { bindings::lock_release(map, address) };
 }
 
 #[cfg(not(CONFIG_PROVE_RCU))]
-pub(super) fn synchronize_as_lockdeps_reader() {}
+pub(super) fn synchronize_as_lockdep_reader() {}
 
-/// Looks for locks that the current task still holds, as the end of a thread does, where lockdep may have met
-/// what it cannot stand before: C's `debug_check_no_locks_held()`.
+/// Reports locks that the current task holds: C's `debug_check_no_locks_held()`.
+///
+/// The exit of a thread does so too, but on the way there lockdep may report another problem and
+/// turn itself off.
 ///
 /// Context: any.
 #[cfg(CONFIG_LOCKDEP)]
 pub(super) fn check_no_locks_held() {
-    // SAFETY: No requirement.
+    // SAFETY: No memory safety requirement.
     unsafe { bindings::debug_check_no_locks_held() };
 }
 
 #[cfg(not(CONFIG_LOCKDEP))]
 pub(super) fn check_no_locks_held() {}
 
-/// Gives one object to `call_rcu()` twice, and frees it when RCU has done with it.
+/// Passes one object to `call_rcu()` twice, and frees it after its callback.
 ///
 /// Context: may sleep.
 #[cfg(CONFIG_DEBUG_OBJECTS_RCU_HEAD)]
@@ -115,19 +122,21 @@ pub(super) fn call_rcu_twice() {
     let head = KBox::into_raw(head);
     let reader = read_lock();
     for _ in 0..2 {
-        // SAFETY: With this configuration RCU notices that it has the head already: it leaves it where it is, and
-        // its callback alone. The reader keeps the first from being over before.
+        // SAFETY: `reader` keeps the first callback pending. With this configuration RCU detects
+        // that the head is already queued and leaves the queue unchanged; the head then gets a
+        // callback that does not touch it.
         unsafe { bindings::call_rcu(head, Some(callback)) };
     }
     drop(reader);
     barrier();
-    // SAFETY: The box is ours again: no callback is left.
+    // SAFETY: The head came from `KBox::into_raw()`, and after the barrier no callback refers to
+    // it.
     drop(unsafe { KBox::from_raw(head) });
 }
 
 #[cfg(not(CONFIG_DEBUG_OBJECTS_RCU_HEAD))]
 pub(super) fn call_rcu_twice() {}
 
-/// RCU calls one of its own instead, having noticed.
+/// Never frees the head: RCU replaces it by a callback of its own when it detects the second call.
 #[cfg(CONFIG_DEBUG_OBJECTS_RCU_HEAD)]
 extern "C" fn callback(_head: *mut bindings::callback_head) {}

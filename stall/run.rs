@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A run: one stall, from its beginning to its end.
+//! The run of one stall: the state that its threads share.
 
-use super::{knobs::Plan, report};
 use crate::{
-    kernel_ext::{
-        delay::{sleep_ms, spin_us},
-        kthread::Attributes,
-    },
-    lab::job::{Job, Outcome, Progress},
+    kernel_ext::delay::{sleep_ms, spin_us},
+    lab::progress::Progress,
     rcu,
 };
 use core::{
@@ -17,31 +13,41 @@ use core::{
 };
 use kernel::{
     current,
-    sync::Arc,
     time::{Instant, Monotonic},
 };
 
-/// Milliseconds between two looks at the run, of those who sleep.
-const TICK_MS: u32 = 5;
-/// Microseconds between two looks at the run, of those who spin.
-const TICK_US: u32 = 500;
+/// How often sleeping threads check whether the run is over.
+const SLEEP_INTERVAL_MS: u32 = 5;
+/// How often spinning threads check whether the run is over.
+const SPIN_INTERVAL_US: u32 = 500;
 
-/// What the threads of a run share.
+/// Where a stall runs and for how long.
+pub(super) struct Plan {
+    /// The name of the culprit, if it is a thread.
+    pub(super) culprit: Option<&'static CStr>,
+    /// The CPU to stall.
+    pub(super) cpu: u32,
+    /// Another online CPU, if there is one.
+    pub(super) other_cpu: Option<u32>,
+    pub(super) hold_ms: u32,
+    pub(super) holdoff_ms: u32,
+}
+
+/// The state that the threads of a stall share.
 pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) progress: Progress,
-    /// It could not be set up, and what there is of it is to end.
+    /// The run must end early: setup has failed, or the stall has shown its effect.
     is_abandoned: AtomicBool,
-    /// The culprit has begun.
-    is_held: AtomicBool,
-    /// The culprit's, if it is a thread.
+    has_culprit_begun: AtomicBool,
+    /// The culprit's PID, if it is a thread.
     pid: AtomicI32,
-    /// Milliseconds that the first grace period after the culprit's end took, once it has ended.
-    recovery: AtomicU64,
+    /// The duration of the first grace period after the culprit's end.
+    recovery_ms: AtomicU64,
 }
 
-// ORDERING: The flags are only looked at; threads are joined, callbacks and interrupts waited for, before anything
-// depends on what they did.
+// ORDERING: Relaxed: the flags are requests and notes alone. Threads are joined, and callbacks and
+// interrupts waited for, before anything depends on what they did.
 impl Run {
     /// A run that begins now.
     pub(super) fn new(plan: Plan) -> Self {
@@ -49,14 +55,15 @@ impl Run {
             plan,
             progress: Progress::new(),
             is_abandoned: AtomicBool::new(false),
-            is_held: AtomicBool::new(false),
+            has_culprit_begun: AtomicBool::new(false),
             pid: AtomicI32::new(0),
-            recovery: AtomicU64::new(0),
+            recovery_ms: AtomicU64::new(0),
         }
     }
 
-    /// Milliseconds that are left for the culprit, counted from the beginning of the run: threads that start
-    /// late do not make it last longer.
+    /// Returns the milliseconds until the culprit must end.
+    ///
+    /// They count from the beginning of the run, so that threads that start late do not extend it.
     ///
     /// Context: any but NMI.
     pub(super) fn left_ms(&self) -> u32 {
@@ -67,7 +74,7 @@ impl Run {
         u32::try_from(ms.saturating_sub(self.progress.elapsed_ms())).unwrap_or(u32::MAX)
     }
 
-    /// Whether the culprit is to end.
+    /// Returns whether the culprit must end.
     ///
     /// Context: any but NMI.
     pub(super) fn is_over(&self) -> bool {
@@ -77,110 +84,77 @@ impl Run {
     /// Keeps the CPU busy until the run is over.
     ///
     /// Context: any but NMI.
-    pub(super) fn spin(&self) {
+    pub(super) fn spin_until_over(&self) {
         while !self.is_over() {
-            spin_us(TICK_US);
+            spin_us(SPIN_INTERVAL_US);
         }
     }
 
     /// Sleeps until the run is over.
     ///
     /// Context: may sleep.
-    pub(super) fn sleep(&self) {
+    pub(super) fn sleep_until_over(&self) {
         while !self.is_over() {
-            sleep_ms(TICK_MS);
+            sleep_ms(SLEEP_INTERVAL_MS);
         }
     }
 
-    /// To be called by the culprit when it has begun.
+    /// Notes that the culprit has begun. The culprit calls it.
     ///
     /// Context: any.
-    pub(super) fn note_held(&self) {
-        if self.plan.kind.culprit.is_some() {
-            self.note_culprit(current!().pid());
+    pub(super) fn note_culprit_began(&self) {
+        if self.plan.culprit.is_some() {
+            self.set_pid(current!().pid());
         }
-        self.is_held.store(true, Ordering::Relaxed);
-    }
-
-    /// Tells who holds up the grace period, where that is no thread of this module.
-    pub(super) fn note_culprit(&self, pid: i32) {
-        self.pid.store(pid, Ordering::Relaxed);
+        self.has_culprit_begun.store(true, Ordering::Relaxed);
     }
 
     /// Waits until the culprit has begun, or the run is over.
     ///
     /// Context: may sleep.
-    pub(super) fn wait_until_held(&self) {
-        while !self.is_held.load(Ordering::Relaxed) && !self.is_over() {
+    pub(super) fn wait_for_culprit(&self) {
+        while !self.has_culprit_begun.load(Ordering::Relaxed) && !self.is_over() {
             sleep_ms(1);
         }
     }
 
-    /// Has all threads end, without it being anyone's wish.
+    /// Makes all threads end early.
     pub(super) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::Relaxed);
     }
 
-    fn hold_off(&self) {
+    /// Waits for the hold-off, unless the run is stopped.
+    ///
+    /// Context: may sleep.
+    pub(super) fn hold_off(&self) {
         let is_early = || self.progress.elapsed_ms() < self.plan.holdoff_ms.into();
         while is_early() && !self.progress.is_stopped() {
-            sleep_ms(TICK_MS);
+            sleep_ms(SLEEP_INTERVAL_MS);
         }
     }
 
-    /// How long grace periods take since it has ended, in milliseconds.
-    pub(super) fn recovery_ms(&self) -> u64 {
-        self.recovery.load(Ordering::Relaxed)
+    /// Measures a grace period after the culprit's end.
+    ///
+    /// Context: may sleep.
+    pub(super) fn measure_recovery(&self) {
+        let since = Instant::<Monotonic>::now();
+        rcu::synchronize();
+        let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(0);
+        self.recovery_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// The culprit's process identifier; 0 if it has not begun, or is no thread.
+    /// Returns how long that grace period took; 0 before.
+    pub(super) fn recovery_ms(&self) -> u64 {
+        self.recovery_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sets the PID of the thread that blocks the grace period.
+    pub(super) fn set_pid(&self, pid: i32) {
+        self.pid.store(pid, Ordering::Relaxed);
+    }
+
+    /// Returns the culprit's PID; 0 if it has not begun or is not a thread.
     pub(super) fn pid(&self) -> i32 {
         self.pid.load(Ordering::Relaxed)
-    }
-}
-
-/// Waits for a grace period, and tells how many milliseconds it took.
-///
-/// Context: may sleep.
-fn grace_period_ms() -> u64 {
-    let since = Instant::<Monotonic>::now();
-    rcu::synchronize();
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(0)
-}
-
-impl Job for Run {
-    const NAME: &'static CStr = c"rcu_stall";
-    const BUSY: &'static str = "stall: a stall goes on; write none to end it";
-
-    fn attributes(&self) -> Attributes {
-        Attributes {
-            // Its timers must not be on a CPU that does not serve them.
-            cpu: self.plan.other_cpu,
-            ..Attributes::default()
-        }
-    }
-
-    fn conduct(this: &Arc<Self>) {
-        this.hold_off();
-        // RCU takes its time-outs when a grace period begins: those that were set just before are in force now.
-        grace_period_ms();
-        report::begin(this);
-        let result = match this.is_over() {
-            true => Ok(()),
-            false => (this.plan.kind.provoke)(this),
-        };
-        let took = this.progress.elapsed_ms();
-        // Only when grace periods come to their end again is it over.
-        this.recovery.store(grace_period_ms(), Ordering::Relaxed);
-        this.progress.end(result, took);
-        report::end(this);
-    }
-
-    fn stop(&self) {
-        self.progress.stop();
-    }
-
-    fn has_ended(&self) -> bool {
-        self.progress.outcome() != Outcome::None
     }
 }

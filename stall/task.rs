@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tasks that do not come to their end, while their CPU has done its part: readers that were preempted, and
-//! readers that wait, which is forbidden.
+//! Stalls by a task whose CPU has passed a quiescent state: a preempted reader, a reader that
+//! sleeps, and a task that never yields.
 
 use super::{
-    kinds::{unless, Kind, HUNG_TASK_MS},
+    kind::{unless, StallKind, HUNG_TASK_MS},
     raw,
     run::Run,
-    scene::Scene,
+    threads::StallThreads,
 };
 use crate::{
     kernel_ext::{
@@ -18,57 +18,57 @@ use crate::{
 };
 use kernel::{prelude::*, sync::Arc};
 
-pub(super) const PREEMPTED: Kind = Kind {
+pub(super) const PREEMPTED: StallKind = StallKind {
     name: "task_preempted",
-    shows: "a real-time thread takes a reader's CPU away",
+    shows: "a real-time thread preempts a reader",
     expects: "Tasks blocked on level-",
-    missing: NO_PREEMPTION,
+    missing: NO_PREEMPTIBLE_READERS,
     provoke: preempted,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-pub(super) const BLOCKED: Kind = Kind {
+pub(super) const BLOCKED: StallKind = StallKind {
     name: "task_blocked",
-    shows: "a reader sleeps, again and again",
+    shows: "a reader sleeps repeatedly",
     expects: "Tasks blocked on level-",
-    missing: NO_PREEMPTION,
+    missing: NO_PREEMPTIBLE_READERS,
     provoke: blocked,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-pub(super) const TASKS: Kind = Kind {
+pub(super) const TASKS: StallKind = StallKind {
     name: "tasks",
-    shows: "a thread never gives up its CPU by itself, which RCU tasks wait for",
+    shows: "a thread never yields its CPU voluntarily, which RCU tasks waits for",
     expects: "rcu_tasks detected stalls on tasks:",
     missing: unless(cfg!(CONFIG_TASKS_RCU), "CONFIG_TASKS_RCU"),
     hold_ms: HUNG_TASK_MS,
     culprit: Some(c"stall_task"),
     provoke: tasks,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-/// Where readers cannot be preempted, each switch ends what RCU takes for a reader.
-const NO_PREEMPTION: Option<&str> = unless(cfg!(CONFIG_PREEMPT_RCU), "CONFIG_PREEMPT_RCU");
+/// Without preemptible readers, RCU treats each context switch as the end of a reader.
+const NO_PREEMPTIBLE_READERS: Option<&str> = unless(cfg!(CONFIG_PREEMPT_RCU), "CONFIG_PREEMPT_RCU");
 
 fn preempted(run: &Arc<Run>) -> Result {
-    let mut scene = Scene::new(run);
-    let first = Attributes {
+    let mut threads = StallThreads::new(run);
+    let preempter = Attributes {
         priority: Priority::RealTime,
-        ..scene.on_cpu()
+        ..threads.on_stalled_cpu()
     };
-    scene.victim(c"stall_preempter", first, Run::spin)?;
-    scene.waiter(rcu::synchronize)?;
-    scene.culprit(|run| {
+    threads.spawn_blocked(c"stall_preempter", preempter, Run::spin_until_over)?;
+    threads.spawn_waiter(rcu::synchronize)?;
+    threads.spawn_culprit(|run| {
         let _reader = read_lock();
-        run.note_held();
+        run.note_culprit_began();
         spin_preemptibly(run);
     })?;
-    scene.play();
+    threads.join_when_over();
     Ok(())
 }
 
-/// Keeps the CPU busy, and gives it to whom it is taken away for even where the kernel preempts at certain points
-/// only.
+/// Keeps the CPU busy until the run is over, and lets other threads preempt this one on every
+/// preemption model.
 fn spin_preemptibly(run: &Run) {
     while !run.is_over() {
         spin_us(100);
@@ -77,26 +77,26 @@ fn spin_preemptibly(run: &Run) {
 }
 
 fn blocked(run: &Arc<Run>) -> Result {
-    let mut scene = Scene::new(run);
-    scene.waiter(rcu::synchronize)?;
-    scene.culprit(|run| {
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(rcu::synchronize)?;
+    threads.spawn_culprit(|run| {
         let reader = read_lock();
-        run.note_held();
+        run.note_culprit_began();
         while !run.is_over() {
             raw::sleep_in_reader(&reader, 5);
         }
     })?;
-    scene.play();
+    threads.join_when_over();
     Ok(())
 }
 
 fn tasks(run: &Arc<Run>) -> Result {
-    let mut scene = Scene::new(run);
-    scene.waiter(raw::synchronize_tasks)?;
-    scene.culprit(|run| {
-        run.note_held();
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(raw::synchronize_tasks)?;
+    threads.spawn_culprit(|run| {
+        run.note_culprit_began();
         spin_preemptibly(run);
     })?;
-    scene.play();
+    threads.join_when_over();
     Ok(())
 }

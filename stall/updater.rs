@@ -1,70 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Updaters that hang: behind a reader that does not come to its end, and behind each other.
+//! Updaters that hang: behind a reader, and behind each other.
 
 use super::{
-    cpu::hold_cpu,
-    kinds::{unless, Kind, HUNG_TASK_MS},
+    cpu::spawn_spinning_reader,
+    kind::{unless, StallKind, HUNG_TASK_MS},
     run::Run,
-    scene::Scene,
+    threads::{StallThreads, UPDATER},
 };
 use crate::rcu::{self, new_srcu, Srcu};
-use core::ffi::CStr;
 use kernel::{new_mutex, prelude::*, sync::Arc};
 
-pub(super) const HUNG: Kind = Kind {
+pub(super) const HUNG: StallKind = StallKind {
     name: "hung_updater",
-    shows: "an updater waits for a reader under its lock, and another one for the lock",
+    shows: "an updater waits for a reader under its lock, and another updater for the lock",
     expects: "blocked for more than",
-    missing: NO_WATCH,
+    missing: NO_HUNG_TASK_DETECTOR,
     hold_ms: HUNG_TASK_MS,
     provoke: hung,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-pub(super) const SRCU_STUCK: Kind = Kind {
+pub(super) const SRCU_STUCK: StallKind = StallKind {
     name: "srcu_stuck",
-    shows: "a reader of SRCU sleeps, and an updater waits for it",
+    shows: "an SRCU reader sleeps, and an updater waits for it",
     expects: "blocked for more than",
-    missing: NO_WATCH,
+    missing: NO_HUNG_TASK_DETECTOR,
     hold_ms: HUNG_TASK_MS,
     provoke: srcu_stuck,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-/// The name of the threads that hang.
-pub(super) const UPDATER: &CStr = c"stall_updater";
-
-/// Nobody looks for threads that hang.
-const NO_WATCH: Option<&str> = unless(cfg!(CONFIG_DETECT_HUNG_TASK), "CONFIG_DETECT_HUNG_TASK");
+const NO_HUNG_TASK_DETECTOR: Option<&str> =
+    unless(cfg!(CONFIG_DETECT_HUNG_TASK), "CONFIG_DETECT_HUNG_TASK");
 
 fn hung(run: &Arc<Run>) -> Result {
     let updater_lock = Arc::pin_init(new_mutex!((), "stall_updater"), GFP_KERNEL)?;
-    let mut scene = Scene::new(run);
+    let mut threads = StallThreads::new(run);
     for _ in 0..2 {
         let updater_lock = updater_lock.clone();
-        scene.victim(UPDATER, scene.elsewhere(), move |run| {
+        threads.spawn_blocked(UPDATER, threads.on_other_cpu(), move |run| {
             let _updater = updater_lock.lock();
             if !run.is_over() {
                 rcu::synchronize();
             }
         })?;
     }
-    hold_cpu(&mut scene)?;
-    scene.play();
+    spawn_spinning_reader(&mut threads)?;
+    threads.join_when_over();
     Ok(())
 }
 
 fn srcu_stuck(run: &Arc<Run>) -> Result {
     let domain: Arc<Srcu> = Arc::pin_init(new_srcu!("stall"), GFP_KERNEL)?;
-    let mut scene = Scene::new(run);
-    let updates = domain.clone();
-    scene.victim(UPDATER, scene.elsewhere(), move |_| updates.synchronize())?;
-    scene.culprit(move |run| {
-        let _reader = domain.read_lock();
-        run.note_held();
-        run.sleep();
+    let mut threads = StallThreads::new(run);
+    let updated = domain.clone();
+    threads.spawn_blocked(UPDATER, threads.on_other_cpu(), move |_| {
+        updated.synchronize();
     })?;
-    scene.play();
+    threads.spawn_culprit(move |run| {
+        let _reader = domain.read_lock();
+        run.note_culprit_began();
+        run.sleep_until_over();
+    })?;
+    threads.join_when_over();
     Ok(())
 }

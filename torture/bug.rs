@@ -6,55 +6,27 @@
 //! memory is used that is not there: what readers look at is never freed while a run lasts.
 
 use super::pool::Slot;
-use crate::kernel_ext::delay::sleep_ms;
+use crate::kernel_ext::{delay::sleep_ms, params::choices};
 
-/// A mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Bug {
-    /// No mistake.
-    None,
-    /// What was retired is taken for old at once, as if a grace period had passed.
-    SkipGp,
-    /// What was retired is marked as freed at once.
-    EarlyFree,
-    /// What is published is initialised afterwards.
-    PlainStore,
-    /// A callback is not queued.
-    LostCallback,
-    /// What was retired is initialised anew at once.
-    ReuseBeforeGp,
-    /// The changes of a transaction are made one by one.
-    TornTransaction,
-    /// A change is taken for made that was not.
-    LostChange,
-}
-
-impl Bug {
-    /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 8] = [
-        Self::None,
-        Self::SkipGp,
-        Self::EarlyFree,
-        Self::PlainStore,
-        Self::LostCallback,
-        Self::ReuseBeforeGp,
-        Self::TornTransaction,
-        Self::LostChange,
-    ];
-
-    /// The name as the parameter `bug` has it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::SkipGp => "skip_gp",
-            Self::EarlyFree => "early_free",
-            Self::PlainStore => "plain_store",
-            Self::LostCallback => "lost_callback",
-            Self::ReuseBeforeGp => "reuse_before_gp",
-            Self::TornTransaction => "torn_transaction",
-            Self::LostChange => "lost_change",
-        }
+choices! {
+    /// A mistake, by its name in the parameter `bug`.
+    pub(super) enum Bug {
+        /// No mistake.
+        None = "none",
+        /// What was retired is taken for old at once, as if a grace period had passed.
+        SkipGp = "skip_gp",
+        /// What was retired is marked as freed at once.
+        EarlyFree = "early_free",
+        /// What is published is initialised afterwards.
+        PlainStore = "plain_store",
+        /// A callback is not queued.
+        LostCallback = "lost_callback",
+        /// What was retired is initialised anew at once.
+        ReuseBeforeGp = "reuse_before_gp",
+        /// The changes of a transaction are made one by one.
+        TornTransaction = "torn_transaction",
+        /// A change is taken for made that was not.
+        LostChange = "lost_change",
     }
 }
 

@@ -1,75 +1,85 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Starting and stopping runs, from module parameters.
+//! The parameter `torture`, and the job that it starts.
 
 use super::{
-    knobs::Plan,
-    report,
-    run::{conduct, Run},
+    findings::Finding,
+    knobs::{Plan, Subject},
+    pointers,
+    rcu::Pointer,
+    report, routes,
+    run::Run,
+    srcu::SleepablePointer,
 };
-use crate::lab::job::{self, Job, Slot};
+use crate::{
+    kernel_ext::params::parameter,
+    lab::{
+        control::{self, JobControl},
+        job::Job,
+        progress::Progress,
+    },
+};
 use core::{ffi::CStr, fmt};
 use kernel::{prelude::*, sync::Arc};
 
-static SLOT: Slot<Run> = Slot::new();
+static CONTROL: JobControl<Run> = JobControl::new();
 
-impl Job for Run {
-    const NAME: &'static CStr = c"rcu_torture";
-    const BUSY: &'static str = "torture: a run goes on; write 0 to end it";
-
-    fn conduct(this: &Arc<Self>) {
-        conduct(this);
-    }
-
-    fn stop(&self) {
-        self.stop();
-    }
-
-    fn has_ended(&self) -> bool {
-        self.has_ended()
-    }
+parameter! {
+    torture: bool, default "0",
+    "Torture: 1 starts a run, 0 stops it; a read returns the state and the findings",
+    show: CONTROL,
+    set: |is_start| CONTROL.request(is_start.then_some(())),
 }
 
-/// Lets runs be started. Dropped, it ends the one that goes on, and lets no other begin.
+/// Allows runs to be started. Dropping it stops the running one and refuses further ones.
 pub(crate) struct Registration {
-    _jobs: job::Registration<Run>,
+    _jobs: control::Registration<Run>,
 }
 
 impl Registration {
-    /// Starts the run that `insmod` asked for.
+    /// Allows runs to be started, and starts the one that `insmod` has requested.
     ///
-    /// Errors: `ENOMEM`, or those of [`start`]. Context: may sleep.
+    /// Errors: `ENOMEM`, `EINVAL` for knobs that do not fit together. Context: may sleep.
     pub(crate) fn new() -> Result<Self> {
-        let registration = Self {
-            _jobs: SLOT.open()?,
-        };
-        if SLOT.wanted().is_some() {
-            start()?;
-        }
-        Ok(registration)
+        Ok(Self {
+            _jobs: CONTROL.register()?,
+        })
     }
 }
 
-/// Starts a run, or has the module's init start one.
-///
-/// Errors: `EBUSY` if one goes on, `EINVAL` for knobs that do not fit together, `ENODEV` if the module is
-/// going, `ENOMEM`. Context: may sleep.
-pub(super) fn start() -> Result {
-    SLOT.start(0, || Run::new(Plan::from_knobs()?))
-}
+impl Job for Run {
+    type Kind = ();
 
-/// Asks the run that goes on to end. Does not wait.
-///
-/// Context: may sleep.
-pub(super) fn stop() {
-    SLOT.stop();
-}
+    const THREAD_NAME: &'static CStr = c"rcu_torture";
+    const BUSY: &'static str = "torture: a run is active; write 0 to stop it";
 
-/// What the parameter `torture` shows.
-pub(super) struct Status;
+    fn new((): ()) -> Result<Self> {
+        Self::new(Plan::from_knobs()?)
+    }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        SLOT.look(|run, runs| fmt::Display::fmt(&report::Status { run, runs }, f))
+    fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    fn run(this: &Arc<Self>) {
+        report::begin(this);
+        let result = match this.plan.subject {
+            Subject::Rcu => pointers::torture::<Pointer>(this),
+            Subject::Srcu => pointers::torture::<SleepablePointer>(this),
+            Subject::Table => routes::torture(this),
+        };
+        if let Err(error) = result {
+            let errno = error.to_errno().unsigned_abs().into();
+            this.findings.note(Finding::NotStarted, errno);
+        }
+        this.stop();
+        // At least a second, so that rates have a divisor.
+        this.progress
+            .end(Ok(()), this.progress.elapsed_ms().max(1000));
+        report::end(this);
+    }
+
+    fn write_status(f: &mut fmt::Formatter<'_>, last: Option<&Self>, count: u32) -> fmt::Result {
+        report::status(f, last, count)
     }
 }

@@ -3,6 +3,7 @@
 //! What a run has found to be wrong.
 
 use super::bug::Bug;
+use crate::kernel_ext::params::Choice;
 use core::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},

@@ -7,7 +7,7 @@ use super::{
     counters::Count,
     findings::Finding,
     flavour::{Flavour, Tick},
-    knobs::Kind,
+    knobs::GpMethod,
     pool::{come_home, Element, Slot},
     reader::Reader,
     run::Run,
@@ -200,20 +200,20 @@ struct Old<'a> {
 }
 
 /// How it can end.
-const ENDINGS: [(fn(Old<'_>), Kind); 13] = [
-    (synchronize, Kind::Sync),
-    (synchronize_expedited, Kind::Exp),
-    (call, Kind::Call),
-    (forget, Kind::Call),
-    (queue_work, Kind::Work),
-    (start_poll, Kind::Poll),
-    (start_poll_expedited, Kind::Poll),
-    (start_poll_full, Kind::Poll),
-    (start_poll_expedited_full, Kind::Poll),
-    (snapshot, Kind::Poll),
-    (wait, Kind::Cond),
-    (wait_expedited, Kind::Cond),
-    (wait_full, Kind::Cond),
+const ENDINGS: [(fn(Old<'_>), GpMethod); 13] = [
+    (synchronize, GpMethod::Sync),
+    (synchronize_expedited, GpMethod::Exp),
+    (call, GpMethod::Call),
+    (forget, GpMethod::Call),
+    (queue_work, GpMethod::Work),
+    (start_poll, GpMethod::Poll),
+    (start_poll_expedited, GpMethod::Poll),
+    (start_poll_full, GpMethod::Poll),
+    (start_poll_expedited_full, GpMethod::Poll),
+    (snapshot, GpMethod::Poll),
+    (wait, GpMethod::Cond),
+    (wait_expedited, GpMethod::Cond),
+    (wait_full, GpMethod::Cond),
 ];
 
 fn synchronize(old: Old<'_>) {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a run says: in the log in rcutorture's manner, and in the parameter `torture` for programs.
+//! The log lines of a run, in the format of rcutorture, and the text of the parameter `torture`.
 
 use super::{
     counters::{Count, AGES},
     findings::Described,
-    run::{Run, State},
+    run::Run,
 };
+use crate::kernel_ext::params::Choice;
 use core::fmt;
 use kernel::prelude::*;
 
-/// The histogram of reads by age.
+/// Displays the histogram of reads by age.
 struct Pipe([u64; AGES]);
 
 impl fmt::Display for Pipe {
@@ -19,7 +20,7 @@ impl fmt::Display for Pipe {
     }
 }
 
-/// How a run was set up.
+/// Displays the plan of a run.
 struct Setup<'r>(&'r Run);
 
 impl fmt::Display for Setup<'_> {
@@ -40,7 +41,7 @@ impl fmt::Display for Setup<'_> {
     }
 }
 
-/// Counters that are not 0.
+/// Displays the counters that are not 0.
 struct Totals<'r>(&'r Run);
 
 impl fmt::Display for Totals<'_> {
@@ -55,74 +56,72 @@ impl fmt::Display for Totals<'_> {
     }
 }
 
-fn say(what: fmt::Arguments<'_>) {
-    pr_alert!("rcu-torture:{what}\n");
+fn log(text: fmt::Arguments<'_>) {
+    pr_alert!("rcu-torture:{text}\n");
 }
 
 pub(super) fn begin(run: &Run) {
-    say(format_args!("--- Start of test: {}", Setup(run)));
+    log(format_args!("--- Start of test: {}", Setup(run)));
 }
 
 pub(super) fn statistics(run: &Run) {
-    say(format_args!("{}", Totals(run)));
-    say(format_args!(" Reader Pipe: {}", Pipe(run.ages())));
+    log(format_args!("{}", Totals(run)));
+    log(format_args!(" Reader Pipe: {}", Pipe(run.ages())));
     for (finding, times, most) in run.findings.each() {
-        let what = Described(finding, most);
-        run.findings.tell(format_args!("{times} times: {what}"));
+        let finding = Described(finding, most);
+        run.findings.tell(format_args!("{times} times: {finding}"));
     }
 }
 
 pub(super) fn end(run: &Run) {
     statistics(run);
-    let verdict = match run.state() {
-        State::Success => "SUCCESS",
+    log(format_args!(
+        "--- End of test: {}: {}",
+        verdict(run),
+        Setup(run)
+    ));
+}
+
+/// Returns the verdict on a run that has ended.
+fn verdict(run: &Run) -> &'static str {
+    match run.findings.total() {
+        0 => "SUCCESS",
         _ => "FAILURE",
-    };
-    say(format_args!("--- End of test: {verdict}: {}", Setup(run)));
-}
-
-/// What the parameter `torture` shows.
-pub(super) struct Status<'r> {
-    /// The run that goes on, or the last.
-    pub(super) run: Option<&'r Run>,
-    pub(super) runs: u32,
-}
-
-impl fmt::Display for Status<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.run.map(Run::state);
-        let (state, verdict) = match state {
-            None => ("idle", "none"),
-            Some(State::Running) => ("running", "none"),
-            Some(State::Stopping) => ("stopping", "none"),
-            Some(State::Success) => ("idle", "SUCCESS"),
-            Some(State::Failure) => ("idle", "FAILURE"),
-        };
-        write!(f, "state {state}\nverdict {verdict}\nruns {}", self.runs)?;
-        let Some(run) = self.run else {
-            return Ok(());
-        };
-        write!(
-            f,
-            "\ntype {}\nbug {}\nseconds {}\nreaders {}\nfake_writers {}",
-            run.plan.subject.name(),
-            run.plan.bug.name(),
-            run.seconds(),
-            run.plan.readers,
-            run.plan.fake_writers,
-        )?;
-        for (count, name) in Count::ALL {
-            write!(f, "\n{name} {}", run.total(*count))?;
-        }
-        write!(
-            f,
-            "\npipe{}\nerrors {}",
-            Pipe(run.ages()),
-            run.findings.total()
-        )?;
-        for (finding, times, most) in run.findings.each() {
-            write!(f, "\nerror {times} {}", Described(finding, most))?;
-        }
-        Ok(())
     }
+}
+
+/// Writes the text of the parameter `torture`: the last of `count` runs.
+pub(super) fn status(f: &mut fmt::Formatter<'_>, last: Option<&Run>, count: u32) -> fmt::Result {
+    let (state, verdict) = match last {
+        None => ("idle", "none"),
+        Some(run) if run.progress.has_ended() => ("idle", verdict(run)),
+        Some(run) if run.is_over() => ("stopping", "none"),
+        Some(_) => ("running", "none"),
+    };
+    write!(f, "state {state}\nverdict {verdict}\nruns {count}")?;
+    let Some(run) = last else {
+        return Ok(());
+    };
+    write!(
+        f,
+        "\ntype {}\nbug {}\nseconds {}\nreaders {}\nfake_writers {}",
+        run.plan.subject.name(),
+        run.plan.bug.name(),
+        run.seconds(),
+        run.plan.readers,
+        run.plan.fake_writers,
+    )?;
+    for (count, name) in Count::ALL {
+        write!(f, "\n{name} {}", run.total(*count))?;
+    }
+    write!(
+        f,
+        "\npipe{}\nerrors {}",
+        Pipe(run.ages()),
+        run.findings.total()
+    )?;
+    for (finding, times, most) in run.findings.each() {
+        write!(f, "\nerror {times} {}", Described(finding, most))?;
+    }
+    Ok(())
 }

@@ -4,35 +4,20 @@
 
 use super::{
     counters::{Count, Counters, AGES},
-    findings::{Finding, Findings},
-    knobs::{Plan, Subject},
-    pointers,
-    rcu::Pointer,
-    report, routes,
-    srcu::SleepablePointer,
+    findings::Findings,
+    knobs::Plan,
 };
-use crate::kernel_ext::{delay::sleep_ms, random::Random};
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
-use kernel::{
-    prelude::*,
-    sync::Arc,
-    time::{Instant, Monotonic},
+use crate::{
+    kernel_ext::{delay::sleep_ms, random::Random},
+    lab::progress::Progress,
 };
+use core::sync::atomic::{AtomicBool, Ordering};
+use kernel::{prelude::*, sync::Arc};
 
 /// Seconds in which an update, and an element's way home, has to be done.
 pub(super) const PATIENCE: u64 = 60;
 /// Milliseconds between two looks at whether a run is over.
 pub(super) const TICK_MS: u32 = 50;
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum State {
-    Running,
-    Stopping,
-    Success,
-    Failure,
-}
 
 /// What the threads of a run share.
 pub(super) struct Run {
@@ -42,15 +27,11 @@ pub(super) struct Run {
     pub(super) counters: Counters,
     /// Of each reader.
     pub(super) readers: KVec<Arc<Counters>>,
-    state: AtomicU8,
+    pub(super) progress: Progress,
     is_paused: AtomicBool,
-    began: Instant<Monotonic>,
-    /// Seconds that it took, once it has ended.
-    seconds: AtomicU64,
 }
 
-// ORDERING: `state` and `is_paused` are only looked at; threads are joined before anything depends on what they
-// did.
+// ORDERING: Relaxed: `is_paused` is a request alone.
 impl Run {
     /// A run that has not begun.
     ///
@@ -66,39 +47,19 @@ impl Run {
             plan,
             counters: Counters::new(),
             readers,
-            state: AtomicU8::new(State::Running as u8),
+            progress: Progress::new(),
             is_paused: AtomicBool::new(false),
-            began: Instant::now(),
-            seconds: AtomicU64::new(0),
         })
     }
 
-    pub(super) fn state(&self) -> State {
-        match self.state.load(Ordering::Acquire) {
-            0 => State::Running,
-            1 => State::Stopping,
-            2 => State::Success,
-            _ => State::Failure,
-        }
-    }
-
-    /// Asks all threads to end. Does not wait.
+    /// Requests all threads to end. Does not wait.
     pub(super) fn stop(&self) {
-        let _ = self.state.compare_exchange(
-            State::Running as u8,
-            State::Stopping as u8,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        self.progress.stop();
     }
 
-    /// Whether threads are to end.
+    /// Returns whether threads must end.
     pub(super) fn is_over(&self) -> bool {
-        self.state.load(Ordering::Relaxed) != State::Running as u8
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        matches!(self.state(), State::Success | State::Failure)
+        self.progress.is_stopped()
     }
 
     /// Whether a thread goes on. Waits while all rest.
@@ -131,12 +92,9 @@ impl Run {
         self.is_paused.store(is_paused, Ordering::Relaxed);
     }
 
-    /// How long it has lasted, or lasted.
+    /// Returns the duration until now or until the end.
     pub(super) fn seconds(&self) -> u64 {
-        match self.seconds.load(Ordering::Relaxed) {
-            0 => (self.began.elapsed().as_millis() / 1000) as u64,
-            seconds => seconds,
-        }
+        self.progress.took_ms() / 1000
     }
 
     /// A counter's sum over all threads.
@@ -153,31 +111,4 @@ impl Run {
         }
         ages
     }
-
-    fn end(&self) {
-        self.seconds.store(self.seconds().max(1), Ordering::Relaxed);
-        let verdict = match self.findings.total() {
-            0 => State::Success,
-            _ => State::Failure,
-        };
-        // ORDERING: Release: who sees the verdict sees what led to it.
-        self.state.store(verdict as u8, Ordering::Release);
-    }
-}
-
-/// What the thread does that conducts a run, from its beginning to the verdict.
-pub(super) fn conduct(run: &Arc<Run>) {
-    report::begin(run);
-    let result = match run.plan.subject {
-        Subject::Rcu => pointers::torture::<Pointer>(run),
-        Subject::Srcu => pointers::torture::<SleepablePointer>(run),
-        Subject::Table => routes::torture(run),
-    };
-    if let Err(error) = result {
-        let errno = error.to_errno().unsigned_abs().into();
-        run.findings.note(Finding::NotStarted, errno);
-    }
-    run.stop();
-    run.end();
-    report::end(run);
 }

@@ -7,7 +7,7 @@ use super::{
     counters::Count,
     findings::Finding,
     flavour::{Flavour, Tick},
-    knobs::Kind,
+    knobs::GpMethod,
     pool::{come_home, Element, Slot},
     reader::Reader,
     run::Run,
@@ -144,15 +144,15 @@ struct Old<'a> {
 }
 
 /// How it can end.
-const ENDINGS: [(fn(Old<'_>), Kind); 8] = [
-    (synchronize, Kind::Sync),
-    (synchronize_expedited, Kind::Exp),
-    (call, Kind::Call),
-    (forget, Kind::Call),
-    (queue_work, Kind::Work),
-    (start_poll, Kind::Poll),
-    (snapshot, Kind::Poll),
-    (wait, Kind::Cond),
+const ENDINGS: [(fn(Old<'_>), GpMethod); 8] = [
+    (synchronize, GpMethod::Sync),
+    (synchronize_expedited, GpMethod::Exp),
+    (call, GpMethod::Call),
+    (forget, GpMethod::Call),
+    (queue_work, GpMethod::Work),
+    (start_poll, GpMethod::Poll),
+    (snapshot, GpMethod::Poll),
+    (wait, GpMethod::Cond),
 ];
 
 fn synchronize(old: Old<'_>) {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A flood that nothing bounds. When memory runs out the OOM killer ends processes, none of which has what is
-//! missing: only the end of the reader brings it back. So the run is over when the OOM killer has come once.
+//! A flood without a bound. When memory runs out, the OOM killer kills processes, but none of them
+//! holds the memory. Only the end of the reader frees it. So the run ends after the OOM killer's
+//! first kill.
 
-use super::{drain, queue, tell, Queued, CAP_KB};
+use super::{drain, log_backlog, queue, Queued, CAP_KB};
 use crate::{
     kernel_ext::{delay::sleep_ms, sched::yield_now},
     rcu::read_lock,
     stall::{
-        kinds::Kind,
+        kind::StallKind,
         raw::{OomNotifier, Spare},
         run::Run,
-        scene::Scene,
-        updater::UPDATER,
+        threads::{StallThreads, UPDATER},
     },
 };
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -25,44 +25,43 @@ use kernel::{
     time::{Instant, Monotonic},
 };
 
-pub(in crate::stall) const EXHAUSTED: Kind = Kind {
+pub(in crate::stall) const EXHAUSTED: StallKind = StallKind {
     name: "memory_exhausted",
-    shows: "an updater queues callbacks behind a long reader until there is no memory",
+    shows: "an updater queues callbacks behind a long reader until memory runs out",
     expects: "invoked oom-killer",
     needs_two_cpus: true,
-    // More than it takes: the end of memory is its end.
+    // Longer than needed: the run ends when memory has run out.
     hold_ms: 30_000,
     culprit: Some(UPDATER),
-    breaks: Some("the OOM killer ends a process"),
+    breaks: Some("the OOM killer kills a process"),
     provoke: exhaust,
-    ..Kind::DEFAULT
+    ..StallKind::DEFAULT
 };
 
-/// Pages of an object: so many that it does not take long.
+/// Pages of an object. Large objects exhaust memory sooner.
 const PAGES: usize = 16;
 const OBJECT_KB: u32 = (PAGES * PAGE_SIZE / 1024) as u32;
-/// Objects that are queued before others may run.
-const AT_ONCE: u32 = 16;
-/// Pages of the reserve that go at a time: 1 MiB, and how many times they can.
+/// Objects that are queued before the updater yields its CPU.
+const OBJECTS_PER_TURN: u32 = 16;
+/// Pages of one reserve, 1 MiB, and the number of reserves.
 const RESERVE_PAGES: usize = 256;
 const RESERVES: usize = 16;
-/// Milliseconds between two looks for the OOM killer.
-const LOOK_MS: u32 = 5;
-/// Milliseconds in which the updater gets a page, when the OOM killer has come.
+const POLL_INTERVAL_MS: u32 = 5;
+/// Milliseconds within which the updater gets a page after the OOM killer's kill.
 const RELIEF_MS: i64 = 1000;
 
-/// What keeps the OOM killer from coming for anyone but the updater, and from coming again: a reserve, for others
-/// until memory is back.
+/// Makes the OOM killer run once, and for the updater only: every other request for memory is
+/// served from a reserve until the flood's memory is free again.
 #[pin_data]
 struct Shortage {
     run: Arc<Run>,
-    /// The OOM killer has come for the updater.
-    is_felt: AtomicBool,
+    /// The OOM killer has run for the updater.
+    has_killed: AtomicBool,
     #[pin]
     reserve: Mutex<KVec<KVec<Page>>>,
 }
 
-// ORDERING: The flag is only looked at.
+// ORDERING: Relaxed: the flag is a note alone.
 impl Shortage {
     /// Errors: `ENOMEM`. Context: may sleep.
     fn new(run: &Arc<Run>) -> Result<Arc<Self>> {
@@ -72,22 +71,21 @@ impl Shortage {
         }
         let shortage = pin_init!(Self {
             run: run.clone(),
-            is_felt: AtomicBool::new(false),
+            has_killed: AtomicBool::new(false),
             reserve <- new_mutex!(reserve, "stall_reserve"),
         });
         Arc::pin_init(shortage, GFP_KERNEL)
     }
 
-    fn is_felt(&self) -> bool {
-        self.is_felt.load(Ordering::Relaxed)
+    fn has_killed(&self) -> bool {
+        self.has_killed.load(Ordering::Relaxed)
     }
 }
 
 impl Spare for Shortage {
     fn free(&self) -> usize {
         let is_updater = current!().pid() == self.run.pid();
-        // ORDERING: As above.
-        if is_updater && !self.is_felt.swap(true, Ordering::Relaxed) {
+        if is_updater && !self.has_killed.swap(true, Ordering::Relaxed) {
             return 0;
         }
         self.reserve.lock().pop().map_or(0, |pages| pages.len())
@@ -102,27 +100,27 @@ fn pages(count: usize) -> Result<KVec<Page>> {
     Ok(pages)
 }
 
-/// What the updater does until the OOM killer has come, or the run is over.
+/// Updates until the OOM killer has run, or the run is over.
 fn update(run: &Run, queued: &Arc<Queued>, shortage: &Shortage) {
-    run.note_culprit(current!().pid());
+    run.set_pid(current!().pid());
     let kb = || queued.load(Ordering::Relaxed) * OBJECT_KB;
-    let mut is_told = false;
-    while !run.is_over() && !shortage.is_felt() {
-        if kb() >= CAP_KB && !is_told {
-            is_told = true;
-            tell(kb(), "goes on");
+    let mut is_logged = false;
+    while !run.is_over() && !shortage.has_killed() {
+        if kb() >= CAP_KB && !is_logged {
+            is_logged = true;
+            log_backlog(kb(), "continues");
         }
         queue_some(queued, shortage);
     }
-    if shortage.is_felt() {
-        tell(kb(), "ends");
+    if shortage.has_killed() {
+        log_backlog(kb(), "ends");
         run.abandon();
     }
 }
 
 fn queue_some(queued: &Arc<Queued>, shortage: &Shortage) {
-    for _ in 0..AT_ONCE {
-        if queue_one(queued).is_err() || shortage.is_felt() {
+    for _ in 0..OBJECTS_PER_TURN {
+        if queue_one(queued).is_err() || shortage.has_killed() {
             break;
         }
     }
@@ -130,7 +128,8 @@ fn queue_some(queued: &Arc<Queued>, shortage: &Shortage) {
 }
 
 fn queue_one(queued: &Arc<Queued>) -> Result {
-    // In one piece while there is one: that is quicker. To the last page then, which is what the OOM killer is for.
+    // One contiguous piece is quicker to allocate. Without one, single pages use up the rest of
+    // memory: a failed allocation of a single page is what invokes the OOM killer.
     match KVec::<u8>::with_capacity(PAGES * PAGE_SIZE, GFP_NOWAIT) {
         Ok(piece) => queue(queued, piece),
         Err(_) => queue(queued, pages(PAGES)?),
@@ -141,30 +140,30 @@ fn exhaust(run: &Arc<Run>) -> Result {
     let queued = Arc::new(Queued::new(0), GFP_KERNEL)?;
     let shortage = Shortage::new(run)?;
     let _notifier = OomNotifier::new(shortage.clone())?;
-    let mut scene = Scene::new(run);
-    let (updates, felt) = (queued.clone(), shortage.clone());
-    scene.victim(UPDATER, scene.elsewhere(), move |run| {
-        update(run, &updates, &felt);
+    let mut threads = StallThreads::new(run);
+    let (updated, felt) = (queued.clone(), shortage.clone());
+    threads.spawn_blocked(UPDATER, threads.on_other_cpu(), move |run| {
+        update(run, &updated, &felt);
     })?;
-    // Others may have its CPU: one of them is to end.
-    scene.spawn(c"stall_reader", scene.on_cpu(), |run| {
+    // Preemptible: the process that is killed may need this CPU to exit.
+    threads.spawn(c"stall_reader", threads.on_stalled_cpu(), |run| {
         let _reader = read_lock();
-        run.note_held();
-        run.spin();
+        run.note_culprit_began();
+        run.spin_until_over();
     })?;
-    while !run.is_over() && !shortage.is_felt() {
-        sleep_ms(LOOK_MS);
+    while !run.is_over() && !shortage.has_killed() {
+        sleep_ms(POLL_INTERVAL_MS);
     }
     wait_for_updater(run);
-    drain(scene, &queued);
+    drain(threads, &queued);
     Ok(())
 }
 
-/// Gives the updater the time to end the run, after the OOM killer's report. If it gets no page, the end of the
-/// scene does.
+/// Gives the updater time to end the run after the OOM killer's report. If it gets no page in time,
+/// `drain()` ends the run.
 fn wait_for_updater(run: &Run) {
     let since = Instant::<Monotonic>::now();
     while !run.is_over() && since.elapsed().as_millis() < RELIEF_MS {
-        sleep_ms(LOOK_MS);
+        sleep_ms(POLL_INTERVAL_MS);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An interrupt that takes as long as it likes, without its CPU being waited for.
+//! An interrupt that takes long, while the CPU that has sent it does other work.
 //!
 //! C header: [`include/linux/smp.h`](srctree/include/linux/smp.h)
 
@@ -11,17 +11,18 @@ use core::{
 };
 use kernel::{bindings, error::to_result, prelude::*};
 
-/// An interrupt's work, and whether it has been done.
+/// The work of an interrupt, and whether it is done.
 struct Interrupt<'a, F> {
     work: &'a F,
     is_done: AtomicBool,
 }
 
-/// Has a CPU do `work` in an interrupt, does `meanwhile`, and waits for the end of both. `smp_call_function_single()`
-/// alone would keep both CPUs busy.
+/// Runs `work` in an interrupt of a CPU, calls `meanwhile` at the same time, and waits for both.
 ///
-/// Errors: `ENXIO` if the CPU is not online. Context: process context with interrupts on;
-/// `work` runs with interrupts off, on this CPU if it is the same.
+/// A waiting `smp_call_function_single()` would keep both CPUs busy.
+///
+/// Errors: `ENXIO` if the CPU is not online. Context: process context with interrupts on. `work`
+/// runs with interrupts off; if `cpu` is this CPU, before `meanwhile`.
 pub(in crate::stall) fn interrupt_meanwhile<F: Fn() + Sync>(
     cpu: u32,
     work: &F,
@@ -31,8 +32,8 @@ pub(in crate::stall) fn interrupt_meanwhile<F: Fn() + Sync>(
         work,
         is_done: AtomicBool::new(false),
     };
-    // SAFETY: `call` takes what `interrupt` is, which lives until the work is done: this does not return before,
-    // nor does it unwind.
+    // SAFETY: `call` gets a pointer to an `Interrupt<'_, F>`. It stays valid: this function neither
+    // returns nor unwinds before `is_done` is set.
     to_result(unsafe {
         bindings::smp_call_function_single(
             cpu as c_int,
@@ -42,11 +43,13 @@ pub(in crate::stall) fn interrupt_meanwhile<F: Fn() + Sync>(
         )
     })?;
     meanwhile();
-    // ORDERING: Acquire: the interrupt is done with what this function leaves.
+    // ORDERING: Acquire: pairs with the release in `call()`, whose accesses to `interrupt` have
+    // ended then.
     while !interrupt.is_done.load(Ordering::Acquire) {
         sleep_ms(1);
     }
-    // The interrupt's last instructions are this module's too. One that comes after it sees it ended.
+    // `call()` may still execute its last instructions, and the module must not be unloaded before
+    // it returns. The CPU handles another interrupt only after that.
     let _ = cpu::interrupt(cpu, || {});
     Ok(())
 }
@@ -55,9 +58,11 @@ pub(in crate::stall) fn interrupt_meanwhile<F: Fn() + Sync>(
 ///
 /// `interrupt` points to an `Interrupt<'_, F>` that lives until it is done.
 unsafe extern "C" fn call<F: Fn()>(interrupt: *mut c_void) {
-    // SAFETY: As the caller promises.
+    // SAFETY: `interrupt` points to an `Interrupt<'_, F>` that stays valid until `is_done` is set,
+    // below.
     let interrupt = unsafe { &*interrupt.cast::<Interrupt<'_, F>>() };
     (interrupt.work)();
-    // ORDERING: Release: whoever sees this may have the memory back.
+    // ORDERING: Release: pairs with the acquire in `interrupt_meanwhile()`, which then ends the
+    // life of `interrupt`.
     interrupt.is_done.store(true, Ordering::Release);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Threads of the kernel's own, and the one that conducts grace periods.
+//! Kernel threads that other code has started, such as the grace-period kthread.
 //!
 //! C headers: [`include/linux/pid.h`](srctree/include/linux/pid.h),
 //! [`kernel/rcu/rcu.h`](srctree/kernel/rcu/rcu.h)
@@ -10,20 +10,20 @@ use core::{ffi::CStr, ops::Range, ptr::NonNull};
 use kernel::time::msecs_to_jiffies;
 use kernel::{bindings, prelude::*};
 
-/// A kernel thread of the kernel's own.
+/// A kernel thread that other code has started.
 ///
 /// # Invariants
 ///
-/// `task` is valid, with a reference count of ours.
+/// This owns a reference to `task`.
 pub(in crate::stall) struct ForeignKthread {
     task: NonNull<bindings::task_struct>,
     pid: i32,
 }
 
-/// The identifiers among which threads are looked for that the kernel starts before its other CPUs.
+/// The PIDs of threads that the kernel starts before its other CPUs.
 const EARLY_PIDS: Range<c_int> = 2..1000;
 
-/// The kernel's thread of that name, if it was started early.
+/// Returns the kernel thread with a name, if the kernel has started it early.
 ///
 /// Context: in a kernel thread.
 pub(in crate::stall) fn find_kthread(name: &CStr) -> Option<ForeignKthread> {
@@ -34,62 +34,64 @@ pub(in crate::stall) fn find_kthread(name: &CStr) -> Option<ForeignKthread> {
 
 impl ForeignKthread {
     fn find(number: c_int) -> Option<Self> {
-        // SAFETY: No requirement; it takes a reference.
+        // SAFETY: Any number is valid. The result is null or a reference.
         let pid = unsafe { bindings::find_get_pid(number) };
-        // SAFETY: Null or valid; it takes a reference to the task.
+        // SAFETY: `pid` is null or valid. The result is null or a reference.
         let task = unsafe { bindings::get_pid_task(pid, bindings::pid_type_PIDTYPE_PID) };
-        // SAFETY: Null, or the reference from above.
+        // SAFETY: `pid` is null or the reference from above.
         unsafe { bindings::put_pid(pid) };
-        // INVARIANT: That is where the reference comes from.
+        // INVARIANT: `get_pid_task()` has taken the reference to `task`.
         NonNull::new(task).map(|task| Self { task, pid: number })
     }
 
     fn is_kthread(&self) -> bool {
-        // SAFETY: By the type invariant; that flag never changes.
+        // SAFETY: By the type invariant `task` is valid. `PF_KTHREAD` never changes while a task
+        // lives.
         let flags = unsafe { (*self.task.as_ptr()).flags };
         flags & bindings::PF_KTHREAD != 0
     }
 
     fn has_name(&self, name: &CStr) -> bool {
-        // SAFETY: By the type invariant the task is valid, and so is the field.
+        // SAFETY: By the type invariant `task` is valid, so its field is in bounds.
         let comm = unsafe { &raw const (*self.task.as_ptr()).comm };
-        // SAFETY: The array ends with a NUL whenever it is read; a kernel thread's changes at its beginning only.
+        // SAFETY: The kernel keeps the last byte of `comm` NUL, and renames a kernel thread only
+        // when it starts it.
         unsafe { CStr::from_ptr(comm.cast()) == name }
     }
 
-    /// The thread's identifier.
+    /// Returns the thread's PID.
     pub(in crate::stall) fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// Wakes the thread, which like all of the kernel has to expect that.
+    /// Wakes the thread. All kernel code must expect spurious wakeups.
     ///
     /// Context: any.
     pub(in crate::stall) fn wake(&self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `task` is valid.
         unsafe { bindings::wake_up_process(self.task.as_ptr()) };
     }
 }
 
 impl Drop for ForeignKthread {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant this owns a reference to `task`.
         unsafe { bindings::put_task_struct(self.task.as_ptr()) };
     }
 }
 
-/// Has the thread that conducts grace periods sleep for so long, once: what C's rcutorture does by
+/// Makes the grace-period kthread sleep once for `ms`, as C's rcutorture does by
 /// `rcu_gp_set_torture_wait()`.
 ///
 /// Context: any.
 #[cfg(CONFIG_RCU_TORTURE_TEST)]
 pub(in crate::stall) fn delay_gp_kthread(ms: u32) {
     extern "C" {
-        // Of a header that is RCU's own. Exported in every version that this module is for.
+        // Declared in a private header of RCU, and exported in every supported kernel version.
         fn rcu_gp_set_torture_wait(jiffies: c_int);
     }
     let jiffies = c_int::try_from(msecs_to_jiffies(ms)).unwrap_or(0);
-    // SAFETY: No requirement; nothing happens for 0.
+    // SAFETY: Any number is valid.
     unsafe { rcu_gp_set_torture_wait(jiffies) };
 }
 

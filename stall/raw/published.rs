@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An object whose updater forgets the grace period.
+//! An object that is freed without a grace period.
 
 use crate::rcu::Guard;
 use core::{
@@ -10,20 +10,20 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// What readers find in a [`Published`].
+/// The object of a [`Published`].
 type Object = [u64; 8];
 
-/// An object that is published, and freed without a grace period.
+/// A published object that its updater frees without a grace period.
 ///
 /// # Invariants
 ///
-/// `object` is null, or came from a `KBox` that nobody else owns.
+/// `object` is null, or owns an allocation from a `KBox`.
 pub(in crate::stall) struct Published {
     object: AtomicPtr<Object>,
     is_freed: AtomicBool,
 }
 
-/// What a reader has found, and may be gone.
+/// A reader's pointer to an object that may have been freed.
 pub(in crate::stall) struct Found<'g> {
     object: *const Object,
     _reader: PhantomData<&'g Guard>,
@@ -33,7 +33,7 @@ impl Published {
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(in crate::stall) fn new() -> Result<Self> {
         let object = KBox::new([0x5a; 8], GFP_KERNEL)?;
-        // INVARIANT: It comes from a box.
+        // INVARIANT: `object` comes from `KBox::into_raw()`.
         Ok(Self {
             object: AtomicPtr::new(KBox::into_raw(object)),
             is_freed: AtomicBool::new(false),
@@ -48,16 +48,16 @@ impl Published {
     }
 
     pub(in crate::stall) fn is_freed(&self) -> bool {
-        // ORDERING: Acquire: it was freed before.
+        // ORDERING: Acquire: pairs with the release in `free()`.
         self.is_freed.load(Ordering::Acquire)
     }
 
-    /// Frees the object at once, whoever reads it.
+    /// Frees the object at once, even if a reader uses it.
     pub(in crate::stall) fn free(&self) {
         let object = self.object.swap(ptr::null_mut(), Ordering::AcqRel);
         if !object.is_null() {
-            // SAFETY: By the type invariant it comes from a box, and only one swap returns it. Readers may have
-            // it yet: that is what this is for.
+            // SAFETY: By the type invariant it comes from a box, and only one swap returns it.
+            // Readers only access it in `Found::read()`, which allows for the free.
             drop(unsafe { KBox::from_raw(object) });
         }
         self.is_freed.store(true, Ordering::Release);
@@ -71,10 +71,12 @@ impl Drop for Published {
 }
 
 impl Found<'_> {
-    /// Reads an object that was freed, which KASAN notices; without KASAN nothing is read.
+    /// Reads the freed object, which KASAN reports. Without KASAN it reads nothing.
     pub(in crate::stall) fn read(&self) {
         if cfg!(CONFIG_KASAN) && !self.object.is_null() {
-            // SAFETY: None: a use after free, of memory that KASAN keeps in quarantine and that is mapped for ever.
+            // SAFETY: Not sound: this is the use after free that KASAN must report. The address is
+            // in the direct map, which stays mapped, and KASAN keeps freed memory in quarantine, so
+            // the read cannot fault.
             let _ = unsafe { ptr::read_volatile(self.object.cast::<u64>()) };
         }
     }

@@ -56,7 +56,7 @@ set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
 # refuses ERROR PARAMETER VALUE EXPECTED: writing VALUE fails with ERROR, and the log has what is EXPECTED.
 refuses() {
     tap_check "$2=$3 is refused: $1" fails_with "$1" set_parameter "$2" "$3\n"
-    tap_check "$2=$3: the log has the valid values" log_has "parameter $2: want $4, not \"$3\""
+    tap_check "$2=$3: the log has the valid values" log_has "parameter $2: expected $4, found \"$3\""
 }
 # Prints the parameters that are settings, and no reports of runs.
 settings() { grep '' $parameters/* | grep -vE "^$parameters/(scale|stall|torture):"; }
@@ -99,7 +99,7 @@ check_exclusion() {
     tap_check "$job: the threads of a run have names" not no_threads
     tap_check "$job: a second run is refused" fails_with 'esource busy' set_parameter "$job" "$value\n"
     tap_check "$job: the log says how to end the active run" \
-        log_has "parameter $job: a run goes on; write $stop to end it"
+        log_has "parameter $job: a run is active; write $stop to stop it"
     tap_check "$job: rcuctl refuses a second run" fails_with "a $job run is already active" rcuctl "$@"
     tap_check "$job: rcuctl exits 1 for a second run" exits 1 rcuctl "$@"
     tap_check "$job: a refused run changes no parameter" settings_are "$before"

@@ -21,7 +21,7 @@ table_is() { rcuctl route show >shown && cmp shown "$1"; }
 
 tap_check 'insmod refuses an unknown kind' fails_with 'Invalid parameters' insmod "$module" scale=fast
 tap_check 'insmod with an unknown kind: the log has the valid kinds' \
-    log_has 'parameter scale: want none, read, lookup, update or gp, not "fast"'
+    log_has 'parameter scale: expected none, read, lookup, update or gp, found "fast"'
 insmod "$module" && rmmod rust_rcu_demo
 slab=$(slab_kib)
 tap_check 'insmod succeeds' insmod "$module"

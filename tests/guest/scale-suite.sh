@@ -131,7 +131,7 @@ for kind in lookup update; do
     becomes state idle 60
     tap_check "scale=$kind fails with ENOENT for an empty table" reports result 'failed 2'
 done
-tap_check 'the log says that the table is empty' log_has 'parameter scale: the table has no such routes; load some before'
+tap_check 'the log says that the table is empty' log_has 'parameter scale: the table has no routes of scale_family; load some first'
 tap_check 'rcuctl scale lookup exits 2 for an empty table' exits 2 rcuctl scale lookup
 tap_check 'rcuctl scale --status prints the error of a failed run' sh -c 'rcuctl scale --status | grep ENOENT'
 tap_check 'a route is added for inet' rcuctl route add 10.0.0.0/8 via 192.0.2.1

@@ -38,7 +38,7 @@ refusals() {
     tap_check 'stall_hold_ms above the limit of cpu_irq_off can be set' set_parameter stall_hold_ms '10001\n'
     tap_check 'cpu_irq_off is refused with a hold above its limit' fails_with 'out of range' set_parameter stall 'cpu_irq_off\n'
     tap_check 'the log has the longest hold of cpu_irq_off' \
-        log_has 'parameter stall: cpu_irq_off wants stall_hold_ms up to 10000, not 10001'
+        log_has 'parameter stall: cpu_irq_off needs stall_hold_ms up to 10000, found 10001'
     set_parameter stall_hold_ms '0\n'
 
     if [ -e /sys/devices/system/cpu/cpu1/online ]; then
@@ -46,7 +46,7 @@ refusals() {
         echo 0 >"/sys/devices/system/cpu/cpu$last/online"
         set_parameter stall_cpu "$last\n"
         tap_check 'an offline CPU is refused' fails_with 'No such device or address' set_parameter stall 'cpu_preempt_off\n'
-        tap_check 'the log names the offline CPU' log_has "parameter stall: CPU $last, which stall_cpu names, is not online"
+        tap_check 'the log names the offline CPU' log_has "parameter stall: stall_cpu=$last is not online"
         set_parameter stall_cpu '-1\n'
         if [ "$last" = 1 ]; then
             tap_check 'a kind that needs two CPUs is refused with one' \
@@ -95,7 +95,7 @@ capability() {
     tap_check 'nobody can write to a plain file that root opened' \
         test "$(su -s /bin/sh nobody -c 'echo yes >&3; id -u' 3>opened)" = 65534 -a "$(cat opened)" = yes
     for setting in $privileged_settings stall=none; do
-        name=${setting%=*} value=${setting#*=} reason='parameters stall*: want CAP_SYS_ADMIN'
+        name=${setting%=*} value=${setting#*=} reason='stall parameters require CAP_SYS_ADMIN'
         refused_and_logged as_nobody "$name" "$value" 'without CAP_SYS_ADMIN' "$reason"
         ! unshare -U -r true 2>/dev/null ||
             refused_and_logged as_namespace_root "$name" "$value" 'to root of a user namespace' "$reason"
@@ -113,7 +113,7 @@ lockdown() {
     echo integrity >/sys/kernel/security/lockdown
     for setting in $privileged_settings; do
         refused_and_logged set_parameter "${setting%=*}" "${setting#*=}" 'under lockdown' \
-            'parameters stall*: the kernel is locked down'
+            'stall parameters cannot be set: the kernel is locked down'
     done
     tap_check 'rcuctl stall run reports lockdown' fails_with 'locked down' rcuctl stall run expedited
     tap_check 'lockdown allows no further run' reports runs 1
@@ -125,7 +125,7 @@ starting_and_stopping() {
     tap_check 'stall=KIND starts a stall' set_parameter stall 'cpu_preempt_off\n'
     tap_check 'stall=KIND does not wait for the end of the stall' reports state running
     tap_check 'a second stall is refused' fails_with 'esource busy' set_parameter stall 'expedited\n'
-    tap_check 'the log says how to end the active stall' log_has 'parameter stall: a stall goes on; write none to end it'
+    tap_check 'the log says how to end the active stall' log_has 'parameter stall: a stall is active; write none to stop it'
     tap_check 'stall=none stops a stall' set_parameter stall 'none\n'
     tap_check 'a stopped stall becomes idle' becomes state idle 60
     tap_check 'a stopped stall has the outcome stopped' reports outcome stopped

@@ -29,7 +29,7 @@ check_descriptions 'torture bool' 'torture_type charp' 'bug charp' 'nreaders int
 
 tap_check 'insmod refuses an unknown torture_type' fails_with 'Invalid parameters' insmod "$module" torture_type=fast
 tap_check 'insmod with an unknown torture_type: the log has the valid types' \
-    log_has 'parameter torture_type: want rcu, srcu or table, not "fast"'
+    log_has 'parameter torture_type: expected rcu, srcu or table, found "fast"'
 tap_check 'rcuctl torture without the module says how to load it' \
     fails_with 'is the module loaded? sudo insmod' rcuctl torture --parameters /nowhere
 tap_check 'rcuctl torture --status loads the module' rcuctl torture --status
@@ -59,7 +59,7 @@ else
 fi
 tap_check 'a bug of tables is refused for RCU' fails_with 'Invalid argument' rcuctl torture --bug lost_change
 tap_check 'the log says which type a bug of tables needs' \
-    log_has 'parameter torture: bug=lost_change wants torture_type=table'
+    log_has 'parameter torture: bug=lost_change needs torture_type=table'
 tap_check 'refused values change no parameter' settings_are "$before"
 
 runs=$(report runs)

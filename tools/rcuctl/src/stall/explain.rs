@@ -97,7 +97,7 @@ mod tests {
         let mut kinds = BTreeMap::new();
         for file in files(&project().join("stall")) {
             let source = fs::read_to_string(file).expect("text");
-            let constants = source.split(": Kind = Kind {\n").skip(1);
+            let constants = source.split(": StallKind = StallKind {\n").skip(1);
             for kind in constants.filter_map(|rest| rest.split_once("\n};")) {
                 let field = |name| {
                     kind.0

@@ -36,9 +36,9 @@ has might_sleep no:CONFIG_X\nhold might_sleep 1000\nexpect might_sleep sleeping 
 const REPORTED_AT: u64 = 3;
 const ENDS_AT: u64 = 7;
 
-const FLOOD: &str = "rust_rcu_demo: stall: 1024 KiB await a grace period; the updater goes on";
+const FLOOD: &str = "rust_rcu_demo: stall: 1024 KiB await a grace period; the updater continues";
 const FLOOD_ENDED: &str = "rust_rcu_demo: stall: the last 9 callbacks have run 5 ms after the \
-                           reader was told to end";
+                           reader had to end";
 const HUNG_TASK: &str = "\
 INFO: task stall_updater:94 blocked for more than 5 seconds.
 task:stall_updater   state:D stack:0     pid:94    tgid:94    ppid:2      flags:0x0

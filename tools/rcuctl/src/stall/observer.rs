@@ -14,11 +14,10 @@ use crate::kmsg::{self, LogRead, Message};
 
 /// The start of the module's lines about stalls.
 const MODULE_PREFIX: &str = "rust_rcu_demo: stall: ";
-/// The starts of the module's lines about refused parameters.
-const REFUSAL_PREFIXES: [&str; 2] = [
-    "rust_rcu_demo: parameter stall",
-    "rust_rcu_demo: parameters stall",
-];
+/// The start of a line by which the module refuses a value of a stall parameter.
+const REFUSED_VALUE: &str = "rust_rcu_demo: parameter stall";
+/// The start of a line by which the module refuses every change of the stall parameters.
+const REFUSED_USER: &str = "rust_rcu_demo: stall parameters ";
 
 /// A source of log records: the kernel, or a fake in tests.
 pub trait Log {
@@ -159,11 +158,11 @@ impl<L: Log> Observer<L> {
 
     fn add_message(&mut self, message: &Message<'_>) {
         let text = message.text.trim();
-        for prefix in REFUSAL_PREFIXES {
-            let rest = text.strip_prefix(prefix);
-            if let Some((_, reason)) = rest.and_then(|rest| rest.split_once(": ")) {
-                self.refusal = Some(reason.to_string());
-            }
+        let value = text.strip_prefix(REFUSED_VALUE);
+        if let Some((_, reason)) = value.and_then(|rest| rest.split_once(": ")) {
+            self.refusal = Some(reason.to_string());
+        } else if let Some(reason) = text.strip_prefix(REFUSED_USER) {
+            self.refusal = Some(format!("stall parameters {reason}"));
         }
         let note = text.strip_prefix(MODULE_PREFIX);
         if let Some(begin) = note.and_then(|note| note.strip_prefix("begin ")) {
@@ -244,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_module_is_the_header_of_a_silent_kind() {
-        let note = "6,2,10500000,-;rust_rcu_demo: stall: 1024 KiB await a grace period; the updater goes on\n";
+        let note = "6,2,10500000,-;rust_rcu_demo: stall: 1024 KiB await a grace period; the updater continues\n";
         let observer = observe("callback_flood", "KiB await a grace period", &[BEGIN, note]);
         assert_eq!(
             observer.observed.header.and_then(|header| header.seconds),
@@ -271,8 +270,8 @@ mod tests {
                 "tasks needs a kernel with CONFIG_TASKS_RCU",
             ),
             (
-                "3,1,1,-;rust_rcu_demo: parameters stall*: want CAP_SYS_ADMIN\n",
-                "want CAP_SYS_ADMIN",
+                "3,1,1,-;rust_rcu_demo: stall parameters require CAP_SYS_ADMIN\n",
+                "stall parameters require CAP_SYS_ADMIN",
             ),
         ] {
             let observer = observe("tasks", "x", &[line]);
