@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the `kernel` crate lacks, as small safe wrappers: one file for each C interface.
+//! Small safe wrappers for C interfaces that the `kernel` crate lacks, a file for each interface.
 //!
 //! | module | wraps |
 //! |---|---|
-//! | [`cpu`] | CPU numbers, hotplug, calls on another CPU |
-//! | [`delay`] | sleeping and spinning for a time |
+//! | [`cpu`] | online CPUs, hotplug, calls on another CPU |
+//! | [`delay`] | timed sleeps and busy loops |
 //! | [`kthread`] | threads that run a closure and are joined on drop |
-//! | [`params`] | module parameters of any type |
+//! | [`params`] | module parameters |
 //! | [`random`] | pseudo-random numbers |
-//! | [`sched`] | giving up the CPU |
+//! | [`sched`] | yielding the CPU |
 
 pub mod cpu;
 pub(crate) mod delay;

@@ -8,10 +8,12 @@
 //!         // ...
 //!     }
 //! })?;
-//! drop(thread); // Tells it to stop, and waits until it has.
+//! drop(thread); // Requests it to stop, and joins it.
 //! ```
 //!
 //! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
+
+#![expect(unsafe_code, reason = "calls C functions")]
 
 use crate::kernel_ext::cpu::is_online;
 use core::{ffi::CStr, ptr::NonNull};
@@ -22,56 +24,57 @@ use kernel::{
     sync::{Arc, Completion},
 };
 
-/// A thread of the kernel. Dropping it tells the thread to stop and waits until it has ended, so its
-/// code and what it borrows from the module outlive it.
+/// A kernel thread. Dropping it requests the thread to stop and waits until it has ended, so the
+/// module's code and statics outlive the thread.
 ///
 /// # Invariants
 ///
-/// `task` is a thread that [`run`] is the function of, with a reference count of ours.
+/// `task` is a thread that runs [`run`]. This owns a reference to it.
 pub struct Kthread {
     task: NonNull<bindings::task_struct>,
 }
 
-// SAFETY: Any thread may stop another, and `spawn()` takes closures that are `Send` only.
+// SAFETY: Any thread may stop another one, and `spawn()` only accepts closures that are `Send`.
 unsafe impl Send for Kthread {}
-// SAFETY: A shared reference to it allows nothing.
+// SAFETY: A shared reference has no methods.
 unsafe impl Sync for Kthread {}
 
-/// Where a thread runs, and how urgently.
+/// The CPU and the priority of a thread.
 #[derive(Clone, Copy, Default)]
 pub struct Attributes {
-    /// The only CPU that it runs on, for as long as that is online; any if there is none.
+    /// The only CPU that it runs on while the CPU is online; `None` for all CPUs.
     pub cpu: Option<u32>,
-    /// How urgent it is.
+    /// The scheduling priority.
     pub priority: Priority,
 }
 
-/// How urgent a thread is.
+/// The priority of a thread.
 #[derive(Clone, Copy, Default)]
 pub enum Priority {
-    /// As threads are by default.
+    /// The default priority.
     #[default]
     Normal,
-    /// Less than any other: nice 19.
+    /// Nice 19.
     Lowest,
-    /// More than any that is no real-time thread: C's `sched_set_fifo_low()`.
+    /// The lowest real-time priority: C's `sched_set_fifo_low()`.
     RealTime,
 }
 
-/// What a new thread is given.
+/// The argument of a new thread.
 struct Start<F> {
     work: F,
     started: Arc<Completion>,
 }
 
 impl Kthread {
-    /// Starts a thread called `name` that does `work`: C's `kthread_run()`, and `kthread_run_on_cpu()`.
+    /// Starts a thread called `name` that does `work`: C's `kthread_run()` and
+    /// `kthread_run_on_cpu()`.
     ///
-    /// The thread has begun when this returns: C's would skip the work of one that is told to stop
-    /// before.
+    /// The thread has begun when this returns. C skips the work of a thread that is stopped before
+    /// it begins.
     ///
-    /// Errors: `ENOMEM`, or `EAGAIN` for the same at a place where C says so; `EINTR` if the caller is being killed;
-    /// `ENXIO` if the CPU is not online. Context: may sleep.
+    /// Errors: `ENOMEM`, or `EAGAIN` where C returns it for lack of memory; `EINTR` if the caller
+    /// is being killed; `ENXIO` if the CPU is not online. Context: may sleep.
     pub fn spawn<F: FnOnce() + Send + 'static>(
         name: &'static CStr,
         attributes: Attributes,
@@ -84,29 +87,28 @@ impl Kthread {
         };
         let task = create(name, start, attributes.cpu)?;
         let task = task.as_ptr();
-        // SAFETY: A thread that was created but never woken exists. With a reference of ours it stays
-        // valid when it has ended.
+        // SAFETY: `task` was created and not yet woken, so it is valid. The reference keeps it
+        // valid after its end.
         unsafe { bindings::get_task_struct(task) };
         match attributes.priority {
             Priority::Normal => {}
-            // SAFETY: As above.
-            Priority::Lowest => unsafe { bindings::sched_set_normal(task, LOWEST) },
-            // SAFETY: As above.
+            // SAFETY: The reference taken above keeps `task` valid.
+            Priority::Lowest => unsafe { bindings::sched_set_normal(task, LOWEST_NICE) },
+            // SAFETY: The reference taken above keeps `task` valid.
             Priority::RealTime => unsafe { bindings::sched_set_fifo_low(task) },
         }
-        // SAFETY: As above.
+        // SAFETY: The reference taken above keeps `task` valid.
         unsafe { bindings::wake_up_process(task) };
         started.wait_for_completion();
-        // INVARIANT: `create()` has made it for `run()`, and there is the reference.
+        // INVARIANT: `create()` has passed `run()`, and the reference was taken above.
         Ok(Self {
-            // SAFETY: A thread that was created is not null.
+            // SAFETY: `create()` returns a `NonNull`.
             task: unsafe { NonNull::new_unchecked(task) },
         })
     }
 }
 
-/// As nice as a thread can be.
-const LOWEST: c_int = 19;
+const LOWEST_NICE: c_int = 19;
 
 /// Creates a thread that has not begun.
 fn create<F: FnOnce() + Send + 'static>(
@@ -118,7 +120,8 @@ fn create<F: FnOnce() + Send + 'static>(
         return Err(ENXIO);
     }
     let start = KBox::into_raw(KBox::new(start, GFP_KERNEL)?);
-    // SAFETY: The format takes one string, which is given; `run()` takes what `start` is.
+    // SAFETY: `FORMAT` takes one string, `name`. `run()` takes a `Start<F>` from a box, which
+    // `start` is.
     let task = from_err_ptr(unsafe {
         bindings::kthread_create_on_node(
             Some(run::<F>),
@@ -129,50 +132,52 @@ fn create<F: FnOnce() + Send + 'static>(
         )
     })
     .inspect_err(|_| {
-        // SAFETY: There is no thread, so the box is still ours.
+        // SAFETY: No thread was created, so this function still owns `start`, which came from a
+        // box.
         drop(unsafe { KBox::from_raw(start) });
     })?;
     if let Some(cpu) = cpu {
-        // SAFETY: The thread has not begun, and the CPU is one that was online: it is possible.
+        // SAFETY: The thread has not begun. The CPU was online, so it is a possible CPU.
         unsafe { bindings::kthread_bind(task, cpu) };
     }
-    // SAFETY: A thread that was created is not null.
+    // SAFETY: `from_err_ptr()` has returned a created thread, which is not null.
     Ok(unsafe { NonNull::new_unchecked(task) })
 }
 
-/// The name is no format.
+/// A format for the name, which may contain `%`.
 const FORMAT: &CStr = c"%s";
 
-/// Whether the current thread, which is a [`Kthread`]'s, is to end: C's `kthread_should_stop()`.
+/// Returns whether the current [`Kthread`] was requested to stop: C's `kthread_should_stop()`.
 ///
-/// Context: in a kernel thread.
+/// Context: a kernel thread.
 pub fn should_stop() -> bool {
-    // SAFETY: No requirement in a kernel thread.
+    // SAFETY: The current task is a kernel thread.
     unsafe { bindings::kthread_should_stop() }
 }
 
-/// How often the current task has lost its CPU to another one without asking to.
+/// Returns how often the current task was preempted.
 ///
-/// Context: any; in an interrupt the task is the interrupted one.
+/// Context: any; in an interrupt the count is that of the interrupted task.
 pub fn preemptions() -> u64 {
-    // SAFETY: The current task is valid, and this counter of it changes only when it does not run.
+    // SAFETY: The current task is valid, and its counter only changes while it does not run.
     unsafe { (*bindings::get_current()).nivcsw as u64 }
 }
 
 impl Drop for Kthread {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the thread is valid. This waits until it has ended.
+        // SAFETY: By the type invariant `task` is a valid thread. This waits until it has ended.
         unsafe { bindings::kthread_stop(self.task.as_ptr()) };
-        // SAFETY: The reference is the one that `spawn()` took.
+        // SAFETY: By the type invariant this owns a reference to `task`.
         unsafe { bindings::put_task_struct(self.task.as_ptr()) };
     }
 }
 
 /// # Safety
 ///
-/// Called by the thread that [`Kthread::spawn`] has created, once, with what was put into a box for it.
+/// The thread that [`create`] has created calls it once. `start` is a `Start<F>` from a box that
+/// the call then owns.
 unsafe extern "C" fn run<F: FnOnce()>(start: *mut c_void) -> c_int {
-    // SAFETY: As the caller promises.
+    // SAFETY: `start` is a `Start<F>` from a box, which this call owns.
     let start = unsafe { KBox::from_raw(start.cast::<Start<F>>()) };
     let Start { work, started } = KBox::into_inner(start);
     started.complete_all();

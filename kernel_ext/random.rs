@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random choices, cheap enough for a reader's loop, as the kernel's `torture_random()` is, which only its
-//! torture modules may use.
+//! Pseudo-random numbers that are cheap enough for a reader's loop. The kernel's `torture_random()`
+//! is only available to the kernel's own torture modules.
 //!
 //! C header: [`include/linux/random.h`](srctree/include/linux/random.h)
 
+#![expect(unsafe_code, reason = "calls a C function")]
+
 use kernel::bindings;
 
-/// A linear congruential generator with Knuth's constants, seeded from the kernel's.
+/// A linear congruential generator with Knuth's constants, seeded by the kernel's random numbers.
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new() -> Self {
-        // SAFETY: No requirement.
+        // SAFETY: Any context may call it.
         Self(u64::from(unsafe { bindings::get_random_u32() }))
     }
 
-    /// A number below `end`, which is not 0.
+    /// Returns a number below `end`, which must not be 0.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
         self.0 = self
             .0
@@ -26,7 +28,7 @@ impl Random {
         ((high * u64::from(end)) >> 32) as u32
     }
 
-    /// True once in `n` times.
+    /// Returns true with a probability of 1 in `n`.
     pub(crate) fn one_in(&mut self, n: u32) -> bool {
         self.below(n.max(1)) == 0
     }

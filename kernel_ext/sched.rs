@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel crate lacks of `<linux/sched.h>`.
+//! Yielding the CPU.
+//!
+//! C header: [`include/linux/sched.h`](srctree/include/linux/sched.h)
+
+#![expect(unsafe_code, reason = "calls a C function")]
 
 use kernel::{bindings, task::might_sleep};
 
-/// Lets another task run, and RCU see a quiescent state: what `cond_resched()` is for, in long loops,
-/// on every preemption model.
+/// Yields the CPU, which is a quiescent state of RCU. For long loops, as `cond_resched()`, but on
+/// every preemption model.
 ///
-/// Context: may sleep; must not be called inside a read-side critical section.
+/// Context: may sleep, outside read-side critical sections.
 pub(crate) fn yield_now() {
     might_sleep();
-    // SAFETY: No memory safety requirement; the caller's context may sleep, as documented and checked above.
+    // SAFETY: The caller's context may sleep, as `might_sleep()` checks.
     unsafe { bindings::schedule() };
 }
