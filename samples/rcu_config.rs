@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A configuration that many read and few change, protected by RCU, without `unsafe`.
+//! A configuration that is often read and seldom changed, protected by RCU, without `unsafe`.
 
 pub mod rcu;
 
@@ -15,7 +15,7 @@ module! {
     license: "GPL",
 }
 
-/// What readers see: always whole, never changing under them.
+/// The object that readers see. It is complete, and does not change while they read it.
 #[derive(Clone, Default)]
 struct Config {
     timeout_ms: u32,
@@ -26,12 +26,12 @@ impl Reclaim for Config {
     type Context = Softirq;
 }
 
-/// What is protected. The pointer says whose lock its updates take.
+/// The protected state. The type of the pointer names the state whose lock its updates need.
 struct State {
     config: Rcu<Config, Locked<State>>,
 }
 
-/// A reader: neither waits nor allocates, and may run on all CPUs at once.
+/// A reader. It neither waits nor allocates, and may run on all CPUs at once.
 fn log_config(state: &State) {
     let guard = rcu::read_lock();
     if let Some(config) = state.config.dereference(&guard) {
@@ -39,7 +39,7 @@ fn log_config(state: &State) {
     }
 }
 
-/// An updater: publishes a changed copy, and reclaims the old one after a grace period.
+/// An updater. It publishes a changed copy; the old one is reclaimed after a grace period.
 fn set_timeout(state: &UpdaterLock<State>, timeout_ms: u32) -> Result {
     let mut updater = state.lock();
     let old = updater.select(|state| &state.config).copy_update(|old| {
@@ -54,7 +54,7 @@ fn set_timeout(state: &UpdaterLock<State>, timeout_ms: u32) -> Result {
     Ok(())
 }
 
-/// The drain comes last: when it is dropped, nothing is left that could queue a callback.
+/// The drain is the last field: when it is dropped, nothing else can queue a callback any more.
 #[pin_data]
 struct Sample {
     #[pin]

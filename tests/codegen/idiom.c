@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RCU as C writes it: each NAME_c() does what NAME_rust() of library.rs does.
+ * RCU in C: each NAME_c() does what NAME_rust() of library.rs does.
  *
  * C header: include/linux/rcupdate.h
  */
@@ -23,7 +23,7 @@ struct table {
 	int elements[];
 };
 
-/* Rust's Entry<Config>, with the link that a list of C has. */
+/* Rust's Entry<Config>, with the link of C's lists. */
 struct entry {
 	struct rcu_head rcu;
 	struct list_head link;
@@ -42,7 +42,7 @@ struct state {
 	struct mutex lock;
 };
 
-/* Rust's Updater: stands for the lock of the state. */
+/* Rust's Updater: the holder of the lock of the state. */
 struct updater {
 	struct state *state;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RCU as the library writes it: each `NAME_rust()` does what `NAME_c()` of `idiom.c` does.
+//! RCU with the library: each `NAME_rust()` does what `NAME_c()` of `idiom.c` does.
 
 use core::{convert::Infallible, mem};
 use kernel::sync::Mutex;
@@ -9,13 +9,13 @@ use rcu::{
     UpdateSide, Updater, UpdaterLock,
 };
 
-/// The library itself.
+/// The library.
 pub mod rcu;
 
-/// What is worse than C, for the checks to find out.
+/// Functions that the checks must reject.
 pub mod worse;
 
-/// What `module!` would define for `pr_err!`.
+/// Used by `pr_err!`. In a module, `module!` defines it.
 const __LOG_PREFIX: &[u8] = b"codegen\0";
 
 /// C's `struct config`, without the head.
@@ -34,26 +34,26 @@ pub struct State {
     config: Rcu<Config, Locked<State>>,
 }
 
-/// A whole reader.
+/// Reads inside a critical section of its own.
 #[no_mangle]
 pub fn read_rust(config: &Rcu<Config>) -> i32 {
     let guard = read_lock();
     config.dereference(&guard).map_or(-1, |found| found.value)
 }
 
-/// A reader inside its caller's critical section.
+/// Reads inside its caller's critical section.
 #[no_mangle]
 pub fn dereference_rust(config: &Rcu<Config>, section: &Guard) -> i32 {
     config.dereference(section).map_or(-1, |found| found.value)
 }
 
-/// The reference itself.
+/// Returns the reference.
 #[no_mangle]
 pub fn reference_rust<'g>(config: &'g Rcu<Config>, section: &'g Guard) -> Option<&'g Config> {
     config.dereference(section)
 }
 
-/// A reader of an object of variable length.
+/// Reads an element of an object of variable length.
 #[no_mangle]
 pub fn element_rust(table: &Rcu<Flexible<(), i32>>, index: usize, section: &Guard) -> i32 {
     let found = table.dereference(section);
@@ -62,21 +62,21 @@ pub fn element_rust(table: &Rcu<Flexible<(), i32>>, index: usize, section: &Guar
         .unwrap_or(-1)
 }
 
-/// A walk through a list.
+/// Walks a list.
 #[no_mangle]
 pub fn list_sum_rust(list: &List<Config, State>, section: &Guard) -> i32 {
     let sum = |sum: i32, entry: &Config| sum.wrapping_add(entry.value);
     list.iter(section).fold(0, sum)
 }
 
-/// A whole reader who may sleep.
+/// Reads inside a critical section of its own that may sleep.
 #[no_mangle]
 pub fn srcu_read_rust(pointer: &SrcuPointer<Config>) -> i32 {
     let section = pointer.read_lock();
     section.dereference().map_or(-1, |found| found.value)
 }
 
-/// Publishing under the updaters' lock.
+/// Publishes under the updaters' lock.
 #[no_mangle]
 pub fn replace_rust(
     mut config: UpdateSide<'_, Rcu<Config, Locked<State>>>,
@@ -85,7 +85,7 @@ pub fn replace_rust(
     config.replace(new)
 }
 
-/// Read, copy, update under the updaters' lock.
+/// Reads, copies and updates under the updaters' lock.
 #[no_mangle]
 pub fn copy_update_rust(
     mut config: UpdateSide<'_, Rcu<Config, Locked<State>>>,
@@ -98,13 +98,13 @@ pub fn copy_update_rust(
     old
 }
 
-/// Publishing by exchange.
+/// Publishes by an exchange.
 #[no_mangle]
 pub fn exchange_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) -> Option<Retired<Config>> {
     config.replace(new)
 }
 
-/// Publishing by exchange, and freeing the old object's memory after a grace period.
+/// Publishes by an exchange, and frees the old object's memory after a grace period.
 #[no_mangle]
 pub fn kvfree_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
     if let Some(old) = config.replace(new) {
@@ -112,7 +112,7 @@ pub fn kvfree_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
     }
 }
 
-/// Publishing by exchange, and reclaiming the old object after a grace period.
+/// Publishes by an exchange, and reclaims the old object after a grace period.
 #[no_mangle]
 pub fn call_rcu_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
     if let Some(old) = config.replace(new) {
@@ -120,7 +120,7 @@ pub fn call_rcu_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
     }
 }
 
-/// Selecting a field of the locked state.
+/// Selects a field of the locked state.
 #[no_mangle]
 pub fn select_rust<'u>(
     updater: &'u mut Updater<'_, State>,
@@ -128,7 +128,7 @@ pub fn select_rust<'u>(
     updater.select(|state| &state.config)
 }
 
-/// Selecting it and publishing there.
+/// Selects a field of the locked state and publishes there.
 #[no_mangle]
 pub fn select_replace_rust(
     updater: &mut Updater<'_, State>,
@@ -137,7 +137,7 @@ pub fn select_replace_rust(
     updater.select(|state| &state.config).replace(new)
 }
 
-/// A whole updater.
+/// Publishes under the updaters' lock, which it acquires and releases.
 #[no_mangle]
 pub fn locked_replace_rust(
     state: &UpdaterLock<State>,
@@ -146,7 +146,7 @@ pub fn locked_replace_rust(
     state.lock().select(|state| &state.config).replace(new)
 }
 
-/// The same without RCU: what the kernel crate's mutex costs by itself.
+/// Changes a value under a mutex, without RCU: the baseline for the kernel crate's mutex.
 #[no_mangle]
 pub fn mutex_replace_rust(counter: &Mutex<usize>, new: usize) -> usize {
     mem::replace(&mut *counter.lock(), new)

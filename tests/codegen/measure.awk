@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Measures the functions in what `llvm-objdump -dr --no-show-raw-insn --show-all-symbols` prints of an
-# object file or a kernel, x86-64. Prints for each one line:
+# Measures the functions in the output of `llvm-objdump -dr --no-show-raw-insn --show-all-symbols` for
+# an object file or a kernel on x86-64. Prints one line for each function:
 #
 #   NAME INSTRUCTIONS CALLS ATOMICS FENCES LOADS STORES STACK PANIC CALLEES
 #
-# LOADS and STORES are instructions that read and write memory; one that does both counts twice. Those
-# of the stack (push, pop, off %rsp) are STACK instead, atomic ones ATOMICS, and atomic ones of the stack, as
-# well as `mfence` and the like, FENCES. CALLS are calls and jumps to other functions; CALLEES are their
-# names, with commas, in the order of the code, or `-`. PANIC is what does not return in the function, or in
-# one of the same file that it calls, or `-`.
+# - LOADS, STORES: instructions that read or write memory; an instruction that does both counts in both
+# - STACK: those that access the stack instead (push, pop, relative to %rsp)
+# - ATOMICS: atomic instructions
+# - FENCES: atomic instructions on the stack, and `mfence`, `lfence`, `sfence`
+# - CALLS: calls of other functions, and jumps to them
+# - CALLEES: their names in the order of the code, separated by commas, or `-`
+# - PANIC: an instruction or callee that does not return, also in callees of the same file, or `-`
 #
-# Not counted, because it does no work and the compilers of C and Rust may place it differently: padding,
-# `int3` behind a jump, `endbr64`, `call __fentry__`. A jump to a return thunk is a return. Under the large
-# code model of user-mode Linux an address is loaded into a register first: that counts with its use.
+# Some instructions do no work, and the compilers of C and Rust may place them differently. They do
+# not count: padding, `int3` after a jump, `endbr64`, `call __fentry__`. A jump to a return thunk
+# counts as a return. The large code model of user-mode Linux loads an address into a register first;
+# that load and the use of the register count as one.
 #
-# -v symbols=FILE: a System.map, for calls that name no symbol.
-# -v listing=NAME: print the instructions that count in this function instead.
+# -v symbols=FILE: a System.map, to name the targets of calls without a symbol
+# -v listing=NAME: print the instructions of this function that count, instead of the measurements
 
 BEGIN {
     while (symbols != "" && (getline line < symbols) > 0) {
@@ -34,7 +37,7 @@ BEGIN {
 /^[0-9a-f]+ <.*>:$/ {
     finish()
     shown = substr($2, 2, length($2) - 3)
-    # Functions of the same code may be one with several names.
+    # A function may have several names.
     if (!((section, address($1)) in in_section)) {
         name = shown
         in_section[section, address($1)] = name
@@ -46,10 +49,10 @@ BEGIN {
     next
 }
 
-# Belongs to the instruction before it.
+# A relocation belongs to the previous instruction.
 /R_X86_64_/ {
     relocation = $3
-    # Relative ones count from the next instruction, four bytes on where it is a call.
+    # A relative relocation is relative to the next instruction: in a call, four bytes after its place.
     bias = $2 ~ /_(32S?|64)$/ ? 0 : 4
     next
 }
@@ -82,7 +85,7 @@ END {
     }
 }
 
-# Counts the instruction in `text`, now that its relocation is known.
+# Counts the instruction in `text`. Its relocation, which follows it, has been read.
 function finish(    op, operands, counts) {
     if (text != "" && !ignored) {
         operands = text
@@ -104,7 +107,7 @@ function finish(    op, operands, counts) {
     text = relocation = ""
 }
 
-# Keeps in mind what address is loaded into which register, for a call through it.
+# Records the address that an instruction loads into a register, for a call through that register.
 function loads_address(operands,    target) {
     target = relocation != "" ? named(relocation) : at[address(substr(operands, 2, index(operands, ",") - 2))]
     sub(/.*, /, "", operands)
@@ -148,12 +151,13 @@ function count_memory(op, operands,    n, i, operand, memory, where, is_destinat
     else if (memory == 1 && (!is_destination || op ~ /^(cmp[bwlq]|test|bt[wlq]|i?mul|i?div|push)/)) loads[name]++
     else {
         stores[name]++
-        # From memory to memory, or changed in place.
+        # The instruction copies memory to memory, or changes it in place.
         if (memory == 2 || op !~ /^(mov|set|stos|pop)/) loads[name]++
     }
 }
 
-# The function that a call or jump goes to, or `*` and an operand; nothing within a function.
+# Returns the function that a call or jump targets, `*` and an operand if unknown, or nothing for a
+# jump inside the function.
 function target_of(operands,    register) {
     target_bias = bias
     if (relocation != "") return named(relocation)
@@ -169,7 +173,7 @@ function target_of(operands,    register) {
     return operands
 }
 
-# A local function is known by its section and its place there, and its name found at the end.
+# Returns the name of a relocation. That of a local function is its section and offset, until the end.
 function named(relocated) { return relocated ~ /^\./ ? relocated : symbol(relocated) }
 
 function symbol(relocated) {
@@ -177,7 +181,7 @@ function symbol(relocated) {
     return relocated
 }
 
-# The name of a function that may be known by its place alone.
+# Returns the name of a function, which may be known only by its section and offset.
 function resolved(target, bias,    part, offset) {
     if (target !~ /^\./) return target
     split(target, part, /[-+]0x/)
@@ -185,7 +189,7 @@ function resolved(target, bias,    part, offset) {
     return (part[1], offset) in in_section ? in_section[part[1], offset] : part[1]
 }
 
-# What does not return, in `caller` or in what it calls here.
+# Returns an instruction or callee that does not return, in `caller` or in its callees in this file.
 function panics(caller,    i, target, found) {
     if (caller in seen) return ""
     seen[caller]
@@ -198,14 +202,14 @@ function panics(caller,    i, target, found) {
     return ""
 }
 
-# Prints an instruction with the names of what it refers to.
+# Prints an instruction with names in place of addresses.
 function show(line,    field, op, operands, target) {
     split(line, field, SUBSEP)
     op = field[2]
     operands = field[3]
     target = symbol(resolved(field[4], field[5]))
     if (op ~ /^(call|j)/) {
-        # Within the function: the place to jump to.
+        # A jump inside the function shows its offset.
         if (target == "") target = symbol(resolved(field[6], field[5]))
         if (target == "" && operands ~ /\+0x/) target = substr(operands, index(operands, "+0x") + 3)
         sub(/>$/, "", target)
@@ -214,7 +218,7 @@ function show(line,    field, op, operands, target) {
     printf "%4s  %s%s\n", field[1], op, operands == "" ? "" : " " operands
 }
 
-# Without what printers put in front.
+# Removes the prefix and leading zeros of a hexadecimal number.
 function address(text) {
     sub(/^(0x)?0*/, "", text)
     return text == "" ? "0" : text

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Functions that are worse than C's in one way each. A check that finds nothing wrong with the one
-//! made for it is broken.
+//! Functions that are worse than C's, each in one way. A check that accepts its function is broken.
 
 use core::{
     mem,
@@ -10,7 +9,7 @@ use core::{
 
 use super::{Config, Guard, Locked, Rcu, RcuBox, Retired, State, UpdateSide, Updater};
 
-/// Beside `dereference_c()`: instructions.
+/// Has more instructions than `dereference_c()`.
 #[no_mangle]
 pub fn worse_instructions(config: &Rcu<Config>, section: &Guard) -> i32 {
     config
@@ -18,15 +17,15 @@ pub fn worse_instructions(config: &Rcu<Config>, section: &Guard) -> i32 {
         .map_or(-1, |found| found.value.rotate_left(7) ^ 5)
 }
 
-/// Beside `dereference_c()`: reads the pointer twice.
+/// Reads the pointer twice, unlike `dereference_c()`.
 #[no_mangle]
 pub fn worse_loads(config: &Rcu<Config>, section: &Guard) -> i32 {
-    let known = config.dereference(section).is_some();
-    let found = config.dereference(section).filter(|_| known);
+    let is_some = config.dereference(section).is_some();
+    let found = config.dereference(section).filter(|_| is_some);
     found.map_or(-1, |found| found.value)
 }
 
-/// Beside `replace_c()`: publishes twice.
+/// Publishes twice, unlike `replace_c()`.
 #[no_mangle]
 pub fn worse_stores(
     mut config: UpdateSide<'_, Rcu<Config, Locked<State>>>,
@@ -37,7 +36,7 @@ pub fn worse_stores(
     old
 }
 
-/// Beside `exchange_c()`: exchanges twice.
+/// Exchanges twice, unlike `exchange_c()`.
 #[no_mangle]
 pub fn worse_atomics(config: &Rcu<Config>, new: Option<RcuBox<Config>>) -> Option<Retired<Config>> {
     let old = config.replace(None);
@@ -45,20 +44,20 @@ pub fn worse_atomics(config: &Rcu<Config>, new: Option<RcuBox<Config>>) -> Optio
     old
 }
 
-/// Beside `dereference_c()`: orders what needs no order.
+/// Has a needless fence, unlike `dereference_c()`.
 #[no_mangle]
 pub fn worse_fences(config: &Rcu<Config>, section: &Guard) -> i32 {
     fence(Ordering::SeqCst);
     config.dereference(section).map_or(-1, |found| found.value)
 }
 
-/// Beside `kvfree_c()`: has the object dropped by a callback.
+/// Drops the object in a callback, unlike `kvfree_c()`.
 #[no_mangle]
 pub fn worse_calls(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
     drop(config.replace(new));
 }
 
-/// Beside `dereference_c()`: may panic.
+/// May panic, unlike `dereference_c()`.
 #[no_mangle]
 pub fn worse_panic(config: &Rcu<Config>, section: &Guard) -> i32 {
     config
@@ -67,7 +66,7 @@ pub fn worse_panic(config: &Rcu<Config>, section: &Guard) -> i32 {
         .unwrap()
 }
 
-/// Beside `select_c()`: keeps the check, because anything may be chosen.
+/// Checks the address at run time, unlike `select_c()`, because the closure is unknown.
 #[no_mangle]
 pub fn worse_select<'u>(
     updater: &'u mut Updater<'_, State>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What was copied is retired by the end of the update.
+// copy_update() retires the object that the closure copies, so the closure cannot keep a reference.
 
 fn update(config: &mut UpdateSide<'_, Rcu<Config, Locked<State>>>) -> Result {
     let mut limit = None;

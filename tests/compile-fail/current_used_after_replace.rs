@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What the updater itself has unpublished may be freed while it still looks at it.
+// An object that the updater has unpublished may be freed, so its reference ends before.
 
 fn update(config: &mut UpdateSide<'_, Rcu<Config, Locked<State>>>) -> u32 {
     let old = config.current();

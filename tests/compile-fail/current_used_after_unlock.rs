@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Without the lock the next updater may retire what the last one looks at.
+// After the lock is released another updater may retire the object.
 
 fn update(state: &UpdaterLock<State>) -> u32 {
     let mut updater = state.lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The number of elements says how far readers may read: nobody changes it.
+// The number of elements bounds what readers access, so nobody can change it.
 
 fn grow(numbers: &mut RcuBox<Flexible<u32, u32>>) {
     numbers.len = 100;                                   // VIOLATION: E0616

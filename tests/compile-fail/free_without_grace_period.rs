@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Old readers may still be there: a retired object is not owned yet.
+// Old readers may remain: a retired object is not owned before its grace period has ended.
 
 fn retire(old: Retired<Config>) {
     let config: RcuBox<Config> = old;                    // VIOLATION: E0308

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A critical section belongs to the thread that opened it.
+// A critical section must end in the thread in which it began.
 
 fn hand_over() {
     needs_send(read_lock());                             // VIOLATION: E0277

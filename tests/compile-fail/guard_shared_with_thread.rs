@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Another thread must not read under this thread's critical section.
+// A thread cannot read in the critical section of another thread.
 
 fn share() {
     let guard = read_lock();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What every case begins with; the runner puts it in front.
+// The beginning of every case; `run` prepends it.
 
 #![allow(dead_code, unused_imports, unused_variables, unused_mut, unreachable_pub)]
 
-/// What `module!` would define for `pr_err!`.
+/// Used by `pr_err!`. In a module, `module!` defines it.
 const __LOG_PREFIX: &[u8] = b"case\0";
 
 mod rcu;
@@ -37,7 +37,7 @@ impl Keyed for Config {
     }
 }
 
-/// What one updater at a time changes.
+/// A state with an updater lock.
 struct State {
     config: Rcu<Config, Locked<State>>,
     spare: Rcu<Config, Locked<State>>,
@@ -45,7 +45,7 @@ struct State {
     table: HashTable<Config, State, 8>,
 }
 
-/// What must not move.
+/// An object that must not move.
 struct Pinned {
     limit: u32,
     _pin: PhantomPinned,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Who polls for an object gets it back: nobody else may free it.
+// Polling returns the object, so nobody else may free it.
 
 fn retire(old: Retired<Config>) {
     let polled = old.start_poll();

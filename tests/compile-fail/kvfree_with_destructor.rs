@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// kvfree_rcu() frees memory and runs no code: a destructor would be skipped. The error comes when the
-// function is instantiated, and so names the type instead of a line.
+// kvfree_rcu() frees the memory without a destructor. The error comes with the instance of the
+// function, so it names the type instead of a line.
 // ERROR NAMES: Retired::<Buffer>::HAS_NO_DESTRUCTOR
 
 struct Buffer(KVec<u8>);                                 // VIOLATION

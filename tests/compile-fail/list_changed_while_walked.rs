@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The updater's own walk takes no critical section, so nothing may be freed under it.
+// An updater walks the list without a critical section, so it cannot remove entries meanwhile.
 
 fn remove(list: &mut UpdateSide<'_, List<Config, State>>) -> usize {
     let rest = list.iter();

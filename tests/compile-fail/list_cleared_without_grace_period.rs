@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Readers may still walk what was cleared.
+// Readers may still walk entries that were cleared.
 
 fn clear(list: &mut UpdateSide<'_, List<Config, State>>) {
     for entry in list.clear() {                          // VIOLATION

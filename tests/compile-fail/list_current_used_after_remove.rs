@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What the cursor itself has taken out may be freed while the updater still looks at it.
+// An entry that the cursor has removed may be freed, so its reference ends before.
 
 fn remove(list: &mut UpdateSide<'_, List<Config, State>>) -> u32 {
     let mut cursor = list.cursor();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Without the lock the next updater may take out the entry that the cursor stands on.
+// After the lock is released another updater may remove the cursor's entry.
 
 fn remove(state: &UpdaterLock<State>) {
     let mut updater = state.lock();

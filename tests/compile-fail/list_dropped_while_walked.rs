@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Dropping a list drops its entries at once: nobody may still be walking.
+// Dropping a list frees its entries at once, so no reader may borrow it.
 
 fn read(list: List<Config, State>) -> usize {
     let guard = read_lock();

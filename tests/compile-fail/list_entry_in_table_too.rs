@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// An entry has one link: what is in a list cannot be in a table as well.
+// An entry has one link, so it cannot be in a list and in a table.
 
 fn insert(updater: &mut Updater<'_, State>) -> Result {
     let entry = new_entry()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A reader who stands on an entry that moves to another list goes on in that one.
+// A reader at an entry that moves to another list would continue in that list.
 
 fn move_over(list: &mut UpdateSide<'_, List<Config, State>>) {
     if let Some(entry) = list.pop_front() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// An entry has one link: in two places the list runs in circles, and frees it twice.
+// An entry has one link: pushed twice, it would make a cycle and be freed twice.
 
 fn push(list: &mut UpdateSide<'_, List<Config, State>>) -> Result {
     let entry = new_entry()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// An entry that was taken out may be freed at any time.
+// A removed entry may be freed at any time.
 
 fn remove(list: &mut UpdateSide<'_, List<Config, State>>) -> u32 {
     match list.pop_front() {

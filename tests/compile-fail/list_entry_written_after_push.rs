@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Whoever puts an entry into a list gives up the right to change it.
+// Pushing an entry gives up the right to change it.
 
 fn push(list: &mut UpdateSide<'_, List<Config, State>>) -> Result {
     let mut entry = new_entry()?;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The lock keeps updaters away, not readers: what is in the list is replaced, not changed.
+// The lock excludes updaters, not readers, so an updater replaces an entry instead of changing it.
 
-fn change(list: &mut UpdateSide<'_, List<Config, State>>, better: RcuBox<Entry<Config>>) {
+fn change(list: &mut UpdateSide<'_, List<Config, State>>, replacement: RcuBox<Entry<Config>>) {
     let mut cursor = list.cursor();
     if let Some(config) = cursor.current() { config.limit = 2; } // VIOLATION: E0594
-    drop(cursor.replace_current(better));                // TWIN
+    drop(cursor.replace_current(replacement));           // TWIN
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A list that took another type for its own would give readers a value that is not theirs.
+// A list whose entries have a supertype would give readers values of a wrong type.
 
 fn push(list: &List<Handler<Static>, State>) {}
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Two who push at once lose an entry.
+// Two updaters that push at the same time would lose an entry.
 
 fn push(state: &UpdaterLock<State>, entry: RcuBox<Entry<Config>>) {
     state.list.push_back(entry);                         // VIOLATION: E0599

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// One cursor would take out the entry whose link the other holds.
+// A cursor could remove the entry whose link another cursor uses.
 
 fn remove(list: &mut UpdateSide<'_, List<Config, State>>) {
     let mut one = list.cursor();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Who stands on an entry between two critical sections may stand on nothing.
+// Between two critical sections the entry at which the reader is may be freed.
 
 fn read(state: &UpdaterLock<State>) -> usize {
     let guard = read_lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What is reached through an RCU-protected object lives no longer than the object.
+// An object inside an RCU-protected object does not outlive it.
 
 struct Outer { inner: Rcu<Config> }
 

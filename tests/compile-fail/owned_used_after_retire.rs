@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Whoever has an object reclaimed later has it no more.
+// Retiring an object gives up its ownership.
 
 fn retire(config: RcuBox<Config>) -> u32 {
     let limit = config.limit;                            // TWIN

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What must not move is not exchanged for another.
+// An object that must not move cannot be swapped with another.
 
 fn exchange(one: &mut RcuBox<Pinned>, other: &mut RcuBox<Pinned>) {
     mem::swap(&mut **one, &mut **other);                 // VIOLATION: E0596

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// One object given back twice would be freed twice.
+// An object that is returned twice would be freed twice.
 
 fn retire(polled: Polled<Config>) {
     drop(polled.wait());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A cookie from before the object was retired says nothing about the readers it had since.
+// A cookie from before the object was unpublished does not cover its later readers.
 
 fn retire(current: &Rcu<Config>) {
     let cookie = GracePeriod::start();

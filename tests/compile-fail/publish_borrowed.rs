@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A grace period may end long after what was borrowed is gone.
+// A grace period may end after the borrowed data is gone.
 
 struct Borrowed<'a>(&'a u32);
 struct Owned(u32);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The elements are dropped by whichever CPU runs the callback.
+// The elements are dropped on the CPU that runs the callback.
 
 type Holders = Flexible<u32, MutexGuard<'static, u32>>;  // VIOLATION
 type Holders = Flexible<u32, u32>;                       // TWIN

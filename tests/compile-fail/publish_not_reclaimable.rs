@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Without `Reclaim` nobody has said that the destructor may run in softirq context.
+// Without `Reclaim` the type does not declare where its destructor may run.
 
 struct MaySleep(u32);
 

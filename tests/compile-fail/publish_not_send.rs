@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What is published is dropped by whichever CPU runs the callback.
+// A published object is dropped on the CPU that runs the callback.
 
 struct Holder(Option<Guard>);                            // VIOLATION
 struct Holder(Option<u32>);                              // TWIN

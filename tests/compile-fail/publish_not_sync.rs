@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Readers on all CPUs share what is published.
+// Readers on all CPUs share a published object.
 
 struct Counter(core::cell::Cell<u32>);                   // VIOLATION
 struct Counter(core::sync::atomic::AtomicU32);           // TWIN

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// An object on the stack is gone before its readers are.
+// An object on the stack does not outlive its readers.
 
 fn publish(current: &Rcu<Config>) -> Result {
     let config = Config { limit: 2 };                    // VIOLATION

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A fat pointer cannot be published with one store: readers would see half of it.
+// A fat pointer cannot be published with one store: readers could see half of it.
 
 trait Shape: Send + Sync {}
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// One object under two pointers would be freed twice.
+// An object that two pointers own would be freed twice.
 
 fn publish(one: &Rcu<Config>, two: &Rcu<Config>) -> Result {
     let config = new_config()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Readers see an object as soon as it is published: it has to be complete.
+// Readers see an object as soon as it is published, so it must be initialised.
 
 fn publish(current: &Rcu<Config>) {
     let config: RcuBox<Config>;                          // VIOLATION

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A grace period that has begun has not ended: the object is not owned yet.
+// A grace period that has begun has not ended, so the object is not owned yet.
 
 fn retire(old: Retired<Config>) -> u32 {
     let polled = old.start_poll();

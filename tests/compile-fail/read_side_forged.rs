@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// That grace periods wait for something is for its author to promise with `unsafe`.
+// The author of a `ReadSide` must guarantee with `unsafe` that grace periods wait for it.
 
 struct Mine;
 

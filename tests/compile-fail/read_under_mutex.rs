@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Grace periods do not wait for who holds a mutex.
+// Grace periods do not wait for the holder of a mutex.
 
 fn read(current: &Rcu<Config>, lock: &Mutex<u32>) -> bool { // VIOLATION
 fn read(current: &Rcu<Config>, lock: &SpinLock<u32>) -> bool { // TWIN

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Grace periods of RCU do not wait for readers that may sleep.
+// RCU's grace periods do not wait for SRCU's readers.
 
 fn read(current: &Rcu<Config>, domain: &Srcu) -> bool {
     let guard = domain.read_lock();                      // VIOLATION

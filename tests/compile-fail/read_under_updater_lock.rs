@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The lock keeps other updaters away, but its owner is no reader.
+// The lock excludes other updaters, but its holder is not a reader.
 
 fn read(state: &UpdaterLock<State>) -> bool {
     let mut updater = state.lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// No critical section, no reference.
+// A reference requires a critical section.
 
 fn read(current: &Rcu<Config>) -> u32 {
     let guard = read_lock();                             // TWIN

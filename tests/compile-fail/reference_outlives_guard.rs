@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A reader keeps a reference past the end of its critical section: a use after free in waiting.
+// A reference that outlives the critical section is a use after free.
 
 fn read(current: &Rcu<Config>) -> u32 {
     let config;

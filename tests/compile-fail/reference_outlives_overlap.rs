@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The section passes from one protection to the next, and ends with the last.
+// The section passes from one lock to the next and ends with the last one.
 
 fn read(current: &Rcu<Config>, lock: &SpinLock<u32>) -> u32 {
     let section = Overlap::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What a pointer owned is freed with it: nobody may still be reading.
+// Dropping a pointer frees its object at once, so no reader may borrow it.
 
 fn read(current: Rcu<Config>) -> u32 {
     let guard = read_lock();

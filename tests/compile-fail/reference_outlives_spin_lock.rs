@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Preemption is off as long as the spin lock is held, and so is the reference good.
+// Preemption is off, and the reference valid, while the spin lock is held.
 
 fn read(current: &Rcu<Config>, lock: &SpinLock<u32>) -> u32 {
     let held = lock.lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A function hands out a reference whose critical section ends inside of it.
+// A function cannot return a reference whose critical section ends inside it.
 
 fn read(current: &Rcu<Config>) -> Option<&Config> {      // VIOLATION
 fn read<'g>(current: &'g Rcu<Config>, guard: &'g Guard) -> Option<&'g Config> { // TWIN

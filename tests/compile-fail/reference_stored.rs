@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A reader stores a reference where others find it later.
+// A reader cannot store a reference in a place that outlives the guard.
 
 struct Cache<'c> {
     last: Option<&'c Config>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A reader unlocks and goes on reading.
+// A reader cannot use a reference after it has unlocked.
 
 fn read(current: &Rcu<Config>) -> u32 {
     let guard = read_lock();

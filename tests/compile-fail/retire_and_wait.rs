@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// An object that its callback will free cannot be had back as well.
+// A callback frees the object, so synchronize() cannot return it as well.
 
 fn retire(old: Retired<Config>) {
     old.call_rcu();                                      // VIOLATION

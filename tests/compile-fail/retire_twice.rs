@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Two callbacks for one object: call_rcu()'s list is corrupted, and the object freed twice.
+// Two callbacks for one object would corrupt the list of call_rcu() and free the object twice.
 
 fn retire(old: Retired<Config>) {
     old.call_rcu();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A callback of call_rcu() must not sleep: what may sleep in its destructor goes to a workqueue.
+// A callback of call_rcu() must not sleep: objects whose destructor may sleep go to a workqueue.
 
 struct Device(u32);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Waiting for a condition lets go of the spin lock for a while, and of what it protects.
+// Waiting for a condition releases the spin lock meanwhile, and so ends the critical section.
 
 fn read(current: &Rcu<Config>, held: &mut SpinLockGuard<'_, u32>, changed: &CondVar) -> u32 {
     let config = current.dereference(held);

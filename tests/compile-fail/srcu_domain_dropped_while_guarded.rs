@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A reader ends in its domain, which must still be there.
+// A critical section ends in its domain, which must still exist.
 
 fn read(domain: Pin<KBox<Srcu>>) {
     let guard = domain.read_lock();

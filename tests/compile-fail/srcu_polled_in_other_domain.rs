@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Grace periods of one domain do not wait for the readers of another.
+// The grace periods of a domain do not wait for the readers of another.
 
 fn retire(retired: SrcuRetired<'_, Config>, other: &Srcu) {
     let cookie = SrcuGracePeriod::start(other);

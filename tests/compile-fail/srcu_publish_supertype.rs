@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A pointer that took another type for its own would give readers a value that is not theirs.
+// A pointer to a supertype would give readers values of a wrong type.
 
 fn publish(current: &SrcuPointer<Handler<Static>>) {}
 

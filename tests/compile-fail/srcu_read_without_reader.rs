@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// No critical section of the pointer's domain, no reference: RCU's own does not count.
+// A reference requires a critical section of the pointer's domain; a guard of RCU is none.
 
 fn read(current: &SrcuPointer<Config>, guard: &Guard) -> bool {
     let reader = current.read_lock();                    // TWIN

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A sleepable reader keeps a reference past the end of its critical section.
+// A reference cannot outlive its critical section, even one that may sleep.
 
 fn read(current: &SrcuPointer<Config>) -> u32 {
     let reader = current.read_lock();

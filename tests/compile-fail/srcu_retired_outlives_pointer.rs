@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The grace period of a retired object is one of its pointer's domain.
+// A retired object needs a grace period of the pointer's domain, which must still exist.
 
 fn retire(current: Pin<KBox<SrcuPointer<Config>>>) {
     let old = current.replace(None);

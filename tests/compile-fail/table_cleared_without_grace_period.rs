@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Readers may still find what was cleared.
+// Readers may still find entries that were cleared.
 
 fn clear(table: &mut UpdateSide<'_, HashTable<Config, State, 8>>) {
     table.clear(|old| {

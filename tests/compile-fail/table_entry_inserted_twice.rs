@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// An entry has one link: in two places the bucket runs in circles, and frees it twice.
+// An entry has one link: inserted twice, it would make a cycle and be freed twice.
 
 fn insert(table: &mut UpdateSide<'_, HashTable<Config, State, 8>>) -> Result {
     let entry = new_entry()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What the updater itself has removed may be freed while it still looks at it.
+// An entry that the updater has removed may be freed, so its reference ends before.
 
 fn remove(table: &mut UpdateSide<'_, HashTable<Config, State, 8>>) -> u32 {
     let found = table.get(&1);

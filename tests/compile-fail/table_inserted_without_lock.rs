@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Two who insert at once lose an entry.
+// Two updaters that insert at the same time would lose an entry.
 
 fn insert(state: &UpdaterLock<State>, entry: RcuBox<Entry<Config>>) {
     drop(state.table.insert(entry));                     // VIOLATION: E0599

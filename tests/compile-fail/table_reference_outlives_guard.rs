@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A value that is removed may be freed as soon as the critical section has ended.
+// A removed entry may be freed when the critical section has ended.
 
 fn read(state: &UpdaterLock<State>) -> u32 {
     let guard = read_lock();

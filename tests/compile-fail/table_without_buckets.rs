@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A key would go to a bucket that is not there.
+// A table without buckets has no place for a key.
 // ERROR NAMES: HashTable::<Config, Routes, 0>::HAS_BUCKETS
 
 const COUNT: usize = 0;                                // VIOLATION: E0080

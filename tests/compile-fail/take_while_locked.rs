@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The lock keeps updaters away, not readers: nothing is taken back under it.
+// The lock excludes updaters, not readers, so take() is not available under it.
 
 fn take(state: &UpdaterLock<State>) {
     let mut updater = state.lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Taking an object out needs proof that there is no reader: exclusive access to the pointer.
+// take() requires exclusive access to the pointer, which proves that there is no reader.
 
 fn take(current: &Rcu<Config>) {                         // VIOLATION
 fn take(current: &mut Rcu<Config>) {                     // TWIN

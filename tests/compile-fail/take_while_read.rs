@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A reader's reference is a borrow of the pointer: nobody takes the object away meanwhile.
+// A reader's reference borrows the pointer, so take() is not available meanwhile.
 
 fn take(mut current: Rcu<Config>) -> u32 {
     let guard = read_lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A function hands out the right to update, and lets go of the lock.
+// A function cannot return the right to update after it has released the lock.
 
 type Pointer = Rcu<Config, Locked<State>>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Two updates of one pointer at once: the object that both take for the old one would be freed twice.
+// Two updates at the same time would both retire the same old object.
 
 fn update(state: &UpdaterLock<State>) {
     let mut updater = state.lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// A state inside of another has its own lock, and the outer one does not replace it.
+// A state inside another has its own lock, which the outer lock does not replace.
 
 struct Outer {
     inner: UpdaterLock<State>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The lock of one state says nothing about another, though they are of one type.
+// The lock of a state does not protect another state of the same type.
 
 fn update(one: &UpdaterLock<State>, other: &UpdaterLock<State>) {
     let mut updater = one.lock();

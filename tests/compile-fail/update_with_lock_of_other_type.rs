@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// The lock of one state says nothing about a pointer that names another.
+// The lock of a state does not protect a pointer that names another type of state.
 
 struct Outer {
     pointer: Rcu<Config, Locked<State>>,                 // VIOLATION

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Updaters exclude each other: a pointer under a lock does not change without it.
+// A pointer under a lock does not change without it.
 
 fn update(state: &UpdaterLock<State>) {
     let mut updater = state.lock();                      // TWIN

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// That nothing changes a structure without its lock is for its author to promise with `unsafe`.
+// The author of an `UpdatedUnder` must guarantee with `unsafe` that it changes only under the lock.
 
 struct Mine(AtomicU32);
 

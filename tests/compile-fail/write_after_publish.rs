@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Whoever publishes an object gives up the right to change it.
+// Publishing an object gives up the right to change it.
 
 fn publish(current: &Rcu<Config>) -> Result {
     let mut config = new_config()?;

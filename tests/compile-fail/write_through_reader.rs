@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Readers read: what is published does not change under the others.
+// Readers cannot write: a published object does not change.
 
 fn write(current: &Rcu<Config>) {
     let guard = read_lock();

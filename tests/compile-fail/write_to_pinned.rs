@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// What must not move is changed by methods that leave it in place.
+// An object that must not move changes only through a pinned reference.
 
 fn change(pinned: &mut RcuBox<Pinned>) {
     let pinned: &mut Pinned = pinned;                    // VIOLATION: E0596

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the RCU library promises, as tests that run in the kernel and in user space.
+//! Tests of the RCU library that run in the kernel and in user space.
 //!
-//! In the kernel `rcu_test.rs` runs them at insmod; in user space `hosted/rcu-routes/tests/rcu_cases.rs`
-//! does. What differs is in `platform`.
+//! In the kernel `rcu_test.rs` runs them at insmod; in user space
+//! `hosted/rcu-routes/tests/rcu_cases/` does. Each provides a module `platform`.
 
 mod collections;
-mod cookies;
-mod endings;
+mod grace_periods;
 mod pointers;
-mod sleepable;
+mod retired;
+mod srcu;
 mod stress;
 
 use crate::{platform, rcu};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::{
+    hint::black_box,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 use kernel::{prelude::*, sync::Arc};
-use platform::{Place, Thread};
+use platform::{CallContext, Thread};
 use rcu::{Reclaim, Softirq, Workqueue};
 
-/// Why a test failed.
+/// The reason why a test failed.
 pub(crate) struct Failure {
     pub(crate) line: u32,
     pub(crate) condition: &'static str,
@@ -28,7 +31,7 @@ impl From<Error> for Failure {
     fn from(_: Error) -> Self {
         Self {
             line: 0,
-            condition: "no memory",
+            condition: "a function returned an error",
         }
     }
 }
@@ -64,140 +67,149 @@ macro_rules! cases {
 }
 
 cases! {
-    endings:
-        synchronize_gives_back_after_the_reader
-        synchronize_expedited_gives_back_after_the_reader
-        call_rcu_reclaims_after_the_reader
-        dropping_reclaims_after_the_reader
-        queue_work_reclaims_after_the_reader
-        dropping_what_may_sleep_reclaims_in_process_context
-        kvfree_rcu_leaves_the_object_to_the_reader
-        polling_gives_back_after_the_reader
-        expedited_polling_gives_back_after_the_reader
-        a_snapshot_gives_back_after_the_reader
-        waiting_for_what_is_polled_waits_for_the_reader
-        dropping_what_is_polled_reclaims_after_the_reader
-        a_drain_waits_for_callbacks_of_callbacks;
-    cookies:
-        a_cookie_is_not_complete_while_a_reader_is_held
-        a_full_cookie_is_not_complete_while_a_reader_is_held
-        a_cookie_from_inside_a_reader_is_never_complete_at_its_end
-        a_completed_cookie_is_complete
-        a_spin_lock_holds_up_a_grace_period
-        an_overlap_holds_up_a_grace_period_to_its_end;
+    retired:
+        synchronize_returns_the_object_after_its_readers
+        synchronize_expedited_returns_the_object_after_its_readers
+        call_rcu_reclaims_after_the_readers
+        drop_reclaims_after_the_readers
+        queue_work_reclaims_after_the_readers
+        drop_runs_a_sleeping_destructor_in_process_context
+        kvfree_rcu_keeps_the_object_for_its_readers
+        start_poll_returns_the_object_after_its_readers
+        start_poll_expedited_returns_the_object_after_its_readers
+        snapshot_returns_the_object_after_its_readers
+        polled_wait_returns_the_object_after_its_readers
+        dropped_polled_object_is_reclaimed_after_its_readers
+        drain_waits_for_callbacks_of_callbacks;
+    grace_periods:
+        cookie_is_incomplete_during_an_earlier_reader
+        full_cookie_is_incomplete_during_an_earlier_reader
+        cookie_of_a_reader_is_incomplete_until_its_end
+        completed_cookie_is_complete
+        spin_lock_delays_a_grace_period
+        overlap_delays_a_grace_period_until_its_end;
     pointers:
-        a_reader_keeps_what_it_saw
-        updates_under_the_lock_do_not_get_lost
-        an_update_that_fails_changes_nothing
-        a_pinned_object_stays_where_it_is
-        objects_of_variable_length_are_whole
-        dropping_a_pointer_drops_the_object_at_once;
+        reader_keeps_an_object_that_is_replaced
+        updates_under_the_lock_are_not_lost
+        failed_update_changes_nothing
+        pinned_object_does_not_move
+        flexible_objects_of_any_length_are_complete
+        dropped_pointer_drops_its_object_at_once;
     collections:
-        a_reader_on_a_removed_entry_goes_on_to_the_rest
-        list_updates_are_seen_in_order
-        a_table_replaces_and_removes_by_key;
-    sleepable:
-        srcu_synchronize_gives_back_after_a_reader_that_sleeps
+        reader_at_a_removed_entry_reaches_the_rest
+        readers_see_list_updates_in_order
+        hash_table_replaces_and_removes_by_key;
+    srcu:
+        srcu_synchronize_returns_the_object_after_a_sleeping_reader
         call_srcu_reclaims_after_the_reader
         srcu_queue_work_reclaims_in_process_context
-        srcu_polling_gives_back_after_the_reader
-        an_srcu_cookie_is_not_complete_while_a_reader_is_held
-        dropping_an_srcu_pointer_waits_for_callbacks;
+        srcu_start_poll_returns_the_object_after_its_reader
+        srcu_cookie_is_incomplete_during_an_earlier_reader
+        dropped_srcu_pointer_waits_for_callbacks;
     stress:
         readers_never_see_a_reclaimed_object;
 }
 
-/// How long a reader is held to see that nothing happens meanwhile.
+/// The time for which a reader delays what must not happen meanwhile.
 const HOLD_MS: u64 = 50;
-/// How long something that must happen may take.
-const PATIENCE_MS: u64 = 20_000;
+/// The time within which an object must be reclaimed.
+const RECLAIM_TIMEOUT_MS: u64 = 20_000;
 
-/// What became of an object.
+/// Counts the drops of [`Tracked`] objects by context.
 #[derive(Default)]
-struct Fate {
-    drops: AtomicUsize,
+struct Drops {
+    total: AtomicUsize,
     in_callback: AtomicUsize,
     in_process: AtomicUsize,
 }
 
-impl Fate {
+impl Drops {
     fn new() -> Result<Arc<Self>, Failure> {
         Ok(Arc::new(Self::default(), GFP_KERNEL)?)
     }
 
-    fn drops(&self) -> usize {
-        self.drops.load(Ordering::Acquire)
+    fn count(&self) -> usize {
+        self.total.load(Ordering::Acquire)
     }
 
-    fn note_drop(&self) {
-        match platform::place() {
-            Place::Callback => self.in_callback.fetch_add(1, Ordering::Relaxed),
-            Place::Process => self.in_process.fetch_add(1, Ordering::Relaxed),
-            Place::Unknown => 0,
+    fn count_in_callback(&self) -> usize {
+        self.in_callback.load(Ordering::Relaxed)
+    }
+
+    fn count_in_process(&self) -> usize {
+        self.in_process.load(Ordering::Relaxed)
+    }
+
+    fn add(&self) {
+        match platform::call_context() {
+            CallContext::Callback => self.in_callback.fetch_add(1, Ordering::Relaxed),
+            CallContext::Process => self.in_process.fetch_add(1, Ordering::Relaxed),
+            CallContext::Unknown => 0,
         };
-        self.drops.fetch_add(1, Ordering::Release);
+        self.total.fetch_add(1, Ordering::Release);
     }
 
-    /// Waits until there is one drop, and a little longer for a second.
-    fn is_dropped_once(&self) -> bool {
+    /// Waits for a drop, and a little longer for a wrong second one. Returns whether there was
+    /// exactly one.
+    fn wait_for_one(&self) -> bool {
         let start = platform::now_ms();
-        while self.drops() == 0 && platform::now_ms() - start < PATIENCE_MS {
+        while self.count() == 0 && platform::now_ms() - start < RECLAIM_TIMEOUT_MS {
             platform::sleep_ms(1);
         }
         platform::sleep_ms(5);
-        self.drops() == 1
+        self.count() == 1
     }
 }
 
-const INTACT: u64 = 0x1ce1_ceba_be00;
+const CANARY: u64 = 0x1ce1_ceba_be00;
 
-/// An object that knows whether it was reclaimed, and tells.
-struct Witness {
+/// An object that recognises its own reclaim and counts it.
+struct Tracked {
     canary: u64,
     number: u64,
-    fate: Arc<Fate>,
+    drops: Arc<Drops>,
 }
 
-impl Witness {
-    fn new(number: u64, fate: &Arc<Fate>) -> Self {
+impl Tracked {
+    fn new(number: u64, drops: &Arc<Drops>) -> Self {
         Self {
-            canary: INTACT,
+            canary: CANARY,
             number,
-            fate: fate.clone(),
+            drops: drops.clone(),
         }
     }
 
     fn is_intact(&self) -> bool {
-        // Volatile, since the compiler knows that what a reference points to does not change.
-        platform::read_volatile(&self.canary) == INTACT
+        // The compiler may assume that memory behind a reference does not change.
+        *black_box(&self.canary) == CANARY
     }
 }
 
-impl Drop for Witness {
+impl Drop for Tracked {
     fn drop(&mut self) {
         self.canary = 0;
-        self.fate.note_drop();
+        self.drops.add();
     }
 }
 
-impl Reclaim for Witness {
+impl Reclaim for Tracked {
     type Context = Softirq;
 }
 
-/// The same with a destructor that sleeps.
-struct SleepyWitness(Witness);
+/// A [`Tracked`] object with a destructor that sleeps.
+struct SleepyTracked(Tracked);
 
-impl Drop for SleepyWitness {
+impl Drop for SleepyTracked {
     fn drop(&mut self) {
         platform::sleep_ms(2);
     }
 }
 
-impl Reclaim for SleepyWitness {
+impl Reclaim for SleepyTracked {
     type Context = Workqueue;
 }
 
-/// Does nothing for a while, without sleeping.
+/// Waits without sleeping.
 fn spin_ms(duration: u64) {
     let start = platform::now_ms();
     while platform::now_ms() - start < duration {
@@ -205,9 +217,9 @@ fn spin_ms(duration: u64) {
     }
 }
 
-/// A thread that holds a reader from before this returns until some time after, in which it sees
-/// `object` of `pointer` intact.
-fn held_reader<T: Reclaim>(
+/// Starts a thread that reads the object of `pointer` for a while, and returns when the thread is
+/// inside its read-side critical section.
+fn spawn_reader<T: Reclaim>(
     pointer: &Arc<rcu::Rcu<T>>,
     is_intact: impl Fn(&T) -> bool + Send + 'static,
 ) -> Result<(Thread, Arc<Reader>), Failure> {
@@ -226,13 +238,13 @@ fn held_reader<T: Reclaim>(
             drop(guard);
         }
     })?;
-    while !reader.is(Reader::INSIDE) && !reader.is(Reader::DONE) {
+    while !reader.is_in_state(Reader::INSIDE) && !reader.is_in_state(Reader::DONE) {
         platform::sleep_ms(1);
     }
     Ok((thread, reader))
 }
 
-/// Where a [`held_reader`] is.
+/// The progress of [`spawn_reader`]'s thread.
 #[derive(Default)]
 struct Reader {
     state: AtomicUsize,
@@ -243,12 +255,12 @@ impl Reader {
     const INSIDE: usize = 1;
     const DONE: usize = 2;
 
-    fn is(&self, state: usize) -> bool {
+    fn is_in_state(&self, state: usize) -> bool {
         self.state.load(Ordering::Acquire) == state
     }
 
-    /// Whether it has left, and saw its object whole to the end.
-    fn has_left_content(&self) -> bool {
-        self.is(Self::DONE) && self.intact.load(Ordering::Relaxed) == 1
+    /// Returns whether the section has ended and its object was intact until then.
+    fn has_ended_intact(&self) -> bool {
+        self.is_in_state(Self::DONE) && self.intact.load(Ordering::Relaxed) == 1
     }
 }

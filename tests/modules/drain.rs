@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A module whose init queues thousands of callbacks and perhaps fails after a step. What the callbacks
-//! run is this module's code: if it is gone when they are called, the kernel crashes.
+//! A module whose init queues thousands of callbacks and may fail after one of its steps. The
+//! callbacks run code of this module: if they run after it is unloaded, the kernel crashes.
 
 use super::{rcu, FAILS_AFTER_STEP};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::prelude::*;
 use rcu::{read_lock, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq};
 
-/// Of the first step, at init and at exit.
+/// Callbacks of the first step, at init and at exit.
 const CALLBACKS: usize = 10_000;
-/// Of each step.
+/// Works of each step.
 const WORKS: usize = 300;
+/// Objects of each step that are freed without a callback.
 const FREES: usize = 300;
 
 static QUEUED: AtomicUsize = AtomicUsize::new(0);
@@ -35,8 +36,8 @@ impl Reclaim for Plain {
     type Context = Softirq;
 }
 
-/// Says at the very end whether all that was queued was reclaimed. Made before the drain and dropped
-/// after it.
+/// Logs how many of the queued objects were reclaimed. It is initialised before the drain and
+/// dropped after it.
 struct Report(());
 
 impl Drop for Report {
@@ -49,7 +50,7 @@ fn load(count: &AtomicUsize) -> usize {
     count.load(Ordering::Relaxed)
 }
 
-/// A part of the module that leaves callbacks behind when it is made and when it is dropped.
+/// A part of the module that queues callbacks when it is created and when it is dropped.
 struct Step {
     callbacks: usize,
 }
@@ -74,7 +75,7 @@ impl Drop for Step {
     }
 }
 
-/// Retires objects of each kind inside a reader, so that none is reclaimed before this returns.
+/// Retires objects inside a reader, so that none is reclaimed before this returns.
 fn queue(callbacks: usize) -> Result {
     let mut counted = KVVec::with_capacity(callbacks + WORKS, GFP_KERNEL)?;
     for _ in 0..callbacks + WORKS {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! See `drain.rs`.
+//! Runs the test of `drain.rs`.
 
 mod drain;
 #[path = "../.."]
@@ -12,7 +12,7 @@ pub use project::rcu;
 use drain::DrainTest;
 use kernel::prelude::*;
 
-/// 0 for none.
+/// The step after which init fails; 0 for none.
 const FAILS_AFTER_STEP: usize = 3;
 
 module! {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A module that forgets its drain: its objects are leaked, and it can be unloaded all the same.
+//! A module without a drain: its objects are leaked, and unloading it is safe.
 
 #[path = "../.."]
 mod project {

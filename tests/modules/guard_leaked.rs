@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Leaks a guard: grace periods wait until the task that leaked it, insmod, ends.
+//! Leaks a guard in insmod: grace periods wait until that task ends.
 
 #[path = "../.."]
 mod project {

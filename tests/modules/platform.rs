@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the tests need of the kernel, beyond the library.
+//! The kernel functions that the tests need.
 
 use crate::kernel_ext::kthread::{Attributes, Kthread};
+#[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
 use core::ptr;
 use kernel::{
     bindings,
@@ -10,7 +11,7 @@ use kernel::{
     time::{delay::fsleep, Delta},
 };
 
-/// A running thread; dropping it waits for its end.
+/// A running thread. Its drop waits for its end.
 pub(crate) type Thread = Kthread;
 
 /// Runs `work` in a thread of its own.
@@ -18,58 +19,52 @@ pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<Thread> {
     Kthread::spawn(c"rcu_test", Attributes::default(), work)
 }
 
-/// Waits for the end of each.
+/// Waits until all threads have ended.
 pub(crate) fn join(threads: KVec<Thread>) {
     drop(threads);
 }
 
-/// Time that only goes on.
+/// Returns a monotonic time.
 pub(crate) fn now_ms() -> u64 {
-    // SAFETY: No requirement.
+    // SAFETY: The function has no safety requirement.
     let nanoseconds = unsafe { bindings::ktime_get() };
     nanoseconds as u64 / 1_000_000
 }
 
-/// Sleeps.
+/// Sleeps for at least this time.
 pub(crate) fn sleep_ms(milliseconds: u32) {
     fsleep(Delta::from_millis(i64::from(milliseconds)));
 }
 
-/// Reads memory even if the compiler thinks that it knows what is there.
-pub(crate) fn read_volatile(number: &u64) -> u64 {
-    // SAFETY: A reference is valid for reading.
-    unsafe { ptr::from_ref(number).read_volatile() }
-}
-
-/// Where code is running, as far as the kernel tells.
-pub(crate) enum Place {
+/// The context of the current call, as far as the kernel records it.
+pub(crate) enum CallContext {
     #[cfg_attr(
         not(CONFIG_DEBUG_LOCK_ALLOC),
-        expect(dead_code, reason = "nobody can tell")
+        expect(dead_code, reason = "only lockdep recognises callbacks")
     )]
     Callback,
     Process,
     Unknown,
 }
 
-/// Lockdep knows callbacks of RCU; without it nobody does. A worker that is not in one is in process
-/// context, unless it runs SRCU's: `CONFIG_DEBUG_ATOMIC_SLEEP` complains of what sleeps there.
-pub(crate) fn place() -> Place {
+/// Returns the context of the current call.
+///
+/// Only lockdep recognises callbacks of RCU. A worker that runs none is in process context, or runs
+/// callbacks of SRCU, where `CONFIG_DEBUG_ATOMIC_SLEEP` warns of a sleeping destructor.
+pub(crate) fn call_context() -> CallContext {
     #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
-    // SAFETY: The map is RCU's own and lives for ever.
+    // SAFETY: The map is one of RCU's static maps.
     if unsafe { bindings::lock_is_held_type(ptr::addr_of!(bindings::rcu_callback_map), -1) } != 0 {
-        return Place::Callback;
+        return CallContext::Callback;
     }
     // SAFETY: The current task is valid.
     let flags = unsafe { (*bindings::get_current()).flags };
     if flags & bindings::PF_WQ_WORKER != 0 {
-        Place::Process
+        CallContext::Process
     } else {
-        Place::Unknown
+        CallContext::Unknown
     }
 }
 
-/// Whether so many drops in a callback are what one drop in a callback is seen as.
-pub(crate) fn is_in_callback(drops: usize) -> bool {
-    drops == usize::from(cfg!(CONFIG_DEBUG_LOCK_ALLOC))
-}
+/// Whether [`call_context`] recognises callbacks.
+pub(crate) const RECOGNISES_CALLBACKS: bool = cfg!(CONFIG_DEBUG_LOCK_ALLOC);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs the RCU library's tests at insmod; the log gets their results in TAP.
+//! Runs the RCU library's tests at insmod and logs their results as TAP.
 
 mod cases;
 #[path = "../../kernel_ext"]
-/// What the test threads need.
+/// Threads for the tests.
 pub mod kernel_ext {
     pub mod cpu;
     pub mod kthread;

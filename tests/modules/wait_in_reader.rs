@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls what waits where lockdep takes it for a reader: each names itself in the log.
+//! Calls each waiting function inside a reader: each logs an error with its name.
 //!
-//! A real reader would wait for itself for ever, so only lockdep is told of one.
+//! A real reader would wait for itself for ever. So the readers here exist for lockdep only.
 
 #[path = "../.."]
 mod project {
@@ -32,16 +32,16 @@ impl kernel::Module for WaitInReader {
         as_reader(|| cookie.wait());
         as_reader(|| cookie.wait_expedited());
         as_reader(|| full.wait());
-        // Last, since it takes a mutex, and lockdep goes off after its first complaint.
+        // Last, because it locks a mutex: lockdep warns of that once and then turns itself off.
         as_reader(|| rcu::barrier());
         Ok(Self)
     }
 }
 
-/// Runs `call` as a reader, in the eyes of lockdep.
+/// Runs `call` while lockdep believes that this is a reader.
 fn as_reader(call: impl FnOnce()) {
-    // SAFETY: The map is RCU's own; the arguments are those of `rcu_read_lock()`, and `lock_release()`
-    // follows.
+    // SAFETY: The map is one of RCU's static maps. The arguments are those of `rcu_read_lock()`,
+    // and `lock_release()` follows.
     unsafe {
         bindings::lock_acquire(
             ptr::addr_of_mut!(bindings::rcu_lock_map),
@@ -54,6 +54,6 @@ fn as_reader(call: impl FnOnce()) {
         );
     }
     call();
-    // SAFETY: Acquired above.
+    // SAFETY: `lock_acquire()` has acquired the map in this function.
     unsafe { bindings::lock_release(ptr::addr_of_mut!(bindings::rcu_lock_map), 0) };
 }

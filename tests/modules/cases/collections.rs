@@ -2,20 +2,20 @@
 
 //! The list and the hash table.
 
-use super::{ensure, platform, rcu, Failure, Fate, Outcome, Witness};
+use super::{ensure, platform, rcu, Drops, Failure, Outcome, Tracked};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Arc};
 use rcu::{read_lock, CallbackDrain, Entry, HashTable, Keyed, List, UpdaterLock};
 
 struct State {
-    list: List<Witness, State>,
+    list: List<Tracked, State>,
 }
 
-fn list_of(numbers: &[u64], fate: &Arc<Fate>) -> Result<Arc<UpdaterLock<State>>, Failure> {
+fn list_of(numbers: &[u64], drops: &Arc<Drops>) -> Result<Arc<UpdaterLock<State>>, Failure> {
     let state = State { list: List::new() };
     let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "list")), GFP_KERNEL)?;
     for &number in numbers {
-        let new = Entry::new(Witness::new(number, fate), GFP_KERNEL)?;
+        let new = Entry::new(Tracked::new(number, drops), GFP_KERNEL)?;
         state.lock().select(|state| &state.list).push_back(new);
     }
     Ok(state)
@@ -23,13 +23,13 @@ fn list_of(numbers: &[u64], fate: &Arc<Fate>) -> Result<Arc<UpdaterLock<State>>,
 
 fn holds(state: &State, expected: &[u64]) -> bool {
     let guard = read_lock();
-    let numbers = state.list.iter(&guard).map(|witness| witness.number);
+    let numbers = state.list.iter(&guard).map(|tracked| tracked.number);
     numbers.eq(expected.iter().copied())
 }
 
-pub(super) fn a_reader_on_a_removed_entry_goes_on_to_the_rest() -> Outcome {
-    let fate = Fate::new()?;
-    let state = list_of(&[1, 2, 3, 4], &fate)?;
+pub(super) fn reader_at_a_removed_entry_reaches_the_rest() -> Outcome {
+    let drops = Drops::new()?;
+    let state = list_of(&[1, 2, 3, 4], &drops)?;
     let stage = Arc::new(AtomicUsize::new(0), GFP_KERNEL)?;
     let thread = platform::spawn({
         let (state, stage) = (state.clone(), stage.clone());
@@ -54,44 +54,44 @@ pub(super) fn a_reader_on_a_removed_entry_goes_on_to_the_rest() -> Outcome {
     while stage.load(Ordering::Acquire) != 2 {
         core::hint::spin_loop();
     }
-    ensure!(first.is_some_and(Witness::is_intact));
-    ensure!(second.is_some_and(Witness::is_intact));
-    ensure!(iter.map(|witness| witness.number).eq([3, 4]));
-    ensure!(fate.drops() == 0);
+    ensure!(first.is_some_and(Tracked::is_intact));
+    ensure!(second.is_some_and(Tracked::is_intact));
+    ensure!(iter.map(|tracked| tracked.number).eq([3, 4]));
+    ensure!(drops.count() == 0);
     drop(guard);
     drop(thread);
     rcu::barrier();
-    ensure!(fate.drops() == 2);
+    ensure!(drops.count() == 2);
     ensure!(holds(&state, &[3, 4]));
     drop(state);
-    ensure!(fate.drops() == 4);
+    ensure!(drops.count() == 4);
     Ok(())
 }
 
-pub(super) fn list_updates_are_seen_in_order() -> Outcome {
-    let fate = Fate::new()?;
-    let state = list_of(&[2, 3], &fate)?;
-    let first = Entry::new(Witness::new(1, &fate), GFP_KERNEL)?;
-    let better = Entry::new(Witness::new(30, &fate), GFP_KERNEL)?;
+pub(super) fn readers_see_list_updates_in_order() -> Outcome {
+    let drops = Drops::new()?;
+    let state = list_of(&[2, 3], &drops)?;
+    let first = Entry::new(Tracked::new(1, &drops), GFP_KERNEL)?;
+    let replacement = Entry::new(Tracked::new(30, &drops), GFP_KERNEL)?;
     let mut updater = state.lock();
     let mut list = updater.select(|state| &state.list);
     list.push_front(first);
     let mut cursor = list.cursor();
-    ensure!(cursor.find(|witness| witness.number == 3));
-    let replaced = cursor.replace_current(better);
+    ensure!(cursor.find(|tracked| tracked.number == 3));
+    let replaced = cursor.replace_current(replacement);
     ensure!(replaced.is_ok_and(|old| old.synchronize().number == 3));
-    let removed = list.remove_first(|witness| witness.number == 2);
+    let removed = list.remove_first(|tracked| tracked.number == 2);
     ensure!(removed.is_some_and(|old| old.synchronize_expedited().number == 2));
     drop(updater);
     ensure!(holds(&state, &[1, 30]));
     let all = state.lock().select(|state| &state.list).clear();
     ensure!(holds(&state, &[]));
-    ensure!(all.synchronize().map(|witness| witness.number).eq([1, 30]));
-    ensure!(fate.drops() == 4);
+    ensure!(all.synchronize().map(|tracked| tracked.number).eq([1, 30]));
+    ensure!(drops.count() == 4);
     Ok(())
 }
 
-impl Keyed for Witness {
+impl Keyed for Tracked {
     type Key = u64;
 
     fn key(&self) -> &u64 {
@@ -104,24 +104,24 @@ const BUCKETS: usize = 8;
 #[pin_data]
 struct TableState {
     #[pin]
-    table: HashTable<Witness, TableState, BUCKETS>,
+    table: HashTable<Tracked, TableState, BUCKETS>,
 }
 
-pub(super) fn a_table_replaces_and_removes_by_key() -> Outcome {
+pub(super) fn hash_table_replaces_and_removes_by_key() -> Outcome {
     const KEYS: u64 = 100;
-    let fate = Fate::new()?;
+    let drops = Drops::new()?;
     let drain = CallbackDrain::new();
     let state = pin_init!(TableState { table <- HashTable::new([1, 2]) });
     let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "table")), GFP_KERNEL)?;
     for number in 0..KEYS * 3 / 2 {
         let key = number % KEYS;
-        let new = Entry::new(Witness::new(key, &fate), GFP_KERNEL)?;
+        let new = Entry::new(Tracked::new(key, &drops), GFP_KERNEL)?;
         let old = state.lock().select(|state| &state.table).insert(new);
         if let Some(old) = old {
             ensure!(old.synchronize_expedited().number == key);
         }
     }
-    ensure!(fate.drops() == KEYS as usize / 2);
+    ensure!(drops.count() == KEYS as usize / 2);
     for key in (0..KEYS).step_by(3) {
         let old = state.lock().select(|state| &state.table).remove(&key);
         ensure!(old.is_some());
@@ -130,21 +130,22 @@ pub(super) fn a_table_replaces_and_removes_by_key() -> Outcome {
     let guard = read_lock();
     for key in 0..KEYS + 10 {
         let found = state.table.get(&key, &guard);
-        let is_there = key < KEYS && key % 3 != 0;
-        ensure!(found.is_some() == is_there);
+        let is_present = key < KEYS && key % 3 != 0;
+        ensure!(found.is_some() == is_present);
         ensure!(
-            !is_there || found.is_some_and(|witness| witness.is_intact() && witness.number == key)
+            !is_present
+                || found.is_some_and(|tracked| tracked.is_intact() && tracked.number == key)
         );
     }
-    ensure!(state.table.iter(&guard).count() == state_len(KEYS));
+    ensure!(state.table.iter(&guard).count() == keys_left(KEYS));
     drop(guard);
     drop(state);
     drop(drain);
-    ensure!(fate.drops() == KEYS as usize * 3 / 2);
+    ensure!(drops.count() == KEYS as usize * 3 / 2);
     Ok(())
 }
 
-/// How many of so many keys are not multiples of three.
-fn state_len(keys: u64) -> usize {
+/// Returns how many of the keys below `keys` are not multiples of three.
+fn keys_left(keys: u64) -> usize {
     (0..keys).filter(|key| key % 3 != 0).count()
 }

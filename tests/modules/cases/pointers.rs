@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What readers and updaters see.
+//! Pointers: what readers and updaters see.
 
-use super::{ensure, platform, rcu, Failure, Fate, Outcome, Witness};
+use super::{ensure, platform, rcu, Drops, Failure, Outcome, Tracked};
 use kernel::{new_mutex, prelude::*, sync::Arc};
 use rcu::{read_lock, Flexible, Locked, Rcu, RcuBox, Reclaim, Softirq, UpdaterLock, Workqueue};
 
-pub(super) fn a_reader_keeps_what_it_saw() -> Outcome {
-    let fate = Fate::new()?;
-    let pointer = Rcu::new(RcuBox::new(Witness::new(1, &fate), GFP_KERNEL)?);
-    let second = RcuBox::new(Witness::new(2, &fate), GFP_KERNEL)?;
+pub(super) fn reader_keeps_an_object_that_is_replaced() -> Outcome {
+    let drops = Drops::new()?;
+    let pointer = Rcu::new(RcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?);
+    let second = RcuBox::new(Tracked::new(2, &drops), GFP_KERNEL)?;
     let guard = read_lock();
     let first = pointer.dereference(&guard);
     let old = pointer.replace(Some(second));
-    ensure!(first.is_some_and(|witness| witness.is_intact() && witness.number == 1));
+    ensure!(first.is_some_and(|tracked| tracked.is_intact() && tracked.number == 1));
     ensure!(pointer
         .dereference(&guard)
-        .is_some_and(|witness| witness.number == 2));
+        .is_some_and(|tracked| tracked.number == 2));
     drop(guard);
     ensure!(old.map_or(0, |old| old.synchronize().number) == 1);
     Ok(())
@@ -47,7 +47,7 @@ fn value(state: &State) -> usize {
     state.count.dereference(&guard).map_or(0, |count| count.0)
 }
 
-pub(super) fn updates_under_the_lock_do_not_get_lost() -> Outcome {
+pub(super) fn updates_under_the_lock_are_not_lost() -> Outcome {
     const UPDATERS: usize = 4;
     const UPDATES: usize = 500;
     let state = counter()?;
@@ -78,7 +78,7 @@ pub(super) fn updates_under_the_lock_do_not_get_lost() -> Outcome {
     Ok(())
 }
 
-pub(super) fn an_update_that_fails_changes_nothing() -> Outcome {
+pub(super) fn failed_update_changes_nothing() -> Outcome {
     let state = counter()?;
     let mut updater = state.lock();
     let mut count = updater.select(|state| &state.count);
@@ -91,7 +91,7 @@ pub(super) fn an_update_that_fails_changes_nothing() -> Outcome {
     Ok(())
 }
 
-/// What must not move: a lock, with a note of where it was made.
+/// An object that must not move, because it contains a lock.
 #[pin_data]
 struct Pinned {
     #[pin]
@@ -102,59 +102,59 @@ impl Reclaim for Pinned {
     type Context = Workqueue;
 }
 
-pub(super) fn a_pinned_object_stays_where_it_is() -> Outcome {
+pub(super) fn pinned_object_does_not_move() -> Outcome {
     let init = pin_init!(Pinned { lock <- new_mutex!(1, "pinned") });
     let object = RcuBox::pin_init(init, GFP_KERNEL)?;
-    let made_at = core::ptr::from_ref(&*object);
+    let address = core::ptr::from_ref(&*object);
     let pointer = Rcu::new(object);
     let guard = read_lock();
-    ensure!(pointer.dereference(&guard).map(core::ptr::from_ref) == Some(made_at));
+    ensure!(pointer.dereference(&guard).map(core::ptr::from_ref) == Some(address));
     drop(guard);
     let Some(retired) = pointer.replace(None) else {
         return Err(ENOENT.into());
     };
     let object = retired.synchronize();
-    ensure!(core::ptr::from_ref(&*object) == made_at);
+    ensure!(core::ptr::from_ref(&*object) == address);
     *object.lock.lock() += 1;
     ensure!(*object.lock.lock() == 2);
     pointer.replace(Some(object));
     Ok(())
 }
 
-pub(super) fn objects_of_variable_length_are_whole() -> Outcome {
+pub(super) fn flexible_objects_of_any_length_are_complete() -> Outcome {
     for length in [0, 1, 2, 7, 256] {
-        let fate = Fate::new()?;
-        let object = RcuBox::<Flexible<u8, Witness>>::from_fn(
+        let drops = Drops::new()?;
+        let object = RcuBox::<Flexible<u8, Tracked>>::from_fn(
             42,
             length,
-            |number| Witness::new(number as u64, &fate),
+            |number| Tracked::new(number as u64, &drops),
             GFP_KERNEL,
         )?;
         let pointer = Rcu::new(object);
         let guard = read_lock();
         let seen = pointer.dereference(&guard);
         ensure!(seen.is_some_and(|seen| seen.header == 42 && seen.elements.len() == length));
-        let is_right =
-            |(i, witness): (usize, &Witness)| witness.is_intact() && witness.number == i as u64;
-        ensure!(seen.is_some_and(|seen| seen.elements.iter().enumerate().all(is_right)));
+        let is_expected =
+            |(i, tracked): (usize, &Tracked)| tracked.is_intact() && tracked.number == i as u64;
+        ensure!(seen.is_some_and(|seen| seen.elements.iter().enumerate().all(is_expected)));
         if let Some(old) = pointer.replace(None) {
             old.call_rcu();
         }
-        ensure!(fate.drops() == 0);
+        ensure!(drops.count() == 0);
         drop(guard);
         rcu::barrier();
-        ensure!(fate.drops() == length);
+        ensure!(drops.count() == length);
     }
     Ok(())
 }
 
-pub(super) fn dropping_a_pointer_drops_the_object_at_once() -> Outcome {
-    let fate = Fate::new()?;
-    let mut pointer = Rcu::new(RcuBox::new(Witness::new(1, &fate), GFP_KERNEL)?);
+pub(super) fn dropped_pointer_drops_its_object_at_once() -> Outcome {
+    let drops = Drops::new()?;
+    let mut pointer = Rcu::new(RcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?);
     ensure!(pointer.take().is_some_and(|object| object.is_intact()));
     ensure!(pointer.take().is_none());
-    ensure!(fate.drops() == 1);
-    drop(Rcu::new(RcuBox::new(Witness::new(2, &fate), GFP_KERNEL)?));
-    ensure!(fate.drops() == 2);
+    ensure!(drops.count() == 1);
+    drop(Rcu::new(RcuBox::new(Tracked::new(2, &drops), GFP_KERNEL)?));
+    ensure!(drops.count() == 2);
     Ok(())
 }

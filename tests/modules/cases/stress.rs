@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Everything at once.
+//! Readers and an updater that uses every ending.
 
-use super::{ensure, platform, rcu, Failure, Fate, Outcome, Witness};
+use super::{ensure, platform, rcu, Drops, Failure, Outcome, Tracked};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel::{prelude::*, sync::Arc};
 use rcu::{read_lock, CallbackDrain, Rcu, RcuBox};
@@ -11,7 +11,7 @@ const READERS: usize = 2;
 const RUN_MS: u64 = 1000;
 
 struct Shared {
-    pointer: Rcu<Witness>,
+    pointer: Rcu<Tracked>,
     stop: AtomicBool,
     reads: AtomicUsize,
     wrong: AtomicUsize,
@@ -22,16 +22,16 @@ fn read_until_stopped(shared: &Shared) {
     while !shared.stop.load(Ordering::Relaxed) {
         let guard = read_lock();
         let seen = shared.pointer.dereference(&guard);
-        // Long enough for an updater to go by.
+        // Gives the updater time to replace the object.
         for _ in 0..reads % 64 {
             core::hint::spin_loop();
         }
-        if !seen.is_some_and(Witness::is_intact) {
+        if !seen.is_some_and(Tracked::is_intact) {
             shared.wrong.fetch_add(1, Ordering::Relaxed);
         }
         drop(guard);
         reads += 1;
-        // A thread of the kernel that never sleeps starves others where there is no preemption.
+        // Without preemption, a kernel thread that never sleeps starves the others.
         if reads % 256 == 0 {
             platform::sleep_ms(1);
         }
@@ -39,12 +39,12 @@ fn read_until_stopped(shared: &Shared) {
     shared.reads.fetch_add(reads, Ordering::Relaxed);
 }
 
-/// Replaces the object until time is up, by each ending in turn; says how often.
-fn update_until_stopped(shared: &Shared, fate: &Arc<Fate>) -> Result<usize, Failure> {
+/// Replaces the object for `RUN_MS`, with each ending in turn. Returns the number of updates.
+fn update_until_stopped(shared: &Shared, drops: &Arc<Drops>) -> Result<usize, Failure> {
     let start = platform::now_ms();
     let mut updates = 0;
     while platform::now_ms() - start < RUN_MS {
-        let new = RcuBox::new(Witness::new(updates as u64, fate), GFP_KERNEL)?;
+        let new = RcuBox::new(Tracked::new(updates as u64, drops), GFP_KERNEL)?;
         if let Some(old) = shared.pointer.replace(Some(new)) {
             match updates % 8 {
                 0 => drop(old.synchronize()),
@@ -62,10 +62,10 @@ fn update_until_stopped(shared: &Shared, fate: &Arc<Fate>) -> Result<usize, Fail
 }
 
 pub(super) fn readers_never_see_a_reclaimed_object() -> Outcome {
-    let fate = Fate::new()?;
+    let drops = Drops::new()?;
     let drain = CallbackDrain::new();
     let shared = Shared {
-        pointer: Rcu::new(RcuBox::new(Witness::new(0, &fate), GFP_KERNEL)?),
+        pointer: Rcu::new(RcuBox::new(Tracked::new(0, &drops), GFP_KERNEL)?),
         stop: AtomicBool::new(false),
         reads: AtomicUsize::new(0),
         wrong: AtomicUsize::new(0),
@@ -79,7 +79,7 @@ pub(super) fn readers_never_see_a_reclaimed_object() -> Outcome {
             GFP_KERNEL,
         )?;
     }
-    let updates = update_until_stopped(&shared, &fate);
+    let updates = update_until_stopped(&shared, &drops);
     shared.stop.store(true, Ordering::Relaxed);
     platform::join(threads);
     let updates = updates?;
@@ -87,7 +87,7 @@ pub(super) fn readers_never_see_a_reclaimed_object() -> Outcome {
     ensure!(shared.wrong.load(Ordering::Relaxed) == 0);
     ensure!(shared.reads.load(Ordering::Relaxed) > 0);
     ensure!(updates > 8);
-    // The last one is still published.
-    ensure!(fate.drops() == updates);
+    // The last object is still published.
+    ensure!(drops.count() == updates);
     Ok(())
 }

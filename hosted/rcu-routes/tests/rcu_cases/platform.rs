@@ -4,7 +4,6 @@
 
 use kernel::prelude::*;
 use std::{
-    hint::black_box,
     sync::OnceLock,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -43,28 +42,21 @@ pub(crate) fn sleep_ms(milliseconds: u32) {
     thread::sleep(Duration::from_millis(milliseconds.into()));
 }
 
-/// Reads memory even if the compiler believes that it knows the value.
-pub(crate) fn read_volatile(number: &u64) -> u64 {
-    *black_box(number)
-}
-
-/// The context in which code runs.
-pub(crate) enum Place {
+/// The context of the current call.
+pub(crate) enum CallContext {
     Callback,
     Process,
     Unknown,
 }
 
-/// Returns the current context. liburcu created the callback thread, so it has no name.
-pub(crate) fn place() -> Place {
+/// Returns the context of the current call. liburcu created the callback thread, so it has no name.
+pub(crate) fn call_context() -> CallContext {
     match thread::current().name() {
-        None => Place::Callback,
-        Some("kworker") => Place::Process,
-        Some(_) => Place::Unknown,
+        None => CallContext::Callback,
+        Some("kworker") => CallContext::Process,
+        Some(_) => CallContext::Unknown,
     }
 }
 
-/// Returns whether `drops` callbacks were counted as exactly one.
-pub(crate) fn is_in_callback(drops: usize) -> bool {
-    drops == 1
-}
+/// Whether [`call_context`] recognises callbacks.
+pub(crate) const RECOGNISES_CALLBACKS: bool = true;

@@ -1,47 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Polled cookies tell the truth.
+//! Grace periods and their cookies.
 
 use super::{ensure, rcu, spin_ms, Outcome, HOLD_MS};
 use kernel::{new_spinlock, prelude::*, sync::Arc};
 use rcu::{read_lock, FullGracePeriod, GracePeriod, Overlap};
 
-pub(super) fn a_cookie_is_not_complete_while_a_reader_is_held() -> Outcome {
-    for take in [
-        GracePeriod::start,
-        GracePeriod::start_expedited,
-        GracePeriod::snapshot,
-    ] {
+fn is_incomplete_during_a_reader<C: Copy>(
+    new_cookie: [fn() -> C; 3],
+    is_complete: fn(C) -> bool,
+    wait: fn(C),
+) -> Outcome {
+    for new_cookie in new_cookie {
         let guard = read_lock();
-        let cookie = take();
+        let cookie = new_cookie();
         spin_ms(HOLD_MS);
-        ensure!(!cookie.is_complete());
+        ensure!(!is_complete(cookie));
         drop(guard);
-        cookie.wait();
-        ensure!(cookie.is_complete());
-        cookie.wait_expedited();
+        wait(cookie);
+        ensure!(is_complete(cookie));
     }
     Ok(())
 }
 
-pub(super) fn a_full_cookie_is_not_complete_while_a_reader_is_held() -> Outcome {
-    for take in [
-        FullGracePeriod::start,
-        FullGracePeriod::start_expedited,
-        FullGracePeriod::snapshot,
-    ] {
-        let guard = read_lock();
-        let cookie = take();
-        spin_ms(HOLD_MS);
-        ensure!(!cookie.is_complete());
-        drop(guard);
-        cookie.wait();
-        ensure!(cookie.is_complete());
-    }
+pub(super) fn cookie_is_incomplete_during_an_earlier_reader() -> Outcome {
+    is_incomplete_during_a_reader(
+        [
+            GracePeriod::start,
+            GracePeriod::start_expedited,
+            GracePeriod::snapshot,
+        ],
+        GracePeriod::is_complete,
+        GracePeriod::wait,
+    )?;
+    let cookie = GracePeriod::start();
+    cookie.wait_expedited();
+    ensure!(cookie.is_complete());
     Ok(())
 }
 
-pub(super) fn a_cookie_from_inside_a_reader_is_never_complete_at_its_end() -> Outcome {
+pub(super) fn full_cookie_is_incomplete_during_an_earlier_reader() -> Outcome {
+    is_incomplete_during_a_reader(
+        [
+            FullGracePeriod::start,
+            FullGracePeriod::start_expedited,
+            FullGracePeriod::snapshot,
+        ],
+        FullGracePeriod::is_complete,
+        FullGracePeriod::wait,
+    )
+}
+
+pub(super) fn cookie_of_a_reader_is_incomplete_until_its_end() -> Outcome {
     for round in 0..300 {
         let guard = read_lock();
         let cookie = GracePeriod::start();
@@ -56,14 +66,14 @@ pub(super) fn a_cookie_from_inside_a_reader_is_never_complete_at_its_end() -> Ou
     Ok(())
 }
 
-pub(super) fn a_completed_cookie_is_complete() -> Outcome {
+pub(super) fn completed_cookie_is_complete() -> Outcome {
     let _guard = read_lock();
     ensure!(GracePeriod::completed().is_complete());
     ensure!(FullGracePeriod::completed().is_complete());
     Ok(())
 }
 
-pub(super) fn an_overlap_holds_up_a_grace_period_to_its_end() -> Outcome {
+pub(super) fn overlap_delays_a_grace_period_until_its_end() -> Outcome {
     let lock = Arc::pin_init(new_spinlock!(()), GFP_KERNEL)?;
     let section = Overlap::new();
     let cookie = GracePeriod::start();
@@ -80,11 +90,11 @@ pub(super) fn an_overlap_holds_up_a_grace_period_to_its_end() -> Outcome {
     Ok(())
 }
 
-pub(super) fn a_spin_lock_holds_up_a_grace_period() -> Outcome {
+pub(super) fn spin_lock_delays_a_grace_period() -> Outcome {
     let lock = Arc::pin_init(new_spinlock!(()), GFP_KERNEL)?;
     let held = lock.lock();
     let cookie = GracePeriod::start();
-    // Long enough for a grace period of a CPU that spins without a lock.
+    // A grace period would end meanwhile if this CPU spun without the lock.
     spin_ms(4 * HOLD_MS);
     ensure!(!cookie.is_complete());
     drop(held);

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! SRCU: readers that sleep.
+//! SRCU.
 
-use super::{ensure, platform, rcu, Failure, Fate, Outcome, SleepyWitness, Witness, HOLD_MS};
+use super::{ensure, platform, rcu, Drops, Failure, Outcome, SleepyTracked, Tracked, HOLD_MS};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{prelude::*, sync::Arc};
 use rcu::{new_srcu, CallbackDrain, RcuBox, SrcuGracePeriod, SrcuPointer};
 
-fn witness(fate: &Arc<Fate>) -> Result<Arc<SrcuPointer<Witness>>, Failure> {
-    let object = RcuBox::new(Witness::new(1, fate), GFP_KERNEL)?;
-    let pointer = SrcuPointer::new(Some(object), new_srcu!("witness"));
+fn tracked(drops: &Arc<Drops>) -> Result<Arc<SrcuPointer<Tracked>>, Failure> {
+    let object = RcuBox::new(Tracked::new(1, drops), GFP_KERNEL)?;
+    let pointer = SrcuPointer::new(Some(object), new_srcu!("tracked"));
     Ok(Arc::pin_init(pointer, GFP_KERNEL)?)
 }
 
-pub(super) fn srcu_synchronize_gives_back_after_a_reader_that_sleeps() -> Outcome {
+pub(super) fn srcu_synchronize_returns_the_object_after_a_sleeping_reader() -> Outcome {
     const INSIDE: usize = 1;
-    const CONTENT: usize = 2;
-    let fate = Fate::new()?;
-    let pointer = witness(&fate)?;
+    const ENDED_INTACT: usize = 2;
+    let drops = Drops::new()?;
+    let pointer = tracked(&drops)?;
     let stage = Arc::new(AtomicUsize::new(0), GFP_KERNEL)?;
     let thread = platform::spawn({
         let (pointer, stage) = (pointer.clone(), stage.clone());
@@ -26,31 +26,31 @@ pub(super) fn srcu_synchronize_gives_back_after_a_reader_that_sleeps() -> Outcom
             let object = reader.dereference();
             stage.store(INSIDE, Ordering::Release);
             platform::sleep_ms(HOLD_MS as u32);
-            if object.is_some_and(Witness::is_intact) {
-                stage.store(CONTENT, Ordering::Release);
+            if object.is_some_and(Tracked::is_intact) {
+                stage.store(ENDED_INTACT, Ordering::Release);
             }
         }
     })?;
     while stage.load(Ordering::Acquire) == 0 {
         platform::sleep_ms(1);
     }
-    // Grace periods of RCU do not wait for such a reader.
+    // RCU's grace periods do not wait for SRCU's readers, so this returns early.
     rcu::synchronize();
     let Some(retired) = pointer.replace(None) else {
         return Err(ENOENT.into());
     };
     let object = retired.synchronize();
-    ensure!(stage.load(Ordering::Acquire) == CONTENT);
+    ensure!(stage.load(Ordering::Acquire) == ENDED_INTACT);
     ensure!(object.is_intact());
     drop(object);
-    ensure!(fate.drops() == 1);
+    ensure!(drops.count() == 1);
     drop(thread);
     Ok(())
 }
 
 pub(super) fn call_srcu_reclaims_after_the_reader() -> Outcome {
-    let fate = Fate::new()?;
-    let pointer = witness(&fate)?;
+    let drops = Drops::new()?;
+    let pointer = tracked(&drops)?;
     let reader = pointer.read_lock();
     let object = reader.dereference();
     if let Some(old) = pointer.replace(None) {
@@ -58,38 +58,37 @@ pub(super) fn call_srcu_reclaims_after_the_reader() -> Outcome {
     }
     ensure!(reader.dereference().is_none());
     platform::sleep_ms(HOLD_MS as u32);
-    ensure!(fate.drops() == 0);
-    ensure!(object.is_some_and(Witness::is_intact));
+    ensure!(drops.count() == 0);
+    ensure!(object.is_some_and(Tracked::is_intact));
     drop(reader);
     pointer.domain().barrier();
-    ensure!(fate.drops() == 1);
+    ensure!(drops.count() == 1);
     Ok(())
 }
 
 pub(super) fn srcu_queue_work_reclaims_in_process_context() -> Outcome {
-    let fate = Fate::new()?;
+    let drops = Drops::new()?;
     let drain = CallbackDrain::new();
-    // It sleeps when it is dropped.
-    let object = RcuBox::new(SleepyWitness(Witness::new(1, &fate)), GFP_KERNEL)?;
-    let pointer = SrcuPointer::new(Some(object), new_srcu!("sleepy_witness"));
+    let object = RcuBox::new(SleepyTracked(Tracked::new(1, &drops)), GFP_KERNEL)?;
+    let pointer = SrcuPointer::new(Some(object), new_srcu!("sleepy_tracked"));
     let pointer = Arc::pin_init(pointer, GFP_KERNEL)?;
     let reader = pointer.read_lock();
     if let Some(old) = pointer.replace(None) {
         old.queue_work();
     }
     platform::sleep_ms(HOLD_MS as u32);
-    ensure!(fate.drops() == 0);
+    ensure!(drops.count() == 0);
     drop(reader);
     drop(pointer);
     drop(drain);
-    ensure!(fate.drops() == 1);
-    ensure!(fate.in_process.load(Ordering::Relaxed) == 1);
+    ensure!(drops.count() == 1);
+    ensure!(drops.count_in_process() == 1);
     Ok(())
 }
 
-pub(super) fn srcu_polling_gives_back_after_the_reader() -> Outcome {
-    let fate = Fate::new()?;
-    let pointer = witness(&fate)?;
+pub(super) fn srcu_start_poll_returns_the_object_after_its_reader() -> Outcome {
+    let drops = Drops::new()?;
+    let pointer = tracked(&drops)?;
     let reader = pointer.read_lock();
     let Some(retired) = pointer.replace(None) else {
         return Err(ENOENT.into());
@@ -102,15 +101,15 @@ pub(super) fn srcu_polling_gives_back_after_the_reader() -> Outcome {
     drop(reader);
     pointer.domain().synchronize();
     ensure!(polled.try_reclaim().is_ok_and(|object| object.is_intact()));
-    ensure!(fate.drops() == 1);
+    ensure!(drops.count() == 1);
     Ok(())
 }
 
-pub(super) fn an_srcu_cookie_is_not_complete_while_a_reader_is_held() -> Outcome {
+pub(super) fn srcu_cookie_is_incomplete_during_an_earlier_reader() -> Outcome {
     let domain = Arc::pin_init(new_srcu!("cookie"), GFP_KERNEL)?;
-    for take in [SrcuGracePeriod::start, SrcuGracePeriod::snapshot] {
+    for new_cookie in [SrcuGracePeriod::start, SrcuGracePeriod::snapshot] {
         let reader = domain.read_lock();
-        let cookie = take(&domain);
+        let cookie = new_cookie(&domain);
         platform::sleep_ms(HOLD_MS as u32);
         ensure!(!cookie.is_complete());
         drop(reader);
@@ -120,15 +119,15 @@ pub(super) fn an_srcu_cookie_is_not_complete_while_a_reader_is_held() -> Outcome
     Ok(())
 }
 
-pub(super) fn dropping_an_srcu_pointer_waits_for_callbacks() -> Outcome {
+pub(super) fn dropped_srcu_pointer_waits_for_callbacks() -> Outcome {
     const COUNT: usize = 1000;
-    let fate = Fate::new()?;
-    let pointer = witness(&fate)?;
+    let drops = Drops::new()?;
+    let pointer = tracked(&drops)?;
     for number in 1..COUNT {
-        let new = RcuBox::new(Witness::new(number as u64, &fate), GFP_KERNEL)?;
+        let new = RcuBox::new(Tracked::new(number as u64, &drops), GFP_KERNEL)?;
         drop(pointer.replace(Some(new)));
     }
     drop(pointer);
-    ensure!(fate.drops() == COUNT);
+    ensure!(drops.count() == COUNT);
     Ok(())
 }
