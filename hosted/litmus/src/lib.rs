@@ -125,7 +125,6 @@
 mod atomic;
 pub mod checker;
 /// `core` with the model checker's atomics, for the translated imports.
-#[expect(unused_imports, reason = "the sources import a few names of each")]
 mod core_with_loom {
     pub(crate) use core::*;
 
