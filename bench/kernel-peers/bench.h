@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the peers are measured with: streams of addresses, readers that are timed, and what is told of it. It does what
- * scale/ of rust_rcu_demo does, in the same way, so that the figures can be compared.
+ * The measurement of the peers: streams of addresses, timed readers, and the report. It works as scale/ of
+ * rust_rcu_demo, so that the figures are comparable.
  */
 #ifndef PEERS_BENCH_H
 #define PEERS_BENCH_H
@@ -10,7 +10,7 @@
 #include <linux/types.h>
 #include "peer.h"
 
-/* Passes that are timed together. */
+/* The lookups or sections that are timed together. */
 #define BATCH 4096
 #define MAX_READERS 512
 #define MAX_RUNS 1000
@@ -31,7 +31,7 @@ struct stream {
 
 int stream_make(struct stream *stream, int kind, bool is_inet6, u32 loops, u32 seed);
 void stream_free(struct stream *stream);
-void stream_tell(const struct stream *stream, int kind, struct peer *peer);
+void stream_report(const struct stream *stream, int kind, struct peer *peer);
 
 /* report.c */
 
@@ -39,34 +39,36 @@ int report_init(void);
 void report_free(void);
 ssize_t report_read(char __user *buffer, size_t count, loff_t *position);
 int report_error(void);
-__printf(1, 2) void tell(const char *format, ...);
+__printf(1, 2) void report(const char *format, ...);
 
 /* figures.c */
 
 void figures_sort(u64 *figures, u32 count);
-u64 figures_at(const u64 *figures, u32 count, u32 percent);
-void figures_tell_ps(const char *name, const u64 *figures, u32 count, u32 percent);
+u64 percentile(const u64 *figures, u32 count, u32 percent);
+void report_percentile_ps(const char *name, const u64 *figures, u32 count, u32 percent);
 
-/* readers.c: what one of them has found. */
+/* readers.c */
+
+/* The result of one reader, in nanoseconds. */
 struct tally {
-	/* When it began and when it was done. */
+	/* The start and end of its work. */
 	u64 first, last;
-	/* Of the batches that count, their time and how many there were. */
+	/* The time and number of the batches without preemption. */
 	u64 time, kept;
 } ____cacheline_aligned;
 
 struct experiment {
-	/* Does BATCH passes. */
+	/* Does one batch of work. */
 	void (*pass)(const struct experiment *experiment, u32 reader, u32 batch);
 	u32 batches;
 	u32 readers;
-	/* For lookups. */
+	/* For lookups only. */
 	struct peer *peer;
 	const struct stream *stream;
-	bool is_chained;
-	/* How far readers begin apart, in batches. */
-	u32 apart;
-	/* Of readers that run. */
+	bool is_dependent;
+	/* The distance between the first batches of two readers. */
+	u32 distance;
+	/* The numbers of readers that have reached each state. */
 	atomic_t arrived, ready, done;
 	struct tally *tallies;
 };
@@ -75,14 +77,14 @@ int readers_run(struct experiment *experiment);
 
 /* experiment.c */
 
-bool experiment_is_sensible(u32 runs, u32 loops, u32 readers);
-int experiment_tell(struct experiment *experiment, u32 readers, u32 runs, const char *label);
+bool experiment_is_valid(u32 runs, u32 loops, u32 readers);
+int experiment_run(struct experiment *experiment, u32 readers, u32 runs, const char *label);
 
-/* The commands, a file each. */
+/* The commands, one per file. */
 
-int command_fill(void);
-int command_lookup(u32 runs, u32 loops, u32 readers, u32 seed);
-int command_read(u32 runs, u32 loops, u32 readers);
-int command_update(u32 runs, u32 changes, u32 seed);
+int run_fill(void);
+int run_lookup(u32 runs, u32 loops, u32 readers, u32 seed);
+int run_read(u32 runs, u32 loops, u32 readers);
+int run_update(u32 runs, u32 changes, u32 seed);
 
 #endif

@@ -1,35 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's own route tables, asked what scale=lookup asks the table of rust_rcu_demo: for benchmarks alone.
+ * Benchmarks the kernel's own route tables, as scale=lookup of rust_rcu_demo benchmarks its table.
  *
- * Three peers, filled with the same routes: fib_table_lookup() for IPv4, fib6_table_lookup() for IPv6, and BPF's LPM
- * trie for either. This is the device through which they are told what to do:
+ * There are three peers: fib_table_lookup() for IPv4, fib6_table_lookup() for IPv6, and BPF's LPM trie for both. All
+ * get the same routes. /dev/peers controls them:
  *
  *   # insmod peers.ko fib_table_insert=0x$(sed -n 's/ . fib_table_insert$//p' /proc/kallsyms) …
- *   # cat routes >/dev/peers                  lines PREFIX via GATEWAY, sorted as the device of rust_rcu_demo shows them
- *   # echo fill >/dev/peers                   into all peers; then no more of that family are taken
- *   # echo lookup 10 1048576 2 1 >/dev/peers  runs, lookups of each reader, readers, seed
+ *   # cat routes >/dev/peers                  lines PREFIX via GATEWAY, in the order of /dev/rust_rcu_demo
+ *   # echo fill >/dev/peers                   fills all peers; the families with routes are then closed
+ *   # echo lookup 10 1048576 2 1 >/dev/peers  runs, lookups per reader, readers, seed
  *   # echo update 10 5000 1 >/dev/peers       runs, changes, seed
- *   # echo read 10 1048576 2 >/dev/peers      runs, sections of each reader, readers: C beside scale=read
- *   # cat /dev/peers                          what was found, in the words of the parameter `scale`
+ *   # echo read 10 1048576 2 >/dev/peers      runs, sections per reader, readers: C beside scale=read
+ *   # cat /dev/peers                          prints the report, in the format of the parameter `scale`
  *
- * How it is made comparable:
+ * What makes the figures comparable:
  *
- * - The addresses are those of scale.rs, made in the same way of the same prefixes and seed (scale/stream.rs); a hash
- *   of them tells whether they are. A hash of all answers tells whether all gateways are the same. Whoever compares
- *   has to look at both hashes before any time.
- * - The loops are those of scale.rs: readers bound to a CPU each, which begin together and go on until the last is
- *   done; batches of 4096 lookups, of which those do not count in which the reader lost its CPU; sections of 64
- *   lookups under rcu_read_lock(); the answer goes out through a function call, and is added up.
- * - What differs: C inlines rcu_read_lock(), once in 64 lookups; and the peers' lookup takes a structure that has to
- *   be filled, which is their interface.
+ * - Both modules make the same addresses of the same prefixes and seed (scale/stream.rs). A hash of the addresses and
+ *   a hash of the answers prove it; compare them before any time.
+ * - The loops are those of scale.rs. Each reader is bound to its own CPU; all start together and run until the last
+ *   one is done. A batch has 4096 lookups and does not count if the reader was preempted. A section under
+ *   rcu_read_lock() has 64 lookups. A function that is not inlined returns the answer, which is added up.
+ * - The remaining differences: C inlines rcu_read_lock(), once in 64 lookups. The FIBs' lookup functions take a
+ *   structure that the caller must fill.
  *
- * Give few different gateways, as a router has: the FIB looks for a new route's next hop among all of a device, one by
- * one, and with tens of thousands of them a change takes a tenth of a millisecond.
+ * Use few gateways, as a router does: the FIB compares the next hop of a new route with all others of the device. With
+ * tens of thousands of them, a change takes 100 µs.
  *
- * What is not exported comes as an address from /proc/kallsyms. That is no way to treat a kernel that is used for
- * anything else; and the routes stay until it goes, as this cannot be unloaded. Changes of the FIBs tell listeners on
- * netlink, as those of ip-route do.
+ * Symbols that are not exported are module parameters with addresses from /proc/kallsyms, so use this in a test kernel
+ * only. The module cannot be unloaded; its routes stay until reboot. Changes of the FIBs notify netlink listeners, as
+ * ip-route does.
  */
 
 #include <linux/fs.h>
@@ -45,7 +44,7 @@
 
 #define MAX_LINE 128
 
-/* Of all that the commands use, and of the line that has begun. */
+/* Protects the peers, the routes, the report and the current line. */
 static DEFINE_MUTEX(lock);
 static char line[MAX_LINE];
 static size_t line_len;
@@ -55,17 +54,17 @@ static int run_line(void)
 	u32 runs, loops, readers, seed;
 
 	if (!strcmp(line, "fill"))
-		return command_fill();
+		return run_fill();
 	if (sscanf(line, "lookup %u %u %u %u", &runs, &loops, &readers, &seed) == 4)
-		return command_lookup(runs, loops, readers, seed);
+		return run_lookup(runs, loops, readers, seed);
 	if (sscanf(line, "update %u %u %u", &runs, &loops, &seed) == 3)
-		return command_update(runs, loops, seed);
+		return run_update(runs, loops, seed);
 	if (sscanf(line, "read %u %u %u", &runs, &loops, &readers) == 3)
-		return command_read(runs, loops, readers);
-	return route_take(line);
+		return run_read(runs, loops, readers);
+	return route_add(line);
 }
 
-static int take_character(char character)
+static int handle_char(char character)
 {
 	int error;
 
@@ -83,18 +82,18 @@ static int take_character(char character)
 
 static ssize_t peers_write(struct file *file, const char __user *buffer, size_t count, loff_t *position)
 {
-	char piece[256];
+	char chunk[256];
 	size_t done, size, i;
 	int error = 0;
 
 	if (mutex_lock_interruptible(&lock))
 		return -ERESTARTSYS;
 	for (done = 0; !error && done < count; done += size) {
-		size = min(count - done, sizeof(piece));
-		if (copy_from_user(piece, buffer + done, size))
+		size = min(count - done, sizeof(chunk));
+		if (copy_from_user(chunk, buffer + done, size))
 			error = -EFAULT;
 		for (i = 0; !error && i < size; i++)
-			error = take_character(piece[i]);
+			error = handle_char(chunk[i]);
 	}
 	if (error)
 		line_len = 0;
@@ -134,7 +133,7 @@ static int __init peers_init(void)
 		return error;
 	error = report_init();
 	if (error)
-		goto unprepare;
+		goto cleanup;
 	error = misc_register(&device);
 	if (error)
 		goto free_report;
@@ -142,12 +141,12 @@ static int __init peers_init(void)
 
 free_report:
 	report_free();
-unprepare:
-	peers_unprepare();
+cleanup:
+	peers_cleanup();
 	return error;
 }
-/* Without an exit: the routes go with the kernel. */
+/* There is no exit function: nothing deletes the routes. */
 module_init(peers_init);
 
-MODULE_DESCRIPTION("The kernel's own route tables, for benchmarks");
+MODULE_DESCRIPTION("Benchmarks the kernel's own route tables");
 MODULE_LICENSE("GPL");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs of readers, and the row that is told of them.
+ * Runs readers several times and reports a row of the results.
  */
 
 #include <linux/cpumask.h>
@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include "bench.h"
 
-/* Of all readers in one run. */
+/* The result of all readers of one run, as in struct tally. */
 struct measured {
 	u64 first, last, time, kept;
 };
@@ -38,44 +38,44 @@ static int measure(struct experiment *experiment, struct measured *measured)
 	return error;
 }
 
-/* What runs have found, in picoseconds a pass. */
-struct found {
+/* The results of several runs, in picoseconds per lookup or section. */
+struct results {
 	u64 *own, *wall;
-	/* Runs of which some batch counts; the others have no figure. */
+	/* A run without any batch that counts has no figure in `own`. */
 	u32 own_count;
 	u32 wall_count;
 	u64 dropped;
 };
 
-static void found_add(struct found *found, const struct experiment *experiment, const struct measured *measured)
+static void results_add(struct results *results, const struct experiment *experiment, const struct measured *measured)
 {
 	u64 wall = measured->last - measured->first;
 
 	if (measured->kept)
-		found->own[found->own_count++] = div64_u64(measured->time * 1000, measured->kept * BATCH);
-	found->wall[found->wall_count++] = div64_u64(wall * 1000, (u64)experiment->batches * BATCH);
-	found->dropped += (u64)experiment->batches * experiment->readers - measured->kept;
+		results->own[results->own_count++] = div64_u64(measured->time * 1000, measured->kept * BATCH);
+	results->wall[results->wall_count++] = div64_u64(wall * 1000, (u64)experiment->batches * BATCH);
+	results->dropped += (u64)experiment->batches * experiment->readers - measured->kept;
 }
 
-static void found_tell(struct found *found, const struct experiment *experiment, const char *label)
+static void results_report(struct results *results, const struct experiment *experiment, const char *label)
 {
-	figures_sort(found->own, found->own_count);
-	figures_sort(found->wall, found->wall_count);
-	tell("row %s readers=%u", label, experiment->readers);
-	figures_tell_ps("min", found->own, found->own_count, 0);
-	figures_tell_ps("median", found->own, found->own_count, 50);
-	figures_tell_ps("max", found->own, found->own_count, 100);
-	figures_tell_ps("wall", found->wall, found->wall_count, 50);
-	tell(" dropped=%llu\n", found->dropped);
+	figures_sort(results->own, results->own_count);
+	figures_sort(results->wall, results->wall_count);
+	report("row %s readers=%u", label, experiment->readers);
+	report_percentile_ps("min", results->own, results->own_count, 0);
+	report_percentile_ps("median", results->own, results->own_count, 50);
+	report_percentile_ps("max", results->own, results->own_count, 100);
+	report_percentile_ps("wall", results->wall, results->wall_count, 50);
+	report(" dropped=%llu\n", results->dropped);
 }
 
-static int tell_row(struct experiment *experiment, u32 runs, const char *label)
+static int run_row(struct experiment *experiment, u32 runs, const char *label)
 {
-	struct found found = {
+	struct results results = {
 		.own = kcalloc(runs, sizeof(u64), GFP_KERNEL),
 		.wall = kcalloc(runs, sizeof(u64), GFP_KERNEL),
 	};
-	int error = found.own && found.wall ? 0 : -ENOMEM;
+	int error = results.own && results.wall ? 0 : -ENOMEM;
 	struct measured measured;
 	u32 run;
 
@@ -83,31 +83,31 @@ static int tell_row(struct experiment *experiment, u32 runs, const char *label)
 		error = measure(experiment, &measured);
 		if (error)
 			break;
-		found_add(&found, experiment, &measured);
+		results_add(&results, experiment, &measured);
 		if (signal_pending(current))
 			error = -EINTR;
 	}
 	if (!error)
-		found_tell(&found, experiment, label);
-	kfree(found.own);
-	kfree(found.wall);
+		results_report(&results, experiment, label);
+	kfree(results.own);
+	kfree(results.wall);
 	return error;
 }
 
-/* A row with one reader, and one with as many as are asked for. What they read `label` says. */
-int experiment_tell(struct experiment *experiment, u32 readers, u32 runs, const char *label)
+/* Reports a row with one reader, and one with `readers`. `label` names the measured thing. */
+int experiment_run(struct experiment *experiment, u32 readers, u32 runs, const char *label)
 {
 	int error;
 
 	experiment->readers = 1;
-	error = tell_row(experiment, runs, label);
+	error = run_row(experiment, runs, label);
 	if (error || readers == 1)
 		return error;
 	experiment->readers = readers;
-	return tell_row(experiment, runs, label);
+	return run_row(experiment, runs, label);
 }
 
-bool experiment_is_sensible(u32 runs, u32 loops, u32 readers)
+bool experiment_is_valid(u32 runs, u32 loops, u32 readers)
 {
 	return runs && runs <= MAX_RUNS && loops && loops <= 1 << 26 && readers &&
 	       readers <= min(num_online_cpus(), MAX_READERS);

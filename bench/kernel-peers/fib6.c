@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's FIB of IPv6 as a peer: fib6_table_lookup() in a table of its own, or in the main one where there is no
- * other.
+ * The kernel's IPv6 FIB as a peer: fib6_table_lookup() in a separate table, or in the main table if the kernel has no
+ * others.
  */
 
 #include <net/ip6_fib.h>
@@ -23,8 +23,8 @@ static bool fib6_peer_has_addresses(void)
 	return fib6_table_lookup_address && ip6_route_add_address && ip6_route_del_address;
 }
 
-/* What a device has of its own accord, and is no route of ours: without it the main table is empty. */
-static void fib6_peer_forget(u32 prefix, int len)
+/* Deletes a route that the kernel has added for the device; without those, the main table is empty. */
+static void fib6_peer_delete_automatic(u32 prefix, int len)
 {
 	struct fib6_config config = {
 		.fc_table = TABLE,
@@ -47,8 +47,8 @@ static int fib6_peer_init(struct peer *peer)
 #endif
 	if (!peer->table)
 		return -ENOMEM;
-	fib6_peer_forget(0xfe800000, 64);
-	fib6_peer_forget(0xff000000, 8);
+	fib6_peer_delete_automatic(0xfe800000, 64);
+	fib6_peer_delete_automatic(0xff000000, 8);
 	return 0;
 }
 

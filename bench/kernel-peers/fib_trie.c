@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's FIB of IPv4, a compressed trie, as a peer: fib_table_lookup() in a table of its own.
+ * The kernel's IPv4 FIB, a compressed trie, as a peer: fib_table_lookup() in a separate table.
  */
 
 #include <linux/rtnetlink.h>
@@ -24,7 +24,7 @@ static int fib_trie_peer_init(struct peer *peer)
 	struct fib_table *local;
 
 	rtnl_lock();
-	/* In which gateways are looked up; there is none before there is an address. */
+	/* The kernel checks gateways in the local table, which does not exist before the first address. */
 	local = fib_new_table(&init_net, RT_TABLE_LOCAL);
 	peer->table = fib_new_table(&init_net, TABLE);
 	rtnl_unlock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command fill: each peer gets all routes of its family.
+ * The command fill: adds all routes of its family to each peer.
  */
 
 #include <linux/errno.h>
@@ -36,7 +36,7 @@ static int fill_peer(struct peer *peer)
 
 	if (peer->is_filled || !routes->count)
 		return 0;
-	/* It has some of them, as an attempt has failed. */
+	/* A failed attempt has left some of the routes. */
 	if (peer->table)
 		return -EBUSY;
 	routes->is_closed = true;
@@ -44,17 +44,17 @@ static int fill_peer(struct peer *peer)
 	if (!error)
 		error = add_all(peer, routes, &added);
 	if (error) {
-		tell("failed peer=%s family=%s routes=%u error=%d\n", peer->name, family_name(peer->is_inet6), added,
-		     error);
+		report("failed peer=%s family=%s routes=%u error=%d\n", peer->name, family_name(peer->is_inet6), added,
+		       error);
 		return error;
 	}
 	peer->is_filled = true;
-	tell("filled peer=%s family=%s routes=%u milliseconds=%llu\n", peer->name, family_name(peer->is_inet6), added,
-	     div_u64(ktime_get_ns() - begin, NSEC_PER_MSEC));
+	report("filled peer=%s family=%s routes=%u milliseconds=%llu\n", peer->name, family_name(peer->is_inet6), added,
+	       div_u64(ktime_get_ns() - begin, NSEC_PER_MSEC));
 	return 0;
 }
 
-int command_fill(void)
+int run_fill(void)
 {
 	int error = 0, i;
 

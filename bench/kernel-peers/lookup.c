@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command lookup: what scale=lookup asks a table, asked the peers in the same way.
+ * The command lookup: measures the peers as scale=lookup measures a table.
  */
 
 #include <linux/compiler.h>
@@ -9,16 +9,16 @@
 #include <linux/sprintf.h>
 #include "bench.h"
 
-/* Lookups of a read-side critical section. */
+/* The lookups of one read-side critical section. */
 #define SECTION 64
 
-/* Keeps the compiler from knowing that nobody needs the answers. */
+/* Keeps the compiler from dropping the answers as unused. */
 static u64 sink;
 
 static void lookups(const struct experiment *experiment, u32 reader, u32 batch)
 {
 	u32 batches = experiment->stream->count / BATCH;
-	size_t first = (size_t)((batch + reader * experiment->apart) % batches) * BATCH;
+	size_t first = (size_t)((batch + reader * experiment->distance) % batches) * BATCH;
 	const struct address *addresses = experiment->stream->addresses + first;
 	struct peer *peer = experiment->peer;
 	u64 sum = 0, last = 0, no_bits = 0;
@@ -27,7 +27,7 @@ static void lookups(const struct experiment *experiment, u32 reader, u32 batch)
 	OPTIMIZER_HIDE_VAR(no_bits);
 	for (section = 0; section < BATCH; section += SECTION) {
 		rcu_read_lock();
-		if (experiment->is_chained) {
+		if (experiment->is_dependent) {
 			for (i = section; i < section + SECTION; i++) {
 				last = peer->lookup(peer, &addresses[i + (last & no_bits)]);
 				sum += last;
@@ -50,14 +50,14 @@ static int lookup_stream(struct peer *peer, const struct stream *stream, int kin
 		.batches = DIV_ROUND_UP(loops, BATCH),
 		.peer = peer,
 		.stream = stream,
-		.is_chained = kind == STREAM_C,
-		.apart = stream->count / BATCH / readers,
+		.is_dependent = kind == STREAM_C,
+		.distance = stream->count / BATCH / readers,
 	};
 	char label[64];
 
 	snprintf(label, sizeof(label), "peer=%s family=%s stream=%c", peer->name, family_name(peer->is_inet6),
 		 'a' + kind);
-	return experiment_tell(&experiment, readers, runs, label);
+	return experiment_run(&experiment, readers, runs, label);
 }
 
 static int lookup_peer(struct peer *peer, u32 runs, u32 loops, u32 readers, u32 seed)
@@ -70,18 +70,18 @@ static int lookup_peer(struct peer *peer, u32 runs, u32 loops, u32 readers, u32 
 		if (error)
 			break;
 		if (kind == STREAM_A || kind == STREAM_B)
-			stream_tell(&stream, kind, peer);
+			stream_report(&stream, kind, peer);
 		error = lookup_stream(peer, &stream, kind, runs, loops, readers);
 		stream_free(&stream);
 	}
 	return error;
 }
 
-int command_lookup(u32 runs, u32 loops, u32 readers, u32 seed)
+int run_lookup(u32 runs, u32 loops, u32 readers, u32 seed)
 {
 	int error = 0, i;
 
-	if (!experiment_is_sensible(runs, loops, readers))
+	if (!experiment_is_valid(runs, loops, readers))
 		return -EINVAL;
 	for (i = 0; !error && i < PEERS; i++)
 		if (peers[i]->is_filled)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * BPF's LPM trie, of either family, as a peer: a map that no file stands for, asked through its operations.
+ * BPF's LPM trie, for both families, as a peer: a map without a file descriptor, called through its operations.
  *
- * Its allocator is filled up by irq_work, in user-mode Linux only at a tick. So after some changes that work is done at
- * once; and who finds the allocator empty nevertheless has to wait.
+ * irq_work refills the map's allocator, in user-mode Linux at the next tick only. So refill() runs that work after some
+ * changes. If the allocator is empty nevertheless, peer_change() waits for a tick.
  */
 
 #include <linux/bpf.h>
@@ -33,7 +33,7 @@ static int lpm_trie_peer_init(struct peer *peer)
 	union bpf_attr attr = {
 		.map_type = BPF_MAP_TYPE_LPM_TRIE,
 		.key_size = sizeof(u32) + (peer->is_inet6 ? 16 : 4),
-		/* The gateway's lowest half. */
+		/* The lower half of the gateway. */
 		.value_size = sizeof(u64),
 		.max_entries = MAX_ROUTES,
 		.map_flags = BPF_F_NO_PREALLOC,
@@ -65,14 +65,14 @@ static noinline u64 lpm_trie_peer_lookup(struct peer *peer, const struct address
 	return gateway ? *gateway : 0;
 }
 
-static void lpm_trie_peer_settle(void)
+static void lpm_trie_peer_refill(void)
 {
 	local_irq_disable();
 	irq_work_run();
 	local_irq_enable();
 }
 
-/* As bpf() calls a map: its allocator is one of the CPU, and has to stay so. */
+/* bpf() calls a map in this way: its allocator is per CPU. */
 static void lpm_trie_peer_begin(void)
 {
 	migrate_disable();
@@ -117,7 +117,7 @@ static int lpm_trie_peer_del(struct peer *peer, const struct route *route)
 	.lookup = lpm_trie_peer_lookup, \
 	.add = lpm_trie_peer_add, \
 	.del = lpm_trie_peer_del, \
-	.settle = lpm_trie_peer_settle
+	.refill = lpm_trie_peer_refill
 
 struct peer lpm_trie_inet_peer = { LPM_TRIE_PEER, .is_inet6 = false };
 struct peer lpm_trie_inet6_peer = { LPM_TRIE_PEER, .is_inet6 = true };

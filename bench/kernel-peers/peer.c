@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What all peers have in common: the device that the FIBs' routes lead to, and how a route is changed.
+ * The parts that all peers share: the device of the FIBs' routes, and changing a route.
  */
 
 #include <linux/ktime.h>
@@ -10,10 +10,10 @@
 #include <net/net_namespace.h>
 #include "peer.h"
 
-/* Attempts to change a route while its peer has no memory, a tick apart. */
+/* The attempts to change a route while its peer has no memory, one per tick. */
 #define ATTEMPTS 1000
-/* Changes from one time a peer may settle to the next. */
-#define SETTLE 8
+/* The number of changes between two refills. */
+#define REFILL_CHANGES 8
 
 struct peer *const peers[PEERS] = {
 	&fib_trie_peer,
@@ -24,18 +24,17 @@ struct peer *const peers[PEERS] = {
 
 struct net_device *peers_netdev;
 
-/* Before any routes are taken. */
 int peers_prepare(void)
 {
 	int error, i;
 
 	for (i = 0; i < PEERS; i++) {
 		if (!peers[i]->has_addresses()) {
-			pr_err("peers: each parameter is an address from /proc/kallsyms\n");
+			pr_err("peers: %s needs the addresses of its parameters from /proc/kallsyms\n", peers[i]->name);
 			return -EINVAL;
 		}
 	}
-	/* The one that CONFIG_DUMMY makes. */
+	/* CONFIG_DUMMY creates it. */
 	peers_netdev = dev_get_by_name(&init_net, "dummy0");
 	if (!peers_netdev)
 		return -ENODEV;
@@ -43,23 +42,23 @@ int peers_prepare(void)
 	error = dev_open(peers_netdev, NULL);
 	rtnl_unlock();
 	if (error)
-		peers_unprepare();
+		peers_cleanup();
 	return error;
 }
 
-void peers_unprepare(void)
+void peers_cleanup(void)
 {
 	dev_put(peers_netdev);
 }
 
-static void settle(struct peer *peer)
+static void refill(struct peer *peer)
 {
-	if (peer->settle)
-		peer->settle();
+	if (peer->refill)
+		peer->refill();
 }
 
-/* Changes a route, and tells how many nanoseconds that took. */
-int peer_change(struct peer *peer, change_fn *change, const struct route *route, u64 *figure)
+/* Changes a route and measures the nanoseconds of the last attempt. */
+int peer_change(struct peer *peer, change_fn *change, const struct route *route, u64 *ns)
 {
 	int error = -ENOMEM;
 	u32 attempts;
@@ -67,14 +66,14 @@ int peer_change(struct peer *peer, change_fn *change, const struct route *route,
 
 	for (attempts = 0; error == -ENOMEM && attempts < ATTEMPTS; attempts++) {
 		if (attempts) {
-			settle(peer);
+			refill(peer);
 			schedule_timeout_uninterruptible(1);
 		}
 		begin = ktime_get_ns();
 		error = change(peer, route);
-		*figure = ktime_get_ns() - begin;
+		*ns = ktime_get_ns() - begin;
 	}
-	if (peer->changes++ % SETTLE == 0)
-		settle(peer);
+	if (peer->changes++ % REFILL_CHANGES == 0)
+		refill(peer);
 	return error;
 }

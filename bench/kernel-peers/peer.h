@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel's route tables as peers, and the routes that they are filled with.
+ * The kernel's route tables as peers of this project's table, and the routes that they are filled with.
  *
- * A peer is a structure of functions, each in a file of its own. Whoever measures knows no more of them than is here.
+ * A peer is a structure of functions, in its own file. The measurement uses peers only through this header.
  */
 #ifndef PEERS_PEER_H
 #define PEERS_PEER_H
@@ -13,16 +13,16 @@
 #include <linux/types.h>
 
 #define MAX_ROUTES (1U << 22)
-/* The number of the FIBs' table. */
+/* The number of the routing table that the FIB peers use. */
 #define TABLE 1000
 
-/* The address of a function that is not exported, as a parameter of the module. */
+/* Defines a module parameter for the address of a symbol that is not exported. */
 #define ADDRESS(name) \
 	static unsigned long name##_address; \
 	module_param_named(name, name##_address, ulong, 0400); \
 	MODULE_PARM_DESC(name, "Address of " #name " from /proc/kallsyms")
 
-/* Of either family, from the left: what IPv4 has not is zero. */
+/* An address of either family, left-aligned: an IPv4 address is followed by zeros. */
 struct address {
 	u64 high;
 	u64 low;
@@ -30,7 +30,7 @@ struct address {
 
 struct route {
 	struct address prefix;
-	/* IPv4: in the lowest 32 bits. */
+	/* An IPv4 gateway is in the lowest 32 bits. */
 	struct address gateway;
 	u8 len;
 };
@@ -43,16 +43,16 @@ typedef int change_fn(struct peer *peer, const struct route *route);
 struct peer {
 	const char *name;
 	bool is_inet6;
-	/* Whether insmod was told the addresses that it needs. */
+	/* Whether all ADDRESS() parameters of the peer are set. */
 	bool (*has_addresses)(void);
 	int (*init)(struct peer *peer);
-	/* The lowest half of the gateway; 0 without a route. Under rcu_read_lock(). */
+	/* Returns the lower half of the gateway; 0 without a route. Call under rcu_read_lock(). */
 	u64 (*lookup)(struct peer *peer, const struct address *address);
-	/* Under rtnl_lock(). */
+	/* Call under rtnl_lock(). */
 	change_fn *add;
 	change_fn *del;
-	/* After some changes, if it needs that. */
-	void (*settle)(void);
+	/* Optional: refills the peer's allocator. */
+	void (*refill)(void);
 	void *table;
 	u32 changes;
 	bool is_filled;
@@ -65,22 +65,22 @@ extern struct peer lpm_trie_inet6_peer;
 
 #define PEERS 4
 extern struct peer *const peers[PEERS];
-/* To which the routes of the FIBs lead. */
+/* The device of all routes of the FIB peers. */
 extern struct net_device *peers_netdev;
 
 int peers_prepare(void);
-void peers_unprepare(void);
-int peer_change(struct peer *peer, change_fn *change, const struct route *route, u64 *figure);
+void peers_cleanup(void);
+int peer_change(struct peer *peer, change_fn *change, const struct route *route, u64 *ns);
 
-/* Routes of one family, in the order in which they came. */
+/* Routes of one family, in the order in which they were written to the device. */
 struct routes {
 	struct route *routes;
 	u32 count;
-	/* They are in the peers: no more are taken. */
+	/* The peers have been filled, so that no route can be added. */
 	bool is_closed;
 };
 
-int route_take(char *line);
+int route_add(char *line);
 struct routes *routes_of(bool is_inet6);
 
 static inline const char *family_name(bool is_inet6)
@@ -88,7 +88,6 @@ static inline const char *family_name(bool is_inet6)
 	return is_inet6 ? "inet6" : "inet";
 }
 
-/* The bits that a prefix leaves to its addresses. */
 static inline struct address host_bits(u8 len)
 {
 	return (struct address){

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Steele, Lea and Flood's SplitMix64: the same numbers as scale/stream.rs has of the same seed.
+ * SplitMix64 of Steele, Lea and Flood: returns the same numbers as scale/stream.rs for the same seed.
  */
 
 #include "bench.h"
@@ -14,7 +14,7 @@ u64 random_next(u64 *state)
 	return z ^ (z >> 31);
 }
 
-/* A number below `end`, which is at most 2^32. */
+/* Returns a number below `end`, which must be at most 2^32. */
 u32 random_below(u64 *state, u64 end)
 {
 	return ((random_next(state) >> 32) * end) >> 32;

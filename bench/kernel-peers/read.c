@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command read: empty read-side critical sections of RCU, C beside scale=read.
+ * The command read: measures empty read-side critical sections of RCU in C, to compare with scale=read.
  */
 
 #include <linux/compiler.h>
@@ -8,7 +8,7 @@
 #include <linux/rcupdate.h>
 #include "bench.h"
 
-/* As scale/primitives.rs has them. */
+/* The same sections as in scale/primitives.rs. */
 static void sections(const struct experiment *experiment, u32 reader, u32 batch)
 {
 	u32 i;
@@ -21,14 +21,14 @@ static void sections(const struct experiment *experiment, u32 reader, u32 batch)
 	}
 }
 
-int command_read(u32 runs, u32 loops, u32 readers)
+int run_read(u32 runs, u32 loops, u32 readers)
 {
 	struct experiment experiment = {
 		.pass = sections,
 		.batches = DIV_ROUND_UP(loops, BATCH),
 	};
 
-	if (!experiment_is_sensible(runs, loops, readers))
+	if (!experiment_is_valid(runs, loops, readers))
 		return -EINVAL;
-	return experiment_tell(&experiment, readers, runs, "kind=rcu_c");
+	return experiment_run(&experiment, readers, runs, "kind=rcu_c");
 }

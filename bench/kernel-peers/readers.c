@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Readers that are timed while all of them read, as scale/rendezvous.rs has them.
+ * Times readers while all of them run, as scale/rendezvous.rs does.
  *
- * Each is bound to a CPU of its own, and waits for the others before it begins. It times batches; one in which it lost
- * its CPU does not count. When it is done it goes on, untimed, until the last one is.
+ * Each reader is bound to its own CPU and starts when all have arrived. It times batches; a batch in which it was
+ * preempted does not count. When it is done, it continues untimed until the last reader is done.
  */
 
 #include <linux/completion.h>
@@ -16,10 +16,10 @@
 #include <linux/slab.h>
 #include "bench.h"
 
-/* Batches after which a reader lets others run that wait for its CPU. */
-#define POLITE 16
-/* Turns of waiting after which it does so. */
-#define PATIENCE 10000
+/* A reader yields its CPU after this many batches. */
+#define YIELD_BATCHES 16
+/* A waiting reader yields its CPU after this many spins. */
+#define YIELD_SPINS 10000
 
 struct reader {
 	struct experiment *experiment;
@@ -28,23 +28,23 @@ struct reader {
 	struct completion ended;
 };
 
-static void be_polite(u32 batches)
+static void yield_cpu(u32 batches)
 {
-	if (batches % POLITE == 0)
+	if (batches % YIELD_BATCHES == 0)
 		schedule();
 }
 
-static void meet(struct experiment *experiment)
+static void rendezvous(struct experiment *experiment)
 {
-	u32 turns = 0;
+	u32 spins = 0;
 
 	atomic_inc(&experiment->arrived);
 	while (atomic_read(&experiment->arrived) < experiment->readers) {
 		cpu_relax();
-		if (++turns % PATIENCE == 0)
+		if (++spins % YIELD_SPINS == 0)
 			schedule();
 	}
-	/* Some may have been away when the last one came. */
+	/* Some readers may have been scheduled out when the last one arrived. */
 	atomic_inc(&experiment->ready);
 	while (atomic_read(&experiment->ready) < experiment->readers)
 		cpu_relax();
@@ -66,20 +66,20 @@ static void time_batches(struct experiment *experiment, u32 reader)
 			tally->time += end - start;
 			tally->kept++;
 		}
-		be_polite(batch + 1);
+		yield_cpu(batch + 1);
 	}
 	tally->last = ktime_get_ns();
 }
 
-/* While others are still being timed. */
-static void keep_company(struct experiment *experiment, u32 reader)
+/* Keeps the load the same while other readers are timed. */
+static void read_until_all_done(struct experiment *experiment, u32 reader)
 {
 	u32 batch = 0;
 
 	atomic_inc(&experiment->done);
 	while (atomic_read(&experiment->done) < experiment->readers) {
 		experiment->pass(experiment, reader, batch++);
-		be_polite(batch);
+		yield_cpu(batch);
 	}
 }
 
@@ -88,11 +88,11 @@ static int read_all(void *data)
 	struct reader *reader = data;
 	struct experiment *experiment = reader->experiment;
 
-	/* Fetches into the caches what it needs. */
+	/* Warms the caches. */
 	experiment->pass(experiment, reader->number, 0);
-	meet(experiment);
+	rendezvous(experiment);
 	time_batches(experiment, reader->number);
-	keep_company(experiment, reader->number);
+	read_until_all_done(experiment, reader->number);
 	complete(&reader->ended);
 	return 0;
 }
@@ -107,32 +107,32 @@ static int create_reader(struct reader *reader, int cpu)
 	return 0;
 }
 
-/* One that runs waits for all others, so none is woken before all are there. */
+/* Creates all readers without waking any: a running reader waits for all others. */
 static int create_readers(struct experiment *experiment, struct reader *readers)
 {
-	u32 made = 0;
+	u32 created = 0;
 	int error = 0, cpu;
 
 	for_each_online_cpu(cpu) {
-		if (made == experiment->readers)
+		if (created == experiment->readers)
 			break;
-		readers[made].experiment = experiment;
-		readers[made].number = made;
-		error = create_reader(&readers[made], cpu);
+		readers[created].experiment = experiment;
+		readers[created].number = created;
+		error = create_reader(&readers[created], cpu);
 		if (error)
 			break;
-		made++;
+		created++;
 	}
-	if (made == experiment->readers)
+	if (created == experiment->readers)
 		return 0;
-	/* One that was never woken does not begin. */
-	while (made--)
-		kthread_stop(readers[made].task);
-	/* Without an error a CPU has gone offline. */
+	/* A thread that was never woken does not run its function. */
+	while (created--)
+		kthread_stop(readers[created].task);
+	/* Without an error, a CPU has gone offline. */
 	return error ?: -ENXIO;
 }
 
-/* Has all readers read, and waits for them. Their tallies are the caller's, and zero. */
+/* Runs all readers and waits for them. The caller has allocated and zeroed their tallies. */
 int readers_run(struct experiment *experiment)
 {
 	struct reader *readers = kcalloc(experiment->readers, sizeof(*readers), GFP_KERNEL);
@@ -144,7 +144,7 @@ int readers_run(struct experiment *experiment)
 	atomic_set(&experiment->arrived, 0);
 	atomic_set(&experiment->ready, 0);
 	atomic_set(&experiment->done, 0);
-	/* The reader of a CPU that goes would share another one's, which may not let it in. */
+	/* The reader of a CPU that goes offline would starve behind the reader of another CPU. */
 	cpus_read_lock();
 	error = create_readers(experiment, readers);
 	for (i = 0; !error && i < experiment->readers; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What was found, as text that is read from the device. It is kept until the module goes; so there is an end to it, and
- * who comes there is told instead of missing rows.
+ * The report: text that the device reads as. It grows until reboot, so its size is limited; a command that exceeds the
+ * limit fails.
  */
 
 #include <linux/errno.h>
@@ -27,7 +27,7 @@ void report_free(void)
 	vfree(text);
 }
 
-void tell(const char *format, ...)
+void report(const char *format, ...)
 {
 	size_t room = MAX_TEXT - text_len;
 	va_list arguments;
@@ -36,13 +36,12 @@ void tell(const char *format, ...)
 	va_start(arguments, format);
 	len = vsnprintf(text + text_len, room, format, arguments);
 	va_end(arguments);
-	/* Once something is missing, what comes behind it would be read as a part of it. */
+	/* A later line would continue a truncated one, so nothing is appended any more. */
 	is_full |= len >= room;
 	if (!is_full)
 		text_len += len;
 }
 
-/* Whether all that was told is there. */
 int report_error(void)
 {
 	return is_full ? -ENOSPC : 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Routes as they are written to the device, taken and kept: the peers are filled with them, and streams of addresses
- * are made of them.
+ * Parses and stores routes that are written to the device. They fill the peers, and streams of addresses use their
+ * prefixes.
  */
 
 #include <linux/errno.h>
@@ -20,7 +20,7 @@ struct routes *routes_of(bool is_inet6)
 	return &families[is_inet6];
 }
 
-/* An address that goes to `end`. */
+/* Parses an address up to the character `end`. */
 static bool parse_address(const char *text, char end, struct address *address, bool *is_inet6)
 {
 	struct in6_addr in6;
@@ -38,7 +38,7 @@ static bool parse_address(const char *text, char end, struct address *address, b
 	return true;
 }
 
-/* The FIB takes what it is given, and would not be right afterwards. */
+/* The FIB does not check for host bits, which would corrupt it. */
 static bool is_prefix(const struct route *route, bool is_inet6)
 {
 	struct address rest = host_bits(route->len);
@@ -67,8 +67,8 @@ static int parse_route(char *line, struct route *route, bool *is_inet6)
 	return 0;
 }
 
-/* Takes a line PREFIX via GATEWAY, which it changes. */
-int route_take(char *line)
+/* Adds the route of a line PREFIX via GATEWAY. Modifies the line. */
+int route_add(char *line)
 {
 	struct routes *routes;
 	struct route route;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Streams of addresses, as scale/stream.rs makes them of the same prefixes and seed, and their hashes, by which it is
- * seen whether they are the same and have the same answers. What a to d are is said there.
+ * Makes the streams of addresses of scale/stream.rs, which describes them, from the same prefixes and seed. Hashes of
+ * the addresses and of the answers prove that both modules measure the same.
  */
 
 #include <linux/errno.h>
@@ -14,7 +14,7 @@
 
 #define MAX_ADDRESSES (1U << 22)
 
-/* Fowler, Noll and Vo's hash, by words instead of bytes. */
+/* The FNV-1a hash, over words instead of bytes. */
 #define HASH_INIT 0xcbf29ce484222325ULL
 #define HASH_PRIME 0x00000100000001b3ULL
 
@@ -34,7 +34,6 @@ static struct address random_address(u64 *state, bool is_inet6)
 	return address;
 }
 
-/* In a prefix of ours. */
 static struct address random_inside(u64 *state, bool is_inet6)
 {
 	const struct routes *routes = routes_of(is_inet6);
@@ -48,7 +47,7 @@ static struct address random_inside(u64 *state, bool is_inet6)
 	};
 }
 
-/* As many addresses as `loops`, in whole batches. */
+/* Makes at least `loops` addresses, up to MAX_ADDRESSES, in whole batches. */
 int stream_make(struct stream *stream, int kind, bool is_inet6, u32 loops, u32 seed)
 {
 	u32 count = kind == STREAM_D ? BATCH : roundup(clamp(loops, 1U, MAX_ADDRESSES), BATCH);
@@ -77,8 +76,8 @@ void stream_free(struct stream *stream)
 	vfree(stream->addresses);
 }
 
-/* Tells the hashes, of the addresses and of what a peer answers to them. */
-void stream_tell(const struct stream *stream, int kind, struct peer *peer)
+/* Reports the hashes of the addresses and of a peer's answers. */
+void stream_report(const struct stream *stream, int kind, struct peer *peer)
 {
 	u64 addresses = HASH_INIT, answers = HASH_INIT;
 	u32 i;
@@ -92,6 +91,6 @@ void stream_tell(const struct stream *stream, int kind, struct peer *peer)
 		if (i % BATCH == 0)
 			cond_resched();
 	}
-	tell("stream peer=%s family=%s stream=%c count=%u addresses=%016llx answers=%016llx\n", peer->name,
-	     family_name(peer->is_inet6), 'a' + kind, stream->count, addresses, answers);
+	report("stream peer=%s family=%s stream=%c count=%u addresses=%016llx answers=%016llx\n", peer->name,
+	       family_name(peer->is_inet6), 'a' + kind, stream->count, addresses, answers);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command update: routes are deleted and added again, some hundred at a time, as scale/update.rs does.
+ * The command update: deletes routes and adds them again, 500 at a time, as scale/update.rs does.
  */
 
 #include <linux/errno.h>
@@ -11,12 +11,12 @@
 #include <linux/vmalloc.h>
 #include "bench.h"
 
-/* Routes that are deleted before they are added again. */
-#define APART 500
-/* Figures of a row, all of which are kept. */
+/* The routes that are deleted before they are added again. */
+#define GROUP 500
+/* The limit of the figures of a row. */
 #define MAX_CHANGES (1U << 24)
 
-/* So many routes, as scale/writer.rs chooses them, or all if there are not more. */
+/* Chooses at most `count` random routes, the same as scale/writer.rs. */
 static struct route *choose(const struct routes *routes, u32 *count, u32 seed)
 {
 	struct route *chosen;
@@ -33,7 +33,7 @@ static struct route *choose(const struct routes *routes, u32 *count, u32 seed)
 	return chosen;
 }
 
-/* Adds whatever was deleted, also if that has failed somewhere. */
+/* Adds all routes that were deleted, even if a deletion fails. */
 static int delete_and_add(struct peer *peer, const struct route *routes, u32 count, u64 *deleted, u64 *added)
 {
 	int error = 0, failed;
@@ -53,14 +53,13 @@ static int delete_and_add(struct peer *peer, const struct route *routes, u32 cou
 	return error;
 }
 
-/* All routes once. */
 static int change_all(struct peer *peer, const struct route *routes, u32 count, u64 *deleted, u64 *added)
 {
 	int error = 0;
 	u32 i;
 
-	for (i = 0; !error && i < count; i += APART) {
-		error = delete_and_add(peer, routes + i, min(count - i, APART), deleted + i, added + i);
+	for (i = 0; !error && i < count; i += GROUP) {
+		error = delete_and_add(peer, routes + i, min(count - i, GROUP), deleted + i, added + i);
 		if (signal_pending(current))
 			error = error ?: -EINTR;
 		cond_resched();
@@ -68,12 +67,12 @@ static int change_all(struct peer *peer, const struct route *routes, u32 count, 
 	return error;
 }
 
-static void tell_row(const struct peer *peer, const char *change, u64 *figures, u32 count)
+static void report_row(const struct peer *peer, const char *change, u64 *figures, u32 count)
 {
 	figures_sort(figures, count);
-	tell("row peer=%s family=%s change=%s count=%u min=%llu median=%llu p90=%llu p99=%llu max=%llu\n", peer->name,
-	     family_name(peer->is_inet6), change, count, figures_at(figures, count, 0), figures_at(figures, count, 50),
-	     figures_at(figures, count, 90), figures_at(figures, count, 99), figures_at(figures, count, 100));
+	report("row peer=%s family=%s change=%s count=%u min=%llu median=%llu p90=%llu p99=%llu max=%llu\n", peer->name,
+	       family_name(peer->is_inet6), change, count, percentile(figures, count, 0), percentile(figures, count, 50),
+	       percentile(figures, count, 90), percentile(figures, count, 99), percentile(figures, count, 100));
 }
 
 static int update_peer(struct peer *peer, u32 runs, u32 changes, u32 seed)
@@ -87,8 +86,8 @@ static int update_peer(struct peer *peer, u32 runs, u32 changes, u32 seed)
 	for (run = 0; !error && run < runs; run++)
 		error = change_all(peer, routes, changes, deleted + run * changes, added + run * changes);
 	if (!error) {
-		tell_row(peer, "delete", deleted, runs * changes);
-		tell_row(peer, "add", added, runs * changes);
+		report_row(peer, "delete", deleted, runs * changes);
+		report_row(peer, "add", added, runs * changes);
 	}
 	vfree(added);
 	vfree(deleted);
@@ -96,7 +95,7 @@ static int update_peer(struct peer *peer, u32 runs, u32 changes, u32 seed)
 	return error;
 }
 
-int command_update(u32 runs, u32 changes, u32 seed)
+int run_update(u32 runs, u32 changes, u32 seed)
 {
 	int error = 0, i;
 
