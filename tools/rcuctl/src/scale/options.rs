@@ -10,19 +10,24 @@ use crate::parameters::PARAMETERS;
 use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
-The readers of a row run at once, each on a CPU of its own. Times are in nanoseconds: the minimum, the median and the
-maximum of all runs. `dropped` counts batches that were discarded because a reader lost its CPU. On a machine with
-other load, the minimum is the best estimate, and the other figures show the disturbance.
+The readers of a row run at once, each on a CPU of its own. Times are in
+nanoseconds: the minimum, the median and the maximum of all runs. `dropped`
+counts batches that were discarded because a reader lost its CPU. On a machine
+with other load, the minimum is the best estimate, and the other figures show
+the disturbance.
 
-`lookup` and `update` measure the table that the device serves: load one before. `update` deletes routes and adds them
-again, and leaves the table as it was; do not change it during the run.
+`lookup` and `update` measure the table that the device serves: load one
+before. `update` deletes routes and adds them again, and leaves the table as it
+was; do not change it during the run.
 
-Without an option, the module's parameter applies. Changed parameters are restored as soon as the run has started.
-Ctrl-C stops the run and shows its results; a second Ctrl-C does not wait for them.
+Without an option, the module's parameter applies. Changed parameters are
+restored as soon as the run has started. Ctrl-C stops the run and shows its
+results; a second Ctrl-C does not wait for them.
 
 Exit status:
   0  the run was measured, or --status or --stop is done
-  1  wrong usage, no module, not root, a run is already active, or a refused parameter
+  1  wrong usage, no module, not root, a run is already active, or a refused
+     parameter
   2  the run failed, for example because the table has no routes";
 
 /// Measure the cost of readers, lookups, updates and grace periods
@@ -55,7 +60,8 @@ pub struct RunOptions {
     #[arg(default_value = "read")]
     pub kind: Measurement,
 
-    /// The number of readers, each on its own CPU, measured in addition to a single reader; by default one per CPU
+    /// The number of readers, each on its own CPU, measured in addition to a single reader; by
+    /// default one per CPU
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub readers: Option<u32>,
 
@@ -105,7 +111,8 @@ pub enum Writer {
     None,
     /// A thousand changes a second
     Paced,
-    /// As many changes as possible. In rows `apart`, the writer changes a copy of the table instead: the difference
+    /// As many changes as possible. In rows `apart`, the writer changes a copy of the table
+    /// instead: the difference
     /// between `full` and `apart` is the cost of sharing the table
     Full,
 }

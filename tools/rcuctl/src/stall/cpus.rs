@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The CPU that stalls. rcuctl must not run there, or it could not observe the stall. Nor must RCU's
+//! The CPU that stalls. rcuctl must not run there, or it could not observe the stall. Nor must the
 //! grace-period kthread: the kernel would report only that the kthread is starved.
 
 use std::fs;

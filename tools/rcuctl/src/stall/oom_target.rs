@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A process for the OOM killer. Where a stall exhausts memory, the kernel kills an unneeded process
-//! first, and rcuctl last.
+//! A process for the OOM killer. If a stall exhausts memory, the kernel kills this process first,
+//! and rcuctl last.
 
 use std::process::{Child, Command, Stdio};
 

@@ -15,16 +15,20 @@ use crate::kmsg::KMSG;
 use crate::parameters::PARAMETERS;
 
 const AFTER_HELP: &str = "\
-`run` shortens the kernel's time-outs, provokes the stall, waits for the kernel's report, stops the stall, decodes
-the report, and restores all settings, even after Ctrl-C or an error. A second Ctrl-C does not wait for the end of
-the stall. If rcuctl is killed, the module ends the stall by itself, but the time-outs stay short, and the
-grace-period kthread stays off the CPU that stalled.
+`run` shortens the kernel's time-outs, provokes the stall, waits for the
+kernel's report, stops the stall, decodes the report, and restores all
+settings, even after Ctrl-C or an error. A second Ctrl-C does not wait for the
+end of the stall. If rcuctl is killed, the module ends the stall by itself, but
+the time-outs stay short, and the grace-period kthread stays off the CPU that
+stalled.
 
 Exit status:
-  0  the kernel reported the stall, its kind and culprit were decoded, and everything is restored; or the other
-     command is done
-  1  nothing was provoked: wrong usage, no module, not root, a stall is already active, or the module refused
-  2  the kernel printed no report, it was not decoded as expected, or not everything is restored";
+  0  the kernel reported the stall, its kind and culprit were decoded, and
+     everything is restored; or the other command is done
+  1  nothing was provoked: wrong usage, no module, not root, a stall is already
+     active, or the module refused
+  2  the kernel printed no report, it was not decoded as expected, or not
+     everything is restored";
 
 /// Provoke RCU stalls and misuse of RCU, and explain them
 #[derive(Debug, Args)]
@@ -47,7 +51,8 @@ pub enum StallCommand {
     #[command(after_help = AFTER_HELP)]
     Run(RunOptions),
 
-    /// Explain a kind: its report, its cause, code that does it, and the fix; without KIND, list all
+    /// Explain a kind: its report, its cause, code that does it, and the fix; without KIND, list
+    /// all
     Explain {
         #[arg(value_name = "KIND", value_parser = PossibleValuesParser::new(explain::names()))]
         kind: Option<String>,

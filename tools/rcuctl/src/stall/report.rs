@@ -12,7 +12,7 @@
 //!   seconds 3
 //!   runs 5                            number of runs that have started
 //!   outcome none                      ended, stopped, or failed ERRNO
-//!   grace_period_ms 12                of the first grace period after the stall; - if there was none
+//!   grace_period_ms 12                of the first grace period after the stall; - if none
 //!   has cpu_preempt_off yes           unsafe, or no:CONFIG_X; these three lines for each kind
 //!   hold cpu_preempt_off 7000
 //!   expect cpu_preempt_off detected stall

@@ -11,13 +11,17 @@ use crate::parameters::PARAMETERS;
 use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
-Without an option, the module's parameter applies: by default all methods to wait for a grace period, and one reader
-less than CPUs. Changed parameters are restored as soon as the run has started. The kernel's clock ends the run, even
-if rcuctl is killed. Ctrl-C stops the run and shows its verdict; a second Ctrl-C does not wait for the verdict.
+Without an option, the module's parameter applies: by default all methods to
+wait for a grace period, and one reader less than CPUs. Changed parameters are
+restored as soon as the run has started. The kernel's clock ends the run, even
+if rcuctl is killed. Ctrl-C stops the run and shows its verdict; a second
+Ctrl-C does not wait for the verdict.
 
 Exit status:
-  0  the verdict is SUCCESS, or with --expect-failure FAILURE, or --status is done
-  1  there is no verdict: wrong usage, no module, not root, a run is already active, or a refused parameter
+  0  the verdict is SUCCESS, or with --expect-failure FAILURE, or --status is
+     done
+  1  there is no verdict: wrong usage, no module, not root, a run is already
+     active, or a refused parameter
   2  the verdict is the other one";
 
 /// Torture RCU: readers, updaters and callbacks check that no grace period ends too early
@@ -54,7 +58,8 @@ pub struct RunOptions {
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<TortureType>,
 
-    /// A negative control: make this mistake. The run stops as soon as it catches the mistake, and its verdict must
+    /// A negative control: make this mistake. The run stops as soon as it catches the mistake, and
+    /// its verdict must
     /// be FAILURE
     #[arg(long)]
     pub bug: Option<Bug>,

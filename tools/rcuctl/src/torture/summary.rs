@@ -10,7 +10,7 @@ use indicatif::HumanCount;
 use super::explain::meaning;
 use super::report::{Report, Verdict};
 use crate::error::Result;
-use crate::layout::table;
+use crate::layout::{table, terminal_width};
 use crate::output::Output;
 use crate::run::State;
 
@@ -166,7 +166,7 @@ fn findings(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
             meaning(&finding.text).map(|meaning| vec![String::new(), meaning.to_string()]);
         [Some(row), meaning].into_iter().flatten()
     });
-    out.line(&table(rows, |column| column == 0, None))
+    out.line(&table(rows, |column| column == 0, terminal_width()))
 }
 
 fn count(value: u64) -> String {
