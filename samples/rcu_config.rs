@@ -2,6 +2,8 @@
 
 //! A configuration that is often read and seldom changed, protected by RCU, without `unsafe`.
 
+#![deny(unsafe_code)]
+
 pub mod rcu;
 
 use kernel::{new_mutex, prelude::*};

@@ -2,6 +2,8 @@
 
 //! Runs the test of `drain.rs`.
 
+#![deny(unsafe_code)]
+
 mod drain;
 #[path = "../.."]
 mod project {

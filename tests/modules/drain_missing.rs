@@ -2,6 +2,8 @@
 
 //! A module without a drain: its objects are leaked, and unloading it is safe.
 
+#![deny(unsafe_code)]
+
 #[path = "../.."]
 mod project {
     pub mod rcu;

@@ -2,6 +2,8 @@
 
 //! Leaks a guard in insmod: grace periods wait until that task ends.
 
+#![deny(unsafe_code)]
+
 #[path = "../.."]
 mod project {
     pub mod rcu;

@@ -2,6 +2,8 @@
 
 //! The kernel functions that the tests need.
 
+#![expect(unsafe_code, reason = "calls C functions and reads the current task")]
+
 use crate::kernel_ext::kthread::{Attributes, Kthread};
 #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
 use core::ptr;

@@ -2,6 +2,8 @@
 
 //! Runs the RCU library's tests at insmod and logs their results as TAP.
 
+#![deny(unsafe_code)]
+
 mod cases;
 #[path = "../../kernel_ext"]
 /// Threads for the tests.

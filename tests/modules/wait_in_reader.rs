@@ -4,6 +4,8 @@
 //!
 //! A real reader would wait for itself for ever. So the readers here exist for lockdep only.
 
+#![deny(unsafe_code)]
+
 #[path = "../.."]
 mod project {
     pub mod rcu;
@@ -39,6 +41,7 @@ impl kernel::Module for WaitInReader {
 }
 
 /// Runs `call` while lockdep believes that this is a reader.
+#[expect(unsafe_code, reason = "changes lockdep's records")]
 fn as_reader(call: impl FnOnce()) {
     // SAFETY: The map is one of RCU's static maps. The arguments are those of `rcu_read_lock()`,
     // and `lock_release()` follows.
