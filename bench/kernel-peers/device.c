@@ -2,11 +2,11 @@
 /*
  * Benchmarks the kernel's own route tables, as scale=lookup of rust_rcu_demo benchmarks its table.
  *
- * There are three peers: fib_table_lookup() for IPv4, fib6_table_lookup() for IPv6, and BPF's LPM trie for both. All
- * get the same routes. /dev/peers controls them:
+ * There are three peers: fib_table_lookup() for IPv4, fib6_table_lookup() for IPv6, and BPF's LPM
+ * trie for both. All get the same routes. /dev/peers controls them:
  *
  *   # insmod peers.ko fib_table_insert=0x$(sed -n 's/ . fib_table_insert$//p' /proc/kallsyms) …
- *   # cat routes >/dev/peers                  lines PREFIX via GATEWAY, in the order of /dev/rust_rcu_demo
+ *   # cat routes >/dev/peers                  lines PREFIX via GATEWAY, in dump order
  *   # echo fill >/dev/peers                   fills all peers; the families with routes are then closed
  *   # echo lookup 10 1048576 2 1 >/dev/peers  runs, lookups per reader, readers, seed
  *   # echo update 10 5000 1 >/dev/peers       runs, changes, seed
@@ -15,20 +15,21 @@
  *
  * What makes the figures comparable:
  *
- * - Both modules make the same addresses of the same prefixes and seed (scale/stream.rs). A hash of the addresses and
- *   a hash of the answers prove it; compare them before any time.
- * - The loops are those of scale.rs. Each reader is bound to its own CPU; all start together and run until the last
- *   one is done. A batch has 4096 lookups and does not count if the reader was preempted. A section under
- *   rcu_read_lock() has 64 lookups. A function that is not inlined returns the answer, which is added up.
- * - The remaining differences: C inlines rcu_read_lock(), once in 64 lookups. The FIBs' lookup functions take a
- *   structure that the caller must fill.
+ * - Both modules make the same addresses of the same prefixes and seed (scale/stream.rs). A hash of
+ *   the addresses and a hash of the answers prove it; compare them before any time.
+ * - The loops are those of scale.rs. Each reader is bound to its own CPU; all start together and
+ *   run until the last one is done. A batch has 4096 lookups and does not count if the reader was
+ *   preempted. A section under rcu_read_lock() has 64 lookups. A function that is not inlined
+ *   returns the answer, which is added up.
+ * - The remaining differences: C inlines rcu_read_lock(), once in 64 lookups. The FIBs' lookup
+ *   functions take a structure that the caller must fill.
  *
- * Use few gateways, as a router does: the FIB compares the next hop of a new route with all others of the device. With
- * tens of thousands of them, a change takes 100 µs.
+ * Use few gateways, as a router does: the FIB compares the next hop of a new route with all others
+ * of the device. With tens of thousands of them, a change takes 100 µs.
  *
- * Symbols that are not exported are module parameters with addresses from /proc/kallsyms, so use this in a test kernel
- * only. The module cannot be unloaded; its routes stay until reboot. Changes of the FIBs notify netlink listeners, as
- * ip-route does.
+ * Symbols that are not exported are module parameters with addresses from /proc/kallsyms, so use
+ * this in a test kernel only. The module cannot be unloaded; its routes stay until reboot. Changes
+ * of the FIBs notify netlink listeners, as ip-route does.
  */
 
 #include <linux/fs.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's IPv6 FIB as a peer: fib6_table_lookup() in a separate table, or in the main table if the kernel has no
- * others.
+ * The kernel's IPv6 FIB as a peer: fib6_table_lookup() in a separate table, or in the main table if
+ * the kernel has no others.
  */
 
 #include <net/ip6_fib.h>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * BPF's LPM trie, for both families, as a peer: a map without a file descriptor, called through its operations.
+ * BPF's LPM trie, for both families, as a peer: a map without a file descriptor, called through its
+ * operations.
  *
- * irq_work refills the map's allocator, in user-mode Linux at the next tick only. So refill() runs that work after some
- * changes. If the allocator is empty nevertheless, peer_change() waits for a tick.
+ * irq_work refills the map's allocator, in user-mode Linux at the next tick only. So refill() runs
+ * that work after some changes. If the allocator is empty nevertheless, peer_change() waits for a
+ * tick.
  */
 
 #include <linux/bpf.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel's route tables as peers of this project's table, and the routes that they are filled with.
+ * The kernel's route tables as peers of this project's table, and the routes that they are filled
+ * with.
  *
- * A peer is a structure of functions, in its own file. The measurement uses peers only through this header.
+ * A peer is a structure of functions, in its own file. The measurement uses peers only through this
+ * header.
  */
 #ifndef PEERS_PEER_H
 #define PEERS_PEER_H

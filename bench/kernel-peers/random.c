@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SplitMix64 of Steele, Lea and Flood: returns the same numbers as scale/stream.rs for the same seed.
+ * SplitMix64 of Steele, Lea and Flood: returns the same numbers as scale/stream.rs for the same
+ * seed.
  */
 
 #include "bench.h"

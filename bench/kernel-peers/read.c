@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command read: measures empty read-side critical sections of RCU in C, to compare with scale=read.
+ * The command read: measures empty read-side critical sections of RCU in C, to compare with
+ * scale=read.
  */
 
 #include <linux/compiler.h>

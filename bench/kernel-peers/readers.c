@@ -2,8 +2,9 @@
 /*
  * Times readers while all of them run, as scale/rendezvous.rs does.
  *
- * Each reader is bound to its own CPU and starts when all have arrived. It times batches; a batch in which it was
- * preempted does not count. When it is done, it continues untimed until the last reader is done.
+ * Each reader is bound to its own CPU and starts when all have arrived. It times batches; a batch
+ * in which it was preempted does not count. When it is done, it continues untimed until the last
+ * reader is done.
  */
 
 #include <linux/completion.h>

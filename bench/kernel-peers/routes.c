@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parses and stores routes that are written to the device. They fill the peers, and streams of addresses use their
- * prefixes.
+ * Parses and stores routes that are written to the device. They fill the peers, and streams of
+ * addresses use their prefixes.
  */
 
 #include <linux/errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes the streams of addresses of scale/stream.rs, which describes them, from the same prefixes and seed. Hashes of
- * the addresses and of the answers prove that both modules measure the same.
+ * Makes the streams of addresses of scale/stream.rs, which describes them, from the same prefixes
+ * and seed. Hashes of the addresses and of the answers prove that both modules measure the same.
  */
 
 #include <linux/errno.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Compiles the C files, which use inline functions of DPDK (in the folder DPDK_DIR) and of liburcu (of the system).
+//! Compiles the C files, which use inline functions of DPDK (in the folder DPDK_DIR) and of liburcu
+//! (of the system).
 
 use std::{env, path::PathBuf};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks that all tables gave the same answers; otherwise their times are not comparable. Each report has a hash of
-//! the addresses and a hash of the answers.
+//! Checks that all tables gave the same answers; otherwise their times are not comparable. Each
+//! report has a hash of the addresses and a hash of the answers.
 
 use std::collections::BTreeMap;
 

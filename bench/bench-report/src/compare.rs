@@ -15,8 +15,8 @@ fn name(row: &Row) -> String {
     labels.collect::<Vec<_>>().join(" ")
 }
 
-/// Describes which ratios agree: those whose spreads overlap. Skips ratios of a row to itself. Ratios without a spread
-/// were measured once; describes their relative differences.
+/// Describes which ratios agree: those whose spreads overlap. Skips ratios of a row to itself.
+/// Ratios without a spread were measured once; describes their relative differences.
 pub fn compare(old: &Bench, new: &Bench) -> String {
     let (mut agreeing, mut all) = (0, 0);
     let mut disagreeing = String::new();

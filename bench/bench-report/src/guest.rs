@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parses the output of `scripts/guest/bench`: the reports of the module and of the peers, and lines that describe
-//! the reports after them.
+//! Parses the output of `scripts/guest/bench`: the reports of the module and of the peers, and
+//! lines that describe the reports after them.
 //!
 //! ```text
 //!   kernel Linux 7.3.4                     the kernel of the guest
@@ -12,7 +12,7 @@
 //!   row peer=fib_trie family=inet …        a row of a peer: bench/kernel-peers
 //!   stream [peer=fib_trie] family=inet …   hashes of a stream: answers.rs
 //!   filled peer=fib_trie family=inet …     loading of a peer
-//!   filled seconds=1.23                    loading of the table through its device; also dumped, flushed
+//!   filled seconds=1.23                    loading of the table; also dumped, flushed
 //!   memory mib=12.3                        memory of the table
 //! ```
 

@@ -3,7 +3,7 @@
 //! `bench-report`: makes JSON, tables and plots of the results of `make bench`.
 //!
 //! ```text
-//!   bench-report check-noise BEFORE          checks whether the machine is quiet; prints a line of JSON
+//!   bench-report check-noise BEFORE          checks whether the machine is quiet; prints JSON
 //!   bench-report answers GUEST               checks that all tables gave the same answers
 //!   bench-report make --guest GUEST … DIR    writes DIR/bench.json and plots; prints the tables
 //!   bench-report show BENCH [--markdown]     prints the tables of a document
@@ -51,7 +51,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check for some seconds whether the machine is quiet enough for measurements; print a line of JSON
+    /// Check for some seconds whether the machine is quiet enough for measurements; print a line of
+    /// JSON
     CheckNoise {
         /// Name of the measurement that follows
         before: String,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks whether the machine is quiet enough for measurements: whether other programs use its CPUs, and whether the
-//! same loop always takes the same time.
+//! Checks whether the machine is quiet enough for measurements: whether other programs use its
+//! CPUs, and whether the same loop always takes the same time.
 
 use std::fmt;
 use std::fs;
@@ -50,8 +50,8 @@ struct Ticks {
 }
 
 impl Ticks {
-    /// Parses the first line of /proc/stat: user nice system idle iowait irq softirq steal. The guest times that follow
-    /// are included in user and nice.
+    /// Parses the first line of /proc/stat: user nice system idle iowait irq softirq steal. The
+    /// guest times that follow are included in user and nice.
     fn parse(stat: &str) -> Result<Self> {
         let line = stat.lines().next().unwrap_or_default();
         let ticks: Vec<u64> = line

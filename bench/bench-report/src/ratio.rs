@@ -4,8 +4,9 @@
 
 use crate::row::{Row, Spread};
 
-/// Divides `over` by `under`: round by round if both have as many rounds, because a disturbance of the machine affects
-/// all rows of a round. Otherwise divides median by median, minimum by minimum and maximum by maximum.
+/// Divides `over` by `under`: round by round if both have as many rounds, because a disturbance of
+/// the machine affects all rows of a round. Otherwise divides median by median, minimum by minimum
+/// and maximum by maximum.
 pub fn ratio(over: &Row, under: &Row) -> Option<Spread> {
     let (rounds, others) = (over.rounds(), under.rounds());
     let ratios: Vec<f64> = match rounds.len() > 1 && rounds.len() == others.len() {
@@ -41,7 +42,8 @@ const SHARED: [&str; 9] = [
     "world", "boot", "part", "set", "family", "stream", "change", "readers", "writer",
 ];
 
-/// Ranks possible references: those with the same `way` or `reclaim` first, then those with the default.
+/// Ranks possible references: those with the same `way` or `reclaim` first, then those with the
+/// default.
 fn rank(row: &Row, other: &Row) -> usize {
     let same = |key| row.label(key).is_some() && row.label(key) == other.label(key);
     let is_default = other.matches("way=one") || other.matches("reclaim=call");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Wall-clock time and CPU time. The latter excludes other programs; it suits code that never sleeps.
+//! Wall-clock time and CPU time. The latter excludes other programs; it suits code that never
+//! sleeps.
 
 use std::time::Instant;
 

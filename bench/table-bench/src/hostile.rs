@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures tables with the largest or slowest nodes: memory per route, time of a change and of a lookup. Checks that
-//! they keep their bounds and free all memory.
+//! Measures tables with the largest or slowest nodes: memory per route, time of a change and of a
+//! lookup. Checks that they keep their bounds and free all memory.
 
 mod inputs;
 

@@ -8,8 +8,9 @@
 //! | b | random, in a random prefix of the table |
 //! | c | as b, but each address depends on the previous answer |
 //!
-//! On a and b the processor overlaps several lookups; on c it cannot. A function that is not inlined returns the whole
-//! answer. The figures are CPU time of the thread, which excludes other programs; a lookup never sleeps.
+//! On a and b the processor overlaps several lookups; on c it cannot. A function that is not
+//! inlined returns the whole answer. The figures are CPU time of the thread, which excludes other
+//! programs; a lookup never sleeps.
 
 use rcu_routes::rcu_table::{read_lock, Guard, NextHop, Prefix, Route, Table};
 use rcu_routes::testing::Random;
@@ -30,7 +31,8 @@ pub enum Method {
     Route,
     /// `Table::next_hop()`: returns a copy of the next hop.
     NextHop,
-    /// `Snapshot::next_hop_ref()`: returns a reference to the next hop, of which the gateway's address is read.
+    /// `Snapshot::next_hop_ref()`: returns a reference to the next hop, of which the gateway's
+    /// address is read.
     NextHopRef,
 }
 
@@ -99,8 +101,8 @@ fn dependent<A: Address>(addresses: &[A], answer: impl Fn(A, &Guard) -> usize) -
     sum
 }
 
-/// Looks up all addresses by `method`. Returns the sum of the answers' digests. `scripts/count-lookups` counts the
-/// instructions of this function, so it is not inlined.
+/// Looks up all addresses by `method`. Returns the sum of the answers' digests.
+/// `scripts/count-lookups` counts the instructions of this function, so it is not inlined.
 #[inline(never)]
 fn pass<A: Address>(table: &Table, method: Method, addresses: &[A], is_dependent: bool) -> usize {
     let by_route = |address: A, guard: &Guard| {
@@ -143,7 +145,8 @@ pub struct Streams<A> {
 }
 
 impl<A: Address> Streams<A> {
-    /// Makes `count` addresses for each stream. All prefixes must be of the family of `A`, and there must be one.
+    /// Makes `count` addresses for each stream. All prefixes must be of the family of `A`, and
+    /// there must be one.
     pub fn new(prefixes: &[Prefix], count: usize, random: &mut Random) -> Self {
         Self {
             anywhere: stream::anywhere(count, random),
@@ -151,8 +154,8 @@ impl<A: Address> Streams<A> {
         }
     }
 
-    /// Measures streams a, b and c. Returns the median of each, and the widest range of a stream's passes, in percent of
-    /// its median.
+    /// Measures streams a, b and c. Returns the median of each, and the widest range of a stream's
+    /// passes, in percent of its median.
     pub fn measure(&self, table: &Table, method: Method, passes: usize) -> [f64; 4] {
         let figures = [
             time(table, method, &self.anywhere, false, passes),

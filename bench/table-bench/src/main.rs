@@ -8,8 +8,8 @@
 //!   table-bench popcount       counting bits with and without the processor's instruction
 //! ```
 //!
-//! ROUTES is the output of `bgp-table routes`; `scripts/lab/real-table` prints a folder with it. The table is the
-//! module's own code, over liburcu and `malloc()`. Build it with `--release`:
+//! ROUTES is the output of `bgp-table routes`; `scripts/lab/real-table` prints a folder with it.
+//! The table is the module's own code, over liburcu and `malloc()`. Build it with `--release`:
 //!
 //! ```text
 //! scripts/lab/in-root env CARGO_TARGET_DIR=FOLDER cargo run --release --locked \

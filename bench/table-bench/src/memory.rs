@@ -5,8 +5,8 @@
 use kernel::alloc::{self, Live};
 use rcu_routes::rcu;
 
-/// Waits until all retired objects are reclaimed. Returns the live allocations; the bytes of each include the rounding of
-/// `malloc()`, up to 8.
+/// Waits until all retired objects are reclaimed. Returns the live allocations; the bytes of each
+/// include the rounding of `malloc()`, up to 8.
 pub fn settled() -> Live {
     rcu::barrier();
     alloc::live()

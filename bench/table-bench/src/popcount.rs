@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures counting bits, as a walk through compressed nodes does. The kernel is compiled for processors that may lack
-//! the instruction `popcnt`.
+//! Measures counting bits, as a walk through compressed nodes does. The kernel is compiled for
+//! processors that may lack the instruction `popcnt`.
 //!
 //! | method | machine code |
 //! |---|---|
@@ -122,7 +122,8 @@ fn chosen_pass(words: &[u64], is_dependent: bool) -> usize {
 #[inline(always)]
 unsafe fn popcnt(word: u64) -> u32 {
     let ones: u64;
-    // SAFETY: The processor has the instruction, by this function's requirement. It accesses registers only.
+    // SAFETY: The processor has the instruction, by this function's requirement. It accesses
+    // registers only.
     unsafe {
         std::arch::asm!("popcnt {ones}, {word}", word = in(reg) word, ones = lateout(reg) ones,
             options(pure, nomem, nostack));

@@ -58,7 +58,8 @@ pub fn anywhere<A: Address>(count: usize, random: &mut Random) -> Vec<A> {
     (0..count).map(|_| A::from_leading(random.wide())).collect()
 }
 
-/// Makes random addresses, each in a random prefix. All prefixes must be of the family of `A`, and there must be one.
+/// Makes random addresses, each in a random prefix. All prefixes must be of the family of `A`, and
+/// there must be one.
 pub fn inside<A: Address>(prefixes: &[Prefix], count: usize, random: &mut Random) -> Vec<A> {
     let address = |random: &mut Random| {
         let prefix = prefixes[random.below(prefixes.len())];
@@ -68,8 +69,8 @@ pub fn inside<A: Address>(prefixes: &[Prefix], count: usize, random: &mut Random
     (0..count).map(|_| address(random)).collect()
 }
 
-/// Makes routes that are not in `routes`: each in a random route's prefix, with that route's next hop and the length of
-/// another random route. All routes must be of the family of `A`.
+/// Makes routes that are not in `routes`: each in a random route's prefix, with that route's next
+/// hop and the length of another random route. All routes must be of the family of `A`.
 pub fn more_specifics<A: Address>(
     routes: &[Route],
     count: usize,

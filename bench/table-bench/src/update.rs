@@ -118,8 +118,8 @@ pub fn delete(table: &Table, routes: &[Route]) -> Result<()> {
     Ok(())
 }
 
-/// Times a pair of changes for each route. The second change of a pair follows [`BATCH`] routes after the first, so
-/// that its nodes have left the processor's caches.
+/// Times a pair of changes for each route. The second change of a pair follows [`BATCH`] routes
+/// after the first, so that its nodes have left the processor's caches.
 pub fn time(table: &Table, routes: &[Route], pair: Pair) -> Result<Latencies> {
     let mut latencies = Latencies::default();
     for batch in routes.chunks(BATCH) {

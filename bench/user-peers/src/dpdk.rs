@@ -150,7 +150,7 @@ impl<A: Address> Dpdk<A> {
 
 impl<A> Drop for Dpdk<A> {
     fn drop(&mut self) {
-        // SAFETY: By the invariant it is a table of this kind, and nobody else has it.
+        // SAFETY: By the invariant, `table` is valid for `functions`, and this object owns it.
         unsafe { (self.functions.free)(self.table.as_ptr()) };
     }
 }
@@ -171,7 +171,8 @@ impl<A: Address> Peer<A> for Dpdk<A> {
 
     fn add(&mut self, entry: &Entry<A>) -> Result<()> {
         let Entry { address, len, hop } = entry;
-        // SAFETY: By the invariant, `table` is valid for `functions`. C only reads the address, which is valid.
+        // SAFETY: By the invariant, `table` is valid for `functions`. C only reads the address,
+        // which is valid.
         let status = unsafe { (self.functions.add)(self.table.as_ptr(), address, *len, *hop) };
         ensure!(
             status == 0,
@@ -183,7 +184,8 @@ impl<A: Address> Peer<A> for Dpdk<A> {
 
     fn delete(&mut self, entry: &Entry<A>) -> Result<()> {
         let Entry { address, len, .. } = entry;
-        // SAFETY: By the invariant, `table` is valid for `functions`. C only reads the address, which is valid.
+        // SAFETY: By the invariant, `table` is valid for `functions`. C only reads the address,
+        // which is valid.
         let status = unsafe { (self.functions.delete)(self.table.as_ptr(), address, *len) };
         ensure!(
             status == 0,
@@ -196,7 +198,8 @@ impl<A: Address> Peer<A> for Dpdk<A> {
     fn next_hops(&self, addresses: &[A], hops: &mut [u32]) {
         let count = addresses.len().min(hops.len());
         let (table, functions) = (self.table.as_ptr(), self.functions);
-        // SAFETY: By the invariant, `table` is valid for `functions`. Both slices have at least `count` elements.
+        // SAFETY: By the invariant, `table` is valid for `functions`. Both slices have at least
+        // `count` elements.
         unsafe { (functions.next_hops)(table, addresses.as_ptr(), count, hops.as_mut_ptr()) };
     }
 
@@ -204,18 +207,21 @@ impl<A: Address> Peer<A> for Dpdk<A> {
         let (table, functions) = (self.table.as_ptr(), self.functions);
         let (first, count) = (addresses.as_ptr(), addresses.len());
         if mode == LookupMode::Bulk {
-            // SAFETY: By the invariant, `table` is valid for `functions`. `addresses` has `count` elements.
+            // SAFETY: By the invariant, `table` is valid for `functions`. `addresses` has `count`
+            // elements.
             return unsafe { (functions.bulk)(table, first, count) };
         }
         let is_dependent = c_int::from(mode == LookupMode::Dependent);
-        // SAFETY: By the invariant, `table` is valid for `functions`. `addresses` has `count` elements.
+        // SAFETY: By the invariant, `table` is valid for `functions`. `addresses` has `count`
+        // elements.
         unsafe { (functions.single)(table, first, count, is_dependent) }
     }
 
     fn ticks(&self, addresses: &[A], ticks: &mut [u32]) {
         let count = addresses.len().min(ticks.len());
         let (table, functions) = (self.table.as_ptr(), self.functions);
-        // SAFETY: By the invariant, `table` is valid for `functions`. Both slices have at least `count` elements.
+        // SAFETY: By the invariant, `table` is valid for `functions`. Both slices have at least
+        // `count` elements.
         unsafe { (functions.ticks)(table, addresses.as_ptr(), count, ticks.as_mut_ptr()) };
     }
 }

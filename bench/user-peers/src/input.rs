@@ -4,8 +4,9 @@
 //!
 //! The real table is changed so that all tables can hold it and give the same answers:
 //!
-//! - Gateways become numbers from 1 to 65536, in the order of their first appearance in a family: rte_lpm and rte_fib
-//!   hold numbers. This module's table gets gateways whose addresses contain these numbers.
+//! - Gateways become numbers from 1 to 65536, in the order of their first appearance in a family:
+//!   rte_lpm and rte_fib hold numbers. This module's table gets gateways whose addresses contain
+//!   these numbers.
 //! - Default routes are dropped: rte_lpm cannot hold one.
 
 use std::collections::{HashMap, HashSet};
@@ -85,7 +86,8 @@ impl<A: Address> Input<A> {
         }
     }
 
-    /// Makes `count` random prefixes, with lengths and next hops of these. There are fewer short ones if all are used.
+    /// Makes `count` random prefixes, with lengths and next hops of these. There are fewer short
+    /// ones if all are used.
     pub fn random(&self, count: usize, random: &mut Random) -> Self {
         let mut known = HashSet::new();
         let mut entries = Vec::with_capacity(count);
@@ -104,7 +106,8 @@ impl<A: Address> Input<A> {
         }
     }
 
-    /// The number of blocks of 256 entries ("tbl8s") that DIR-24-8 needs: one per /24 with a longer prefix.
+    /// The number of blocks of 256 entries ("tbl8s") that DIR-24-8 needs: one per /24 with a longer
+    /// prefix.
     pub fn tbl8s(&self) -> usize {
         let longer = self.entries.iter().filter(|entry| entry.len > 24);
         let slash_24s: HashSet<u128> = longer.map(|entry| entry.address.leading() >> 104).collect();
@@ -123,8 +126,8 @@ impl<A: Address> Input<A> {
         }
     }
 
-    /// The number of tbl8s that `rte_fib6` reserves, many more than it needs: for each prefix, one per eight bits by
-    /// which it is longer than 24 and than the longest prefix that covers it.
+    /// The number of tbl8s that `rte_fib6` reserves, many more than it needs: for each prefix, one
+    /// per eight bits by which it is longer than 24 and than the longest prefix that covers it.
     pub fn reserved_tbl8s(&self) -> usize {
         let levels = |len: u8| usize::from(len.max(24)).div_ceil(8);
         let mut tbl8s = 0;
@@ -134,8 +137,9 @@ impl<A: Address> Input<A> {
         tbl8s
     }
 
-    /// The prefixes that `rte_fib` can delete and add any number of times. Excludes those longer than 24 with the next
-    /// hop of a covering prefix: `rte_fib` counts their tbl8 only at deletion, and finally assumes that none is left.
+    /// The prefixes that `rte_fib` can delete and add any number of times. Excludes those longer
+    /// than 24 with the next hop of a covering prefix: `rte_fib` counts their tbl8 only at
+    /// deletion, and finally assumes that none is left.
     pub fn changeable(&self) -> Vec<Entry<A>> {
         let mut entries = Vec::with_capacity(self.entries.len());
         self.walk(|entry, covering| {

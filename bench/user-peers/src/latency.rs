@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures the distribution of the times of single lookups on stream b. Fences around the reads of the time stamp
-//! counter keep lookups from overlapping.
+//! Measures the distribution of the times of single lookups on stream b. Fences around the reads of
+//! the time stamp counter keep lookups from overlapping.
 
 use anyhow::Result;
 

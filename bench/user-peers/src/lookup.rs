@@ -9,8 +9,8 @@
 //! | c | as b, but each address depends on the previous answer |
 //! | d | one address of b |
 //!
-//! The figures are CPU time of a reader, which excludes other programs; a lookup never sleeps. Before the measurement,
-//! all tables must give the same answers.
+//! The figures are CPU time of a reader, which excludes other programs; a lookup never sleeps.
+//! Before the measurement, all tables must give the same answers.
 
 use std::hint::black_box;
 
@@ -165,7 +165,8 @@ fn tasks<A>(peers: &[Box<dyn Peer<A>>], plan: &Plan<'_>) -> Vec<Task> {
     tasks
 }
 
-/// Measures all tables. Each run measures all of them, so that a slow disturbance of the machine affects all alike.
+/// Measures all tables. Each run measures all of them, so that a slow disturbance of the machine
+/// affects all alike.
 pub fn measure<A: Address>(
     input: &Input<A>,
     streams: &Streams<A>,

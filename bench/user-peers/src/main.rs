@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `user-peers`: measures the route table in user space beside other tables, the peers. All get the same prefixes and
-//! the same addresses, and must give the same answers.
+//! `user-peers`: measures the route table in user space beside other tables, the peers. All get the
+//! same prefixes and the same addresses, and must give the same answers.
 //!
 //! ```text
 //!   user-peers ROUTES              the real internet table: all parts
@@ -10,8 +10,8 @@
 //!   user-peers --growth ROUTES     both, for 1000, 10000, 100000 and 1000000 prefixes
 //! ```
 //!
-//! Prints one JSON object per line and figure; progress goes to standard error. ROUTES is the output of
-//! `bgp-table routes`; [`input`] describes its changes for the peers.
+//! Prints one JSON object per line and figure; progress goes to standard error. ROUTES is the
+//! output of `bgp-table routes`; [`input`] describes its changes for the peers.
 //!
 //! | part | measurement | peers |
 //! |---|---|---|
@@ -29,7 +29,8 @@
 //! | `rte_fib6` | DPDK's for IPv6: the same first level, then 8 bits per level |
 //! | `prefix-trie` | the crate of that name |
 //!
-//! DPDK runs without huge pages, with the widest vectors of the processor. Its bulk functions get 32 addresses per call.
+//! DPDK runs without huge pages, with the widest vectors of the processor. Its bulk functions get
+//! 32 addresses per call.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 #![deny(unsafe_code)]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures loads whose address depends on the previous load, by the size of the memory. Their latency limits every
-//! lookup. Each load reads another cache line in random order, which defeats prefetchers; the figures include TLB misses,
-//! as those of lookups do. Several independent chains show how many cache misses the processor overlaps.
+//! Measures loads whose address depends on the previous load, by the size of the memory. Their
+//! latency limits every lookup. Each load reads another cache line in random order, which defeats
+//! prefetchers; the figures include TLB misses, as those of lookups do. Several independent chains
+//! show how many cache misses the processor overlaps.
 
 use std::hint::black_box;
 

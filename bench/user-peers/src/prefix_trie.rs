@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The crate `prefix-trie`: a tree bitmap of five bits per level, without concurrent readers and writers.
+//! The crate `prefix-trie`: a tree bitmap of five bits per level, without concurrent readers and
+//! writers.
 //!
-//! It is the faster of two maintained crates. A lookup in `iptrie`, the oracle of the table's tests, takes about four
-//! times as long; its compressed form is nearly as fast, but cannot be changed.
+//! It is the faster of two maintained crates. A lookup in `iptrie`, the oracle of the table's
+//! tests, takes about four times as long; its compressed form is nearly as fast, but cannot be
+//! changed.
 
 use ::prefix_trie::{Prefix, PrefixMap};
 use anyhow::{ensure, Result};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! This module's table, over liburcu. A lookup is `Snapshot::next_hop_ref()` and a read of the gateway's address.
+//! This module's table, over liburcu. A lookup is `Snapshot::next_hop_ref()` and a read of the
+//! gateway's address.
 
 use anyhow::{anyhow, Result};
 use kernel::{prelude::*, sync::Arc};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures read-side sections of `c/sections.c`: liburcu's flavours, POSIX locks, and nothing. Each section dereferences
-//! one shared pointer. The figures are wall-clock time, as locks may sleep.
+//! Measures read-side sections of `c/sections.c`: liburcu's flavours, POSIX locks, and nothing.
+//! Each section dereferences one shared pointer. The figures are wall-clock time, as locks may
+//! sleep.
 
 use std::hint::black_box;
 

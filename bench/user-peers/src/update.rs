@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures single changes. Deletes random prefixes of the table and adds them again, thousands at a time, so that their
-//! nodes leave the processor's caches in between. Each figure includes about 25 ns of the clock.
+//! Measures single changes. Deletes random prefixes of the table and adds them again, thousands at
+//! a time, so that their nodes leave the processor's caches in between. Each figure includes about
+//! 25 ns of the clock.
 
 use std::time::Instant;
 

@@ -28,8 +28,8 @@ With --json, each command prints one JSON document on standard output, with the 
 
 const DEVICE: &str = "/dev/rust_rcu_demo";
 
-/// Query and change the route table of the rust_rcu_demo kernel module; test, stall and measure RCU; explain RCU
-/// reports in kernel logs
+/// Query and change the route table of the rust_rcu_demo kernel module; test, stall and measure
+/// RCU; explain RCU reports in kernel logs
 ///
 /// rcuctl loads the module if it is installed but not loaded.
 #[derive(Debug, Parser)]
@@ -53,7 +53,8 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Whether the command uses the module: not with `--device` or `--parameters` of something else.
+    /// Whether the command uses the module: not with `--device` or `--parameters` of something
+    /// else.
     pub fn needs_module(&self) -> bool {
         match &self.command {
             Command::Route { .. } | Command::Stats { .. } => self.device == Path::new(DEVICE),
@@ -116,7 +117,8 @@ pub enum RouteCommand {
         )]
         addresses: Vec<String>,
 
-        /// Read addresses from FILE, one per line (- is standard input); prints a route or `none` for each
+        /// Read addresses from FILE, one per line (- is standard input); prints a route or `none`
+        /// for each
         #[arg(long, value_name = "FILE")]
         batch: Option<PathBuf>,
     },
@@ -134,13 +136,14 @@ pub enum RouteCommand {
 
     /// Add the routes of a file, one per line; stops at the first line that the kernel refuses
     ///
-    /// A file may also contain lines such as `del PREFIX` or `replace ROUTE`, and its own transactions: from
-    /// `begin` or `begin reload` to `commit`. Errors name the line of the file.
+    /// A file may also contain lines such as `del PREFIX` or `replace ROUTE`, and its own
+    /// transactions: from `begin` or `begin reload` to `commit`. Errors name the line of the file.
     Load {
         /// File to load; - is standard input
         file: PathBuf,
 
-        /// Replace the whole table atomically; if the kernel refuses a line, the table stays unchanged
+        /// Replace the whole table atomically; if the kernel refuses a line, the table stays
+        /// unchanged
         #[arg(long)]
         replace: bool,
 

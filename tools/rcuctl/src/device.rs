@@ -9,8 +9,9 @@
 //!   write "C D"          ──►  continues with C
 //! ```
 //!
-//! The device may queue the message at the short write or at the failed one, so this client reads after the failed
-//! write. The kernel keeps at most 1 MiB of unread answers; `route::batch` limits the lines per write accordingly.
+//! The device may queue the message at the short write or at the failed one, so this client reads
+//! after the failed write. The kernel keeps at most 1 MiB of unread answers; `route::batch` limits
+//! the lines per write accordingly.
 
 pub mod grammar;
 #[expect(unsafe_code, reason = "ioctls take pointers")]
@@ -32,7 +33,8 @@ use transport::Transport;
 use uapi::{Address, Info, Operation, Route};
 
 const READ_SIZE: usize = 64 * 1024;
-/// Longer than any line of the device. Bounds the memory for a node without line ends, such as `/dev/zero`.
+/// Longer than any line of the device. Bounds the memory for a node without line ends, such as
+/// `/dev/zero`.
 const MAX_LINE: usize = 64 * 1024;
 /// 16 times what the device keeps. Bounds the memory for a node without an end of file.
 const MAX_ANSWERS: usize = 16 << 20;
@@ -49,7 +51,8 @@ pub enum Access {
 pub struct Refused {
     /// Bytes accepted before the refused line.
     pub accepted: usize,
-    /// The line number in the device's message, counted from 1 since open. A failed `commit` names an earlier line.
+    /// The line number in the device's message, counted from 1 since open. A failed `commit` names
+    /// an earlier line.
     pub number: Option<u64>,
     pub refusal: Refusal,
 }
@@ -84,8 +87,8 @@ impl Device<File> {
     }
 }
 
-/// The ioctls. They are equivalent to lines of text, but faster, and refuse with an errno only. Callers send a
-/// refused operation again as text, so that the device explains the refusal.
+/// The ioctls. They are equivalent to lines of text, but faster, and refuse with an errno only.
+/// Callers send a refused operation again as text, so that the device explains the refusal.
 impl<C: Transport> Device<C> {
     /// The number of operations per [`Self::update`]; `None` if the device lacks the ioctl.
     pub fn max_operations(&mut self) -> Option<usize> {
@@ -151,7 +154,8 @@ impl<S: Read + Write> Device<S> {
         Ok(Some(self.read_refusal(&failure, lines, answers)?))
     }
 
-    /// Calls `f` with each line that the device has to read, without the newline, up to end of file.
+    /// Calls `f` with each line that the device has to read, without the newline, up to end of
+    /// file.
     pub fn for_each_line(&mut self, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
         let mut reader = BufReader::with_capacity(READ_SIZE, &mut self.stream);
         let mut line = Vec::new();
@@ -192,8 +196,9 @@ impl<S: Read + Write> Device<S> {
         Ok(None)
     }
 
-    /// Reads the answers and splits off the device's message, which is the last line. Stops at the message instead of
-    /// end of file: one read less for each refused line. Without a message, the errno's meaning replaces it.
+    /// Reads the answers and splits off the device's message, which is the last line. Stops at the
+    /// message instead of end of file: one read less for each refused line. Without a message, the
+    /// errno's meaning replaces it.
     fn read_refusal(
         &mut self,
         failure: &WriteFailure,

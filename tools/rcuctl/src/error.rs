@@ -180,7 +180,8 @@ fn explain_open(path: &std::path::Path, error: &io::Error) -> String {
     }
 }
 
-/// Returns a line that says how much of a file was applied before the refused line; empty if that is unknown.
+/// Returns a line that says how much of a file was applied before the refused line; empty if that
+/// is unknown.
 pub fn explain_applied(applied: Option<u64>) -> String {
     match applied {
         None => String::new(),

@@ -74,8 +74,8 @@ impl<R: BufRead> Input<R> {
         self.bytes_read
     }
 
-    /// Returns the next line that is not blank. Strips comments, so that they do not count for the device's limit on the
-    /// length of a line.
+    /// Returns the next line that is not blank. Strips comments, so that they do not count for the
+    /// device's limit on the length of a line.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         loop {
             self.line.clear();

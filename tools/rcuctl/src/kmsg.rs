@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 /// The default path of the kernel log.
 pub const KMSG: &str = "/dev/kmsg";
 
-/// The size of the read buffer. The longest record is 8 KiB; the kernel fails a read into a shorter buffer.
+/// The size of the read buffer. The longest record is 8 KiB; the kernel fails a read into a shorter
+/// buffer.
 const BUFFER: usize = 32 * 1024;
 
 /// The limit of records read ahead. The kernel keeps further ones.
@@ -76,8 +77,8 @@ fn read_all(mut log: impl Read, records: &SyncSender<LogRead>) {
 
 /// Splits a record into lines, each with the record's prefix: `6,339,5140900,-;text`.
 ///
-/// The kernel escapes unprintable characters and line feeds as `\x09`; this undoes that. Drops the device fields that
-/// follow the first line.
+/// The kernel escapes unprintable characters and line feeds as `\x09`; this undoes that. Drops the
+/// device fields that follow the first line.
 pub fn lines(record: &[u8]) -> Vec<String> {
     let record = String::from_utf8_lossy(record);
     let first = record.lines().next().unwrap_or_default();

@@ -2,8 +2,8 @@
 
 //! `rcuctl`: the command line of the `rust_rcu_demo` kernel module.
 //!
-//! `route` and `stats` use the device node `/dev/rust_rcu_demo`; `torture`, `stall` and `scale` use the module's
-//! parameters in sysfs; `decode` and `watch` read kernel logs.
+//! `route` and `stats` use the device node `/dev/rust_rcu_demo`; `torture`, `stall` and `scale` use
+//! the module's parameters in sysfs; `decode` and `watch` read kernel logs.
 
 #![deny(unsafe_code)]
 
@@ -56,8 +56,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints help, the version or a usage error. Replaces clap's exit status 2, which here means that the kernel
-/// refused.
+/// Prints help, the version or a usage error. Replaces clap's exit status 2, which here means that
+/// the kernel refused.
 fn print_usage(usage: &clap::Error) -> ExitCode {
     // No other stream can carry the message if this one fails.
     let _ = usage.print();

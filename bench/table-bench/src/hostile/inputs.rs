@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables with the largest nodes, and the bounds of their size. `hosted/rcu-routes/tests/hostile.rs` tests the bounds.
+//! Tables with the largest nodes, and the bounds of their size.
+//! `hosted/rcu-routes/tests/hostile.rs` tests the bounds.
 //!
 //! | input | routes |
 //! |---|---|
@@ -18,7 +19,8 @@ use rcu_routes::testing::Random;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The bound of the bytes of a table that do not depend on its routes: the roots, and the smallest next-hop storage.
+/// The bound of the bytes of a table that do not depend on its routes: the roots, and the smallest
+/// next-hop storage.
 pub const FIXED_BYTES: usize = 40 << 10;
 
 /// The bound of the bytes that a change copies, unless its prefix has many metrics.
@@ -27,7 +29,8 @@ pub const COPIED_BYTES: usize = 9000;
 /// The maximum number of metrics of a prefix.
 const MAX_METRICS: usize = 64;
 
-/// Children per stride, which exceed a power of two by one, and the bounds of the bytes per route for inet and inet6.
+/// Children per stride, which exceed a power of two by one, and the bounds of the bytes per route
+/// for inet and inet6.
 const FANS: [(usize, usize, usize); 7] = [
     (1, 290, 155),
     (2, 180, 155),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DPDK's tables rte_lpm, rte_fib (DIR-24-8) and rte_fib6 (trie), and functions that look up many addresses.
+ * DPDK's tables rte_lpm, rte_fib (DIR-24-8) and rte_fib6 (trie), and functions that look up many
+ * addresses.
  *
- * Next hops are numbers; 0 means no route. IPv4 addresses are in host byte order, as DPDK's API requires. There are no
- * read-side sections (rte_rcu_qsbr), because no table changes during lookups.
+ * Next hops are numbers; 0 means no route. IPv4 addresses are in host byte order, as DPDK's API
+ * requires. There are no read-side sections (rte_rcu_qsbr), because no table changes during
+ * lookups.
  */
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Read-side sections of liburcu's flavours (by their inline functions), of POSIX locks, and of nothing. Each section
- * dereferences one shared pointer.
+ * Read-side sections of liburcu's flavours (by their inline functions), of POSIX locks, and of
+ * nothing. Each section dereferences one shared pointer.
  */
 
 #define _LGPL_SOURCE

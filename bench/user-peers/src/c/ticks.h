@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reads the time stamp counter around short functions; src/ticks.rs has the same instructions for Rust.
+ * Reads the time stamp counter around short functions; src/ticks.rs has the same instructions for
+ * Rust.
  */
 #ifndef PEERS_TICKS_H
 #define PEERS_TICKS_H

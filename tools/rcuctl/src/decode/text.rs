@@ -105,7 +105,8 @@ pub fn section(text: &mut String, style: Style, name: &str) {
     let _ = writeln!(text, "  {}", painted(style.heading, name));
 }
 
-/// Appends name, value and meaning of each field. Aligns the meanings, but moves one to its own line after a long value.
+/// Appends name, value and meaning of each field. Aligns the meanings, but moves one to its own
+/// line after a long value.
 fn fields(text: &mut String, event: &Event, style: Style) {
     let lengths = event
         .fields

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device's own parser, included from the module's sources: an ioctl then means the same as the line of text.
+//! The device's own parser, included from the module's sources: an ioctl then means the same as the
+//! line of text.
 //!
-//! It gives no reason for an invalid line. Callers send such a line as text: the device explains the error, or accepts
-//! the line if it is newer than this program.
+//! It gives no reason for an invalid line. Callers send such a line as text: the device explains
+//! the error, or accepts the line if it is newer than this program.
 
 #[path = "../../../../device"]
 mod device {

@@ -49,8 +49,9 @@ pub fn lookup(device: impl AsFd, addresses: &[Address], routes: &mut [Route]) ->
         count: count(addresses.len().min(routes.len())),
         ..Lookup::default()
     };
-    // SAFETY: `call` is valid for reads and writes during the call. Both slices have at least `count` elements and
-    // outlive the call. The kernel writes only to `routes`, borrowed mutably, and any bytes are a valid `Route`.
+    // SAFETY: `call` is valid for reads and writes during the call. Both slices have at least
+    // `count` elements and outlive the call. The kernel writes only to `routes`, borrowed mutably,
+    // and any bytes are a valid `Route`.
     let result = unsafe { call::lookup(device.as_fd().as_raw_fd(), &mut call) };
     BatchResult {
         done: call.done as usize,
@@ -65,8 +66,8 @@ pub fn update(device: impl AsFd, operations: &[Operation]) -> BatchResult {
         count: count(operations.len()),
         ..Update::default()
     };
-    // SAFETY: `call` is valid for reads and writes during the call. `operations` has at least `count` elements and
-    // outlives the call; the kernel only reads it.
+    // SAFETY: `call` is valid for reads and writes during the call. `operations` has at least
+    // `count` elements and outlives the call; the kernel only reads it.
     let result = unsafe { call::update(device.as_fd().as_raw_fd(), &mut call) };
     BatchResult {
         done: call.done as usize,

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 
 /// Joins a command and its words to a line.
 ///
-/// Errors: a word contains a control character or `#`, which would start another line or a comment. The device checks
-/// everything else.
+/// Errors: a word contains a control character or `#`, which would start another line or a comment.
+/// The device checks everything else.
 pub fn command_line(command: &str, words: &[impl AsRef<str>]) -> Result<String> {
     let mut line = command.to_string();
     for word in words {

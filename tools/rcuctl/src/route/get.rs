@@ -16,7 +16,8 @@ use crate::error::{report, Error, Result, Status};
 use crate::input::{Input, Line};
 use crate::output::{Output, RouteList};
 
-/// Looks up the addresses of the command line. Reports an address without a route as an error and continues.
+/// Looks up the addresses of the command line. Reports an address without a route as an error and
+/// continues.
 pub fn addresses(
     device: &mut Device<impl Read + Write>,
     addresses: &[String],
@@ -120,8 +121,8 @@ impl<C: Transport, W: Write> Queries<'_, C, W> {
         Ok(())
     }
 
-    /// Sends `get` lines, each of which has one answer. An address without a route is an error to the device: continues
-    /// after it.
+    /// Sends `get` lines, each of which has one answer. An address without a route is an error to
+    /// the device: continues after it.
     fn send_text(&mut self, lines: Range<usize>) -> Result<()> {
         let mut answers = Vec::new();
         let mut next = lines.start;
@@ -160,7 +161,8 @@ fn print_found(found: &uapi::Route, routes: &mut RouteList<'_, impl Write>) -> R
     routes.push(&route.to_string())
 }
 
-/// Prints the answers to `queries` lines. A missing answer would shift those that follow, so it is an error.
+/// Prints the answers to `queries` lines. A missing answer would shift those that follow, so it is
+/// an error.
 fn print_answers(
     answers: &[u8],
     queries: usize,

@@ -2,8 +2,8 @@
 
 //! Converts a route from the device's text to the JSON object of `ip -j route`.
 //!
-//! Differs from iproute2 where scripts would need special cases: `type` is always present, and `dst` always has a
-//! prefix length (`0.0.0.0/0`, not `default`).
+//! Differs from iproute2 where scripts would need special cases: `type` is always present, and
+//! `dst` always has a prefix length (`0.0.0.0/0`, not `default`).
 
 use serde::Serialize;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Explains the errno of a failed commit ioctl in the device's words, which only the text protocol returns.
+//! Explains the errno of a failed commit ioctl in the device's words, which only the text protocol
+//! returns.
 
 use nix::errno::Errno;
 

@@ -128,8 +128,8 @@ impl<'a, C: Transport> Loader<'a, C> {
         Ok(())
     }
 
-    /// Sends lines, the first of them as operations. Sends the file's own transactions as text, so that the device can
-    /// name a line of them.
+    /// Sends lines, the first of them as operations. Sends the file's own transactions as text, so
+    /// that the device can name a line of them.
     fn send_changes(&mut self, lines: &Batch, operations: &[Operation]) -> Result<()> {
         let open = self.transaction.as_ref();
         let sent = match open.is_some_and(|open| open.file_line.is_some()) {
@@ -143,8 +143,8 @@ impl<'a, C: Transport> Loader<'a, C> {
         Ok(())
     }
 
-    /// Sends operations and returns their number. Sends a refused one again as text: the device then explains the
-    /// refusal, or accepts the line because the table has changed.
+    /// Sends operations and returns their number. Sends a refused one again as text: the device
+    /// then explains the refusal, or accepts the line because the table has changed.
     fn send_operations(&mut self, lines: &Batch, operations: &[Operation]) -> Result<usize> {
         let mut next = 0;
         while next < operations.len() {
@@ -215,8 +215,8 @@ impl<'a, C: Transport> Loader<'a, C> {
         Ok(self.accepted)
     }
 
-    /// Commits by ioctl, which returns the index of the failed operation. The text protocol can name only an operation
-    /// that was sent as text.
+    /// Commits by ioctl, which returns the index of the failed operation. The text protocol can
+    /// name only an operation that was sent as text.
     fn commit(&mut self) -> Result<()> {
         self.device.commit().map_err(|failure| {
             let open = self.transaction.as_ref();
@@ -229,8 +229,8 @@ impl<'a, C: Transport> Loader<'a, C> {
         })
     }
 
-    /// The error of a refused `begin`, `commit` or `abort`, which is line `number` of the file if it is in the file. The
-    /// device may name an earlier line of the transaction.
+    /// The error of a refused `begin`, `commit` or `abort`, which is line `number` of the file if
+    /// it is in the file. The device may name an earlier line of the transaction.
     fn refused_control(&self, refused: Refused, number: Option<u64>) -> Error {
         let open = self.transaction.as_ref();
         let failed = refused.number.and_then(|number| open?.text_line(number));

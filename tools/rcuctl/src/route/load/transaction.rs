@@ -11,7 +11,8 @@ pub struct Transaction {
     pub accepted_before: u64,
     /// The device's number of the `begin` line.
     pub text_line: u64,
-    /// Its lines; `None` for a reload, which refuses lines at once and has no limit on their number.
+    /// Its lines; `None` for a reload, which refuses lines at once and has no limit on their
+    /// number.
     pub lines: Option<Batch>,
 }
 
