@@ -26,8 +26,8 @@
 //! | objects that end in an array | [`Flexible`] |
 //! | grace periods without an object | [`synchronize`], [`GracePeriod`], [`FullGracePeriod`] |
 //!
-//! `docs/safety.md` lists what the types prove, what is checked at run time, and what nothing
-//! prevents.
+//! `docs/safety.md` lists the rules that types enforce, the rules that are checked at run time, and
+//! the holes that remain.
 //!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 

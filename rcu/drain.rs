@@ -87,8 +87,8 @@ impl Drop for CallbackDrain {
                 break;
             }
         }
-        // ORDERING: Relaxed suffices, because the grace period below orders this before what
-        // follows.
+        // ORDERING: Relaxed suffices: readers that begin after the grace period below see the new
+        // count.
         if DRAINS.fetch_sub(1, Ordering::Relaxed) == 1 {
             // If this drain is not dropped last, other threads may hold a `Permit` that they have
             // not used yet.

@@ -244,7 +244,8 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     /// Context: any.
     #[inline]
     pub fn get(&self, key: &T::Key) -> Option<&T> {
-        // SAFETY: By the type invariant only `self` updates the table, and it is borrowed.
+        // SAFETY: By the type invariant only `self` updates the table, and it does not while
+        // borrowed.
         let mut values = unsafe { self.structure().bucket(key).iter() };
         values.find(|value| value.key() == key)
     }
@@ -255,7 +256,8 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     /// Context: any.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
         let buckets = self.structure().buckets.get().iter();
-        // SAFETY: By the type invariant only `self` updates the table, and it is borrowed.
+        // SAFETY: By the type invariant only `self` updates the table, and it does not while
+        // borrowed.
         buckets.flat_map(|bucket| unsafe { bucket.iter() })
     }
 

@@ -155,7 +155,8 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     /// Context: any.
     #[inline]
     pub fn iter(&self) -> Iter<'_, T> {
-        // SAFETY: By the type invariant only `self` updates the list, and it is borrowed.
+        // SAFETY: By the type invariant only `self` updates the list, and it does not while
+        // borrowed.
         unsafe { self.structure().entries.iter() }
     }
 

@@ -40,7 +40,7 @@ pub struct Polled<T: Reclaim + ?Sized> {
 }
 
 impl<T: Reclaim + ?Sized> Retired<T> {
-    /// Starts a grace period; the object can be polled for its end: C's
+    /// Starts a grace period if necessary. The object can be polled for its end: C's
     /// `start_poll_synchronize_rcu()`.
     ///
     /// Context: any.
@@ -48,7 +48,7 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         self.with_cookie(GracePeriod::start)
     }
 
-    /// Starts an expedited grace period; the object can be polled for its end: C's
+    /// Starts an expedited grace period if necessary. The object can be polled for its end: C's
     /// `start_poll_synchronize_rcu_expedited()`.
     ///
     /// Context: any.
@@ -56,8 +56,8 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         self.with_cookie(GracePeriod::start_expedited)
     }
 
-    /// Waits for the next grace period that other code starts; the object can be polled for its
-    /// end: C's `get_state_synchronize_rcu()`.
+    /// Starts no grace period. The object can be polled for the end of one that other code starts:
+    /// C's `get_state_synchronize_rcu()`.
     ///
     /// Context: any.
     pub fn snapshot(self) -> Polled<T> {
@@ -65,7 +65,7 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     }
 
     fn with_cookie(self, new_cookie: fn() -> GracePeriod) -> Polled<T> {
-        // INVARIANT: By the invariant of `Retired` the object is unpublished already.
+        // INVARIANT: By the invariant of `Retired` the object was unpublished before.
         Polled {
             retired: self,
             cookie: new_cookie(),

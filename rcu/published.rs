@@ -24,7 +24,7 @@ use core::{
 pub(super) struct Published<T: Reclaim + ?Sized> {
     object: AtomicPtr<Head>,
     owned: PhantomData<RcuBox<T>>,
-    /// Makes the type invariant in `T`, because `&self` is enough to store an object.
+    /// Makes `Published` invariant in `T`, because `&self` is enough to store an object.
     invariant: PhantomData<fn(*const T) -> *const T>,
 }
 

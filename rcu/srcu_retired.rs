@@ -115,7 +115,7 @@ impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
         unsafe { self.into_box() }
     }
 
-    /// Starts a grace period; the object can be polled for its end: C's
+    /// Starts a grace period if necessary. The object can be polled for its end: C's
     /// `start_poll_synchronize_srcu()`.
     ///
     /// Context: any but NMI.
@@ -123,8 +123,8 @@ impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
         self.with_cookie(SrcuGracePeriod::start)
     }
 
-    /// Waits for the next grace period that other code starts; the object can be polled for its
-    /// end: C's `get_state_synchronize_srcu()`.
+    /// Starts no grace period. The object can be polled for the end of one that other code starts:
+    /// C's `get_state_synchronize_srcu()`.
     ///
     /// Context: any.
     pub fn snapshot(self) -> SrcuPolled<'a, T> {
@@ -133,7 +133,7 @@ impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
 
     fn with_cookie(self, new_cookie: fn(&'a Srcu) -> SrcuGracePeriod<'a>) -> SrcuPolled<'a, T> {
         let cookie = new_cookie(self.domain);
-        // INVARIANT: By the invariant of `SrcuRetired` the object was unpublished already.
+        // INVARIANT: By the invariant of `SrcuRetired` the object was unpublished before.
         SrcuPolled {
             retired: self,
             cookie,

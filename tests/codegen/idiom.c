@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RCU in C: each NAME_c() does what NAME_rust() of library.rs does.
+ * RCU in C: each NAME_c() corresponds to NAME_rust() of library.rs.
  *
  * C header: include/linux/rcupdate.h
  */

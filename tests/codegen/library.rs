@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RCU with the library: each `NAME_rust()` does what `NAME_c()` of `idiom.c` does.
+//! RCU with the library: each `NAME_rust()` corresponds to `NAME_c()` of `idiom.c`.
 
 use core::{convert::Infallible, mem};
 use kernel::sync::Mutex;

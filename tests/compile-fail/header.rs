@@ -15,10 +15,10 @@ use kernel::{
     sync::{CondVar, Mutex, MutexGuard, SpinLock, SpinLockGuard},
 };
 use rcu::{
-    read_lock, synchronize, Context, Entry, Flexible, GracePeriod, Guard, HashTable, Keyed, List, Locked, Overlap,
-    Polled, Rcu, RcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu, SrcuGracePeriod, SrcuGuard,
-    SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UpdateSide, UpdatedUnder, Updater, UpdaterLock,
-    Workqueue,
+    read_lock, synchronize, Context, Entry, Flexible, GracePeriod, Guard, HashTable, Keyed, List,
+    Locked, Overlap, Polled, Rcu, RcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
+    SrcuGracePeriod, SrcuGuard, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UpdateSide,
+    UpdatedUnder, Updater, UpdaterLock, Workqueue,
 };
 
 struct Config {

@@ -110,7 +110,7 @@ cases! {
         readers_never_see_a_reclaimed_object;
 }
 
-/// The time for which a reader delays what must not happen meanwhile.
+/// The duration of a reader that must delay a reclaim or a grace period.
 const HOLD_MS: u64 = 50;
 /// The time within which an object must be reclaimed.
 const RECLAIM_TIMEOUT_MS: u64 = 20_000;
