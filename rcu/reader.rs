@@ -2,7 +2,7 @@
 
 //! Proofs that a read-side critical section lasts.
 
-#![expect(unsafe_code, reason = "declares which contexts are read-side critical sections")]
+#![expect(unsafe_code, reason = "names the contexts that are readers")]
 
 use super::{read_lock, Guard};
 use core::{cell::Cell, marker::PhantomData};
