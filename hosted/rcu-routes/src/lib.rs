@@ -43,7 +43,6 @@
 mod device;
 #[path = "../../../kernel_ext"]
 mod kernel_ext {
-    #[expect(unsafe_code, reason = "calls a C function")]
     pub(crate) mod sched;
 }
 #[path = "../../.."]
