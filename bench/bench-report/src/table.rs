@@ -52,7 +52,7 @@ const PARTS: [(&str, &str); 10] = [
     ("load", "dependent memory loads, ns each"),
 ];
 
-/// Formats a figure with at most three significant decimals.
+/// Formats a figure with about three significant digits.
 pub fn number(figure: f64) -> String {
     match figure {
         figure if figure.fract() == 0.0 || figure.abs() >= 1000.0 => format!("{figure:.0}"),
@@ -86,55 +86,45 @@ fn aligned(mut table: Table, style: Style) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// The table of one part.
-fn part_table(rows: &[&Row]) -> Table {
-    let has = |key: &&str| rows.iter().any(|row| row.label(key).is_some());
-    let labels: Vec<&str> = LABELS
-        .iter()
-        .copied()
-        .filter(|key| !TITLE.contains(key))
-        .filter(has)
-        .collect();
-    let figures: Vec<&str> = FIGURES.iter().copied().filter(has).collect();
-    let percentiles = rows
-        .iter()
-        .map(|row| row.pairs("percentiles"))
-        .max_by_key(Vec::len)
-        .unwrap_or_default();
-    let has_times = rows.iter().any(|row| times(row).is_some());
+/// The name of a column, and the text of its cell for a row.
+type Column = (String, Box<dyn Fn(&Row) -> String>);
 
-    let mut head: Vec<String> = labels
-        .iter()
-        .chain(&figures)
-        .map(ToString::to_string)
-        .collect();
-    head.extend(percentiles.iter().map(|(percent, _)| format!("p{percent}")));
-    head.extend(has_times.then(|| "times".to_string()));
-    let mut table = Table::new();
-    table.set_header(head);
-    for row in rows {
-        let mut line: Vec<String> = labels
-            .iter()
-            .map(|key| row.label(key).unwrap_or_default())
-            .collect();
-        line.extend(
-            figures
-                .iter()
-                .map(|key| row.number(key).map(number).unwrap_or_default()),
-        );
-        let own = row.pairs("percentiles");
-        let of = |percent: f64| {
-            own.iter()
-                .find(|pair| pair.0 == percent)
-                .map(|pair| number(pair.1))
+/// The columns of the labels and figures that any of the rows has.
+fn columns(rows: &[&Row]) -> Vec<Column> {
+    let has = |key: &str| rows.iter().any(|row| row.label(key).is_some());
+    let mut columns: Vec<Column> = Vec::new();
+    for key in LABELS {
+        if !TITLE.contains(&key) && has(key) {
+            let cell = move |row: &Row| row.label(key).unwrap_or_default();
+            columns.push((key.into(), Box::new(cell)));
+        }
+    }
+    for key in FIGURES.into_iter().filter(|key| has(key)) {
+        let cell = move |row: &Row| row.number(key).map(number).unwrap_or_default();
+        columns.push((key.into(), Box::new(cell)));
+    }
+    let percentiles = rows.iter().map(|row| row.pairs("percentiles"));
+    for (percent, _) in percentiles.max_by_key(Vec::len).unwrap_or_default() {
+        let cell = move |row: &Row| {
+            let pairs = row.pairs("percentiles");
+            let pair = pairs.iter().find(|pair| pair.0 == percent);
+            pair.map(|pair| number(pair.1)).unwrap_or_default()
         };
-        line.extend(
-            percentiles
-                .iter()
-                .map(|(percent, _)| of(*percent).unwrap_or_default()),
-        );
-        line.extend(has_times.then(|| times(row).map(spread).unwrap_or_default()));
-        table.add_row(line);
+        columns.push((format!("p{percent}"), Box::new(cell)));
+    }
+    if rows.iter().any(|row| times(row).is_some()) {
+        let cell = |row: &Row| times(row).map(spread).unwrap_or_default();
+        columns.push(("times".into(), Box::new(cell)));
+    }
+    columns
+}
+
+fn part_table(rows: &[&Row]) -> Table {
+    let columns = columns(rows);
+    let mut table = Table::new();
+    table.set_header(columns.iter().map(|(name, _)| name));
+    for row in rows {
+        table.add_row(columns.iter().map(|(_, cell)| cell(row)));
     }
     table
 }

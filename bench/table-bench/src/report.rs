@@ -58,7 +58,7 @@ impl Section {
     }
 }
 
-/// Formats a figure with at most three significant decimals.
+/// Formats a figure with about three significant digits.
 fn number(figure: f64) -> String {
     match figure {
         figure if figure.is_nan() => "-".into(),
