@@ -80,7 +80,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub gp: Vec<GpMethod>,
 
-    /// Pause for this many seconds after each as many seconds of work; 0 is never
+    /// Alternate this many seconds of work with as many of rest; 0 is no rest
     #[arg(long, value_name = "SECS")]
     pub stutter: Option<u32>,
 
