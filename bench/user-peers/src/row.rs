@@ -4,6 +4,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::quantile::quantile;
 
@@ -15,55 +16,37 @@ pub struct Row {
     /// The kind of measurement.
     pub part: &'static str,
     /// The measured table or primitive.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub what: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub family: Option<&'static str>,
     /// The stream of addresses.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<&'static str>,
     /// "one" or "bulk": the addresses per call.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub way: Option<&'static str>,
     /// The set of prefixes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<&'static str>,
     /// The number of prefixes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub routes: Option<usize>,
     /// The number of readers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub readers: Option<usize>,
     /// Always "none".
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub writer: Option<&'static str>,
     /// "add" or "delete".
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<&'static str>,
     /// The reclaim mode.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reclaim: Option<&'static str>,
     /// The size of the memory of a pointer chase.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kib: Option<usize>,
     /// The number of chains of a pointer chase.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub chains: Option<usize>,
     /// The minimum, in nanoseconds, as all times.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub median: Option<f64>,
     /// The 99th percentile.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub p99: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
     /// Percentiles: pairs of percent and time.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub percentiles: Option<Vec<(f64, f64)>>,
     /// The memory in MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mib: Option<f64>,
 }
 
@@ -89,8 +72,16 @@ impl Row {
     }
 
     pub fn print(&self) -> Result<()> {
-        println!("{}", serde_json::to_string(self)?);
+        println!("{}", self.json()?);
         Ok(())
+    }
+
+    fn json(&self) -> Result<Value> {
+        let mut json = serde_json::to_value(self)?;
+        if let Some(object) = json.as_object_mut() {
+            object.retain(|_, value| !value.is_null());
+        }
+        Ok(json)
     }
 }
 
@@ -111,7 +102,7 @@ mod tests {
         };
         let row = row.with_runs(vec![3.0, 1.00049, 2.0]);
         let expected =
-            r#"{"world":"user","part":"lookup","what":"table","min":1.0,"median":2.0,"max":3.0}"#;
-        assert_eq!(serde_json::to_string(&row).expect("JSON"), expected);
+            r#"{"max":3.0,"median":2.0,"min":1.0,"part":"lookup","what":"table","world":"user"}"#;
+        assert_eq!(row.json().expect("JSON").to_string(), expected);
     }
 }
