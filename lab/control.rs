@@ -7,7 +7,9 @@
 //! run them:
 //!
 //! ```text
-//!   parameter ──► static JobControl ──RCU──► State { last job and its thread } ◄── Registration, in the module
+//!   parameter ──► static JobControl ──RCU──► State { last job, its thread }
+//!                        ▲
+//!                        └── Registration, in the module
 //! ```
 //!
 //! Init starts the job that `insmod` has requested. Reading or writing the parameter never waits

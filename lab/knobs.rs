@@ -10,7 +10,7 @@
 //!     struct Knobs, require: check_permission {
 //!         loops: u32 = 1000, in 1..=MAX_LOOPS, "Passes of a run";
 //!         hold_ms: u32 = 0, in 0..=MAX_MS, unit "ms", "Duration of a stall; 0: the kind's own";
-//!         onoff_interval: u32 = 0, unit "s", check: can_hotplug, "Interval between two CPU hotplugs";
+//!         onoff_interval: u32 = 0, unit "s", check: can_hotplug, "Interval of CPU hotplugs";
 //!         family: Families = Families::Both, "Routes to look up";
 //!     }
 //! }

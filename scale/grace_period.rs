@@ -154,7 +154,8 @@ fn measure_under(run: &Run, load: &'static str) -> Result {
             latencies_ns.push(wait_ns(run, *wait)?, GFP_KERNEL)?;
         }
         let label = Label::new([("kind", wait.name()), ("load", load)], None);
-        run.rows.add_latencies(label, capacity, &latencies_ns)?;
+        run.rows
+            .add_latencies(label, capacity, &latencies_ns, None)?;
     }
     Ok(())
 }

@@ -43,13 +43,13 @@ knobs! {
     /// The knobs at the time when a run is requested.
     pub(super) struct Knobs {
         scale_nreaders: i32 = -1, in -1..=MAX_READERS,
-            "Reader threads of scale, one a CPU, measured in addition to one reader; -1: one for each CPU";
+            "Reader threads of scale, besides a measurement with one reader; -1: one for each CPU";
         scale_loops: u32 = 0, in 0..=MAX_LOOPS,
             "Passes of each reader of scale, or changes, in a run; 0: the measurement's own";
         scale_nruns: u32 = 10, in 1..=MAX_RUNS, "Runs of scale: how often it measures each row";
         scale_family: Families = Families::Both, "Routes that scale looks up and changes";
         scale_writer: Writer = Writer::None,
             "Writer that replaces routes during scale=lookup; paced makes 1000 changes a second";
-        scale_seed: u32 = 1, "Seed of scale's addresses; the seed and the table determine all of them";
+        scale_seed: u32 = 1, "Seed of scale's addresses; seed and table determine all of them";
     }
 }

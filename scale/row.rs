@@ -3,11 +3,12 @@
 //! The results of a measurement: rows, each with a label and figures.
 //!
 //! ```text
-//!   row kind=rcu readers=2 min=1.23 median=1.25 max=1.60 wall=1.31 dropped=4      ns a pass
-//!   row … writer=full readers=2 min=… … dropped=0 changes=310000                  writer's changes a second
-//!   row kind=rwlock readers=2 absent=1                                            not in this kernel
-//!   row mode=call family=inet op=add count=500 min=… median=… p90=… p99=… max=…   ns
-//!   stream family=inet stream=b count=4096 addresses=89ab… answers=0123…          see `stream.rs`
+//!   row kind=rcu readers=2 min=1.23 median=1.25 max=1.60 wall=1.31 dropped=4    ns a pass
+//!   row … writer=full readers=2 min=… … dropped=0 changes=310000                changes a second
+//!   row kind=rwlock readers=2 absent=1                                          not in this kernel
+//!   row kind=call load=idle count=500 min=… median=… p90=… p99=… max=…          ns
+//!   row … change=add count=500 min=… … max=… per_second=… behind=0              ns, bytes
+//!   stream family=inet stream=b count=4096 addresses=89ab… answers=0123…        see `stream.rs`
 //! ```
 
 use super::samples::Samples;
@@ -80,15 +81,12 @@ pub(super) enum Figures {
         /// A writer's changes a second, a sample a run.
         changes: Samples,
     },
-    /// Nanoseconds.
-    Latencies(Samples),
-    Updates {
+    Latencies {
         /// Nanoseconds.
-        latencies: Samples,
-        /// Their sum, including samples beyond the capacity.
+        samples: Samples,
         total_ns: u64,
-        /// The most bytes that awaited reclaim.
-        behind: usize,
+        /// The most bytes that awaited reclaim after an update; `None` if the row is not of updates.
+        behind: Option<usize>,
     },
     /// A stream of addresses: the hashes of its addresses and of the answers.
     Stream {
@@ -128,19 +126,13 @@ impl fmt::Display for Number {
     }
 }
 
-fn write_latencies(f: &mut fmt::Formatter<'_>, samples: &Samples) -> fmt::Result {
-    write!(f, " count={}", samples.len())?;
-    for (name, percent) in [
-        ("min", 0),
-        ("median", 50),
-        ("p90", 90),
-        ("p99", 99),
-        ("max", 100),
-    ] {
-        write!(f, " {name}={}", Number(samples.percentile(percent)))?;
-    }
-    Ok(())
-}
+const PERCENTILES: [(&str, usize); 5] = [
+    ("min", 0),
+    ("median", 50),
+    ("p90", 90),
+    ("p99", 99),
+    ("max", 100),
+];
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -169,15 +161,20 @@ impl fmt::Display for Row {
                     .percentile(50)
                     .map_or(Ok(()), |changes| write!(f, " changes={changes}"))
             }
-            Figures::Latencies(samples) => write_latencies(f, samples),
-            Figures::Updates {
-                latencies,
+            Figures::Latencies {
+                samples,
                 total_ns,
                 behind,
             } => {
-                write_latencies(f, latencies)?;
-                let changes = latencies.len() as u64;
-                let rate = (changes * 1_000_000_000).checked_div(*total_ns);
+                write!(f, " count={}", samples.len())?;
+                for (name, percent) in PERCENTILES {
+                    write!(f, " {name}={}", Number(samples.percentile(percent)))?;
+                }
+                let Some(behind) = behind else {
+                    return Ok(());
+                };
+                let count = samples.len() as u64;
+                let rate = (count * 1_000_000_000).checked_div(*total_ns);
                 write!(f, " per_second={} behind={behind}", Number(rate))
             }
             Figures::Stream {
@@ -268,45 +265,34 @@ impl Rows {
         })
     }
 
-    /// Adds latencies to a row that has room for `capacity` of them.
+    /// Adds latencies to a row that has room for `capacity` of them. After updates, `behind` is the
+    /// most bytes that awaited reclaim.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
-    pub(super) fn add_latencies(&self, label: Label, capacity: usize, ns: &[u64]) -> Result {
-        let new = || Ok(Figures::Latencies(Samples::with_capacity(capacity)?));
-        self.change(label, new, |figures| {
-            if let Figures::Latencies(samples) = figures {
-                samples.add(ns);
-            }
-        })
-    }
-
-    /// Adds latencies of changes, after which at most `most_behind` bytes awaited reclaim.
-    ///
-    /// Errors: `ENOMEM`. Context: may sleep.
-    pub(super) fn add_updates(
+    pub(super) fn add_latencies(
         &self,
         label: Label,
         capacity: usize,
         ns: &[u64],
-        most_behind: usize,
+        behind: Option<usize>,
     ) -> Result {
         let new = || {
-            Ok(Figures::Updates {
-                latencies: Samples::with_capacity(capacity)?,
+            Ok(Figures::Latencies {
+                samples: Samples::with_capacity(capacity)?,
                 total_ns: 0,
-                behind: 0,
+                behind: None,
             })
         };
         self.change(label, new, |figures| {
-            if let Figures::Updates {
-                latencies,
+            if let Figures::Latencies {
+                samples,
                 total_ns,
-                behind,
+                behind: most_behind,
             } = figures
             {
-                latencies.add(ns);
+                samples.add(ns);
                 *total_ns += ns.iter().sum::<u64>();
-                *behind = (*behind).max(most_behind);
+                *most_behind = behind.max(*most_behind);
             }
         })
     }

@@ -18,9 +18,11 @@
 //!   random   SplitMix64; its initial state is the seed for a, the seed + 1 for b
 //!   bits     IPv4: the upper half of a number;  IPv6: two numbers, the upper half first
 //!   a        bits
-//!   b        the prefix with the index (upper half of a number) × prefixes / 2^32, with bits as host bits
-//!   hash     FNV-1a over words of 64 bits: for an address the upper and the lower half of its 128 leading
-//!            bits; for an answer the lowest 64 bits of the gateway, 1 without gateway, 0 without route
+//!   b        a prefix, with bits as host bits; its index is
+//!            (upper half of a number) × (number of prefixes) / 2^32
+//!   hash     FNV-1a over words of 64 bits. Words of an address: the upper and the lower half of its
+//!            128 leading bits. Word of an answer: the lowest 64 bits of the gateway, 1 without
+//!            gateway, 0 without route
 //! ```
 
 use super::rendezvous::BATCH;

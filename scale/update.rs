@@ -258,7 +258,7 @@ impl<'r> Bench<'r> {
             ];
             let label = Label::new(keys, None);
             let rows = &self.run.rows;
-            rows.add_updates(label, capacity, &latencies.ns, latencies.behind)?;
+            rows.add_latencies(label, capacity, &latencies.ns, Some(latencies.behind))?;
         }
         Ok(())
     }

@@ -44,7 +44,8 @@ knobs! {
             "Updates of torture use synchronize_rcu(); with no gp_* set, they use all methods";
         gp_exp: bool = false, "Updates of torture use synchronize_rcu_expedited()";
         gp_call: bool = false, "Updates of torture use call_rcu()";
-        gp_work: bool = false, "Updates of torture reclaim in process context, as queue_rcu_work() does";
+        gp_work: bool = false,
+            "Updates of torture reclaim in process context, as queue_rcu_work() does";
         gp_poll: bool = false, "Updates of torture poll for the end of a grace period";
         gp_cond: bool = false, "Updates of torture use cond_synchronize_rcu()";
         stat_interval: u32 = 15, in 0..=MAX_SECONDS, unit "s",
