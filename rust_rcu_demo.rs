@@ -75,9 +75,9 @@ parameter! {
     },
 }
 
-/// The module. Unload drops the fields in order: it stops the stall, for which all others might wait,
-/// and the measurement; unregisters the device, so that no user is left; stops torture; and waits for
-/// all RCU callbacks.
+/// The module. Unload drops the fields in order. A stall comes first, because the others may wait
+/// for it. The device has no users once it is unregistered. At last the drain waits for all
+/// callbacks.
 #[pin_data]
 struct RustRcuDemo {
     stall: stall::Registration,

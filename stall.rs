@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The stall lab: provokes each way to stall RCU or to misuse it, so that people can learn the
-//! kernel's reports and tools can be tested on them.
+//! The stall lab: provokes each way to stall RCU or to misuse it. People can learn the kernel's
+//! reports, and tools can be tested on them.
 //!
 //! ```text
 //!   rcu_stall       runs one stall, on another CPU than the culprit

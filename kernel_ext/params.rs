@@ -25,7 +25,7 @@
 mod modinfo;
 mod value;
 
-pub(crate) use modinfo::{c_string, description, parameter_type};
+pub(crate) use modinfo::{c_string, description, parameter_type, Text};
 pub(crate) use value::{choices, names, Choice, Value};
 
 use core::{
@@ -109,8 +109,6 @@ macro_rules! parameter {
 }
 pub(crate) use parameter;
 
-pub(crate) use modinfo::Text;
-
 /// A parameter's name, and the functions that [`get()`] and [`set()`] call.
 pub(crate) struct Parameter {
     name: &'static CStr,
@@ -145,7 +143,7 @@ impl KernelParam {
     pub(crate) const fn new(parameter: &'static Parameter) -> Self {
         /// The level of C's `module_param()`.
         const LEVEL: i8 = -1;
-        /// Everybody reads the file in sysfs, its owner writes it.
+        /// Everyone can read the file in sysfs; its owner can write it.
         const MODE: u16 = 0o644;
         // INVARIANT: `arg` is `parameter`, a `&'static Parameter`.
         Self(bindings::kernel_param {
@@ -227,7 +225,7 @@ pub(crate) struct Argument<'a> {
 }
 
 impl Argument<'_> {
-    /// The text without the newline that `echo` appends.
+    /// Returns the text without the newline that `echo` appends.
     fn line(&self) -> &[u8] {
         let text = self.text.to_bytes();
         text.strip_suffix(b"\n").unwrap_or(text)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=gp`: the duration of a grace period, for a waiting updater and for a callback, on CPUs
-//! that are otherwise idle and on CPUs that read all the time.
+//! `scale=gp`: the duration of a grace period, for a waiting updater and for a callback. It is
+//! measured on CPUs that are otherwise idle, and on CPUs that read all the time.
 
 use super::{
     measurement::Measurement,

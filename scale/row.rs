@@ -85,7 +85,8 @@ pub(super) enum Figures {
         /// Nanoseconds.
         samples: Samples,
         total_ns: u64,
-        /// The most bytes that awaited reclaim after an update; `None` if the row is not of updates.
+        /// The most bytes that awaited reclaim after an update; `None` if the row is not of
+        /// updates.
         behind: Option<usize>,
     },
     /// A stream of addresses: the hashes of its addresses and of the answers.

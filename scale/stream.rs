@@ -10,8 +10,8 @@
 //! | d | one address of b, repeatedly |
 //!
 //! A table and a seed determine all addresses, here and in every other implementation of the scheme
-//! below. Two tables can thus be compared without a file of addresses: equal hashes of the
-//! addresses show that the input was the same, and equal hashes of the answers that the answers
+//! below. Two tables can thus be compared without a file of addresses. If the hashes of their
+//! addresses are equal, their input was the same. If the hashes of their answers are equal, they
 //! agree.
 //!
 //! ```text

@@ -2,9 +2,10 @@
 
 //! `scale=update`: the cost of a change of the device's table, in each reclaim mode.
 //!
-//! Random routes are replaced by themselves, and deleted and added again in groups of some hundred,
-//! so that a route has left the processor's caches before it is added. Afterwards the table holds
-//! what it held before; meanwhile lookups may miss a route. Each figure includes the clock.
+//! Random routes are replaced by themselves, and deleted and added again. The groups of deleted
+//! routes are so large that a route has left the processor's caches before it is added. Afterwards
+//! the table holds what it held before; meanwhile lookups may miss a route. Each figure includes
+//! the clock.
 //!
 //! In a reclaim mode whose updates wait, a time limit bounds a run instead of the number of
 //! changes.

@@ -123,7 +123,7 @@ pub(super) fn call_rcu_twice() {
     let reader = read_lock();
     for _ in 0..2 {
         // SAFETY: `reader` keeps the first callback pending. With this configuration RCU detects
-        // that the head is already queued and leaves the queue unchanged; the head then gets a
+        // that the head is already queued, and leaves the queue unchanged. The head then gets a
         // callback that does not touch it.
         unsafe { bindings::call_rcu(head, Some(callback)) };
     }

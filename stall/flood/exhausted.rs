@@ -50,8 +50,8 @@ const POLL_INTERVAL_MS: u32 = 5;
 /// Milliseconds within which the updater gets a page after the OOM killer's kill.
 const RELIEF_MS: i64 = 1000;
 
-/// Makes the OOM killer run once, and for the updater only: every other request for memory is
-/// served from a reserve until the flood's memory is free again.
+/// Makes the OOM killer run once, and for the updater only. A reserve serves all other requests
+/// until the flood's memory is free again.
 #[pin_data]
 struct Shortage {
     run: Arc<Run>,
