@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory. Every allocation of the stand-in comes from one function, which may fail, and is
-//! `malloc()`'s, so that its address is enough to free it.
+//! Memory. Every allocation comes from one function, which can fail. `malloc()` provides the
+//! memory, so that the address suffices to free it.
 
 pub mod allocator;
 mod boxed;
@@ -18,23 +18,23 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// No memory.
+/// An allocation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocError;
 
-/// How an allocation may be made.
+/// The constraints of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
     may_sleep: bool,
 }
 
-/// The flags by name.
+/// The allocation flags.
 pub mod flags {
     use super::Flags;
 
-    /// May sleep.
+    /// Can sleep.
     pub const GFP_KERNEL: Flags = Flags { may_sleep: true };
-    /// Does not sleep, and may use reserves.
+    /// Does not sleep and can use reserves.
     pub const GFP_ATOMIC: Flags = Flags { may_sleep: false };
     /// Does not sleep.
     pub const GFP_NOWAIT: Flags = Flags { may_sleep: false };
@@ -43,25 +43,25 @@ pub mod flags {
 static LIVE_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// What is allocated and not freed.
+/// The memory that is allocated and not freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Live {
-    /// Allocations.
+    /// The number of allocations.
     pub allocations: usize,
-    /// Their usable bytes.
+    /// The usable bytes of these allocations.
     pub bytes: usize,
 }
 
-/// Where memory is to be: of no meaning here.
+/// A NUMA node; ignored here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NumaNode(());
 
 impl NumaNode {
-    /// Anywhere.
+    /// Any node.
     pub const NO_NODE: Self = Self(());
 }
 
-/// What all kinds of memory have in common; the kernel's has more.
+/// A source of memory; the kernel's trait has more functions.
 pub trait Allocator {
     /// Allocates memory for a `layout` with a size.
     ///
@@ -69,28 +69,28 @@ pub trait Allocator {
     fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError>;
 }
 
-/// What all threads have allocated and not freed. Exact only while no other thread does either, so
-/// wait for callbacks first.
+/// Returns the memory that all threads have allocated and not freed. The result is exact only if no
+/// other thread allocates or frees, so wait for callbacks first.
 pub fn live() -> Live {
-    // ORDERING: The counts are exact when there is no one to race with.
+    // ORDERING: The counts are exact only without concurrent allocations.
     Live {
         allocations: LIVE_ALLOCATIONS.load(Ordering::Relaxed),
         bytes: LIVE_BYTES.load(Ordering::Relaxed),
     }
 }
 
-/// What `malloc()` aligns to.
+/// The alignment of `malloc()`.
 const MALLOC_ALIGN: usize = 16;
 
-/// With debug assertions, what fresh and freed memory is filled with: the kernel's poison.
-const POISON_FRESH: u8 = 0x5a;
+/// The kernel's poison, which fills new and freed memory with debug assertions.
+const POISON_NEW: u8 = 0x5a;
 const POISON_FREED: u8 = 0x6b;
 
 /// Allocates memory for a `layout` with a size.
 ///
 /// # Panics
 ///
-/// If `flags` allow to sleep and the thread may not.
+/// If `flags` allow sleeping and the thread must not sleep.
 #[track_caller]
 pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, AllocError> {
     debug_assert_ne!(layout.size(), 0);
@@ -101,20 +101,20 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
         return Err(AllocError);
     }
     let memory = if layout.align() <= MALLOC_ALIGN {
-        // SAFETY: No requirement.
+        // SAFETY: `malloc()` has no requirements.
         unsafe { libc::malloc(layout.size()) }
     } else {
         // SAFETY: The alignment is a power of two and the size a multiple of it.
         unsafe { libc::aligned_alloc(layout.align(), layout.pad_to_align().size()) }
     };
     let memory = NonNull::new(memory.cast::<u8>()).ok_or(AllocError)?;
-    // SAFETY: The allocation is live and owned here.
+    // SAFETY: The memory was allocated above.
     let size = unsafe { usable(memory) };
     // ORDERING: Statistics; nothing is published through them.
     LIVE_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
     LIVE_BYTES.fetch_add(size, Ordering::Relaxed);
-    // SAFETY: As above.
-    unsafe { poison(memory, size, POISON_FRESH) };
+    // SAFETY: The memory is new, has `size` bytes and holds nothing.
+    unsafe { poison(memory, size, POISON_NEW) };
     Ok(memory)
 }
 
@@ -122,37 +122,37 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
 ///
 /// # Safety
 ///
-/// `memory` came from [`allocate`], was not freed since, and nobody uses it any more.
+/// `memory` came from [`allocate`], has not been freed, and is not used again.
 pub(crate) unsafe fn free(memory: NonNull<u8>) {
-    // SAFETY: The allocation is live and the caller's.
+    // SAFETY: The caller guarantees that the allocation is live.
     let size = unsafe { usable(memory) };
     // ORDERING: Statistics; nothing is published through them.
     LIVE_ALLOCATIONS.fetch_sub(1, Ordering::Relaxed);
     LIVE_BYTES.fetch_sub(size, Ordering::Relaxed);
-    // SAFETY: As above.
+    // SAFETY: The caller guarantees that the memory is live and not used again.
     unsafe { poison(memory, size, POISON_FREED) };
-    // SAFETY: `allocate()` got it from the C library.
+    // SAFETY: `allocate()` got the memory from the C library.
     unsafe { libc::free(memory.as_ptr().cast()) };
 }
 
-/// The size of an allocation as the C library sees it.
+/// Returns the usable size of an allocation.
 ///
 /// # Safety
 ///
 /// `memory` came from [`allocate`] and was not freed.
 unsafe fn usable(memory: NonNull<u8>) -> usize {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that the allocation is live.
     unsafe { libc::malloc_usable_size(memory.as_ptr().cast()) }
 }
 
-/// Makes the contents of memory useless, so that using it is noticed.
+/// Fills memory with a poison byte, so that a use of it is detected.
 ///
 /// # Safety
 ///
-/// `memory` is valid for writing `size` bytes that nobody needs.
+/// `memory` is valid for writing `size` bytes, and its contents are not needed.
 unsafe fn poison(memory: NonNull<u8>, size: usize, with: u8) {
     if cfg!(debug_assertions) {
-        // SAFETY: As the caller promises.
+        // SAFETY: The caller guarantees that `size` bytes are writable.
         unsafe { memory.write_bytes(with, size) };
     }
 }

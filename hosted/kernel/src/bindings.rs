@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C functions that the module calls, on top of liburcu's.
+//! The C functions that the module calls, over liburcu.
 //!
-//! Each keeps the kernel's name, signature and requirements, and checks of the latter what it can.
+//! Each has the kernel's name, signature and requirements, and checks those that it can.
 
 #![expect(non_camel_case_types, reason = "C's names")]
 
@@ -19,16 +19,16 @@ use core::{
 };
 use std::{sync::Once, thread, time::Duration};
 
-/// What RCU calls after a grace period.
+/// A callback that RCU runs after a grace period.
 pub type rcu_callback_t = Option<unsafe extern "C" fn(head: *mut callback_head)>;
 
-/// C's `struct rcu_head`; liburcu's has the same size and meaning.
+/// C's `struct rcu_head`. liburcu's has the same size and meaning.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct callback_head {
-    /// RCU's own.
+    /// Private to RCU.
     pub next: *mut callback_head,
-    /// RCU's own.
+    /// Private to RCU.
     pub func: rcu_callback_t,
 }
 
@@ -71,7 +71,7 @@ pub unsafe fn rcu_read_lock() {
 /// The thread is in one.
 #[inline]
 pub unsafe fn rcu_read_unlock() {
-    // SAFETY: The caller promises that it is in a critical section, so the thread is registered.
+    // SAFETY: The thread is in a critical section, so it is registered.
     unsafe { urcu_memb_read_unlock() };
     context::leave_reader();
 }
@@ -84,11 +84,11 @@ pub unsafe fn rcu_read_unlock() {
 ///
 /// # Panics
 ///
-/// Where the kernel would deadlock: inside a read-side critical section or a callback.
+/// Inside a read-side critical section or a callback, where the kernel would deadlock.
 #[track_caller]
 pub unsafe fn synchronize_rcu() {
     context::assert_may_sleep("synchronize_rcu()");
-    // SAFETY: Not inside a critical section, as was just checked.
+    // SAFETY: The thread is not in a critical section, as checked above.
     unsafe { urcu_memb_synchronize_rcu() };
 }
 
@@ -105,14 +105,14 @@ pub unsafe fn synchronize_rcu() {
 pub unsafe fn rcu_barrier() {
     context::assert_may_sleep("rcu_barrier()");
     context::register();
-    // SAFETY: Neither inside a critical section nor in a callback, as was just checked.
+    // SAFETY: The thread is registered and may sleep, as checked above.
     unsafe { urcu_memb_barrier() };
 }
 
 /// Calls `func` with `head` after a grace period.
 ///
-/// Callbacks run one after the other, in the order in which one thread queued them, in a thread of
-/// liburcu's.
+/// Callbacks run one after the other in liburcu's thread. Those of one queueing thread run in
+/// order.
 ///
 /// # Safety
 ///
@@ -120,38 +120,38 @@ pub unsafe fn rcu_barrier() {
 pub unsafe fn call_rcu(head: *mut callback_head, func: rcu_callback_t) {
     mark_callback_thread();
     context::register();
-    // SAFETY: The thread is registered; for `head` the caller vouches.
+    // SAFETY: The thread is registered. The caller guarantees that `head` is valid and in no other
+    // queue.
     unsafe { urcu_memb_call_rcu(head, func) };
 }
 
 /// Frees the allocation at `object` after a grace period.
 ///
-/// The kernel allows a head within the first page of the object. Here it must stand in front,
-/// because liburcu leaves no place to keep the distance.
+/// The kernel allows a head within the first page of the object. Here it must be the first field,
+/// because liburcu has no room to store the offset.
 ///
 /// # Safety
 ///
-/// `object` was allocated by [`alloc`], nobody else frees it, and `head` is as for
-/// [`call_rcu`].
+/// `object` was allocated by [`alloc`] and is freed only here. `head` is as for [`call_rcu`].
 ///
 /// # Panics
 ///
-/// If `head` is not where `object` begins.
+/// If `head` is not at the start of `object`.
 pub unsafe fn kvfree_call_rcu(head: *mut callback_head, object: *mut c_void) {
     unsafe extern "C" fn free(head: *mut callback_head) {
-        let object = NonNull::new(head.cast::<u8>()).expect("RCU hands back what it was given");
-        // SAFETY: `head` is the address of an allocation that `kvfree_call_rcu()` was given to free.
+        let object = NonNull::new(head.cast::<u8>()).expect("RCU passes the head that was queued");
+        // SAFETY: `head` is the address of an allocation whose owner called `kvfree_call_rcu()`.
         unsafe { alloc::free(object) };
     }
     assert!(
         ptr::addr_eq(head, object),
-        "the stand-in's kvfree_call_rcu() wants the head in front"
+        "the stand-in's kvfree_call_rcu() requires the head at the start of the object"
     );
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `head` is valid and in no other queue.
     unsafe { call_rcu(head, Some(free)) };
 }
 
-/// Lets another thread run.
+/// Yields the CPU.
 ///
 /// # Safety
 ///
@@ -166,7 +166,7 @@ pub unsafe fn schedule() {
     std::thread::yield_now();
 }
 
-/// Waits for a grace period; liburcu has one kind only.
+/// As [`synchronize_rcu`]: liburcu has only one kind of grace period.
 ///
 /// # Safety
 ///
@@ -178,11 +178,11 @@ pub unsafe fn schedule() {
 #[track_caller]
 pub unsafe fn synchronize_rcu_expedited() {
     context::assert_may_sleep("synchronize_rcu_expedited()");
-    // SAFETY: Not inside a critical section, as was just checked.
+    // SAFETY: The thread is not in a critical section, as checked above.
     unsafe { urcu_memb_synchronize_rcu() };
 }
 
-/// The cookie of a grace period that has ended. liburcu's cookies are numbers, here doubled plus one.
+/// The cookie of a completed grace period. Cookies of liburcu are doubled and incremented.
 const COMPLETED: c_ulong = 0;
 
 /// Starts a grace period and returns its cookie.
@@ -198,7 +198,7 @@ pub unsafe fn start_poll_synchronize_rcu() -> c_ulong {
     state.grace_period_id * 2 + 1
 }
 
-/// As [`start_poll_synchronize_rcu`]; liburcu has one kind of grace period.
+/// As [`start_poll_synchronize_rcu`]: liburcu has only one kind of grace period.
 ///
 /// # Safety
 ///
@@ -208,7 +208,8 @@ pub unsafe fn start_poll_synchronize_rcu_expedited() -> c_ulong {
     unsafe { start_poll_synchronize_rcu() }
 }
 
-/// As [`start_poll_synchronize_rcu`]; liburcu cannot leave it to others to start one.
+/// As [`start_poll_synchronize_rcu`]: liburcu cannot return a cookie without starting a grace
+/// period.
 ///
 /// # Safety
 ///
@@ -218,7 +219,7 @@ pub unsafe fn get_state_synchronize_rcu() -> c_ulong {
     unsafe { start_poll_synchronize_rcu() }
 }
 
-/// A cookie whose grace period has ended.
+/// Returns a cookie whose grace period has ended.
 ///
 /// # Safety
 ///
@@ -227,7 +228,7 @@ pub unsafe fn get_completed_synchronize_rcu() -> c_ulong {
     COMPLETED
 }
 
-/// Whether the cookie's grace period has ended.
+/// Returns whether the cookie's grace period has ended.
 ///
 /// # Safety
 ///
@@ -235,11 +236,12 @@ pub unsafe fn get_completed_synchronize_rcu() -> c_ulong {
 pub unsafe fn poll_state_synchronize_rcu(cookie: c_ulong) -> bool {
     let grace_period_id = cookie / 2;
     let state = urcu_gp_poll_state { grace_period_id };
-    // SAFETY: If it is not that, the cookie is one of liburcu's, by the caller's promise.
+    // SAFETY: Any other cookie is one of liburcu's, because it came from one of the functions
+    // above.
     cookie == COMPLETED || unsafe { urcu_memb_poll_state_synchronize_rcu(state) }
 }
 
-/// Waits for what is left of the cookie's grace period.
+/// Waits until the cookie's grace period has ended.
 ///
 /// # Safety
 ///
@@ -251,7 +253,7 @@ pub unsafe fn poll_state_synchronize_rcu(cookie: c_ulong) -> bool {
 #[track_caller]
 pub unsafe fn cond_synchronize_rcu(cookie: c_ulong) {
     context::assert_may_sleep("cond_synchronize_rcu()");
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that the cookie came from one of the functions above.
     while unsafe { !poll_state_synchronize_rcu(cookie) } {
         thread::sleep(Duration::from_micros(100));
     }
@@ -268,11 +270,11 @@ pub unsafe fn cond_synchronize_rcu(cookie: c_ulong) {
 /// As [`synchronize_rcu`].
 #[track_caller]
 pub unsafe fn cond_synchronize_rcu_expedited(cookie: c_ulong) {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that the cookie came from one of the functions above.
     unsafe { cond_synchronize_rcu(cookie) };
 }
 
-/// A cookie that counts both kinds of grace periods; here there is one kind.
+/// A cookie for both kinds of grace periods; liburcu has only one kind.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct rcu_gp_oldstate {
@@ -280,7 +282,7 @@ pub struct rcu_gp_oldstate {
     pub rgos_norm: c_ulong,
 }
 
-/// Defines the functions that write a large cookie by those that return a small one.
+/// Defines the functions that write a full cookie in terms of those that return one.
 macro_rules! full_cookies {
     ($($full:ident by $small:ident),* $(,)?) => {
         $(
@@ -292,7 +294,7 @@ macro_rules! full_cookies {
             pub unsafe extern "C" fn $full(cookie: *mut rcu_gp_oldstate) {
                 // SAFETY: No requirement.
                 let rgos_norm = unsafe { $small() };
-                // SAFETY: As the caller promises.
+                // SAFETY: The caller guarantees that `cookie` is valid for writing.
                 unsafe { cookie.write(rcu_gp_oldstate { rgos_norm }) };
             }
         )*
@@ -312,7 +314,7 @@ full_cookies! {
 ///
 /// `cookie` was written by one of the functions above.
 pub unsafe fn poll_state_synchronize_rcu_full(cookie: *mut rcu_gp_oldstate) -> bool {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `cookie` was written by one of the functions above.
     unsafe { poll_state_synchronize_rcu((*cookie).rgos_norm) }
 }
 
@@ -327,7 +329,7 @@ pub unsafe fn poll_state_synchronize_rcu_full(cookie: *mut rcu_gp_oldstate) -> b
 /// As [`synchronize_rcu`].
 #[track_caller]
 pub unsafe fn cond_synchronize_rcu_full(cookie: *mut rcu_gp_oldstate) {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `cookie` was written by one of the functions above.
     unsafe { cond_synchronize_rcu((*cookie).rgos_norm) };
 }
 
@@ -336,10 +338,10 @@ pub struct work_struct {
     pub(crate) func: work_func_t,
 }
 
-/// What a work item does.
+/// The function of a work item.
 pub type work_func_t = Option<unsafe extern "C" fn(work: *mut work_struct)>;
 
-/// A class of locks: nothing, as there is no lockdep here.
+/// A lock class: empty, because there is no lockdep here.
 pub struct lock_class_key(());
 
 /// A workqueue.
@@ -361,25 +363,25 @@ pub unsafe fn init_work_with_key(
     _name: *const c_char,
     _key: *mut lock_class_key,
 ) {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `work` is valid for writing and not queued.
     unsafe { work.write(work_struct { func }) };
 }
 
-/// Queues a work item; says whether it was not pending already.
+/// Queues a work item. Returns false if it was already pending.
 ///
 /// # Safety
 ///
-/// The queue lives for ever; the work item is initialised and stays until it has run.
+/// The queue is static. The work item is initialised and stays valid until it has run.
 pub unsafe fn queue_work_on(
     _cpu: c_int,
     queue: *mut workqueue_struct,
     work: *mut work_struct,
 ) -> bool {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that the queue is static.
     unsafe { (*queue).enqueue(work) }
 }
 
-/// Waits until a work item has run that is pending or running now; not if it is queued meanwhile.
+/// Waits until a work item that is pending or running has run. A later queueing is not waited for.
 ///
 /// # Safety
 ///
@@ -394,7 +396,7 @@ pub unsafe fn flush_work(work: *mut work_struct) {
     workqueue::system().flush(work);
 }
 
-/// Complains if `condition` holds, which it returns.
+/// Prints a backtrace if `condition` holds. Returns the condition.
 ///
 /// # Safety
 ///
@@ -407,11 +409,11 @@ pub unsafe fn WARN_ON(condition: bool) -> bool {
     condition
 }
 
-/// Has the first callback of all tell its thread what it is. All callbacks share one thread of
-/// liburcu's, which takes them in order.
+/// Queues a first callback that marks its thread as softirq context. liburcu runs all callbacks in
+/// order in one thread.
 fn mark_callback_thread() {
     struct Marker(UnsafeCell<callback_head>);
-    // SAFETY: Its address is all that is used here, once; the rest is liburcu's.
+    // SAFETY: This module uses only its address, once; liburcu synchronises its own accesses.
     unsafe impl Sync for Marker {}
     static MARKER: Marker = Marker(UnsafeCell::new(callback_head {
         next: ptr::null_mut(),

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the current thread is doing: what lockdep and the preemption counter know in the kernel.
+//! The context of the current thread: what lockdep and the preemption counter track in the kernel.
 
 use crate::bindings;
 use core::cell::Cell;
 
 struct Context {
-    /// liburcu knows this thread.
+    /// Whether this thread is registered with liburcu.
     registered: Cell<bool>,
-    /// Nesting of read-side critical sections.
+    /// The nesting depth of read-side critical sections.
     readers: Cell<usize>,
-    /// This thread runs callbacks.
+    /// Whether this thread runs callbacks.
     softirq: Cell<bool>,
 }
 
@@ -25,13 +25,13 @@ thread_local! {
     static REGISTRATION: Registration = Registration::new();
 }
 
-/// Membership in liburcu's list of threads, until the thread ends.
+/// The registration of a thread with liburcu, until the thread ends.
 struct Registration;
 
 impl Registration {
     fn new() -> Self {
-        // SAFETY: Only `register()` leads here, and once a thread, as `REGISTRATION` is initialised
-        // once; the threads that liburcu registers itself never get here.
+        // SAFETY: `REGISTRATION` is initialised once a thread, by `register()`. Threads that
+        // liburcu registers itself are marked as registered, so `register()` skips them.
         unsafe { bindings::urcu_memb_register_thread() };
         Self
     }
@@ -39,17 +39,17 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // SAFETY: The thread was registered by `new()`.
+        // SAFETY: `new()` registered the thread.
         unsafe { bindings::urcu_memb_unregister_thread() };
         CONTEXT.with(|context| context.registered.set(false));
     }
 }
 
-/// Makes the current thread known to liburcu; its end makes it unknown.
+/// Registers the current thread with liburcu. The end of the thread unregisters it.
 ///
 /// # Panics
 ///
-/// While the thread's other thread-local variables are destroyed.
+/// During the destruction of the thread's thread-local variables.
 #[inline]
 pub(crate) fn register() {
     CONTEXT.with(|context| {
@@ -60,19 +60,19 @@ pub(crate) fn register() {
     });
 }
 
-/// A read-side critical section begins.
+/// Counts the begin of a read-side critical section.
 #[inline]
 pub(crate) fn enter_reader() {
     CONTEXT.with(|context| context.readers.set(context.readers.get() + 1));
 }
 
-/// A read-side critical section ends.
+/// Counts the end of a read-side critical section.
 #[inline]
 pub(crate) fn leave_reader() {
     CONTEXT.with(|context| context.readers.set(context.readers.get() - 1));
 }
 
-/// The current thread is liburcu's own and runs callbacks: it is registered, and must not sleep.
+/// Marks the current thread as a callback thread: it is registered and must not sleep.
 pub(crate) fn become_softirq() {
     CONTEXT.with(|context| {
         context.registered.set(true);
@@ -80,26 +80,27 @@ pub(crate) fn become_softirq() {
     });
 }
 
+/// Asserts that the current thread may sleep.
+///
 /// # Panics
 ///
-/// In a context that must not sleep, unless the thread is panicking already: the first panic's
-/// message is the one to read.
+/// In a context that must not sleep, unless the thread is already panicking.
 #[inline]
 #[track_caller]
 pub(crate) fn assert_may_sleep(what: &str) {
     CONTEXT.with(|context| {
         if context.readers.get() > 0 {
-            complain(what, "an RCU read-side critical section");
+            report(what, "an RCU read-side critical section");
         }
         if context.softirq.get() {
-            complain(what, "an RCU callback");
+            report(what, "an RCU callback");
         }
     });
 }
 
 #[cold]
 #[track_caller]
-fn complain(what: &str, place: &str) {
+fn report(what: &str, place: &str) {
     if !std::thread::panicking() {
         panic!("BUG: {what} inside {place}: sleeping function called from invalid context");
     }

@@ -5,7 +5,7 @@
 use crate::alloc::AllocError;
 use core::{convert::Infallible, ffi::c_int, fmt, num::NonZeroI32};
 
-/// A result whose error is an errno unless said otherwise.
+/// A result whose default error type is an errno.
 pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 
 /// An errno.
@@ -17,16 +17,16 @@ pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 pub struct Error(NonZeroI32);
 
 impl Error {
-    /// The error of a negative errno; anything else becomes `EINVAL`, as in the kernel.
+    /// Returns the error of a negative errno. As in the kernel, any other number becomes `EINVAL`.
     pub const fn from_errno(errno: c_int) -> Self {
         match NonZeroI32::new(errno) {
-            // INVARIANT: The range was just checked.
+            // INVARIANT: The guard checks the range.
             Some(value) if errno < 0 && errno >= -4095 => Self(value),
             _ => code::EINVAL,
         }
     }
 
-    /// The negative errno.
+    /// Returns the negative errno.
     pub const fn to_errno(self) -> c_int {
         self.0.get()
     }
@@ -34,14 +34,14 @@ impl Error {
 
 macro_rules! codes {
     ($($name:ident = $number:literal, $meaning:literal;)*) => {
-        /// The errnos by name.
+        /// The errnos.
         pub mod code {
             use super::Error;
             use core::num::NonZeroI32;
 
             $(
                 #[doc = $meaning]
-                // INVARIANT: Linux's errnos lie in the range.
+                // INVARIANT: Linux's errnos are in the range.
                 pub const $name: Error = match NonZeroI32::new(-$number) {
                     Some(value) => Error(value),
                     None => panic!(),
@@ -50,7 +50,7 @@ macro_rules! codes {
         }
 
         impl Error {
-            /// The errno's name, if it is one of [`code`].
+            /// Returns the name of an errno of [`code`].
             fn known_name(self) -> Option<&'static str> {
                 match -self.to_errno() {
                     $($number => Some(stringify!($name)),)*
@@ -88,7 +88,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// What a C function's result means: an error if it is negative.
+/// Converts the result of a C function: negative values are errors.
 pub const fn to_result(result: c_int) -> Result {
     if result < 0 {
         return Err(Error::from_errno(result));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Initialisation in place, on top of the crate `pinned-init`.
+//! Initialisation in place, over the crate `pinned-init`.
 
 use crate::{
     alloc::{AllocError, Flags},
@@ -8,14 +8,14 @@ use crate::{
 };
 use pinned_init::{pin_init_from_closure, PinInit};
 
-/// Smart pointers whose contents can be initialised where they will stay.
+/// Smart pointers whose contents can be initialised in place.
 pub trait InPlaceInit<T>: Sized {
-    /// The pointer, pinned: `Self` if it always pins.
+    /// The pinned pointer; `Self` if the type always pins.
     type PinnedSelf;
 
-    /// Allocates and initialises; errors of both kinds come as the initialiser's.
+    /// Allocates and initialises. Allocation errors are converted to the initialiser's error type.
     ///
-    /// Errors: no memory, or as `init` says. Context: as `flags` say.
+    /// Errors: no memory, or those of `init`. Context: as `flags` say.
     fn try_pin_init<E>(
         init: impl PinInit<T, E>,
         flags: Flags,
@@ -23,15 +23,15 @@ pub trait InPlaceInit<T>: Sized {
     where
         E: From<AllocError>;
 
-    /// Allocates and initialises; errors of both kinds come as errnos.
+    /// Allocates and initialises. All errors are converted to errnos.
     ///
-    /// Errors: `ENOMEM`, or as `init` says. Context: as `flags` say.
+    /// Errors: `ENOMEM`, or those of `init`. Context: as `flags` say.
     fn pin_init<E>(init: impl PinInit<T, E>, flags: Flags) -> Result<Self::PinnedSelf>
     where
         Error: From<E>,
     {
-        // SAFETY: `init` gets the slot as it comes, does all the work and follows the rules; only its
-        // error is translated.
+        // SAFETY: The closure passes the slot to `init`, which obeys the contract; only the error
+        // type changes.
         let init = unsafe {
             pin_init_from_closure(|slot: *mut T| init.__pinned_init(slot).map_err(Error::from))
         };
@@ -39,7 +39,7 @@ pub trait InPlaceInit<T>: Sized {
     }
 }
 
-/// `pin_init!` with fallible fields; the error is [`Error`](crate::error::Error) unless named.
+/// `pin_init!` with fallible fields. The error type is [`Error`](crate::error::Error) unless named.
 #[macro_export]
 macro_rules! try_pin_init {
     ($(&$this:ident in)? $type:ident $(::<$($generics:ty),* $(,)?>)? {

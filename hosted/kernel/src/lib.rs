@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A stand-in for the Linux kernel's `kernel` crate in user space, over [liburcu].
+//! A user-space stand-in for the Linux kernel's `kernel` crate, over [liburcu].
 //!
-//! It offers what the module's RCU layer and route table use, under the same paths and with the same
-//! meaning, so that both compile unchanged. Its [`bindings`] are liburcu's functions (flavour
-//! `memb`): grace periods, callbacks and races are real.
+//! It has the items that the module's RCU layer and route table import, with the same paths and
+//! meaning, so that both compile unchanged. Its [`bindings`] call liburcu (flavour `memb`): grace
+//! periods, callbacks and races are real.
 //!
-//! What it does on purpose, as a debug kernel would:
+//! It enforces rules as a debug kernel does:
 //!
-//! | rule of the kernel | here |
+//! | kernel rule | check |
 //! |---|---|
-//! | no sleeping inside a read-side critical section or a callback | [`task::might_sleep`], `GFP_KERNEL` allocations, [`sync::Mutex::lock`] and waits for grace periods panic there; in a callback the panic aborts the process |
-//! | any allocation may fail | [`alloc::failslab`] makes the n-th one fail |
-//! | no leaks | [`alloc::live`] counts what is allocated |
-//! | no use after free | with debug assertions, fresh and freed memory is poisoned; memory is `malloc()`'s, so AddressSanitizer sees the rest |
+//! | no sleeping inside a read-side critical section or a callback | [`task::might_sleep`], `GFP_KERNEL` allocations, [`sync::Mutex::lock`] and waits for grace periods panic; a panic in a callback aborts the process |
+//! | any allocation can fail | [`alloc::failslab`] makes the n-th allocation fail |
+//! | no leaks | [`alloc::live`] counts live allocations |
+//! | no use after free | debug assertions poison new and freed memory; memory comes from `malloc()`, so AddressSanitizer works |
 //!
-//! Where it differs on purpose: threads register with liburcu on first use; callbacks run in one
-//! thread of liburcu's instead of softirq context; a spinning reader is preempted like any thread;
-//! sleepable RCU, which liburcu does not have, is made of mutexes, with a thread for each domain. Each
-//! item's documentation says the rest.
+//! Differences from the kernel: threads register with liburcu on first use; callbacks run in one
+//! thread of liburcu's instead of softirq context; a reader can be preempted; sleepable RCU, which
+//! liburcu lacks, is built on mutexes, with a thread for each domain. The documentation of each
+//! item lists its other differences.
 //!
 //! [liburcu]: https://liburcu.org
 
@@ -28,18 +28,25 @@
     clippy::undocumented_unsafe_blocks
 )]
 
+#[expect(unsafe_code, reason = "owns memory through raw pointers")]
 pub mod alloc;
+#[expect(unsafe_code, reason = "calls and defines C functions")]
 pub mod bindings;
+#[expect(unsafe_code, reason = "calls C functions")]
 mod context;
 pub mod error;
+#[expect(unsafe_code, reason = "implements initialisers")]
 pub mod init;
 pub mod prelude;
 pub mod print;
 pub mod rbtree;
+#[expect(unsafe_code, reason = "defines C functions")]
 mod srcu;
 pub mod sync;
 pub mod task;
+#[expect(unsafe_code, reason = "implements initialisers")]
 pub mod types;
+#[expect(unsafe_code, reason = "calls C functions through pointers")]
 pub mod workqueue;
 
 #[doc(hidden)]

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages: what goes to the kernel's log there goes to standard error here.
+//! Log messages, printed on standard error.
 
-/// Says something of interest.
+/// Logs information.
 #[macro_export]
 macro_rules! pr_info {
     ($($what:tt)*) => { ::std::eprint!($($what)*) };
 }
 
-/// Says that something is not as it should be.
+/// Logs a warning.
 #[macro_export]
 macro_rules! pr_warn {
     ($($what:tt)*) => { ::std::eprint!($($what)*) };
 }
 
-/// Says that something failed.
+/// Logs an error.
 #[macro_export]
 macro_rules! pr_err {
     ($($what:tt)*) => { ::std::eprint!($($what)*) };

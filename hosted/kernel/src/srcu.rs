@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sleepable RCU, which liburcu does not have: over the standard library's mutexes.
+//! Sleepable RCU over the standard library's mutexes, because liburcu has none.
 //!
-//! The functions are the kernel's, and reach the module through [`bindings`](crate::bindings).
+//! The functions have the kernel's names and are reached through [`bindings`](crate::bindings).
 //!
-//! A domain counts its readers under two indices. A grace period makes new readers use the other index
-//! and waits until nobody is left under the one before, so new readers do not delay it. A thread for
-//! each domain drives its grace periods and calls its callbacks; there, as in the kernel, sleeping is
-//! not allowed.
+//! A domain counts its readers under two indices. A grace period makes new readers use the other
+//! index and waits until the old index has no readers, so that new readers do not delay it. Each
+//! domain has a thread that drives its grace periods and calls its callbacks. As in the kernel,
+//! callbacks must not sleep.
 
 use crate::{
     alloc::{flags::GFP_KERNEL, KBox},
@@ -32,45 +32,45 @@ pub struct srcu_struct {
     domain: *mut Domain,
 }
 
-/// What the kernel allocates for a domain too.
+/// The allocated part of a domain; the kernel has one too.
 struct Domain {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    /// How many readers there are under each index.
+    /// The number of readers under each index.
     readers: [usize; 2],
-    /// Which index new readers use.
+    /// The index for new readers.
     index: usize,
-    /// How many grace periods have ended.
+    /// The number of grace periods that have ended.
     ended: c_ulong,
-    /// Whether one has begun and not ended.
+    /// Whether a grace period has begun and not ended.
     in_progress: bool,
-    /// How many are to end. More than have ended if one is in progress.
+    /// The number of grace periods requested so far.
     needed: c_ulong,
-    /// What is to be called, oldest first.
+    /// The queued callbacks, oldest first.
     callbacks: VecDeque<Callback>,
-    /// How many callbacks were ever queued.
+    /// The number of callbacks queued so far.
     queued: u64,
-    /// How many callbacks have returned.
+    /// The number of callbacks that have returned.
     called: u64,
-    /// Whether the driver is to stop.
+    /// Whether the driver must stop.
     is_ending: bool,
     driver: Option<JoinHandle<()>>,
 }
 
 struct Callback {
-    /// After how many grace periods it is to be called.
+    /// The number of grace periods that must end before the call.
     after: c_ulong,
     head: *mut callback_head,
 }
 
-// SAFETY: Whoever queues a callback promises that it may run in another thread.
+// SAFETY: The caller of `call_srcu()` guarantees that the callback can run in any thread.
 unsafe impl Send for Callback {}
 
 thread_local! {
-    /// The domains in whose critical sections this thread is, once for each section.
+    /// The domains whose critical sections this thread is in, once for each section.
     static SECTIONS: RefCell<Vec<*const srcu_struct>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -89,7 +89,7 @@ impl Domain {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a grace period begun, and returns its number.
+    /// Requests a grace period and returns its number.
     fn start(&self, state: &mut State) -> c_ulong {
         let cookie = state.next_cookie();
         state.needed = state.needed.max(cookie);
@@ -118,9 +118,9 @@ impl Domain {
             self.changed.notify_all();
             while let Some(head) = state.pop_ready() {
                 drop(state);
-                // SAFETY: Whoever queued it keeps it valid until it is called; `func` was set then.
+                // SAFETY: The caller of `call_srcu()` keeps `head` valid until its callback runs.
                 if let Some(func) = unsafe { (*head).func } {
-                    // SAFETY: This is what it was queued for, and it is called once.
+                    // SAFETY: `head` was queued for this one call.
                     unsafe { func(head) };
                 }
                 state = self.state();
@@ -132,18 +132,18 @@ impl Domain {
 }
 
 impl State {
-    /// The number of the next grace period to begin.
+    /// Returns the number of the next grace period to begin.
     fn next_cookie(&self) -> c_ulong {
         self.ended + 1 + c_ulong::from(self.in_progress)
     }
 
-    /// Takes a callback whose grace period has ended.
+    /// Removes a callback whose grace period has ended.
     fn pop_ready(&mut self) -> Option<*mut callback_head> {
         let after = self.callbacks.front()?.after;
         (after <= self.ended).then(|| self.callbacks.pop_front().map(|callback| callback.head))?
     }
 
-    /// What keeps the domain from ending.
+    /// Returns what prevents the end of the domain.
     fn remainder(&self) -> Option<&'static str> {
         if self.readers != [0; 2] {
             Some("readers")
@@ -157,31 +157,35 @@ impl State {
     }
 }
 
+/// Returns the domain of an `srcu_struct`.
+///
 /// # Safety
 ///
-/// `ssp` is initialised, and is not cleaned up as long as the domain is used.
+/// `ssp` is initialised and is not cleaned up while the reference is used.
 unsafe fn domain<'a>(ssp: *mut srcu_struct) -> &'a Domain {
-    // SAFETY: As the caller promises; the domain is made by `init_srcu_struct()`.
+    // SAFETY: `ssp` is initialised, so `domain` points to the box that `init_srcu_struct()` made.
     unsafe { &*(*ssp).domain }
 }
 
+/// Asserts that a wait for a grace period of this domain cannot deadlock.
+///
 /// # Panics
 ///
-/// Where the kernel would deadlock.
+/// In a critical section of the domain or of RCU, or in a callback.
 #[track_caller]
 fn assert_may_wait(ssp: *const srcu_struct, what: &str) {
     context::assert_may_sleep(what);
     let is_reader = SECTIONS.with_borrow(|sections| sections.contains(&ssp));
     if is_reader && !thread::panicking() {
-        panic!("BUG: {what} inside a read-side critical section of the same domain: it would wait for itself");
+        panic!("BUG: {what} inside a read-side critical section of the same domain: the wait would never end");
     }
 }
 
-/// Makes a domain; returns 0 or a negative errno.
+/// Initialises a domain. Returns 0 or a negative errno.
 ///
 /// # Safety
 ///
-/// `ssp` is valid for writing. What is there does not move before [`cleanup_srcu_struct`].
+/// `ssp` is valid for writing. The domain does not move before [`cleanup_srcu_struct`].
 ///
 /// # Panics
 ///
@@ -189,14 +193,14 @@ fn assert_may_wait(ssp: *const srcu_struct, what: &str) {
 #[track_caller]
 pub unsafe fn init_srcu_struct(ssp: *mut srcu_struct) -> c_int {
     struct Shared(*const Domain);
-    // SAFETY: A domain may be used by any thread.
+    // SAFETY: A domain has no thread affinity.
     unsafe impl Send for Shared {}
     impl Shared {
         /// # Safety
         ///
         /// The domain lives until the driver returns.
         unsafe fn drive(self) {
-            // SAFETY: As the caller promises.
+            // SAFETY: The caller keeps the domain alive until this returns.
             unsafe { (*self.0).drive() }
         }
     }
@@ -224,20 +228,21 @@ pub unsafe fn init_srcu_struct(ssp: *mut srcu_struct) -> c_int {
     let driver = thread::Builder::new()
         .name("srcu".into())
         .spawn(move || {
-            // SAFETY: `cleanup_srcu_struct()` waits for the driver before it frees the domain.
+            // SAFETY: `cleanup_srcu_struct()` joins this thread before it frees the domain.
             unsafe { shared.drive() }
         })
         .expect("a thread for the domain");
-    // SAFETY: The domain was just made.
+    // SAFETY: The domain was allocated above.
     unsafe { &*domain }.state().driver = Some(driver);
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is valid for writing.
     unsafe { ssp.write(srcu_struct { domain }) };
     0
 }
 
-/// Ends a domain that nobody uses any more.
+/// Ends a domain that is no longer used.
 ///
-/// Complaining, it frees nothing if readers, callbacks or a grace period are left, as the kernel's.
+/// As in the kernel, the domain is leaked with a warning if readers, callbacks or a grace period
+/// remain.
 ///
 /// # Safety
 ///
@@ -245,12 +250,12 @@ pub unsafe fn init_srcu_struct(ssp: *mut srcu_struct) -> c_int {
 ///
 /// # Panics
 ///
-/// If it has to complain; inside a read-side critical section of RCU or a callback.
+/// With that warning; inside a read-side critical section of RCU or a callback.
 #[track_caller]
 pub unsafe fn cleanup_srcu_struct(ssp: *mut srcu_struct) {
     context::assert_may_sleep("cleanup_srcu_struct()");
     let driver = {
-        // SAFETY: As the caller promises.
+        // SAFETY: The caller guarantees that `ssp` is initialised.
         let domain = unsafe { domain(ssp) };
         let mut state = domain.state();
         if let Some(what) = state.remainder() {
@@ -267,20 +272,20 @@ pub unsafe fn cleanup_srcu_struct(ssp: *mut srcu_struct) {
     if let Some(driver) = driver {
         driver.join().expect("the driver does not panic");
     }
-    // SAFETY: `init_srcu_struct()` has put a box there, which nobody uses any more.
+    // SAFETY: `init_srcu_struct()` stored a box there, and the driver has ended.
     drop(unsafe { KBox::from_raw((*ssp).domain) });
-    // SAFETY: The caller promises that it is valid.
+    // SAFETY: `ssp` is initialised, so it is valid for writing.
     unsafe { (*ssp).domain = ptr::null_mut() };
 }
 
-/// Begins a read-side critical section; returns an index, for its end.
+/// Begins a read-side critical section. Returns the index to end it with.
 ///
 /// # Safety
 ///
 /// `ssp` is initialised. [`__srcu_read_unlock`] is called by the same thread afterwards.
 pub unsafe fn __srcu_read_lock(ssp: *mut srcu_struct) -> c_int {
     SECTIONS.with_borrow_mut(|sections| sections.push(ssp));
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     let mut state = unsafe { domain(ssp) }.state();
     let index = state.index;
     state.readers[index] += 1;
@@ -291,18 +296,18 @@ pub unsafe fn __srcu_read_lock(ssp: *mut srcu_struct) -> c_int {
 ///
 /// # Safety
 ///
-/// `ssp` is initialised, `index` is that of a section which has not ended.
+/// `ssp` is initialised. `index` belongs to a section that has not ended.
 ///
 /// # Panics
 ///
-/// In a thread that is in no section of the domain.
+/// If this thread is not in a section of the domain.
 #[track_caller]
 pub unsafe fn __srcu_read_unlock(ssp: *mut srcu_struct, index: c_int) {
     SECTIONS.with_borrow_mut(|sections| {
         let last = sections.iter().rposition(|&section| ptr::eq(section, ssp));
-        sections.swap_remove(last.expect("a reader leaves in the thread in which it came"));
+        sections.swap_remove(last.expect("a reader must unlock in the thread that locked"));
     });
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     let domain = unsafe { domain(ssp) };
     domain.state().readers[usize::from(index == 1)] -= 1;
     domain.changed.notify_all();
@@ -316,19 +321,19 @@ pub unsafe fn __srcu_read_unlock(ssp: *mut srcu_struct, index: c_int) {
 ///
 /// # Panics
 ///
-/// Where the kernel would deadlock: inside a read-side critical section of the same domain or of RCU,
-/// or a callback.
+/// Where the kernel would deadlock: inside a read-side critical section of the same domain or of
+/// RCU, or a callback.
 #[track_caller]
 pub unsafe fn synchronize_srcu(ssp: *mut srcu_struct) {
     assert_may_wait(ssp, "synchronize_srcu()");
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     let domain = unsafe { domain(ssp) };
     let mut state = domain.state();
     let cookie = domain.start(&mut state);
     drop(domain.wait_while(state, |state| state.ended < cookie));
 }
 
-/// As [`synchronize_srcu`]; there is one kind of grace period here.
+/// As [`synchronize_srcu`]: the stand-in has only one kind of grace period.
 ///
 /// # Safety
 ///
@@ -339,7 +344,7 @@ pub unsafe fn synchronize_srcu(ssp: *mut srcu_struct) {
 /// As [`synchronize_srcu`].
 #[track_caller]
 pub unsafe fn synchronize_srcu_expedited(ssp: *mut srcu_struct) {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     unsafe { synchronize_srcu(ssp) };
 }
 
@@ -347,12 +352,13 @@ pub unsafe fn synchronize_srcu_expedited(ssp: *mut srcu_struct) {
 ///
 /// # Safety
 ///
-/// `ssp` is initialised. `head` is valid, in no other queue, and stays SRCU's until `func` is called.
+/// `ssp` is initialised. `head` is valid, in no other queue, and stays SRCU's until `func` is
+/// called.
 pub unsafe fn call_srcu(ssp: *mut srcu_struct, head: *mut callback_head, func: rcu_callback_t) {
     let next = ptr::null_mut();
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `head` is valid and in no other queue.
     unsafe { head.write(callback_head { next, func }) };
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     let domain = unsafe { domain(ssp) };
     let mut state = domain.state();
     let after = domain.start(&mut state);
@@ -372,20 +378,20 @@ pub unsafe fn call_srcu(ssp: *mut srcu_struct, head: *mut callback_head, func: r
 #[track_caller]
 pub unsafe fn srcu_barrier(ssp: *mut srcu_struct) {
     assert_may_wait(ssp, "srcu_barrier()");
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     let domain = unsafe { domain(ssp) };
     let state = domain.state();
     let queued = state.queued;
     drop(domain.wait_while(state, |state| state.called < queued));
 }
 
-/// The cookie of a grace period that somebody else has to start.
+/// Returns the cookie of the next grace period without starting it.
 ///
 /// # Safety
 ///
 /// `ssp` is initialised.
 pub unsafe fn get_state_synchronize_srcu(ssp: *mut srcu_struct) -> c_ulong {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     unsafe { domain(ssp) }.state().next_cookie()
 }
 
@@ -395,17 +401,17 @@ pub unsafe fn get_state_synchronize_srcu(ssp: *mut srcu_struct) -> c_ulong {
 ///
 /// `ssp` is initialised.
 pub unsafe fn start_poll_synchronize_srcu(ssp: *mut srcu_struct) -> c_ulong {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     let domain = unsafe { domain(ssp) };
     domain.start(&mut domain.state())
 }
 
-/// Whether the cookie's grace period has ended.
+/// Returns whether the cookie's grace period has ended.
 ///
 /// # Safety
 ///
-/// `ssp` is initialised, and the cookie is one of it.
+/// `ssp` is initialised, and the cookie came from it.
 pub unsafe fn poll_state_synchronize_srcu(ssp: *mut srcu_struct, cookie: c_ulong) -> bool {
-    // SAFETY: As the caller promises.
+    // SAFETY: The caller guarantees that `ssp` is initialised.
     unsafe { domain(ssp) }.state().ended >= cookie
 }

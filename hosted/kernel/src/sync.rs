@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Synchronisation.
+//! Locks and reference counting.
 
+#[expect(unsafe_code, reason = "shares memory through raw pointers")]
 mod arc;
 mod mutex;
+#[expect(unsafe_code, reason = "calls C functions")]
 pub mod rcu;
 mod spinlock;
 
@@ -12,7 +14,7 @@ pub use arc::Arc;
 pub use mutex::{Mutex, MutexGuard};
 pub use spinlock::{SpinLock, SpinLockGuard};
 
-/// A class of locks: nothing, as there is no lockdep here.
+/// A lock class: empty, because there is no lockdep here.
 pub struct LockClassKey(());
 
 impl LockClassKey {
@@ -22,7 +24,7 @@ impl LockClassKey {
     }
 }
 
-/// A class of locks for the place where this stands.
+/// Returns the lock class of the call site.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! static_lock_class {
@@ -32,7 +34,7 @@ macro_rules! static_lock_class {
     }};
 }
 
-/// A name as C has it: what is given, or the place where this stands.
+/// Returns a C string: the given name, or the call site.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! optional_name {
@@ -46,7 +48,7 @@ macro_rules! optional_name {
         const {
             match ::core::ffi::CStr::from_bytes_with_nul($name.as_bytes()) {
                 Ok(name) => name,
-                Err(_) => panic!("a name has no NUL inside"),
+                Err(_) => panic!("the name contains a NUL"),
             }
         }
     };

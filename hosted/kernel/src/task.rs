@@ -4,13 +4,13 @@
 
 use crate::context;
 
-/// Says that the caller may sleep.
+/// Asserts that the caller may sleep.
 ///
-/// Checked always, not only with `CONFIG_DEBUG_ATOMIC_SLEEP`.
+/// The check is always on, not only with `CONFIG_DEBUG_ATOMIC_SLEEP`.
 ///
 /// # Panics
 ///
-/// Inside a read-side critical section of this thread, or in an RCU callback.
+/// Inside a read-side critical section of this thread or in an RCU callback.
 #[inline]
 #[track_caller]
 pub fn might_sleep() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Work in process context: one thread that takes work items in order.
+//! Work in process context: one thread runs work items in order.
 //!
-//! The functions are in [`bindings`](crate::bindings); here is what they do.
+//! [`bindings`](crate::bindings) has the kernel's functions, which call these.
 
 use crate::bindings::work_struct;
 use std::{
@@ -20,11 +20,11 @@ pub struct Queue {
 struct State {
     pending: VecDeque<Queued>,
     running: Option<Queued>,
-    /// How often an item was queued.
+    /// The number of times that items were queued.
     tickets: u64,
 }
 
-/// An item with its ticket.
+/// An item and its ticket number.
 #[derive(Clone, Copy)]
 struct Queued(Item, u64);
 
@@ -32,7 +32,7 @@ struct Queued(Item, u64);
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Item(*mut work_struct);
 
-// SAFETY: Whoever queues an item promises that it may run in another thread.
+// SAFETY: The caller of `queue_work_on()` guarantees that the item can run in another thread.
 unsafe impl Send for Item {}
 
 static SYSTEM: Queue = Queue {
@@ -44,7 +44,7 @@ static SYSTEM: Queue = Queue {
     changed: Condvar::new(),
 };
 
-/// The system's workqueue.
+/// Returns the system workqueue and starts its thread on first use.
 pub fn system() -> &'static Queue {
     static WORKER: Once = Once::new();
     WORKER.call_once(|| {
@@ -61,7 +61,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues an item unless it is pending already.
+    /// Queues an item. Returns false if it is already pending.
     pub(crate) fn enqueue(&self, work: *mut work_struct) -> bool {
         let mut state = self.state();
         let is_new = state.pending.iter().all(|queued| queued.0 != Item(work));
@@ -74,7 +74,7 @@ impl Queue {
         is_new
     }
 
-    /// Waits until an item has run that is pending or running now; not if it is queued meanwhile.
+    /// Waits until an item that is pending or running has run. A later queueing is not waited for.
     pub(crate) fn flush(&self, work: *mut work_struct) {
         let state = self.state();
         let last = state.tickets;
@@ -100,9 +100,9 @@ impl Queue {
                 continue;
             };
             drop(state);
-            // SAFETY: Whoever queued the item keeps it valid until it has run.
+            // SAFETY: The caller of `queue_work_on()` keeps the item valid until it has run.
             if let Some(func) = unsafe { (*work).func } {
-                // SAFETY: As above.
+                // SAFETY: The item is valid until this call returns.
                 unsafe { func(work) };
             }
             self.state().running = None;

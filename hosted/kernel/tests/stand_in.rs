@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The stand-in keeps the kernel's rules, and notices who does not.
+//! The stand-in behaves as the kernel crate and detects broken rules.
+
+#![expect(unsafe_code, reason = "calls C functions")]
 
 use kernel::{
     alloc::{failslab, AllocError, PushError, RemoveError},
@@ -18,11 +20,11 @@ use std::{
     thread,
 };
 
-fn panics(what: impl FnOnce()) -> bool {
-    catch_unwind(AssertUnwindSafe(what)).is_err()
+fn panics(body: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(body)).is_err()
 }
 
-/// Counts its drops.
+/// A value that counts its drops.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Drop for Counted<'_> {
@@ -32,7 +34,7 @@ impl Drop for Counted<'_> {
 }
 
 #[test]
-fn sleeping_under_a_guard_panics_until_the_last_guard_is_gone() {
+fn sleeping_panics_until_the_last_guard_is_dropped() {
     might_sleep();
     let outer = read_lock();
     let inner = read_lock();
@@ -44,13 +46,13 @@ fn sleeping_under_a_guard_panics_until_the_last_guard_is_gone() {
 }
 
 #[test]
-fn a_guard_concerns_its_own_thread_only() {
+fn a_guard_affects_only_its_own_thread() {
     let _guard = read_lock();
     thread::spawn(might_sleep).join().unwrap();
 }
 
 #[test]
-fn a_mutex_is_not_taken_under_a_guard() {
+fn locking_a_mutex_under_a_guard_panics() {
     let mutex: Pin<KBox<Mutex<u32>>> = KBox::pin_init(new_mutex!(1), GFP_KERNEL).unwrap();
     *mutex.lock() += 1;
     let guard = read_lock();
@@ -60,7 +62,7 @@ fn a_mutex_is_not_taken_under_a_guard() {
 }
 
 #[test]
-fn gfp_kernel_is_refused_under_a_guard_and_gfp_atomic_is_not() {
+fn gfp_kernel_panics_under_a_guard_and_gfp_atomic_does_not() {
     let _guard = read_lock();
     assert!(panics(|| drop(KBox::new(1, GFP_KERNEL))));
     assert!(panics(|| drop(KVec::<u8>::with_capacity(1, GFP_KERNEL))));
@@ -72,20 +74,20 @@ fn gfp_kernel_is_refused_under_a_guard_and_gfp_atomic_is_not() {
 #[test]
 fn waits_under_a_guard_panic_instead_of_hanging() {
     let _guard = read_lock();
-    // SAFETY: No requirement but the context, whose check is tested.
+    // SAFETY: The only requirement is the context, whose check is under test.
     assert!(panics(|| unsafe { bindings::synchronize_rcu() }));
-    // SAFETY: As above.
+    // SAFETY: The only requirement is the context, whose check is under test.
     assert!(panics(|| unsafe { bindings::rcu_barrier() }));
-    // SAFETY: As above.
+    // SAFETY: The only requirement is the context, whose check is under test.
     assert!(panics(|| unsafe { bindings::schedule() }));
 }
 
-/// The callback thread must not sleep; a panic there would abort, so it is caught within.
+/// The callback catches the panics, because a panic in the callback thread would abort.
 #[test]
-fn callbacks_must_not_sleep() {
-    static FINDINGS: AtomicUsize = AtomicUsize::new(0);
+fn sleeping_in_a_callback_panics() {
+    static CHECKS: AtomicUsize = AtomicUsize::new(0);
 
-    // The thread that runs callbacks has no name; its panics are expected here.
+    // The callback thread has no name. Its panics are expected.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if thread::current().name().is_some() {
@@ -99,8 +101,8 @@ fn callbacks_must_not_sleep() {
         let reads = !panics(|| drop(read_lock()));
         let atomic = KBox::new(1, GFP_ATOMIC).is_ok();
         let all = [sleeps, allocates, reads, atomic];
-        FINDINGS.fetch_add(all.iter().filter(|&&good| good).count(), Ordering::SeqCst);
-        // SAFETY: The head is a box that was leaked for this callback.
+        CHECKS.fetch_add(all.iter().filter(|&&good| good).count(), Ordering::SeqCst);
+        // SAFETY: The head is a box without an owner.
         drop(unsafe { KBox::from_raw(head) });
     }
 
@@ -109,27 +111,27 @@ fn callbacks_must_not_sleep() {
         func: None,
     };
     let head = KBox::into_raw(KBox::new(head, GFP_KERNEL).unwrap());
-    // SAFETY: The head is valid, nobody else's, and the callback takes it back.
+    // SAFETY: The head is valid, in no other queue, and freed only by the callback.
     unsafe { bindings::call_rcu(head, Some(callback)) };
-    // SAFETY: No requirement but the context.
+    // SAFETY: The only requirement is the context; this thread may sleep.
     unsafe { bindings::rcu_barrier() };
-    assert_eq!(FINDINGS.load(Ordering::SeqCst), 4);
+    assert_eq!(CHECKS.load(Ordering::SeqCst), 4);
 }
 
 #[test]
-fn kvfree_wants_the_head_in_front() {
+fn kvfree_call_rcu_requires_the_head_at_the_start() {
     let object = KBox::into_raw(KBox::new([0_usize; 8], GFP_KERNEL).unwrap());
     let behind = object.cast::<u8>().wrapping_add(16);
-    // SAFETY: It refuses before it queues anything.
+    // SAFETY: The function panics before it queues anything.
     assert!(panics(|| unsafe {
         bindings::kvfree_call_rcu(behind.cast(), object.cast());
     }));
-    // SAFETY: The object is an allocation that nobody else frees, with room for the head in front.
+    // SAFETY: The object is an allocation without an owner, with room for the head at its start.
     unsafe { bindings::kvfree_call_rcu(object.cast(), object.cast()) };
 }
 
 #[test]
-fn the_nth_allocation_fails_and_no_other() {
+fn only_the_nth_allocation_fails() {
     for nth in 1..=3 {
         let injection = failslab::fail_nth(nth);
         for number in 1..=5 {
@@ -148,7 +150,7 @@ fn the_nth_allocation_fails_and_no_other() {
 }
 
 #[test]
-fn boxes_own_what_is_in_them() {
+fn boxes_own_their_contents() {
     let drops = AtomicUsize::new(0);
     drop(KBox::new(Counted(&drops), GFP_KERNEL).unwrap());
     assert_eq!(drops.load(Ordering::SeqCst), 1);
@@ -157,13 +159,13 @@ fn boxes_own_what_is_in_them() {
     drop(inner);
     let raw = KBox::into_raw(KBox::new(Counted(&drops), GFP_KERNEL).unwrap());
     assert_eq!(drops.load(Ordering::SeqCst), 2);
-    // SAFETY: The pointer is a box's, given up right before.
+    // SAFETY: The pointer came from `into_raw()` above.
     drop(unsafe { KBox::from_raw(raw) });
     assert_eq!(drops.load(Ordering::SeqCst), 3);
     let _injection = failslab::fail_nth(1);
     assert!(KBox::new(Counted(&drops), GFP_KERNEL).is_err());
     assert_eq!(drops.load(Ordering::SeqCst), 4);
-    // What has no size needs no memory.
+    // A value of size 0 needs no memory.
     KBox::new((), GFP_KERNEL).unwrap();
 }
 
@@ -184,7 +186,7 @@ fn allocations_are_aligned() {
 }
 
 #[test]
-fn arrays_grow_shrink_and_drop() {
+fn arrays_grow_shrink_and_drop_their_elements() {
     let drops = AtomicUsize::new(0);
     let mut array = KVec::with_capacity(2, GFP_KERNEL).unwrap();
     assert_eq!(array.capacity(), 2);
@@ -192,7 +194,7 @@ fn arrays_grow_shrink_and_drop() {
         assert!(array.push_within_capacity(Counted(&drops)).is_ok());
     }
     let Err(PushError(back)) = array.push_within_capacity(Counted(&drops)) else {
-        panic!("there is no room");
+        panic!("expected an error, found room");
     };
     assert_eq!(drops.load(Ordering::SeqCst), 0);
     array.push(back, GFP_KERNEL).unwrap();
@@ -222,7 +224,7 @@ fn arrays_grow_shrink_and_drop() {
 }
 
 #[test]
-fn shared_objects_go_with_their_last_owner() {
+fn the_last_reference_drops_a_shared_object() {
     let drops = AtomicUsize::new(0);
     let one = Arc::new(Counted(&drops), GFP_KERNEL).unwrap();
     let other = one.clone();
@@ -243,7 +245,7 @@ fn shared_objects_go_with_their_last_owner() {
 }
 
 #[test]
-fn trees_keep_one_element_a_key() {
+fn trees_keep_one_element_per_key() {
     let mut tree = RBTree::new();
     assert!(tree
         .try_create_and_insert(1, "one", GFP_KERNEL)
@@ -265,9 +267,9 @@ fn trees_keep_one_element_a_key() {
     assert_eq!(tree.remove(&1), None);
 }
 
-/// What is initialised before a failure is dropped, and its memory freed.
+/// Fields that were initialised before the failure are dropped, and the memory is freed.
 #[test]
-fn initialisation_in_place_may_fail_half_way() {
+fn a_failed_initialisation_in_place_drops_the_initialised_fields() {
     #[pin_data]
     struct Both<'a> {
         first: Counted<'a>,
@@ -288,7 +290,7 @@ fn initialisation_in_place_may_fail_half_way() {
         let injection = failslab::fail_nth(nth);
         assert_eq!(Arc::pin_init(both(), GFP_KERNEL).err(), Some(ENOMEM));
         drop(injection);
-        // Without the outer memory nothing was initialised.
+        // If the outer allocation fails, no field is initialised.
         assert_eq!(drops.swap(0, Ordering::SeqCst), nth as usize - 1);
     }
     let both = Arc::pin_init(both(), GFP_KERNEL).unwrap();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kinds of memory.
+//! The allocators.
 
 use super::{AllocError, Allocator, Flags, NumaNode};
 use core::{alloc::Layout, ptr::NonNull};
 
-/// What [`KBox`](super::KBox) is made of.
+/// The allocator of [`KBox`](super::KBox).
 pub struct Kmalloc;
 
 impl Allocator for Kmalloc {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sole ownership of an allocation.
+//! Boxes: exclusive owners of an allocation.
 
 use super::{AllocError, Flags};
 use crate::init::InPlaceInit;
@@ -15,20 +15,20 @@ use core::{
 };
 use pinned_init::PinInit;
 
-/// The kernel's `Box` with its allocator `Kmalloc`.
+/// The kernel's `Box` with the allocator `Kmalloc`.
 ///
 /// # Invariants
 ///
-/// `value` is a live `T` that this owns, in memory from `allocate()`, or dangling
-/// if `T` has no size.
+/// `value` is a live `T` owned by this box, in memory from `allocate()`, or dangling if `T` has
+/// size 0.
 pub struct KBox<T: ?Sized> {
     value: NonNull<T>,
     owned: PhantomData<T>,
 }
 
-// SAFETY: It is a `T` in another place.
+// SAFETY: A box owns its `T`, as a plain value would.
 unsafe impl<T: Send + ?Sized> Send for KBox<T> {}
-// SAFETY: As above.
+// SAFETY: A shared box gives only shared access to its `T`.
 unsafe impl<T: Sync + ?Sized> Sync for KBox<T> {}
 
 impl<T> KBox<T> {
@@ -42,9 +42,9 @@ impl<T> KBox<T> {
             0 => NonNull::dangling(),
             _ => super::allocate(layout, flags)?.cast::<T>(),
         };
-        // SAFETY: The place has the layout of a `T` and is ours.
+        // SAFETY: The place has the layout of a `T` and is not used elsewhere.
         unsafe { place.write(value) };
-        // INVARIANT: The value was just written.
+        // INVARIANT: The value was written above.
         Ok(Self {
             value: place,
             owned: PhantomData,
@@ -53,19 +53,19 @@ impl<T> KBox<T> {
 }
 
 impl<T: ?Sized> KBox<T> {
-    /// Gives up ownership.
+    /// Releases ownership.
     pub fn into_raw(b: Self) -> *mut T {
         ManuallyDrop::new(b).value.as_ptr()
     }
 
-    /// Takes ownership back.
+    /// Regains ownership.
     ///
     /// # Safety
     ///
     /// `raw` came from [`into_raw`](Self::into_raw) or [`leak`](Self::leak) of a box with the same
-    /// layout, was not taken back since, and points to a live `T` that nobody else uses.
+    /// layout. It has no other owner and points to a live `T` that is not otherwise used.
     pub unsafe fn from_raw(raw: *mut T) -> Self {
-        // INVARIANT: As the caller promises.
+        // INVARIANT: The caller guarantees that `raw` is a box's live value without an owner.
         Self {
             // SAFETY: A box's pointer is not null.
             value: unsafe { NonNull::new_unchecked(raw) },
@@ -73,12 +73,12 @@ impl<T: ?Sized> KBox<T> {
         }
     }
 
-    /// Gives up ownership for a reference.
+    /// Releases ownership and returns a reference.
     pub fn leak<'a>(b: Self) -> &'a mut T
     where
         T: 'a,
     {
-        // SAFETY: The value is live and nobody else's, and stays so unless unsafe code takes it back.
+        // SAFETY: The value stays live, because its owner is gone.
         unsafe { &mut *Self::into_raw(b) }
     }
 }
@@ -87,19 +87,20 @@ impl<T> KBox<T> {
     /// Moves the value out and frees the memory.
     pub fn into_inner(b: Self) -> T {
         let place = ManuallyDrop::new(b).value;
-        // SAFETY: By the type invariant a `T` is there; it is moved out once, as the box is gone.
+        // SAFETY: By the type invariant the place holds a `T`. It is read once, because `b` is
+        // forgotten.
         let value = unsafe { place.read() };
-        // SAFETY: The place was the box's, and is empty now.
+        // SAFETY: The box no longer exists, and its value was moved out.
         unsafe { free_place(place.cast(), size_of::<T>()) };
         value
     }
 }
 
-/// Frees a box's memory, of `size` bytes, without dropping what is in it.
+/// Frees a box's memory of `size` bytes without dropping its contents.
 ///
 /// # Safety
 ///
-/// `place` was a box's, which no longer exists.
+/// `place` belonged to a box that no longer exists.
 unsafe fn free_place(place: NonNull<u8>, size: usize) {
     if size != 0 {
         // SAFETY: By the invariant of `KBox` it came from `allocate()`.
@@ -111,9 +112,9 @@ impl<T: ?Sized> Drop for KBox<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the value is live.
         let size = unsafe { size_of_val(self.value.as_ref()) };
-        // SAFETY: By the type invariant the value is live and ours.
+        // SAFETY: By the type invariant the value is live and owned.
         unsafe { self.value.drop_in_place() };
-        // SAFETY: The box ends here.
+        // SAFETY: The value was dropped, and the box ends here.
         unsafe { free_place(self.value.cast(), size) };
     }
 }
@@ -126,10 +127,10 @@ impl<T> InPlaceInit<T> for KBox<T> {
         E: From<AllocError>,
     {
         let mut place = KBox::new(MaybeUninit::<T>::uninit(), flags)?;
-        // SAFETY: The place is valid, uninitialised, and stays where it is. When this fails, the box
-        // frees the memory and drops nothing.
+        // SAFETY: The place is valid, uninitialised and pinned. On failure the box frees the memory
+        // and drops nothing.
         unsafe { init.__pinned_init(place.as_mut_ptr())? };
-        // SAFETY: The layout is the same, and a `T` is there now.
+        // SAFETY: `MaybeUninit<T>` has the layout of `T`, and the initialiser succeeded.
         let full = unsafe { KBox::from_raw(KBox::into_raw(place).cast::<T>()) };
         Ok(full.into())
     }
@@ -137,7 +138,7 @@ impl<T> InPlaceInit<T> for KBox<T> {
 
 impl<T: ?Sized> From<KBox<T>> for Pin<KBox<T>> {
     fn from(b: KBox<T>) -> Self {
-        // SAFETY: The value lives in its own allocation and does not move when the box does.
+        // SAFETY: The value is in its own allocation, which does not move with the box.
         unsafe { Pin::new_unchecked(b) }
     }
 }
@@ -155,7 +156,7 @@ impl<T: ?Sized> Deref for KBox<T> {
 impl<T: ?Sized> DerefMut for KBox<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: As above, and exclusively.
+        // SAFETY: By the type invariant the value is live, and borrowed exclusively with the box.
         unsafe { self.value.as_mut() }
     }
 }

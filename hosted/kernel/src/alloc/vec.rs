@@ -12,10 +12,10 @@ use core::{
     slice,
 };
 
-/// An array that grows by allocating, and fails when it cannot.
+/// An array whose growth can fail.
 ///
-/// Growing always allocates anew and copies; the kernel tries `krealloc()` first. Elements must have
-/// a size.
+/// Growth always allocates new memory and copies; the kernel tries `krealloc()` first. Elements
+/// must not have size 0.
 ///
 /// # Invariants
 ///
@@ -36,7 +36,7 @@ pub type VVec<T> = Vec<T>;
 /// Memory from either in the kernel.
 pub type KVVec<T> = Vec<T>;
 
-/// The element that there was no room for.
+/// The element that did not fit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PushError<T>(pub T);
 
@@ -44,16 +44,21 @@ pub struct PushError<T>(pub T);
 #[derive(Debug, PartialEq, Eq)]
 pub struct RemoveError;
 
-// SAFETY: It is many `T` in another place.
+// SAFETY: An array owns its elements, as plain values would be owned.
 unsafe impl<T: Send> Send for Vec<T> {}
-// SAFETY: As above.
+// SAFETY: A shared array gives only shared access to its elements.
 unsafe impl<T: Sync> Sync for Vec<T> {}
 
 impl<T> Vec<T> {
-    /// Without elements or memory.
+    /// Creates an empty array without memory.
     pub const fn new() -> Self {
-        const { assert!(size_of::<T>() != 0, "the stand-in's elements have a size") };
-        // INVARIANT: No room, no elements.
+        const {
+            assert!(
+                size_of::<T>() != 0,
+                "the stand-in does not support elements of size 0"
+            )
+        };
+        // INVARIANT: The capacity and the length are 0.
         Self {
             elements: NonNull::dangling(),
             capacity: 0,
@@ -62,7 +67,7 @@ impl<T> Vec<T> {
         }
     }
 
-    /// Without elements, with room for exactly `capacity`.
+    /// Creates an empty array with room for exactly `capacity` elements.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say.
     #[track_caller]
@@ -72,12 +77,12 @@ impl<T> Vec<T> {
         Ok(this)
     }
 
-    /// The room in elements.
+    /// Returns the capacity in elements.
     pub const fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// `n` times `value`.
+    /// Creates an array of `n` clones of `value`.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say.
     #[track_caller]
@@ -92,7 +97,7 @@ impl<T> Vec<T> {
         Ok(this)
     }
 
-    /// Takes the last element out.
+    /// Removes the last element.
     pub fn pop(&mut self) -> Option<T> {
         self.remove(self.len.checked_sub(1)?).ok()
     }
@@ -109,7 +114,7 @@ impl<T> Vec<T> {
         self.grow_to(needed.max(self.capacity.saturating_mul(2)), flags)
     }
 
-    /// Makes room for `capacity` elements, which is more than there is.
+    /// Grows the capacity to `capacity` elements.
     #[track_caller]
     fn grow_to(&mut self, capacity: usize, flags: Flags) -> Result<(), AllocError> {
         if capacity == 0 {
@@ -117,21 +122,22 @@ impl<T> Vec<T> {
         }
         let layout = Layout::array::<T>(capacity).map_err(|_| AllocError)?;
         let elements = super::allocate(layout, flags)?.cast::<T>();
-        // SAFETY: The old place has `len` elements, the new one has room for them, and is another.
+        // SAFETY: The old memory has `len` elements; the new memory has room for them and is
+        // distinct.
         unsafe { ptr::copy_nonoverlapping(self.elements.as_ptr(), elements.as_ptr(), self.len) };
-        // SAFETY: The elements have moved out of the old place.
+        // SAFETY: The elements were moved out of the old memory.
         unsafe { self.free_place() };
-        // INVARIANT: The new place has the room and the elements.
+        // INVARIANT: The new memory has the capacity and the elements.
         self.elements = elements;
         self.capacity = capacity;
         Ok(())
     }
 
-    /// Frees the memory without dropping what is in it.
+    /// Frees the memory without dropping the elements.
     ///
     /// # Safety
     ///
-    /// The elements are gone, and the caller puts another place for this one, or ends.
+    /// The elements were moved or dropped. The caller replaces `elements` or ends the array.
     unsafe fn free_place(&mut self) {
         if self.capacity != 0 {
             // SAFETY: By the type invariant it came from `allocate()`.
@@ -150,16 +156,16 @@ impl<T> Vec<T> {
 
     /// Appends an element if there is room.
     ///
-    /// Errors: [`PushError`] gives it back.
+    /// Errors: [`PushError`] returns the element.
     pub fn push_within_capacity(&mut self, value: T) -> Result<(), PushError<T>> {
         if self.len == self.capacity {
             return Err(PushError(value));
         }
-        // SAFETY: The place is within the capacity.
+        // SAFETY: `len` is less than the capacity.
         let place = unsafe { self.elements.add(self.len) };
-        // SAFETY: The place is ours and has no element yet.
+        // SAFETY: The place is within the memory and has no element.
         unsafe { place.write(value) };
-        // INVARIANT: One more element is live.
+        // INVARIANT: The element was written above.
         self.len += 1;
         Ok(())
     }
@@ -180,20 +186,21 @@ impl<T> Vec<T> {
         Ok(())
     }
 
-    /// Takes an element out; those behind it move up.
+    /// Removes an element and moves the following ones up.
     ///
     /// Errors: [`RemoveError`].
     pub fn remove(&mut self, at: usize) -> Result<T, RemoveError> {
         if at >= self.len {
             return Err(RemoveError);
         }
-        // SAFETY: The index was just checked.
+        // SAFETY: The index was checked above.
         let place = unsafe { self.elements.add(at) };
-        // SAFETY: An element is there; it is moved out, as it is overwritten or cut off below.
+        // SAFETY: The element is live. It is moved out once, because its place is overwritten or
+        // cut off.
         let value = unsafe { place.read() };
-        // INVARIANT: The last element's place is given up; its contents move below.
+        // INVARIANT: The elements before the new end are live after the copy below.
         self.len -= 1;
-        // SAFETY: As many elements are behind the place as move up by one.
+        // SAFETY: `len - at` elements follow the place; the copy stays within the old length.
         unsafe { ptr::copy(place.as_ptr().add(1), place.as_ptr(), self.len - at) };
         Ok(value)
     }
@@ -204,13 +211,13 @@ impl<T> Vec<T> {
             return;
         }
         let tail: *mut [T] = &mut self[len..];
-        // INVARIANT: The elements behind are given up, before they are dropped.
+        // INVARIANT: The tail is cut off before it is dropped.
         self.len = len;
-        // SAFETY: They are live and no longer reachable through the array.
+        // SAFETY: The elements are live and no longer part of the array.
         unsafe { ptr::drop_in_place(tail) };
     }
 
-    /// Drops all elements and keeps the room.
+    /// Drops all elements and keeps the memory.
     pub fn clear(&mut self) {
         self.truncate(0);
     }
@@ -219,7 +226,7 @@ impl<T> Vec<T> {
 impl<T> Drop for Vec<T> {
     fn drop(&mut self) {
         self.clear();
-        // SAFETY: The elements are dropped, and the array ends here.
+        // SAFETY: The elements were dropped, and the array ends here.
         unsafe { self.free_place() };
     }
 }
@@ -243,7 +250,7 @@ impl<T> Deref for Vec<T> {
 impl<T> DerefMut for Vec<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: As above, and borrowed exclusively.
+        // SAFETY: By the type invariant that many elements are live, and borrowed exclusively.
         unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) }
     }
 }

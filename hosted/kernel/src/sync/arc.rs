@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Shared ownership.
+//! Reference counting.
 
 use crate::{
     alloc::{AllocError, Flags, KBox},
@@ -21,8 +21,8 @@ struct Inner<T> {
     value: T,
 }
 
-/// A reference-counted allocation. It pins its contents, has no weak references, and at too many
-/// references aborts where the kernel's saturates.
+/// A reference-counted allocation that pins its contents and has no weak references. An overflow of
+/// the count aborts, where the kernel's saturates.
 ///
 /// # Invariants
 ///
@@ -32,9 +32,9 @@ pub struct Arc<T> {
     owned: PhantomData<Inner<T>>,
 }
 
-// SAFETY: It gives `&T` to the other thread, hence `Sync`, and may drop the `T` there, hence `Send`.
+// SAFETY: Another thread gets `&T`, hence `Sync`, and can drop the `T`, hence `Send`.
 unsafe impl<T: Send + Sync> Send for Arc<T> {}
-// SAFETY: A shared reference can be cloned into an `Arc`, so the same goes for it.
+// SAFETY: A shared reference can be cloned into an `Arc`, so the requirements are the same.
 unsafe impl<T: Send + Sync> Sync for Arc<T> {}
 
 impl<T> Arc<T> {
@@ -47,20 +47,20 @@ impl<T> Arc<T> {
             value: contents,
         };
         let inner = NonNull::from(KBox::leak(KBox::new(inner, flags)?));
-        // INVARIANT: The allocation is a `KBox`'s, and its only reference is this one.
+        // INVARIANT: The allocation came from a `KBox`, and this is its only reference.
         Ok(Self {
             inner,
             owned: PhantomData,
         })
     }
 
-    /// Whether both are the same allocation.
+    /// Returns whether both point to the same allocation.
     pub fn ptr_eq(this: &Self, other: &Self) -> bool {
         ptr::eq(this.inner.as_ptr(), other.inner.as_ptr())
     }
 
     fn inner(&self) -> &Inner<T> {
-        // SAFETY: By the type invariant it is live as long as this reference to it.
+        // SAFETY: By the type invariant the allocation is live while this reference exists.
         unsafe { self.inner.as_ref() }
     }
 }
@@ -76,12 +76,12 @@ impl<T> InPlaceInit<T> for Arc<T> {
         let slot = inner.as_mut_ptr();
         // SAFETY: The allocation is valid for writing the field.
         let count = unsafe { ptr::addr_of_mut!((*slot).count) };
-        // SAFETY: As above.
+        // SAFETY: The field is valid for writing.
         unsafe { count.write(AtomicUsize::new(1)) };
         // SAFETY: The allocation is valid for writing the field.
         let value = unsafe { ptr::addr_of_mut!((*slot).value) };
-        // SAFETY: The place is valid, uninitialised, and stays where it is. When this fails, the box
-        // frees the memory and drops nothing.
+        // SAFETY: The place is valid, uninitialised and pinned. On failure the box frees the memory
+        // and drops nothing.
         unsafe { init.__pinned_init(value)? };
         // INVARIANT: Both fields are initialised, and this is the only reference.
         Ok(Self {
@@ -101,12 +101,12 @@ impl<T> Deref for Arc<T> {
 
 impl<T> Clone for Arc<T> {
     fn clone(&self) -> Self {
-        // ORDERING: Whoever clones has a reference already.
+        // ORDERING: The caller already owns a reference.
         let before = self.inner().count.fetch_add(1, Ordering::Relaxed);
         if before > isize::MAX as usize {
             std::process::abort();
         }
-        // INVARIANT: This reference has just been counted.
+        // INVARIANT: This reference was counted above.
         Self {
             inner: self.inner,
             owned: PhantomData,
@@ -116,13 +116,14 @@ impl<T> Clone for Arc<T> {
 
 impl<T> Drop for Arc<T> {
     fn drop(&mut self) {
-        // ORDERING: Release puts this thread's use of the contents before the count's end.
+        // ORDERING: Release orders this thread's accesses before the last decrement.
         if self.inner().count.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // ORDERING: Acquire puts every other thread's use before the destructor.
+        // ORDERING: Acquire orders the other threads' accesses before the destructor.
         atomic::fence(Ordering::Acquire);
-        // SAFETY: By the type invariant it came from a `KBox`, and this was the last reference.
+        // SAFETY: By the type invariant the allocation came from a `KBox`; this was the last
+        // reference.
         drop(unsafe { KBox::from_raw(self.inner.as_ptr()) });
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The sleeping lock.
+//! Mutexes.
 
 use crate::context;
 use core::{
@@ -10,14 +10,13 @@ use core::{
 use pinned_init::PinInit;
 use std::sync;
 
-/// A mutex of the standard library that is pinned like the kernel's, knows no poisoning, and has
-/// neither name nor lock class.
+/// The standard library's mutex, pinned as the kernel's, without poisoning, name or lock class.
 pub struct Mutex<T> {
     inner: sync::Mutex<T>,
     _pin: PhantomPinned,
 }
 
-/// Makes an initialiser for a [`Mutex`]; the name is for lockdep and goes nowhere here.
+/// Returns an initialiser for a [`Mutex`]. The name is for lockdep and ignored here.
 #[macro_export]
 macro_rules! new_mutex {
     ($inner:expr $(, $name:literal)? $(,)?) => {
@@ -26,8 +25,8 @@ macro_rules! new_mutex {
 }
 
 impl<T> Mutex<T> {
-    /// An initialiser for a mutex around `value`. Use [`new_mutex!`](crate::new_mutex): the kernel's
-    /// function takes more arguments.
+    /// Returns an initialiser for a mutex around `value`. Use [`new_mutex!`](crate::new_mutex),
+    /// because the kernel's function has more arguments.
     pub fn new(value: T) -> impl PinInit<Self> {
         Self {
             inner: sync::Mutex::new(value),
@@ -35,11 +34,11 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Waits for the mutex and holds it.
+    /// Acquires the mutex, waiting if needed.
     ///
     /// # Panics
     ///
-    /// Where the caller may not sleep, whether or not it would have to.
+    /// In a context that must not sleep, even if the mutex is free.
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         context::assert_may_sleep("mutex_lock()");
@@ -51,7 +50,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A held mutex. The kernel crate calls it `Guard` of a `Lock`.
+/// A held mutex: the kernel crate's lock `Guard`.
 #[must_use = "the mutex is released when this is dropped"]
 pub struct MutexGuard<'a, T>(sync::MutexGuard<'a, T>);
 

@@ -5,21 +5,21 @@
 use crate::bindings;
 use core::marker::PhantomData;
 
-/// Proof that the current thread is in a read-side critical section, which lasts as long as this.
-/// It stays with its thread.
+/// Proof that the current thread is in a read-side critical section, which ends with the guard. A
+/// guard cannot move to another thread.
 ///
 /// # Invariants
 ///
-/// The thread is in a critical section that this value ends.
+/// The thread is in a critical section that this guard ends.
 pub struct Guard(PhantomData<*mut ()>);
 
 impl Guard {
     /// Begins a critical section.
     #[inline]
     pub fn new() -> Self {
-        // SAFETY: `drop()` ends it, in the same thread because the type is not `Send`.
+        // SAFETY: `drop()` ends the section in the same thread, because the type is not `Send`.
         unsafe { bindings::rcu_read_lock() };
-        // INVARIANT: It has just begun.
+        // INVARIANT: The section was begun above.
         Self(PhantomData)
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The spinning lock.
+//! Spin locks.
 
 use super::rcu;
 use core::{
@@ -10,13 +10,13 @@ use core::{
 use pinned_init::PinInit;
 use std::sync;
 
-/// A lock whose holder must not sleep and is a reader of RCU, as the kernel's with `PREEMPT_RT`.
+/// A lock whose holder must not sleep and is an RCU reader, as in the kernel with `PREEMPT_RT`.
 pub struct SpinLock<T> {
     inner: sync::Mutex<T>,
     _pin: PhantomPinned,
 }
 
-/// Makes an initialiser for a [`SpinLock`]; the name is for lockdep and goes nowhere here.
+/// Returns an initialiser for a [`SpinLock`]. The name is for lockdep and ignored here.
 #[macro_export]
 macro_rules! new_spinlock {
     ($inner:expr $(, $name:literal)? $(,)?) => {
@@ -25,8 +25,8 @@ macro_rules! new_spinlock {
 }
 
 impl<T> SpinLock<T> {
-    /// An initialiser for a lock around `value`. Use [`new_spinlock!`](crate::new_spinlock): the
-    /// kernel's function takes more arguments.
+    /// Returns an initialiser for a lock around `value`. Use
+    /// [`new_spinlock!`](crate::new_spinlock), because the kernel's function has more arguments.
     pub fn new(value: T) -> impl PinInit<Self> {
         Self {
             inner: sync::Mutex::new(value),
@@ -34,7 +34,7 @@ impl<T> SpinLock<T> {
         }
     }
 
-    /// Waits for the lock and holds it.
+    /// Acquires the lock, waiting if needed.
     pub fn lock(&self) -> SpinLockGuard<'_, T> {
         let held = self
             .inner
@@ -47,7 +47,7 @@ impl<T> SpinLock<T> {
     }
 }
 
-/// A held lock. The kernel crate calls it `Guard` of a `Lock`.
+/// A held lock: the kernel crate's lock `Guard`.
 #[must_use = "the lock is released when this is dropped"]
 pub struct SpinLockGuard<'a, T: ?Sized> {
     held: sync::MutexGuard<'a, T>,
