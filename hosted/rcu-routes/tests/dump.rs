@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Dumps: in order, in pieces of any size, resumable, and whole while the table changes.
+//! Dumps: in order, in pieces of any size, resumable, and complete while the table changes.
 
 use kernel::{prelude::*, sync::Arc};
 use rcu_routes::{
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// In the order of a dump.
+/// Routes in the order of a dump.
 const SORTED: &[&str] = &[
     "0.0.0.0/0 dev a",
     "0.0.0.0/1 dev a",
@@ -46,7 +46,7 @@ const SORTED: &[&str] = &[
 
 const CAPACITIES: [usize; 5] = [1, 2, 3, 7, 128];
 
-/// The routes of [`SORTED`], added in random order.
+/// Returns a table with the routes of [`SORTED`], added in random order.
 fn sample() -> (Arc<Table>, Vec<Route>) {
     let sorted: Vec<Route> = SORTED.iter().map(|line| route(line)).collect();
     let mut shuffled = sorted.clone();
@@ -73,7 +73,7 @@ fn a_lone_default_route_is_dumped() {
 }
 
 #[test]
-fn a_dump_is_in_order_with_any_capacity() {
+fn a_dump_with_any_capacity_is_in_order() {
     let (table, sorted) = sample();
     let mut by_key = sorted.clone();
     by_key.sort_by_key(|route| Key::from(route));
@@ -108,7 +108,7 @@ fn a_large_random_table_is_dumped_in_order() {
 }
 
 #[test]
-fn one_family_is_dumped_alone() {
+fn a_family_selector_dumps_only_that_family() {
     let (table, sorted) = sample();
     for family in [Family::Inet, Family::Inet6] {
         let expected: Vec<Route> = sorted
@@ -123,7 +123,7 @@ fn one_family_is_dumped_alone() {
 }
 
 #[test]
-fn one_prefix_is_dumped_alone_with_all_its_metrics() {
+fn a_prefix_selector_dumps_all_metrics_of_that_prefix() {
     let (table, sorted) = sample();
     let prefixes: BTreeSet<Prefix> = sorted.iter().map(|route| route.prefix).collect();
     for prefix in prefixes {
@@ -156,7 +156,7 @@ fn one_prefix_is_dumped_alone_with_all_its_metrics() {
     }
 }
 
-/// One piece.
+/// Dumps one piece.
 fn piece(table: &Table, selector: Selector, after: Option<Key>, capacity: usize) -> Vec<Route> {
     let mut out = KVec::with_capacity(capacity, GFP_KERNEL).unwrap();
     table.dump(selector, after, &mut out);
@@ -164,7 +164,7 @@ fn piece(table: &Table, selector: Selector, after: Option<Key>, capacity: usize)
 }
 
 #[test]
-fn any_key_resumes_whether_or_not_it_is_in_the_table() {
+fn a_dump_resumes_after_any_key() {
     let (table, sorted) = sample();
     let mut keys: Vec<Key> = sorted.iter().map(Key::from).collect();
     for text in [
@@ -192,31 +192,31 @@ fn any_key_resumes_whether_or_not_it_is_in_the_table() {
     });
     keys.extend(metrics);
     for key in keys {
-        let behind: Vec<Route> = sorted
+        let rest: Vec<Route> = sorted
             .iter()
             .filter(|route| Key::from(*route) > key)
             .copied()
             .collect();
         assert_eq!(
             piece(&table, Selector::All, Some(key), 128),
-            behind,
+            rest,
             "{key:?}"
         );
         for family in [Family::Inet, Family::Inet6] {
-            let mut behind = behind.clone();
-            behind.retain(|route| route.prefix.family() == family);
-            let rest = piece(&table, Selector::Family(family), Some(key), 128);
-            assert_eq!(rest, behind, "{key:?} {family:?}");
+            let mut rest = rest.clone();
+            rest.retain(|route| route.prefix.family() == family);
+            let found = piece(&table, Selector::Family(family), Some(key), 128);
+            assert_eq!(found, rest, "{key:?} {family:?}");
         }
         let selector = Selector::Prefix(prefix("10.0.0.0/8"));
-        let mut behind = behind.clone();
-        behind.retain(|route| route.prefix == prefix("10.0.0.0/8"));
-        assert_eq!(piece(&table, selector, Some(key), 128), behind, "{key:?}");
+        let mut rest = rest.clone();
+        rest.retain(|route| route.prefix == prefix("10.0.0.0/8"));
+        assert_eq!(piece(&table, selector, Some(key), 128), rest, "{key:?}");
     }
 }
 
 #[test]
-fn a_dump_goes_on_behind_a_route_that_was_deleted_meanwhile() {
+fn a_dump_resumes_after_a_deleted_route() {
     for capacity in [1, 2, 3, 7] {
         let (table, sorted) = sample();
         let mut seen = Vec::new();
@@ -240,7 +240,7 @@ fn a_dump_goes_on_behind_a_route_that_was_deleted_meanwhile() {
 }
 
 #[test]
-fn a_dump_appends_and_keeps_to_the_room_that_is_left() {
+fn a_dump_appends_up_to_the_remaining_capacity() {
     let (table, sorted) = sample();
     let mut out = KVec::with_capacity(5, GFP_KERNEL).unwrap();
     out.push_within_capacity(sorted[20]).unwrap();
@@ -253,9 +253,9 @@ fn a_dump_appends_and_keeps_to_the_room_that_is_left() {
 }
 
 #[test]
-fn routes_that_stay_appear_exactly_once_while_others_come_and_go() {
+fn a_dump_during_changes_has_each_permanent_route_exactly_once() {
     let (table, sorted) = sample();
-    // Around the stable ones: the same prefixes, longer, shorter, nodes that come and go whole.
+    // Routes around the stable ones: the same prefix and longer ones, which add and remove nodes.
     let churn: Vec<Route> = sorted
         .iter()
         .flat_map(|stable| {
@@ -285,7 +285,7 @@ fn routes_that_stay_appear_exactly_once_while_others_come_and_go() {
                 let seen = dump(&table, Selector::All, capacity);
                 let keys: Vec<Key> = seen.iter().map(Key::from).collect();
                 let rising = keys.windows(2).all(|pair| pair[0] < pair[1]);
-                assert!(rising, "out of order, or twice");
+                assert!(rising, "routes out of order or repeated");
                 let stable: Vec<Route> = seen
                     .into_iter()
                     .filter(|route| route.metric != 77)

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of the kernel's tests of the BPF LPM trie, `tools/testing/selftests/bpf/map_tests/`
-//! `lpm_trie_map_basic_ops.c`, `…_batch_ops.c` and `…_get_next_key.c`, as tests of the table's
+//! The cases of the kernel's BPF LPM trie selftests, `tools/testing/selftests/bpf/map_tests/`
+//! `lpm_trie_map_basic_ops.c`, `…_batch_ops.c` and `…_get_next_key.c`, ported as tests of
 //! behaviour.
 //!
 //! | upstream | here |
 //! |---|---|
-//! | `test_lpm_basic` | [`test_lpm_basic`], of the list and of the table |
-//! | `test_lpm_order` | [`test_lpm_order`], of two lists and two tables |
-//! | `test_lpm_map`, for 1 to 16 bytes | [`test_lpm_map`], for IPv4 up to 4 bytes, for IPv6 all |
+//! | `test_lpm_basic` | [`test_lpm_basic`], of the oracle and of the table |
+//! | `test_lpm_order` | [`test_lpm_order`], of two oracles and two tables |
+//! | `test_lpm_map`, for 1 to 16 bytes | [`test_lpm_map`], up to 4 bytes for IPv4 and 16 for IPv6 |
 //! | `test_lpm_ipaddr` | [`test_lpm_ipaddr`] |
 //! | `test_lpm_delete` | [`test_lpm_delete`] |
-//! | `test_lpm_get_next_key` | [`test_lpm_get_next_key`]: a prefix comes before what it covers here, behind it there; from a key that is absent the walk starts again there, and goes on here |
+//! | `test_lpm_get_next_key` | [`test_lpm_get_next_key`]: here a prefix precedes the prefixes that it covers, there it follows them; after an absent key the walk resumes here and restarts there |
 //! | `test_lpm_multi_thread` | [`test_lpm_multi_thread`] |
-//! | `test_lpm_trie_update_flags` | [`test_lpm_trie_update_flags`]; an invalid flag cannot be written in Rust |
+//! | `test_lpm_trie_update_flags` | [`test_lpm_trie_update_flags`]; Rust has no invalid flag |
 //! | `test_lpm_trie_update_full_map` | [`test_lpm_trie_update_full_map`] |
 //! | `test_lpm_trie_iterate_strs` | [`test_lpm_trie_iterate_strs`], [`test_lpm_trie_iterate_strs_full`] |
 //! | `test_lpm_trie_iterate_ints` | [`test_lpm_trie_iterate_ints`] |
 //! | `test_lpm_trie_map_batch_ops` | [`test_lpm_trie_map_batch_ops`]: a transaction, and a dump in pieces |
-//! | `test_lpm_trie_map_get_next_key` | [`test_lpm_trie_map_get_next_key`], of as many threads, with fewer rounds |
+//! | `test_lpm_trie_map_get_next_key` | [`test_lpm_trie_map_get_next_key`], with as many threads and fewer rounds |
 
 use core::net::IpAddr;
 use kernel::prelude::*;
@@ -31,16 +31,16 @@ use rcu_routes::{
 };
 use std::thread;
 
-/// The slow list and the table, to which the same is done.
+/// The oracle and the table, which get the same changes.
 struct Pair {
-    list: Oracle,
+    oracle: Oracle,
     table: NumberedTable,
 }
 
 impl Pair {
     fn new(family: Family) -> Self {
         Self {
-            list: Oracle::default(),
+            oracle: Oracle::default(),
             table: NumberedTable::new(family),
         }
     }
@@ -51,29 +51,29 @@ impl Pair {
             metric: 0,
             next_hop: NextHop::Blackhole,
         };
-        let list = self.list.apply(&Operation::Insert(route, Mode::Replace));
+        let oracle = self.oracle.apply(&Operation::Insert(route, Mode::Replace));
         let table = self.table.table.insert(&route, Mode::Replace);
-        assert_eq!((list, table), (Ok(()), Ok(())), "{prefix}");
+        assert_eq!((oracle, table), (Ok(()), Ok(())), "{prefix}");
     }
 
     fn delete(&mut self, prefix: Prefix) {
-        let list = self.list.apply(&Operation::Remove(prefix, None, None));
+        let oracle = self.oracle.apply(&Operation::Remove(prefix, None, None));
         let table = self.table.table.remove(&prefix, None, None);
-        assert_eq!((list, table), (Ok(()), Ok(())), "{prefix}");
+        assert_eq!((oracle, table), (Ok(()), Ok(())), "{prefix}");
     }
 
-    /// The prefix that serves an address, which both agree on.
+    /// Returns the prefix that serves an address. Asserts that both agree.
     fn lookup(&self, address: IpAddr) -> Option<Prefix> {
-        let expected = self.list.lookup(address);
+        let expected = self.oracle.lookup(address);
         let answer = self.table.table.lookup(address, &read_lock());
         assert_eq!(answer, expected, "{address}");
         answer.map(|route| route.prefix)
     }
 
-    /// All routes, which both agree on.
+    /// Returns all routes. Asserts that both agree.
     fn contents(&self) -> Vec<Route> {
         let contents = dump(&self.table.table, Selector::All, 64);
-        assert_eq!(contents, self.list.dump(Selector::All));
+        assert_eq!(contents, self.oracle.dump(Selector::All));
         contents
     }
 }
@@ -136,7 +136,8 @@ fn test_lpm_order() {
     assert_eq!(one.contents(), two.contents());
 }
 
-/// Random routes and lookups of keys of some bytes; half of the routes go, and lookups again.
+/// Looks up random keys of `bytes` bytes among random routes, before and after half of the routes
+/// are deleted.
 fn lpm_map(family: Family, bytes: u8, random: &mut Random) {
     let all = 8 * bytes;
     let key = |random: &mut Random| random.wide() & (u128::MAX << (128 - all));
@@ -173,7 +174,7 @@ fn test_lpm_map() {
     }
 }
 
-/// Numbers under prefixes of either family.
+/// Returns a table of numbers under prefixes.
 fn numbered(family: Family, routes: &[(&str, u8, u32)]) -> NumberedTable {
     let table = NumberedTable::new(family);
     for (text, len, number) in routes {
@@ -211,7 +212,7 @@ fn test_lpm_ipaddr() {
     }
 }
 
-/// The routes that several cases begin with.
+/// The initial routes of several cases.
 const FOUR: &[(&str, u8, u32)] = &[
     ("192.168.0.0", 16, 1),
     ("192.168.0.0", 24, 2),
@@ -238,7 +239,7 @@ fn test_lpm_delete() {
     assert_eq!(table.contents(), []);
 }
 
-/// The prefix that a dump has behind another.
+/// Returns the prefix that follows another in a dump.
 fn next_key(table: &Table, after: Option<Prefix>) -> Option<Prefix> {
     let metric = u32::MAX;
     let after = after.map(|prefix| Key { prefix, metric });
@@ -269,7 +270,7 @@ fn test_lpm_get_next_key() {
         }
         assert_eq!(walk, present, "{text} added");
     }
-    // Not a route's key: on with what would stand behind it.
+    // After an absent key the dump resumes at the next key.
     for (absent, expected) in [
         ("192.168.0.0/8", Some("192.168.0.0/16")),
         ("192.168.0.0/22", Some("192.168.0.0/24")),
@@ -281,7 +282,7 @@ fn test_lpm_get_next_key() {
         let (text, len) = absent.split_once('/').unwrap();
         let absent = table.prefix(address(text), len.parse().unwrap());
         let next = next_key(&table.table, Some(absent));
-        assert_eq!(next, expected.map(prefix), "behind {absent}");
+        assert_eq!(next, expected.map(prefix), "after {absent}");
     }
 }
 
@@ -289,7 +290,7 @@ fn test_lpm_get_next_key() {
 fn test_lpm_multi_thread() {
     const ITERATIONS: usize = 2000;
     let table = numbered(Family::Inet, &[]);
-    // Forwards in the first half, backwards in the second.
+    // Iterate forwards in the first half, backwards in the second.
     let each = |body: &dyn Fn(Prefix, u32)| {
         for iteration in 0..ITERATIONS {
             for at in 0..FOUR.len() {
@@ -344,7 +345,7 @@ fn test_lpm_trie_update_flags() {
     // A sibling of the first.
     assert_eq!(update(Mode::Add, in_9, 9, 5), (Ok(()), Some(5)));
     assert_eq!(update(Mode::Replace, in_9, 9, 3), (Ok(()), Some(3)));
-    // What is left between the two is no route.
+    // No route of the shorter length is left.
     table.delete(address(zero), 8).unwrap();
     assert_eq!(update(Mode::Change, in_8, 8, 2), (Err(ENOENT), None));
     assert_eq!(table.lookup(address(zero)), Some(1));
@@ -371,7 +372,7 @@ fn test_lpm_trie_update_full_map() {
 
 const STRINGS: [&str; 6] = ["ab", "abO", "abc", "abo", "abS", "abcd"];
 
-/// A string with the zero at its end, as a prefix.
+/// Returns a string, with its terminating zero, as a prefix.
 fn string_key(table: &NumberedTable, string: &str) -> Prefix {
     let mut bytes = [0; 16];
     bytes[..string.len()].copy_from_slice(string.as_bytes());
@@ -379,7 +380,7 @@ fn string_key(table: &NumberedTable, string: &str) -> Prefix {
     table.prefix(table.top(u128::from_be_bytes(bytes)), len)
 }
 
-/// Adds all strings, each in two steps and by turns in different modes.
+/// Adds all strings, each in two steps and alternating modes.
 fn add_strings(table: &NumberedTable) {
     for (number, string) in (0..).zip(STRINGS) {
         let prefix = string_key(table, string);
@@ -415,7 +416,7 @@ fn test_lpm_trie_iterate_strs() {
     }
     assert_eq!(next_key(&table.table, at), None);
 
-    // Each is deleted as it is found.
+    // Delete each key when it is found.
     let mut at = None;
     for expected in sorted {
         at = next_key(&table.table, at);
@@ -453,7 +454,7 @@ fn test_lpm_trie_iterate_ints() {
     assert_eq!(next_key(&table.table, keys.last().copied()), None);
 }
 
-/// Makes several changes at once.
+/// Applies several changes in one transaction.
 fn batch(table: &NumberedTable, changes: impl Iterator<Item = Operation>) {
     let mut transaction = Transaction::new();
     for change in changes {

@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of DPDK's `app/test/test_lpm.c` (`rte_lpm`, IPv4), as tests of the table's behaviour.
+//! The cases of DPDK's `app/test/test_lpm.c` (`rte_lpm`, IPv4), ported as tests of behaviour.
 //!
 //! | upstream | here |
 //! |---|---|
-//! | `test0` | [`test0_without_room_nothing_is_added`]; name and socket have no counterpart |
-//! | `test1` | [`test1_tables_come_and_go`] |
-//! | `test2` | does not apply: there is no table that is not one |
-//! | `test3` | [`test3_test4_lengths_have_an_end`]; length 0 is refused there, and is the default route here |
-//! | `test4` | the same |
-//! | `test5` | does not apply: there are no null pointers |
-//! | `test6` | [`test6_one_rule_of_24_bits`] |
-//! | `test7` | [`test7_one_rule_of_32_bits`] |
-//! | `test8` | [`test8_every_length`] |
-//! | `test9` | [`test9_hits_and_misses_on_each_level`] |
-//! | `test10` | [`test10_each_change`] |
-//! | `test11` | [`test11_one_rule_within_another`] |
-//! | `test12` | [`test12_a_rule_comes_and_goes`] |
-//! | `test13` | [`test13_a_longer_rule_comes_and_goes`] |
-//! | `test14` | [`test14_many_long_rules`] and [`test14_no_room_for_one_more`]: the limit there is of second-level tables, here of routes |
+//! | `test0` | [`test0_a_table_of_no_routes_rejects_an_add`]; names and sockets do not exist here |
+//! | `test1` | [`test1_tables_can_be_created_and_dropped`] |
+//! | `test2` | does not apply: a table reference is always valid |
+//! | `test3` | [`test3_test4_lengths_out_of_range_are_rejected`]; DPDK rejects length 0, which is the default route here |
+//! | `test4` | as `test3` |
+//! | `test5` | does not apply: references are not null |
+//! | `test6` | [`test6_a_slash_24_serves_until_deleted`] |
+//! | `test7` | [`test7_a_slash_32_serves_until_deleted`] |
+//! | `test8` | [`test8_rules_of_every_length_on_one_address`] |
+//! | `test9` | [`test9_hits_and_misses_around_the_second_level`] |
+//! | `test10` | [`test10_every_kind_of_change`] |
+//! | `test11` | [`test11_nested_rules_serve_after_the_outer_is_deleted`] |
+//! | `test12` | [`test12_adding_and_deleting_a_rule_repeatedly`] |
+//! | `test13` | [`test13_adding_and_deleting_a_longer_rule_repeatedly`] |
+//! | `test14` | [`test14_512_long_rules_serve`] and [`test14_a_rule_over_the_limit_is_rejected`]: DPDK limits second-level tables, this table limits routes |
 //! | `test15` | does not apply: tables have no names |
-//! | `test16` | [`test16_no_room_at_the_limit`], limited as in `test14` |
-//! | `test17` | [`test17_nothing_is_overwritten`] |
-//! | `test18` | [`test18_memory_is_used_again`]: the figures are those of before |
-//! | `test19` | does not apply: RCU is not attached to a table, it is in it |
-//! | `test20` | [`test20_a_reader_stays_while_a_rule_is_deleted`]: there the memory that waits for the reader is what the next add lacks; here it is not limited |
-//! | `test21` | [`test21_deletes_that_wait_for_a_reader`] |
+//! | `test16` | [`test16_a_rule_over_the_limit_is_rejected`], limited as in `test14` |
+//! | `test17` | [`test17_a_shorter_rule_overwrites_no_longer_one`] |
+//! | `test18` | [`test18_deleting_a_rule_frees_its_memory`]: the statistics return to their old values |
+//! | `test19` | does not apply: RCU is part of the table |
+//! | `test20` | [`test20_a_deleted_rule_stays_valid_for_a_held_reader`]: in DPDK the next add fails, because retired memory counts against its limit |
+//! | `test21` | [`test21_deletes_that_wait_for_readers`] |
 //!
-//! Lookups of four at once are one after the other here: batches are the device's.
+//! DPDK looks up four addresses at once. Here they are looked up one after the other; the device
+//! has batches.
 
 #[path = "ported/dpdk.rs"]
 mod dpdk;
 
 use core::net::{IpAddr, Ipv4Addr};
 use dpdk::{
-    again_and_again, each_change, each_level, every_length, lookup_all, one_rule,
-    one_within_another, overwriting,
+    add_and_delete_repeatedly, every_change, every_length, lookup_all, nested_rules, one_rule,
+    overwriting, second_level,
 };
 use kernel::prelude::*;
 use rcu_routes::{
@@ -53,7 +54,7 @@ const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(128, 0, 0, 0));
 const ZERO: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 #[test]
-fn test0_without_room_nothing_is_added() {
+fn test0_a_table_of_no_routes_rejects_an_add() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(0);
     let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
@@ -62,7 +63,7 @@ fn test0_without_room_nothing_is_added() {
 }
 
 #[test]
-fn test1_tables_come_and_go() {
+fn test1_tables_can_be_created_and_dropped() {
     static SETTINGS: Settings = Settings::new();
     for less in 0..100 {
         SETTINGS.set_max_routes(256 - less);
@@ -74,7 +75,7 @@ fn test1_tables_come_and_go() {
 }
 
 #[test]
-fn test3_test4_lengths_have_an_end() {
+fn test3_test4_lengths_out_of_range_are_rejected() {
     assert_eq!(Prefix::new(ZERO, 33), Err(PrefixError::TooLong));
     let lpm = lpm();
     assert_eq!(lpm.delete(ZERO, 0), Err(ESRCH));
@@ -86,51 +87,51 @@ fn test3_test4_lengths_have_an_end() {
 }
 
 #[test]
-fn test6_one_rule_of_24_bits() {
+fn test6_a_slash_24_serves_until_deleted() {
     one_rule(&lpm(), ZERO, 24);
 }
 
 #[test]
-fn test7_one_rule_of_32_bits() {
+fn test7_a_slash_32_serves_until_deleted() {
     let lpm = lpm();
     lpm.add(ZERO, 32, 100).unwrap();
     let neighbours = [[0, 0, 1, 0], [255, 255, 255, 0]].map(|bytes| lpm.at(bytes));
-    let [behind, before] = neighbours;
-    let answers = lookup_all(&lpm, &[ZERO, before, behind, ZERO]);
+    let [after, before] = neighbours;
+    let answers = lookup_all(&lpm, &[ZERO, before, after, ZERO]);
     assert_eq!(answers, [Some(100), None, None, Some(100)]);
     one_rule(&lpm, ZERO, 32);
 }
 
 #[test]
-fn test8_every_length() {
+fn test8_rules_of_every_length_on_one_address() {
     every_length(&lpm(), 32);
 }
 
 #[test]
-fn test9_hits_and_misses_on_each_level() {
-    each_level(&lpm());
+fn test9_hits_and_misses_around_the_second_level() {
+    second_level(&lpm());
 }
 
 #[test]
-fn test10_each_change() {
-    each_change(&lpm());
+fn test10_every_kind_of_change() {
+    every_change(&lpm());
 }
 
 #[test]
-fn test11_one_rule_within_another() {
+fn test11_nested_rules_serve_after_the_outer_is_deleted() {
     let lpm = lpm();
-    one_within_another(&lpm, lpm.at([128, 0, 0, 10]), 32);
+    nested_rules(&lpm, lpm.at([128, 0, 0, 10]), 32);
 }
 
 #[test]
-fn test12_a_rule_comes_and_goes() {
+fn test12_adding_and_deleting_a_rule_repeatedly() {
     let lpm = lpm();
     let neighbours = [[127, 255, 255, 255], [128, 0, 0, 1]].map(|bytes| lpm.at(bytes));
-    again_and_again(&lpm, ADDRESS, 32, neighbours, 1000);
+    add_and_delete_repeatedly(&lpm, ADDRESS, 32, neighbours, 1000);
 }
 
 #[test]
-fn test13_a_longer_rule_comes_and_goes() {
+fn test13_adding_and_deleting_a_longer_rule_repeatedly() {
     let lpm = lpm();
     lpm.add(ADDRESS, 24, 100).unwrap();
     assert_eq!(lpm.lookup(ADDRESS), Some(100));
@@ -144,7 +145,7 @@ fn test13_a_longer_rule_comes_and_goes() {
     assert_eq!(lpm.lookup(ADDRESS), None);
 }
 
-/// Adds 512 rules, each in a /24 of its own and with a number of its own.
+/// Adds 512 rules, each in its own /24 and with its own number.
 fn add_512(lpm: &NumberedTable) {
     for slash24 in 0..512_u32 {
         let bits = slash24 << 8;
@@ -156,7 +157,7 @@ fn add_512(lpm: &NumberedTable) {
 }
 
 #[test]
-fn test14_many_long_rules() {
+fn test14_512_long_rules_serve() {
     let lpm = lpm();
     add_512(&lpm);
     let numbers: Vec<u32> = lpm.contents().iter().map(|(_, number)| *number).collect();
@@ -165,7 +166,7 @@ fn test14_many_long_rules() {
 }
 
 #[test]
-fn test14_no_room_for_one_more() {
+fn test14_a_rule_over_the_limit_is_rejected() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(512);
     let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
@@ -177,7 +178,7 @@ fn test14_no_room_for_one_more() {
 }
 
 #[test]
-fn test16_no_room_at_the_limit() {
+fn test16_a_rule_over_the_limit_is_rejected() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_max_routes(256);
     let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
@@ -189,12 +190,12 @@ fn test16_no_room_at_the_limit() {
 }
 
 #[test]
-fn test17_nothing_is_overwritten() {
+fn test17_a_shorter_rule_overwrites_no_longer_one() {
     overwriting(&lpm());
 }
 
 #[test]
-fn test18_memory_is_used_again() {
+fn test18_deleting_a_rule_frees_its_memory() {
     let lpm = lpm();
     let address = lpm.at([192, 168, 100, 100]);
     let memory = || {
@@ -224,7 +225,7 @@ fn test18_memory_is_used_again() {
 }
 
 #[test]
-fn test20_a_reader_stays_while_a_rule_is_deleted() {
+fn test20_a_deleted_rule_stays_valid_for_a_held_reader() {
     let lpm = lpm();
     let address = lpm.at([192, 0, 2, 100]);
     lpm.add(address, 28, 1).unwrap();
@@ -249,7 +250,7 @@ fn test20_a_reader_stays_while_a_rule_is_deleted() {
 }
 
 #[test]
-fn test21_deletes_that_wait_for_a_reader() {
+fn test21_deletes_that_wait_for_readers() {
     static SETTINGS: Settings = Settings::new();
     SETTINGS.set_reclaim(ReclaimMode::Synchronize);
     let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);

@@ -1,48 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of DPDK's `app/test/test_lpm6.c` (`rte_lpm6`), as tests of the table's behaviour.
+//! The cases of DPDK's `app/test/test_lpm6.c` (`rte_lpm6`), ported as tests of behaviour.
 //!
 //! | upstream | here |
 //! |---|---|
-//! | `test0` | [`test0_without_room_nothing_is_added`]; name, socket and number of second-level tables have no counterpart |
+//! | `test0` | [`test0_a_table_of_no_routes_rejects_an_add`]; names, sockets and second-level tables do not exist here |
 //! | `test1` | does not apply: tables have no names |
-//! | `test2` | [`test2_tables_come_and_go`] |
-//! | `test3` | does not apply: there is no table that is not one |
-//! | `test4` | [`test4_test5_lengths_have_an_end`]; length 0 is refused there, and is the default route here |
-//! | `test5` | the same |
-//! | `test6` | does not apply: there are no null pointers |
-//! | `test7` | the same |
-//! | `test8` | the same |
-//! | `test9` | [`test9_all_addresses_of_a_byte`] |
-//! | `test10` | [`test10_room_for_127_rules`] |
-//! | `test11` | [`test11_no_memory_in_the_middle_of_an_add`]: second-level tables run out there, memory here |
-//! | `test12` | [`test12_no_memory_in_the_middle_of_an_add_below_a_rule`], as `test11` |
-//! | `test13` | [`test13_room_for_two_rules`] |
-//! | `test14` | [`test14_room_for_256_rules`]: the limit there is of second-level tables, here of routes |
-//! | `test15` | [`test15_one_rule_of_24_bits`] |
-//! | `test16` | [`test16_one_rule_of_128_bits`] |
-//! | `test17` | [`test17_every_length`], up to 128, as before it was cut to 16 there |
-//! | `test18` | [`test18_hits_and_misses_on_each_level`] |
-//! | `test19` | [`test19_each_change`] |
-//! | `test20` | [`test20_one_rule_within_another`] |
-//! | `test21` | [`test21_several_lookups`] |
-//! | `test22` | [`test22_several_deletes`]; an absent rule among them is passed over there, and here the transaction does not happen |
-//! | `test23` | [`test23_a_rule_comes_and_goes`] |
+//! | `test2` | [`test2_tables_can_be_created_and_dropped`] |
+//! | `test3` | does not apply: a table reference is always valid |
+//! | `test4` | [`test4_test5_lengths_out_of_range_are_rejected`]; DPDK rejects length 0, which is the default route here |
+//! | `test5` | as `test4` |
+//! | `test6` | does not apply: references are not null |
+//! | `test7` | as `test6` |
+//! | `test8` | as `test6` |
+//! | `test9` | [`test9_a_slash_16_serves_every_third_byte`] |
+//! | `test10` | [`test10_a_limit_of_127_rules`] |
+//! | `test11` | [`test11_an_add_without_memory_changes_nothing`]: DPDK runs out of second-level tables, this table of memory |
+//! | `test12` | [`test12_an_add_below_a_rule_without_memory_changes_nothing`], as `test11` |
+//! | `test13` | [`test13_a_limit_of_two_rules`] |
+//! | `test14` | [`test14_a_limit_of_256_rules`]: DPDK limits second-level tables, this table limits routes |
+//! | `test15` | [`test15_a_slash_24_serves_until_deleted`] |
+//! | `test16` | [`test16_a_slash_128_serves_until_deleted`] |
+//! | `test17` | [`test17_rules_of_every_length_on_one_address`], up to 128; DPDK has reduced it to 16 |
+//! | `test18` | [`test18_hits_and_misses_around_the_second_level`] |
+//! | `test19` | [`test19_every_kind_of_change`] |
+//! | `test20` | [`test20_nested_rules_serve_after_the_outer_is_deleted`] |
+//! | `test21` | [`test21_four_lookups`] |
+//! | `test22` | [`test22_deletes_in_one_transaction`]; DPDK skips an absent rule, here the whole transaction fails |
+//! | `test23` | [`test23_adding_and_deleting_a_rule_repeatedly`] |
 //! | `test24` | does not apply: tables have no names |
-//! | `test25` | [`test25_answers_are_those_of_a_list`], with random routes of our own |
-//! | `test26` | [`test26_nothing_is_overwritten`] |
-//! | `test27` | [`test27_all_addresses_below_a_rule`] |
-//! | `test28` | [`test28_the_largest_number`] |
+//! | `test25` | [`test25_answers_match_a_list`], with other random routes |
+//! | `test26` | [`test26_a_shorter_rule_overwrites_no_longer_one`] |
+//! | `test27` | [`test27_every_host_of_a_slash_112`] |
+//! | `test28` | [`test28_large_next_hop_numbers`] |
 //!
-//! Lookups of several at once are one after the other here: batches are the device's.
+//! DPDK looks up several addresses at once. Here they are looked up one after the other; the device
+//! has batches.
 
 #[path = "ported/dpdk.rs"]
 mod dpdk;
 
 use core::net::{IpAddr, Ipv6Addr};
 use dpdk::{
-    again_and_again, each_change, each_level, every_length, lookup_all, one_rule,
-    one_within_another, overwriting,
+    add_and_delete_repeatedly, every_change, every_length, lookup_all, nested_rules, one_rule,
+    overwriting, second_level,
 };
 use kernel::{alloc::failslab, prelude::*};
 use rcu_routes::{
@@ -63,7 +64,7 @@ const ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(0x80 << 120));
 const ZERO: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 #[test]
-fn test0_without_room_nothing_is_added() {
+fn test0_a_table_of_no_routes_rejects_an_add() {
     static SETTINGS: Settings = Settings::new();
     let lpm = lpm_with_room_for(0, &SETTINGS);
     assert_eq!(lpm.add(ZERO, 24, 100), Err(ENOSPC));
@@ -71,7 +72,7 @@ fn test0_without_room_nothing_is_added() {
 }
 
 #[test]
-fn test2_tables_come_and_go() {
+fn test2_tables_can_be_created_and_dropped() {
     static SETTINGS: Settings = Settings::new();
     for less in 0..100 {
         let lpm = lpm_with_room_for(1_000_000 - less, &SETTINGS);
@@ -82,7 +83,7 @@ fn test2_tables_come_and_go() {
 }
 
 #[test]
-fn test4_test5_lengths_have_an_end() {
+fn test4_test5_lengths_out_of_range_are_rejected() {
     assert_eq!(Prefix::new(ZERO, 129), Err(PrefixError::TooLong));
     let lpm = lpm();
     assert_eq!(lpm.delete(ZERO, 0), Err(ESRCH));
@@ -94,7 +95,7 @@ fn test4_test5_lengths_have_an_end() {
 }
 
 #[test]
-fn test9_all_addresses_of_a_byte() {
+fn test9_a_slash_16_serves_every_third_byte() {
     let lpm = lpm();
     let all: Vec<IpAddr> = (0..=255).map(|byte| lpm.at([0, 0, byte, 0])).collect();
     lpm.add(ZERO, 16, 100).unwrap();
@@ -104,7 +105,7 @@ fn test9_all_addresses_of_a_byte() {
 }
 
 #[test]
-fn test10_room_for_127_rules() {
+fn test10_a_limit_of_127_rules() {
     static SETTINGS: Settings = Settings::new();
     let lpm = lpm_with_room_for(127, &SETTINGS);
     for len in 1..128 {
@@ -116,7 +117,7 @@ fn test10_room_for_127_rules() {
     assert_eq!(lpm.contents().len(), 127);
 }
 
-/// Adds a rule while each allocation in turn fails, in vain; returns how many there are.
+/// Adds a rule while each allocation in turn fails. Returns the number of allocations.
 fn add_without_memory(lpm: &NumberedTable, address: IpAddr, len: u8) -> u64 {
     let before = (lpm.contents(), own_stats(&lpm.table));
     for nth in 1.. {
@@ -136,7 +137,7 @@ fn add_without_memory(lpm: &NumberedTable, address: IpAddr, len: u8) -> u64 {
 }
 
 #[test]
-fn test11_no_memory_in_the_middle_of_an_add() {
+fn test11_an_add_without_memory_changes_nothing() {
     let lpm = lpm();
     let address = lpm.at([1, 0, 0, 0]);
     lpm.add(ZERO, 128, 100).unwrap();
@@ -150,7 +151,7 @@ fn test11_no_memory_in_the_middle_of_an_add() {
 }
 
 #[test]
-fn test12_no_memory_in_the_middle_of_an_add_below_a_rule() {
+fn test12_an_add_below_a_rule_without_memory_changes_nothing() {
     let lpm = lpm();
     let address = lpm.at([1, 0, 0, 0]);
     lpm.add(ZERO, 128, 100).unwrap();
@@ -160,7 +161,7 @@ fn test12_no_memory_in_the_middle_of_an_add_below_a_rule() {
 }
 
 #[test]
-fn test13_room_for_two_rules() {
+fn test13_a_limit_of_two_rules() {
     static SETTINGS: Settings = Settings::new();
     let lpm = lpm_with_room_for(2, &SETTINGS);
     lpm.add(ZERO, 1, 100).unwrap();
@@ -171,7 +172,7 @@ fn test13_room_for_two_rules() {
 }
 
 #[test]
-fn test14_room_for_256_rules() {
+fn test14_a_limit_of_256_rules() {
     static SETTINGS: Settings = Settings::new();
     let lpm = lpm_with_room_for(256, &SETTINGS);
     for byte in 0..=255 {
@@ -185,44 +186,44 @@ fn test14_room_for_256_rules() {
 }
 
 #[test]
-fn test15_one_rule_of_24_bits() {
+fn test15_a_slash_24_serves_until_deleted() {
     one_rule(&lpm(), ZERO, 24);
 }
 
 #[test]
-fn test16_one_rule_of_128_bits() {
+fn test16_a_slash_128_serves_until_deleted() {
     let lpm = lpm();
     one_rule(&lpm, lpm.at([12, 12, 1, 0]), 128);
 }
 
 #[test]
-fn test17_every_length() {
+fn test17_rules_of_every_length_on_one_address() {
     every_length(&lpm(), 128);
 }
 
 #[test]
-fn test18_hits_and_misses_on_each_level() {
-    each_level(&lpm());
+fn test18_hits_and_misses_around_the_second_level() {
+    second_level(&lpm());
 }
 
 #[test]
-fn test19_each_change() {
-    each_change(&lpm());
+fn test19_every_kind_of_change() {
+    every_change(&lpm());
 }
 
 #[test]
-fn test20_one_rule_within_another() {
+fn test20_nested_rules_serve_after_the_outer_is_deleted() {
     let lpm = lpm();
-    one_within_another(&lpm, lpm.top((0x80 << 120) | 10), 128);
+    nested_rules(&lpm, lpm.top((0x80 << 120) | 10), 128);
 }
 
-/// Addresses that differ in the sixth byte.
+/// Returns addresses that differ in the sixth byte.
 fn batch<const N: usize>() -> [IpAddr; N] {
     core::array::from_fn(|at| Ipv6Addr::from_bits((0x80 << 120) | ((at as u128 + 1) << 80)).into())
 }
 
 #[test]
-fn test21_several_lookups() {
+fn test21_four_lookups() {
     let lpm = lpm();
     let batch = batch::<4>();
     for (number, address) in (100..).zip(&batch[..3]) {
@@ -232,7 +233,7 @@ fn test21_several_lookups() {
     assert_eq!(lookup_all(&lpm, &batch), expected);
 }
 
-/// Deletes several rules in a transaction.
+/// Deletes several rules in one transaction.
 fn delete_several(lpm: &NumberedTable, addresses: &[IpAddr]) -> Result<(), (usize, Error)> {
     let mut transaction = Transaction::new();
     for address in addresses {
@@ -243,7 +244,7 @@ fn delete_several(lpm: &NumberedTable, addresses: &[IpAddr]) -> Result<(), (usiz
 }
 
 #[test]
-fn test22_several_deletes() {
+fn test22_deletes_in_one_transaction() {
     let lpm = lpm();
     let batch = batch::<6>();
     let [rules @ .., absent] = &batch;
@@ -270,14 +271,14 @@ fn test22_several_deletes() {
 }
 
 #[test]
-fn test23_a_rule_comes_and_goes() {
+fn test23_adding_and_deleting_a_rule_repeatedly() {
     let lpm = lpm();
     let neighbours = [(0x80 << 120) - 1, (0x80 << 120) + 1].map(|bits| lpm.top(bits));
-    again_and_again(&lpm, ADDRESS, 128, neighbours, 1000);
+    add_and_delete_repeatedly(&lpm, ADDRESS, 128, neighbours, 1000);
 }
 
 #[test]
-fn test25_answers_are_those_of_a_list() {
+fn test25_answers_match_a_list() {
     let lpm = lpm();
     let mut random = Random::new(25);
     let mut list = Vec::new();
@@ -289,7 +290,7 @@ fn test25_answers_are_those_of_a_list() {
         list.retain(|(_, other_bits, other_mask)| (*other_bits, *other_mask) != (bits, mask));
         list.push((number, bits, mask));
     }
-    // Longest first, so that the first hit is the answer.
+    // Sorted by length, so that the first hit is the answer.
     list.sort_unstable_by_key(|(_, _, mask)| !mask);
     let mut different = 0;
     for _ in 0..100_000 {
@@ -300,16 +301,19 @@ fn test25_answers_are_those_of_a_list() {
         assert_eq!(lpm.lookup(Ipv6Addr::from_bits(address)), expected);
         different += u32::from(expected != Some(within));
     }
-    assert!(different > 1000, "only {different} met a longer route");
+    assert!(
+        different > 1000,
+        "only {different} addresses had a longer route"
+    );
 }
 
 #[test]
-fn test26_nothing_is_overwritten() {
+fn test26_a_shorter_rule_overwrites_no_longer_one() {
     overwriting(&lpm());
 }
 
 #[test]
-fn test27_all_addresses_below_a_rule() {
+fn test27_every_host_of_a_slash_112() {
     let lpm = lpm();
     let first = u128::from_be_bytes([128; 16]) & !0xffff;
     lpm.add(lpm.top(first), 128, 128).unwrap();
@@ -321,7 +325,7 @@ fn test27_all_addresses_below_a_rule() {
 }
 
 #[test]
-fn test28_the_largest_number() {
+fn test28_large_next_hop_numbers() {
     let lpm = lpm();
     for number in [0x1f_ffff, u32::MAX] {
         lpm.add(ZERO, 16, number).unwrap();

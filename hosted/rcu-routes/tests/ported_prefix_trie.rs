@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of the crate `prefix-trie` 0.10.1 about its map, as tests of the table's behaviour:
+//! The cases of the crate `prefix-trie` 0.10.1 for its map, ported as tests of behaviour:
 //! `src/test/mod.rs`, `src/map/mod.rs`, `src/fuzzing/basic.rs`, `src/joint/test.rs` and
-//! `src/joint/map/test.rs`. Its other tests are of what a route table does not have: sets combined
-//! with sets, aggregation, views, serialisation; and of its inside.
+//! `src/joint/map/test.rs`. Its other tests are of its internals and of features that a route table
+//! lacks: set operations, aggregation, views and serialisation.
 //!
-//! Cases upstream run for several types of prefix; here they run for both families. Values are
-//! numbers, and sets, which have none, are maps whose values do not matter.
+//! Upstream runs the cases for several types of prefix; here they run for both families. Values are
+//! numbers; sets become maps with arbitrary values.
 //!
 //! | `src/test/mod.rs` | here |
 //! |---|---|
-//! | `child`, `chain`, `chain_reverse`, `branch_direct`, `branch_indirect`, `branch_indirect_child`, `branch_indirect_with_value`, `branch_indirect_twice` | [`child_chain_and_branch`]: what goes in comes out, in order, and goes again |
+//! | `child`, `chain`, `chain_reverse`, `branch_direct`, `branch_indirect`, `branch_indirect_child`, `branch_indirect_with_value`, `branch_indirect_twice` | [`child_chain_and_branch`]: inserted prefixes are found in order and removed again |
 //! | `get_exact` | [`get_exact`] |
 //! | `get_lpm` | [`get_lpm`], of the last address of each prefix |
-//! | `test_spm_vs_lpm_all_routes` | [`test_spm_vs_lpm_all_routes`]; only the longest prefix serves here |
-//! | `insert_with_host_part`, `replace_with_host_part`, `entry_with_host_part`, `replace_entry_with_host_part`, `from_iter_with_host_part` | [`prefixes_with_host_part`]: cut there, refused here |
+//! | `test_spm_vs_lpm_all_routes` | [`test_spm_vs_lpm_all_routes`]; this table has no shortest-prefix match |
+//! | `insert_with_host_part`, `replace_with_host_part`, `entry_with_host_part`, `replace_entry_with_host_part`, `from_iter_with_host_part` | [`prefixes_with_host_part`]: upstream clears host bits, this table rejects them |
 //! | `regression_free_list_on_parent_collapse` | [`regression_free_list_on_parent_collapse`] |
 //! | `iter_from_inclusive`, `iter_from_exclusive`, `iter_from_nonexistent`, `iter_from_empty_map`, `iter_from_with_parent_child`, `iter_from_set_inclusive`, `iter_from_set_exclusive`, `iter_from_set_empty`, `iter_from_set_nonexistent` | [`iter_from_a_prefix`] |
-//! | `iter_from_mut_test` | [`iter_from_mut`]: each is changed |
+//! | `iter_from_mut_test` | [`iter_from_mut`]: each route is changed |
 //!
 //! | `src/map/mod.rs` | here |
 //! |---|---|
 //! | `test_insert_and_get_root`, `test_insert_root_and_child_separate`, `test_insert_sibling_prefixes`, `test_iter_order_…` (5 cases), `distinct_offsets`, `iter` | [`map::insert_and_iterate`] |
 //! | `test_children` | [`map::children`] |
-//! | `test_remove_children_leak`, `…_deep_tree`, `…_prunes_…` (3 cases), `…_keeps_nonempty_node`, `…_minimal`, `test_retain_leak`, `test_retain_minimal`, `remove_children_of_slash31`, `…_of_slash32`, `retain_slash32`, `clear_with_slash32` | [`map::remove_children_and_retain`]: in one transaction; what is left takes no more memory than if nothing else had been there |
+//! | `test_remove_children_leak`, `…_deep_tree`, `…_prunes_…` (3 cases), `…_keeps_nonempty_node`, `…_minimal`, `test_retain_leak`, `test_retain_minimal`, `remove_children_of_slash31`, `…_of_slash32`, `retain_slash32`, `clear_with_slash32` | [`map::remove_children_and_retain`]: in one transaction; the rest uses as much memory as a table built without the removed routes |
 //! | `test_remove_children_deep_tree_slot_reuse` | [`map::test_remove_children_deep_tree_slot_reuse`] |
 //! | `lpm`, `remove`, `cover_slash32` | [`map::host_routes`] |
 //! | `lpm_all_depths_to_slash32` | [`map::lpm_all_depths_to_slash32`] |
@@ -33,7 +33,7 @@
 //! | `src/fuzzing/basic.rs` | here |
 //! |---|---|
 //! | `new`, `new_mods`, `new_mods_vec`, `new_mods_entry`, `new_mods_set` | [`model::contents`] |
-//! | `equality`, `equality_keep_tree`, `equality_set`, `equality_joint_map`, `equality_joint_set` | [`model::equality`]: what a table shows does not tell its history |
+//! | `equality`, `equality_keep_tree`, `equality_set`, `equality_joint_map`, `equality_joint_set` | [`model::equality`]: equal contents have equal dumps and statistics |
 //! | `inequality`, `inequality_set`, `inequality_joint_map`, `inequality_joint_set` | [`model::inequality`] |
 //! | `remove_children`, `remove_children_vec`, `retain`, `retain_set` | [`model::remove_in_one_transaction`] |
 //! | `cover`, `cover_keys`, `cover_values`, `cover_set`, `cover_after_keep_tree_mods` | [`model::cover`]: removing the route that serves reveals the next |
@@ -52,11 +52,13 @@
 //! | `src/joint/map/test.rs` | here |
 //! |---|---|
 //! | `entry_get`, `entry_insert`, `entry_or_insert`, `entry_and_modify`, `entry_occupied_get`, `entry_occupied_insert`, `entry_occupied_remove`, `entry_vacant_insert` | [`joint_entry`] |
-//! | `entry_get_mut`, `entry_key`, `entry_or_insert_with`, `entry_or_default`, `entry_occupied_key`, `entry_occupied_get_mut`, `entry_occupied_into_mut`, `entry_vacant_key`, `entry_vacant_insert_with`, `entry_vacant_default` | do not apply: a route is put in whole |
+//! | `entry_get_mut`, `entry_key`, `entry_or_insert_with`, `entry_or_default`, `entry_occupied_key`, `entry_occupied_get_mut`, `entry_occupied_into_mut`, `entry_vacant_key`, `entry_vacant_insert_with`, `entry_vacant_default` | do not apply: routes are inserted as values |
 //! | `map_inclusive`, `map_exclusive`, `map_from_ipv6_skips_ipv4`, `map_empty`, `map_nonexistent`, `set_inclusive`, `set_exclusive`, `set_from_ipv6_skips_ipv4`, `set_empty`, `set_nonexistent` | [`joint_iter_from`] |
 //! | `map_iter_from_mut` | [`joint_iter_from_mut`] |
-//! | `test_default_iterators_are_empty` | does not apply, as above |
+//! | `test_default_iterators_are_empty` | does not apply: there is no iterator without a table |
 
+#[path = "properties/config.rs"]
+mod config;
 #[path = "ported/prefix_trie_map.rs"]
 mod map;
 #[path = "ported/prefix_trie_model.rs"]
@@ -71,14 +73,14 @@ use rcu_routes::{
 
 const FAMILIES: [Family; 2] = [Family::Inet, Family::Inet6];
 
-/// A prefix written as IPv4's; in a table of IPv6 those are the first bits.
+/// Parses an IPv4 prefix. In an IPv6 table it becomes the leading bits.
 fn short(map: &NumberedTable, text: &str) -> Prefix {
     let (address, len) = text.split_once('/').expect("a prefix");
     let address: core::net::Ipv4Addr = address.parse().expect("an address");
     map.prefix(map.at(address.octets()), len.parse().expect("a length"))
 }
 
-/// A table of numbers under prefixes.
+/// Returns a table of numbers under prefixes.
 fn map_of(family: Family, entries: &[(&str, u32)]) -> NumberedTable {
     let map = NumberedTable::new(family);
     for (text, number) in entries {
@@ -98,24 +100,24 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
-/// Bits set behind a prefix.
-fn hosts(len: u8) -> u128 {
+/// Returns a mask of the host bits of a prefix.
+fn host_mask(len: u8) -> u128 {
     u128::MAX.checked_shr(u32::from(len)).unwrap_or(0)
 }
 
 fn last(map: &NumberedTable, prefix: Prefix) -> IpAddr {
-    map.top(bits(prefix.address()) | hosts(prefix.len()))
+    map.top(bits(prefix.address()) | host_mask(prefix.len()))
 }
 
-/// Whether a prefix is covered by another or is it.
+/// Returns whether `outer` covers or equals `inner`.
 fn is_within(inner: &Prefix, outer: &Prefix) -> bool {
     let differ = bits(outer.address()) ^ bits(inner.address());
     outer.family() == inner.family()
         && outer.len() <= inner.len()
-        && differ & !hosts(outer.len()) == 0
+        && differ & !host_mask(outer.len()) == 0
 }
 
-/// What a dump has from a prefix on.
+/// Returns the prefixes of a dump from a prefix on.
 fn iter_from(table: &Table, from: Prefix, inclusive: bool) -> Vec<Prefix> {
     let mut found = Vec::new();
     if inclusive {
@@ -135,7 +137,7 @@ fn iter_from(table: &Table, from: Prefix, inclusive: bool) -> Vec<Prefix> {
     found.iter().map(|route| route.prefix).collect()
 }
 
-/// The table holds exactly that, and answers by it.
+/// Asserts that the table has exactly these contents and answers by them.
 fn check(map: &NumberedTable, expected: &[(Prefix, u32)]) {
     assert_eq!(map.contents(), expected);
     let stats = own_stats(&map.table);
@@ -159,7 +161,7 @@ fn check(map: &NumberedTable, expected: &[(Prefix, u32)]) {
 
 #[test]
 fn child_chain_and_branch() {
-    // Each in the order of the inserts.
+    // Each case lists its inserts in order.
     let cases: &[&[(&str, u32)]] = &[
         &[("1.0.0.0/8", 1)],
         &[("1.0.0.0/8", 1), ("1.2.0.0/16", 2), ("1.2.3.0/24", 3)],
@@ -197,7 +199,7 @@ const FOUR: &[(&str, u32)] = &[
     ("0.0.0.0/4", 4),
 ];
 
-/// Prefixes of some lengths, and the number that each is to give.
+/// Returns prefixes of several lengths with the number expected of each.
 fn lengths(network: &str, lens: &[u8], number: Option<u32>) -> Vec<(String, Option<u32>)> {
     let text = |len| format!("{network}/{len}");
     lens.iter().map(|len| (text(len), number)).collect()
@@ -267,8 +269,8 @@ fn test_spm_vs_lpm_all_routes() {
 fn prefixes_with_host_part() {
     for family in FAMILIES {
         let map = NumberedTable::new(family);
-        // The order of `from_iter_with_host_part`; `replace_with_host_part` is the second of a
-        // prefix.
+        // In the order of `from_iter_with_host_part`. The second insert of a prefix is
+        // `replace_with_host_part`.
         for (number, (bytes, len)) in [
             ([192, 168, 0, 254], 24),
             ([192, 168, 1, 0], 24),
@@ -279,8 +281,8 @@ fn prefixes_with_host_part() {
         .enumerate()
         {
             let address = map.at(bytes);
-            let refused = (bytes[3] != 0).then_some(PrefixError::HostBits);
-            assert_eq!(Prefix::new(address, len).err(), refused);
+            let error = (bytes[3] != 0).then_some(PrefixError::HostBits);
+            assert_eq!(Prefix::new(address, len).err(), error);
             map.add(address, len, number as u32).unwrap();
         }
         let expected = [
@@ -310,10 +312,10 @@ fn regression_free_list_on_parent_collapse() {
     }
 }
 
-/// From where a walk starts, whether that prefix is among what it shall find, and what it finds.
+/// The start of a walk, whether the walk includes it, and the expected prefixes.
 type Walk = (&'static str, bool, &'static str);
 
-/// What a table holds, and walks through it.
+/// The contents of a table, and walks through it.
 type Walks = (&'static str, &'static [Walk]);
 
 fn check_walks(cases: &[Walks], prefix: impl Fn(&str) -> Prefix) {
@@ -395,7 +397,7 @@ fn iter_from_mut() {
     }
 }
 
-// What follows has both families in one table, and text as the device takes it.
+// The following cases have both families in one table.
 
 fn joint(routes: &[&str]) -> Arc<Table> {
     let table = table();
@@ -422,7 +424,7 @@ fn joint_iter() {
     );
 }
 
-/// Five prefixes of a family, each inside others.
+/// Five nested prefixes of each family.
 const NESTED: [&str; 10] = [
     "192.168.0.0/22",
     "192.168.0.0/23",

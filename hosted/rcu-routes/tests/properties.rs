@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random changes, done to the table and to a slow list: after each, both give the same answers. So
-//! too for transactions, which happen whole or not at all, for reloads, for a limit of routes, and
-//! for dumps in pieces between which the table changes.
+//! Random sequences of changes, transactions, reloads, route limits and dumps, applied to the table
+//! and to the oracle. Both must give the same answers after each step.
 //!
-//! `PROPTEST_CASES` says how many sequences each test tries.
+//! `PROPTEST_CASES` sets the number of sequences of each test.
 
+#[path = "properties/config.rs"]
+mod config;
 #[path = "properties/steps.rs"]
 mod steps;
 
+use config::config;
 use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
 use proptest::prelude::*;
@@ -33,7 +35,7 @@ fn check_lookups(
     Ok(())
 }
 
-/// All but the next hops, which a reload that is being made uses as well.
+/// Checks everything but the number of next hops, because an open reload uses next hops too.
 fn check_routes(table: &Table, oracle: &Oracle) -> Result<(), TestCaseError> {
     let stats = own_stats(table);
     prop_assert_eq!(stats.routes_inet, oracle.len(Family::Inet));
@@ -49,22 +51,22 @@ fn check_contents(table: &Table, oracle: &Oracle) -> Result<(), TestCaseError> {
     check_routes(table, oracle)
 }
 
-/// The list, and how many routes it may hold.
+/// The oracle and its limit of routes.
 #[derive(Clone)]
 struct Model {
-    list: Oracle,
+    oracle: Oracle,
     max_routes: usize,
 }
 
 impl Model {
     fn routes(&self) -> usize {
-        self.list.len(Family::Inet) + self.list.len(Family::Inet6)
+        self.oracle.len(Family::Inet) + self.oracle.len(Family::Inet6)
     }
 
     fn apply(&mut self, operation: &Operation) -> Result {
         let mut changed = self.clone();
-        changed.list.apply(operation)?;
-        // Those that are there when the limit sinks stay, and can be changed.
+        changed.oracle.apply(operation)?;
+        // Lowering the limit keeps routes beyond it, which can still be changed.
         if changed.routes() > self.routes().max(self.max_routes) {
             return Err(ENOSPC);
         }
@@ -72,7 +74,7 @@ impl Model {
         Ok(())
     }
 
-    /// Makes all changes, or none.
+    /// Applies all changes, or none.
     fn apply_all(&mut self, operations: &[Operation]) -> Result<(), Failure> {
         let mut changed = self.clone();
         for (index, operation) in operations.iter().enumerate() {
@@ -99,7 +101,7 @@ impl Pair {
             table: table_with_settings(settings),
             settings,
             model: Model {
-                list: Oracle::default(),
+                oracle: Oracle::default(),
                 max_routes,
             },
         }
@@ -127,23 +129,23 @@ impl Pair {
         if done.is_err() {
             prop_assert_eq!(own_stats(&self.table), before);
         }
-        // What the change touches, after each; all of it at the end.
+        // This checks only the changed prefix; `finish` checks everything.
         match operation {
             Operation::Insert(Route { prefix, .. }, _) | Operation::Remove(prefix, ..) => {
-                check_lookups(&self.table, &self.model.list, &borders(prefix))?;
+                check_lookups(&self.table, &self.model.oracle, &borders(prefix))?;
                 let selector = Selector::Prefix(*prefix);
                 prop_assert_eq!(
                     dump(&self.table, selector, 2),
-                    self.model.list.dump(selector)
+                    self.model.oracle.dump(selector)
                 );
             }
-            Operation::Flush(_) => check_routes(&self.table, &self.model.list)?,
+            Operation::Flush(_) => check_routes(&self.table, &self.model.oracle)?,
         }
         Ok(())
     }
 
-    /// A route that is there throughout appears once, any other at most once, and only if it was
-    /// there at some time.
+    /// Dumps in pieces with a change after each. A route present throughout must appear once, any
+    /// other route at most once and only if it was present at some time.
     fn dump(
         &mut self,
         selector: Selector,
@@ -151,7 +153,7 @@ impl Pair {
         changes: &[Operation],
     ) -> Result<(), TestCaseError> {
         let mut changes = changes.iter();
-        let mut throughout = self.model.list.dump(selector);
+        let mut throughout = self.model.oracle.dump(selector);
         let mut ever = throughout.clone();
         let mut found: Vec<Route> = Vec::new();
         loop {
@@ -164,7 +166,7 @@ impl Pair {
             }
             if let Some(change) = changes.next() {
                 self.change(change)?;
-                let now = self.model.list.dump(selector);
+                let now = self.model.oracle.dump(selector);
                 throughout.retain(|route| now.contains(route));
                 ever.extend(now);
             }
@@ -191,7 +193,7 @@ impl Pair {
         if done.is_err() {
             prop_assert_eq!(own_stats(&self.table), before);
         }
-        check_contents(&self.table, &self.model.list)
+        check_contents(&self.table, &self.model.oracle)
     }
 
     fn reload(
@@ -202,14 +204,14 @@ impl Pair {
     ) -> Result<(), TestCaseError> {
         let mut reload = Reload::new(self.table.clone()).unwrap();
         let mut model = Model {
-            list: Oracle::default(),
+            oracle: Oracle::default(),
             max_routes: usize::MAX,
         };
         let max_routes = self.model.max_routes;
         let mut meanwhile = meanwhile.iter();
         for operation in new {
             let done = reload.apply(operation);
-            // The limit may be looked at here or at the commit.
+            // The table can check the limit here or at the commit.
             if done != Err(ENOSPC) || model.routes() < max_routes {
                 let expected = model.apply(operation);
                 prop_assert_eq!(done, expected, "{:?}", operation);
@@ -218,7 +220,7 @@ impl Pair {
                 self.change(operation)?;
             }
         }
-        check_routes(&self.table, &self.model.list)?;
+        check_routes(&self.table, &self.model.oracle)?;
         let generation = self.table.generation();
         let fits = model.routes() <= max_routes;
         match commit {
@@ -226,24 +228,24 @@ impl Pair {
             false => drop(reload),
         }
         if commit && fits {
-            self.model.list = model.list;
+            self.model.oracle = model.oracle;
         } else {
             prop_assert_eq!(self.table.generation(), generation);
         }
-        check_contents(&self.table, &self.model.list)
+        check_contents(&self.table, &self.model.oracle)
     }
 
-    /// At the end: everything, and then nothing is left of it.
+    /// Checks everything, then removes all routes.
     fn finish(self, addresses: &[IpAddr]) -> Result<(), TestCaseError> {
         let Self { table, model, .. } = self;
-        let list = model.list;
-        check_lookups(&table, &list, addresses)?;
-        check_contents(&table, &list)?;
+        let oracle = model.oracle;
+        check_lookups(&table, &oracle, addresses)?;
+        check_contents(&table, &oracle)?;
         for family in [Family::Inet, Family::Inet6] {
             let selector = Selector::Family(family);
-            prop_assert_eq!(dump(&table, selector, 3), list.dump(selector));
+            prop_assert_eq!(dump(&table, selector, 3), oracle.dump(selector));
         }
-        for route in list.dump(Selector::All) {
+        for route in oracle.dump(Selector::All) {
             let Route {
                 prefix,
                 metric,
@@ -256,7 +258,8 @@ impl Pair {
     }
 }
 
-fn agree(
+/// Applies random steps to the table and to the oracle.
+fn check(
     settings: &'static Settings,
     (steps, addresses): (Vec<Step>, Vec<IpAddr>),
 ) -> Result<(), TestCaseError> {
@@ -267,50 +270,38 @@ fn agree(
     pair.finish(&addresses)
 }
 
-/// As many cases as `PROPTEST_CASES` says, or some.
-fn config() -> ProptestConfig {
-    let cases = match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => ProptestConfig::default().cases,
-        None => 200,
-    };
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(cases)
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(200))]
 
     #[test]
-    fn changes_and_dumps(case in any_case(CHANGES_ONLY)) {
+    fn changes_and_dumps_match_the_oracle(case in any_case(CHANGES_ONLY)) {
         static SETTINGS: Settings = Settings::new();
-        agree(&SETTINGS, case)?;
+        check(&SETTINGS, case)?;
     }
 
     #[test]
-    fn transactions(case in any_case(Weights { transaction: 10, ..CHANGES_ONLY })) {
+    fn transactions_match_the_oracle(case in any_case(Weights { transaction: 10, ..CHANGES_ONLY })) {
         static SETTINGS: Settings = Settings::new();
-        agree(&SETTINGS, case)?;
+        check(&SETTINGS, case)?;
     }
 
     #[test]
-    fn reloads(case in any_case(Weights { reload: 10, ..CHANGES_ONLY })) {
+    fn reloads_match_the_oracle(case in any_case(Weights { reload: 10, ..CHANGES_ONLY })) {
         static SETTINGS: Settings = Settings::new();
-        agree(&SETTINGS, case)?;
+        check(&SETTINGS, case)?;
     }
 
     #[test]
-    fn a_limit_of_routes(case in any_case(Weights { max_routes: 10, ..CHANGES_ONLY })) {
+    fn a_limit_of_routes_matches_the_oracle(case in any_case(Weights { max_routes: 10, ..CHANGES_ONLY })) {
         static SETTINGS: Settings = Settings::new();
-        agree(&SETTINGS, case)?;
+        check(&SETTINGS, case)?;
     }
 
     #[test]
-    fn everything_together(
+    fn all_steps_match_the_oracle(
         case in any_case(Weights { transaction: 10, reload: 5, max_routes: 3 }),
     ) {
         static SETTINGS: Settings = Settings::new();
-        agree(&SETTINGS, case)?;
+        check(&SETTINGS, case)?;
     }
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the table answers and refuses.
+//! Answers and errors of the table, change by change.
 
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 use rcu_routes::{
-    rcu_table::{Family, Mode, Prefix, PrefixError, Route, Table},
+    rcu_table::{read_lock, Family, Mode, NextHop, Prefix, PrefixError, Route, Table},
     testing::{address, get, own_stats, prefix, route, run, show, table, Random},
 };
 
-/// A table with routes added.
-fn table_with(routes: &[&str]) -> kernel::sync::Arc<Table> {
+/// Returns a table with these routes.
+fn table_with(routes: &[&str]) -> Arc<Table> {
     let table = table();
     for line in routes {
         table.insert(&route(line), Mode::Add).unwrap();
@@ -18,7 +18,7 @@ fn table_with(routes: &[&str]) -> kernel::sync::Arc<Table> {
 }
 
 #[test]
-fn an_empty_table_has_no_answer() {
+fn an_empty_table_serves_no_address() {
     let table = table();
     assert_eq!(get(&table, "10.0.0.1"), "none");
     assert_eq!(get(&table, "::1"), "none");
@@ -26,7 +26,7 @@ fn an_empty_table_has_no_answer() {
 }
 
 #[test]
-fn a_prefix_serves_its_first_and_last_address_and_no_neighbour() {
+fn a_prefix_serves_exactly_its_address_range() {
     let table = table_with(&[
         "10.0.0.0/8 dev a",
         "192.0.2.128/25 dev b",
@@ -90,7 +90,7 @@ fn a_gap_between_nested_prefixes_falls_back_to_the_outer_one() {
 }
 
 #[test]
-fn default_routes_serve_everything_of_their_family() {
+fn default_routes_serve_every_address_of_their_family() {
     let table = table_with(&["default via 192.0.2.1", "default via fe80::1 dev eth0"]);
     for address in ["0.0.0.0", "255.255.255.255", "127.0.0.1"] {
         assert_eq!(get(&table, address), "0.0.0.0/0 via 192.0.2.1");
@@ -116,8 +116,8 @@ fn host_routes_serve_one_address() {
 }
 
 #[test]
-fn the_families_do_not_mix() {
-    // The same leading bits in both.
+fn routes_serve_only_their_own_family() {
+    // Both prefixes have the same leading bits.
     let table = table_with(&["10.0.0.0/8 dev four", "a00::/8 dev six"]);
     assert_eq!(get(&table, "10.1.1.1"), "10.0.0.0/8 dev four");
     assert_eq!(get(&table, "a01:101::"), "a00::/8 dev six");
@@ -127,8 +127,8 @@ fn the_families_do_not_mix() {
     assert_eq!(get(&table, "::10.1.1.1"), "none");
 }
 
-/// The prefixes of all lengths that cover an address.
-fn path(of: &str) -> Vec<Prefix> {
+/// Returns the prefixes of all lengths that cover an address.
+fn covering_prefixes(of: &str) -> Vec<Prefix> {
     let of = address(of);
     let all = Family::of(of).bits();
     let cut = |len: u8| match of {
@@ -144,69 +144,61 @@ fn path(of: &str) -> Vec<Prefix> {
     (0..=all).map(|len| cut(len).unwrap()).collect()
 }
 
-/// With a route of every length on one path, the longest left serves, in whatever order they go.
-fn every_length_on_the_path_of(text: &str, seed: u64) {
+/// Adds and removes a route of every length in random order. The longest one present must serve.
+fn check_every_length(text: &str, seed: u64) {
     let table = table();
     let mut random = Random::new(seed);
-    let mut prefixes = path(text);
+    let mut prefixes = covering_prefixes(text);
     random.shuffle(&mut prefixes);
     let mut lens = Vec::new();
-    let serving = |lens: &[u8]| {
-        let guard = rcu_routes::rcu_table::read_lock();
-        let route = table.lookup(address(text), &guard);
-        assert_eq!(
-            route.map(|route| route.prefix.len()),
-            lens.iter().max().copied()
-        );
-        assert_eq!(
-            route.map(|route| route.metric),
-            lens.iter().max().map(|&len| len.into())
-        );
+    let check = |lens: &[u8]| {
+        let route = table.lookup(address(text), &read_lock());
+        let found = route.map(|route| (route.prefix.len(), route.metric));
+        let longest = lens.iter().max();
+        assert_eq!(found, longest.map(|&len| (len, len.into())));
     };
     for prefix in &prefixes {
-        let metric = prefix.len().into();
-        let next_hop = rcu_routes::rcu_table::NextHop::Blackhole;
         let route = Route {
             prefix: *prefix,
-            metric,
-            next_hop,
+            metric: prefix.len().into(),
+            next_hop: NextHop::Blackhole,
         };
         table.insert(&route, Mode::Add).unwrap();
         lens.push(prefix.len());
-        serving(&lens);
+        check(&lens);
     }
     random.shuffle(&mut prefixes);
     for prefix in &prefixes {
         table.remove(prefix, None, None).unwrap();
         lens.retain(|&len| len != prefix.len());
-        serving(&lens);
+        check(&lens);
     }
     assert_eq!(own_stats(&table).objects, 0);
 }
 
 #[test]
-fn every_ipv4_length_on_one_path() {
+fn every_ipv4_length_covering_one_address_serves() {
     for (seed, address) in ["0.0.0.0", "255.255.255.255", "203.0.113.171"]
         .iter()
         .enumerate()
     {
-        every_length_on_the_path_of(address, seed as u64);
+        check_every_length(address, seed as u64);
     }
 }
 
 #[test]
-fn every_ipv6_length_on_one_path() {
+fn every_ipv6_length_covering_one_address_serves() {
     for (seed, address) in ["::", "2001:db8:9a3c:71f0:e5b6:8d42:1c0f:a7e9"]
         .iter()
         .enumerate()
     {
-        every_length_on_the_path_of(address, seed as u64);
+        check_every_length(address, seed as u64);
     }
-    every_length_on_the_path_of("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 9);
+    check_every_length("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 9);
 }
 
 #[test]
-fn a_thousand_next_hops_are_told_apart() {
+fn a_thousand_next_hops_are_distinct() {
     let table = table();
     let line = |number: usize| {
         let [high, low] = (number as u16).to_be_bytes();
@@ -221,10 +213,10 @@ fn a_thousand_next_hops_are_told_apart() {
     }
 }
 
-/// The node of 2001:db8::/32 gets and loses ways to go on, one by one, with routes of its own among
-/// them.
+/// Adds and removes the children of the node of 2001:db8::/32 one by one. The node has a route
+/// itself.
 #[test]
-fn each_number_of_children_is_found() {
+fn a_node_with_any_number_of_children_finds_each() {
     let table = table();
     let mut random = Random::new(8);
     let mut values: Vec<u8> = (0..=u8::MAX).collect();
@@ -257,9 +249,9 @@ fn each_number_of_children_is_found() {
     }
 }
 
-/// A lone host hangs below the root; nodes come between, one above the other, and go again.
+/// Adds and removes nodes between the root and a host route.
 #[test]
-fn nodes_that_come_between_are_asked_and_those_that_go_are_not_missed() {
+fn nodes_inserted_and_removed_between_others_keep_lookups_right() {
     let table = table_with(&["2001:db8:1:2:3:4:5:6/128 dev host"]);
     let between = [
         ("2001:db8:1:2::/64", "2001:db8:1:2::1"),
@@ -308,7 +300,7 @@ fn the_lowest_metric_serves() {
 }
 
 #[test]
-fn a_longer_prefix_serves_whatever_its_metric() {
+fn a_longer_prefix_serves_despite_a_higher_metric() {
     let table = table_with(&["10.0.0.0/8 dev a", "10.0.0.0/9 dev b metric 4294967295"]);
     assert_eq!(
         get(&table, "10.1.1.1"),
@@ -317,7 +309,7 @@ fn a_longer_prefix_serves_whatever_its_metric() {
 }
 
 #[test]
-fn delete_reveals_next_metric() {
+fn delete_reveals_the_route_with_the_next_metric() {
     let table = table_with(&[
         "10.0.0.0/8 dev m30 metric 30",
         "10.0.0.0/8 dev m10 metric 10",
@@ -332,7 +324,7 @@ fn delete_reveals_next_metric() {
 }
 
 #[test]
-fn delete_with_a_metric_takes_that_one() {
+fn delete_with_a_metric_removes_the_route_with_that_metric() {
     let table = table_with(&["10.0.0.0/8 dev a metric 10", "10.0.0.0/8 dev b metric 20"]);
     run(&table, "del 10.0.0.0/8 metric 20").unwrap();
     assert_eq!(show(&table), ["10.0.0.0/8 dev a metric 10"]);
@@ -341,7 +333,7 @@ fn delete_with_a_metric_takes_that_one() {
 }
 
 #[test]
-fn delete_with_a_next_hop_takes_the_lowest_metric_that_has_it() {
+fn delete_with_a_next_hop_removes_the_match_with_the_lowest_metric() {
     let table = table_with(&[
         "10.0.0.0/8 via 192.0.2.1 metric 10",
         "10.0.0.0/8 via 192.0.2.2 metric 20",
@@ -358,7 +350,7 @@ fn delete_with_a_next_hop_takes_the_lowest_metric_that_has_it() {
 }
 
 #[test]
-fn delete_matches_a_next_hop_by_the_part_that_is_named() {
+fn delete_matches_a_next_hop_by_gateway_or_device() {
     let routes = [
         "10.0.0.0/8 via 192.0.2.1 dev eth0",
         "10.0.0.0/8 via 192.0.2.1 dev eth1 metric 1",
@@ -379,15 +371,15 @@ fn delete_matches_a_next_hop_by_the_part_that_is_named() {
     ] {
         let table = table_with(&routes);
         assert_eq!(run(&table, line).is_ok(), deleted.is_some(), "{line}");
-        let left = routes.iter().enumerate();
-        let left = left.filter(|(at, _)| Some(*at) != deleted);
-        let left: Vec<_> = left.map(|(_, route)| *route).collect();
-        assert_eq!(show(&table), left, "{line}");
+        let remaining = routes.iter().enumerate();
+        let remaining = remaining.filter(|(at, _)| Some(*at) != deleted);
+        let remaining: Vec<_> = remaining.map(|(_, route)| *route).collect();
+        assert_eq!(show(&table), remaining, "{line}");
     }
 }
 
 #[test]
-fn delete_of_what_does_not_match_is_esrch_and_changes_nothing() {
+fn delete_without_a_match_returns_esrch_and_changes_nothing() {
     let table = table_with(&[
         "10.0.0.0/8 via 192.0.2.1 metric 10",
         "10.0.0.0/8 dev b metric 20",
@@ -412,7 +404,7 @@ fn delete_of_what_does_not_match_is_esrch_and_changes_nothing() {
 }
 
 #[test]
-fn add_of_an_existing_key_is_eexist_and_changes_nothing() {
+fn add_of_an_existing_key_returns_eexist_and_changes_nothing() {
     let table = table_with(&["10.0.0.0/8 dev a metric 10"]);
     let before = (show(&table), own_stats(&table));
     assert_eq!(run(&table, "add 10.0.0.0/8 dev b metric 10"), Err(EEXIST));
@@ -422,7 +414,7 @@ fn add_of_an_existing_key_is_eexist_and_changes_nothing() {
 }
 
 #[test]
-fn change_of_a_missing_key_is_enoent_and_changes_nothing() {
+fn change_of_a_missing_key_returns_enoent_and_changes_nothing() {
     let table = table_with(&["10.0.0.0/8 dev a metric 10"]);
     let before = (show(&table), own_stats(&table));
     for line in [
@@ -452,7 +444,7 @@ fn replace_adds_or_changes() {
 }
 
 #[test]
-fn flush_takes_one_family_or_both() {
+fn flush_removes_one_family_or_both() {
     let routes = [
         "10.0.0.0/8 dev a",
         "0.0.0.0/0 dev a",
@@ -488,7 +480,7 @@ fn flush_takes_one_family_or_both() {
 }
 
 #[test]
-fn next_hops_are_stored_once_and_go_with_their_last_route() {
+fn next_hops_are_shared_and_released_with_their_last_route() {
     let table = table();
     let steps = [
         ("add 10.0.0.0/8 via 192.0.2.1", 1),
@@ -519,7 +511,7 @@ fn next_hops_are_stored_once_and_go_with_their_last_route() {
 }
 
 #[test]
-fn a_gateway_may_be_of_either_family() {
+fn a_gateway_can_be_of_either_family() {
     let routes = [
         "10.0.0.0/8 via 192.0.2.1",
         "11.0.0.0/8 via inet6 fe80::1 dev eth0",
@@ -534,7 +526,7 @@ fn a_gateway_may_be_of_either_family() {
 }
 
 #[test]
-fn the_generation_changes_with_changes_only() {
+fn only_changes_advance_the_generation() {
     let table = table();
     let mut generation = table.generation();
     let mut expect = |line: &str, changes: bool| {
@@ -559,7 +551,7 @@ fn the_generation_changes_with_changes_only() {
 }
 
 #[test]
-fn counts_of_routes_are_by_family() {
+fn routes_are_counted_by_family() {
     let table = table_with(&[
         "10.0.0.0/8 dev a",
         "10.0.0.0/8 dev a metric 1",
@@ -573,7 +565,7 @@ fn counts_of_routes_are_by_family() {
 }
 
 #[test]
-fn a_prefix_has_no_host_bits_and_no_impossible_length() {
+fn prefixes_with_host_bits_or_invalid_length_are_rejected() {
     for (text, len, expected) in [
         ("10.0.0.0", 8, None),
         ("10.0.0.0", 7, None),
@@ -598,7 +590,7 @@ fn a_prefix_has_no_host_bits_and_no_impossible_length() {
 }
 
 #[test]
-fn a_prefix_gives_back_what_it_was_made_of() {
+fn a_prefix_returns_its_address_and_length() {
     for text in [
         "0.0.0.0/0",
         "10.0.0.0/8",
@@ -616,12 +608,12 @@ fn a_prefix_gives_back_what_it_was_made_of() {
 }
 
 #[test]
-fn a_table_is_dropped_with_everything_in_it() {
-    // Deep enough for a recursive drop to be noticed under a small stack.
+fn dropping_a_deep_table_uses_bounded_stack() {
+    // A recursive drop of this depth would overflow a small stack.
     let small = std::thread::Builder::new().stack_size(128 << 10);
     let thread = small.spawn(|| {
         let table = table();
-        for (number, prefix) in path("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+        for (number, prefix) in covering_prefixes("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
             .iter()
             .enumerate()
         {

@@ -22,16 +22,16 @@ fn via_dev(gateway: &str, name: &str) -> NextHop {
     NextHop::Via(gateway.parse().unwrap(), Some(dev(name)))
 }
 
-fn understood(line: &str) -> Command {
+fn command(line: &str) -> Command {
     match parse(line) {
         Ok(Some(command)) => command,
-        Ok(None) => panic!("{line:?} is no command"),
+        Ok(None) => panic!("{line:?} is not a command"),
         Err(refusal) => panic!("{line:?}: {refusal}"),
     }
 }
 
-/// The word at fault, and why.
-fn refused(line: &str) -> (&str, Reason) {
+/// Returns the word at fault and the reason.
+fn refusal(line: &str) -> (&str, Reason) {
     match parse(line) {
         Err(Refusal { word, reason }) => (word, reason),
         Ok(command) => panic!("{line:?} is {command:?}"),
@@ -39,7 +39,7 @@ fn refused(line: &str) -> (&str, Reason) {
 }
 
 #[test]
-fn routes_in_iproute2s_words() {
+fn routes_in_iproute2_syntax_are_parsed() {
     for (words, prefix, metric, next_hop) in [
         (
             "10.0.0.0/8 via 192.0.2.1",
@@ -175,14 +175,14 @@ fn routes_in_iproute2s_words() {
             metric,
             next_hop,
         };
-        assert_eq!(understood(words), Command::Insert(Mode::Add, route));
+        assert_eq!(command(words), Command::Insert(Mode::Add, route));
         for (verb, mode) in [
             ("add", Mode::Add),
             ("change", Mode::Change),
             ("replace", Mode::Replace),
         ] {
             assert_eq!(
-                understood(&format!("{verb} {words}")),
+                command(&format!("{verb} {words}")),
                 Command::Insert(mode, route)
             );
         }
@@ -190,7 +190,7 @@ fn routes_in_iproute2s_words() {
 }
 
 #[test]
-fn the_other_verbs() {
+fn every_other_command_is_parsed() {
     for (line, expected) in [
         (
             "del 10.0.0.0/8",
@@ -252,27 +252,27 @@ fn the_other_verbs() {
         ("stats", Command::Stats),
         ("help", Command::Help),
     ] {
-        assert_eq!(understood(line), expected, "{line}");
+        assert_eq!(command(line), expected, "{line}");
     }
 }
 
 #[test]
-fn blanks_and_comments_are_no_commands() {
+fn blank_lines_and_comments_are_not_commands() {
     for line in ["", " ", "\t\r", "# add 10.0.0.0/8 dev a", "  #", "#add"] {
         assert_eq!(parse(line), Ok(None), "{line:?}");
     }
 }
 
 #[test]
-fn blanks_and_comments_around_words_do_not_matter() {
-    let plain = understood("add 10.0.0.0/8 via 192.0.2.1 metric 5");
+fn blanks_and_comments_around_words_are_ignored() {
+    let plain = command("add 10.0.0.0/8 via 192.0.2.1 metric 5");
     for line in [
         "  add\t10.0.0.0/8   via 192.0.2.1 metric 5\r",
         "add 10.0.0.0/8 via 192.0.2.1 metric 5 # why",
         "add 10.0.0.0/8 via 192.0.2.1 metric 5#why",
         "10.0.0.0/8 metric 5 via 192.0.2.1",
     ] {
-        assert_eq!(understood(line), plain, "{line:?}");
+        assert_eq!(command(line), plain, "{line:?}");
     }
 }
 
@@ -281,8 +281,8 @@ const fn host_bits([a, b, c, d]: [u8; 4], len: u8) -> Reason {
     Reason::HostBits { address, len }
 }
 
-/// Lines that make no sense, the word at fault, and why.
-const REFUSED: &[(&str, &str, Reason)] = &[
+/// Invalid lines, each with the word at fault and the reason.
+const INVALID: &[(&str, &str, Reason)] = &[
     ("frobnicate", "frobnicate", Reason::UnknownWord),
     ("ADD 10.0.0.0/8 dev a", "ADD", Reason::UnknownWord),
     ("inet", "inet", Reason::UnknownWord),
@@ -360,7 +360,7 @@ const REFUSED: &[(&str, &str, Reason)] = &[
         "blackhole",
         Reason::InvalidPrefix,
     ),
-    // The prefix comes first, and so does what is wrong with it.
+    // The prefix is checked first.
     ("add x via y", "x", Reason::InvalidPrefix),
     ("get 10.0.0.0/8", "10.0.0.0/8", Reason::InvalidAddress(None)),
     ("get localhost", "localhost", Reason::InvalidAddress(None)),
@@ -515,20 +515,20 @@ const REFUSED: &[(&str, &str, Reason)] = &[
 ];
 
 #[test]
-fn what_makes_no_sense_is_refused_with_the_word_at_fault() {
-    for &(line, word, reason) in REFUSED {
-        assert_eq!(refused(line), (word, reason), "{line}");
+fn an_invalid_line_is_rejected_with_the_word_at_fault() {
+    for &(line, word, reason) in INVALID {
+        assert_eq!(refusal(line), (word, reason), "{line}");
     }
 }
 
 #[test]
-fn every_reason_is_seen() {
-    let seen: BTreeSet<String> = REFUSED
+fn every_reason_is_tested() {
+    let seen: BTreeSet<String> = INVALID
         .iter()
         .map(|(.., reason)| format!("{reason:?}"))
         .map(|reason| reason.split(['(', ' ']).next().unwrap().to_owned())
         .collect();
-    // One arm for each, so that a new reason does not compile until it is listed and tested.
+    // A new reason does not compile until it has an arm here and a test.
     let name = |reason: Reason| match reason {
         Reason::UnknownWord => "UnknownWord",
         Reason::MissingArgument(_) => "MissingArgument",
@@ -544,7 +544,7 @@ fn every_reason_is_seen() {
         Reason::UnexpectedNextHop => "UnexpectedNextHop",
         Reason::GatewayFamily(_) => "GatewayFamily",
     };
-    let named: BTreeSet<String> = REFUSED
+    let named: BTreeSet<String> = INVALID
         .iter()
         .map(|(.., reason)| name(*reason).to_owned())
         .collect();
@@ -553,7 +553,7 @@ fn every_reason_is_seen() {
 }
 
 #[test]
-fn refusals_are_sentences() {
+fn each_reason_has_its_sentence() {
     for (line, sentence) in [
         (
             "frobnicate",
@@ -611,7 +611,7 @@ fn refusals_are_sentences() {
 }
 
 #[test]
-fn long_words_are_cut_and_odd_ones_escaped() {
+fn excerpts_of_long_words_are_cut_and_control_characters_escaped() {
     assert_eq!(Excerpt("eth0").to_string(), "eth0");
     assert_eq!(Excerpt("").to_string(), "");
     assert_eq!(Excerpt(&"x".repeat(64)).to_string(), "x".repeat(64));
@@ -627,7 +627,7 @@ fn long_words_are_cut_and_odd_ones_escaped() {
 }
 
 #[test]
-fn help_names_every_verb() {
+fn help_lists_every_verb() {
     for verb in [
         "add", "change", "replace", "del", "flush", "begin", "reload", "commit", "abort", "get",
         "show", "stats", "help",
@@ -646,7 +646,7 @@ pub(super) fn any_address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
         any::<u128>().prop_map(|bits| IpAddr::V6(bits.into())),
-        // Mapped and compatible addresses have forms of their own.
+        // Mapped and compatible addresses have their own textual forms.
         any::<u32>().prop_map(|bits| IpAddr::V6(((0xffff << 32) | u128::from(bits)).into())),
         any::<u16>().prop_map(|bits| IpAddr::V6(u128::from(bits).into())),
     ]
@@ -669,7 +669,7 @@ fn any_prefix() -> impl Strategy<Value = Prefix> {
     })
 }
 
-/// Names that a line can have: `#` starts a comment there.
+/// Returns device names that a line can contain; `#` starts a comment.
 fn any_dev() -> impl Strategy<Value = DevName> {
     "[!-~&&[^/:#]]{1,15}".prop_filter_map("a name", |name| DevName::new(&name))
 }
@@ -692,7 +692,7 @@ pub(super) fn any_route() -> impl Strategy<Value = Route> {
     })
 }
 
-/// A line of words that mean something, in any order.
+/// Returns a line of meaningful words in random order.
 fn any_words() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         prop::sample::select(vec![
@@ -724,7 +724,7 @@ fn any_words() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..10).prop_map(|words| words.join(" "))
 }
 
-/// A refusal is about a word of the line, and can be shown in one line.
+/// Asserts that a refusal names a word of the line and prints as one line.
 fn check_refusal(line: &str) -> Result<(), TestCaseError> {
     if let Err(refusal) = parse(line) {
         prop_assert!(line.contains(refusal.word));
@@ -742,22 +742,22 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
     #[test]
-    fn no_text_makes_the_parser_panic(line in any::<String>()) {
+    fn random_text_does_not_panic_the_parser(line in any::<String>()) {
         check_refusal(&line)?;
     }
 
     #[test]
-    fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..255)) {
+    fn random_bytes_do_not_panic_the_parser(bytes in prop::collection::vec(any::<u8>(), 0..255)) {
         check_refusal(&String::from_utf8_lossy(&bytes))?;
     }
 
     #[test]
-    fn no_order_of_words_makes_the_parser_panic(line in any_words()) {
+    fn random_words_do_not_panic_the_parser(line in any_words()) {
         check_refusal(&line)?;
     }
 
     #[test]
-    fn a_route_is_read_back_as_it_was_written(route in any_route()) {
+    fn a_written_route_is_parsed_to_the_same_route(route in any_route()) {
         let text = route.to_string();
         prop_assert_eq!(parse(&text), Ok(Some(Command::Insert(Mode::Add, route))));
         let replace = format!("replace {text}");

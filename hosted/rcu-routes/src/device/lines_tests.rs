@@ -3,48 +3,50 @@
 use super::lines::{BadLine, Lines, MAX_LINE};
 use proptest::prelude::*;
 
-/// A line as [`Lines`] tells it.
-type Told = (u64, Result<String, BadLine>);
+/// A line that [`Lines`] returned: its number and text.
+type Numbered = (u64, Result<String, BadLine>);
 
-/// Feeds pieces one after the other, each to its end; says what lines there were, how many bytes
-/// each took, and what is unfinished.
-fn feed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Told>, Vec<usize>, Option<u64>) {
+/// Feeds pieces one after the other. Returns the lines, the bytes consumed by each, and the number
+/// of the unfinished line.
+fn feed<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Numbered>, Vec<usize>, Option<u64>) {
     let mut lines = Lines::new();
-    let (mut told, mut taken_by) = (Vec::new(), Vec::new());
-    let mut taken = 0;
+    let (mut found, mut consumed_by_line) = (Vec::new(), Vec::new());
+    let mut consumed = 0;
     for mut piece in pieces {
         while !piece.is_empty() {
             let (used, line) = lines.feed(piece);
             assert!(
                 (1..=piece.len()).contains(&used),
-                "took {used} of {}",
+                "consumed {used} of {}",
                 piece.len()
             );
             piece = &piece[used..];
-            taken += used;
+            consumed += used;
             if let Some(line) = line {
-                told.push((line.number, line.text.map(str::to_owned)));
-                taken_by.push(core::mem::take(&mut taken));
+                found.push((line.number, line.text.map(str::to_owned)));
+                consumed_by_line.push(core::mem::take(&mut consumed));
             }
         }
     }
-    (told, taken_by, lines.unfinished())
+    (found, consumed_by_line, lines.unfinished())
 }
 
-fn good(number: u64, text: &str) -> Told {
+fn good(number: u64, text: &str) -> Numbered {
     (number, Ok(text.to_owned()))
 }
 
 #[test]
 fn lines_are_cut_at_newlines_and_numbered_from_one() {
-    let (told, taken, unfinished) = feed([&b"add 1\n\nadd 2\r\nrest"[..]]);
-    assert_eq!(told, [good(1, "add 1"), good(2, ""), good(3, "add 2\r")]);
-    assert_eq!(taken, [6, 1, 7]);
+    let (found, consumed, unfinished) = feed([&b"add 1\n\nadd 2\r\nrest"[..]]);
+    assert_eq!(found, [good(1, "add 1"), good(2, ""), good(3, "add 2\r")]);
+    assert_eq!(consumed, [6, 1, 7]);
     assert_eq!(unfinished, Some(4));
 }
 
 #[test]
-fn nothing_is_no_line() {
+fn empty_input_is_not_a_line() {
     assert_eq!(feed([]), (vec![], vec![], None));
     let mut lines = Lines::new();
     let (used, line) = lines.feed(b"");
@@ -53,7 +55,7 @@ fn nothing_is_no_line() {
 }
 
 #[test]
-fn a_finished_line_is_not_unfinished() {
+fn only_a_line_without_newline_is_unfinished() {
     assert_eq!(feed([&b"add\n"[..]]).2, None);
     assert_eq!(feed([&b"a"[..]]).2, Some(1));
     assert_eq!(feed([&b"a"[..], b"\n"]).2, None);
@@ -61,31 +63,31 @@ fn a_finished_line_is_not_unfinished() {
 }
 
 #[test]
-fn the_longest_line_fits_and_one_byte_more_does_not() {
+fn a_line_of_the_maximum_length_is_accepted_and_a_longer_one_rejected() {
     let mut text = vec![b'x'; MAX_LINE];
     text.push(b'\n');
-    let (told, taken, _) = feed([&text[..]]);
-    assert_eq!(told, [good(1, &"x".repeat(MAX_LINE))]);
-    assert_eq!(taken, [MAX_LINE + 1]);
+    let (found, consumed, _) = feed([&text[..]]);
+    assert_eq!(found, [good(1, &"x".repeat(MAX_LINE))]);
+    assert_eq!(consumed, [MAX_LINE + 1]);
 
     text.insert(0, b'x');
-    let (told, taken, _) = feed([&text[..]]);
-    assert_eq!(told[0], (1, Err(BadLine::TooLong)));
-    assert_eq!(taken[0], MAX_LINE + 1);
+    let (found, consumed, _) = feed([&text[..]]);
+    assert_eq!(found[0], (1, Err(BadLine::TooLong)));
+    assert_eq!(consumed[0], MAX_LINE + 1);
 }
 
 #[test]
-fn a_line_that_never_ends_is_too_long_before_it_ends() {
-    let (told, taken, unfinished) = feed([&[b'x'; MAX_LINE][..]]);
-    assert_eq!((told.len(), unfinished), (0, Some(1)));
-    assert!(taken.is_empty());
-    let (told, taken, unfinished) = feed([&[b'x'; MAX_LINE + 1][..]]);
-    assert_eq!(told, [(1, Err(BadLine::TooLong))]);
-    assert_eq!((taken[0], unfinished), (MAX_LINE + 1, None));
+fn a_too_long_line_is_rejected_before_its_end() {
+    let (found, consumed, unfinished) = feed([&[b'x'; MAX_LINE][..]]);
+    assert_eq!((found.len(), unfinished), (0, Some(1)));
+    assert!(consumed.is_empty());
+    let (found, consumed, unfinished) = feed([&[b'x'; MAX_LINE + 1][..]]);
+    assert_eq!(found, [(1, Err(BadLine::TooLong))]);
+    assert_eq!((consumed[0], unfinished), (MAX_LINE + 1, None));
 }
 
 #[test]
-fn what_is_not_text_is_said_with_its_column() {
+fn a_byte_that_is_not_text_is_reported_with_its_column() {
     for (line, byte, column) in [
         (&b"\0\n"[..], 0, 1),
         (b"add\x7f\n", 0x7f, 4),
@@ -99,39 +101,39 @@ fn what_is_not_text_is_said_with_its_column() {
     for byte in 0..=u8::MAX {
         let fine = matches!(byte, b'\t' | b'\r' | 0x20..=0x7e);
         if byte != b'\n' {
-            let (told, ..) = feed([&[b'a', byte, b'\n'][..]]);
-            assert_eq!(told[0].1.is_ok(), fine, "{byte:#x}");
+            let (found, ..) = feed([&[b'a', byte, b'\n'][..]]);
+            assert_eq!(found[0].1.is_ok(), fine, "{byte:#x}");
         }
     }
 }
 
-/// Bytes are looked at eight at a time: no value may hide at any place, nor behind another.
+/// The scan tests eight bytes at once: a bad byte must be found at any position.
 #[test]
-fn every_byte_is_seen_at_every_place() {
+fn every_byte_value_is_checked_at_every_position() {
     for byte in (0..=u8::MAX).filter(|&byte| byte != b'\n') {
         let fine = matches!(byte, b'\t' | b'\r' | 0x20..=0x7e);
         for at in 0..20 {
             for filling in [b' ', b'~', b'\t'] {
                 let mut line = [filling; 21];
                 (line[at], line[20]) = (byte, b'\n');
-                let (told, taken, _) = feed([&line[..]]);
+                let (found, consumed, _) = feed([&line[..]]);
                 let expected = match fine {
                     true => Ok(String::from_utf8(line[..20].to_vec()).unwrap()),
                     false => Err(BadLine::NotText(byte, at + 1)),
                 };
-                assert_eq!((told, taken), (vec![(1, expected)], vec![21]));
+                assert_eq!((found, consumed), (vec![(1, expected)], vec![21]));
             }
         }
     }
 }
 
 #[test]
-fn a_bad_line_does_not_spoil_the_next() {
-    let (told, ..) = feed([&b"\xff\nadd\n"[..]]);
-    assert_eq!(told[1], good(2, "add"));
+fn the_line_after_a_bad_line_is_accepted() {
+    let (found, ..) = feed([&b"\xff\nadd\n"[..]]);
+    assert_eq!(found[1], good(2, "add"));
 }
 
-/// All that the other tests have, in one text.
+/// Returns a text with good, empty, bad, longest and too long lines.
 fn mixture() -> Vec<u8> {
     let mut text = b"add 1\n\n \xfe \nadd 2\r\n".to_vec();
     text.extend_from_slice(&[b'y'; MAX_LINE]);
@@ -142,7 +144,7 @@ fn mixture() -> Vec<u8> {
 }
 
 #[test]
-fn a_split_at_any_position_makes_no_difference() {
+fn the_split_of_the_input_does_not_change_the_lines() {
     let text = mixture();
     let whole = feed([&text[..]]);
     assert_eq!(whole.0.len(), 9);
@@ -157,7 +159,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_in_any_pieces(
+    fn random_bytes_in_pieces_give_the_same_lines(
         text in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'a'), any::<u8>()], 0..2000),
         size in 1..300_usize,
     ) {
@@ -172,7 +174,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_not_taken_is_forgotten() {
+fn rewinding_forgets_later_lines() {
     let mut lines = Lines::new();
     for bytes in ["first\n", "second\n", "half of the third"] {
         lines.feed(bytes.as_bytes());

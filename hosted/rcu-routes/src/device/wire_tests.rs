@@ -36,7 +36,7 @@ fn full() -> uapi::Route {
     }
 }
 
-/// `10.0.0.0/8`, without a next hop.
+/// `10.0.0.0/8` without a next hop.
 fn bare() -> uapi::Route {
     uapi::Route {
         dst: address("10.0.0.0"),
@@ -45,7 +45,7 @@ fn bare() -> uapi::Route {
     }
 }
 
-fn understood(verb: u32, flags: u32, route: uapi::Route) -> Result<Operation, Error> {
+fn operation(verb: u32, flags: u32, route: uapi::Route) -> Result<Operation, Error> {
     uapi::Operation { verb, flags, route }.to_operation()
 }
 
@@ -61,7 +61,7 @@ fn addresses_are_in_network_order() {
 }
 
 #[test]
-fn what_is_no_address_is_refused() {
+fn malformed_addresses_are_rejected() {
     let mut tail = address("10.1.2.3");
     tail.bytes[4] = 1;
     let mut last = address("10.1.2.3");
@@ -78,7 +78,7 @@ fn what_is_no_address_is_refused() {
 }
 
 #[test]
-fn the_verbs_that_insert() {
+fn add_change_and_replace_become_inserts() {
     let route = Route {
         prefix: prefix("10.0.0.0", 8),
         metric: 7,
@@ -90,14 +90,14 @@ fn the_verbs_that_insert() {
         (verb::REPLACE, Mode::Replace),
     ] {
         let insert = Operation::Insert(route, mode);
-        assert_eq!(understood(verb, 0, full()), Ok(insert));
-        assert_eq!(understood(verb, 0, bare()), Err(EINVAL));
-        assert_eq!(understood(verb, 1, full()), Err(EINVAL));
+        assert_eq!(operation(verb, 0, full()), Ok(insert));
+        assert_eq!(operation(verb, 0, bare()), Err(EINVAL));
+        assert_eq!(operation(verb, 1, full()), Err(EINVAL));
     }
 }
 
 #[test]
-fn every_type_of_next_hop() {
+fn every_type_of_next_hop_is_read() {
     let eth0 = DevName::new("eth0");
     let unicast = |gateway, dev| uapi::Route {
         gateway,
@@ -121,7 +121,7 @@ fn every_type_of_next_hop() {
         (typed(route_type::PROHIBIT), NextHop::Prohibit),
     ] {
         let metric = route.metric;
-        let route = understood(verb::ADD, 0, route);
+        let route = operation(verb::ADD, 0, route);
         let expected = Route {
             prefix: prefix("10.0.0.0", 8),
             metric,
@@ -132,7 +132,7 @@ fn every_type_of_next_hop() {
 }
 
 #[test]
-fn what_makes_no_route_is_refused() {
+fn malformed_routes_are_rejected() {
     let changed = |change: fn(&mut uapi::Route)| {
         let mut route = full();
         change(&mut route);
@@ -154,25 +154,24 @@ fn what_makes_no_route_is_refused() {
         changed(|route| route.dev[0] = 0),
         changed(|route| route.dev[0] = 0xff),
         changed(|route| (route.gateway, route.dev) = (uapi::Address::default(), dev(""))),
-        // A family is not an address.
+        // An address without a family is invalid.
         changed(|route| {
             (route.gateway, route.dev) = (uapi::Address::default(), dev(""));
             route.gateway.bytes[0] = 1;
         }),
     ] {
         for verb in [verb::ADD, verb::DEL] {
-            let operation =
-                understood(verb, uapi::DEL_METRIC * u32::from(verb == verb::DEL), route);
-            assert_eq!(operation, Err(EINVAL), "{route:?}");
+            let found = operation(verb, uapi::DEL_METRIC * u32::from(verb == verb::DEL), route);
+            assert_eq!(found, Err(EINVAL), "{route:?}");
         }
     }
 }
 
 #[test]
-fn deleting_names_what_must_match() {
+fn delete_matches_only_the_given_fields() {
     let ten = prefix("10.0.0.0", 8);
     let remove = |metric, next_hop| Ok(Operation::Remove(ten, metric, next_hop));
-    let del = |flags, route| understood(verb::DEL, flags, route);
+    let del = |flags, route| operation(verb::DEL, flags, route);
     let metric = |route| uapi::Route { metric: 7, ..route };
 
     assert_eq!(del(0, bare()), remove(None, None));
@@ -195,7 +194,7 @@ fn deleting_names_what_must_match() {
 }
 
 #[test]
-fn flushing_takes_a_family_and_nothing_else() {
+fn flush_accepts_only_a_family() {
     let of = |family| {
         let mut route = uapi::Route::default();
         route.dst.family = family;
@@ -207,24 +206,24 @@ fn flushing_takes_a_family_and_nothing_else() {
         (family::INET6, Ok(Operation::Flush(Some(Family::Inet6)))),
         (1, Err(EINVAL)),
     ] {
-        assert_eq!(understood(verb::FLUSH, 0, of(family)), expected);
+        assert_eq!(operation(verb::FLUSH, 0, of(family)), expected);
     }
-    assert_eq!(understood(verb::FLUSH, 1, of(0)), Err(EINVAL));
-    assert_eq!(understood(verb::FLUSH, 0, bare()), Err(EINVAL));
+    assert_eq!(operation(verb::FLUSH, 1, of(0)), Err(EINVAL));
+    assert_eq!(operation(verb::FLUSH, 0, bare()), Err(EINVAL));
     let mut metric = of(0);
     metric.metric = 1;
-    assert_eq!(understood(verb::FLUSH, 0, metric), Err(EINVAL));
+    assert_eq!(operation(verb::FLUSH, 0, metric), Err(EINVAL));
 }
 
 #[test]
-fn unknown_verbs_are_refused() {
+fn unknown_verbs_are_rejected() {
     for verb in [0, verb::FLUSH + 1, u32::MAX] {
-        assert_eq!(understood(verb, 0, full()), Err(EINVAL));
+        assert_eq!(operation(verb, 0, full()), Err(EINVAL));
     }
 }
 
 #[test]
-fn stats_are_those_that_text_shows() {
+fn binary_and_text_statistics_are_the_same() {
     let stats = Stats {
         routes_inet: 1,
         routes_inet6: 2,
@@ -255,7 +254,7 @@ fn stats_are_those_that_text_shows() {
     assert_eq!(stats.rows(), rows);
 }
 
-/// A route's bytes as they are in memory.
+/// Sets one byte of a route in memory.
 fn set_byte(route: &mut uapi::Route, at: usize, byte: u8) {
     let [low, high] = route.reserved.to_ne_bytes();
     let mut metric = route.metric.to_ne_bytes();
@@ -280,22 +279,22 @@ fn set_byte(route: &mut uapi::Route, at: usize, byte: u8) {
 
 proptest! {
     #[test]
-    fn addresses_come_back(address in any_address()) {
+    fn addresses_survive_a_round_trip(address in any_address()) {
         prop_assert_eq!(uapi::Address::from(address).to_ip(), Ok(address));
     }
 
     #[test]
-    fn routes_come_back(route in any_route()) {
-        let operation = understood(verb::REPLACE, 0, uapi::Route::from(&route));
-        prop_assert_eq!(operation, Ok(Operation::Insert(route, Mode::Replace)));
+    fn routes_survive_a_round_trip(route in any_route()) {
+        let found = operation(verb::REPLACE, 0, uapi::Route::from(&route));
+        prop_assert_eq!(found, Ok(Operation::Insert(route, Mode::Replace)));
     }
 
-    /// No byte is overlooked: what is accepted is what this kernel would write for it.
+    /// Every accepted route is in the form that this kernel writes.
     #[test]
-    fn every_byte_counts(route in any_route(), at in 0..64_usize, byte in any::<u8>()) {
+    fn every_byte_of_a_route_is_checked(route in any_route(), at in 0..64_usize, byte in any::<u8>()) {
         let mut wire = uapi::Route::from(&route);
         set_byte(&mut wire, at, byte);
-        if let Ok(Operation::Insert(read, Mode::Add)) = understood(verb::ADD, 0, wire) {
+        if let Ok(Operation::Insert(read, Mode::Add)) = operation(verb::ADD, 0, wire) {
             prop_assert_eq!(uapi::Route::from(&read), wire);
         }
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the table held after each of the last steps, for readers to compare with.
+//! The contents of the table after each of the last steps, for comparison by readers.
 //!
 //! ```text
 //!   writer   begin(n): row n, started = n    the change    end(n): done = n
 //!   reader   from = done      the lookup      to = started
 //! ```
 //!
-//! Step `from` was over when the lookup began, and no step behind `to` had begun when it ended:
-//! what the lookup says must be right after some step of `from..=to`.
+//! Step `from` had ended when the lookup began, and no step after `to` had begun when it ended. The
+//! answer must be right after some step of `from..=to`.
 
 use super::universe::ROUTE_COUNT;
 use std::{
@@ -16,10 +16,10 @@ use std::{
     sync::atomic::{fence, AtomicU32, Ordering},
 };
 
-/// Steps that are remembered. A reader that is preempted for longer checks nothing that time.
-const REMEMBERED: u32 = 1 << 13;
+/// The number of steps kept. A reader that is preempted for longer skips its check.
+const KEPT_STEPS: u32 = 1 << 13;
 
-/// By route: the step that put it there, or 0 if it is not there.
+/// By route: the step that inserted it, or 0 if it is absent.
 pub type State = [u32; ROUTE_COUNT];
 
 /// The states after the last steps.
@@ -29,63 +29,62 @@ pub struct History {
     done: AtomicU32,
 }
 
-/// Steps after one of which an answer must have been right.
+/// The steps after one of which an answer must be right.
 pub type Window = RangeInclusive<u32>;
 
 impl History {
-    /// The history of an empty table: nothing, after step 0.
+    /// Creates the history of an empty table: no routes after step 0.
     pub fn new() -> Self {
         let row = |_| [const { AtomicU32::new(0) }; ROUTE_COUNT];
         Self {
-            rows: (0..REMEMBERED).map(row).collect(),
+            rows: (0..KEPT_STEPS).map(row).collect(),
             started: AtomicU32::new(0),
             done: AtomicU32::new(0),
         }
     }
 
     fn row(&self, step: u32) -> &[AtomicU32; ROUTE_COUNT] {
-        &self.rows[(step % REMEMBERED) as usize]
+        &self.rows[(step % KEPT_STEPS) as usize]
     }
 
-    /// The writer is about to make step `step`, the one behind the last, after which the table is
-    /// `state`.
+    /// Records that the writer begins the next step, after which the table is `state`.
     pub fn begin(&self, step: u32, state: &State) {
-        // ORDERING: Against `is_whole()`: who reads of this row sees that the step before has
-        // begun.
+        // ORDERING: Pairs with `is_whole()`: a reader of this row's new contents sees the start of
+        // the step before.
         fence(Ordering::Release);
-        for (remembered, now) in self.row(step).iter().zip(state) {
-            remembered.store(*now, Ordering::Relaxed);
+        for (kept, now) in self.row(step).iter().zip(state) {
+            kept.store(*now, Ordering::Relaxed);
         }
         self.started.store(step, Ordering::Release);
     }
 
-    /// The writer has made step `step`.
+    /// Records that the writer has ended a step.
     pub fn end(&self, step: u32) {
         self.done.store(step, Ordering::Release);
     }
 
-    /// Before a lookup.
+    /// Returns the last step that has ended. Called before a lookup.
     pub fn open(&self) -> u32 {
         self.done.load(Ordering::Acquire)
     }
 
-    /// After it.
+    /// Returns the window of a lookup that began at `from`. Called after the lookup.
     pub fn close(&self, from: u32) -> Window {
-        // ORDERING: Who saw a change sees that its step has begun.
+        // ORDERING: A reader that saw a change sees the start of its step.
         fence(Ordering::Acquire);
         from..=self.started.load(Ordering::Acquire)
     }
 
-    /// What step put the route there that is there after `step`.
+    /// Returns the step that inserted the route present after `step`, or 0.
     pub fn at(&self, step: u32, route: usize) -> u32 {
-        // ORDERING: `is_whole()` says afterwards whether it was that step's.
+        // ORDERING: `is_whole()` checks afterwards whether the row was still that step's.
         self.row(step)[route].load(Ordering::Relaxed)
     }
 
-    /// Whether what was read of the window's steps was not yet overwritten.
+    /// Returns whether the rows of the window have not been overwritten.
     pub fn is_whole(&self, window: &Window) -> bool {
         fence(Ordering::Acquire);
-        // The step behind the last that was started may be being written.
-        self.started.load(Ordering::Relaxed) + 1 < window.start() + REMEMBERED
+        // The writer may be writing the row of the step after the last one that started.
+        self.started.load(Ordering::Relaxed) + 1 < window.start() + KEPT_STEPS
     }
 }

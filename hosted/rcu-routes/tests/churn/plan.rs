@@ -1,58 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the writer does: a random step, and the state of the table after it.
+//! The writer's plan: random steps, and the state of the table after each.
 
 use super::{
     history::State,
-    universe::{Family, Kind, Universe, ROUTE_COUNT},
+    universe::{Lifetime, Universe, ROUTE_COUNT},
 };
+use rcu_routes::rcu_table::{Family, Mode};
 
-/// What an insert expects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    Add,
-    Change,
-    Replace,
-}
-
-/// A change of the table.
+/// A change of the table, by the route's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    Put(Verb, usize),
+    Insert(Mode, usize),
     Remove(usize),
     Flush(Family),
 }
 
-/// What the writer does in one step. Each takes a step, also where the table must stay as it is.
+/// One step of the writer. A step that must not change the table counts too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// One change.
-    One(Change),
+    /// A single change.
+    Single(Change),
     /// A transaction.
     Commit(Vec<Change>),
-    /// A transaction whose last change cannot be made: none happens.
-    Refuse(Vec<Change>),
-    /// A transaction that is given up.
-    Abort(Vec<Change>),
-    /// A whole new table.
+    /// A transaction whose last change fails, so that it changes nothing.
+    Fail(Vec<Change>),
+    /// A transaction that is dropped without a commit.
+    Drop(Vec<Change>),
+    /// A reload.
     Reload(Vec<Change>),
-    /// One that is given up.
-    AbortReload(Vec<Change>),
+    /// A reload that is dropped without a commit.
+    DropReload(Vec<Change>),
 }
 
-/// The writer's way.
-pub struct Plan<'a, R> {
+/// Plans the writer's steps.
+pub struct Planner<'a, R> {
     universe: &'a Universe,
-    /// A random number below another.
+    /// Returns a random number below its argument.
     below: R,
     /// The number of the last step.
     pub step: u32,
-    /// The table after it.
+    /// The table after the last step.
     pub state: State,
 }
 
-impl<'a, R: FnMut(usize) -> usize> Plan<'a, R> {
-    /// Begins with an empty table.
+impl<'a, R: FnMut(usize) -> usize> Planner<'a, R> {
+    /// Creates a plan for an empty table.
     pub fn new(universe: &'a Universe, below: R) -> Self {
         Self {
             universe,
@@ -62,46 +55,42 @@ impl<'a, R: FnMut(usize) -> usize> Plan<'a, R> {
         }
     }
 
-    /// The first step: the routes that stay come.
+    /// Plans the first step, which adds the permanent routes.
     pub fn first(&mut self) -> Action {
-        self.begin();
+        self.step += 1;
         let mut state = self.state;
-        let changes = self.put_back(&mut state);
+        let changes = self.restore_permanent(&mut state);
         self.state = state;
         Action::Commit(changes)
     }
 
-    /// The next step. `waits` says whether it is to be one that waits for a grace period.
+    /// Plans the next step. If `waits`, it is one that waits for a grace period.
     pub fn next(&mut self, waits: bool) -> Action {
-        self.begin();
+        self.step += 1;
         if waits {
             return match (self.below)(4) {
                 0 => self.flush(),
                 1 => self.reload(),
-                2 => Action::AbortReload(self.new_table().0),
+                2 => Action::DropReload(self.new_table().0),
                 _ => self.commit(true),
             };
         }
         match (self.below)(100) {
-            0..3 => self.refuse(),
-            3..5 => Action::Abort(self.batch_or_flush().0),
+            0..3 => self.fail(),
+            3..5 => Action::Drop(self.batch_or_flush().0),
             5..30 => self.commit(false),
-            _ => self.one(),
+            _ => self.single(),
         }
-    }
-
-    fn begin(&mut self) {
-        self.step += 1;
     }
 
     fn apply(&self, state: &mut State, change: Change) {
         match change {
-            Change::Put(_, route) => state[route] = self.step,
+            Change::Insert(_, route) => state[route] = self.step,
             Change::Remove(route) => state[route] = 0,
             Change::Flush(family) => {
-                for (there, route) in state.iter_mut().zip(&self.universe.routes) {
+                for (inserted, route) in state.iter_mut().zip(&self.universe.routes) {
                     if route.family() == family {
-                        *there = 0;
+                        *inserted = 0;
                     }
                 }
             }
@@ -109,12 +98,12 @@ impl<'a, R: FnMut(usize) -> usize> Plan<'a, R> {
     }
 
     fn flush(&mut self) -> Action {
-        // The other family has routes that stay.
+        // IPv4 has permanent routes, so only IPv6 is flushed.
         let change = Change::Flush(Family::Inet6);
         let mut state = self.state;
         self.apply(&mut state, change);
         self.state = state;
-        Action::One(change)
+        Action::Single(change)
     }
 
     fn reload(&mut self) -> Action {
@@ -129,39 +118,39 @@ impl<'a, R: FnMut(usize) -> usize> Plan<'a, R> {
         Action::Commit(changes)
     }
 
-    fn one(&mut self) -> Action {
+    fn single(&mut self) -> Action {
         let mut state = self.state;
         let change = loop {
             let route = (self.below)(ROUTE_COUNT);
-            if self.universe.routes[route].kind != Kind::Batched {
+            if self.universe.routes[route].lifetime != Lifetime::Batched {
                 break self.change(&state, route);
             }
         };
         self.apply(&mut state, change);
         self.state = state;
-        Action::One(change)
+        Action::Single(change)
     }
 
-    /// A change of that route which can be made.
+    /// Returns a change of that route that succeeds.
     fn change(&mut self, state: &State, route: usize) -> Change {
-        let stays = self.universe.routes[route].kind == Kind::Stable;
+        let is_permanent = self.universe.routes[route].lifetime == Lifetime::Permanent;
         match (state[route] != 0, (self.below)(4)) {
-            (true, 0) => Change::Put(Verb::Change, route),
-            (true, 1) => Change::Put(Verb::Replace, route),
-            (true, _) if stays => Change::Put(Verb::Replace, route),
+            (true, 0) => Change::Insert(Mode::Change, route),
+            (true, 1) => Change::Insert(Mode::Replace, route),
+            (true, _) if is_permanent => Change::Insert(Mode::Replace, route),
             (true, _) => Change::Remove(route),
-            (false, 0) => Change::Put(Verb::Replace, route),
-            (false, _) => Change::Put(Verb::Add, route),
+            (false, 0) => Change::Insert(Mode::Replace, route),
+            (false, _) => Change::Insert(Mode::Add, route),
         }
     }
 
-    /// Changes that will not be made, so that nothing waits.
+    /// Returns changes for a transaction that is not committed.
     fn batch_or_flush(&mut self) -> (Vec<Change>, State) {
         let flush = (self.below)(4) == 0;
         self.batch(flush)
     }
 
-    /// Changes, and the state after them.
+    /// Returns changes and the state after them.
     fn batch(&mut self, flush: bool) -> (Vec<Change>, State) {
         let mut state = self.state;
         let mut changes = Vec::new();
@@ -169,7 +158,7 @@ impl<'a, R: FnMut(usize) -> usize> Plan<'a, R> {
             let family = [Family::Inet, Family::Inet6][(self.below)(2)];
             changes.push(Change::Flush(family));
             self.apply(&mut state, Change::Flush(family));
-            changes.extend(self.put_back(&mut state));
+            changes.extend(self.restore_permanent(&mut state));
         }
         for _ in 0..=(self.below)(16) {
             let route = (self.below)(ROUTE_COUNT);
@@ -180,32 +169,34 @@ impl<'a, R: FnMut(usize) -> usize> Plan<'a, R> {
         (changes, state)
     }
 
-    /// Adds the routes that stay, where they are not there.
-    fn put_back(&mut self, state: &mut State) -> Vec<Change> {
-        let stays = |route: &usize| self.universe.routes[*route].kind == Kind::Stable;
-        let gone = (0..ROUTE_COUNT)
-            .filter(stays)
-            .filter(|&route| state[route] == 0);
-        let changes: Vec<_> = gone.map(|route| Change::Put(Verb::Add, route)).collect();
+    /// Returns changes that add the absent permanent routes.
+    fn restore_permanent(&mut self, state: &mut State) -> Vec<Change> {
+        let is_permanent =
+            |route: &usize| self.universe.routes[*route].lifetime == Lifetime::Permanent;
+        let changes: Vec<_> = (0..ROUTE_COUNT)
+            .filter(is_permanent)
+            .filter(|&route| state[route] == 0)
+            .map(|route| Change::Insert(Mode::Add, route))
+            .collect();
         changes.iter().for_each(|&change| self.apply(state, change));
         changes
     }
 
-    fn refuse(&mut self) -> Action {
+    fn fail(&mut self) -> Action {
         let (mut changes, state) = self.batch_or_flush();
         let route = (self.below)(ROUTE_COUNT);
         changes.push(match (state[route] != 0, (self.below)(2)) {
-            (true, _) => Change::Put(Verb::Add, route),
-            (false, 0) => Change::Put(Verb::Change, route),
+            (true, _) => Change::Insert(Mode::Add, route),
+            (false, 0) => Change::Insert(Mode::Change, route),
             (false, _) => Change::Remove(route),
         });
-        Action::Refuse(changes)
+        Action::Fail(changes)
     }
 
-    /// A table with the routes that stay and some others.
+    /// Returns changes that build a table with the permanent routes and some others.
     fn new_table(&mut self) -> (Vec<Change>, State) {
         let mut state = [0; ROUTE_COUNT];
-        let mut changes = self.put_back(&mut state);
+        let mut changes = self.restore_permanent(&mut state);
         for _ in 0..2 * ROUTE_COUNT {
             let route = (self.below)(ROUTE_COUNT);
             let change = self.change(&state, route);

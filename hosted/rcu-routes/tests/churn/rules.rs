@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rules find what is wrong.
+//! Tests of the rules: they accept right answers and reject wrong ones.
 
 use super::{
     check::Checker,
     history::{History, State},
     snapshot,
-    universe::{Answer, Kind, Universe, ROUTE_COUNT},
+    universe::{Answer, Lifetime, Query, Universe, ROUTE_COUNT},
 };
 
-/// A history of those states after an empty table.
+/// Returns the history of those states after an empty table.
 fn history(states: &[State]) -> History {
     let history = History::new();
     for (step, state) in (1..).zip(states) {
@@ -19,25 +19,23 @@ fn history(states: &[State]) -> History {
     history
 }
 
-/// The number of the route with that prefix that comes first.
+/// Returns the lowest number of a route with that prefix.
 fn route(universe: &Universe, text: &str) -> usize {
-    let is_it = |place: &usize| {
-        let route = universe.routes[*place];
+    let matches = |number: &usize| {
+        let route = universe.routes[*number];
         format!("{}/{}", route.address, route.len) == text
     };
-    (0..ROUTE_COUNT).find(is_it).expect("a known prefix")
+    (0..ROUTE_COUNT).find(matches).expect("a known prefix")
 }
 
-fn asked(universe: &Universe, text: &str) -> usize {
-    let is_it = |asked: &super::universe::Asked| asked.address.to_string() == text;
-    universe
-        .asked
-        .iter()
-        .position(is_it)
-        .expect("a known address")
+/// Returns the number of the query for that address.
+fn query(universe: &Universe, text: &str) -> usize {
+    let matches = |query: &Query| query.address.to_string() == text;
+    let mut queries = universe.queries.iter();
+    queries.position(matches).expect("a known address")
 }
 
-/// A state with those routes, each put there by the step beside it.
+/// Returns the state with those routes, each inserted by the step beside it.
 fn state(routes: &[(usize, u32)]) -> State {
     let mut state = [0; ROUTE_COUNT];
     for &(route, step) in routes {
@@ -47,35 +45,35 @@ fn state(routes: &[(usize, u32)]) -> State {
 }
 
 #[test]
-fn an_answer_is_right_if_it_served_after_a_step_of_the_window() {
+fn an_answer_that_served_in_the_window_is_accepted() {
     let universe = Universe::new();
     let cover = route(&universe, "10.0.0.0/8");
     let host = route(&universe, "10.20.30.41/32");
-    let address = asked(&universe, "10.20.30.41");
+    let address = query(&universe, "10.20.30.41");
     let states = [
         state(&[(cover, 1)]),
         state(&[(cover, 1), (host, 2)]),
         state(&[(cover, 1), (host, 3)]),
     ];
     let history = history(&states);
-    let told = |window: core::ops::RangeInclusive<u32>, route: usize, step: u32| {
+    let accepts = |window: core::ops::RangeInclusive<u32>, route: usize, step: u32| {
         let mut checker = Checker::new(&universe, &history);
         let answer = (step != 0).then_some(Answer { route, step });
         checker.lookup(&window, address, answer).is_ok()
     };
-    assert!(told(1..=1, cover, 1) && told(1..=2, cover, 1) && told(1..=2, host, 2));
-    assert!(told(2..=3, host, 2) && told(2..=3, host, 3) && told(0..=1, cover, 0));
-    // Not yet, no more, never, and nothing at all.
-    assert!(!told(1..=1, host, 2) && !told(2..=3, cover, 1) && !told(3..=3, host, 2));
-    assert!(!told(1..=3, host, 1) && !told(1..=3, cover, 0));
+    assert!(accepts(1..=1, cover, 1) && accepts(1..=2, cover, 1) && accepts(1..=2, host, 2));
+    assert!(accepts(2..=3, host, 2) && accepts(2..=3, host, 3) && accepts(0..=1, cover, 0));
+    // Too early, too late, never present, and no answer.
+    assert!(!accepts(1..=1, host, 2) && !accepts(2..=3, cover, 1) && !accepts(3..=3, host, 2));
+    assert!(!accepts(1..=3, host, 1) && !accepts(1..=3, cover, 0));
 }
 
 #[test]
-fn an_answer_may_mix_two_steps_of_several_only() {
+fn a_mixed_answer_is_accepted_only_in_a_window_of_several_steps() {
     let universe = Universe::new();
     let cover = route(&universe, "10.0.0.0/8");
     let host = route(&universe, "10.20.30.41/32");
-    let address = asked(&universe, "10.20.30.41");
+    let address = query(&universe, "10.20.30.41");
     let history = history(&[
         state(&[(cover, 1), (host, 1)]),
         state(&[(cover, 2), (host, 1)]),
@@ -94,46 +92,46 @@ fn an_answer_may_mix_two_steps_of_several_only() {
 }
 
 #[test]
-fn who_has_seen_a_step_is_not_told_what_was_before() {
+fn an_answer_older_than_one_seen_before_is_rejected() {
     let universe = Universe::new();
     let (one, other) = (
         route(&universe, "198.18.0.1/32"),
         route(&universe, "198.18.0.2/32"),
     );
     let (ask_one, ask_other) = (
-        asked(&universe, "198.18.0.1"),
-        asked(&universe, "198.18.0.2"),
+        query(&universe, "198.18.0.1"),
+        query(&universe, "198.18.0.2"),
     );
     let history = history(&[
         state(&[(one, 1), (other, 1)]),
         state(&[(one, 2), (other, 2)]),
     ]);
-    let told = |answers: [(usize, usize, u32); 2]| {
+    let accepts = |answers: [(usize, usize, u32); 2]| {
         let mut checker = Checker::new(&universe, &history);
-        answers.iter().all(|&(asked, route, step)| {
+        answers.iter().all(|&(query, route, step)| {
             let answer = Some(Answer { route, step });
-            checker.lookup(&(1..=2), asked, answer).is_ok()
+            checker.lookup(&(1..=2), query, answer).is_ok()
         })
     };
-    assert!(told([(ask_one, one, 1), (ask_other, other, 2)]));
-    assert!(!told([(ask_one, one, 2), (ask_other, other, 1)]));
+    assert!(accepts([(ask_one, one, 1), (ask_other, other, 2)]));
+    assert!(!accepts([(ask_one, one, 2), (ask_other, other, 1)]));
 }
 
 #[test]
-fn a_group_of_lookups_is_right_after_one_step() {
+fn answers_in_one_snapshot_must_be_right_after_the_same_step() {
     let universe = Universe::new();
     let (one, other) = (
         route(&universe, "198.18.0.1/32"),
         route(&universe, "fd00::/8"),
     );
     let cover = route(&universe, "0.0.0.0/0");
-    let (ask_one, ask_other) = (asked(&universe, "198.18.0.1"), asked(&universe, "fdff::"));
+    let (ask_one, ask_other) = (query(&universe, "198.18.0.1"), query(&universe, "fdff::"));
     let history = history(&[
         state(&[(one, 1), (other, 1)]),
         state(&[(one, 2), (other, 2)]),
         state(&[(cover, 3)]),
     ]);
-    let told = |window, one_step: u32, other_step: u32| {
+    let accepts = |window, one_step: u32, other_step: u32| {
         let mut checker = Checker::new(&universe, &history);
         let answer = |route, step| (step != 0).then_some(Answer { route, step });
         let answers = [
@@ -142,10 +140,10 @@ fn a_group_of_lookups_is_right_after_one_step() {
         ];
         checker.group(&window, &answers).is_ok()
     };
-    assert!(told(1..=2, 1, 1) && told(1..=2, 2, 2) && told(1..=3, 0, 0));
-    assert!(!told(1..=2, 1, 2) && !told(1..=2, 2, 1) && !told(2..=2, 1, 1));
-    assert!(!told(1..=3, 0, 2) && !told(1..=2, 0, 0));
-    // What serves instead does not matter.
+    assert!(accepts(1..=2, 1, 1) && accepts(1..=2, 2, 2) && accepts(1..=3, 0, 0));
+    assert!(!accepts(1..=2, 1, 2) && !accepts(1..=2, 2, 1) && !accepts(2..=2, 1, 1));
+    assert!(!accepts(1..=3, 0, 2) && !accepts(1..=2, 0, 0));
+    // The group rule ignores other routes.
     let cover = Some(Answer {
         route: cover,
         step: 3,
@@ -157,37 +155,37 @@ fn a_group_of_lookups_is_right_after_one_step() {
 }
 
 #[test]
-fn a_flush_may_come_between_the_lookups_of_a_group() {
+fn a_flush_can_come_between_lookups_in_one_snapshot() {
     let universe = Universe::new();
     let (v4, v6) = (
         route(&universe, "198.18.0.1/32"),
         route(&universe, "fd00::/8"),
     );
-    let (ask_v4, ask_v6) = (asked(&universe, "198.18.0.1"), asked(&universe, "fdff::"));
+    let (ask_v4, ask_v6) = (query(&universe, "198.18.0.1"), query(&universe, "fdff::"));
     let there = (ask_v6, Some(Answer { route: v6, step: 1 }));
     let gone = (ask_v6, None);
     let stays = (ask_v4, Some(Answer { route: v4, step: 1 }));
-    let told = |after: &[(usize, u32)], answers: &[(usize, Option<Answer>)]| {
+    let accepts = |after: &[(usize, u32)], answers: &[(usize, Option<Answer>)]| {
         let history = history(&[state(&[(v4, 1), (v6, 1)]), state(after)]);
         let mut checker = Checker::new(&universe, &history);
         checker.group(&(1..=2), answers).is_ok()
     };
     let flushed = [(v4, 1)];
-    assert!(told(&flushed, &[there, stays, gone]) && told(&flushed, &[gone, stays]));
-    assert!(!told(&flushed, &[gone, stays, there]));
-    // A transaction may not.
-    assert!(!told(&[], &[there, stays, gone]) && !told(&[(v4, 2)], &[there, gone]));
+    assert!(accepts(&flushed, &[there, stays, gone]) && accepts(&flushed, &[gone, stays]));
+    assert!(!accepts(&flushed, &[gone, stays, there]));
+    // A transaction cannot.
+    assert!(!accepts(&[], &[there, stays, gone]) && !accepts(&[(v4, 2)], &[there, gone]));
 }
 
 #[test]
-fn a_dump_has_what_was_there_throughout_once_and_in_order() {
+fn a_dump_must_have_each_route_present_throughout_once_and_in_order() {
     let universe = Universe::new();
-    let (stays, goes) = (
+    let (kept, removed) = (
         route(&universe, "10.0.0.0/8"),
         route(&universe, "192.0.2.128/25"),
     );
-    let history = history(&[state(&[(stays, 1), (goes, 1)]), state(&[(stays, 2)])]);
-    let found = |answers: &[(usize, u32)]| {
+    let history = history(&[state(&[(kept, 1), (removed, 1)]), state(&[(kept, 2)])]);
+    let accepts = |answers: &[(usize, u32)]| {
         let mut checker = Checker::new(&universe, &history);
         let dump: Vec<_> = answers
             .iter()
@@ -195,15 +193,15 @@ fn a_dump_has_what_was_there_throughout_once_and_in_order() {
             .collect();
         checker.dump(&(1..=2), &dump).is_ok()
     };
-    assert!(found(&[(stays, 1)]) && found(&[(stays, 2)]));
-    assert!(found(&[(stays, 1), (goes, 1)]) && found(&[(stays, 2), (goes, 1)]));
-    assert!(!found(&[]) && !found(&[(goes, 1)]));
-    assert!(!found(&[(goes, 1), (stays, 1)]) && !found(&[(stays, 1), (stays, 2)]));
-    assert!(!found(&[(stays, 1), (goes, 2)]));
+    assert!(accepts(&[(kept, 1)]) && accepts(&[(kept, 2)]));
+    assert!(accepts(&[(kept, 1), (removed, 1)]) && accepts(&[(kept, 2), (removed, 1)]));
+    assert!(!accepts(&[]) && !accepts(&[(removed, 1)]));
+    assert!(!accepts(&[(removed, 1), (kept, 1)]) && !accepts(&[(kept, 1), (kept, 2)]));
+    assert!(!accepts(&[(kept, 1), (removed, 2)]));
 }
 
 #[test]
-fn what_was_forgotten_is_counted_and_not_checked() {
+fn a_check_against_overwritten_history_is_skipped_and_counted() {
     let universe = Universe::new();
     let history = History::new();
     for step in 1..20_000 {
@@ -213,22 +211,23 @@ fn what_was_forgotten_is_counted_and_not_checked() {
     let mut checker = Checker::new(&universe, &history);
     let never = Some(Answer { route: 0, step: 77 });
     checker.lookup(&(1..=2), 0, never).unwrap();
-    assert_eq!(checker.tally.lost, 1);
+    assert_eq!(checker.tally.skipped, 1);
     assert!(checker.lookup(&(19_998..=19_999), 0, never).is_err());
 }
 
 #[test]
-fn both_families_have_routes_of_batches() {
+fn both_families_have_batched_routes() {
     let universe = Universe::new();
     let batched = snapshot::batched(&universe);
     let of = |is_ipv4: bool| {
         batched
             .iter()
-            .filter(|&&asked| universe.asked[asked].address.is_ipv4() == is_ipv4)
+            .filter(|&&number| universe.queries[number].address.is_ipv4() == is_ipv4)
             .count()
     };
     assert!(of(true) > 3 && of(false) > 3);
-    for kind in [Kind::Stable, Kind::Single, Kind::Batched] {
-        assert!(universe.routes.iter().any(|route| route.kind == kind));
+    for lifetime in [Lifetime::Permanent, Lifetime::Single, Lifetime::Batched] {
+        let mut routes = universe.routes.iter();
+        assert!(routes.any(|route| route.lifetime == lifetime));
     }
 }

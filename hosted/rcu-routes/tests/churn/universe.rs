@@ -1,42 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The routes that may be in the table while it churns, and the addresses that are asked for.
+//! The routes that can be in the table during the test, and the addresses that readers look up.
 //!
-//! A route's metric is its number here, and its gateway tells which step put it there, so that an
-//! answer says by itself where it comes from. Longer prefixes have lower numbers: of the routes
-//! that cover an address, the first that is present serves.
+//! A route's metric is its number, and its gateway encodes the step that inserted it, so that each
+//! answer identifies its origin. Longer prefixes have lower numbers: of the routes that cover an
+//! address, the first present one serves.
 
+use rcu_routes::rcu_table::Family;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// An address family, and the routes of it.
+/// How a route is added and removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    Inet,
-    Inet6,
-}
-
-/// How a route comes and goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It never goes: whatever takes it away puts it back at once.
-    Stable,
-    /// By itself, and in batches.
+pub enum Lifetime {
+    /// Always present: a step that removes it adds it again.
+    Permanent,
+    /// By single changes and in batches.
     Single,
-    /// Only in batches, and with its whole family.
+    /// Only in batches, or with its whole family.
     Batched,
 }
-use Kind::{Batched, Single, Stable};
+use Lifetime::{Batched, Permanent, Single};
 
-/// Above, below and beside each other; several with one prefix; chains that come and go whole.
-const ROUTES: [(&str, u8, Kind); ROUTE_COUNT] = [
+/// Nested and adjacent prefixes, several metrics of one prefix, and chains that appear as a whole.
+const ROUTES: [(&str, u8, Lifetime); ROUTE_COUNT] = [
     ("0.0.0.0", 0, Single),
-    ("10.0.0.0", 8, Stable),
+    ("10.0.0.0", 8, Permanent),
     ("10.0.0.0", 9, Single),
     ("10.20.0.0", 15, Single),
     ("10.20.0.0", 16, Single),
     ("10.20.0.0", 16, Single),
     ("10.20.30.0", 24, Single),
-    ("10.20.30.0", 24, Stable),
+    ("10.20.30.0", 24, Permanent),
     ("10.20.30.32", 27, Single),
     ("10.20.30.40", 32, Single),
     ("10.20.30.40", 32, Single),
@@ -45,9 +39,9 @@ const ROUTES: [(&str, u8, Kind); ROUTE_COUNT] = [
     ("10.255.255.255", 32, Single),
     ("192.0.2.0", 24, Single),
     ("192.0.2.0", 24, Single),
-    ("192.0.2.0", 24, Stable),
+    ("192.0.2.0", 24, Permanent),
     ("192.0.2.128", 25, Single),
-    // Neighbours, and others far away.
+    // Adjacent prefixes and distant ones.
     ("198.18.0.1", 32, Batched),
     ("198.18.0.2", 32, Batched),
     ("198.18.0.0", 24, Batched),
@@ -73,7 +67,7 @@ const ROUTES: [(&str, u8, Kind); ROUTE_COUNT] = [
     ("fd00:0:0:5::2", 128, Batched),
 ];
 
-/// How many routes may be there.
+/// The number of routes.
 pub const ROUTE_COUNT: usize = 41;
 
 const ADDRESSES: [&str; 28] = [
@@ -107,61 +101,61 @@ const ADDRESSES: [&str; 28] = [
     "fdff::",
 ];
 
-/// A route that may be in the table; its place is its metric.
+/// A route that can be in the table. Its index is its metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
     pub address: IpAddr,
     pub len: u8,
-    pub kind: Kind,
+    pub lifetime: Lifetime,
 }
 
-/// An address with the numbers of the routes that cover it, the longest first.
+/// An address to look up, with the numbers of the routes that cover it, the longest first.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Query {
     pub address: IpAddr,
     pub covering: Vec<usize>,
 }
 
-/// What a lookup or a dump finds: the route's number, and the step that put it there.
+/// The route that a lookup or a dump found: its number, and the step that inserted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub route: usize,
     pub step: u32,
 }
 
-/// All of it.
+/// All routes and queries.
 pub struct Universe {
     pub routes: Vec<Candidate>,
-    pub asked: Vec<Asked>,
-    /// Each route's place in a dump of all.
-    pub places: Vec<usize>,
+    pub queries: Vec<Query>,
+    /// Each route's position in a dump of all routes.
+    pub dump_positions: Vec<usize>,
 }
 
 impl Universe {
     pub fn new() -> Self {
         let parse = |text: &str| -> IpAddr { text.parse().expect("an address") };
-        let mut routes = ROUTES.map(|(text, len, kind)| Candidate {
+        let mut routes = ROUTES.map(|(text, len, lifetime)| Candidate {
             address: parse(text),
             len,
-            kind,
+            lifetime,
         });
         routes.sort_by_key(|route| u8::MAX - route.len);
-        let asked = ADDRESSES.map(|text| {
+        let queries = ADDRESSES.map(|text| {
             let address = parse(text);
             let covers = |number: &usize| routes[*number].covers(address);
-            Asked {
+            Query {
                 address,
                 covering: (0..ROUTE_COUNT).filter(covers).collect(),
             }
         });
         Self {
-            places: places(&routes),
+            dump_positions: dump_positions(&routes),
             routes: routes.to_vec(),
-            asked: asked.to_vec(),
+            queries: queries.to_vec(),
         }
     }
 
-    /// The answer that a route with that prefix, metric and gateway is, if it can be one.
+    /// Returns the answer that a route's prefix, metric and gateway encode, if they are valid.
     pub fn answer(
         &self,
         address: IpAddr,
@@ -176,23 +170,20 @@ impl Universe {
     }
 }
 
-/// Each route's place in the order of a dump: family, address, length, metric.
-fn places(routes: &[Candidate]) -> Vec<usize> {
+/// Returns each route's position in the order of a dump: family, address, length, metric.
+fn dump_positions(routes: &[Candidate]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..routes.len()).collect();
     order.sort_by_key(|&number| (routes[number].address, routes[number].len, number));
-    let mut places = vec![0; order.len()];
-    for (place, number) in order.into_iter().enumerate() {
-        places[number] = place;
+    let mut positions = vec![0; order.len()];
+    for (position, number) in order.into_iter().enumerate() {
+        positions[number] = position;
     }
-    places
+    positions
 }
 
 impl Candidate {
     pub fn family(&self) -> Family {
-        match self.address {
-            IpAddr::V4(_) => Family::Inet,
-            IpAddr::V6(_) => Family::Inet6,
-        }
+        Family::of(self.address)
     }
 
     fn covers(&self, address: IpAddr) -> bool {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases that the tests of DPDK's IPv4 and IPv6 tables have in common. There they aim at the
-//! two levels of a DIR-24-8 table; lengths about 24 are a border between nodes here as well.
+//! The cases that DPDK's IPv4 and IPv6 tests share. They target the two levels of a DIR-24-8 table;
+//! lengths around 24 are a border between nodes here too.
 
 use core::net::IpAddr;
 use kernel::prelude::*;
 use rcu_routes::testing::NumberedTable;
 
-/// The numbers that serve several addresses.
+/// Returns the numbers that serve several addresses.
 pub fn lookup_all(lpm: &NumberedTable, addresses: &[IpAddr]) -> Vec<Option<u32>> {
     let lookup = |address: &IpAddr| lpm.lookup(*address);
     addresses.iter().map(lookup).collect()
 }
 
-/// A rule alone serves its address until it is deleted.
+/// Checks that a single rule serves its address until it is deleted.
 pub fn one_rule(lpm: &NumberedTable, address: IpAddr, len: u8) {
     lpm.add(address, len, 100).unwrap();
     assert_eq!(lpm.lookup(address), Some(100));
@@ -21,8 +21,8 @@ pub fn one_rule(lpm: &NumberedTable, address: IpAddr, len: u8) {
     assert_eq!(lpm.lookup(address), None);
 }
 
-/// One rule of each length on one address, the longest serving, and back again. The other half of
-/// the addresses stays empty.
+/// Adds and deletes a rule of each length on one address. The longest must serve, and the other
+/// half of the addresses must stay without a route.
 pub fn every_length(lpm: &NumberedTable, longest: u8) {
     let (other, address) = (lpm.top(u128::MAX >> 1), lpm.top(1 << 127));
     for len in 1..=longest {
@@ -39,9 +39,8 @@ pub fn every_length(lpm: &NumberedTable, longest: u8) {
     }
 }
 
-/// Hits and misses on each level: one rule, one below another, two side by side, one within
-/// another.
-pub fn each_level(lpm: &NumberedTable) {
+/// Checks hits and misses around the second level: one rule, nested rules and adjacent rules.
+pub fn second_level(lpm: &NumberedTable) {
     let (a, b) = (lpm.at([128, 0, 0, 0]), lpm.at([128, 0, 0, 5]));
     one_rule(lpm, a, 24);
 
@@ -72,8 +71,8 @@ pub fn each_level(lpm: &NumberedTable) {
     assert_eq!(lpm.lookup(a), None);
 }
 
-/// A rule over another, both served; the shorter goes first.
-pub fn one_within_another(lpm: &NumberedTable, inner: IpAddr, inner_len: u8) {
+/// Adds nested rules, which must both serve, and deletes the outer one first.
+pub fn nested_rules(lpm: &NumberedTable, inner: IpAddr, inner_len: u8) {
     let outer = lpm.at([128, 0, 0, 0]);
     lpm.add(outer, 24, 100).unwrap();
     lpm.add(inner, inner_len, 101).unwrap();
@@ -84,12 +83,13 @@ pub fn one_within_another(lpm: &NumberedTable, inner: IpAddr, inner_len: u8) {
     assert_eq!(lookup_all(lpm, &[inner, outer]), [None, None]);
 }
 
-/// Each kind of change: of a range, of a longer rule, of a next hop, of what is not there.
-pub fn each_change(lpm: &NumberedTable) {
+/// Makes each kind of change: of a short rule, a long rule, nested rules, a next hop and an absent
+/// rule.
+pub fn every_change(lpm: &NumberedTable) {
     let address = lpm.at([128, 0, 0, 0]);
     one_rule(lpm, address, 16);
     one_rule(lpm, address, 25);
-    one_within_another(lpm, lpm.at([128, 0, 0, 10]), 32);
+    nested_rules(lpm, lpm.at([128, 0, 0, 10]), 32);
     for len in [24, 32] {
         lpm.add(address, len, 100).unwrap();
         assert_eq!(lpm.lookup(address), Some(100));
@@ -104,25 +104,25 @@ pub fn each_change(lpm: &NumberedTable) {
     }
 }
 
-/// Nodes come and go with a rule, and its neighbours are never served.
-pub fn again_and_again(
+/// Adds and deletes a rule repeatedly. Its neighbours must stay without a route.
+pub fn add_and_delete_repeatedly(
     lpm: &NumberedTable,
     address: IpAddr,
     len: u8,
     neighbours: [IpAddr; 2],
     times: u32,
 ) {
-    let [before, behind] = neighbours;
+    let [before, after] = neighbours;
     for _ in 0..times {
         lpm.add(address, len, 100).unwrap();
-        let answers = lookup_all(lpm, &[before, address, behind, address]);
+        let answers = lookup_all(lpm, &[before, address, after, address]);
         assert_eq!(answers, [None, Some(100), None, Some(100)]);
         lpm.delete(address, len).unwrap();
         assert_eq!(lpm.lookup(address), None);
     }
 }
 
-/// A shorter rule does not overwrite a longer one that was there before, nor a third one elsewhere.
+/// Checks that a shorter rule overwrites neither a longer one added before nor a distant one.
 pub fn overwriting(lpm: &NumberedTable) {
     let (longest, shortest) = (lpm.at([10, 10, 10, 2]), lpm.at([10, 10, 10, 0]));
     let elsewhere = lpm.at([10, 10, 20, 2]);

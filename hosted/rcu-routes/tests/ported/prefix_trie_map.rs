@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of `src/map/mod.rs`: order, whole subtrees that go, and host routes, where the last
-//! level of nodes ends.
+//! The cases of `src/map/mod.rs`: order, removal of whole subtrees, and host routes in the last
+//! level of nodes.
 
 use super::{check, insert, is_within, iter_from, map_of, short, FAMILIES};
 use rcu_routes::{
@@ -14,7 +14,7 @@ fn memory(map: &NumberedTable) -> (usize, usize, usize) {
     (stats.objects, stats.bytes, stats.next_hops)
 }
 
-/// What a table holds, as [`check`] wants it.
+/// Returns the contents of a table, sorted for [`check`].
 fn sorted(map: &NumberedTable, entries: &[(&str, u32)]) -> Vec<(Prefix, u32)> {
     let entry = |(text, number): &(&str, u32)| (short(map, text), *number);
     let mut entries: Vec<_> = entries.iter().map(entry).collect();
@@ -22,7 +22,7 @@ fn sorted(map: &NumberedTable, entries: &[(&str, u32)]) -> Vec<(Prefix, u32)> {
     entries
 }
 
-/// Removes in one transaction what is within a prefix.
+/// Removes all routes within a prefix in one transaction.
 fn remove_children(map: &NumberedTable, root: Prefix) {
     let mut transaction = Transaction::new();
     for (prefix, _) in map.contents() {
@@ -84,7 +84,7 @@ fn children() {
     }
 }
 
-/// What a table holds, a prefix whose children go, and what stays.
+/// The contents of a table, a prefix whose children are removed, and the remaining contents.
 type Removal = (
     &'static [(&'static str, u32)],
     &'static str,
@@ -94,7 +94,7 @@ type Removal = (
 #[test]
 fn remove_children_and_retain() {
     const CASES: &[Removal] = &[
-        // test_remove_children_leak, …_deep_tree and what they leave no empty nodes of
+        // test_remove_children_leak, …_deep_tree and the cases that prune empty nodes
         (&[("0.0.0.0/6", 0), ("0.0.0.0/7", 0)], "0.0.0.0/6", &[]),
         (&[("0.0.0.0/11", 100)], "0.0.0.0/5", &[]),
         (&[("0.0.0.0/16", 1)], "0.0.0.0/12", &[]),
@@ -109,7 +109,7 @@ fn remove_children_and_retain() {
             "0.0.0.0/1",
             &[("128.0.0.0/2", 0)],
         ),
-        // test_retain_leak and test_retain_minimal, by the prefixes that do not stay
+        // test_retain_leak and test_retain_minimal, by the prefixes that are removed
         (
             &[("240.0.0.0/5", 0), ("248.0.0.0/5", 0)],
             "240.0.0.0/4",
@@ -149,7 +149,7 @@ fn remove_children_and_retain() {
             remove_children(&map, short(&map, root));
             check(&map, &sorted(&map, left));
             assert_eq!(memory(&map), memory(&map_of(family, left)), "{root}");
-            // And there is room for them again.
+            // They can be inserted again.
             for (text, number) in *present {
                 insert(&map, short(&map, text), *number);
             }

@@ -2,7 +2,7 @@
 
 //! The random cases of `src/fuzzing/basic.rs`: a table against a sorted map.
 
-use super::{check, insert, is_within, FAMILIES};
+use super::{check, config::config, insert, is_within, FAMILIES};
 use proptest::prelude::*;
 use rcu_routes::{
     rcu_table::{Family, Operation, Prefix, Transaction},
@@ -10,7 +10,7 @@ use rcu_routes::{
 };
 use std::collections::BTreeMap;
 
-/// What a random test does to a table and to the map that is its model.
+/// A step applied to a table and to its model.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Add(Prefix, u32),
@@ -52,17 +52,17 @@ impl Model {
         }
     }
 
-    fn remove_in_one_transaction(&mut self, is_gone: impl Fn(&Prefix) -> bool) {
+    fn remove_in_one_transaction(&mut self, is_removed: impl Fn(&Prefix) -> bool) {
         let mut transaction = Transaction::new();
         for (prefix, _) in self.map.contents() {
-            if is_gone(&prefix) {
+            if is_removed(&prefix) {
                 transaction
                     .push(Operation::Remove(prefix, None, None))
                     .unwrap();
             }
         }
         assert_eq!(transaction.commit(&self.map.table), Ok(()));
-        self.model.retain(|prefix, _| !is_gone(prefix));
+        self.model.retain(|prefix, _| !is_removed(prefix));
     }
 
     fn expected(&self) -> Vec<(Prefix, u32)> {
@@ -73,7 +73,7 @@ impl Model {
     }
 }
 
-/// A prefix of up to 24 bits, longer ones more often, or of 32; a third of them close to each
+/// Returns a prefix of up to 24 bits, mostly long, or of 32 bits. A third of them are close to each
 /// other.
 fn any_prefix(family: Family) -> impl Strategy<Value = Prefix> {
     let len = prop_oneof![
@@ -103,26 +103,14 @@ fn any_steps(family: Family) -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// Steps in a family, and a prefix to ask about.
+/// Returns a family, steps in it, and a prefix to query.
 fn any_case() -> impl Strategy<Value = (Family, Vec<Step>, Prefix)> {
     let family = prop::sample::select(FAMILIES.to_vec());
     family.prop_flat_map(|family| (Just(family), any_steps(family), any_prefix(family)))
 }
 
-/// A few cases, or as many as `PROPTEST_CASES` says.
-fn config() -> ProptestConfig {
-    let cases = match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => ProptestConfig::default().cases,
-        None => 100,
-    };
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(cases)
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(100))]
 
     #[test]
     fn contents((family, steps, _) in any_case()) {

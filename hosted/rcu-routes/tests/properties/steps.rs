@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the random sequences consist of.
+//! The steps of the random sequences.
 
 use core::net::IpAddr;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn mask(len: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
 }
 
-/// The first and last address of a prefix and their neighbours outside.
+/// Returns the first and last address of a prefix, and their neighbours outside.
 pub fn borders(prefix: &Prefix) -> Vec<IpAddr> {
     let family = prefix.family();
     let unit = 1_u128 << (128 - u32::from(family.bits()));
@@ -38,7 +38,7 @@ pub fn borders(prefix: &Prefix) -> Vec<IpAddr> {
     .to_vec()
 }
 
-/// A few networks around which prefixes lie close, so that they nest and share nodes.
+/// Random prefixes are close to one of these networks, so that they nest and share nodes.
 const CLUSTERS: [u128; 4] = [
     0,
     u128::MAX,
@@ -46,8 +46,8 @@ const CLUSTERS: [u128; 4] = [
     0x2001_0db8_ffff_0000_aaaa_5555_0000_0001,
 ];
 
-/// Bits near a cluster: one of its own, with a few flipped, or with another byte somewhere, so that
-/// a node gets many children.
+/// Returns bits near a cluster: a few bits flipped, or one byte changed so that a node gets many
+/// children.
 fn any_bits() -> impl Strategy<Value = u128> {
     let cluster = prop::sample::select(CLUSTERS.to_vec());
     let flips = prop::collection::vec(0..128_u32, 0..3);
@@ -59,8 +59,8 @@ fn any_bits() -> impl Strategy<Value = u128> {
     prop_oneof![flipped, sibling]
 }
 
-/// Any length; those about multiples of 8, where a node ends and the next begins, and those that
-/// the internet uses, more often.
+/// Returns any length. Lengths near multiples of 8, where nodes begin, and lengths common on the
+/// internet are more frequent.
 fn any_len(family: Family) -> impl Strategy<Value = u8> {
     let all = family.bits();
     let near = move |len: u8| [len.saturating_sub(1), len, (len + 1).min(all)];
@@ -86,8 +86,8 @@ fn any_prefix() -> impl Strategy<Value = Prefix> {
         })
 }
 
-/// Few prefixes, so that changes often meet what is there: now and then very few, so that one gets
-/// many metrics.
+/// Returns few prefixes, so that changes often meet present routes. Sometimes there are very few,
+/// so that one prefix gets many metrics.
 fn few_prefixes() -> impl Strategy<Value = Vec<Prefix>> {
     prop_oneof![
         3 => prop::collection::vec(any_prefix(), 1..40),
@@ -150,7 +150,7 @@ fn any_operation(prefixes: &[Prefix]) -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Changes of which most can be made, so that a batch of them often succeeds.
+/// Returns changes that mostly succeed, so that a whole batch often succeeds.
 fn any_batch(prefixes: &[Prefix]) -> impl Strategy<Value = Vec<Operation>> {
     let operation = prop_oneof![
         20 => any_insert(prefixes, &[Mode::Replace]),
@@ -159,19 +159,19 @@ fn any_batch(prefixes: &[Prefix]) -> impl Strategy<Value = Vec<Operation>> {
     prop::collection::vec(operation, 0..16)
 }
 
-/// What is done to the table.
+/// A step of a sequence.
 #[derive(Clone, Debug)]
 pub enum Step {
     Change(Operation),
-    /// A dump in pieces of that capacity, with a change between each two.
+    /// A dump in pieces of that capacity, with a change after each piece.
     Dump(Selector, usize, Vec<Operation>),
     Transaction(Vec<Operation>),
-    /// A reload, what happens to the old table meanwhile, and whether it is committed.
+    /// The changes of a reload, the changes of the old table meanwhile, and whether to commit.
     Reload(Vec<Operation>, Vec<Operation>, bool),
     MaxRoutes(usize),
 }
 
-/// How often each kind of step comes.
+/// The frequency of each kind of step.
 pub struct Weights {
     pub transaction: u32,
     pub reload: u32,
@@ -208,7 +208,7 @@ fn any_step(prefixes: &[Prefix], weights: &Weights) -> impl Strategy<Value = Ste
     ]
 }
 
-/// Prefixes, steps that change them, and addresses to ask for at the end.
+/// Returns steps that change a few prefixes, and addresses to look up at the end.
 pub fn any_case(weights: Weights) -> impl Strategy<Value = (Vec<Step>, Vec<IpAddr>)> {
     let anywhere = prop::collection::vec(any_bits(), 10);
     (few_prefixes(), anywhere).prop_flat_map(move |(prefixes, anywhere)| {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's torture of the table, in user space: without a bug nothing is found, and with each
-//! bug what it does wrong. `torture/table.rs` says how it works; the threads are made here.
+//! The module's torture of the table in user space: without a bug it finds nothing, and it detects
+//! each injected bug. `torture/table.rs` explains the method; this file has the threads.
 
-// What `table` expects beside it in the module.
+// The module's root has these; `table` imports them.
 use rcu_routes::{rcu, rcu_table};
 
 #[path = "../../../../torture"]
@@ -15,40 +15,20 @@ use kernel::{
     alloc::{failslab, live},
     sync::Arc,
 };
-use rcu_routes::testing::{Random, StopFlag};
+use rcu_routes::testing::{drain_callbacks, run_alone, Random, StopFlag, TIMEOUT};
 use std::{
-    env,
-    sync::{Mutex, MutexGuard},
-    thread,
+    env, thread,
     time::{Duration, Instant},
 };
 use torture::table::{Bug, FakeWriter, Finding, Read, Reader, Reading, Step, TableTorture, Writer};
 
-/// How long nothing must be found.
+/// Returns how long a run without a bug takes.
 fn duration() -> Duration {
     let seconds = env::var("TORTURE_SECONDS").map_or(2, |text| text.parse().expect("seconds"));
     Duration::from_secs(seconds)
 }
 
-/// How long a bug may stay unnoticed.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The settings, and the count of nodes in quarantine, are shared. Nothing is left of the test
-/// before.
-fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    let one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    settle();
-    one
-}
-
-/// Waits for callbacks, and for those that these have queued.
-fn settle() {
-    rcu::barrier();
-    rcu::barrier();
-}
-
-/// Of each kind, how many.
+/// The steps and reads of a run.
 #[derive(Debug, Default)]
 struct Tally {
     steps: Vec<Step>,
@@ -65,7 +45,7 @@ impl Tally {
         self.steps.iter().filter(|other| **other == step).count()
     }
 
-    fn read(&self, reading: Reading) -> usize {
+    fn count_reads(&self, reading: Reading) -> usize {
         let same = |read: &&Read| read.reading == reading;
         self.reads.iter().filter(same).count()
     }
@@ -74,12 +54,12 @@ impl Tally {
         self.reads.iter().filter(|read| read.raced).count()
     }
 
-    /// What there was too little of.
-    fn lacks(&self) -> Option<&'static str> {
+    /// Returns the name of a kind of which there were too few.
+    fn scarce(&self) -> Option<&'static str> {
         let mut steps = Step::ALL.iter().copied();
         let step = steps.find(|step| self.count(*step) == 0 && *step != Step::NoMemory);
         let mut reads = Reading::ALL.into_iter();
-        let reading = reads.find(|reading| self.read(*reading) <= 100);
+        let reading = reads.find(|reading| self.count_reads(*reading) <= 100);
         let raced = (self.raced() <= 100).then_some("raced");
         step.map(Step::name)
             .or(reading.map(Reading::name))
@@ -91,14 +71,14 @@ impl Tally {
             println!("{}: {}", step.name(), self.count(*step));
         }
         for reading in Reading::ALL {
-            println!("{}: {}", reading.name(), self.read(reading));
+            println!("{}: {}", reading.name(), self.count_reads(reading));
         }
         println!("raced: {}", self.raced());
     }
 }
 
-/// What a thread does again and again; says what it found.
-fn go_on<T>(
+/// Repeats a step until the flag is set or the step has a finding.
+fn repeat<T>(
     stop: &StopFlag,
     mut step: impl FnMut() -> Result<T, Finding>,
 ) -> (Vec<T>, Option<Finding>) {
@@ -113,8 +93,8 @@ fn go_on<T>(
     (done, None)
 }
 
-/// A writer, two fake ones and two readers at once, for that long or until one finds something.
-/// `choose` may choose the kinds of reads: it changes the random numbers of readers.
+/// Runs a writer, two fake writers and two readers for `duration`, or until one has a finding.
+/// `choose` replaces the random numbers of readers, and so selects the kinds of reads.
 fn torture(
     torture: &Arc<TableTorture>,
     duration: Duration,
@@ -128,14 +108,14 @@ fn torture(
         threads.push(scope.spawn(move || {
             let mut random = Random::new(1);
             let mut below = |bound: u32| random.below(bound as usize) as u32;
-            go_on(stop, || writer.step(&mut below))
+            repeat(stop, || writer.step(&mut below))
         }));
         for number in 0..2 {
             let mut writer = FakeWriter::new(torture.clone(), number);
             threads.push(scope.spawn(move || {
                 let mut random = Random::new(10 + u64::from(number));
                 let mut below = |bound: u32| random.below(bound as usize) as u32;
-                let (_, finding) = go_on(stop, || writer.step(&mut below));
+                let (_, finding) = repeat(stop, || writer.step(&mut below));
                 (Vec::new(), finding)
             }));
         }
@@ -150,7 +130,7 @@ fn torture(
                     1..=15 => thread::yield_now(),
                     _ => (),
                 };
-                go_on(stop, || reader.step(&mut below, &mut delay))
+                repeat(stop, || reader.step(&mut below, &mut delay))
             })
         });
         let start = Instant::now();
@@ -173,12 +153,12 @@ fn torture(
     })
 }
 
-/// No choice.
-fn any(_bound: u32, random: u32) -> u32 {
+/// Keeps the random number.
+fn any_read(_bound: u32, random: u32) -> u32 {
     random
 }
 
-/// All reads are of one kind: that which the number stands for.
+/// Makes all reads of the kind that the number selects.
 fn only(kind: u32) -> impl Fn(u32, u32) -> u32 {
     move |bound, random| if bound == 256 { kind } else { random }
 }
@@ -186,44 +166,44 @@ const DUMPS: u32 = 0;
 const GROUPS: u32 = 1;
 const LOOKUPS: u32 = 255;
 
-/// What is found while threads run with a bug.
-fn found(bug: Bug, choose: impl Fn(u32, u32) -> u32 + Sync) -> Finding {
-    let _one = one_at_a_time();
+/// Returns the finding of a run with a bug.
+fn finding_of(bug: Bug, choose: impl Fn(u32, u32) -> u32 + Sync) -> Finding {
+    let _turn = run_alone();
     let before = live();
     let table = TableTorture::new(bug).expect("memory");
-    let found = torture(&table, PATIENCE, choose);
+    let found = torture(&table, TIMEOUT, choose);
     drop(table);
-    settle();
-    assert_eq!(live(), before, "the memory is back");
+    drain_callbacks();
+    assert_eq!(live(), before, "memory was leaked");
     let finding = found.map(|_| bug).expect_err("a finding");
     println!("{finding}");
     finding
 }
 
 #[test]
-fn nothing_is_found_where_nothing_is_wrong() {
-    let _one = one_at_a_time();
+fn a_run_without_a_bug_finds_nothing() {
+    let _turn = run_alone();
     let before = live();
     let table = TableTorture::new(Bug::None).expect("memory");
     let start = Instant::now();
     let mut tally = Tally::default();
-    // A busy machine takes longer to see enough.
-    while tally.lacks().is_some() && start.elapsed() < Duration::from_secs(60) {
-        let more = torture(&table, duration(), any);
+    // A busy machine needs several runs.
+    while tally.scarce().is_some() && start.elapsed() < Duration::from_secs(60) {
+        let more = torture(&table, duration(), any_read);
         tally.add(more.unwrap_or_else(|finding| panic!("{finding}")));
     }
     tally.show();
-    assert_eq!(tally.lacks(), None);
+    assert_eq!(tally.scarce(), None);
     let end = table.check_at_end();
     end.unwrap_or_else(|finding| panic!("{finding}"));
     drop(table);
-    settle();
-    assert_eq!(live(), before, "the memory is back");
+    drain_callbacks();
+    assert_eq!(live(), before, "memory was leaked");
 }
 
 #[test]
-fn a_node_that_is_reclaimed_too_early_is_found() {
-    let finding = found(Bug::SkipGp, any);
+fn a_node_reclaimed_too_early_is_detected() {
+    let finding = finding_of(Bug::SkipGp, any_read);
     assert!(
         matches!(finding, Finding::ReachedReclaimed { .. }),
         "{finding}"
@@ -231,8 +211,8 @@ fn a_node_that_is_reclaimed_too_early_is_found() {
 }
 
 #[test]
-fn a_next_hop_that_is_reused_too_early_is_found() {
-    let finding = found(Bug::ReuseBeforeGp, only(LOOKUPS));
+fn a_next_hop_reused_too_early_is_detected() {
+    let finding = finding_of(Bug::ReuseBeforeGp, only(LOOKUPS));
     assert!(
         matches!(
             finding,
@@ -246,24 +226,24 @@ fn a_next_hop_that_is_reused_too_early_is_found() {
 }
 
 #[test]
-fn a_callback_that_is_lost_is_found_at_the_end() {
-    let _one = one_at_a_time();
+fn a_lost_callback_is_detected_at_the_end() {
+    let _turn = run_alone();
     let before = live();
     let table = TableTorture::new(Bug::LostCallback).expect("memory");
-    let tally = torture(&table, Duration::from_millis(300), any);
+    let tally = torture(&table, Duration::from_millis(300), any_read);
     tally.unwrap_or_else(|finding| panic!("{finding}"));
     assert_eq!(
         table.check_at_end(),
         Err(Finding::NotReclaimed { objects: 1 })
     );
     drop(table);
-    settle();
-    assert_eq!(live(), before, "what was lost has been freed");
+    drain_callbacks();
+    assert_eq!(live(), before, "the lost node was leaked");
 }
 
 #[test]
-fn lookups_find_a_version_that_is_not_valid() {
-    let finding = found(Bug::LateAnnouncement, only(LOOKUPS));
+fn lookups_detect_an_invalid_version() {
+    let finding = finding_of(Bug::LateAnnouncement, only(LOOKUPS));
     assert!(
         matches!(
             finding,
@@ -274,8 +254,8 @@ fn lookups_find_a_version_that_is_not_valid() {
 }
 
 #[test]
-fn snapshots_find_a_version_that_is_not_valid() {
-    let finding = found(Bug::LateAnnouncement, only(GROUPS));
+fn snapshots_detect_an_invalid_version() {
+    let finding = finding_of(Bug::LateAnnouncement, only(GROUPS));
     assert!(
         matches!(finding, Finding::SnapshotVersion { .. }),
         "{finding}"
@@ -283,8 +263,8 @@ fn snapshots_find_a_version_that_is_not_valid() {
 }
 
 #[test]
-fn dumps_find_a_version_that_is_not_valid() {
-    let finding = found(Bug::LateAnnouncement, only(DUMPS));
+fn dumps_detect_an_invalid_version() {
+    let finding = finding_of(Bug::LateAnnouncement, only(DUMPS));
     assert!(
         matches!(
             finding,
@@ -295,18 +275,18 @@ fn dumps_find_a_version_that_is_not_valid() {
 }
 
 #[test]
-fn snapshots_find_half_a_transaction() {
-    let finding = found(Bug::TornTransaction, only(GROUPS));
+fn snapshots_detect_half_a_transaction() {
+    let finding = finding_of(Bug::TornTransaction, only(GROUPS));
     assert!(matches!(finding, Finding::Torn { .. }), "{finding}");
 }
 
-/// What one kind of read finds in a quiet table in which single changes were lost.
-fn found_lost(kind: u32) -> Finding {
-    let _one = one_at_a_time();
+/// Returns the finding of one kind of read in a table that has lost single changes.
+fn finding_after_lost_changes(kind: u32) -> Finding {
+    let _turn = run_alone();
     let table = TableTorture::new(Bug::LostChange).expect("memory");
     let mut writer = Writer::new(table.clone()).expect("memory, and no other writer");
     let mut random = Random::new(3);
-    // Single changes only, of which the first of each prefix adds it.
+    // Make single changes only. The first change of a prefix adds it.
     let mut single = |bound: u32| match bound {
         512 => 511,
         bound => random.below(bound as usize) as u32,
@@ -322,26 +302,26 @@ fn found_lost(kind: u32) -> Finding {
 }
 
 #[test]
-fn lookups_find_a_route_missing() {
-    let finding = found_lost(LOOKUPS);
+fn lookups_detect_a_missing_route() {
+    let finding = finding_after_lost_changes(LOOKUPS);
     assert!(matches!(finding, Finding::LookupMissed { .. }), "{finding}");
 }
 
 #[test]
-fn dumps_find_a_route_missing() {
-    let finding = found_lost(DUMPS);
+fn dumps_detect_a_missing_route() {
+    let finding = finding_after_lost_changes(DUMPS);
     assert!(matches!(finding, Finding::DumpMissed { .. }), "{finding}");
 }
 
 #[test]
-fn a_change_that_found_no_memory_has_not_happened() {
-    let _one = one_at_a_time();
+fn a_change_without_memory_changes_nothing() {
+    let _turn = run_alone();
     let table = TableTorture::new(Bug::None).expect("memory");
     let mut writer = Writer::new(table.clone()).expect("memory, and no other writer");
     let mut fake = FakeWriter::new(table.clone(), 0);
     let mut reader = Reader::new(table.clone()).expect("memory");
     let mut random = Random::new(4);
-    let mut none = 0;
+    let mut without_memory = 0;
     for _ in 0..1000 {
         let injection = failslab::fail_nth(1 + random.below(12) as u64);
         let mut below = |bound: u32| random.below(bound as usize) as u32;
@@ -349,21 +329,21 @@ fn a_change_that_found_no_memory_has_not_happened() {
         drop(injection);
         for step in steps {
             let step = step.unwrap_or_else(|finding| panic!("{finding}"));
-            none += usize::from(step == Step::NoMemory);
+            without_memory += usize::from(step == Step::NoMemory);
         }
         for _ in 0..8 {
             let read = reader.step(&mut below, &mut || ());
             read.unwrap_or_else(|finding| panic!("{finding}"));
         }
     }
-    assert!(none > 100, "memory was short {none} times");
+    assert!(without_memory > 100, "only {without_memory} failed");
     let end = table.check_at_end();
     end.unwrap_or_else(|finding| panic!("{finding}"));
 }
 
 #[test]
-fn there_is_one_writer_at_a_time() {
-    let _one = one_at_a_time();
+fn a_second_writer_is_rejected() {
+    let _turn = run_alone();
     let table = TableTorture::new(Bug::None).expect("memory");
     let writer = Writer::new(table.clone()).expect("memory, and no other writer");
     let second = Writer::new(table.clone());
