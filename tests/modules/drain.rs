@@ -8,6 +8,25 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::prelude::*;
 use rcu::{read_lock, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq};
 
+/// Declares a module that runs this test.
+macro_rules! drain_test {
+    ($name:tt, fails_after_step: $step:expr) => {
+        use drain::DrainTest;
+
+        /// The step after which init fails; 0 for none.
+        const FAILS_AFTER_STEP: usize = $step;
+
+        kernel::prelude::module! {
+            type: DrainTest,
+            name: $name,
+            authors: ["The rust_rcu_demo maintainers"],
+            description: "Test of the RCU library: unloading with callbacks in flight",
+            license: "GPL",
+        }
+    };
+}
+pub(crate) use drain_test;
+
 /// Callbacks of the first step, at init and at exit.
 const CALLBACKS: usize = 10_000;
 /// Works of each step.

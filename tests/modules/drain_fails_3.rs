@@ -11,16 +11,4 @@ mod project {
 }
 pub use project::rcu;
 
-use drain::DrainTest;
-use kernel::prelude::*;
-
-/// The step after which init fails; 0 for none.
-const FAILS_AFTER_STEP: usize = 3;
-
-module! {
-    type: DrainTest,
-    name: "drain_fails_3",
-    authors: ["The rust_rcu_demo maintainers"],
-    description: "Test of the RCU library: unloading with callbacks in flight",
-    license: "GPL",
-}
+drain::drain_test!("drain_fails_3", fails_after_step: 3);

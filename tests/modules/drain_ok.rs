@@ -11,16 +11,4 @@ mod project {
 }
 pub use project::rcu;
 
-use drain::DrainTest;
-use kernel::prelude::*;
-
-/// The step after which init fails; 0 for none.
-const FAILS_AFTER_STEP: usize = 0;
-
-module! {
-    type: DrainTest,
-    name: "drain_ok",
-    authors: ["The rust_rcu_demo maintainers"],
-    description: "Test of the RCU library: unloading with callbacks in flight",
-    license: "GPL",
-}
+drain::drain_test!("drain_ok", fails_after_step: 0);
