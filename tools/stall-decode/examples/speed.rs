@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures the speed of decoding: `cargo run --release -p stall-decode --example speed -- [MEGABYTES] [FOLDER]`.
+//! Measures the speed of decoding.
 //!
-//! Builds two logs of 100 MB in memory from the logs of the corpus. The first has only reports, 1.4 per kilobyte: the
-//! worst case. The second is that of a long-running machine, with a log of the corpus per megabyte.
+//! `cargo run --release -p stall-decode --example speed -- [MEGABYTES] [FOLDER]`
+//!
+//! Builds two logs of 100 MB in memory from the logs of the corpus. The first has only reports, 1.4
+//! per kilobyte: the worst case. The second is that of a long-running machine, with a log of the
+//! corpus per megabyte.
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -86,7 +86,7 @@ impl Backtrace {
 /// A frame and the class of its function.
 type Classed<'a> = (&'a Frame, Class);
 
-/// Marks the callers of the clock interrupt's handler as reporting: they are clock drivers of any name.
+/// Marks callers of the clock interrupt's handler, the clock drivers, as reporting.
 fn mark_clock_drivers(frames: &mut [Classed<'_>]) {
     let is_handler = |frame: &Frame| {
         let name = base(&frame.symbol);
@@ -107,8 +107,10 @@ fn mark_clock_drivers(frames: &mut [Classed<'_>]) {
     }
 }
 
-/// Drops unreliable frames. Keeps them all if only reporting code is reliable, and those outside of the last
-/// reliable frame if that is the scheduler's, where unwinders fail on the way into an interrupt.
+/// Drops unreliable frames.
+///
+/// Keeps all if only reporting code is reliable. Keeps those outside of the last reliable frame if
+/// that is in the scheduler: unwinders fail there, on the way into an interrupt.
 fn without_unreliable(frames: Vec<Classed<'_>>) -> Vec<Classed<'_>> {
     let is_reliable = |frame: &Frame| frame.place != Place::Unreliable;
     let mut reliable = frames.iter().filter(|(frame, _)| is_reliable(frame));
@@ -136,7 +138,7 @@ fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> &'b [Classed<'a>] {
     if first.is_some_and(|first| first.0.place == Place::Registers && !is_report(first)) {
         return frames;
     }
-    // A report starts with reporting code. Reporting code after other frames belongs to another printk.
+    // A report starts with reporting code. After other frames, that code is of another printk.
     let mut leading = frames
         .iter()
         .take_while(|(_, class)| *class != Class::Other);

@@ -2,9 +2,9 @@
 
 //! Decodes a log line by line.
 //!
-//! Each line either begins a report, adds a detail to an open one, or is part of a stack dump. The log marks no
-//! end of a report, and two CPUs may print at the same time. `open` decides how long a report lasts, and `routing`
-//! to which open report a dump belongs.
+//! Each line either begins a report, adds a detail to an open one, or is part of a stack dump. The
+//! log marks no end of a report, and two CPUs may print at the same time. `open` decides how long a
+//! report lasts, and `routing` to which open report a dump belongs.
 
 mod needles;
 mod open;

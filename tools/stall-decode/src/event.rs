@@ -16,7 +16,7 @@ pub(crate) const MAX_CULPRITS: usize = 64;
 const MAX_FIELDS: usize = 256;
 
 /// A decoded kernel report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Event {
     /// The kind of report.
     pub kind: EventKind,
@@ -126,40 +126,8 @@ impl Event {
     pub(crate) fn new(kind: EventKind) -> Self {
         Self {
             kind,
-            time: None,
-            line: 0,
-            incident: 0,
-            repeats: 0,
             boot: 1,
-            summary: String::new(),
-            flavor: None,
-            self_detected: None,
-            detected_by: None,
-            cpus: Vec::new(),
-            tasks: Vec::new(),
-            t_jiffies: None,
-            seconds: None,
-            hz: None,
-            gp_seq: None,
-            callbacks: None,
-            ncpus: None,
-            cpu_details: Vec::new(),
-            kthread: None,
-            culprit_frame: None,
-            frames: Vec::new(),
-            waits_for: None,
-            symbol: None,
-            location: None,
-            message: None,
-            locks: Vec::new(),
-            kernel: None,
-            taint: None,
-            ended: false,
-            ended_at: None,
-            header_missing: false,
-            fields: Vec::new(),
-            causes: Vec::new(),
-            advice: Vec::new(),
+            ..Self::default()
         }
     }
 

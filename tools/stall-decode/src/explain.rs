@@ -2,8 +2,9 @@
 
 //! Explains an event: a summary, the meaning of each field, likely causes, and advice.
 //!
-//! Each family of `report/` has a file here with the same name. Meanings of fields follow the kernel code that prints
-//! them. `Documentation/RCU/stallwarn.rst` lags behind: in 6.18, bit 2 of `idle=` shows whether RCU watches.
+//! Each family of `report/` has a file here with the same name. Meanings of fields follow the
+//! kernel code that prints them. `Documentation/RCU/stallwarn.rst` lags behind: in 6.18, bit 2 of
+//! `idle=` shows whether RCU watches.
 
 mod atomic;
 mod cpu_stall;

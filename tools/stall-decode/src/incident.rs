@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Groups events into incidents: repeated reports of one stall, its starved kthread, and its consequences.
+//! Groups reports of one stall, its starved kthread, and its consequences into incidents.
 
 mod tick_rate;
 

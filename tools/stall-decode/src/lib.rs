@@ -2,9 +2,10 @@
 
 //! Decodes RCU stalls and related reports in kernel logs.
 //!
-//! [`decode`] reads a whole log, [`Decoder`] one line at a time. Both produce an [`Event`] for each report: CPU and
-//! task stalls, starved grace-period kthreads, misuse of RCU, hung tasks, lockups, and lack of memory. An event
-//! names the culprit, explains each field, and lists likely causes and advice. [`Timeline`] draws events as SVG.
+//! [`decode`] reads a whole log, [`Decoder`] one line at a time. Both produce an [`Event`] for each
+//! report: CPU and task stalls, starved grace-period kthreads, misuse of RCU, hung tasks, lockups,
+//! and lack of memory. An event names the culprit, explains each field, and lists likely causes and
+//! advice. [`Timeline`] draws events as SVG.
 //!
 //! ```
 //! let log = b"rcu: INFO: rcu_sched self-detected stall on CPU\n\
@@ -26,11 +27,11 @@
 //!
 //! # Input
 //!
-//! Logs may be of any kernel since Linux 3.x, with the prefixes of any logger. Lines may be lost, cut, doubled, or
-//! mixed with those of other CPUs.
+//! Logs may be of any kernel since Linux 3.x, with the prefixes of any logger. Lines may be lost,
+//! cut, doubled, or mixed with those of other CPUs.
 //!
-//! The decoder reads each line once and in order. Memory is bounded for any input: open reports, dumps, frames and
-//! incidents have limits. No input causes a panic.
+//! The decoder reads each line once and in order. Memory is bounded for any input: open reports,
+//! dumps, frames and incidents have limits. No input causes a panic.
 //!
 //! # Structure
 //!

@@ -55,7 +55,7 @@ impl LogClock {
 
     /// Returns the first line of a new boot once time has gone back for good.
     ///
-    /// Mixed consoles jump back and forth, so three lines must agree, or one must be from early boot.
+    /// Mixed consoles jump back and forth: three lines must agree, or one be from early boot.
     pub(crate) fn new_boot(&mut self, number: u64) -> Option<u64> {
         let clock = self.now?;
         let latest = self.latest.get_mut(usize::from(self.is_time_of_day))?;

@@ -28,8 +28,8 @@ mod voluntary;
 pub(crate) struct Family {
     /// Substrings of first lines. Only lines with one of them are passed to `parse_header`.
     pub(crate) headers: &'static [&'static str],
-    /// Substrings of other lines. Only lines with one of them, or with one of `detail_starts` as first byte, are
-    /// passed to `parse_detail`.
+    /// Substrings of other lines. Only lines with one of them, or with one of `detail_starts` as
+    /// first byte, are passed to `parse_detail`.
     pub(crate) details: &'static [&'static str],
     pub(crate) detail_starts: &'static [u8],
     /// Parses a first line.
@@ -212,7 +212,7 @@ impl Report {
         self.add_stack(&dump, skipped);
     }
 
-    /// Parses lockdep's list: `1 lock held by foo/57:`, `locks held by foo/57: 1, last CPU#0:`, and the locks.
+    /// Parses a lock in lockdep's list, or its head: `1 lock held by foo/57:`.
     pub(crate) fn parse_locks(&mut self, text: &str) -> bool {
         if text.starts_with('#') {
             let is_lock = text.as_bytes().get(1).is_some_and(u8::is_ascii_digit);

@@ -2,9 +2,9 @@
 
 //! Removes what loggers put around a kernel line.
 //!
-//! Loggers add times in a dozen forms, host, program, level, mail quotes, `/dev/kmsg` records, and JSON. Most
-//! keep the kernel's own `[   12.345678]`. `unwrap` searches for that stamp first and drops all text before it.
-//! Only lines without a stamp need a known form.
+//! Loggers add times in a dozen forms, host, program, level, mail quotes, `/dev/kmsg` records, and
+//! JSON. Most keep the kernel's own `[   12.345678]`. `unwrap` searches for that stamp first and
+//! drops all text before it. Only lines without a stamp need a known form.
 
 mod calendar;
 mod caller;

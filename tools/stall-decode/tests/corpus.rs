@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Compares the events of each `corpus/NAME.log` with the expectations in `corpus/NAME.json`. `corpus/README.md` names
-//! the sources.
+//! Compares the events of each `corpus/NAME.log` with the expectations in `corpus/NAME.json`.
+//! `corpus/README.md` names the sources.
 //!
-//! `corpus/known-wrong` lists the known errors of the decoder. A line there that no longer applies fails the test.
+//! `corpus/known-wrong` lists known errors of the decoder. An obsolete line there fails the test.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ fn differences(name: &str) -> Vec<String> {
     differences
 }
 
-/// Compares a field. CPUs and tasks may be in any order, and a task may have more members than expected.
+/// Compares a field. CPUs and tasks may be in any order; tasks may have further members.
 fn agrees(field: &str, expected: &Value, found: &Value) -> bool {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     match field {

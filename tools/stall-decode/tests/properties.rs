@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Properties for any input: the decoder does not panic, has bounded memory, and its events do not depend on wrapping
-//! or on how the log is read.
+//! Properties for any input: the decoder does not panic, has bounded memory, and its events do not
+//! depend on wrapping or on how the log is read.
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};

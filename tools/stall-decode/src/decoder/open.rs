@@ -13,7 +13,7 @@ use crate::unwrap::{Caller, Line};
 pub(super) const MAX_OPEN: usize = 16;
 /// Lines after a report's last one until it ends.
 pub(super) const STALE_LINES: u64 = 400;
-/// Seconds after a report's last line until it ends. Slow consoles and CPUs that do not answer an NMI delay lines.
+/// Seconds after a report's last line until it ends. Slow consoles and unanswered NMIs delay lines.
 const STALE_SECONDS: f64 = 40.0;
 /// Distance within which loggers write a first line again.
 const DOUBLED_LINES: u64 = 200;
@@ -85,7 +85,7 @@ impl OpenReports {
         })
     }
 
-    /// Ends the reports that a new one replaces: those of the same caller or family, and starved kthreads.
+    /// Ends the reports of the same caller or family as a new one, and starved kthreads.
     fn end_replaced(&mut self, line: &Line<'_>, event: &Event, family_index: usize) {
         // A starved kthread is reported within the report of its stall, which continues after it.
         if event.kind == EventKind::RcuKthreadStarved {
@@ -132,7 +132,7 @@ impl OpenReports {
         }
     }
 
-    /// Stops adding dumps to the reports of a line's caller: the line begins or ends something else.
+    /// Stops adding dumps to the reports of a caller that has printed something else.
     pub(super) fn seal(&mut self, line: &Line<'_>) {
         let is_end = line.text.starts_with("---[ end ");
         for report in &mut self.reports {

@@ -2,9 +2,9 @@
 
 //! Assigns the lines of stack dumps to open reports.
 //!
-//! A caller's lines follow one another, so each caller has a route: the dump to which its next frame belongs. A
-//! heading sets the route. Without caller IDs all lines share one route, and the CPU or task in a heading tells
-//! reports apart.
+//! A caller's lines follow one another, so each caller has a route: the dump to which its next
+//! frame belongs. A heading sets the route. Without caller IDs all lines share one route, and the
+//! CPU or task in a heading tells reports apart.
 
 use super::open::{extend, is_same_caller, OpenReports};
 use crate::event::EventKind;
@@ -116,7 +116,7 @@ impl OpenReports {
         Some((at, dump))
     }
 
-    /// Returns the report to which the dump of a heading belongs. The first rule that applies decides.
+    /// Returns the report of a heading's dump, by the first rule that applies.
     fn report_of(&self, line: &Line<'_>, heading: &Heading) -> Option<usize> {
         let is_here = |report: &Report| is_same_caller(report.caller, line.caller);
         self.newest(|report| is_here(report) && report.next_dump.is_some())
@@ -186,7 +186,7 @@ impl OpenReports {
     }
 }
 
-/// Returns whether a report lists the CPU of a heading and has no stack of it yet, or lists the task.
+/// Returns whether a report lists the task of a heading, or its CPU without a stack so far.
 fn lists(report: &Report, heading: &Heading) -> bool {
     let has_stack_of = |cpu: u32| {
         let mut dumps = report.dumps.iter();

@@ -5,10 +5,11 @@
 use serde::Serialize;
 
 /// A kind of kernel report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// A normal grace period that does not end (`kernel/rcu/tree_stall.h`).
+    #[default]
     RcuCpuStall,
     /// An expedited grace period that does not end (`kernel/rcu/tree_exp.h`).
     RcuExpeditedStall,

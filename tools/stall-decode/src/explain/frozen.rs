@@ -2,9 +2,9 @@
 
 //! Recognizes a machine that was stopped as a whole, such as a paused virtual machine.
 //!
-//! Such a machine handles hardly any clock interrupts for most of the grace period. Two facts tell it from a CPU
-//! with interrupts disabled: the first report is later than any time-out, or the grace-period kthread stopped
-//! scanning when the clock interrupts stopped.
+//! Such a machine handles hardly any clock interrupts for most of the grace period. Two facts tell
+//! it from a CPU with interrupts disabled: the first report is later than any time-out, or the
+//! grace-period kthread stopped scanning when the clock interrupts stopped.
 
 use super::{age, Explanation};
 use crate::event::Event;
@@ -50,12 +50,12 @@ fn evidence(event: &Event) -> Option<&'static str> {
     (has_few_ticks && stopped_together).then_some(TOGETHER)
 }
 
-/// Returns whether there were as many scans as clock interrupts. The kthread scans once in one to four jiffies.
+/// Returns whether scans stopped with clock interrupts. The kthread scans every 1 to 4 jiffies.
 fn is_in_step(scans: u64, ticks: u64) -> bool {
     scans.saturating_mul(5) >= ticks && scans <= ticks.saturating_mul(2)
 }
 
-/// Returns whether a report is late. Time-outs are whole seconds, and a running clock reports a few jiffies later.
+/// Returns whether a report is late: time-outs are whole seconds, with few jiffies of delay.
 fn is_after_time_out(jiffies: u64, hz: u32) -> bool {
     jiffies % u64::from(hz.max(1)) > u64::from(hz / 20).max(5)
 }
@@ -124,7 +124,7 @@ mod tests {
             "{}",
             first_cause(300, 188)
         );
-        // Interrupts were disabled on that CPU alone, later or at once. The last has clock interrupts.
+        // Interrupts disabled on that CPU alone, later or at once; and a running clock.
         assert!(first_cause(300, 1900).contains("interrupts disabled"));
         assert!(first_cause(0, 0).contains("interrupts disabled"));
         assert!(first_cause(4000, 1900).contains("without rescheduling"));

@@ -79,7 +79,7 @@ pub(super) fn task_noun(count: usize) -> &'static str {
     }
 }
 
-/// Returns whether a task itself blocks the grace period, rather than being current on a stalled CPU.
+/// Returns whether a task itself blocks the grace period. Others are current on a stalled CPU.
 fn is_listed(event: &Event, task: &Task) -> bool {
     task.nesting.is_some() || event.cpus.is_empty()
 }

@@ -24,7 +24,7 @@ impl TickRate {
         self.0 = nearest(hz, 0.02).or(self.0);
     }
 
-    /// Measures the rate from two reports of one stall, each with its time in seconds and its age in jiffies.
+    /// Measures the rate from two reports of one stall: time in seconds, and age in jiffies.
     pub(super) fn measure(&mut self, first: (f64, u64), second: (f64, u64)) {
         self.0 = measured(first, second).or(self.0);
     }

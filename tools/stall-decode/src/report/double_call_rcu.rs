@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An `rcu_head` that is queued twice: `debug_rcu_head_queue()` in `kernel/rcu/rcu.h`, `lib/debugobjects.c`.
+//! An `rcu_head` that is queued twice: `debug_rcu_head_queue()` in `kernel/rcu/rcu.h`,
+//! `lib/debugobjects.c`.
 
 use super::{Family, Report};
 use crate::backtrace::Skipped;

@@ -10,7 +10,6 @@ use crate::scan::{number_after, Scan};
 use crate::stack::Role;
 
 const STARVED: &str = " kthread starved for ";
-/// Without the rest of `didn't happen for`, as mails change the apostrophe.
 const OVERDUE: &str = " kthread timer wakeup didn't happen for ";
 /// The start of [`OVERDUE`]. Some loggers change the apostrophe.
 const OVERDUE_START: &str = " kthread timer wakeup didn";
@@ -49,7 +48,7 @@ fn header(text: &str) -> Option<Event> {
 
 /// Parses `starved for 5252 jiffies! g5229 f0x2 RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=1`.
 ///
-/// Lines may be cut off anywhere. Old kernels print `c5228` after the grace period, and `s3` as wait state.
+/// Lines may be cut off. Old kernels print `c5228` after the grace period, and `s3` as wait state.
 fn starvation(event: &mut Event, text: &str) -> Option<()> {
     let kthread = event.kthread.as_mut()?;
     let starved = Scan::after(text, STARVED);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Out of memory, a consequence of callbacks queued behind a stall: `mm/page_alloc.c`, `mm/oom_kill.c`.
+//! Lack of memory, as callbacks queued behind a stall cause: `mm/page_alloc.c`, `mm/oom_kill.c`.
 
 use super::{event_of_task, task_named, Family, Report};
 use crate::backtrace::Skipped;

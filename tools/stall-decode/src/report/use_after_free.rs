@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Accesses to freed memory: KASAN (`mm/kasan/report.c`), KFENCE, SLUB's poison (`mm/slub.c`), and crashes at
-//! poison addresses.
+//! Accesses to freed memory: KASAN (`mm/kasan/report.c`), KFENCE, SLUB's poison (`mm/slub.c`), and
+//! crashes at poison addresses.
 
 use super::{task_named, Family, Report};
 use crate::backtrace::{Backtrace, Skipped};

@@ -14,7 +14,7 @@ pub(crate) enum Place {
     Registers,
     /// A return address.
     Trace,
-    /// A word on the stack that looks like a return address. It may be left over from an earlier call.
+    /// A word that looks like a return address, and may be left over from an earlier call.
     Unreliable,
 }
 
@@ -123,7 +123,7 @@ fn without_addresses(mut text: &str) -> &str {
     text
 }
 
-/// Returns the symbol at the start of a text. An offset, a source line, or arm's `from CALLER` must follow it.
+/// Returns the symbol before an offset, a source line, or arm's `from CALLER`.
 fn symbol_at(text: &str) -> Option<&str> {
     let text = without_addresses(text.trim_start());
     // MIPS and RISC-V print a bare address. s390 and arm put the symbol in parentheses.
@@ -151,7 +151,7 @@ fn symbol_at(text: &str) -> Option<&str> {
     is_symbol.then_some(symbol)
 }
 
-/// Returns whether a source line follows, as added by `decode_stacktrace.sh`: ` kernel/fork.c:12 [inline]`.
+/// Returns whether a source line of `decode_stacktrace.sh` follows: ` kernel/fork.c:12 [inline]`.
 fn is_source(text: &str) -> bool {
     if !text.starts_with(' ') {
         return false;

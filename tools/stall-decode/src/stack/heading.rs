@@ -23,7 +23,7 @@ pub(crate) struct Heading {
 }
 
 impl Heading {
-    /// Parses the heading of a `WARNING:` line. Since 7.0 it is `WARNING: file:line at function, CPU#1: comm/57`.
+    /// Parses `WARNING: CPU: 1 PID: 57 at …`; since 7.0 `WARNING: file:line at …, CPU#1: comm/57`.
     pub(crate) fn of_warning(text: &str) -> Option<Self> {
         if let Some(Part::Heading(heading)) = super::part(text) {
             return Some(heading);
@@ -123,7 +123,7 @@ pub(crate) fn looks_like_release(word: &str) -> bool {
     scan.number().is_some() && scan.eat(".") && scan.number().is_some()
 }
 
-/// Parses `NMI backtrace for cpu 1`, with ` skipped: idling at native_safe_halt+0xe/0x10` for an idle CPU.
+/// Parses `NMI backtrace for cpu 1`; if idle, with ` skipped: idling at native_safe_halt+0xe/0x10`.
 pub(super) fn nmi(text: &str) -> Option<Part> {
     let mut scan = Scan::new(text);
     let cpu = scan.expect("NMI backtrace for cpu ")?.small()?;
@@ -161,7 +161,7 @@ pub(super) fn task(text: &str) -> Option<Part> {
     }))
 }
 
-/// Parses `foo             D ffff88003fd83e40     0    57      1 0x00000000` of kernels before 5.10.
+/// Parses `foo       D ffff88003fd83e40     0    57      1 0x00000000` of kernels before 5.10.
 pub(super) fn legacy_task(text: &str) -> Option<Part> {
     // The last word rejects most other lines: it holds the flags, unless a mail cut them off.
     let mut before = text.trim_end();

@@ -2,8 +2,9 @@
 
 //! Short names of Rust functions.
 //!
-//! The compiler makes a copy of a generic function for each closure passed to it, and inlines the closure. The
-//! copy's symbol is `run::<spawn<blocked::{closure#0}>::{closure#0}>`; the code that runs is from `blocked`.
+//! The compiler makes a copy of a generic function for each closure passed to it, and inlines the
+//! closure. The copy's symbol is `run::<spawn<blocked::{closure#0}>::{closure#0}>`; the code that
+//! runs is from `blocked`.
 
 /// Shortens a demangled name.
 pub(crate) fn readable(name: &str) -> String {

@@ -124,7 +124,7 @@ pub(super) fn panel(title: &str, marks: &[&Mark]) -> (Group, f64) {
 fn axis(mut group: Group, marks: &[&Mark], scale: Scale, bottom: f64) -> Group {
     let steps = scale.steps();
     let has_time = marks.iter().any(|mark| mark.has_time);
-    // No uptime is that long.
+    // An uptime is below 1e8 s (three years).
     let is_time_of_day = has_time && steps.first().is_some_and(|&first| first > 1e8);
     for at in steps {
         let x = scale.x(at);

@@ -2,8 +2,8 @@
 
 //! Parses times of day.
 //!
-//! The result is in seconds of a calendar without time zones, in year 0 if the log omits the year. Compare it only
-//! within one log.
+//! The result is in seconds of a calendar without time zones, in year 0 if the log omits the year.
+//! Compare it only within one log.
 
 use crate::scan::Scan;
 

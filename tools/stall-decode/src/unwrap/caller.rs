@@ -4,7 +4,7 @@
 
 use crate::scan::Scan;
 
-/// The task or CPU that logged a line (`CONFIG_PRINTK_CALLER`). It separates CPUs that log at the same time.
+/// The task or CPU that logged a line (`CONFIG_PRINTK_CALLER`). Separates CPUs that log together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// A task: `T123`.
@@ -34,7 +34,8 @@ pub(super) fn printk(scan: &mut Scan<'_>) -> Option<Caller> {
     Some(caller)
 }
 
-/// Parses the CPU and task that Android vendors add: `[2:    kworker/2:1:   57]`, `(2)[57:kworker/2:1]`.
+/// Parses the CPU and task that Android vendors add: `[2:    kworker/2:1:   57]`,
+/// `(2)[57:kworker/2:1]`.
 pub(super) fn vendor(scan: &mut Scan<'_>) -> Option<Caller> {
     let mut ahead = *scan;
     if ahead.eat("(") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Quoted-printable mails: lines are cut at 76 characters, and `=` is written `=3D` (RFC 2045, 6.7).
+//! Quoted-printable mails: cut lines at 76 characters, and write `=3D` for `=` (RFC 2045, 6.7).
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub(crate) struct QuotedPrintable {
 }
 
 impl QuotedPrintable {
-    /// Adds a line. Returns the whole line with the number of its first piece, or `None` if it is incomplete.
+    /// Adds a piece. Returns the line and the number of its first piece once it is complete.
     pub(crate) fn join<'a>(&mut self, text: &'a str, number: u64) -> Option<(Cow<'a, str>, u64)> {
         let cut = text.strip_suffix('=').filter(|cut| is_cut(cut, text.len()));
         if self.kept.is_empty() && cut.is_none() {
@@ -62,7 +62,7 @@ impl QuotedPrintable {
     }
 }
 
-/// Returns whether the encoding cut this line. Cut lines are about 76 characters long, or longer if quoted.
+/// Returns whether the encoding cut this line: at about 76 characters, or more if quoted.
 fn is_cut(cut: &str, length: usize) -> bool {
     (60..=90).contains(&length) && !cut.ends_with(['=', ' ', '-'])
 }

@@ -8,8 +8,8 @@ use memchr::memchr2;
 
 use super::MAX_LINE;
 
-/// Converts a line to printable ASCII. Drops control characters and escape sequences, turns tabs into blanks
-/// and other characters into `?`.
+/// Converts a line to printable ASCII. Drops control characters and escape sequences, turns tabs
+/// into blanks and other characters into `?`.
 pub(crate) fn printable(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.get(..MAX_LINE).unwrap_or(bytes);
     // No early exit, so that the compiler vectorizes the loop.

@@ -5,7 +5,7 @@
 use super::{Caller, Line, Stamp};
 use crate::scan::Scan;
 
-/// Extracts the text of a JSON log line of container runtimes or journald. The text may hold several lines.
+/// Extracts the text, of one or more lines, from JSON of container runtimes or journald.
 pub(crate) fn from_json(text: &str) -> Option<String> {
     if !text.starts_with('{') {
         return None;

@@ -6,9 +6,9 @@ use crate::event::{CpuDetail, CpuTime, Event};
 use crate::report::culprits::detail_of;
 use crate::scan::{number_after, Scan};
 
-/// Parses each CPU of a line, as two CPUs may have written into one line. Returns whether there is one.
+/// Parses each CPU of a line. Returns whether there is one.
 ///
-/// The bracket is searched first. The CPU is parsed backwards from it.
+/// Two CPUs may write into one line, so the bracket is searched, and the CPU parsed backwards.
 pub(super) fn parse(event: &mut Event, text: &str) -> bool {
     let mut found = false;
     let mut from = 0;
