@@ -29,7 +29,7 @@ use crate::event::{CpuDetail, Event, EventKind};
 /// Tasks named in a summary.
 const MAX_NAMED: usize = 8;
 
-/// Sets everything in an event that is prose.
+/// Sets the summary, fields, causes and advice of an event.
 pub(crate) fn explain(event: &mut Event) {
     type Summary = fn(&Event) -> String;
     type Explain = fn(&Event, &mut Explanation);
