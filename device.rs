@@ -10,41 +10,52 @@
 //! 10.0.0.0/8 via 192.0.2.1 metric 20
 //! ```
 //!
-//! One command a line, in iproute2's words; `help` lists them. Queries are for everyone who may open
-//! the node, changes need `CAP_NET_ADMIN`, both of who opened the file and of who writes.
+//! Each line is one command in iproute2's syntax; `help` lists the commands. Whoever may open the
+//! node may query the table. A change requires `CAP_NET_ADMIN` of both the opener and the writer.
 //!
-//! - A freshly opened file reads as the whole table, in the form that can be written back. Once
-//!   something was written, it reads as the answers to that, then end of file.
-//! - A line may be split over several writes. It takes effect with its newline; when one is left
-//!   without, `close()` fails with `EINVAL` and the line is discarded, lest half a line do harm.
-//! - Between `begin` and `commit` changes wait, and then take effect at once; if one cannot be made, none
-//!   is, `commit` fails with its errno, and the read side names its line. `begin reload` builds a new
-//!   table aside, which replaces all routes. A line that fails meanwhile is no part of the transaction
-//!   and does not end it. Queries see the table as it is. Closing the file aborts, and `close()` fails
-//!   with `EINVAL`.
-//! - `poll()` finds the file always writable, and readable while answers wait; `show` may turn out empty.
-//!   It is woken by the end of a write that left answers.
-//! - Programs that look up or change much do it by the ioctls of `include/uapi/rust_rcu_demo.h`.
-//! - A bad line ends its write: the lines before it have happened, `write()` returns the bytes up to
-//!   it, the next `write()` fails with its errno, and the read side says what is wrong with which
-//!   line. When nothing came before it, the same `write()` fails.
+//! - A file without a write reads as the whole table, in the form that can be written back. After
+//!   the first write it reads as the answers to the commands, then end of file.
+//! - A line may be split over several writes; its newline makes it take effect. If the last line
+//!   has no newline, `close()` fails with `EINVAL`, and the line is discarded: half a line could
+//!   mean something else.
+//! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails;
+//!   then `commit` fails with the errno of that change, and the read side names its line.
+//! - `begin reload` builds a new table, and `commit` replaces all routes by it.
+//! - A line that fails during a transaction neither joins nor ends it. Queries see the table
+//!   without the transaction's changes. Closing the file aborts the transaction, and `close()`
+//!   fails with `EINVAL`.
+//! - `poll()` reports the file as writable always, and as readable while answers are unread. The
+//!   answer to `show` may be empty. A write that leaves answers wakes the pollers when it ends.
+//! - A write ends at a bad line. The lines before it have taken effect, `write()` returns the bytes
+//!   up to it, and the next `write()` fails with its errno. If the bad line comes first, the same
+//!   `write()` fails. The read side has the message with the line's number.
+//! - The ioctls of `include/uapi/rust_rcu_demo.h` look up or change many routes in one call.
 
 mod answers;
 mod batch;
+#[expect(unsafe_code, reason = "calls capable()")]
 mod capability;
 mod command;
-mod complaint;
 mod execute;
-mod file;
+mod file_operations;
 mod ioctl;
+mod line_error;
 mod lines;
 mod lookup;
+mod open_file;
 mod pending;
+#[expect(unsafe_code, reason = "implements flush() and poll() on raw files")]
+mod raw_operations;
+#[expect(unsafe_code, reason = "registers a misc device")]
 mod registration;
+mod signal;
 mod uapi;
 mod update;
+#[expect(unsafe_code, reason = "copies structures from and to user memory")]
 mod user;
+#[expect(unsafe_code, reason = "wraps a wait queue")]
 mod wait_queue;
 mod wire;
+mod write;
 
 pub(crate) use registration::Registration;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The read side of an open file: answers in the order of their commands, whole tables piece by
-//! piece.
+//! The read side of an open file: the answers in the order of their commands. A dump of the table
+//! is made piece by piece as the reader consumes it.
 
+use super::signal;
 use crate::rcu_table::{Key, Route, Selector, Table};
 use core::{
     fmt::{self, Write},
@@ -10,17 +11,20 @@ use core::{
 };
 use kernel::{iov::IovIterDest, prelude::*};
 
-/// Unread answers that a file keeps, in bytes.
+/// The limit for unread answers, in bytes.
 const MAX_UNREAD: usize = 1 << 20;
-/// What it keeps of complaints beyond that, so that a refusal for want of room can be said as well.
-const MAX_COMPLAINTS: usize = 4096;
-/// Routes taken from the table in one read-side critical section.
+/// The room for error messages beyond [`MAX_UNREAD`], so that a file can still report that it is
+/// full.
+const MAX_MESSAGES: usize = 4096;
+/// The bytes that a queued dump counts for, so that dumps cannot make the queue grow without limit.
+const DUMP_SIZE: usize = 64;
+/// The routes that a dump copies from the table in one read-side critical section.
 const PIECE: usize = 128;
 
-/// Text that grows by allocating, and fails when it cannot.
-struct Text<'a>(&'a mut KVVec<u8>);
+/// A buffer for formatted text. Writing fails if the kernel is out of memory.
+struct TextBuffer<'a>(&'a mut KVVec<u8>);
 
-impl Write for Text<'_> {
+impl Write for TextBuffer<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0
             .extend_from_slice(text.as_bytes(), GFP_KERNEL)
@@ -28,27 +32,31 @@ impl Write for Text<'_> {
     }
 }
 
+/// The rest of a dump: the selected routes after a key.
+type Dump = (Selector, Option<Key>);
+
 enum Answer {
     Text(KVVec<u8>),
-    Dump(Selector, Option<Key>),
+    Dump(Dump),
 }
 
-/// Answers that wait to be read.
+/// The unread answers of a file.
 pub(super) struct Answers {
-    waiting: KVec<Answer>,
-    /// Where in `waiting` the next one is; those before it have been taken.
+    queue: KVec<Answer>,
+    /// The index of the next answer in `queue`; those before it were consumed.
     next: usize,
-    /// Bytes of text in `waiting`.
+    /// The size of the answers in `queue`, in bytes.
     unread: usize,
-    /// What is being read now, and how far.
+    /// The text that is being read.
     current: KVVec<u8>,
+    /// The bytes of `current` that were read.
     read: usize,
-    /// The dump that `current` is a piece of, to be gone on with.
-    dump: Option<(Selector, Option<Key>)>,
+    /// The dump to continue after `current`.
+    dump: Option<Dump>,
 }
 
 impl Answers {
-    /// The whole table, which is what a freshly opened file reads as.
+    /// The whole table: the answers of a freshly opened file.
     pub(super) fn whole_table() -> Self {
         Self {
             dump: Some((Selector::All, None)),
@@ -56,10 +64,10 @@ impl Answers {
         }
     }
 
-    /// Nothing.
+    /// No answers.
     pub(super) fn none() -> Self {
         Self {
-            waiting: KVec::new(),
+            queue: KVec::new(),
             next: 0,
             unread: 0,
             current: KVVec::new(),
@@ -68,31 +76,33 @@ impl Answers {
         }
     }
 
-    /// Whether there is room for another answer.
+    /// Whether there is no room for another answer.
     pub(super) fn is_full(&self) -> bool {
         self.unread >= MAX_UNREAD
     }
 
-    /// Whether there is not even room for another complaint.
+    /// Whether there is no room for another error message either.
     pub(super) fn is_overfull(&self) -> bool {
-        self.unread >= MAX_UNREAD + MAX_COMPLAINTS
+        self.unread >= MAX_UNREAD + MAX_MESSAGES
     }
 
-    /// Whether there is something to be read. A dump that is still to come may turn out empty.
+    /// Whether answers are unread. A queued dump may turn out empty.
     pub(super) fn is_readable(&self) -> bool {
-        self.read < self.current.len() || self.dump.is_some() || self.next < self.waiting.len()
+        self.read < self.current.len() || self.dump.is_some() || self.next < self.queue.len()
     }
 
     /// Appends text.
-    pub(super) fn say(&mut self, text: impl fmt::Display) -> Result {
-        if !matches!(self.waiting.last(), Some(Answer::Text(_))) {
+    ///
+    /// Errors: `ENOMEM`, and then nothing was appended.
+    pub(super) fn append(&mut self, text: impl fmt::Display) -> Result {
+        if !matches!(self.queue.last(), Some(Answer::Text(_))) {
             self.push(Answer::Text(KVVec::new()))?;
         }
-        let Some(Answer::Text(last)) = self.waiting.last_mut() else {
+        let Some(Answer::Text(last)) = self.queue.last_mut() else {
             return Err(ENOMEM);
         };
         let before = last.len();
-        if write!(Text(last), "{text}").is_err() {
+        if write!(TextBuffer(last), "{text}").is_err() {
             last.truncate(before);
             return Err(ENOMEM);
         }
@@ -100,41 +110,43 @@ impl Answers {
         Ok(())
     }
 
-    /// Appends the routes that `selector` names, as they will be when they are read.
-    pub(super) fn show(&mut self, selector: Selector) -> Result {
-        self.push(Answer::Dump(selector, None))?;
-        // A place in the queue counts as much as a short line, so that the queue is bounded as well.
-        self.unread += 64;
+    /// Appends a dump of the routes that match `selector` when the dump is read.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn append_dump(&mut self, selector: Selector) -> Result {
+        self.push(Answer::Dump((selector, None)))?;
+        self.unread += DUMP_SIZE;
         Ok(())
     }
 
     fn push(&mut self, answer: Answer) -> Result {
-        // Those taken go when they are the most, so that each is moved once on average.
-        if self.next > self.waiting.len() / 2 {
-            self.waiting.rotate_left(self.next);
-            self.waiting.truncate(self.waiting.len() - self.next);
+        // Compacts once over half of the queue is consumed: amortized O(1).
+        if self.next > self.queue.len() / 2 {
+            self.queue.rotate_left(self.next);
+            self.queue.truncate(self.queue.len() - self.next);
             self.next = 0;
         }
-        Ok(self.waiting.push(answer, GFP_KERNEL)?)
+        Ok(self.queue.push(answer, GFP_KERNEL)?)
     }
 
-    /// Takes the answer that comes next.
     fn pop(&mut self) -> Option<Answer> {
-        let next = self.waiting.get_mut(self.next)?;
+        let next = self.queue.get_mut(self.next)?;
         let answer = mem::replace(next, Answer::Text(KVVec::new()));
         self.next += 1;
-        if self.next == self.waiting.len() {
-            self.waiting.clear();
+        if self.next == self.queue.len() {
+            self.queue.clear();
             self.next = 0;
         }
         Some(answer)
     }
 
-    /// Makes `current` the next piece; false if there is none.
+    /// Makes `current` the next text. Returns false at the end of the answers.
+    ///
+    /// Errors: `ENOMEM`, and then no answer is lost.
     fn advance(&mut self, table: &Table) -> Result<bool> {
         loop {
-            if let Some((selector, after)) = self.dump {
-                if self.dump_piece(table, selector, after)? {
+            if let Some(dump) = self.dump {
+                if self.dump_piece(table, dump)? {
                     return Ok(true);
                 }
                 self.dump = None;
@@ -146,21 +158,16 @@ impl Answers {
                     (self.current, self.read) = (text, 0);
                     return Ok(true);
                 }
-                Some(Answer::Dump(selector, after)) => {
-                    self.unread -= 64;
-                    self.dump = Some((selector, after));
+                Some(Answer::Dump(dump)) => {
+                    self.unread -= DUMP_SIZE;
+                    self.dump = Some(dump);
                 }
             }
         }
     }
 
-    /// Makes `current` the next routes of a dump; false at its end.
-    fn dump_piece(
-        &mut self,
-        table: &Table,
-        selector: Selector,
-        after: Option<Key>,
-    ) -> Result<bool> {
+    /// Makes `current` the next piece of a dump. Returns false at the end of the dump.
+    fn dump_piece(&mut self, table: &Table, (selector, after): Dump) -> Result<bool> {
         let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL)?;
         table.dump(selector, after, &mut routes);
         let Some(last) = routes.last() else {
@@ -168,17 +175,19 @@ impl Answers {
         };
         let mut text = KVVec::new();
         for route in &routes {
-            writeln!(Text(&mut text), "{route}").map_err(|_| ENOMEM)?;
+            writeln!(TextBuffer(&mut text), "{route}").map_err(|_| ENOMEM)?;
         }
-        // Only now has the piece been made: out of memory, it can be asked for again. One that is not full
-        // was the last.
-        let more = routes.len() == PIECE;
-        self.dump = more.then_some((selector, Some(Key::from(last))));
+        // The dump moves on only now, so that a read that failed with `ENOMEM` can be repeated.
+        let is_last = routes.len() < PIECE;
+        self.dump = (!is_last).then_some((selector, Some(Key::from(last))));
         (self.current, self.read) = (text, 0);
         Ok(true)
     }
 
-    /// Copies as much as the reader takes; 0 is the end of the answers.
+    /// Copies answers until the destination is full, the answers end, or a signal is pending.
+    /// Returns the number of copied bytes; 0 is the end of the answers.
+    ///
+    /// Errors, if nothing was copied: `ENOMEM`, `EFAULT`.
     pub(super) fn read(&mut self, table: &Table, to: &mut IovIterDest<'_>) -> Result<usize> {
         let mut total = 0;
         while !to.is_empty() {
@@ -196,7 +205,7 @@ impl Answers {
             if self.read < self.current.len() && copied == 0 {
                 break;
             }
-            if super::file::interrupted() {
+            if signal::yield_and_check() {
                 break;
             }
         }

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Changes of consecutive lines, to be made together: that copies each node of the table once instead of
-//! once a line.
+//! Batched changes of consecutive lines. A batch copies each node of the table once, not once a
+//! line.
 
 use super::pending::prefix_of;
 use crate::rcu_table::{Operation, Prefix, Table};
 use kernel::prelude::*;
 
-/// Where a change came from.
+/// The line of a change.
 #[derive(Clone, Copy)]
 pub(super) struct Origin {
-    /// The number of its line.
+    /// The number of the line.
     pub(super) line: u64,
-    /// How many bytes of the write precede the line.
+    /// The bytes of the write that precede the line.
     pub(super) start: usize,
 }
 
-/// A change that cannot be made.
-pub(super) struct Refused {
+/// A change that the table refused.
+pub(super) struct RefusedChange {
     pub(super) origin: Origin,
-    /// The prefix it is about, if it is about one.
+    /// The prefix of the change; none for `flush`.
     pub(super) prefix: Option<Prefix>,
     pub(super) error: Error,
 }
 
-/// Changes that wait for each other. None waits longer than the `write()` that brought it.
+/// Changes that wait to be applied together, at most until their `write()` ends.
 pub(super) struct Batch {
     operations: KVVec<Operation>,
     origins: KVVec<Origin>,
 }
 
 impl Batch {
-    /// The most changes made together, which is for how long other updaters wait.
+    /// The maximum number of changes. Other updaters wait while a batch is applied.
     const MAX: usize = 256;
 
     pub(super) const fn new() -> Self {
@@ -41,31 +41,33 @@ impl Batch {
         }
     }
 
-    /// Whether those that wait are to be made before another is added.
+    /// Whether the batch must be applied before it accepts another change.
     pub(super) fn is_full(&self) -> bool {
         self.operations.len() >= Self::MAX
     }
 
     /// Adds a change.
     ///
-    /// Errors: `ENOMEM`, and then it has not been added. Context: may sleep.
+    /// Errors: `ENOMEM`, and then the change was not added. Context: may sleep.
     pub(super) fn add(&mut self, operation: &Operation, origin: Origin) -> Result {
         self.operations.reserve(1, GFP_KERNEL)?;
         self.origins.push(origin, GFP_KERNEL)?;
         Ok(self.operations.push(*operation, GFP_KERNEL)?)
     }
 
-    /// Makes the changes, up to the first that cannot be made. Those behind it are dropped.
+    /// Applies the changes, up to the first that the table refuses, and empties the batch.
     ///
     /// Context: may sleep; may wait for a grace period.
-    pub(super) fn make(&mut self, table: &Table) -> Result<(), Refused> {
-        let made = table.apply(&self.operations).map_err(|failure| Refused {
-            origin: self.origins[failure.index],
-            prefix: prefix_of(&self.operations[failure.index]),
-            error: failure.error,
-        });
+    pub(super) fn apply(&mut self, table: &Table) -> Result<(), RefusedChange> {
+        let applied = table
+            .apply(&self.operations)
+            .map_err(|failure| RefusedChange {
+                origin: self.origins[failure.index],
+                prefix: prefix_of(&self.operations[failure.index]),
+                error: failure.error,
+            });
         self.operations.clear();
         self.origins.clear();
-        made
+        applied
     }
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls: which one is meant, and the small ones.
+//! The dispatch of the ioctls, and the small ones.
 //!
-//! The type, the direction and the number within it say which one; the size that is part of the number
-//! says how much of the structure the caller knows.
+//! An ioctl is identified by type, direction and number. The size in its code is that of the
+//! caller's structure, and may differ from the kernel's.
 //!
 //! C header: `include/uapi/rust_rcu_demo.h`
 
 use super::{
-    file::OpenFile,
-    lookup, uapi,
+    lookup,
+    open_file::OpenFile,
+    uapi,
     uapi::number,
     update,
     user::{Argument, UserStruct},
@@ -23,9 +24,9 @@ use kernel::{
 
 const READ_WRITE: u32 = _IOC_READ | _IOC_WRITE;
 
-/// Does what an ioctl asks for.
+/// Performs an ioctl.
 ///
-/// Errors: `ENOTTY` if there is none of that number; else as the header says. Context: may sleep.
+/// Errors: `ENOTTY` for an unknown ioctl; otherwise see the header. Context: may sleep.
 pub(super) fn ioctl(file: &OpenFile, cmd: u32, arg: usize) -> Result {
     if _IOC_TYPE(cmd) != uapi::MAGIC {
         return Err(ENOTTY);
@@ -34,17 +35,17 @@ pub(super) fn ioctl(file: &OpenFile, cmd: u32, arg: usize) -> Result {
     match (_IOC_DIR(cmd), _IOC_NR(cmd)) {
         (_IOC_READ, number::INFO) => user.write(&info()),
         (_IOC_READ, number::STATS) => user.write(&uapi::Stats::from(&file.table().stats())),
-        (READ_WRITE, number::LOOKUP) => in_and_out(&user, |args| lookup::lookup(file, args)),
-        (READ_WRITE, number::UPDATE) => in_and_out(&user, |args| update::update(file, args)),
+        (READ_WRITE, number::LOOKUP) => read_write(&user, |args| lookup::lookup(file, args)),
+        (READ_WRITE, number::UPDATE) => read_write(&user, |args| update::update(file, args)),
         (_IOC_WRITE, number::BEGIN) => begin(file, &user.read()?),
-        (READ_WRITE, number::COMMIT) => in_and_out(&user, |args| commit(file, args)),
+        (READ_WRITE, number::COMMIT) => read_write(&user, |args| commit(file, args)),
         (_IOC_NONE, number::ABORT) => abort(file),
         _ => Err(ENOTTY),
     }
 }
 
-/// Copies a structure in, and out again with what became of it, be it a failure.
-fn in_and_out<T: Argument>(user: &UserStruct, run: impl FnOnce(&mut T) -> Result) -> Result {
+/// Copies the structure in, calls `run`, and copies the structure out, even if `run` fails.
+fn read_write<T: Argument>(user: &UserStruct, run: impl FnOnce(&mut T) -> Result) -> Result {
     let mut args = user.read()?;
     let done = run(&mut args);
     user.write(&args)?;
@@ -84,8 +85,8 @@ fn commit(file: &OpenFile, args: &mut uapi::Commit) -> Result {
     let mut state = file.state.lock();
     let pending = state.pending.take().ok_or(EINVAL)?;
     pending.commit(file.table()).map_err(|failure| {
-        if let Some(culprit) = failure.culprit {
-            args.failed = culprit.index as u32;
+        if let Some(operation) = failure.operation {
+            args.failed = operation.index as u32;
             args.error = failure.error.to_errno().unsigned_abs();
         }
         failure.error
@@ -94,6 +95,6 @@ fn commit(file: &OpenFile, args: &mut uapi::Commit) -> Result {
 
 fn abort(file: &OpenFile) -> Result {
     let aborted = file.state.lock().pending.take();
-    // Freed outside the lock.
+    // The transaction is freed outside the lock.
     aborted.map(drop).ok_or(EINVAL)
 }

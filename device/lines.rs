@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cutting what is written into lines, wherever the writes are split.
+//! Splits written bytes into lines. A line may be split over any number of writes.
 
-/// The longest line, without its newline.
+/// The maximum length of a line, without its newline.
 pub(crate) const MAX_LINE: usize = 255;
 
-/// A line that is not text of a bearable length.
+/// Why a line is no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadLine {
     /// More than [`MAX_LINE`] bytes.
     TooLong,
-    /// A byte that is not ASCII text, and where, counted from 1.
+    /// A byte that is not ASCII text, and its column, counted from 1.
     NotText(u8, usize),
 }
 
-/// A line that has ended, or cannot be one.
+/// A line that has ended, or is too long.
 pub(crate) struct Line<'a> {
-    /// Counted from 1 since the file was opened.
+    /// The number of the line in its file, counted from 1.
     pub(crate) number: u64,
     pub(crate) text: Result<&'a str, BadLine>,
 }
 
-/// Collects a line over any number of writes.
+/// Splits the written bytes of a file into lines.
 pub(crate) struct Lines {
+    /// The start of a line whose newline was not written yet.
     line: [u8; MAX_LINE],
     len: usize,
-    /// Lines seen since the file was opened.
+    /// The lines that have ended since the file was opened.
     count: u64,
 }
 
@@ -38,25 +39,28 @@ impl Lines {
         }
     }
 
-    /// The number of a line that has begun and not ended.
+    /// The number of the line whose newline was not written yet, if there is one.
     pub(crate) fn unfinished(&self) -> Option<u64> {
         (self.len > 0).then_some(self.count + 1)
     }
 
-    /// Forgets what came behind a line, for that has not been taken.
-    pub(crate) fn go_on_behind(&mut self, line: u64) {
+    /// Discards everything after a line, because the write ended there.
+    pub(crate) fn rewind_to(&mut self, line: u64) {
         (self.count, self.len) = (line, 0);
     }
 
-    /// Takes bytes up to and including a newline. Returns how many, and the line if it ended.
+    /// Consumes bytes up to and including a newline. Returns their number, and the line if it ended.
     pub(crate) fn feed<'a>(&'a mut self, bytes: &'a [u8]) -> (usize, Option<Line<'a>>) {
         let room = MAX_LINE - self.len;
-        // The newline of a line that fits is among these.
+        // The newline of a line that is not too long is among these.
         let near = &bytes[..bytes.len().min(room + 1)];
         let scan = Scan::of(near);
         match scan.newline {
-            // All of it is here, as nearly every line is: no copy.
-            Some(end) if self.len == 0 => (end + 1, Some(self.ended(scan.text(&near[..end])))),
+            // A line that is not split, as most are, needs no copy.
+            Some(end) if self.len == 0 => {
+                let text = scan.text(&near[..end]);
+                (end + 1, Some(numbered(&mut self.count, text)))
+            }
             Some(end) => {
                 let line = self.append(&near[..end]);
                 self.len = 0;
@@ -65,7 +69,8 @@ impl Lines {
             }
             None if near.len() > room => {
                 self.len = 0;
-                (near.len(), Some(self.ended(Err(BadLine::TooLong))))
+                let text = Err(BadLine::TooLong);
+                (near.len(), Some(numbered(&mut self.count, text)))
             }
             None => {
                 self.append(near);
@@ -74,15 +79,11 @@ impl Lines {
         }
     }
 
-    /// Appends to the line that has begun. Returns its length.
+    /// Appends to the unfinished line. Returns its length.
     fn append(&mut self, part: &[u8]) -> usize {
         self.line[self.len..self.len + part.len()].copy_from_slice(part);
         self.len += part.len();
         self.len
-    }
-
-    fn ended<'a>(&mut self, text: Result<&'a str, BadLine>) -> Line<'a> {
-        numbered(&mut self.count, text)
     }
 }
 
@@ -94,10 +95,10 @@ fn numbered<'a>(count: &mut u64, text: Result<&'a str, BadLine>) -> Line<'a> {
     }
 }
 
-/// What one look at the bytes of a line finds.
+/// The positions of special bytes in a line.
 struct Scan {
     newline: Option<usize>,
-    /// The first byte that is not text, before the newline.
+    /// The first byte before the newline that is not text.
     not_text: Option<usize>,
 }
 
@@ -121,25 +122,25 @@ impl Scan {
         }
     }
 
-    /// The scanned line as text.
+    /// Returns the scanned line as text.
     fn text<'a>(&self, line: &'a [u8]) -> Result<&'a str, BadLine> {
         match self.not_text {
             Some(at) => Err(BadLine::NotText(line[at], at + 1)),
-            // Only ASCII got here.
+            // The line is ASCII, so that the conversion cannot fail.
             None => Ok(core::str::from_utf8(line).unwrap_or("")),
         }
     }
 }
 
-/// How many bytes at the start are from space to tilde: eight at a time, as each byte of a large table
-/// comes by here.
+/// Counts the bytes from space to tilde at the start. Tests eight bytes at a time, because a large
+/// table is read byte by byte here.
 fn printable(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
     let mut words = bytes.chunks_exact(8);
     let mut at = 0;
     for word in &mut words {
-        // The first byte is the lowest, so that a borrow from one that is found touches later ones only.
+        // The first byte is the lowest: the borrow of a found byte changes only bytes after it.
         let word = word
             .iter()
             .rev()
@@ -153,9 +154,8 @@ fn printable(bytes: &[u8]) -> usize {
         at += 8;
     }
     let rest = words.remainder();
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~');
     at + rest
         .iter()
-        .position(|byte| !plain(byte))
+        .position(|byte| !matches!(byte, b' '..=b'~'))
         .unwrap_or(rest.len())
 }

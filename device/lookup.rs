@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `RUST_RCU_DEMO_IOC_LOOKUP`: many addresses a call.
+//! `RUST_RCU_DEMO_IOC_LOOKUP`: looks up many addresses in one call.
 
 use super::{
-    file::{self, OpenFile},
-    uapi,
+    open_file::OpenFile,
+    signal, uapi,
     user::{ArrayReader, ArrayWriter},
 };
 use crate::rcu_table::{read_lock, Table};
 use kernel::prelude::*;
 
-/// The most addresses a call.
+/// The maximum number of addresses in one call.
 pub(super) const MAX_COUNT: u32 = 1 << 20;
 
-/// Looks up addresses until there are no more, one is none, or a signal comes.
+/// Looks up addresses until all are done, one is invalid, or a signal is pending.
 ///
 /// Errors: `EINVAL`, `EFAULT`, `ENOMEM`. Context: may sleep.
 pub(super) fn lookup(file: &OpenFile, args: &mut uapi::Lookup) -> Result {
@@ -25,21 +25,21 @@ pub(super) fn lookup(file: &OpenFile, args: &mut uapi::Lookup) -> Result {
     let mut addresses = ArrayReader::new(args.addresses, count)?;
     let mut routes = ArrayWriter::new(args.routes, count)?;
     loop {
+        // User memory may fault, and a reader must not sleep: each piece is copied in before its
+        // read-side critical section, and copied out after it.
         let piece = addresses.next()?;
-        // User memory is read before and written after, never under the guard: it may have to be
-        // brought in first.
         let found = look_up_piece(file.table(), piece, routes.piece());
         let looked_up = routes.piece().len() as u32;
         routes.flush()?;
         args.done += looked_up;
         found?;
-        if args.done == args.count || file::interrupted() {
+        if args.done == args.count || signal::yield_and_check() {
             return Ok(());
         }
     }
 }
 
-/// Appends the answers, up to the capacity, within one read-side critical section.
+/// Looks up one piece in one read-side critical section, and appends the routes.
 fn look_up_piece(
     table: &Table,
     addresses: &[uapi::Address],
@@ -52,7 +52,7 @@ fn look_up_piece(
         let route = found
             .as_ref()
             .map_or(uapi::Route::default(), uapi::Route::from);
-        // There is room, as both pieces are of one size; and nothing may be allocated here.
+        // A reader must not allocate. The push cannot fail, as both pieces have the same capacity.
         routes.push_within_capacity(route).map_err(|_| EINVAL)?;
     }
     Ok(())

@@ -1,57 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The transaction of an open file: from `begin` to `commit` or `abort`.
+//! The transaction of an open file, from `begin` to `commit` or `abort`.
 
 use crate::rcu_table::{Failure, Operation, Prefix, Reload, Table, Transaction};
 use kernel::{prelude::*, sync::Arc};
 
-/// Where an operation came from, for the message when it fails at the commit.
+/// Identifies an operation in the message of a failed commit.
 struct Origin {
-    /// The line it was on; none if an ioctl brought it.
+    /// The line of the operation; none if an ioctl passed it.
     line: Option<u64>,
-    /// The prefix it is about; none for `flush`.
+    /// The prefix of the operation; none for `flush`.
     prefix: Option<Prefix>,
 }
 
 enum Changes {
-    /// Collected, to be made at the commit.
+    /// Operations for the commit to make.
     Collected(Transaction, KVVec<Origin>),
-    /// Made, in a table that takes the place of the other at the commit.
+    /// A new table, which the commit publishes.
     Reload(Reload),
 }
 
-/// A transaction that has begun.
-pub(super) struct Pending {
+/// An open transaction.
+pub(super) struct PendingTransaction {
     changes: Changes,
     line: Option<u64>,
 }
 
-/// Why a commit failed; then nothing has changed.
+/// Why a commit failed. A failed commit changes nothing.
 pub(super) struct CommitFailure {
     pub(super) error: Error,
-    pub(super) culprit: Option<Culprit>,
+    pub(super) operation: Option<FailedOperation>,
 }
 
-/// The operation that a commit failed at.
-pub(super) struct Culprit {
-    /// Which one, counted from 0.
+/// The operation at which a commit failed.
+pub(super) struct FailedOperation {
+    /// Its index in the transaction, from 0.
     pub(super) index: usize,
-    /// The line it was on, if it came in one.
+    /// Its line; none if an ioctl passed it.
     pub(super) line: Option<u64>,
-    /// The prefix it is about, if it is about one.
+    /// Its prefix; none for `flush`.
     pub(super) prefix: Option<Prefix>,
 }
 
-impl Pending {
-    /// Collects changes; `line` is where it was told to.
-    pub(super) fn transaction(line: Option<u64>) -> Self {
+impl PendingTransaction {
+    /// Starts a transaction that collects changes. `line` is the line of its `begin`.
+    pub(super) fn collect(line: Option<u64>) -> Self {
         Self {
             changes: Changes::Collected(Transaction::new(), KVVec::new()),
             line,
         }
     }
 
-    /// Builds a new table aside. Errors: `ENOMEM`.
+    /// Starts a transaction that builds a new table. `line` is the line of its `begin`.
+    ///
+    /// Errors: `ENOMEM`.
     pub(super) fn reload(table: Arc<Table>, line: Option<u64>) -> Result<Self> {
         Ok(Self {
             changes: Changes::Reload(Reload::new(table)?),
@@ -59,15 +61,15 @@ impl Pending {
         })
     }
 
-    /// The line that it began on; none if an ioctl began it.
+    /// The line of its `begin`; none if an ioctl started it.
     pub(super) fn line(&self) -> Option<u64> {
         self.line
     }
 
-    /// Takes a change.
+    /// Adds a change. A reload makes it at once in the new table.
     ///
-    /// Errors: of a reload, as the table's own method; otherwise `ENOMEM`, and `ENOSPC` if there are
-    /// too many. Context: may sleep.
+    /// Errors: `ENOMEM`; for a reload those of the table's method, otherwise `ENOSPC` if the
+    /// transaction is full. Context: may sleep.
     pub(super) fn apply(&mut self, operation: &Operation, line: Option<u64>) -> Result {
         match &mut self.changes {
             Changes::Reload(reload) => reload.apply(operation),
@@ -76,7 +78,7 @@ impl Pending {
                     line,
                     prefix: prefix_of(operation),
                 };
-                // Room for its origin first: one that was pushed cannot be taken back.
+                // The transaction cannot undo a push, so the room for its origin is reserved first.
                 origins.reserve(1, GFP_KERNEL)?;
                 transaction.push(*operation)?;
                 Ok(origins.push(origin, GFP_KERNEL)?)
@@ -84,7 +86,7 @@ impl Pending {
         }
     }
 
-    /// Takes changes, up to the first that it does not take.
+    /// Adds changes, up to the first that fails.
     ///
     /// Errors and context: as [`Self::apply`].
     pub(super) fn apply_all(&mut self, operations: &[Operation]) -> Result<(), Failure> {
@@ -95,7 +97,7 @@ impl Pending {
         Ok(())
     }
 
-    /// Whether another change would not be taken, as there are too many.
+    /// Whether the transaction has reached its limit. A reload has no limit.
     pub(super) fn is_full(&self) -> bool {
         match &self.changes {
             Changes::Collected(transaction, _) => transaction.len() == Transaction::MAX_OPERATIONS,
@@ -103,19 +105,19 @@ impl Pending {
         }
     }
 
-    /// Makes the changes, all or none.
+    /// Makes all changes, or none of them if one fails.
     ///
     /// Context: may sleep; may wait for a grace period.
     pub(super) fn commit(self, table: &Table) -> Result<(), CommitFailure> {
         match self.changes {
             Changes::Reload(reload) => reload.commit().map_err(|error| CommitFailure {
                 error,
-                culprit: None,
+                operation: None,
             }),
             Changes::Collected(transaction, origins) => {
                 transaction.commit(table).map_err(|failure| CommitFailure {
                     error: failure.error,
-                    culprit: origins.get(failure.index).map(|origin| Culprit {
+                    operation: origins.get(failure.index).map(|origin| FailedOperation {
                         index: failure.index,
                         line: origin.line,
                         prefix: origin.prefix,
@@ -126,7 +128,7 @@ impl Pending {
     }
 }
 
-/// The prefix that an operation is about, if it is about one.
+/// The prefix of an operation; none for `flush`.
 pub(super) fn prefix_of(operation: &Operation) -> Option<Prefix> {
     match operation {
         Operation::Insert(route, _) => Some(route.prefix),

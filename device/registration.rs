@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device node.
+//! The registration of the device node.
 //!
-//! The kernel crate's own `MiscDeviceRegistration` leaves `file_operations.owner` empty before 7.0,
-//! so that `rmmod` succeeds while the file is open and its next `read()` runs freed code. This one
-//! sets it.
+//! The kernel crate's `MiscDeviceRegistration` leaves `file_operations.owner` null before 7.0. Then
+//! `rmmod` succeeds while the file is open, and its next `read()` runs freed code. This type sets
+//! the owner.
 //!
 //! C header: [`include/linux/miscdevice.h`](srctree/include/linux/miscdevice.h)
 
-use super::file::OpenFile;
+use super::{open_file::OpenFile, raw_operations};
 use crate::rcu_table::Table;
 use core::cell::UnsafeCell;
 use kernel::{
@@ -17,10 +17,10 @@ use kernel::{
     miscdevice::{MiscDeviceOptions, MiscDeviceRegistration},
     prelude::*,
     sync::Arc,
-    types::{ForeignOwnable, Opaque},
+    types::Opaque,
 };
 
-/// Keeps `/dev/rust_rcu_demo` in place for as long as it lives.
+/// Registers `/dev/rust_rcu_demo` while it lives.
 ///
 /// # Invariants
 ///
@@ -40,36 +40,35 @@ unsafe impl Send for Registration {}
 unsafe impl Sync for Registration {}
 
 impl Registration {
-    /// Registers the device for `table`. From then on files can be opened: make this the last
-    /// fallible step of the module's init.
+    /// Registers the device for `table`. User space can open files from then on, so this must be the
+    /// last fallible step of the module's init.
     pub(crate) fn new(module: &'static ThisModule, table: Arc<Table>) -> impl PinInit<Self, Error> {
         let misc = MiscDeviceOptions {
             name: c_str!("rust_rcu_demo"),
         }
         .into_raw::<OpenFile>();
-        // SAFETY: `into_raw()` made it point to a constant.
+        // SAFETY: `into_raw()` sets `fops` to a constant.
         let mut operations = unsafe { *misc.fops };
         operations.owner = module.as_ptr();
-        operations.flush = Some(flush);
-        operations.poll = Some(poll);
+        raw_operations::install(&mut operations);
         try_pin_init!(&this in Self {
             table,
             operations: UnsafeCell::new(operations),
             misc <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
                 let mut misc = misc;
-                // SAFETY: The operations were initialised just above, in memory that is pinned; this
-                // only computes their address.
+                // SAFETY: `operations` was initialised just above, in pinned memory; this only
+                // computes its address.
                 misc.fops = unsafe { &raw const (*this.as_ptr()).operations }.cast();
                 // SAFETY: The slot is valid for writes.
                 unsafe { slot.write(misc) };
                 // INVARIANT: On success it is registered; on failure there is no `Registration`.
-                // SAFETY: The slot is initialised, pinned, and deregistered before it goes.
+                // SAFETY: The slot is initialised and pinned, and `drop()` deregisters it.
                 to_result(unsafe { bindings::misc_register(slot) })
             }),
         })
     }
 
-    /// The registration that a file was opened through.
+    /// The registration of the device that a file is opened through.
     pub(super) fn of(device: &MiscDeviceRegistration<OpenFile>) -> &Self {
         // SAFETY: Only `Registration::new()` registers devices for `OpenFile`, so the device is the
         // field of a `Registration`, which lives while files are being opened.
@@ -86,40 +85,6 @@ impl Registration {
     pub(super) fn table(&self) -> Arc<Table> {
         self.table.clone()
     }
-}
-
-/// Called at each `close()`, which returns what it returns; the kernel crate has no hook for it.
-///
-/// # Safety
-///
-/// Called by the VFS alone, for a file of an [`OpenFile`].
-unsafe extern "C" fn flush(file: *mut bindings::file, _owner: bindings::fl_owner_t) -> c_int {
-    // SAFETY: The file is valid during the call, and its private data does not change while it is open.
-    let private = unsafe { (*file).private_data };
-    // SAFETY: `open()` stored the pointer, and `release()` takes it back only after the last call here.
-    let open_file = unsafe { <Pin<KBox<OpenFile>> as ForeignOwnable>::borrow(private) };
-    match open_file.closing() {
-        Ok(()) => 0,
-        Err(error) => error.to_errno(),
-    }
-}
-
-/// Called by `poll()` and its kin; before 7.0 at least, the kernel crate has no hook for it either.
-///
-/// # Safety
-///
-/// Called by the VFS alone, for a file of an [`OpenFile`].
-unsafe extern "C" fn poll(
-    file: *mut bindings::file,
-    table: *mut bindings::poll_table,
-) -> bindings::__poll_t {
-    // SAFETY: The file is valid during the call, and its private data does not change while it is open.
-    let private = unsafe { (*file).private_data };
-    // SAFETY: `open()` stored the pointer, and `release()` takes it back only after the last call here.
-    let open_file = unsafe { <Pin<KBox<OpenFile>> as ForeignOwnable>::borrow(private) };
-    // SAFETY: They are the arguments of this call, and the queue is part of the file's private data.
-    unsafe { open_file.readers().poll_wait(file, table) };
-    open_file.events()
 }
 
 #[pinned_drop]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls' structures and numbers as the header has them, which documents them.
+//! The structures and numbers of the ioctls. The header documents them.
 //!
-//! No structure has padding, and all are the same for 32-bit callers: the checks below see to both.
+//! The checks below ensure that no structure has padding and that 32-bit callers use the same
+//! layout.
 //!
 //! C header: `include/uapi/rust_rcu_demo.h`
 
@@ -17,7 +18,7 @@ pub(crate) const FEATURES: u64 = (1 << 6) - 1;
 /// `RUST_RCU_DEMO_IOC_MAGIC`.
 pub(crate) const MAGIC: u32 = 0xd2;
 
-/// The numbers within [`MAGIC`].
+/// The numbers of the ioctls.
 pub(crate) mod number {
     pub(crate) const INFO: u32 = 0;
     pub(crate) const LOOKUP: u32 = 1;
@@ -35,7 +36,7 @@ pub(crate) mod family {
     pub(crate) const INET6: u8 = 10;
 }
 
-/// Types of routes, as in `RTN_*`.
+/// Route types, as in `RTN_*`.
 pub(crate) mod route_type {
     pub(crate) const NONE: u8 = 0;
     pub(crate) const UNICAST: u8 = 1;
@@ -44,7 +45,7 @@ pub(crate) mod route_type {
     pub(crate) const PROHIBIT: u8 = 8;
 }
 
-/// What an operation does.
+/// Verbs of operations.
 pub(crate) mod verb {
     pub(crate) const ADD: u32 = 1;
     pub(crate) const CHANGE: u32 = 2;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls' structures and arrays in user memory.
+//! Copies the ioctls' structures and arrays from and to user memory.
 //!
-//! A structure that grows at its end is copied as far as both sides know it, as
-//! `copy_struct_from_user()` does in C; an array a piece at a time, so that its length asks for no
-//! memory and no lock or reader is held for long.
+//! A structure may grow at its end. Both sides copy the part that both know, as
+//! `copy_struct_from_user()` does in C. An array is copied piece by piece, so that its length does
+//! not decide how much memory the kernel needs, nor how long it holds a lock.
 //!
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
@@ -16,27 +16,41 @@ use kernel::{
     uaccess::{UserPtr, UserSlice, UserSliceReader, UserSliceWriter},
 };
 
-/// Elements of an array that are copied at a time.
+/// The maximum number of array elements in a piece.
 pub(super) const PIECE: usize = 256;
 
-/// A structure that an ioctl takes or returns.
+/// A structure that an ioctl reads or writes.
 pub(super) trait Argument: FromBytes + AsBytes + Default {
-    /// Its size when it first was part of the interface: no caller has a smaller one.
+    /// The size of its first version; no caller has a smaller one.
     const FIRST_SIZE: usize;
+}
+
+macro_rules! plain_data {
+    ($($type:ty,)*) => {
+        $(
+            // SAFETY: All fields are integers or arrays of integers, so any bits are valid.
+            unsafe impl FromBytes for $type {}
+            // SAFETY: There is no padding: `uapi` asserts that the size is the sum of the fields'.
+            unsafe impl AsBytes for $type {}
+        )*
+    };
 }
 
 macro_rules! arguments {
     ($($type:ty: $first_size:literal,)*) => {
+        plain_data! { $($type,)* }
         $(
-            // SAFETY: Integers and arrays of them: any bits are valid.
-            unsafe impl FromBytes for $type {}
-            // SAFETY: Its size was checked to be that of its fields: there is no padding.
-            unsafe impl AsBytes for $type {}
             impl Argument for $type {
                 const FIRST_SIZE: usize = $first_size;
             }
         )*
     };
+}
+
+plain_data! {
+    uapi::Address,
+    uapi::Route,
+    uapi::Operation,
 }
 
 arguments! {
@@ -48,20 +62,7 @@ arguments! {
     uapi::Commit: 16,
 }
 
-// SAFETY: Integers and arrays of them: any bits are valid.
-unsafe impl FromBytes for uapi::Address {}
-// SAFETY: Its size was checked to be that of its fields: there is no padding.
-unsafe impl AsBytes for uapi::Address {}
-// SAFETY: Integers and arrays of them: any bits are valid.
-unsafe impl FromBytes for uapi::Route {}
-// SAFETY: Its size was checked to be that of its fields: there is no padding.
-unsafe impl AsBytes for uapi::Route {}
-// SAFETY: Integers and arrays of them: any bits are valid.
-unsafe impl FromBytes for uapi::Operation {}
-// SAFETY: Its size was checked to be that of its fields: there is no padding.
-unsafe impl AsBytes for uapi::Operation {}
-
-/// The structure that an ioctl's argument points to, of the size that the caller knows.
+/// An ioctl's structure in user memory, of the size that the caller knows.
 pub(super) struct UserStruct {
     address: usize,
     size: usize,
@@ -76,9 +77,10 @@ impl UserStruct {
         UserSlice::new(UserPtr::from_addr(self.address), self.size)
     }
 
-    /// Copies it in; what the caller does not know is zero.
+    /// Copies the structure in. Fields that the caller does not know become zero.
     ///
-    /// Errors: `EINVAL` if it is too small, `E2BIG` if the caller wants something unknown, `EFAULT`.
+    /// Errors: `EINVAL` if it is too small, `E2BIG` if a field that the kernel does not know is not
+    /// zero, `EFAULT`.
     pub(super) fn read<T: Argument>(&self) -> Result<T> {
         if self.size < T::FIRST_SIZE {
             return Err(EINVAL);
@@ -98,7 +100,7 @@ impl UserStruct {
         Ok(known)
     }
 
-    /// Copies it out; what the caller knows and the kernel does not becomes zero.
+    /// Copies the structure out. Fields that the kernel does not know become zero.
     ///
     /// Errors: `EINVAL` if it is too small, `EFAULT`.
     pub(super) fn write<T: Argument>(&self, known: &T) -> Result {
@@ -115,14 +117,14 @@ impl UserStruct {
     }
 }
 
-/// What user space has at `address`, `count` elements of it.
+/// The memory of `count` elements at `address`.
 fn array<T>(address: u64, count: usize) -> Result<UserSlice> {
     let address = usize::try_from(address).map_err(|_| EFAULT)?;
     let size = count.checked_mul(size_of::<T>()).ok_or(EFAULT)?;
     Ok(UserSlice::new(UserPtr::from_addr(address), size))
 }
 
-/// An array in user memory that is read a piece at a time.
+/// Reads an array in user memory piece by piece.
 pub(super) struct ArrayReader<T> {
     reader: UserSliceReader,
     piece: KVec<T>,
@@ -136,7 +138,9 @@ impl<T: AsBytes + FromBytes + Clone + Default> ArrayReader<T> {
         })
     }
 
-    /// The next [`PIECE`] elements, or what is left; empty at the end. Errors: `EFAULT`.
+    /// Returns the next piece, which is empty at the end of the array.
+    ///
+    /// Errors: `EFAULT`.
     pub(super) fn next(&mut self) -> Result<&[T]> {
         let len = PIECE.min(self.reader.len() / size_of::<T>());
         let piece = &mut self.piece[..len];
@@ -145,7 +149,7 @@ impl<T: AsBytes + FromBytes + Clone + Default> ArrayReader<T> {
     }
 }
 
-/// An array in user memory that is written a piece at a time.
+/// Writes an array in user memory piece by piece.
 pub(super) struct ArrayWriter<T> {
     writer: UserSliceWriter,
     piece: KVec<T>,
@@ -159,12 +163,14 @@ impl<T: AsBytes + Clone + Default> ArrayWriter<T> {
         })
     }
 
-    /// Where the next piece is put together, to be written by [`Self::flush`].
+    /// The buffer of the next piece, for [`Self::flush`] to write.
     pub(super) fn piece(&mut self) -> &mut KVec<T> {
         &mut self.piece
     }
 
-    /// Writes the piece. Errors: `EFAULT`.
+    /// Writes the piece, and empties its buffer.
+    ///
+    /// Errors: `EFAULT`.
     pub(super) fn flush(&mut self) -> Result {
         let written = self.writer.write_slice(self.piece.as_bytes());
         self.piece.clear();

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whom to wake when there is something to read: what `poll()` waits in.
+//! The wait queue of a file, for `poll()`.
 //!
-//! The kernel crate's `PollCondVar` waits for a grace period when it goes, which would make each
-//! `close()` wait. It serves queues that can go before the file does; this one is part of the file.
+//! The kernel crate's `PollCondVar` waits for a grace period when it is dropped, because its queue
+//! may be freed before the file. This queue is part of the file, so `close()` need not wait.
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
 use kernel::{bindings, c_str, prelude::*, static_lock_class, task::TASK_NORMAL, types::Opaque};
 
-/// A queue of those who wait for an open file.
+/// The wait queue of a file.
 ///
 /// # Invariants
 ///
-/// `head` is initialised, pinned, and part of a file's private data: everyone in it holds a reference to
-/// the file, so that it is empty when it goes.
+/// `head` is initialised, pinned, and part of a file's private data. Each waiter holds a reference
+/// to the file, so the queue is empty when it is freed.
 #[pin_data]
 pub(super) struct WaitQueue {
     #[pin]
@@ -23,7 +23,7 @@ pub(super) struct WaitQueue {
 
 // SAFETY: A wait queue may be used from any thread.
 unsafe impl Send for WaitQueue {}
-// SAFETY: Its own spin lock serialises those who use it.
+// SAFETY: The queue's own spin lock serialises its users.
 unsafe impl Sync for WaitQueue {}
 
 impl WaitQueue {
@@ -35,33 +35,34 @@ impl WaitQueue {
         pin_init!(Self {
             // INVARIANT: It is initialised here.
             head <- Opaque::ffi_init(move |head| {
-                // SAFETY: The slot is valid for writes and pinned; the name and the key are static.
+                // SAFETY: `head` is valid for writes and pinned; the name and the key are static.
                 unsafe { bindings::__init_waitqueue_head(head, name.as_char_ptr(), key) }
             }),
         })
     }
 
-    /// Wakes all who wait for `events`. What it is that they wait for has to be seen by whoever comes
-    /// into the queue after this call; the queue's lock sees to it.
+    /// Wakes all tasks that wait for `events`. A task that joins the queue later sees the caller's
+    /// earlier stores: the queue's lock orders them.
     pub(super) fn wake_all(&self, events: u32) {
         let key = events as usize as *mut c_void;
-        // SAFETY: By the type invariant the queue is initialised; the key is a bit mask, not followed.
+        // SAFETY: By the type invariant the queue is initialised; the key is a mask that is not
+        // dereferenced.
         unsafe { bindings::__wake_up(self.head.get(), TASK_NORMAL, 0, key) };
     }
 
-    /// Lets `poll()` wait in the queue.
+    /// Adds the current task to the queue, for `poll()`.
     ///
     /// # Safety
     ///
-    /// `file` and `table` are the arguments of the `poll` operation of the file that the queue is part of,
-    /// which is running.
+    /// `file` and `table` must be the arguments of a running `poll` operation, of the file that the
+    /// queue is part of.
     pub(super) unsafe fn poll_wait(
         &self,
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
     ) {
-        // SAFETY: File and table are valid by the caller's promise. The queue outlives its waiters by the
-        // type invariant.
+        // SAFETY: The caller passes the arguments of the running operation, so both are valid. By
+        // the type invariant the queue outlives its waiters.
         unsafe { bindings::poll_wait(file, self.head.get(), table) };
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Between the ioctls' structures and the table's types. What user space hands in is checked to the
-//! last byte: what means nothing today can mean something tomorrow only if nobody has passed it.
+//! Conversion between the ioctls' structures and the table's types.
+//!
+//! Every byte from user space is checked, so that unused bytes can get a meaning later.
 
 use super::uapi::{self, family, route_type, verb};
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Operation, Prefix, Route, Stats};
@@ -30,7 +31,9 @@ impl From<IpAddr> for uapi::Address {
 }
 
 impl uapi::Address {
-    /// The address. Errors: `EINVAL` if it is none, or not a well-formed one.
+    /// Converts to an address.
+    ///
+    /// Errors: `EINVAL` if there is none, or if it is malformed.
     pub(crate) fn to_ip(self) -> Result<IpAddr> {
         let [a, b, c, d, ..] = self.bytes;
         let address = match self.family {
@@ -38,7 +41,7 @@ impl uapi::Address {
             family::INET6 => IpAddr::from(self.bytes),
             _ => return Err(EINVAL),
         };
-        // Only a well-formed one comes out as it went in.
+        // Reserved and unused bytes must be zero.
         if self != Self::from(address) {
             return Err(EINVAL);
         }
@@ -53,7 +56,7 @@ impl uapi::Address {
     }
 }
 
-/// A device name; none if it is empty.
+/// Parses a device name. An empty one is none.
 fn dev_name(dev: &[u8; DevName::MAX_LEN + 1]) -> Result<Option<DevName>> {
     let len = dev.iter().position(|&byte| byte == 0).ok_or(EINVAL)?;
     if dev[len..].iter().any(|&byte| byte != 0) {
@@ -97,7 +100,7 @@ impl uapi::Route {
         Prefix::new(self.dst.to_ip()?, self.prefix_len).map_err(|_| EINVAL)
     }
 
-    /// Where the route goes; none if it does not say.
+    /// The next hop; none if the route has no type.
     fn next_hop(&self) -> Result<Option<NextHop>> {
         let via = self.gateway.to_optional_ip()?;
         let dev = dev_name(&self.dev)?;
@@ -123,7 +126,9 @@ impl uapi::Route {
 }
 
 impl uapi::Operation {
-    /// The change of the table. Errors: `EINVAL` if it makes no sense.
+    /// Converts to an operation of the table.
+    ///
+    /// Errors: `EINVAL` if a field is invalid.
     pub(crate) fn to_operation(self) -> Result<Operation> {
         let known = match self.verb {
             verb::DEL => uapi::DEL_METRIC,

@@ -179,7 +179,7 @@ fn rewinding_forgets_later_lines() {
     for bytes in ["first\n", "second\n", "half of the third"] {
         lines.feed(bytes.as_bytes());
     }
-    lines.go_on_behind(1);
+    lines.rewind_to(1);
     assert_eq!(lines.unfinished(), None);
     let (_, line) = lines.feed(b"again\n");
     let line = line.unwrap();

@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn reasons_equal_those_in_the_device_sources() {
-        let device = include_str!("../../../../../device/complaint.rs");
+        let device = include_str!("../../../../../device/line_error.rs");
         for errno in [
             Errno::EEXIST,
             Errno::ENOENT,

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a line failed: an errno for programs and a message for people.
+
+use super::{
+    command::Refusal,
+    lines::{BadLine, MAX_LINE},
+    pending::{CommitFailure, FailedOperation},
+};
+use crate::rcu_table::{Prefix, Transaction};
+use core::{fmt, net::IpAddr};
+use kernel::{bindings, prelude::*};
+
+/// Why a line failed.
+pub(super) enum LineError<'a> {
+    /// The line is not text, or is too long.
+    Line(BadLine),
+    /// The line is not a command.
+    Command(Refusal<'a>),
+    /// The line changes the table, and the opener or the writer lacks `CAP_NET_ADMIN`.
+    Denied,
+    /// The table refused a change of that prefix, or of a whole family.
+    Change(Option<Prefix>, Error),
+    /// No route serves the address.
+    NoRoute(IpAddr),
+    /// Too many answers are unread.
+    AnswersFull,
+    /// `begin` while a transaction is open.
+    TransactionOpen,
+    /// `commit` or `abort` without a transaction.
+    NoTransaction,
+    /// The transaction has reached its limit.
+    TransactionFull,
+    /// The commit failed, and no change was made.
+    Commit(CommitFailure),
+    /// The kernel failed, mostly for want of memory.
+    Kernel(Error),
+}
+
+impl LineError<'_> {
+    /// The errno; iproute2 gives the same ones.
+    pub(super) fn errno(&self) -> Error {
+        match self {
+            LineError::Line(BadLine::TooLong) => E2BIG,
+            LineError::Line(_) | LineError::Command(_) | LineError::NoTransaction => EINVAL,
+            LineError::Denied => EPERM,
+            LineError::TransactionOpen => EBUSY,
+            LineError::TransactionFull => ENOSPC,
+            LineError::Change(_, error) | LineError::Kernel(error) => *error,
+            LineError::Commit(failure) => failure.error,
+            LineError::NoRoute(_) => Error::from_errno(-(bindings::ENETUNREACH as c_int)),
+            LineError::AnswersFull => Error::from_errno(-(bindings::ENOBUFS as c_int)),
+        }
+    }
+
+    /// The line at fault, if it is an earlier one.
+    pub(super) fn line(&self) -> Option<u64> {
+        match self {
+            LineError::Commit(failure) => failure.operation.as_ref()?.line,
+            _ => None,
+        }
+    }
+}
+
+/// An error of the table, as a message.
+struct TableError(Error);
+
+impl fmt::Display for TableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            error if error == EEXIST => f.write_str("route exists"),
+            error if error == ENOENT => f.write_str("no such route to change"),
+            error if error == ESRCH => f.write_str("no such route"),
+            error if error == ENOMEM => f.write_str("out of memory"),
+            error if error == ENOSPC => f.write_str(
+                "table full: max_routes reached, or too many next hops or metrics of a prefix",
+            ),
+            error => write!(f, "errno {}", -error.to_errno()),
+        }
+    }
+}
+
+impl fmt::Display for FailedOperation {
+    /// Identifies the operation. The number of its line, if it has one, is already in the message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line.is_none() {
+            write!(f, "operation {} of the transaction: ", self.index)?;
+        }
+        self.prefix.map_or(Ok(()), |prefix| write!(f, "{prefix}: "))
+    }
+}
+
+impl fmt::Display for LineError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LineError::Line(BadLine::TooLong) => write!(f, "line longer than {MAX_LINE} bytes"),
+            LineError::Line(BadLine::NotText(byte, column)) => {
+                write!(f, "byte {byte:#04x} in column {column} is not text")
+            }
+            LineError::Command(refusal) => refusal.fmt(f),
+            LineError::Denied => f.write_str("changes require CAP_NET_ADMIN"),
+            LineError::Change(Some(prefix), error) => {
+                write!(f, "{prefix}: {}", TableError(*error))
+            }
+            LineError::NoRoute(address) => write!(f, "{address}: no route"),
+            LineError::AnswersFull => f.write_str("too many answers unread; read them first"),
+            LineError::TransactionOpen => {
+                f.write_str("a transaction is open; 'commit' or 'abort' ends it")
+            }
+            LineError::NoTransaction => f.write_str("no transaction is open; 'begin' opens one"),
+            LineError::TransactionFull => write!(
+                f,
+                "a transaction holds at most {} changes; 'begin reload' has no limit",
+                Transaction::MAX_OPERATIONS
+            ),
+            LineError::Commit(failure) => {
+                if let Some(operation) = &failure.operation {
+                    write!(f, "{operation}")?;
+                }
+                TableError(failure.error).fmt(f)
+            }
+            LineError::Change(None, error) | LineError::Kernel(error) => TableError(*error).fmt(f),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The private data of an open file.
+
+use super::{
+    answers::Answers, batch::Batch, capability::OpenerPermission, lines::Lines,
+    pending::PendingTransaction, wait_queue::WaitQueue,
+};
+use crate::rcu_table::Table;
+use core::sync::atomic::{AtomicBool, Ordering};
+use kernel::{
+    bindings, new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+};
+
+/// The buffer for written bytes, in bytes.
+pub(super) const CHUNK: usize = 8192;
+
+/// The `poll()` masks of a readable and of a writable file.
+const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
+const WRITABLE: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
+
+/// The state that the file's mutex protects.
+pub(super) struct State {
+    pub(super) lines: Lines,
+    pub(super) answers: Answers,
+    /// Until the first write, the file reads as the whole table.
+    pub(super) has_write: bool,
+    /// The errno of the bad line that cut the last write short; the next write returns it.
+    pub(super) latched: Option<Error>,
+    pub(super) pending: Option<PendingTransaction>,
+    pub(super) batch: Batch,
+    pub(super) chunk: KVec<u8>,
+}
+
+/// The private data of an open file.
+#[pin_data]
+pub(super) struct OpenFile {
+    table: Arc<Table>,
+    opener: OpenerPermission,
+    /// Whether answers are unread. `poll()` reads this flag, because it must not wait for the mutex
+    /// while a long write holds it.
+    is_readable: AtomicBool,
+    #[pin]
+    pollers: WaitQueue,
+    #[pin]
+    pub(super) state: Mutex<State>,
+}
+
+/// Whether a discarded line or transaction was already logged: user space must not be able to flood
+/// the log.
+// ORDERING: No other access depends on it.
+static IS_LOGGED: AtomicBool = AtomicBool::new(false);
+
+impl State {
+    /// Whether closing the file now discards a line without newline or a transaction.
+    fn is_unfinished(&self) -> bool {
+        self.lines.unfinished().is_some() || self.pending.is_some()
+    }
+
+    /// Logs what is discarded, because few programs check the result of `close()`.
+    pub(super) fn log_unfinished(&self) {
+        if !self.is_unfinished() || IS_LOGGED.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Some(line) = self.lines.unfinished() {
+            pr_info!("line {line} had no newline at close(): discarded (logged once)\n");
+        }
+        match self.pending.as_ref().map(PendingTransaction::line) {
+            Some(Some(line)) => pr_info!(
+                "the transaction of line {line} was open at close(): aborted (logged once)\n"
+            ),
+            Some(None) => pr_info!("a transaction was open at close(): aborted (logged once)\n"),
+            None => (),
+        }
+    }
+}
+
+impl OpenFile {
+    /// Prepares the private data for a file that the current task opens.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn new(table: Arc<Table>) -> Result<Pin<KBox<Self>>> {
+        let chunk = KVec::from_elem(0, CHUNK, GFP_KERNEL)?;
+        KBox::pin_init(
+            pin_init!(OpenFile {
+                table,
+                opener: OpenerPermission::of_current(),
+                is_readable: AtomicBool::new(true),
+                pollers <- WaitQueue::new(),
+                state <- new_mutex!(State {
+                    lines: Lines::new(),
+                    answers: Answers::whole_table(),
+                    has_write: false,
+                    latched: None,
+                    pending: None,
+                    batch: Batch::new(),
+                    chunk,
+                }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The table behind the device.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Checks that the current task may change the table through this file.
+    ///
+    /// Errors: `EPERM`.
+    pub(super) fn check_may_change(&self) -> Result {
+        self.opener.check_may_change()
+    }
+
+    /// Starts a transaction for this file's table. `line` is the line of `begin`, if there is one.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn begin(&self, reload: bool, line: Option<u64>) -> Result<PendingTransaction> {
+        if reload {
+            PendingTransaction::reload(self.table.clone(), line)
+        } else {
+            Ok(PendingTransaction::collect(line))
+        }
+    }
+
+    /// Returns the result of `close()`.
+    ///
+    /// Errors: `EINVAL` if a line has no newline or a transaction is open.
+    pub(super) fn closing(&self) -> Result {
+        if self.state.lock().is_unfinished() {
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+
+    /// The tasks that poll this file.
+    pub(super) fn pollers(&self) -> &WaitQueue {
+        &self.pollers
+    }
+
+    /// The current `poll()` mask.
+    pub(super) fn poll_mask(&self) -> u32 {
+        // ORDERING: The poller joined the queue before this load, and the writer wakes the queue
+        // after its store. The queue's lock orders the two: this load sees the store, or the writer
+        // wakes the poller.
+        if self.is_readable.load(Ordering::Relaxed) {
+            READABLE | WRITABLE
+        } else {
+            WRITABLE
+        }
+    }
+
+    /// Updates the `poll()` mask after a read or a write.
+    pub(super) fn update_readable(&self, state: &State) {
+        // ORDERING: See `poll_mask()`.
+        self.is_readable
+            .store(state.answers.is_readable(), Ordering::Relaxed);
+    }
+
+    /// Wakes the pollers if answers are unread. Call [`Self::update_readable`] first.
+    pub(super) fn wake_pollers(&self, state: &State) {
+        if state.answers.is_readable() {
+            self.pollers.wake_all(READABLE);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where a long call may be interrupted.
+
+use crate::kernel_ext::sched;
+use kernel::prelude::*;
+
+/// Yields the CPU, and then returns whether a signal is pending for the current task.
+///
+/// Context: may sleep; must not be called inside a read-side critical section.
+pub(super) fn yield_and_check() -> bool {
+    sched::yield_now();
+    current!().signal_pending()
+}
