@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * The ioctls of /dev/rust_rcu_demo: what its text lines do, for programs that do much of it.
+ * The ioctls of /dev/rust_rcu_demo. They do what the lines of its text protocol do, for programs
+ * that look up or change many routes.
  *
- * Rules that hold for all of them:
+ * Rules for all ioctls:
  *
- * - Layout: fields have fixed width and natural alignment, padding is explicit. 32-bit and 64-bit
- *   callers use the same structures and the same numbers. Pointers are carried in a __u64.
- * - Extension: structures that an ioctl number carries the size of may grow at their end. A caller
- *   whose structure is larger than the kernel's is served if what the kernel does not know is zero
- *   (E2BIG otherwise); a caller whose structure is smaller, down to that of version 1, is served as
- *   if the rest were zero. Smaller than that is EINVAL. What the kernel returns is cut or filled up
- *   with zeros in the same way.
- * - The elements of arrays do not grow; other elements will come with a flag that asks for them.
- * - Unknown flags, and reserved fields that are not zero, are EINVAL. Reserved fields are returned as
- *   zero. An unknown ioctl is ENOTTY.
- * - The ioctls leave what the file reads as alone.
- * - Changes need CAP_NET_ADMIN, both of who opened the file and of who calls: EPERM otherwise.
+ * - Layout: fields have a fixed width and natural alignment, and padding is explicit. 32-bit and
+ *   64-bit callers use the same structures and numbers. A __u64 carries each pointer.
+ * - Extension: a structure whose size is part of an ioctl number may grow at its end. If the
+ *   caller's structure is larger than the kernel's, the excess must be zero: E2BIG otherwise. If
+ *   it is smaller, the kernel takes the missing fields as zero; smaller than version 1 is EINVAL.
+ *   The kernel truncates what it returns, or fills it up with zeros, in the same way.
+ * - Array elements do not grow. A new flag will select elements of another layout.
+ * - Unknown flags and reserved fields other than zero are EINVAL. The kernel returns reserved
+ *   fields as zero. An unknown ioctl is ENOTTY.
+ * - The ioctls do not change what read() returns.
+ * - Changes require CAP_NET_ADMIN of both the opener of the file and the caller: EPERM otherwise.
  */
 #ifndef _UAPI_RUST_RCU_DEMO_H
 #define _UAPI_RUST_RCU_DEMO_H
@@ -23,14 +23,14 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* What rust_rcu_demo_info.version is for this header. */
+/* The value of rust_rcu_demo_info.version for this header. */
 #define RUST_RCU_DEMO_VERSION 1
 
 /**
  * struct rust_rcu_demo_address - an IPv4 or IPv6 address, or none
  * @family:   AF_INET (2), AF_INET6 (10), or AF_UNSPEC (0) for none
- * @reserved: zero
- * @bytes:    in network order; an IPv4 address in the first four, the others zero
+ * @reserved: must be zero
+ * @bytes:    the address in network order; the last twelve bytes of an IPv4 address must be zero
  */
 struct rust_rcu_demo_address {
 	__u8 family;
@@ -38,10 +38,10 @@ struct rust_rcu_demo_address {
 	__u8 bytes[16];
 };
 
-/* Length of a device name with its terminating zero: IFNAMSIZ. */
+/* Size of a device name with its terminating zero: IFNAMSIZ. */
 #define RUST_RCU_DEMO_DEV_SIZE 16
 
-/* Types of routes: the values of RTN_UNICAST and so on in <linux/rtnetlink.h>. */
+/* Route types: the values of RTN_* in <linux/rtnetlink.h>. */
 #define RUST_RCU_DEMO_TYPE_NONE		0
 #define RUST_RCU_DEMO_TYPE_UNICAST	1
 #define RUST_RCU_DEMO_TYPE_BLACKHOLE	6
@@ -50,15 +50,15 @@ struct rust_rcu_demo_address {
 
 /**
  * struct rust_rcu_demo_route - a route
- * @dst:        network address of its prefix; host bits are EINVAL
- * @prefix_len: length of its prefix
+ * @dst:        network address of the prefix; host bits must be zero
+ * @prefix_len: length of the prefix
  * @type:       RUST_RCU_DEMO_TYPE_*
- * @reserved:   zero
- * @metric:     among routes of one prefix, the lowest metric serves
+ * @reserved:   must be zero
+ * @metric:     of the routes of one prefix, the one with the lowest metric serves
  * @gateway:    AF_UNSPEC if there is none; its family may differ from that of @dst
- * @dev:        device name, empty if there is none; what follows the terminating zero is zero too
+ * @dev:        device name, empty if there is none; the bytes after the name must be zero
  *
- * A unicast route has a gateway, a device, or both; the other types have neither.
+ * A unicast route has a gateway, a device, or both. Routes of the other types have neither.
  */
 struct rust_rcu_demo_route {
 	struct rust_rcu_demo_address dst;
@@ -74,22 +74,21 @@ struct rust_rcu_demo_route {
 #define RUST_RCU_DEMO_FEATURE_LOOKUP		(1ULL << 0)
 #define RUST_RCU_DEMO_FEATURE_UPDATE		(1ULL << 1)
 #define RUST_RCU_DEMO_FEATURE_STATS		(1ULL << 2)
-/* RUST_RCU_DEMO_UPDATE_ATOMIC; begin, commit and abort, in text as well */
+/* RUST_RCU_DEMO_UPDATE_ATOMIC, and begin, commit and abort by ioctl and in text */
 #define RUST_RCU_DEMO_FEATURE_TRANSACTION	(1ULL << 3)
 /* RUST_RCU_DEMO_BEGIN_RELOAD, and "begin reload" in text */
 #define RUST_RCU_DEMO_FEATURE_RELOAD		(1ULL << 4)
-/* poll() and its kin tell when there is something to read */
+/* poll(), select() and epoll report whether answers are unread */
 #define RUST_RCU_DEMO_FEATURE_POLL		(1ULL << 5)
 
 /**
- * struct rust_rcu_demo_info - what the kernel knows and takes
- * @version:         RUST_RCU_DEMO_VERSION; a program needs to check @features only
+ * struct rust_rcu_demo_info - the features and limits of the kernel
+ * @version:         RUST_RCU_DEMO_VERSION; programs should check @features instead
  * @reserved:        zero
  * @features:        RUST_RCU_DEMO_FEATURE_*
- * @max_lookups:     the largest count for RUST_RCU_DEMO_LOOKUP
- * @max_operations:  the largest count for RUST_RCU_DEMO_UPDATE
- * @max_transaction: how many operations a transaction takes before it is committed; a reload takes
- *                   any number
+ * @max_lookups:     maximum count for RUST_RCU_DEMO_IOC_LOOKUP
+ * @max_operations:  maximum count for RUST_RCU_DEMO_IOC_UPDATE
+ * @max_transaction: maximum number of operations in a transaction; a reload has no maximum
  * @reserved2:       zero
  */
 struct rust_rcu_demo_info {
@@ -103,21 +102,21 @@ struct rust_rcu_demo_info {
 };
 
 /**
- * struct rust_rcu_demo_lookup - which routes serve these addresses
+ * struct rust_rcu_demo_lookup - look up the routes that serve addresses
  * @addresses: in: pointer to an array of struct rust_rcu_demo_address
- * @routes:    in: pointer to an array of struct rust_rcu_demo_route that is written; where no route
- *             serves the address, all of it is zero: RUST_RCU_DEMO_TYPE_NONE
- * @count:     in: elements in both; more than max_lookups is EINVAL
- * @done:      out: how many were looked up; returned after an error in an element as well
- * @flags:     in: zero, as there are none yet
- * @reserved:  zero
+ * @routes:    in: pointer to an array of struct rust_rcu_demo_route, which the kernel writes; an
+ *             element is all zero (RUST_RCU_DEMO_TYPE_NONE) if no route serves its address
+ * @count:     in: number of elements of both arrays; more than max_lookups is EINVAL
+ * @done:      out: number of addresses looked up, also if a later element is invalid
+ * @flags:     in: must be zero
+ * @reserved:  must be zero
  *
- * A signal ends the call early, and it succeeds: where @done is less than @count, call again with the
- * rest. At least one element is done each time. Each answer is right for some moment during the call;
- * changes and transactions made meanwhile may lie between two of them.
+ * A signal ends the call early, and the call succeeds. If @done is less than @count, call again
+ * with the rest; each call looks up at least one address. Each answer was correct at some moment
+ * during the call. Updates and transactions may fall between two answers.
  *
- * An element that is no address is EINVAL, an array that is not there EFAULT: @done elements have
- * been looked up before it.
+ * An invalid address is EINVAL, and a bad pointer is EFAULT; @done is then the number of addresses
+ * that were looked up before it.
  */
 struct rust_rcu_demo_lookup {
 	__aligned_u64 addresses;
@@ -128,25 +127,26 @@ struct rust_rcu_demo_lookup {
 	__u32 reserved;
 };
 
-/* What an operation does: the words of the text protocol, and their errors. */
+/* Verbs of operations: the commands of the text protocol, and their errors. */
 #define RUST_RCU_DEMO_ADD	1	/* EEXIST if a route has that prefix and metric */
-#define RUST_RCU_DEMO_CHANGE	2	/* ENOENT if none has */
-#define RUST_RCU_DEMO_REPLACE	3	/* either */
+#define RUST_RCU_DEMO_CHANGE	2	/* ENOENT if no route has them */
+#define RUST_RCU_DEMO_REPLACE	3	/* changes the route, or adds it */
 #define RUST_RCU_DEMO_DEL	4	/* ESRCH if there is no such route */
 #define RUST_RCU_DEMO_FLUSH	5	/* all routes, or those of a family */
 
-/* For DEL: only the route with this metric; without it, the one with the lowest. */
+/* For DEL: deletes the route with this metric; without the flag, the one with the lowest. */
 #define RUST_RCU_DEMO_DEL_METRIC	(1U << 0)
 
 /**
- * struct rust_rcu_demo_operation - one change
+ * struct rust_rcu_demo_operation - a change of the table
  * @verb:  RUST_RCU_DEMO_ADD and so on
  * @flags: RUST_RCU_DEMO_DEL_METRIC or zero
  * @route: ADD, CHANGE, REPLACE: the route.
- *         DEL: the prefix; the metric, with RUST_RCU_DEMO_DEL_METRIC, else zero; and either
- *         RUST_RCU_DEMO_TYPE_NONE for a route of any type, or type, gateway and device that the route
- *         must have; a gateway alone names it on any device, a device alone with any gateway.
- *         FLUSH: all zero but the family of @dst, which is AF_UNSPEC for both.
+ *         DEL: the prefix. The metric must be zero without RUST_RCU_DEMO_DEL_METRIC. With
+ *         RUST_RCU_DEMO_TYPE_NONE the route may be of any type; else type, gateway and device must
+ *         match. A gateway without device matches any device, and a device without gateway any
+ *         gateway.
+ *         FLUSH: the family of @dst, AF_UNSPEC for both families. All else must be zero.
  */
 struct rust_rcu_demo_operation {
 	__u32 verb;
@@ -154,30 +154,30 @@ struct rust_rcu_demo_operation {
 	struct rust_rcu_demo_route route;
 };
 
-/* Make all the changes or none; readers see all of them or none. */
+/* Makes all changes or none. Readers see all of them or none. */
 #define RUST_RCU_DEMO_UPDATE_ATOMIC	(1U << 0)
 
 /**
  * struct rust_rcu_demo_update - change the table
  * @operations: in: pointer to an array of struct rust_rcu_demo_operation
- * @count:      in: elements in it; more than max_operations is EINVAL
+ * @count:      in: number of elements; more than max_operations is EINVAL
  * @flags:      in: RUST_RCU_DEMO_UPDATE_ATOMIC or zero
- * @done:       out: how many operations have happened
- * @failed:     out: which one failed, counted from 0, if @error is not zero
- * @error:      out: its errno (positive), or zero
- * @reserved:   zero
+ * @done:       out: number of operations that took effect
+ * @failed:     out: index of the operation that failed, from 0, if @error is not zero
+ * @error:      out: errno (positive) of that operation, or zero
+ * @reserved:   must be zero
  *
- * Without ATOMIC: operations happen one by one, and the first that fails ends the call. A signal ends
- * it early, and it succeeds: where @done is less than @count, call again with the rest. At least one
- * operation happens each time.
+ * Without ATOMIC, operations take effect one by one, and the first failure ends the call. A signal
+ * ends the call early, and the call succeeds. If @done is less than @count, call again with the
+ * rest; each call completes at least one operation.
  *
- * With ATOMIC: @done is @count or 0, and no signal ends the call early.
+ * With ATOMIC, @done is @count or 0, and a signal does not end the call.
  *
- * If an operation fails, the call fails with its errno, and @done, @failed and @error are returned.
- * To tell this from a failure of the call itself, pass @error as zero.
+ * If an operation fails, the call fails with its errno, and returns @done, @failed and @error. Set
+ * @error to zero before the call: it stays zero if the call itself fails.
  *
- * While a transaction is open on this file (see RUST_RCU_DEMO_IOC_BEGIN), operations go into it; they
- * are done when it has taken them. ATOMIC is EBUSY then.
+ * If a transaction is open on this file (see RUST_RCU_DEMO_IOC_BEGIN), the operations join it, and
+ * @done counts those that did. ATOMIC is then EBUSY.
  */
 struct rust_rcu_demo_update {
 	__aligned_u64 operations;
@@ -189,19 +189,21 @@ struct rust_rcu_demo_update {
 	__u32 reserved;
 };
 
-/* Build a new table aside, which replaces all there is at the commit. */
+/* Builds a new table; the commit replaces the whole table by it. */
 #define RUST_RCU_DEMO_BEGIN_RELOAD	(1U << 0)
 
 /**
  * struct rust_rcu_demo_begin - open a transaction on this file
  * @flags:    in: RUST_RCU_DEMO_BEGIN_RELOAD or zero
- * @reserved: zero
+ * @reserved: must be zero
  *
- * What UPDATE and text lines of this file change from now on takes effect at the commit, at once. A
- * transaction collects operations, and whether they can be made turns out at the commit; a reload
- * makes them in the new table, so that an error is seen at once. It is the fast way to load a table.
+ * From now on, the changes of this file, by UPDATE or in text, take effect at once at the commit.
+ * A transaction collects operations, and an operation that cannot be made fails the commit. A
+ * reload makes them in the new table at once, and so reports errors at once; it is the fastest way
+ * to load a table.
  *
- * EBUSY if one is open already. Closing the file aborts it, and close() then fails with EINVAL.
+ * EBUSY if a transaction is open. Closing the file aborts the transaction; close() then fails with
+ * EINVAL.
  */
 struct rust_rcu_demo_begin {
 	__u32 flags;
@@ -209,17 +211,17 @@ struct rust_rcu_demo_begin {
 };
 
 /**
- * struct rust_rcu_demo_commit - let the transaction of this file take effect
- * @flags:    in: zero, as there are none yet
- * @failed:   out: which operation failed, counted from 0 in the order in which they were given, if
- *            @error is not zero
- * @error:    out: its errno (positive), or zero
- * @reserved: zero
+ * struct rust_rcu_demo_commit - commit the transaction of this file
+ * @flags:    in: must be zero
+ * @failed:   out: index of the operation that failed, from 0 in the order of their UPDATEs and
+ *            lines, if @error is not zero
+ * @error:    out: errno (positive) of that operation, or zero
+ * @reserved: must be zero
  *
- * If an operation fails, the call fails with its errno, nothing has changed, and @failed and @error are
- * returned. Pass @error as zero, as for UPDATE. A reload has been through that and can fail as a whole
- * only: ENOSPC if there are more routes than the table may hold. Once the arguments have been accepted,
- * the transaction is over either way. EINVAL if there is none.
+ * If an operation fails, the call fails with its errno, changes nothing, and returns @failed and
+ * @error. Set @error to zero before the call, as for UPDATE. The commit of a reload can only fail
+ * as a whole: ENOSPC if the new table has more routes than the limit. If the arguments are valid,
+ * the transaction is over, whether the commit succeeds or fails. EINVAL if no transaction is open.
  */
 struct rust_rcu_demo_commit {
 	__u32 flags;
@@ -229,18 +231,18 @@ struct rust_rcu_demo_commit {
 };
 
 /**
- * struct rust_rcu_demo_stats - what "stats" shows, see there
+ * struct rust_rcu_demo_stats - the figures of the command "stats"
  * @routes_inet:       IPv4 routes
  * @routes_inet6:      IPv6 routes
- * @next_hops:         different next hops in use
- * @objects:           nodes in use
- * @bytes:             their memory, as the allocator rounds it
- * @generation:        changes since the table was made
- * @retired_objects:   objects that wait for a grace period
- * @retired_bytes:     their memory
+ * @next_hops:         distinct next hops in use
+ * @objects:           trie nodes in use
+ * @bytes:             memory of the nodes, as the allocator rounds it
+ * @generation:        changes since the table was created
+ * @retired_objects:   objects that await a grace period
+ * @retired_bytes:     memory of those objects
  * @reclaimed_objects: objects whose grace period has ended since the module was loaded
- * @next_hop_bytes:    the memory of the next hops
- * @copied_bytes:      memory written by changes since the table was made
+ * @next_hop_bytes:    memory of the next hops
+ * @copied_bytes:      memory that changes have written since the table was created
  */
 struct rust_rcu_demo_stats {
 	__aligned_u64 routes_inet;
@@ -264,7 +266,7 @@ struct rust_rcu_demo_stats {
 #define RUST_RCU_DEMO_IOC_STATS	 _IOR(RUST_RCU_DEMO_IOC_MAGIC, 3, struct rust_rcu_demo_stats)
 #define RUST_RCU_DEMO_IOC_BEGIN	 _IOW(RUST_RCU_DEMO_IOC_MAGIC, 4, struct rust_rcu_demo_begin)
 #define RUST_RCU_DEMO_IOC_COMMIT _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 5, struct rust_rcu_demo_commit)
-/* Forgets the transaction of this file; EINVAL if there is none. */
+/* Aborts the transaction of this file; EINVAL if no transaction is open. */
 #define RUST_RCU_DEMO_IOC_ABORT	 _IO(RUST_RCU_DEMO_IOC_MAGIC, 6)
 
 #endif /* _UAPI_RUST_RCU_DEMO_H */

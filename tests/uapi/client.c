@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A client of the ioctls as their users write it: nothing but the header. Runs in the guest, on a
- * table that it flushes; prints TAP. Built with the kernel's nolibc for 64-bit and 32-bit callers, which
- * must see the same.
+ * Tests the ioctls with a client that includes only the UAPI header, as users do. Runs in the
+ * guest, flushes the table and prints TAP. The kernel's nolibc builds it for 64-bit and for 32-bit
+ * callers, and both must pass.
  */
 #include "../../include/uapi/rust_rcu_demo.h"
 #include <linux/poll.h>
@@ -14,7 +14,7 @@
 #define INET6 10
 #define IFNAMSIZ 16
 
-/* 32-bit kernels' interfaces of old need not be there: no 32-bit time, no 16-bit user. */
+/* The kernel may lack the old 32-bit system calls with a 32-bit time or a 16-bit user. */
 #ifdef __NR_ppoll_time64
 #define NR_PPOLL __NR_ppoll_time64
 #define NR_SETUID __NR_setuid32
@@ -23,7 +23,7 @@
 #define NR_SETUID __NR_setuid
 #endif
 
-/* What 32-bit and 64-bit callers agree on, whichever is built. */
+/* 32-bit and 64-bit callers share these sizes. */
 _Static_assert(sizeof(struct rust_rcu_demo_address) == 20, "address");
 _Static_assert(sizeof(struct rust_rcu_demo_route) == 64, "route");
 _Static_assert(sizeof(struct rust_rcu_demo_info) == 32, "info");
@@ -48,15 +48,15 @@ static void check(const char *name, int holds)
 	       (int)sizeof(long) * 8, name);
 }
 
-/* check() for a value, so that a failure says what it was. */
-static void check_is(const char *name, long long got, long long wanted)
+/* Checks that a value is the expected one, and prints both if it is not. */
+static void check_is(const char *name, long long found, long long expected)
 {
-	check(name, got == wanted);
-	if (got != wanted)
-		printf("# got %lld, wanted %lld\n", got, wanted);
+	check(name, found == expected);
+	if (found != expected)
+		printf("# found %lld, expected %lld\n", found, expected);
 }
 
-/* The errno of an ioctl, or 0. */
+/* Returns the errno of an ioctl, or 0. */
 static int errno_of(unsigned int cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) < 0 ? errno : 0;
@@ -67,7 +67,7 @@ static __u64 pointer(const void *to)
 	return (__u64)(unsigned long)to;
 }
 
-/* The same ioctl as seen by a program that knows a structure of another size. */
+/* Returns the ioctl's code in a program whose header has a structure of another size. */
 static unsigned int resized(unsigned int cmd, unsigned int size)
 {
 	return _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), size);
@@ -78,7 +78,7 @@ static int write_text(const char *text)
 	return write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : errno;
 }
 
-/* Reads what the file answers; empty if nothing. */
+/* Returns the unread answers. */
 static const char *read_text(void)
 {
 	static char text[4096];
@@ -104,8 +104,8 @@ static struct rust_rcu_demo_address inet(__u8 a, __u8 b, __u8 c, __u8 d)
 	return (struct rust_rcu_demo_address){ .family = INET, .bytes = { a, b, c, d } };
 }
 
-/* 10.N/24, numbered through, as an operation that gives it a gateway. */
-static struct rust_rcu_demo_operation numbered(__u32 verb, unsigned int n)
+/* Returns an operation on prefix number n, 10.x.y.0/24, with a gateway. */
+static struct rust_rcu_demo_operation operation_on(__u32 verb, unsigned int n)
 {
 	return (struct rust_rcu_demo_operation){
 		.verb = verb,
@@ -135,8 +135,8 @@ static int update(struct rust_rcu_demo_update *args, const struct rust_rcu_demo_
 	return errno_of(RUST_RCU_DEMO_IOC_UPDATE, args);
 }
 
-/* The errno of one operation. */
-static int one(const struct rust_rcu_demo_operation *operation)
+/* Makes one change. Returns its errno, or 0. */
+static int update_one(const struct rust_rcu_demo_operation *operation)
 {
 	struct rust_rcu_demo_update args;
 
@@ -147,7 +147,7 @@ static void flush(void)
 {
 	const struct rust_rcu_demo_operation all = { .verb = RUST_RCU_DEMO_FLUSH };
 
-	check_is("flush", one(&all), 0);
+	check_is("flush succeeds", update_one(&all), 0);
 }
 
 static int lookup(struct rust_rcu_demo_lookup *args, const void *addresses, void *routes, __u32 count)
@@ -158,8 +158,8 @@ static int lookup(struct rust_rcu_demo_lookup *args, const void *addresses, void
 	return errno_of(RUST_RCU_DEMO_IOC_LOOKUP, args);
 }
 
-/* The route that serves an address; type NONE if none does. */
-static struct rust_rcu_demo_route serving(struct rust_rcu_demo_address address)
+/* Returns the route that serves an address; its type is NONE if no route does. */
+static struct rust_rcu_demo_route lookup_one(struct rust_rcu_demo_address address)
 {
 	struct rust_rcu_demo_route route = { .type = 255 };
 	struct rust_rcu_demo_lookup args;
@@ -178,7 +178,8 @@ static __u64 routes_inet(void)
 
 static void test_numbers(void)
 {
-	check_is("an unknown number is ENOTTY", errno_of(_IO(RUST_RCU_DEMO_IOC_MAGIC, 7), 0), ENOTTY);
+	check_is("an unknown number is ENOTTY",
+		 errno_of(_IO(RUST_RCU_DEMO_IOC_MAGIC, 7), 0), ENOTTY);
 	check_is("another device's number is ENOTTY", errno_of(_IO(0xd1, 6), 0), ENOTTY);
 	check_is("a wrong direction is ENOTTY",
 		 errno_of(_IOW(RUST_RCU_DEMO_IOC_MAGIC, 0, struct rust_rcu_demo_info), 0), ENOTTY);
@@ -194,75 +195,79 @@ static void test_info(void)
 
 	memset(&args, 0xff, sizeof(args));
 	check_is("info", errno_of(RUST_RCU_DEMO_IOC_INFO, &args), 0);
-	check_is("info tells the version", args.info.version, RUST_RCU_DEMO_VERSION);
-	check_is("info tells the features", args.info.features, 0x3f);
-	check("65536 lookups a call are allowed", args.info.max_lookups >= MANY);
-	check("65536 operations a call are allowed", args.info.max_operations >= MANY);
-	check("so are 65536 operations a transaction", args.info.max_transaction >= MANY);
-	check_is("reserved fields are returned as zero", args.info.reserved | args.info.reserved2, 0);
-	check_is("nothing is written behind the structure", args.later[0], 0xffffffff);
-	check_is("info for a later header",
+	check_is("info returns the version", args.info.version, RUST_RCU_DEMO_VERSION);
+	check_is("info returns the features", args.info.features, 0x3f);
+	check("info allows 65536 lookups in one call", args.info.max_lookups >= MANY);
+	check("info allows 65536 operations in one call", args.info.max_operations >= MANY);
+	check("info allows 65536 operations in a transaction", args.info.max_transaction >= MANY);
+	check_is("info returns reserved fields as zero",
+		 args.info.reserved | args.info.reserved2, 0);
+	check_is("info writes nothing after the structure", args.later[0], 0xffffffff);
+	check_is("info with the larger structure of a later header succeeds",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_INFO, sizeof(args)), &args), 0);
 	for (at = 0; at < 30; at++)
 		zeros += args.later[at] == 0;
-	check_is("fills what it does not know with zeros", zeros, 30);
-	check_is("info for less than version 1 is EINVAL",
+	check_is("info fills unknown fields with zeros", zeros, 30);
+	check_is("info with less than version 1 is EINVAL",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_INFO, sizeof(args.info) - 1), &args), EINVAL);
-	check_is("info to nowhere is EFAULT", errno_of(RUST_RCU_DEMO_IOC_INFO, 0), EFAULT);
+	check_is("info with a null pointer is EFAULT", errno_of(RUST_RCU_DEMO_IOC_INFO, 0), EFAULT);
 }
 
 static void test_operations(void)
 {
-	struct rust_rcu_demo_operation operation = numbered(RUST_RCU_DEMO_CHANGE, 1);
+	struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_CHANGE, 1);
 	struct rust_rcu_demo_route got;
 
-	check_is("change without a route is ENOENT", one(&operation), ENOENT);
+	check_is("change of an absent route is ENOENT", update_one(&operation), ENOENT);
 	operation.verb = RUST_RCU_DEMO_ADD;
-	check_is("add", one(&operation), 0);
-	check_is("add again is EEXIST", one(&operation), EEXIST);
-	got = serving(inet(10, 0, 1, 77));
-	check("lookup gives the whole route", !memcmp(&got, &operation.route, sizeof(got)));
+	check_is("add succeeds", update_one(&operation), 0);
+	check_is("add of an existing route is EEXIST", update_one(&operation), EEXIST);
+	got = lookup_one(inet(10, 0, 1, 77));
+	check("lookup returns all fields of the route",
+	      !memcmp(&got, &operation.route, sizeof(got)));
 	operation.verb = RUST_RCU_DEMO_CHANGE;
 	operation.route.metric = 0;
 	strlcpy(operation.route.dev, "fifteen-letters", IFNAMSIZ);
 	operation.route.gateway = (struct rust_rcu_demo_address){
 		.family = INET6, .bytes = { 0xfe, 0x80, [15] = 9 },
 	};
-	check_is("change", one(&operation), 0);
-	got = serving(inet(10, 0, 1, 77));
-	check("a device and a gateway of the other family come back",
+	check_is("change succeeds", update_one(&operation), 0);
+	got = lookup_one(inet(10, 0, 1, 77));
+	check("lookup returns a device and a gateway of the other family",
 	      !memcmp(&got, &operation.route, sizeof(got)));
 	operation.verb = RUST_RCU_DEMO_REPLACE;
 	operation.route.metric = 0x01020304;
 	operation.route.type = RUST_RCU_DEMO_TYPE_PROHIBIT;
 	memset(&operation.route.gateway, 0, sizeof(operation.route.gateway));
 	memset(operation.route.dev, 0, sizeof(operation.route.dev));
-	check_is("replace where there is none", one(&operation), 0);
-	check_is("two routes now", routes_inet(), 2);
+	check_is("replace of an absent route adds it", update_one(&operation), 0);
+	check_is("stats count two routes after replace", routes_inet(), 2);
 
 	operation.verb = RUST_RCU_DEMO_DEL;
-	check_is("del with a metric and no flag is EINVAL", one(&operation), EINVAL);
+	check_is("del with a metric but without DEL_METRIC is EINVAL",
+		 update_one(&operation), EINVAL);
 	operation.flags = RUST_RCU_DEMO_DEL_METRIC;
 	operation.route.type = RUST_RCU_DEMO_TYPE_BLACKHOLE;
-	check_is("del of another type is ESRCH", one(&operation), ESRCH);
+	check_is("del with another route type is ESRCH", update_one(&operation), ESRCH);
 	operation.route.type = RUST_RCU_DEMO_TYPE_PROHIBIT;
-	check_is("del by metric and type", one(&operation), 0);
+	check_is("del by metric and type succeeds", update_one(&operation), 0);
 	operation = del(1);
-	check_is("del by prefix", one(&operation), 0);
-	check_is("del again is ESRCH", one(&operation), ESRCH);
-	check_is("no route is left", routes_inet(), 0);
-	got = serving(inet(10, 0, 1, 77));
-	check("an address without a route gives zeros",
+	check_is("del by prefix succeeds", update_one(&operation), 0);
+	check_is("del of an absent route is ESRCH", update_one(&operation), ESRCH);
+	check_is("stats count no route after del", routes_inet(), 0);
+	got = lookup_one(inet(10, 0, 1, 77));
+	check("lookup of an address without a route returns zeros",
 	      !memcmp(&got, &(struct rust_rcu_demo_route){ }, sizeof(got)));
 
-	operation = numbered(RUST_RCU_DEMO_ADD, 1);
+	operation = operation_on(RUST_RCU_DEMO_ADD, 1);
 	operation.route.dst.bytes[3] = 1;
-	check_is("host bits are EINVAL", one(&operation), EINVAL);
-	operation = numbered(RUST_RCU_DEMO_ADD, 1);
+	check_is("add with host bits is EINVAL", update_one(&operation), EINVAL);
+	operation = operation_on(RUST_RCU_DEMO_ADD, 1);
 	operation.route.reserved = 1;
-	check_is("a reserved field is EINVAL", one(&operation), EINVAL);
-	operation = numbered(6, 1);
-	check_is("an unknown verb is EINVAL", one(&operation), EINVAL);
+	check_is("an operation with a reserved field set is EINVAL",
+		 update_one(&operation), EINVAL);
+	operation = operation_on(6, 1);
+	check_is("an unknown verb is EINVAL", update_one(&operation), EINVAL);
 }
 
 static void test_inet6(void)
@@ -281,10 +286,10 @@ static void test_inet6(void)
 	struct rust_rcu_demo_address address = operation.route.dst;
 
 	address.bytes[15] = 1;
-	check_is("add an IPv6 route", one(&operation), 0);
-	got = serving(address);
-	check("and find it", !memcmp(&got, &operation.route, sizeof(got)));
-	check("text shows it", (write_text("show inet6\n"),
+	check_is("add of an IPv6 route succeeds", update_one(&operation), 0);
+	got = lookup_one(address);
+	check("lookup returns the IPv6 route", !memcmp(&got, &operation.route, sizeof(got)));
+	check("text shows the IPv6 route", (write_text("show inet6\n"),
 				!strcmp(read_text(), "2001:db8::/32 dev eth0 metric 5\n")));
 	flush();
 }
@@ -295,28 +300,34 @@ static void test_update_arguments(void)
 		struct rust_rcu_demo_update update;
 		__u32 later[30];
 	} args = { };
-	const struct rust_rcu_demo_operation operation = numbered(RUST_RCU_DEMO_ADD, 1);
+	const struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_ADD, 1);
 	struct rust_rcu_demo_update plain;
 	unsigned int bigger = resized(RUST_RCU_DEMO_IOC_UPDATE, sizeof(args));
 
-	check_is("nothing to update", update(&plain, NULL, 0, 0), 0);
-	check_is("nothing to update at once", update(&plain, NULL, 0, RUST_RCU_DEMO_UPDATE_ATOMIC), 0);
-	check_is("unknown flags are EINVAL", update(&plain, &operation, 1, 2), EINVAL);
-	check_is("operations from nowhere are EFAULT", update(&plain, NULL, 1, 0), EFAULT);
-	check_is("at once as well", update(&plain, NULL, 1, RUST_RCU_DEMO_UPDATE_ATOMIC), EFAULT);
-	check_is("update from nowhere is EFAULT", errno_of(RUST_RCU_DEMO_IOC_UPDATE, 0), EFAULT);
-	check_is("too many operations are EINVAL", update(&plain, &operation, -1, 0), EINVAL);
+	check_is("an update without operations succeeds", update(&plain, NULL, 0, 0), 0);
+	check_is("an atomic update without operations succeeds",
+		 update(&plain, NULL, 0, RUST_RCU_DEMO_UPDATE_ATOMIC), 0);
+	check_is("an update with unknown flags is EINVAL",
+		 update(&plain, &operation, 1, 2), EINVAL);
+	check_is("an update with a null array is EFAULT", update(&plain, NULL, 1, 0), EFAULT);
+	check_is("an atomic update with a null array is EFAULT",
+		 update(&plain, NULL, 1, RUST_RCU_DEMO_UPDATE_ATOMIC), EFAULT);
+	check_is("an update with a null pointer is EFAULT",
+		 errno_of(RUST_RCU_DEMO_IOC_UPDATE, 0), EFAULT);
+	check_is("an update with too many operations is EINVAL",
+		 update(&plain, &operation, -1, 0), EINVAL);
 	plain = (struct rust_rcu_demo_update){ .reserved = 1 };
-	check_is("a reserved field in update is EINVAL",
+	check_is("an update with a reserved field set is EINVAL",
 		 errno_of(RUST_RCU_DEMO_IOC_UPDATE, &plain), EINVAL);
 
 	args.update.operations = pointer(&operation);
 	args.update.count = 1;
-	check_is("update by a later header", errno_of(bigger, &args), 0);
-	check_is("does it", args.update.done, 1);
+	check_is("an update with the larger structure of a later header succeeds",
+		 errno_of(bigger, &args), 0);
+	check_is("an update with a larger structure counts its operation", args.update.done, 1);
 	args.later[29] = 1;
-	check_is("a later field in use is E2BIG", errno_of(bigger, &args), E2BIG);
-	check_is("less than version 1 is EINVAL",
+	check_is("an update with an unknown field set is E2BIG", errno_of(bigger, &args), E2BIG);
+	check_is("an update with less than version 1 is EINVAL",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_UPDATE, 31), &args), EINVAL);
 	flush();
 }
@@ -328,33 +339,36 @@ static void test_batches(void)
 	unsigned int n;
 
 	for (n = 0; n < 600; n++)
-		operations[n] = numbered(RUST_RCU_DEMO_ADD, n);
+		operations[n] = operation_on(RUST_RCU_DEMO_ADD, n);
 	operations[500] = operations[3];
-	check_is("a batch fails as its operation does", update(&args, operations, 600, 0), EEXIST);
-	check_is("what came before it is done", args.done, 500);
-	check_is("it is named", args.failed, 500);
-	check_is("with its errno", args.error, EEXIST);
-	check_is("what came before it is in the table", routes_inet(), 500);
-	check_is("going on behind it", update(&args, operations + 501, 99, 0), 0);
-	check_is("does the rest", args.done, 99);
-	check_is("without an error", args.error, 0);
+	check_is("an update fails with the errno of its operation",
+		 update(&args, operations, 600, 0), EEXIST);
+	check_is("an update counts the operations before the failure", args.done, 500);
+	check_is("a failed update names the operation", args.failed, 500);
+	check_is("a failed update returns the errno of the operation", args.error, EEXIST);
+	check_is("the table has the operations before the failure", routes_inet(), 500);
+	check_is("an update can continue after the failed operation",
+		 update(&args, operations + 501, 99, 0), 0);
+	check_is("a continued update does the rest", args.done, 99);
+	check_is("a successful update returns no error", args.error, 0);
 	flush();
 
-	check_is("all or none fails as well",
+	check_is("an atomic update fails with the errno of its operation",
 		 update(&args, operations, 600, RUST_RCU_DEMO_UPDATE_ATOMIC), EEXIST);
-	check_is("nothing is done", args.done, 0);
-	check_is("the operation is named", args.failed, 500);
-	check_is("and its errno", args.error, EEXIST);
-	check_is("nothing is in the table", routes_inet(), 0);
-	operations[500] = numbered(RUST_RCU_DEMO_ADD, 500);
+	check_is("a failed atomic update counts no operation", args.done, 0);
+	check_is("a failed atomic update names the operation", args.failed, 500);
+	check_is("a failed atomic update returns the errno of the operation", args.error, EEXIST);
+	check_is("a failed atomic update changes nothing", routes_inet(), 0);
+	operations[500] = operation_on(RUST_RCU_DEMO_ADD, 500);
 	operations[400].route.prefix_len = 33;
-	check_is("all or none with one that makes no sense",
+	check_is("an atomic update with an invalid operation is EINVAL",
 		 update(&args, operations, 600, RUST_RCU_DEMO_UPDATE_ATOMIC), EINVAL);
-	check_is("names it", args.failed, 400);
+	check_is("an atomic update names the invalid operation", args.failed, 400);
 	operations[400].route.prefix_len = 24;
-	check_is("all", update(&args, operations, 600, RUST_RCU_DEMO_UPDATE_ATOMIC), 0);
-	check_is("are done", args.done, 600);
-	check_is("are in the table", routes_inet(), 600);
+	check_is("an atomic update succeeds",
+		 update(&args, operations, 600, RUST_RCU_DEMO_UPDATE_ATOMIC), 0);
+	check_is("an atomic update counts all operations", args.done, 600);
+	check_is("the table has all operations of an atomic update", routes_inet(), 600);
 	flush();
 }
 
@@ -362,7 +376,7 @@ static void test_faults(void)
 {
 	const size_t page = getpagesize();
 	char *memory = pages(2 * page);
-	/* Fit into the first page: 56 operations, 204 addresses. */
+	/* The first page has room for 56 operations or 204 addresses. */
 	struct rust_rcu_demo_operation *operations = (void *)(memory + page % 72);
 	struct rust_rcu_demo_address *addresses = (void *)(memory + page % 20);
 	struct rust_rcu_demo_route routes[8];
@@ -372,22 +386,25 @@ static void test_faults(void)
 
 	munmap(memory + page, page);
 	for (n = 0; n < fit; n++)
-		operations[n] = numbered(RUST_RCU_DEMO_ADD, n);
-	check_is("an array up to the last byte", update(&args, operations, fit, 0), 0);
-	check_is("is read", args.done, fit);
-	check_is("one more is EFAULT", update(&args, operations, fit + 1, 0), EFAULT);
-	check_is("and no operation is to blame", args.error, 0);
+		operations[n] = operation_on(RUST_RCU_DEMO_ADD, n);
+	check_is("an array may end at the last readable byte",
+		 update(&args, operations, fit, 0), 0);
+	check_is("all operations up to the last readable byte are done", args.done, fit);
+	check_is("an array beyond readable memory is EFAULT",
+		 update(&args, operations, fit + 1, 0), EFAULT);
+	check_is("an EFAULT of the array names no operation", args.error, 0);
 	for (n = 0; n < page / 20; n++)
 		addresses[n] = inet(10, 0, 0, 1);
 	check_is("addresses beyond memory are EFAULT",
 		 lookup(&look, addresses + page / 20 - 4, routes, 5), EFAULT);
-	check_is("none of the piece is done", look.done, 0);
-	check_is("routes to nowhere are EFAULT", lookup(&look, addresses, NULL, 4), EFAULT);
-	check_is("kernel memory is EFAULT", lookup(&look, addresses, (void *)(-4096L), 4), EFAULT);
+	check_is("a lookup with unreadable addresses counts none", look.done, 0);
+	check_is("a lookup with null routes is EFAULT", lookup(&look, addresses, NULL, 4), EFAULT);
+	check_is("a lookup into kernel memory is EFAULT",
+		 lookup(&look, addresses, (void *)(-4096L), 4), EFAULT);
 	look = (struct rust_rcu_demo_lookup){
 		.addresses = pointer(addresses), .routes = 1ULL << 63, .count = 4,
 	};
-	check_is("an address of no 32-bit caller is EFAULT",
+	check_is("a lookup with a pointer over 63 bits is EFAULT",
 		 errno_of(RUST_RCU_DEMO_IOC_LOOKUP, &look), EFAULT);
 	munmap(memory, page);
 	flush();
@@ -407,36 +424,40 @@ static void test_lookup(void)
 	unsigned int n, right = 0;
 
 	for (n = 0; n < 1024; n++)
-		operations[n] = numbered(RUST_RCU_DEMO_ADD, n);
-	check_is("1024 routes", update(&add, operations, 1024, 0), 0);
+		operations[n] = operation_on(RUST_RCU_DEMO_ADD, n);
+	check_is("an update adds 1024 routes", update(&add, operations, 1024, 0), 0);
 	/* Every other address has a route. */
 	for (n = 0; n < MANY; n++)
 		addresses[n] = inet(n % 2 ? 10 : 11, n % 1024 >> 8, n % 1024, n >> 10);
-	check_is("65536 lookups", lookup(&args, addresses, routes, MANY), 0);
-	check_is("are done", args.done, MANY);
+	check_is("a lookup of 65536 addresses succeeds", lookup(&args, addresses, routes, MANY), 0);
+	check_is("a lookup of 65536 addresses counts them all", args.done, MANY);
 	for (n = 0; n < MANY; n++) {
 		if (n % 2)
 			right += !memcmp(&routes[n], &operations[n % 1024].route, sizeof(*routes));
 		else
 			right += routes[n].type == RUST_RCU_DEMO_TYPE_NONE;
 	}
-	check_is("are right", right, MANY);
+	check_is("a lookup of 65536 addresses returns the right routes", right, MANY);
 
-	check_is("nothing to look up", lookup(&args, NULL, NULL, 0), 0);
-	check_is("too many addresses are EINVAL", lookup(&args, addresses, routes, -1), EINVAL);
+	check_is("a lookup without addresses succeeds", lookup(&args, NULL, NULL, 0), 0);
+	check_is("a lookup of too many addresses is EINVAL",
+		 lookup(&args, addresses, routes, -1), EINVAL);
 	addresses[700].family = 1;
 	memset(&routes[700], 0xff, sizeof(*routes));
-	check_is("what is no address is EINVAL", lookup(&args, addresses, routes, MANY), EINVAL);
-	check_is("what came before it is done", args.done, 700);
-	check_is("what came behind it is not written", routes[700].type, 255);
+	check_is("a lookup of an invalid address is EINVAL",
+		 lookup(&args, addresses, routes, MANY), EINVAL);
+	check_is("a failed lookup counts the addresses before the failure", args.done, 700);
+	check_is("a failed lookup writes nothing after the failure", routes[700].type, 255);
 	args = (struct rust_rcu_demo_lookup){ .flags = 1 };
-	check_is("unknown flags are EINVAL", errno_of(RUST_RCU_DEMO_IOC_LOOKUP, &args), EINVAL);
+	check_is("a lookup with unknown flags is EINVAL",
+		 errno_of(RUST_RCU_DEMO_IOC_LOOKUP, &args), EINVAL);
 	args = (struct rust_rcu_demo_lookup){ .reserved = 1 };
-	check_is("a reserved field is EINVAL", errno_of(RUST_RCU_DEMO_IOC_LOOKUP, &args), EINVAL);
-	check_is("lookup by a later header",
+	check_is("a lookup with a reserved field set is EINVAL",
+		 errno_of(RUST_RCU_DEMO_IOC_LOOKUP, &args), EINVAL);
+	check_is("a lookup with the larger structure of a later header succeeds",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_LOOKUP, sizeof(bigger)), &bigger), 0);
 	bigger.later[0] = 1;
-	check_is("a later field in use is E2BIG",
+	check_is("a lookup with an unknown field set is E2BIG",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_LOOKUP, sizeof(bigger)), &bigger), E2BIG);
 	flush();
 	munmap(addresses, MANY * sizeof(*addresses));
@@ -470,61 +491,66 @@ static void test_transactions(void)
 	unsigned int n;
 
 	for (n = 0; n < 300; n++)
-		operations[n] = numbered(RUST_RCU_DEMO_ADD, n);
+		operations[n] = operation_on(RUST_RCU_DEMO_ADD, n);
 	check_is("commit without begin is EINVAL", commit(&ended), EINVAL);
-	check_is("and no operation is to blame", ended.error, 0);
+	check_is("commit without begin names no operation", ended.error, 0);
 	check_is("abort without begin is EINVAL", abort_transaction(), EINVAL);
 	check_is("begin with unknown flags is EINVAL", begin(2), EINVAL);
-	check_is("begin", begin(0), 0);
-	check_is("begin again is EBUSY", begin(0), EBUSY);
-	check_is("begin in text is EBUSY as well", write_text("begin\n"), EBUSY);
-	check("and text says why",
+	check_is("begin succeeds", begin(0), 0);
+	check_is("begin in a transaction is EBUSY", begin(0), EBUSY);
+	check_is("begin in text in a transaction is EBUSY", write_text("begin\n"), EBUSY);
+	check("the message says that a transaction is open",
 	      !strcmp(read_text(), "line 1: a transaction is open; 'commit' or 'abort' ends it\n"));
-	check_is("an update goes into it", update(&args, operations, 300, 0), 0);
-	check_is("and is done", args.done, 300);
-	check_is("but not in the table", routes_inet(), 0);
-	check_is("all or none within it is EBUSY",
+	check_is("an update joins the transaction", update(&args, operations, 300, 0), 0);
+	check_is("an update in a transaction counts its operations", args.done, 300);
+	check_is("the table does not have the operations before the commit", routes_inet(), 0);
+	check_is("an atomic update in a transaction is EBUSY",
 		 update(&args, operations, 1, RUST_RCU_DEMO_UPDATE_ATOMIC), EBUSY);
-	check_is("commit", commit(&ended), 0);
-	check_is("now it is in the table", routes_inet(), 300);
-	check_is("it is over", commit(&ended), EINVAL);
+	check_is("commit succeeds", commit(&ended), 0);
+	check_is("the table has the operations after the commit", routes_inet(), 300);
+	check_is("commit ends the transaction", commit(&ended), EINVAL);
 
-	check_is("begin anew", begin(0), 0);
-	operations[0] = numbered(RUST_RCU_DEMO_ADD, 1000);
-	check_is("a good operation and a bad one", update(&args, operations, 2, 0), 0);
-	check_is("the commit fails", commit(&ended), EEXIST);
-	check_is("the operation is named", ended.failed, 1);
-	check_is("and its errno", ended.error, EEXIST);
-	check_is("nothing has changed", routes_inet(), 300);
-	check_is("it is over then too", abort_transaction(), EINVAL);
+	check_is("begin after a commit succeeds", begin(0), 0);
+	operations[0] = operation_on(RUST_RCU_DEMO_ADD, 1000);
+	check_is("an update in a transaction accepts an operation that cannot be made",
+		 update(&args, operations, 2, 0), 0);
+	check_is("commit fails with the errno of the operation", commit(&ended), EEXIST);
+	check_is("a failed commit names the operation", ended.failed, 1);
+	check_is("a failed commit returns the errno of the operation", ended.error, EEXIST);
+	check_is("a failed commit changes nothing", routes_inet(), 300);
+	check_is("a failed commit ends the transaction", abort_transaction(), EINVAL);
 
-	check_is("begin and", begin(0), 0);
-	check_is("delete all", update(&args, &(struct rust_rcu_demo_operation){
+	check_is("begin after a failed commit succeeds", begin(0), 0);
+	check_is("a flush joins the transaction", update(&args, &(struct rust_rcu_demo_operation){
 		 .verb = RUST_RCU_DEMO_FLUSH }, 1, 0), 0);
-	check_is("abort", abort_transaction(), 0);
-	check_is("nothing has changed", routes_inet(), 300);
+	check_is("abort succeeds", abort_transaction(), 0);
+	check_is("abort changes nothing", routes_inet(), 300);
 
-	check_is("begin a reload", begin(RUST_RCU_DEMO_BEGIN_RELOAD), 0);
-	check_is("with fewer routes", update(&args, operations, 100, 0), 0);
-	check_is("the old ones serve", routes_inet(), 300);
-	check_is("commit the reload", commit(&ended), 0);
-	check_is("the new ones serve", routes_inet(), 100);
+	check_is("begin of a reload succeeds", begin(RUST_RCU_DEMO_BEGIN_RELOAD), 0);
+	check_is("an update joins the reload", update(&args, operations, 100, 0), 0);
+	check_is("the table has the old routes before the reload commits", routes_inet(), 300);
+	check_is("commit of the reload succeeds", commit(&ended), 0);
+	check_is("the table has the new routes after the reload", routes_inet(), 100);
 	flush();
 }
 
 static void test_text_and_ioctl_together(void)
 {
-	const struct rust_rcu_demo_operation operation = numbered(RUST_RCU_DEMO_ADD, 5);
+	const struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_ADD, 5);
 	struct rust_rcu_demo_commit ended;
 
-	check_is("begin in text", write_text("begin\n10.9.0.0/16 dev eth0\n"), 0);
-	check_is("and an ioctl's operation", one(&operation), 0);
-	check_is("commit by ioctl", commit(&ended), 0);
-	check_is("both are there", routes_inet(), 2);
-	check_is("begin by ioctl", begin(0), 0);
-	check_is("with a bad operation", one(&operation), 0);
-	check_is("commit in text fails", write_text("commit\n"), EEXIST);
-	check("and text names the operation",
+	check_is("begin and a route in text succeed",
+		 write_text("begin\n10.9.0.0/16 dev eth0\n"), 0);
+	check_is("an ioctl's operation joins the transaction of the text",
+		 update_one(&operation), 0);
+	check_is("commit by ioctl ends the transaction of the text", commit(&ended), 0);
+	check_is("the table has the routes of text and ioctl", routes_inet(), 2);
+	check_is("begin by ioctl succeeds", begin(0), 0);
+	check_is("the transaction accepts an operation that cannot be made",
+		 update_one(&operation), 0);
+	check_is("commit in text fails with the errno of the ioctl's operation",
+		 write_text("commit\n"), EEXIST);
+	check("the message names the operation of the ioctl",
 	      strstr(read_text(), ": operation 0 of the transaction: 10.0.5.0/24: route exists\n") != NULL);
 	flush();
 }
@@ -534,10 +560,11 @@ static void test_unfinished(void)
 	int other = open(DEVICE, O_RDWR), kept = fd;
 
 	fd = other;
-	check_is("begin on another file", begin(0), 0);
-	check_is("closing it fails", close(other) < 0 ? errno : 0, EINVAL);
+	check_is("begin on another file succeeds", begin(0), 0);
+	check_is("close() with an open transaction is EINVAL",
+		 close(other) < 0 ? errno : 0, EINVAL);
 	fd = kept;
-	check_is("this file has none", abort_transaction(), EINVAL);
+	check_is("a transaction belongs to its file only", abort_transaction(), EINVAL);
 }
 
 static int poll_ms(struct pollfd *file, unsigned int count, int ms)
@@ -552,7 +579,7 @@ static void sleep_ms(int ms)
 	poll_ms(NULL, 0, ms);
 }
 
-/* Runs a test in a child, whose status is its answer: a number of its own for each thing that is wrong. */
+/* Runs a test in a child. Returns its status: 0, or the number of the check that failed. */
 static int in_child(int (*test)(void))
 {
 	int status, child = fork();
@@ -565,21 +592,21 @@ static int in_child(int (*test)(void))
 
 static int unprivileged(void)
 {
-	const struct rust_rcu_demo_operation operation = numbered(RUST_RCU_DEMO_ADD, 1);
+	const struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_ADD, 1);
 	struct rust_rcu_demo_commit ended;
 
 	if (my_syscall1(NR_SETUID, 65534))
 		return 1;
-	if (one(&operation) != EPERM)
+	if (update_one(&operation) != EPERM)
 		return 2;
 	if (begin(0) != EPERM)
 		return 3;
 	if (commit(&ended) != EPERM)
 		return 4;
-	return serving(inet(10, 0, 0, 1)).type == RUST_RCU_DEMO_TYPE_NONE ? 0 : 5;
+	return lookup_one(inet(10, 0, 0, 1)).type == RUST_RCU_DEMO_TYPE_NONE ? 0 : 5;
 }
 
-/* Looks up again and again, until a call ends early, which its parent's signals make happen. */
+/* Repeats a lookup until a signal of the parent ends one early. */
 static int interrupted_lookup(void)
 {
 	struct rust_rcu_demo_address *addresses = pages(MANY * sizeof(*addresses));
@@ -603,6 +630,7 @@ static int interrupted_lookup(void)
 	return 4;
 }
 
+/* Repeats an update until a signal of the parent ends one early. */
 static int interrupted_update(void)
 {
 	struct rust_rcu_demo_operation *operations = pages(MANY * sizeof(*operations));
@@ -610,7 +638,7 @@ static int interrupted_update(void)
 	unsigned int n, tries;
 
 	for (n = 0; n < MANY; n++)
-		operations[n] = numbered(RUST_RCU_DEMO_REPLACE, 1);
+		operations[n] = operation_on(RUST_RCU_DEMO_REPLACE, 1);
 	for (tries = 0; tries < 300; tries++) {
 		if (update(&args, operations, MANY, 0) || args.error)
 			return 1;
@@ -620,8 +648,8 @@ static int interrupted_update(void)
 	return 4;
 }
 
-/* Stops a child and lets it go on until it ends. */
-static int while_signals_come(int (*test)(void))
+/* Runs a test in a child, and sends it SIGSTOP and SIGCONT until it ends. */
+static int under_signals(int (*test)(void))
 {
 	int status, child = fork();
 
@@ -637,16 +665,18 @@ static int while_signals_come(int (*test)(void))
 
 static void test_signals(void)
 {
-	const struct rust_rcu_demo_operation operation = numbered(RUST_RCU_DEMO_ADD, 1);
+	const struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_ADD, 1);
 
-	check_is("a route", one(&operation), 0);
-	check_is("a signal ends lookups early, with what is done", while_signals_come(interrupted_lookup), 0);
-	check_is("a signal ends updates early, with what is done", while_signals_come(interrupted_update), 0);
+	check_is("add of a route before the signal tests succeeds", update_one(&operation), 0);
+	check_is("a signal ends a lookup early with its count",
+		 under_signals(interrupted_lookup), 0);
+	check_is("a signal ends an update early with its count",
+		 under_signals(interrupted_update), 0);
 	flush();
 }
 
-/* What the file is ready for. */
-static short polled(void)
+/* Returns the poll() mask of the file. */
+static short poll_mask(void)
 {
 	struct pollfd file = { .fd = fd, .events = POLLIN | POLLOUT };
 
@@ -665,30 +695,37 @@ static void test_poll(void)
 	int status, child, tries, kept = fd;
 
 	fd = open(DEVICE, O_RDWR);
-	check_is("a fresh file is readable", polled(), POLLIN | POLLOUT);
-	check_is("its table is empty", strlen(read_text()), 0);
-	check_is("read to its end it is writable only", polled(), POLLOUT);
-	check_is("a change leaves nothing to read", (write_text("10.0.0.0/8 dev eth0\n"), polled()), POLLOUT);
-	check_is("an answer does", (write_text("get 10.0.0.1\nget 10.0.0.2\n"), polled()), POLLIN | POLLOUT);
-	check_is("half of it read, as well", (read(fd, (char[5]){ }, 5), polled()), POLLIN | POLLOUT);
-	check("the rest is read", strlen(read_text()) == 2 * strlen("10.0.0.0/8 dev eth0\n") - 5);
-	check_is("and then nothing is left", polled(), POLLOUT);
-	check_is("show does", (write_text("show\n"), polled()), POLLIN | POLLOUT);
-	check_is("until it is read", (read_text(), polled()), POLLOUT);
-	check_is("a complaint does", (write_text("get 11.0.0.1\n"), polled()), POLLIN | POLLOUT);
+	check_is("a fresh file is readable", poll_mask(), POLLIN | POLLOUT);
+	check_is("a fresh file reads as the empty table", strlen(read_text()), 0);
+	check_is("a file that was read to its end is only writable", poll_mask(), POLLOUT);
+	check_is("a file is not readable after a change",
+		 (write_text("10.0.0.0/8 dev eth0\n"), poll_mask()), POLLOUT);
+	check_is("a file is readable after a query",
+		 (write_text("get 10.0.0.1\nget 10.0.0.2\n"), poll_mask()), POLLIN | POLLOUT);
+	check_is("a file is readable while half of an answer is unread",
+		 (read(fd, (char[5]){ }, 5), poll_mask()), POLLIN | POLLOUT);
+	check("a read returns the rest of the answers",
+	      strlen(read_text()) == 2 * strlen("10.0.0.0/8 dev eth0\n") - 5);
+	check_is("a file is not readable after its answers were read", poll_mask(), POLLOUT);
+	check_is("a file is readable after show",
+		 (write_text("show\n"), poll_mask()), POLLIN | POLLOUT);
+	check_is("a file is not readable after show was read", (read_text(), poll_mask()), POLLOUT);
+	check_is("a file is readable after an error message",
+		 (write_text("get 11.0.0.1\n"), poll_mask()), POLLIN | POLLOUT);
 	read_text();
 
 	child = fork();
 	if (child == 0)
 		exit(poll_until_readable());
-	/* Long enough for the child to be waiting; if it is not, the check holds all the same. */
+	/* Gives the child time to sleep in poll(). If it does not yet, the check still holds. */
 	sleep_ms(200);
-	check_is("one who waits is not woken for nothing", waitpid(child, &status, WNOHANG), 0);
+	check_is("a poller sleeps while there is no answer", waitpid(child, &status, WNOHANG), 0);
 	write_text("get 10.0.0.1\n");
-	/* Well before its time is over, when it would look again of itself. */
+	/* Much less than the timeout of the child's poll(). */
 	for (tries = 0; tries < 100 && waitpid(child, &status, WNOHANG) == 0; tries++)
 		sleep_ms(100);
-	check("but by an answer", tries < 100 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	check("an answer wakes a poller",
+	      tries < 100 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	if (tries == 100)
 		waitpid(child, &status, 0);
 	close(fd);
@@ -698,23 +735,25 @@ static void test_poll(void)
 
 static void test_stats(void)
 {
-	const struct rust_rcu_demo_operation operation = numbered(RUST_RCU_DEMO_ADD, 1);
+	const struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_ADD, 1);
 	struct {
 		struct rust_rcu_demo_stats stats;
 		__u64 later[3];
 	} args;
 
 	memset(&args, 0xff, sizeof(args));
-	check_is("a route to count", one(&operation), 0);
-	check_is("stats", errno_of(RUST_RCU_DEMO_IOC_STATS, &args), 0);
-	check("count routes and next hops", args.stats.routes_inet == 1 && !args.stats.routes_inet6 &&
+	check_is("add of a route before stats succeeds", update_one(&operation), 0);
+	check_is("stats succeed", errno_of(RUST_RCU_DEMO_IOC_STATS, &args), 0);
+	check("stats count routes and next hops",
+	      args.stats.routes_inet == 1 && !args.stats.routes_inet6 &&
 	      args.stats.next_hops == 1);
-	check("count objects and bytes", args.stats.objects && args.stats.bytes && args.stats.generation);
-	check("write nothing behind them", args.later[0] == ~0ULL);
-	check_is("stats for a later header",
+	check("stats count objects and bytes",
+	      args.stats.objects && args.stats.bytes && args.stats.generation);
+	check("stats write nothing after the structure", args.later[0] == ~0ULL);
+	check_is("stats with the larger structure of a later header succeed",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_STATS, sizeof(args)), &args), 0);
-	check("fill with zeros", !args.later[0] && !args.later[2]);
-	check_is("stats for less than version 1 are EINVAL",
+	check("stats fill unknown fields with zeros", !args.later[0] && !args.later[2]);
+	check_is("stats with less than version 1 are EINVAL",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_STATS, 8), &args), EINVAL);
 	flush();
 }
@@ -738,7 +777,7 @@ int main(void)
 	test_inet6();
 	test_text_and_ioctl_together();
 	test_unfinished();
-	check_is("without CAP_NET_ADMIN only lookups", in_child(unprivileged), 0);
+	check_is("without CAP_NET_ADMIN only lookups succeed", in_child(unprivileged), 0);
 	test_signals();
 	test_poll();
 	test_stats();
