@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who may do what: queries are for everyone who has the file, changes need `CAP_NET_ADMIN` of both
-//! who opened it and who writes.
+//! Permissions: whoever has the file may query; a change requires `CAP_NET_ADMIN` of both the
+//! opener and the writer.
 
 use std::{
     fs::{self, Permissions},
@@ -15,13 +15,13 @@ use nix::errno::Errno;
 
 use crate::{
     child::Role,
-    device::{self, table_is, Device, Snapshot, NODE},
-    tap::{equal, fail, same_text, skip, During, Outcome, Test},
+    device::{self, expect_table, Device, Snapshot, NODE},
+    tap::{equal, fail, same_text, skip, During, Group, Outcome, Test},
 };
 
 const TABLE: &str = "10.0.0.0/8 via 192.0.2.1\n::/0 dev eth0\n";
 
-/// Every command that changes the table, those that would fail anyway among them.
+/// Every command that requires the capability, including changes that the table would refuse.
 const CHANGES: &[&str] = &[
     "add 10.1.0.0/16 dev a",
     "10.1.0.0/16 dev a",
@@ -39,7 +39,7 @@ const CHANGES: &[&str] = &[
     "commit",
 ];
 
-/// Runs `body` in a thread without the capability: credentials are each thread's own.
+/// Runs `body` in a thread without the capability. Each thread has its own credentials.
 fn without_capability<T: Send>(body: impl FnOnce() -> Outcome<T> + Send) -> Outcome<T> {
     let unprivileged = || {
         caps::drop(None, CapSet::Effective, Capability::CAP_NET_ADMIN)
@@ -49,37 +49,37 @@ fn without_capability<T: Send>(body: impl FnOnce() -> Outcome<T> + Send) -> Outc
     thread::scope(|scope| scope.spawn(unprivileged).join().unwrap_or(fail("panicked")))
 }
 
-/// Every change must fail through the file, with its message, and change nothing.
-fn changes_fail(device: &Device, first_line: usize) -> Outcome {
-    let before = Snapshot::take()?;
+/// Checks that every change through the file fails with the message and changes nothing.
+fn expect_denied(device: &Device, first_line: usize) -> Outcome {
+    let before = Snapshot::now()?;
     for (command, number) in CHANGES.iter().zip(first_line..) {
         equal(
             *command,
             device.write(format!("{command}\n")),
             Err(Errno::EPERM),
         )?;
-        let wanted = format!("line {number}: changes require CAP_NET_ADMIN\n");
+        let expected = format!("line {number}: changes require CAP_NET_ADMIN\n");
         same_text(
             format!("the message for {command}"),
             &device.answers()?,
-            &wanted,
+            &expected,
         )?;
     }
-    before.still_holds()
+    before.expect_unchanged()
 }
 
-fn queries_succeed(device: &Device) -> Outcome {
-    let answers = device.ask("get 10.1.2.3\nshow inet6\n")?;
+fn expect_queries(device: &Device) -> Outcome {
+    let answers = device.query("get 10.1.2.3\nshow inet6\n")?;
     same_text("the answers", &answers, TABLE)?;
-    device.feed("stats\nhelp\nshow ::/0\n")?;
+    device.write_all("stats\nhelp\nshow ::/0\n")?;
     device.answers().map(drop)
 }
 
 fn queries_need_no_capability() -> Outcome {
     device::run(TABLE)?;
     without_capability(|| {
-        table_is(TABLE)?;
-        queries_succeed(&Device::open()?)
+        expect_table(TABLE)?;
+        expect_queries(&Device::open()?)
     })
 }
 
@@ -87,13 +87,13 @@ fn changes_need_the_capability() -> Outcome {
     device::run(TABLE)?;
     without_capability(|| {
         let device = Device::open()?;
-        changes_fail(&device, 1)?;
-        queries_succeed(&device)
+        expect_denied(&device, 1)?;
+        expect_queries(&device)
     })
 }
 
-/// A refused change within a write stops it as any bad line does.
-fn refusal_within_a_write() -> Outcome {
+/// A denied change ends its write, as any bad line does.
+fn denied_change_ends_its_write() -> Outcome {
     device::run(TABLE)?;
     without_capability(|| {
         let device = Device::open()?;
@@ -107,14 +107,13 @@ fn refusal_within_a_write() -> Outcome {
             device.write("get ::1\n"),
             Err(Errno::EPERM),
         )?;
-        let wanted = "10.0.0.0/8 via 192.0.2.1\nline 2: changes require CAP_NET_ADMIN\n";
-        same_text("the answers", &device.answers()?, wanted)
+        let expected = "10.0.0.0/8 via 192.0.2.1\nline 2: changes require CAP_NET_ADMIN\n";
+        same_text("the answers", &device.answers()?, expected)
     })?;
-    table_is(TABLE)
+    expect_table(TABLE)
 }
 
-/// A malformed change is malformed for everyone.
-fn malformed_before_denied() -> Outcome {
+fn malformed_change_is_einval() -> Outcome {
     without_capability(|| {
         let device = Device::open()?;
         equal(
@@ -130,35 +129,41 @@ fn malformed_before_denied() -> Outcome {
     })
 }
 
-fn unprivileged_writer_of_a_privileged_file() -> Outcome {
+fn unprivileged_writer_is_denied() -> Outcome {
     device::run(TABLE)?;
     let device = Device::open()?;
     without_capability(|| {
-        changes_fail(&device, 1)?;
-        queries_succeed(&device)
+        expect_denied(&device, 1)?;
+        expect_queries(&device)
     })?;
-    // The file was not spoilt by it.
-    device.feed("flush\n")?;
-    table_is("")
+    // The privileged thread can still use the file.
+    device.write_all("flush\n")?;
+    expect_table("")
 }
 
-fn privileged_writer_of_an_unprivileged_file() -> Outcome {
+fn unprivileged_opener_is_denied() -> Outcome {
     device::run(TABLE)?;
     let device = without_capability(Device::open)?;
-    changes_fail(&device, 1)?;
-    queries_succeed(&device)
+    expect_denied(&device, 1)?;
+    expect_queries(&device)
 }
 
-/// Who begins the line does not matter, who ends it does.
-fn line_ended_by_an_unprivileged_writer() -> Outcome {
+/// The writer of the newline needs the capability; the writer of the rest does not matter.
+fn writer_of_the_newline_counts() -> Outcome {
     device::run(TABLE)?;
     let device = Device::open()?;
-    device.feed("flush")?;
-    without_capability(|| equal("the newline", device.write("\n"), Err(Errno::EPERM)))?;
-    table_is(TABLE)
+    device.write_all("flush")?;
+    without_capability(|| {
+        equal(
+            "write() of the newline",
+            device.write("\n"),
+            Err(Errno::EPERM),
+        )
+    })?;
+    expect_table(TABLE)
 }
 
-/// What `Role::Attempt` prints of a table that it may query and not change.
+/// The output of `Role::Attempt` for [`TABLE`] without the capability.
 const ATTEMPT: &str = "\
 get 10.1.2.3: ok
 10.0.0.0/8 via 192.0.2.1
@@ -171,7 +176,7 @@ show: ok
 ::/0 dev eth0
 ";
 
-/// Opens the node to everyone for as long as `body` runs.
+/// Gives everyone access to the node while `body` runs.
 fn with_open_node<T>(body: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     let before = fs::metadata(NODE)?.permissions();
     fs::set_permissions(NODE, Permissions::from_mode(0o666))?;
@@ -180,69 +185,45 @@ fn with_open_node<T>(body: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     result
 }
 
-fn nobody_with_an_open_node() -> Outcome {
+fn nobody_can_query_an_accessible_node() -> Outcome {
     device::run(TABLE)?;
     let found = with_open_node(|| Role::Attempt.run(None))?;
-    same_text("what nobody could do", &found, ATTEMPT)?;
-    table_is(TABLE)
+    same_text("the output of the child", &found, ATTEMPT)?;
+    expect_table(TABLE)
 }
 
-fn nobody_with_an_inherited_file() -> Outcome {
+fn nobody_can_query_an_inherited_file() -> Outcome {
     device::run(TABLE)?;
     let found = Role::AttemptInherited.run(Some(Device::open()?))?;
-    same_text("what nobody could do", &found, ATTEMPT)?;
-    table_is(TABLE)
+    same_text("the output of the child", &found, ATTEMPT)?;
+    expect_table(TABLE)
 }
 
-/// The capability in a user namespace of one's own is worth nothing here.
-fn root_of_a_user_namespace() -> Outcome {
+/// The capability must be in the initial user namespace.
+fn root_of_a_user_namespace_is_denied() -> Outcome {
     if !Path::new("/proc/self/ns/user").exists() {
         return skip("the kernel has no user namespaces");
     }
     device::run(TABLE)?;
     let found = with_open_node(|| Role::AttemptAsNamespaceRoot.run(None))?;
-    same_text("what it could do", &found, ATTEMPT)?;
-    table_is(TABLE)
+    same_text("the output of the child", &found, ATTEMPT)?;
+    expect_table(TABLE)
 }
 
+#[rustfmt::skip]
+const TESTS: &Group = &[
+    ("queries do not require the capability", queries_need_no_capability),
+    ("every change requires the capability", changes_need_the_capability),
+    ("a denied change ends its write", denied_change_ends_its_write),
+    ("a malformed change is EINVAL without the capability", malformed_change_is_einval),
+    ("an unprivileged writer of a privileged file is denied", unprivileged_writer_is_denied),
+    ("a privileged writer of an unprivileged file is denied", unprivileged_opener_is_denied),
+    ("the writer of the newline must have the capability", writer_of_the_newline_counts),
+    ("user nobody can query but not change an accessible node", nobody_can_query_an_accessible_node),
+    ("user nobody can query but not change an inherited file", nobody_can_query_an_inherited_file),
+    ("root of a user namespace is denied", root_of_a_user_namespace_is_denied),
+];
+
 pub fn tests() -> Vec<Test> {
-    vec![
-        Test::new("capability: queries need none", queries_need_no_capability),
-        Test::new(
-            "capability: every change needs it",
-            changes_need_the_capability,
-        ),
-        Test::new(
-            "capability: a refusal ends its write",
-            refusal_within_a_write,
-        ),
-        Test::new(
-            "capability: a malformed change is EINVAL first",
-            malformed_before_denied,
-        ),
-        Test::new(
-            "capability: unprivileged writer of a privileged file",
-            unprivileged_writer_of_a_privileged_file,
-        ),
-        Test::new(
-            "capability: privileged writer of an unprivileged file",
-            privileged_writer_of_an_unprivileged_file,
-        ),
-        Test::new(
-            "capability: who ends the line counts",
-            line_ended_by_an_unprivileged_writer,
-        ),
-        Test::new(
-            "capability: nobody with an open node",
-            nobody_with_an_open_node,
-        ),
-        Test::new(
-            "capability: nobody with an inherited file",
-            nobody_with_an_inherited_file,
-        ),
-        Test::new(
-            "capability: root of a user namespace is not enough",
-            root_of_a_user_namespace,
-        ),
-    ]
+    Test::group("capability", TESTS)
 }

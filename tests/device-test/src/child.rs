@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What this program does as a child of its own: with other credentials, or to be killed.
+//! Child processes of this program: with other credentials, or to be killed.
 
 use std::{
     fs::File,
@@ -20,24 +20,24 @@ use crate::{
     tap::{fail, During, Outcome},
 };
 
-/// The argument that makes this program a child; its role is the next one.
+/// The option that starts this program as a child. The next argument is the role.
 pub const FLAG: &str = "--child";
 
-/// Kernels and programs agree on this user.
+/// The user and the group nobody.
 const NOBODY: u32 = 65534;
 
-/// How many routes a child writes in one call.
+/// The number of routes that [`Role::AddUntilKilled`] writes in one call.
 pub const MANY: u32 = 200_000;
 
 #[derive(Clone, Copy)]
 pub enum Role {
-    /// As the user nobody: opens the device, queries it and tries to change it.
+    /// As user nobody: opens the device, queries it and tries to change it.
     Attempt,
-    /// The same through a file that it inherits as its standard input.
+    /// As user nobody: queries the file on standard input and tries to change the table through it.
     AttemptInherited,
-    /// The same as root of a user namespace of its own, and with a file that it opens.
+    /// As root of its own user namespace: opens the device, queries it and tries to change it.
     AttemptAsNamespaceRoot,
-    /// Writes routes in one call, until it is killed.
+    /// Writes routes in one call until it is killed.
     AddUntilKilled,
 }
 
@@ -59,7 +59,7 @@ impl Role {
         command
     }
 
-    /// Runs the role to its end, and returns what it prints.
+    /// Runs a child with this role to its end. Returns its output.
     pub fn run(self, stdin: Option<Device>) -> Outcome<String> {
         let mut command = self.command();
         if let Some(device) = stdin {
@@ -70,22 +70,44 @@ impl Role {
             let errors = String::from_utf8_lossy(&output.stderr);
             return fail(format!("the child ended with {}: {errors}", output.status));
         }
-        String::from_utf8(output.stdout).during("what the child printed")
+        String::from_utf8(output.stdout).during("decoding the child's output")
     }
 
-    /// Starts the role.
+    /// Starts a child with this role.
     pub fn start(self) -> Outcome<Child> {
         self.command().spawn().during("starting a child")
     }
+
+    /// Performs the role in the child.
+    fn perform(self) -> io::Result<()> {
+        match self {
+            Role::Attempt => {
+                become_nobody()?;
+                attempt(open()?)
+            }
+            Role::AttemptInherited => {
+                become_nobody()?;
+                attempt(io::stdin().as_fd().try_clone_to_owned()?.into())
+            }
+            Role::AttemptAsNamespaceRoot => {
+                sched::unshare(CloneFlags::CLONE_NEWUSER)?;
+                attempt(open()?)
+            }
+            Role::AddUntilKilled => {
+                let routes = routes::lines(MANY);
+                open()?.write_all(routes.as_bytes())
+            }
+        }
+    }
 }
 
-/// The child's `main()`.
+/// Runs the child with the given role.
 pub fn main(name: &str) -> ExitCode {
     let Some((_, role)) = ROLES.into_iter().find(|(known, _)| *known == name) else {
         eprintln!("unknown role '{name}'");
         return ExitCode::FAILURE;
     };
-    match play(role) {
+    match role.perform() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -98,44 +120,23 @@ fn open() -> io::Result<File> {
     File::options().read(true).write(true).open(NODE)
 }
 
-/// In the child and not by `Command`, whose way to do it needs a kernel with networking.
+/// Drops all privileges. The `uid()` of `Command` is not used: it needs a kernel with networking.
 fn become_nobody() -> nix::Result<()> {
     unistd::setgroups(&[])?;
     unistd::setgid(Gid::from_raw(NOBODY))?;
     unistd::setuid(Uid::from_raw(NOBODY))
 }
 
-fn play(role: Role) -> io::Result<()> {
-    match role {
-        Role::Attempt => {
-            become_nobody()?;
-            attempt(open()?)
-        }
-        Role::AttemptInherited => {
-            become_nobody()?;
-            attempt(io::stdin().as_fd().try_clone_to_owned()?.into())
-        }
-        Role::AttemptAsNamespaceRoot => {
-            sched::unshare(CloneFlags::CLONE_NEWUSER)?;
-            attempt(open()?)
-        }
-        Role::AddUntilKilled => {
-            let routes = routes::lines(MANY);
-            open()?.write_all(routes.as_bytes())
-        }
-    }
-}
-
-/// Each of some commands in a write of its own: prints its answer, or the errno and the message.
+/// Writes commands one by one. Prints the errno and the answer of each.
 fn attempt(mut device: File) -> io::Result<()> {
     for command in ["get 10.1.2.3", "add 10.1.0.0/16 dev a", "flush", "show"] {
-        let verdict = match unistd::write(&device, format!("{command}\n").as_bytes()) {
+        let result = match unistd::write(&device, format!("{command}\n").as_bytes()) {
             Ok(_) => "ok".to_owned(),
             Err(errno) => format!("{errno:?}"),
         };
         let mut answer = String::new();
         device.read_to_string(&mut answer)?;
-        println!("{command}: {verdict}\n{}", answer.trim_end());
+        println!("{command}: {result}\n{}", answer.trim_end());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers while the table changes under them: every answer is a legal one, every dump has what was
-//! there throughout.
+//! Readers of a table that changes: each answer is one that was correct during the call, and each
+//! dump has all routes that were present throughout.
 
 mod full_speed;
 #[path = "../../../hosted/rcu-routes/tests/churn"]
@@ -14,7 +14,7 @@ mod shared {
 
 use shared::{check, history, plan, universe};
 
-pub use full_speed::go_on_for;
+pub use full_speed::set_seconds;
 
 use std::{
     collections::BTreeSet,
@@ -24,16 +24,16 @@ use std::{
 };
 
 use crate::{
-    device::{self, Device, PATIENCE},
+    device::{self, Device, TIMEOUT},
     routes,
-    tap::{ensure, fail, same_text, Outcome, Test},
+    tap::{ensure, fail, same_text, Group, Outcome, Test},
 };
 
-/// How long each test but that at full speed goes on at least.
+/// The minimum duration of each test except the one at full speed.
 const DURATION: Duration = Duration::from_millis(1500);
 
-/// Runs `change` again and again in one thread and `check` in two others, which ask a function
-/// whether they may end.
+/// Repeats `change` in one thread and runs `check` in two others. `check` gets a function that
+/// returns whether it may end.
 fn under_churn(
     change: impl Fn(&Device) -> Outcome + Sync,
     check: impl Fn(&dyn Fn() -> bool) -> Outcome + Sync,
@@ -58,28 +58,27 @@ fn under_churn(
     })
 }
 
-/// Gets one address again and again; each answer must be one of `legal`, and more than one of them
-/// must come up.
+/// Repeats a lookup. Each answer must be one of `legal`, and more than one must be seen.
 fn check_answers(address: &str, legal: &[&str], may_end: &dyn Fn() -> bool) -> Outcome {
     let device = Device::open()?;
     let command = format!("get {address}\n");
     let start = Instant::now();
     let mut seen = BTreeSet::new();
     while !may_end() || seen.len() < 2 {
-        let answer = device.ask(&command)?;
+        let answer = device.query(&command)?;
         if !legal.contains(&answer.as_str()) {
             return fail(format!("get {address} answers {answer:?}"));
         }
         seen.insert(answer);
         ensure(
             "more than one answer is seen",
-            seen.len() > 1 || start.elapsed() < PATIENCE,
+            seen.len() > 1 || start.elapsed() < TIMEOUT,
         )?;
     }
     Ok(())
 }
 
-/// The cover itself is replaced: the old or the new one serves, never none.
+/// Either the old or the new route serves, never none.
 fn replace_leaves_no_gap() -> Outcome {
     const LEGAL: [&str; 3] = [
         "::/0 dev a\n",
@@ -90,17 +89,17 @@ fn replace_leaves_no_gap() -> Outcome {
     let change = |device: &Device| {
         LEGAL
             .iter()
-            .try_for_each(|line| device.feed(format!("replace {line}")))
+            .try_for_each(|line| device.write_all(format!("replace {line}")))
     };
     under_churn(change, |may_end| {
         check_answers("2001:db8::1", &LEGAL, may_end)
     })
 }
 
-/// Stable routes, and among them others that come and go.
+/// Dumps a table of stable routes while routes between them are added and deleted.
 fn dump_under_churn() -> Outcome {
-    let count = 128 + device::at_speed(1000);
-    // Every other address is stable, and the others churn, as do prefixes above them.
+    let count = 128 + device::scaled(1000);
+    // Hosts with even numbers are stable. The other hosts and the nets above them change.
     let stable = routes::text(0..count, |number| routes::line(2 * number));
     device::run(&stable)?;
     let others = |verb: &'static str| {
@@ -111,18 +110,21 @@ fn dump_under_churn() -> Outcome {
         |verb: &'static str| (1..255).map(move |net| format!("{verb} 10.0.{net}.0/24 dev churn\n"));
     let add: String = others("add").chain(nets("add")).collect();
     let delete: String = nets("del").chain(others("del")).collect();
-    let change = |device: &Device| device.feed(&add).and_then(|()| device.feed(&delete));
+    let change = |device: &Device| {
+        device
+            .write_all(&add)
+            .and_then(|()| device.write_all(&delete))
+    };
     let check = |may_end: &dyn Fn() -> bool| {
         while !may_end() {
             check_dump(&device::dump()?, &stable)?;
         }
         Ok(())
     };
-    // A net whose address is a host's sorts before it, so a dump by address and length is in order.
     under_churn(change, check)
 }
 
-/// Stable routes exactly once, all in order, none twice.
+/// Checks that a dump has each stable route exactly once, and that all keys ascend.
 fn check_dump(dump: &str, stable: &str) -> Outcome {
     let found = dump
         .split_inclusive('\n')
@@ -134,26 +136,23 @@ fn check_dump(dump: &str, stable: &str) -> Outcome {
             "the dump is in order",
             keys.is_sorted_by(|one, other| one < other),
         ),
-        None => fail("a line of the dump is no route"),
+        None => fail("a line of the dump is not a route"),
     }
 }
 
-/// The address and length of a line.
+/// The address and length of a line. A net sorts before a host with the same address.
 fn key(line: &str) -> Option<(std::net::Ipv4Addr, u8)> {
     let (address, len) = line.split(' ').next()?.split_once('/')?;
     Some((address.parse().ok()?, len.parse().ok()?))
 }
 
+#[rustfmt::skip]
+const TESTS: &Group = &[
+    ("readers get only correct answers while a writer runs at full speed", full_speed::readers_get_only_correct_answers),
+    ("replace leaves no gap", replace_leaves_no_gap),
+    ("a dump has each stable route once, in order", dump_under_churn),
+];
+
 pub fn tests() -> Vec<Test> {
-    vec![
-        Test::new(
-            "churn: answers and dumps are right while one writes at full speed",
-            full_speed::readers_get_only_right_answers,
-        ),
-        Test::new("churn: replace leaves no gap", replace_leaves_no_gap),
-        Test::new(
-            "churn: a dump has each stable route once, in order",
-            dump_under_churn,
-        ),
-    ]
+    Test::group("churn", TESTS)
 }

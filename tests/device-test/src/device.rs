@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device as a program sees it: one system call a function, and short ways for what every test
-//! needs.
+//! The device: one function for each system call, and shorthands for the tests.
 
 use std::{
     collections::BTreeMap,
@@ -21,8 +20,8 @@ use crate::tap::{equal, fail, same_text, During, Outcome};
 
 pub const NODE: &str = "/dev/rust_rcu_demo";
 
-/// How long to wait for what comes soon: the debug kernel in an emulator is slow.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout of each wait. The debug kernel in an emulator is slow.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An open file of the device.
 pub struct Device(OwnedFd);
@@ -37,28 +36,28 @@ impl Device {
         fcntl::open(NODE, flags | OFlag::O_CLOEXEC, Mode::empty()).map(Self)
     }
 
-    /// One `write()`.
+    /// Calls `write()` once.
     pub fn write(&self, bytes: impl AsRef<[u8]>) -> nix::Result<usize> {
         unistd::write(&self.0, bytes.as_ref())
     }
 
-    /// One `read()`.
+    /// Calls `read()` once.
     pub fn read(&self, into: &mut [u8]) -> nix::Result<usize> {
         unistd::read(&self.0, into)
     }
 
-    /// One `write()` that must take everything.
-    pub fn feed(&self, text: impl AsRef<[u8]>) -> Outcome {
+    /// Calls `write()` once, and fails unless it writes all bytes.
+    pub fn write_all(&self, text: impl AsRef<[u8]>) -> Outcome {
         let text = text.as_ref();
-        equal("what write() returned", self.write(text), Ok(text.len()))
+        equal("the result of write()", self.write(text), Ok(text.len()))
     }
 
-    /// What is to be read, up to the end.
+    /// Reads to the end of the answers.
     pub fn answers(&self) -> Outcome<String> {
         self.answers_by(1 << 16)
     }
 
-    /// The same with reads of at most `size` bytes.
+    /// Reads to the end of the answers, with reads of at most `size` bytes.
     pub fn answers_by(&self, size: usize) -> Outcome<String> {
         let (mut text, mut piece) = (Vec::new(), vec![0; size]);
         loop {
@@ -67,21 +66,21 @@ impl Device {
                 count => text.extend_from_slice(&piece[..count]),
             }
         }
-        String::from_utf8(text).during("what was read")
+        String::from_utf8(text).during("decoding the answers")
     }
 
-    /// Commands and their answers.
-    pub fn ask(&self, commands: impl AsRef<[u8]>) -> Outcome<String> {
-        self.feed(commands)?;
+    /// Writes commands and reads their answers.
+    pub fn query(&self, commands: impl AsRef<[u8]>) -> Outcome<String> {
+        self.write_all(commands)?;
         self.answers()
     }
 
-    /// Another descriptor of the same open file.
+    /// Returns another descriptor of the same open file.
     pub fn duplicate(&self) -> Outcome<Self> {
         Ok(Self(self.0.try_clone()?))
     }
 
-    /// `close()`, with what it returns.
+    /// Calls `close()`.
     pub fn close(self) -> nix::Result<()> {
         unistd::close(self.0)
     }
@@ -99,31 +98,31 @@ impl From<Device> for OwnedFd {
     }
 }
 
-/// Commands in a file of their own: opens it, writes, reads the answers and closes it.
+/// Opens a file, writes commands, reads their answers and closes the file.
 pub fn run(commands: impl AsRef<[u8]>) -> Outcome<String> {
     let device = Device::open()?;
-    let answers = device.ask(commands)?;
+    let answers = device.query(commands)?;
     device.close().during("close()")?;
     Ok(answers)
 }
 
-/// The whole table, as a freshly opened file reads.
+/// Reads the whole table.
 pub fn dump() -> Outcome<String> {
     let device = Device::open_as(OFlag::O_RDONLY).during("open()")?;
     device.answers()
 }
 
-/// Fails unless the table is exactly that.
-pub fn table_is(wanted: &str) -> Outcome {
-    same_text("the table", &dump()?, wanted)
+/// Fails unless the table is `expected`.
+pub fn expect_table(expected: &str) -> Outcome {
+    same_text("the table", &dump()?, expected)
 }
 
-/// Empties the table; what each test begins with.
+/// Empties the table.
 pub fn flush() -> Outcome {
     equal("the answer to flush", run("flush\n")?, String::new())
 }
 
-/// What `stats` answers.
+/// The answer to `stats`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats(BTreeMap<String, u64>);
 
@@ -138,7 +137,7 @@ impl Stats {
             let (name, value) = line.split_once(' ').unwrap_or((line, ""));
             let value = value
                 .parse()
-                .during(format!("the line '{line}' of stats"))?;
+                .during(format!("parsing the line '{line}' of stats"))?;
             if figures.insert(name.to_owned(), value).is_some() {
                 return fail(format!("stats has {name} twice"));
             }
@@ -153,9 +152,32 @@ impl Stats {
         }
     }
 
-    /// The figures that change with the table alone: not those of what waits for a grace period.
-    fn of_table(mut self) -> Self {
-        // The last: next hops that went out of use take up room until a grace period has ended.
+    /// The size of the table: objects, bytes and next hops.
+    pub fn table_size(&self) -> Outcome<[u64; 3]> {
+        Ok([
+            self.get("objects")?,
+            self.get("bytes")?,
+            self.get("next_hops")?,
+        ])
+    }
+
+    /// Fails unless the table holds nothing.
+    pub fn expect_empty_table(&self) -> Outcome {
+        for name in [
+            "routes_inet",
+            "routes_inet6",
+            "next_hops",
+            "objects",
+            "bytes",
+        ] {
+            equal(format!("{name} of the empty table"), self.get(name)?, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Drops the figures that also change when a grace period ends.
+    fn without_reclaim(mut self) -> Self {
+        // The memory of an unused next hop counts in next_hop_bytes until a grace period has ended.
         let others = ["retired_", "reclaimed_", "next_hop_bytes"];
         self.0
             .retain(|name, _| !others.iter().any(|other| name.starts_with(other)));
@@ -163,7 +185,7 @@ impl Stats {
     }
 }
 
-/// Everything that shows whether the table was touched: its contents, its figures, its generation.
+/// The table and its figures, which show any change.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Snapshot {
     dump: String,
@@ -171,23 +193,23 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub fn take() -> Outcome<Self> {
+    pub fn now() -> Outcome<Self> {
         Ok(Self {
             dump: dump()?,
-            stats: Stats::now()?.of_table(),
+            stats: Stats::now()?.without_reclaim(),
         })
     }
 
-    /// Fails if anything has changed since.
-    pub fn still_holds(&self) -> Outcome {
-        let now = Self::take()?;
+    /// Fails if the table has changed since.
+    pub fn expect_unchanged(&self) -> Outcome {
+        let now = Self::now()?;
         same_text("the table", &now.dump, &self.dump)?;
         equal("the stats", now.stats, self.stats.clone())
     }
 }
 
-/// `count`, or a tenth of it on a kernel that checks itself at every step and is as slow.
-pub fn at_speed(count: u32) -> u32 {
+/// Returns `count`, or a tenth of it on a debug kernel, which is about ten times slower.
+pub fn scaled(count: u32) -> u32 {
     match Path::new("/proc/lockdep").exists() {
         true => count / 10,
         false => count,
@@ -198,10 +220,18 @@ pub fn at_speed(count: u32) -> u32 {
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> Outcome<bool>) -> Outcome {
     let start = Instant::now();
     while !condition()? {
-        if start.elapsed() > PATIENCE {
-            return fail(format!("not within {PATIENCE:?}: {what}"));
+        if start.elapsed() > TIMEOUT {
+            return fail(format!("timed out after {TIMEOUT:?}: {what}"));
         }
         thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// Waits until all retired memory is reclaimed.
+pub fn wait_for_reclaim() -> Outcome {
+    wait_until("all retired memory is reclaimed", || {
+        let stats = Stats::now()?;
+        Ok(stats.get("retired_objects")? == 0 && stats.get("retired_bytes")? == 0)
+    })
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Out of memory: the allocations of each command are made to fail, one after another by itself, and
-//! all from one after another on. The command must fail with `ENOMEM` and change nothing, or succeed
-//! whole.
+//! Out of memory. Each command runs many times: first each single allocation fails, then all
+//! allocations beyond a limit fail. The command must fail with `ENOMEM` and change nothing, or
+//! succeed.
 //!
-//! By the kernel's fault injection for slab objects, see
+//! Uses the kernel's fault injection for slab objects, see
 //! `Documentation/fault-injection/fault-injection.rst`.
 
 use std::{
@@ -19,30 +19,36 @@ use nix::{errno::Errno, fcntl::OFlag};
 use crate::{
     device::{self, Device, Snapshot, Stats},
     routes,
-    tap::{ensure, equal, fail, same_text, skip, During, Outcome, Test},
+    tap::{ensure, equal, fail, same_text, skip, During, Group, Outcome, Test},
 };
 
 const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 
-/// No command allocates more often, nor as many steps of bytes.
-const MOST: u32 = 2000;
+/// The maximum number of faults for a command. Every command succeeds before this limit.
+const MAX_STEPS: u32 = 2000;
 
-/// More failures than come up, for a count that goes down from here.
+/// The limit of failures for failslab. A smaller rest shows that an allocation failed.
 const COUNTDOWN: u32 = 1_000_000;
 
-/// What fails.
+/// The allocations that fail.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// One allocation, counted from 1. Where the kernel tries another way, that succeeds.
+    /// One allocation, counted from 1. A fallback of the kernel succeeds.
     Nth(u32),
-    /// All that do not fit into so many bytes.
+    /// All allocations after this number of bytes.
     Beyond(u32),
 }
 
-/// The ways to go through all allocations of a call, from the first: a fault for each step.
-const WAYS: [fn(u32) -> Fault; 2] = [Fault::Nth, |step| Fault::Beyond(128 * (step - 1))];
+/// Returns the fault of a step, counted from 1.
+type FaultOf = fn(u32) -> Fault;
 
-/// The switches of fault injection for the current thread.
+/// The two series of faults.
+const SERIES: [(&str, FaultOf); 2] = [
+    ("single allocations", Fault::Nth),
+    ("all beyond a limit", |step| Fault::Beyond(128 * (step - 1))),
+];
+
+/// The files that control fault injection for the current thread.
 struct Injection {
     nth: File,
     armed: File,
@@ -57,15 +63,15 @@ impl Injection {
             ("probability", "0"),
             ("interval", "1"),
             ("task-filter", "Y"),
-            // Allocations that may sleep are to fail too.
+            // Allocations that may sleep must fail too.
             ("ignore-gfp-wait", "N"),
-            // A report of each failure on the console would take most of the time.
+            // Console reports would make the tests much slower.
             ("verbose", "0"),
         ];
         settings
             .iter()
             .try_for_each(|(name, value)| set(name, value))?;
-        let switch = |name: &str| {
+        let open = |name: &str| {
             let path = format!("/proc/thread-self/{name}");
             File::options()
                 .read(true)
@@ -74,12 +80,12 @@ impl Injection {
                 .during(path)
         };
         Ok(Self {
-            nth: switch("fail-nth")?,
-            armed: switch("make-it-fail")?,
+            nth: open("fail-nth")?,
+            armed: open("make-it-fail")?,
         })
     }
 
-    /// Runs `call` with that fault; says whether it came up.
+    /// Runs `call` with a fault. Returns its result, and whether an allocation failed.
     fn during<T>(&self, fault: Fault, call: impl FnOnce() -> T) -> Outcome<(T, bool)> {
         match fault {
             Fault::Nth(nth) => self.during_nth(nth, call),
@@ -113,53 +119,54 @@ fn set(name: &str, value: &str) -> Outcome {
     fs::write(format!("{FAILSLAB}/{name}"), value).during(format!("setting {name} of failslab"))
 }
 
-/// Goes through all allocations of a call in each of the ways: `attempt` makes the call with a fault
-/// and says whether it came up and whether the call failed. Calls must fail, and in the end succeed.
+/// Runs `attempt` with each fault of both series, until no allocation fails any more. `attempt`
+/// returns whether an allocation failed, and whether the call failed. A call must fail at least once
+/// if all memory is exhausted, and the last call must succeed.
 fn each_fault(mut attempt: impl FnMut(&Injection, Fault) -> Outcome<(bool, bool)>) -> Outcome {
     let injection = Injection::new()?;
-    for (way, name) in WAYS.into_iter().zip(["one by one", "all beyond"]) {
+    for (name, fault_of) in SERIES {
         let mut failures = 0;
-        let mut came_up = true;
-        for step in 1..MOST {
+        let mut has_fired = true;
+        for step in 1..MAX_STEPS {
             let failed;
-            (came_up, failed) = attempt(&injection, way(step))?;
+            (has_fired, failed) = attempt(&injection, fault_of(step))?;
             failures += u32::from(failed);
-            if !came_up {
+            if !has_fired {
                 break;
             }
         }
-        ensure(format!("it succeeds in the end ({name})"), !came_up)?;
-        // The kernel makes up for a failure here and there, but not when it has nothing at all.
+        ensure(format!("the call succeeds in the end ({name})"), !has_fired)?;
+        // The kernel may have a fallback for every single allocation, but not without any memory.
         ensure(
-            format!("it fails ({name})"),
-            failures > 0 || name == "one by one",
+            format!("the call fails at least once ({name})"),
+            failures > 0 || matches!(fault_of(1), Fault::Nth(_)),
         )?;
     }
     Ok(())
 }
 
-/// Fails the allocations of `command`. `wanted` is its answer when it succeeds; `complaint` is what
-/// the message says behind the line's number when it fails, if there is memory for a message.
-fn fail_each(table: &str, command: &str, wanted: &str, complaint: &str) -> Outcome {
+/// Runs a query with each fault. `expected` is its answer if it succeeds. If it fails, its message
+/// names `subject`, unless there is no memory for a message.
+fn fail_each(table: &str, command: &str, expected: &str, subject: &str) -> Outcome {
     each_fault(|injection, fault| {
         device::flush()?;
         device::run(table)?;
-        let before = Snapshot::take()?;
+        let before = Snapshot::now()?;
         let device = Device::open()?;
-        device.feed("\n")?;
+        device.write_all("\n")?;
         match injection.during(fault, || device.write(command))? {
             (Err(Errno::ENOMEM), true) => {
-                before.still_holds()?;
-                let message = format!("line 2: {complaint}out of memory\n");
+                before.expect_unchanged()?;
+                let message = format!("line 2: {subject}out of memory\n");
                 let answers = device.answers()?;
                 if !(matches!(fault, Fault::Beyond(_)) && answers.is_empty()) {
                     same_text(format!("the message at {fault:?}"), &answers, &message)?;
                 }
                 Ok((true, true))
             }
-            (Ok(count), came_up) if count == command.len() => {
-                same_text("the answer", &device.answers()?, wanted)?;
-                Ok((came_up, false))
+            (Ok(count), has_fired) if count == command.len() => {
+                same_text("the answer", &device.answers()?, expected)?;
+                Ok((has_fired, false))
             }
             (other, _) => fail(format!("write() at {fault:?} returned {other:?}")),
         }
@@ -174,14 +181,14 @@ const FULL: &str = "\
 2001:db8::/32 dev a
 ";
 
-/// The same for a change, after which the table is `after`.
+/// Runs a change with each fault. The table is `after` once the change succeeds.
 fn fail_change(table: &str, command: &str, after: &str) -> Outcome {
     let prefix = command
         .split(' ')
         .find(|word| word.contains('/'))
         .unwrap_or("");
     fail_each(table, &format!("{command}\n"), "", &format!("{prefix}: "))?;
-    device::table_is(after)?;
+    device::expect_table(after)?;
     device::flush()?;
     equal("objects after a flush", Stats::now()?.get("objects")?, 0)?;
     equal(
@@ -228,18 +235,18 @@ fn fail_show() -> Outcome {
     )
 }
 
-/// A `show` that failed takes no room among the unread answers.
-fn failed_shows_take_no_room() -> Outcome {
+/// A `show` that failed must not count for the limit on unread answers.
+fn failed_shows_do_not_count() -> Outcome {
     let injection = Injection::new()?;
     let device = Device::open()?;
     let shows = || (0..20_000).all(|_| device.write("show\n") == Err(Errno::ENOMEM));
     let (all_failed, _) = injection.during(Fault::Beyond(0), shows)?;
-    ensure("without memory show fails", all_failed)?;
+    ensure("show fails without memory", all_failed)?;
     device.answers()?;
-    device.feed("help\n")
+    device.write_all("help\n")
 }
 
-/// Where a script stopped, and why; its lines are written one by one.
+/// Writes the lines of a script one by one. Returns the index and the result of the first that fails.
 fn write_lines(device: &Device, script: &str) -> Result<(), (usize, nix::Result<usize>)> {
     for (at, line) in script.split_inclusive('\n').enumerate() {
         let result = device.write(line);
@@ -250,37 +257,38 @@ fn write_lines(device: &Device, script: &str) -> Result<(), (usize, nix::Result<
     Ok(())
 }
 
-/// Fails the allocations of a script of lines. Whatever line it stops at, the table is as it was; when it
-/// comes through, the table is `after`. Says at how many different lines it stopped.
+/// Runs a script with each fault. The table is unchanged if a line fails, and is `after` once all
+/// lines succeed. Returns the number of different lines that failed.
 fn fail_script(table: &str, script: &str, after: &str) -> Outcome<usize> {
-    let mut stopped_at = BTreeSet::new();
+    let mut failed_lines = BTreeSet::new();
     each_fault(|injection, fault| {
         device::flush()?;
         device::run(table)?;
-        let before = Snapshot::take()?;
+        let before = Snapshot::now()?;
         let device = Device::open()?;
-        device.feed("\n")?;
+        device.write_all("\n")?;
         match injection.during(fault, || write_lines(&device, script))? {
             (Err((at, Err(Errno::ENOMEM))), true) => {
-                device::table_is(table)?;
+                device::expect_table(table)?;
                 let message = device.answers()?;
-                let is_said = message.starts_with("line ") && message.ends_with("out of memory\n");
-                let may_be_unsaid = matches!(fault, Fault::Beyond(_)) && message.is_empty();
+                let is_expected =
+                    message.starts_with("line ") && message.ends_with("out of memory\n");
+                let has_no_memory = matches!(fault, Fault::Beyond(_)) && message.is_empty();
                 ensure(
                     format!("the message '{message}' at {fault:?}"),
-                    is_said || may_be_unsaid,
+                    is_expected || has_no_memory,
                 )?;
-                stopped_at.insert(at);
-                // What has begun is aborted by this, and then holds nothing any more.
+                failed_lines.insert(at);
+                // This aborts the transaction and frees its memory.
                 drop(device);
-                before.still_holds()?;
+                before.expect_unchanged()?;
                 Ok((true, true))
             }
-            (Ok(()), came_up) => {
-                device::table_is(after)?;
-                Ok((came_up, false))
+            (Ok(()), has_fired) => {
+                device::expect_table(after)?;
+                Ok((has_fired, false))
             }
-            (other, _) => fail(format!("at {fault:?} it stopped with {other:?}")),
+            (other, _) => fail(format!("at {fault:?} the script ended with {other:?}")),
         }
     })?;
     device::flush()?;
@@ -290,7 +298,7 @@ fn fail_script(table: &str, script: &str, after: &str) -> Outcome<usize> {
         0,
     )?;
     equal("routes after a flush", Stats::now()?.get("routes_inet")?, 0)?;
-    Ok(stopped_at.len())
+    Ok(failed_lines.len())
 }
 
 /// Changes of all kinds, in both families.
@@ -315,46 +323,46 @@ const AFTER_SCRIPT: &str = "\
 fn fail_transaction() -> Outcome {
     let script = format!("begin\n{SCRIPT}commit\n");
     let lines = fail_script(FULL, &script, AFTER_SCRIPT)?;
-    ensure("it stopped at changes and at the commit", lines > 1)
+    ensure("changes and the commit failed", lines > 1)
 }
 
 fn fail_reload() -> Outcome {
     let routes = AFTER_SCRIPT.replace("dev a", "dev z");
     let script = format!("begin reload\n{routes}commit\n");
     let lines = fail_script(FULL, &script, &routes)?;
-    ensure("it stopped at more than one line", lines > 1)
+    ensure("more than one line failed", lines > 1)
 }
 
-/// `flush` frees, so it must not need memory.
-fn flush_needs_none() -> Outcome {
+/// `flush` frees memory, so it must not need any.
+fn flush_needs_no_memory() -> Outcome {
     let injection = Injection::new()?;
     for fault in (1..10).map(Fault::Nth).chain([Fault::Beyond(0)]) {
         device::run(FULL)?;
         let device = Device::open()?;
         let (result, _) = injection.during(fault, || device.write("flush\n"))?;
         equal("write() of flush", result, Ok(6))?;
-        device::table_is("")?;
+        device::expect_table("")?;
     }
     Ok(())
 }
 
-/// A read that fails can be done again, and no byte is lost or comes twice.
-fn fail_reads(file: impl Fn() -> Outcome<Device>, wanted: &str) -> Outcome {
+/// A read that failed can be repeated, and returns each byte exactly once.
+fn fail_reads(file: impl Fn() -> Outcome<Device>, expected: &str) -> Outcome {
     each_fault(|injection, fault| {
         let device = file()?;
-        let mut buffer = vec![0; wanted.len() + 1];
-        let (result, came_up) = injection.during(fault, || device.read(&mut buffer))?;
+        let mut buffer = vec![0; expected.len() + 1];
+        let (result, has_fired) = injection.during(fault, || device.read(&mut buffer))?;
         let count = match result {
-            Err(Errno::ENOMEM) if came_up => 0,
+            Err(Errno::ENOMEM) if has_fired => 0,
             other => other.during(format!("read() at {fault:?}"))?,
         };
-        let begin = String::from_utf8_lossy(&buffer[..count]).into_owned();
+        let first = String::from_utf8_lossy(&buffer[..count]).into_owned();
         same_text(
-            format!("what is read at {fault:?}"),
-            &(begin + &device.answers()?),
-            wanted,
+            format!("the bytes of all reads at {fault:?}"),
+            &(first + &device.answers()?),
+            expected,
         )?;
-        Ok((came_up, count < wanted.len()))
+        Ok((has_fired, count < expected.len()))
     })
 }
 
@@ -370,7 +378,7 @@ fn fail_reads_of_answers() -> Outcome {
     let help = device::run("help\n")?;
     let file = || -> Outcome<Device> {
         let device = Device::open()?;
-        device.feed("help\nshow\nget 10.0.0.0\n")?;
+        device.write_all("help\nshow\nget 10.0.0.0\n")?;
         Ok(device)
     };
     fail_reads(file, &(help + &table + &routes::line(0)))
@@ -381,39 +389,33 @@ fn fail_open() -> Outcome {
     each_fault(|injection, fault| {
         match injection.during(fault, || Device::open_as(OFlag::O_RDWR))? {
             (Err(Errno::ENOMEM), true) => Ok((true, true)),
-            (Ok(device), came_up) => {
+            (Ok(device), has_fired) => {
                 same_text("the table", &device.answers()?, FULL)?;
-                Ok((came_up, false))
+                Ok((has_fired, false))
             }
             (Err(errno), _) => fail(format!("open() at {fault:?}: {errno}")),
         }
     })
 }
 
+#[rustfmt::skip]
+const TESTS: &Group = &[
+    ("a first add is all or nothing", fail_first_add),
+    ("an add among others is all or nothing", fail_add_among_others),
+    ("replace is all or nothing", fail_replace),
+    ("del is all or nothing", fail_delete),
+    ("get is ENOMEM or answered", fail_get),
+    ("help is ENOMEM or answered", fail_help),
+    ("show is ENOMEM or answered", fail_show),
+    ("a failed show does not count for the limit", failed_shows_do_not_count),
+    ("flush succeeds", flush_needs_no_memory),
+    ("a transaction is all or nothing", fail_transaction),
+    ("a reload is all or nothing", fail_reload),
+    ("read() of the table can be repeated", fail_reads_of_the_table),
+    ("read() of answers can be repeated", fail_reads_of_answers),
+    ("open() is ENOMEM or succeeds", fail_open),
+];
+
 pub fn tests() -> Vec<Test> {
-    vec![
-        Test::new("memory fails: in the first add", fail_first_add),
-        Test::new(
-            "memory fails: in an add among others",
-            fail_add_among_others,
-        ),
-        Test::new("memory fails: in replace", fail_replace),
-        Test::new("memory fails: in del", fail_delete),
-        Test::new("memory fails: in get", fail_get),
-        Test::new("memory fails: in help", fail_help),
-        Test::new("memory fails: in show", fail_show),
-        Test::new(
-            "memory fails: a failed show takes no room",
-            failed_shows_take_no_room,
-        ),
-        Test::new("memory fails: flush needs none", flush_needs_none),
-        Test::new("memory fails: in a transaction", fail_transaction),
-        Test::new("memory fails: in a reload", fail_reload),
-        Test::new(
-            "memory fails: in read() of the table",
-            fail_reads_of_the_table,
-        ),
-        Test::new("memory fails: in read() of answers", fail_reads_of_answers),
-        Test::new("memory fails: in open()", fail_open),
-    ]
+    Test::group("out of memory", TESTS)
 }

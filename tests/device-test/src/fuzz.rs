@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random use of the device: by one program, whose every answer is compared with a model's; and by several
-//! processes and threads at once, with anything at all, which the kernel's own checkers watch.
+//! Fuzzes the device. Each round has two parts:
 //!
-//! Rounds of both take turns until the time is over. Each round has a seed of its own, which is printed
-//! when something is wrong.
+//! - One thread writes, reads and polls, and compares each result with a model.
+//! - Several processes and threads call the device with arbitrary arguments, and the kernel's own
+//!   checkers report errors.
+//!
+//! Each round has its own seed, which is printed if the round fails.
 
 mod chaos;
 mod compared;
 mod lines;
 mod random;
+#[expect(unsafe_code, reason = "passes arbitrary arguments to system calls")]
 mod raw;
-mod table;
 
 use std::{
     process::ExitCode,
@@ -21,35 +23,35 @@ use std::{
 pub use chaos::{main as child_main, CHILD_FLAG};
 
 use crate::{
-    device::{self, wait_until, Stats},
+    device::{self, Stats},
     tap::{equal, Outcome, Stop},
 };
 use random::Random;
 
-/// The argument that makes this program a fuzzer; the next ones are the seconds and perhaps the seed.
+/// The option that starts the fuzzer. The next arguments are the seconds and optionally the seed.
 pub const FLAG: &str = "--fuzz";
 
-/// How long processes go on at once before the table is looked at.
+/// The duration of the second part of a round.
 const CHAOS: Duration = Duration::from_millis(1500);
 
-/// How much a round compares.
+/// The steps of the first part of a round.
 const COMPARED_STEPS: usize = 600;
 
-/// What was done, for the last line.
+/// The number of steps, for the report.
 #[derive(Default)]
 struct Count {
     compared: u64,
     unchecked: u64,
 }
 
-/// Fuzzes for so many seconds.
+/// Fuzzes for the given number of seconds.
 pub fn main(arguments: &[String]) -> ExitCode {
     let number = |at: usize| arguments.get(at).map(|word| word.parse::<u64>());
     let (seconds, seed) = match (number(0), number(1)) {
         (Some(Ok(seconds)), None) => (seconds, any_seed()),
         (Some(Ok(seconds)), Some(Ok(seed))) => (seconds, seed),
         _ => {
-            eprintln!("want the seconds, and perhaps a seed");
+            eprintln!("expected: --fuzz SECONDS [SEED]");
             return ExitCode::from(2);
         }
     };
@@ -87,24 +89,13 @@ fn one_round(seed: u64, count: &mut Count) -> Outcome {
     device::flush()?;
     count.compared += compared::run(&mut random, COMPARED_STEPS)?;
     count.unchecked += chaos::run(&mut random, CHAOS)?;
-    nothing_is_left()
+    expect_no_leak()
 }
 
-/// Whatever was done, a flush leaves an empty table, and RCU soon nothing of what was in it.
-fn nothing_is_left() -> Outcome {
+/// Checks that a flush leaves an empty table, and that all retired memory is reclaimed.
+fn expect_no_leak() -> Outcome {
     device::flush()?;
     equal("the table after a flush", device::dump()?, String::new())?;
-    let stats = Stats::now()?;
-    for name in [
-        "routes_inet",
-        "routes_inet6",
-        "next_hops",
-        "objects",
-        "bytes",
-    ] {
-        equal(format!("{name} after a flush"), stats.get(name)?, 0)?;
-    }
-    wait_until("what was retired is reclaimed", || {
-        Ok(Stats::now()?.get("retired_objects")? == 0)
-    })
+    Stats::now()?.expect_empty_table()?;
+    device::wait_for_reclaim()
 }

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests the loaded module through `/dev/rust_rcu_demo`, with exact results of system calls, and
+//! Tests the loaded module through `/dev/rust_rcu_demo`: checks the exact results of system calls, and
 //! reports in the Test Anything Protocol.
 //!
-//! The table is emptied before each test. Run it as root, and alone: several tests fail when someone
-//! else changes the table.
+//! Empties the table before each test. Run it as root, and while no other program changes the table.
 
+#![deny(unsafe_code)]
+
+mod bad_lines;
 mod capability;
 mod child;
 mod churn;
+mod close;
 mod device;
 mod faults;
 mod fuzz;
 mod lifetime;
+#[expect(unsafe_code, reason = "passes bad addresses to system calls")]
 mod memory;
 mod misuse;
 mod model;
@@ -25,9 +29,11 @@ mod reads;
 mod retirement;
 mod routes;
 mod semantics;
+#[expect(unsafe_code, reason = "installs a signal handler")]
 mod signals;
 mod tap;
 mod transactions;
+mod unread;
 mod writes;
 
 use testing::random;
@@ -40,10 +46,11 @@ const USAGE: &str = "\
 Usage: device-test [--list] [--seconds N] [WORD...]
        device-test --fuzz SECONDS [SEED]
 
-Runs the tests whose names contain one of the WORDs; all without any. Empties the table of
-/dev/rust_rcu_demo. --list shows the names instead. --seconds says how long the writer of the churn
-test writes (default 10). --fuzz uses the device at random instead; a round that went wrong is repeated
-by its seed.
+Runs all tests, or those whose names contain a WORD. Empties the table of /dev/rust_rcu_demo.
+
+  --list          prints the names of the tests
+  --seconds N     sets the duration of the churn test at full speed (default 10)
+  --fuzz SECONDS  fuzzes the device instead; SEED repeats a round that failed
 ";
 
 fn all_tests() -> Vec<tap::Test> {
@@ -51,7 +58,10 @@ fn all_tests() -> Vec<tap::Test> {
         semantics::tests,
         misuse::tests,
         writes::tests,
+        bad_lines::tests,
+        close::tests,
         reads::tests,
+        unread::tests,
         transactions::tests,
         capability::tests,
         lifetime::tests,
@@ -83,10 +93,10 @@ fn main() -> ExitCode {
     }
     if let Some(at) = words.iter().position(|word| word == "--seconds") {
         let Some(Ok(seconds)) = words.get(at + 1).map(|word| word.parse()) else {
-            eprint!("--seconds needs a number\n{USAGE}");
+            eprint!("--seconds requires a number\n{USAGE}");
             return ExitCode::from(2);
         };
-        churn::go_on_for(seconds);
+        churn::set_seconds(seconds);
         words.drain(at..at + 2);
     }
     if let Some(option) = words.iter().find(|word| word.starts_with('-')) {
@@ -95,8 +105,8 @@ fn main() -> ExitCode {
     }
 
     let mut tests = all_tests();
-    let chosen = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
-    tests.retain(|test| chosen(&test.name));
+    let is_chosen = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
+    tests.retain(|test| is_chosen(&test.name));
     if list {
         tests.iter().for_each(|test| println!("{}", test.name));
         return ExitCode::SUCCESS;
@@ -106,7 +116,7 @@ fn main() -> ExitCode {
 
 fn run(tests: &[tap::Test]) -> ExitCode {
     if tests.is_empty() {
-        eprintln!("no test has such a name; --list shows them");
+        eprintln!("no test has a matching name; --list prints the names");
         return ExitCode::from(2);
     }
     if let Err(errno) = device::Device::open_as(OFlag::O_RDWR) {

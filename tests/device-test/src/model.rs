@@ -3,13 +3,36 @@
 //! A naive table to compare the device with: a sorted map, searched from end to end.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use nix::errno::Errno;
 
-/// Which routes are the same, in the order of the table: prefix and metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Inet,
+    Inet6,
+}
+
+impl Family {
+    fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Inet,
+            IpAddr::V6(_) => Self::Inet6,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inet => "inet",
+            Self::Inet6 => "inet6",
+        }
+    }
+}
+
+/// The key of a route: prefix and metric, in the order of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub address: IpAddr,
@@ -31,17 +54,21 @@ impl Key {
         format!("{}/{}", self.address, self.len)
     }
 
-    /// The route in the form in which the device shows it.
+    /// The line of the route in a dump.
     pub fn line(&self, next_hop: &str) -> String {
         match self.metric {
             0 => format!("{} {next_hop}\n", self.prefix()),
             metric => format!("{} {next_hop} metric {metric}\n", self.prefix()),
         }
     }
+
+    fn is_of(&self, family: Option<Family>) -> bool {
+        family.is_none_or(|family| family == Family::of(self.address))
+    }
 }
 
-/// The address with the bits beyond `len` cleared.
-pub fn network(address: IpAddr, len: u8) -> IpAddr {
+/// Clears the bits of an address beyond `len`.
+fn network(address: IpAddr, len: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
@@ -54,7 +81,7 @@ pub fn network(address: IpAddr, len: u8) -> IpAddr {
     }
 }
 
-/// The address with bit number `bit`, counted from the left, inverted.
+/// Inverts bit number `bit` of an address, counted from the left.
 pub fn invert(address: IpAddr, bit: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() ^ (1 << (31 - bit))).into(),
@@ -62,48 +89,73 @@ pub fn invert(address: IpAddr, bit: u8) -> IpAddr {
     }
 }
 
-/// Routes with their next hops, ` via ...` and the like as text.
-#[derive(Default)]
-pub struct Model(BTreeMap<Key, String>);
+/// A change of the table. Next hops are text, such as `via 192.0.2.1`.
+#[derive(Clone, Debug)]
+pub enum Update {
+    Add(Key, &'static str),
+    Change(Key, &'static str),
+    Replace(Key, &'static str),
+    Delete(Key),
+    Flush(Option<Family>),
+}
+
+impl Update {
+    /// The command that makes the change.
+    pub fn command(&self) -> String {
+        let insert = |verb: &str, key: &Key, next_hop: &str| {
+            let line = key.line(next_hop);
+            format!("{verb} {}", line.trim_end())
+        };
+        match self {
+            Update::Add(key, next_hop) => insert("add", key, next_hop),
+            Update::Change(key, next_hop) => insert("change", key, next_hop),
+            Update::Replace(key, next_hop) => insert("replace", key, next_hop),
+            Update::Delete(key) => format!("del {} metric {}", key.prefix(), key.metric),
+            Update::Flush(None) => "flush".to_owned(),
+            Update::Flush(Some(family)) => format!("flush {}", family.word()),
+        }
+    }
+}
+
+/// Routes with their next hops as text, in the order of a dump.
+#[derive(Clone, Default)]
+pub struct Model(BTreeMap<Key, &'static str>);
 
 impl Model {
-    pub fn add(&mut self, key: Key, next_hop: &str) -> Result<(), Errno> {
-        match self.0.contains_key(&key) {
-            true => Err(Errno::EEXIST),
-            false => self.replace(key, next_hop),
+    pub fn apply(&mut self, update: &Update) -> Result<(), Errno> {
+        match update {
+            Update::Add(key, _) if self.0.contains_key(key) => return Err(Errno::EEXIST),
+            Update::Change(key, _) if !self.0.contains_key(key) => return Err(Errno::ENOENT),
+            Update::Add(key, next_hop)
+            | Update::Change(key, next_hop)
+            | Update::Replace(key, next_hop) => {
+                self.0.insert(*key, next_hop);
+            }
+            Update::Delete(key) => {
+                self.0.remove(key).ok_or(Errno::ESRCH)?;
+            }
+            Update::Flush(family) => self.0.retain(|key, _| !key.is_of(*family)),
         }
-    }
-
-    pub fn change(&mut self, key: Key, next_hop: &str) -> Result<(), Errno> {
-        match self.0.contains_key(&key) {
-            true => self.replace(key, next_hop),
-            false => Err(Errno::ENOENT),
-        }
-    }
-
-    pub fn replace(&mut self, key: Key, next_hop: &str) -> Result<(), Errno> {
-        self.0.insert(key, next_hop.to_owned());
         Ok(())
     }
 
-    pub fn delete(&mut self, key: Key) -> Result<(), Errno> {
-        self.0.remove(&key).map(drop).ok_or(Errno::ESRCH)
-    }
-
-    /// The line of the route that serves the address.
+    /// The line of the route that serves an address.
     pub fn get(&self, address: IpAddr) -> Result<String, Errno> {
-        let family = |key: &&Key| key.address.is_ipv4() == address.is_ipv4();
-        let covering = |key: &&Key| network(address, key.len) == key.address;
-        let keys = self.0.keys().filter(family).filter(covering);
-        let best = keys.max_by_key(|key| (key.len, std::cmp::Reverse(key.metric)));
-        best.map(|key| key.line(&self.0[key]))
+        let covers = |key: &&Key| {
+            key.is_of(Some(Family::of(address))) && network(address, key.len) == key.address
+        };
+        let best = self
+            .0
+            .keys()
+            .filter(covers)
+            .max_by_key(|key| (key.len, Reverse(key.metric)));
+        best.map(|key| key.line(self.0[key]))
             .ok_or(Errno::ENETUNREACH)
     }
 
-    pub fn dump(&self) -> String {
-        self.0
-            .iter()
-            .map(|(key, next_hop)| key.line(next_hop))
-            .collect()
+    /// The lines of the routes of one family, or of both.
+    pub fn show(&self, family: Option<Family>) -> Vec<String> {
+        let routes = self.0.iter().filter(|(key, _)| key.is_of(family));
+        routes.map(|(key, next_hop)| key.line(next_hop)).collect()
     }
 }

@@ -1,69 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that waits for a grace period: it is counted, it goes, and nothing is left behind.
+//! Retired memory: `stats` counts it, and it is reclaimed after a grace period.
 
 use crate::{
-    device::{self, wait_until, Device, Stats},
+    device::{self, Device, Stats},
     routes,
-    tap::{ensure, equal, Outcome, Test},
+    tap::{ensure, equal, Group, Outcome, Test},
 };
 
-pub fn nothing_is_retired() -> Outcome {
-    wait_until("all that was retired is reclaimed", || {
-        let stats = Stats::now()?;
-        Ok(stats.get("retired_objects")? == 0 && stats.get("retired_bytes")? == 0)
-    })
-}
-
-fn table_holds_nothing() -> Outcome {
-    let stats = Stats::now()?;
-    for name in [
-        "routes_inet",
-        "routes_inet6",
-        "next_hops",
-        "objects",
-        "bytes",
-    ] {
-        equal(format!("{name} of the empty table"), stats.get(name)?, 0)?;
-    }
-    Ok(())
-}
-
-/// Each route that is added and deleted again retires what held it.
+/// Adding and deleting a route each retires the node that it replaces.
 fn deletes_are_reclaimed() -> Outcome {
     const ROUNDS: u32 = 10;
-    let count = device::at_speed(1072);
-    nothing_is_retired()?;
+    let count = device::scaled(1072);
+    device::wait_for_reclaim()?;
     let before = Stats::now()?.get("reclaimed_objects")?;
-    // One in sixteen stays for as long, so that the others are part of a node that stays.
+    // One route in sixteen stays, so that deletes replace their common node and do not free it.
     let (staying, others): (Vec<u32>, Vec<u32>) = (0..count).partition(|number| number % 16 == 0);
     device::run(routes::text(staying, routes::line))?;
     let pair = |number: &u32| format!("{}del {}\n", routes::line(*number), routes::host(*number));
     let device = Device::open()?;
     let mut most = 0;
     for _ in 0..ROUNDS {
-        // In a write of their own each, lest they be made together.
+        // Each pair has its own write, because the lines of one write are batched.
         for number in &others {
-            device.feed(pair(number))?;
+            device.write_all(pair(number))?;
         }
-        let stats = Stats::parse(&device.ask("stats\n")?)?;
+        let stats = Stats::parse(&device.query("stats\n")?)?;
         most = most.max(stats.get("retired_bytes")?);
     }
     device::flush()?;
-    nothing_is_retired()?;
+    device::wait_for_reclaim()?;
     let reclaimed = Stats::now()?.get("reclaimed_objects")? - before;
-    // An add and a delete copy the node each.
-    let wanted = 2 * u64::from(ROUNDS) * others.len() as u64;
+    // An add and a delete each copy the node.
+    let expected = 2 * u64::from(ROUNDS) * others.len() as u64;
     ensure(
-        format!("{reclaimed} objects were reclaimed of {wanted}"),
-        reclaimed >= wanted,
+        format!("{reclaimed} of {expected} objects were reclaimed"),
+        reclaimed >= expected,
     )?;
-    ensure("some were seen waiting", most > 0)?;
-    table_holds_nothing()
+    ensure("stats showed retired bytes", most > 0)?;
+    Stats::now()?.expect_empty_table()
 }
 
-/// Adding in one order and deleting in another leaves no node behind.
-fn delete_all_prunes_all() -> Outcome {
+/// Deletes in the order of the adds, and in reverse.
+fn delete_frees_every_node() -> Outcome {
     let mut prefixes: Vec<String> = (0..=32).map(|len| format!("0.0.0.0/{len}")).collect();
     prefixes.extend((0..=128).step_by(3).map(|len| format!("::/{len}")));
     prefixes.extend(
@@ -73,59 +52,53 @@ fn delete_all_prunes_all() -> Outcome {
     let delete = |prefix: &String| format!("del {prefix}\n");
     device::run(&add)?;
     device::run(routes::text(&prefixes, delete))?;
-    table_holds_nothing()?;
+    Stats::now()?.expect_empty_table()?;
     device::run(&add)?;
     device::run(routes::text(prefixes.iter().rev(), delete))?;
-    table_holds_nothing()?;
-    nothing_is_retired()
+    Stats::now()?.expect_empty_table()?;
+    device::wait_for_reclaim()
 }
 
 fn flush_frees_all() -> Outcome {
-    device::run(routes::lines(device::at_speed(5000)))?;
+    device::run(routes::lines(device::scaled(5000)))?;
     device::run(routes::text(0..200, |number| {
         format!("2001:db8::{number:x} via fe80::1\n")
     }))?;
     ensure("the table holds something", Stats::now()?.get("bytes")? > 0)?;
     device::flush()?;
-    table_holds_nothing()?;
-    nothing_is_retired()
+    Stats::now()?.expect_empty_table()?;
+    device::wait_for_reclaim()
 }
 
-/// Figures depend on what is in the table, not on how it came there.
-fn figures_do_not_drift() -> Outcome {
+/// The size of a table depends on its routes, not on the changes that made them.
+fn size_depends_on_the_routes_only() -> Outcome {
     const TABLE: &str =
         "10.0.0.0/8 dev a\n10.0.0.0/8 dev b metric 1\n10.128.0.0/9 dev a\n::1 dev c\n";
-    let figures = || -> Outcome<[u64; 3]> {
-        let stats = Stats::now()?;
-        Ok([
-            stats.get("objects")?,
-            stats.get("bytes")?,
-            stats.get("next_hops")?,
-        ])
-    };
+    let size = || Stats::now()?.table_size();
     device::run(TABLE)?;
-    let wanted = figures()?;
+    let expected = size()?;
     device::run(
         "10.0.0.0/9 dev d\n10.1.2.3 dev e\n::2 dev c\ndel ::2\ndel 10.0.0.0/9\ndel 10.1.2.3\n",
     )?;
-    equal("figures after routes came and went", figures()?, wanted)?;
+    equal(
+        "size after other routes were added and deleted",
+        size()?,
+        expected,
+    )?;
     device::run(routes::with_verb("replace", TABLE))?;
-    equal("figures after all were replaced", figures()?, wanted)?;
+    equal("size after all routes were replaced", size()?, expected)?;
     device::run(["flush\n", TABLE].concat())?;
-    equal("figures of the table loaded anew", figures()?, wanted)
+    equal("size after the table was loaded again", size()?, expected)
 }
 
+#[rustfmt::skip]
+const TESTS: &Group = &[
+    ("retired objects of thousands of deletes are counted and reclaimed", deletes_are_reclaimed),
+    ("deleting each route frees every node", delete_frees_every_node),
+    ("flush frees all memory", flush_frees_all),
+    ("the size depends on the routes only", size_depends_on_the_routes_only),
+];
+
 pub fn tests() -> Vec<Test> {
-    vec![
-        Test::new(
-            "memory: what thousands of deletes retire is counted and reclaimed",
-            deletes_are_reclaimed,
-        ),
-        Test::new(
-            "memory: deleting each route leaves no object",
-            delete_all_prunes_all,
-        ),
-        Test::new("memory: flush frees all", flush_frees_all),
-        Test::new("memory: figures do not drift", figures_do_not_drift),
-    ]
+    Test::group("memory", TESTS)
 }

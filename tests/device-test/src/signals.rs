@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Long calls and signals: a signal ends a call early, nothing is lost, and a killed program leaves
-//! a table that makes sense.
+//! Signals during long calls: a signal ends a call early and loses nothing, and a killed writer
+//! leaves a consistent table.
 
 use std::{
     os::unix::process::ExitStatusExt,
@@ -21,51 +21,50 @@ use nix::{
 
 use crate::{
     child::{self, Role},
-    device::{self, table_is, wait_until, Device, Stats},
+    device::{self, expect_table, wait_until, Device, Stats},
     routes,
-    tap::{ensure, equal, fail, same_text, During, Outcome, Test},
+    tap::{ensure, equal, fail, same_text, During, Group, Outcome, Test},
 };
 
 extern "C" fn ignore(_signal: libc::c_int) {}
 
-/// Runs `body` while this thread gets signals whose handler does nothing and which restart no system
-/// call.
+/// Runs `body` while another thread signals this one. The handler does nothing, and interrupted
+/// system calls are not restarted.
 fn under_signals<T>(body: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     let action = SigAction::new(
         SigHandler::Handler(ignore),
         SaFlags::empty(),
         SigSet::empty(),
     );
-    // SAFETY: The handler does nothing, so it may interrupt anything.
+    // SAFETY: The handler does nothing, so it is async-signal-safe.
     unsafe { sigaction(Signal::SIGUSR1, &action) }.during("sigaction()")?;
     let this_thread = pthread_self();
-    let over = AtomicBool::new(false);
+    let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let pest = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
+        let sender = scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
                 pthread_kill(this_thread, Signal::SIGUSR1)?;
                 thread::sleep(Duration::from_millis(3));
             }
             Ok(())
         });
         let result = body();
-        over.store(true, Ordering::Relaxed);
-        pest.join().unwrap_or(fail("panicked"))?;
+        is_done.store(true, Ordering::Relaxed);
+        sender.join().unwrap_or(fail("panicked"))?;
         result
     })
 }
 
-/// Does it again until a signal has come in the midst of a call: `attempt` says how many calls it
-/// needed.
+/// Repeats `attempt` until a signal interrupts a call. `attempt` returns the number of its calls.
 fn until_interrupted(attempt: impl Fn() -> Outcome<usize>) -> Outcome {
-    wait_until("a signal comes within a call", || Ok(attempt()? > 1))
+    wait_until("a signal interrupts a call", || Ok(attempt()? > 1))
 }
 
 const ROUTES: u32 = 10_000;
 
-/// A huge write is cut, each time with the exact count, and can be gone on with.
+/// Each interrupted `write()` returns an exact count, from which the next call continues.
 fn interrupted_write() -> Outcome {
-    let text = routes::lines(device::at_speed(ROUTES));
+    let text = routes::lines(device::scaled(ROUTES));
     until_interrupted(|| {
         device::flush()?;
         let device = Device::open()?;
@@ -74,7 +73,7 @@ fn interrupted_write() -> Outcome {
             while written < text.len() {
                 let result = device.write(&text[written..]);
                 let count = result.during(format!("write() after {written} bytes"))?;
-                ensure("an interrupted write() takes something", count > 0)?;
+                ensure("an interrupted write() returns more than 0", count > 0)?;
                 (written, calls) = (written + count, calls + 1);
             }
             Ok(())
@@ -82,14 +81,14 @@ fn interrupted_write() -> Outcome {
         equal("bytes written", written, text.len())?;
         equal("messages", device.answers()?, String::new())?;
         device.close().during("close()")?;
-        table_is(&text)?;
+        expect_table(&text)?;
         Ok(calls)
     })
 }
 
-/// The same for a read.
+/// Each interrupted `read()` returns an exact count, and the next call continues.
 fn interrupted_read() -> Outcome {
-    let text = routes::lines(device::at_speed(ROUTES));
+    let text = routes::lines(device::scaled(ROUTES));
     device::run(&text)?;
     until_interrupted(|| {
         let device = Device::open_as(OFlag::O_RDONLY)?;
@@ -113,30 +112,29 @@ fn interrupted_read() -> Outcome {
     })
 }
 
-/// A child that writes many routes in one call is killed in the midst of it: the routes up to some
-/// point are there, and the child ends soon.
+/// A child that is killed in its `write()` ends soon, and the table has its first routes.
 fn killed_writer() -> Outcome {
     let mut child = Role::AddUntilKilled.start()?;
-    let begun = wait_until("the child writes", || {
+    let has_begun = wait_until("the child has added a route", || {
         Ok(Stats::now()?.get("routes_inet")? > 0)
     });
     child.kill().during("kill()")?;
     let start = Instant::now();
     let status = child.wait().during("wait()")?;
-    begun?;
+    has_begun?;
     equal(
         "the signal that ended the child",
         status.signal(),
         Some(Signal::SIGKILL as i32),
     )?;
     ensure(
-        "the child ended soon",
+        "the child ends within 2 s",
         start.elapsed() < Duration::from_secs(2),
     )?;
     let dump = device::dump()?;
     let count = dump.lines().count() as u32;
     ensure(
-        "the child was in its write()",
+        "the child was killed in its write()",
         count > 0 && count < child::MANY,
     )?;
     same_text("the table", &dump, &routes::lines(count))?;
@@ -150,16 +148,13 @@ fn killed_writer() -> Outcome {
     equal("objects after a flush", Stats::now()?.get("objects")?, 0)
 }
 
+#[rustfmt::skip]
+const TESTS: &Group = &[
+    ("an interrupted write() can be continued", interrupted_write),
+    ("an interrupted read() can be continued", interrupted_read),
+    ("a killed writer leaves whole routes", killed_writer),
+];
+
 pub fn tests() -> Vec<Test> {
-    vec![
-        Test::new(
-            "signal: an interrupted write() can be gone on with",
-            interrupted_write,
-        ),
-        Test::new(
-            "signal: an interrupted read() can be gone on with",
-            interrupted_read,
-        ),
-        Test::new("signal: a killed writer leaves whole routes", killed_writer),
-    ]
+    Test::group("signal", TESTS)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests, how they fail, and their report in the Test Anything Protocol.
+//! Tests, their assertions, and their report in the Test Anything Protocol.
 
 use std::{
     fmt::{Debug, Display},
@@ -10,21 +10,23 @@ use std::{
 
 use nix::errno::Errno;
 
-/// Why a test did not reach its end.
+/// Why a test did not pass.
 #[derive(Debug)]
 pub enum Stop {
-    /// It found something wrong.
     Failed(String),
-    /// This machine lacks what it needs.
+    /// The kernel lacks a feature that the test needs.
     Skipped(String),
 }
 
 pub type Outcome<T = ()> = Result<T, Stop>;
 
-/// Tests that take longer are named in the report.
+/// The names and functions of the tests of a group.
+pub type Group = [(&'static str, fn() -> Outcome)];
+
+/// The report shows the time of a test that takes longer.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// A test with its name, which says the behaviour.
+/// A test and its name.
 pub struct Test {
     pub name: String,
     body: Box<dyn Fn() -> Outcome>,
@@ -38,13 +40,21 @@ impl Test {
         }
     }
 
+    /// The tests of a group. The group's name starts the name of each test.
+    pub fn group(group: &str, tests: &Group) -> Vec<Self> {
+        tests
+            .iter()
+            .map(|(name, body)| Self::new(format!("{group}: {name}"), *body))
+            .collect()
+    }
+
     fn run(&self, prepare: fn() -> Outcome) -> Outcome {
         let whole = AssertUnwindSafe(|| prepare().and_then(|()| (self.body)()));
-        panic::catch_unwind(whole).unwrap_or_else(|_| fail("it panicked; see standard error"))
+        panic::catch_unwind(whole).unwrap_or_else(|_| fail("panicked; see standard error"))
     }
 }
 
-/// Runs the tests, each after `prepare`, and prints the report; says whether all went well.
+/// Runs the tests, each after `prepare`, and prints the report. Returns whether none failed.
 pub fn run(tests: &[Test], prepare: fn() -> Outcome) -> bool {
     let start = Instant::now();
     let (mut failed, mut skipped) = (0, 0);
@@ -76,12 +86,12 @@ pub fn run(tests: &[Test], prepare: fn() -> Outcome) -> bool {
     failed == 0
 }
 
-/// Ends a test that found something wrong.
+/// Fails the test.
 pub fn fail<T>(why: impl Into<String>) -> Outcome<T> {
     Err(Stop::Failed(why.into()))
 }
 
-/// Ends a test that cannot run here.
+/// Skips the test.
 pub fn skip<T>(why: impl Into<String>) -> Outcome<T> {
     Err(Stop::Skipped(why.into()))
 }
@@ -94,20 +104,22 @@ pub fn ensure(what: impl Display, holds: bool) -> Outcome {
     fail(format!("does not hold: {what}"))
 }
 
-/// Fails unless both are equal.
-pub fn equal<T: Debug + PartialEq>(what: impl Display, found: T, wanted: T) -> Outcome {
-    if found == wanted {
+/// Fails unless both values are equal.
+pub fn equal<T: Debug + PartialEq>(what: impl Display, found: T, expected: T) -> Outcome {
+    if found == expected {
         return Ok(());
     }
-    fail(format!("{what}:\nfound  {found:?}\nwanted {wanted:?}"))
+    fail(format!(
+        "{what}:\nfound    {found:?}\nexpected {expected:?}"
+    ))
 }
 
 /// Fails unless both texts are equal, and shows the first line that differs.
-pub fn same_text(what: impl Display, found: &str, wanted: &str) -> Outcome {
-    if found == wanted {
+pub fn same_text(what: impl Display, found: &str, expected: &str) -> Outcome {
+    if found == expected {
         return Ok(());
     }
-    let (mut left, mut right) = (found.split_inclusive('\n'), wanted.split_inclusive('\n'));
+    let (mut left, mut right) = (found.split_inclusive('\n'), expected.split_inclusive('\n'));
     let mut number = 1;
     let (left, right) = loop {
         match (left.next(), right.next()) {
@@ -115,13 +127,13 @@ pub fn same_text(what: impl Display, found: &str, wanted: &str) -> Outcome {
             _ => number += 1,
         }
     };
-    let lengths = format!("{} and {} bytes", found.len(), wanted.len());
+    let lengths = format!("{} and {} bytes", found.len(), expected.len());
     fail(format!(
-        "{what}: line {number} differs ({lengths}):\nfound  {left:?}\nwanted {right:?}"
+        "{what}: line {number} differs ({lengths}):\nfound    {left:?}\nexpected {right:?}"
     ))
 }
 
-/// Names what was being done when an error came up.
+/// Adds the failed step to an error.
 pub trait During<T> {
     fn during(self, what: impl Display) -> Outcome<T>;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One thread changes the table as fast as it can, by single commands, transactions, reloads and flushes,
-//! in all ways to reclaim memory, while two others get addresses and dump the table: each answer is one
-//! that was right at that time. The same as the table's own test in user space, which explains the rules.
+//! A writer at full speed and two readers. The writer makes single changes, transactions, reloads
+//! and flushes, in all reclaim modes. Each lookup and dump must be correct for some moment during its
+//! call. The table's own test in user space has the same plan and explains the rules.
 
 use std::{
     fs,
@@ -24,31 +24,31 @@ use super::{
 use crate::{
     device::{self, Device, Stats},
     random::Random,
-    retirement::nothing_is_retired,
     tap::{ensure, equal, fail, same_text, During, Outcome, Stop},
 };
 
-/// How long the writer writes, in seconds.
+/// The duration of the test, in seconds.
 static SECONDS: AtomicU64 = AtomicU64::new(10);
 
-/// How often it does what waits for a grace period: at full speed, most of the time would go by in that.
-const WAIT_EACH: Duration = Duration::from_millis(100);
+/// The interval between actions that wait for a grace period. Without it, the writer would spend most
+/// of its time waiting.
+const WAIT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sets how long.
-pub fn go_on_for(seconds: u64) {
+/// Sets the duration of the test.
+pub fn set_seconds(seconds: u64) {
     SECONDS.store(seconds, Ordering::Relaxed);
 }
 
 const PARAMETERS: &str = "/sys/module/rust_rcu_demo/parameters";
 
-/// A parameter of the module, which gets back at the end what it was.
+/// A parameter of the module. Dropping it restores the value.
 struct Parameter {
     path: PathBuf,
     before: String,
 }
 
 impl Parameter {
-    /// Nothing if the module has none of that name.
+    /// Returns none if the module has no such parameter.
     fn new(name: &str) -> Option<Self> {
         let path = PathBuf::from(PARAMETERS).join(name);
         let before = fs::read_to_string(&path).ok()?;
@@ -62,22 +62,22 @@ impl Parameter {
 
 impl Drop for Parameter {
     fn drop(&mut self) {
-        // At the end of a test that failed there is nobody to tell.
+        // The test may already have failed, so there is no way to report an error.
         let _ = self.set(&self.before);
     }
 }
 
-/// The ways to reclaim memory, changed while they are in use: each comes up several times, takes over what
-/// another has left, and is held up by a low limit now and then.
-struct Reclaim {
+/// Rotates the reclaim mode while the table changes. Each mode is set several times, and sometimes
+/// with a low limit, so that updaters must wait for reclaim.
+struct ReclaimRotation {
     mode: Option<Parameter>,
     max_kb: Option<Parameter>,
     turn: usize,
-    /// How many steps were made in each mode.
+    /// The number of steps in each mode.
     steps: [u32; Self::MODES.len()],
 }
 
-impl Reclaim {
+impl ReclaimRotation {
     const MODES: [&'static str; 4] = ["call", "kvfree", "expedited", "synchronize"];
 
     fn new() -> Self {
@@ -89,8 +89,8 @@ impl Reclaim {
         }
     }
 
-    /// Before each step.
-    fn turn_with_time(&mut self, elapsed: Duration) -> Outcome {
+    /// Changes the mode every 250 ms. Call it before each step.
+    fn rotate(&mut self, elapsed: Duration) -> Outcome {
         let turn = elapsed.as_millis() as usize / 250;
         self.steps[turn % Self::MODES.len()] += 1;
         if turn == self.turn {
@@ -129,7 +129,7 @@ fn route_line(route: &Candidate, number: usize, step: u32) -> String {
     )
 }
 
-/// The table's routes as a dump shows them.
+/// The expected dump of the table.
 fn dump_of(universe: &Universe, state: &State) -> String {
     let mut numbers: Vec<usize> = (0..state.len())
         .filter(|&number| state[number] != 0)
@@ -161,7 +161,7 @@ fn change_line(universe: &Universe, change: Change, step: u32) -> String {
     }
 }
 
-/// A line of a dump or an answer to `get`.
+/// Parses a line of a dump or an answer to `get`.
 fn answer_of(universe: &Universe, line: &str) -> Outcome<Answer> {
     let parse = || {
         let mut words = line.split(' ');
@@ -177,20 +177,20 @@ fn answer_of(universe: &Universe, line: &str) -> Outcome<Answer> {
     }
 }
 
-/// One `write()` that must take everything; says what the module says if it does not.
-fn feed(device: &Device, text: &str) -> Outcome {
+/// Calls `write()` once. Fails with the device's message unless it writes all bytes.
+fn write_all(device: &Device, text: &str) -> Outcome {
     match device.write(text) {
         Ok(count) if count == text.len() => Ok(()),
         other => {
             let why = device.answers()?;
             fail(format!(
-                "write() returned {other:?} and says {why:?} about:\n{text}"
+                "write() returned {other:?} with the message {why:?} for:\n{text}"
             ))
         }
     }
 }
 
-/// What a transaction is refused for when that change cannot be made.
+/// The errno of a commit that fails at this change.
 fn errno_of(change: Change) -> Errno {
     match change {
         Change::Put(Verb::Add, _) => Errno::EEXIST,
@@ -205,7 +205,7 @@ struct Churn {
     stop: AtomicBool,
 }
 
-/// Tells the other threads to stop, however this one ends.
+/// Stops the other threads when this one ends, even by a panic.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -223,48 +223,56 @@ impl Churn {
     fn perform(&self, device: &Device, action: &Action, step: u32) -> Outcome {
         let lines = |changes| self.lines(changes, step);
         match action {
-            Action::One(change) => feed(device, &lines(&[*change])),
-            Action::Commit(changes) => feed(device, &format!("begin\n{}commit\n", lines(changes))),
-            Action::Abort(changes) => feed(device, &format!("begin\n{}abort\n", lines(changes))),
+            Action::One(change) => write_all(device, &lines(&[*change])),
+            Action::Commit(changes) => {
+                write_all(device, &format!("begin\n{}commit\n", lines(changes)))
+            }
+            Action::Abort(changes) => {
+                write_all(device, &format!("begin\n{}abort\n", lines(changes)))
+            }
             Action::Reload(changes) => {
-                feed(device, &format!("begin reload\n{}commit\n", lines(changes)))
+                write_all(device, &format!("begin reload\n{}commit\n", lines(changes)))
             }
             Action::AbortReload(changes) => {
-                feed(device, &format!("begin reload\n{}abort\n", lines(changes)))
+                write_all(device, &format!("begin reload\n{}abort\n", lines(changes)))
             }
             Action::Refuse(changes) => {
-                feed(device, &format!("begin\n{}", lines(changes)))?;
-                let wanted = errno_of(changes[changes.len() - 1]);
-                equal("the refused commit", device.write("commit\n"), Err(wanted))?;
+                write_all(device, &format!("begin\n{}", lines(changes)))?;
+                let expected = errno_of(changes[changes.len() - 1]);
+                equal(
+                    "the refused commit",
+                    device.write("commit\n"),
+                    Err(expected),
+                )?;
                 device.answers().map(drop)
             }
         }
     }
 
-    fn stopped(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Changes the table until the time is over, and says how many steps that were; the table is then as it
-    /// should be.
+    /// Changes the table until the time is over, and then checks the whole table. Returns a report of
+    /// the steps.
     fn write(&self) -> Outcome<String> {
         let _stop = StopOnDrop(&self.stop);
         let device = Device::open()?;
         let mut random = Random::new(7);
         let mut plan = Plan::new(&self.universe, |bound| random.below(bound));
         let mut action = plan.first();
-        let mut reclaim = Reclaim::new();
+        let mut reclaim = ReclaimRotation::new();
         let mut state = plan.state;
         let time = Duration::from_secs(SECONDS.load(Ordering::Relaxed));
         let start = Instant::now();
         let mut waited = start;
-        while start.elapsed() < time && !self.stopped() {
-            reclaim.turn_with_time(start.elapsed())?;
+        while start.elapsed() < time && !self.is_stopped() {
+            reclaim.rotate(start.elapsed())?;
             self.history.begin(plan.step, &plan.state);
             self.perform(&device, &action, plan.step)?;
             self.history.end(plan.step);
             state = plan.state;
-            let waits = waited.elapsed() > WAIT_EACH;
+            let waits = waited.elapsed() > WAIT_INTERVAL;
             action = plan.next(waits);
             if waits {
                 waited = Instant::now();
@@ -278,7 +286,7 @@ impl Churn {
         Ok(format!("{} steps{}", plan.step - 1, reclaim.report()))
     }
 
-    /// Gets some addresses, by as few writes as it takes: one ends at an address without a route.
+    /// Looks up addresses. A write ends at an address without a route, and the next one continues.
     fn get(&self, device: &Device, asked: &[usize]) -> Outcome<Vec<Option<Answer>>> {
         let line = |&number: &usize| format!("get {}\n", self.universe.asked[number].address);
         let text: String = asked.iter().map(line).collect();
@@ -300,18 +308,18 @@ impl Churn {
                 false => answer_of(&self.universe, line).map(Some),
             })
             .collect::<Outcome<_>>()?;
-        equal("how many answers there are", answers.len(), asked.len())?;
+        equal("the number of answers", answers.len(), asked.len())?;
         Ok(answers)
     }
 
-    /// Looks things up until told to stop, and checks all that it is told.
+    /// Looks up addresses and dumps the table until the writer stops, and checks all answers.
     fn read(&self, seed: u64) -> Outcome<Tally> {
         let _stop = StopOnDrop(&self.stop);
         let device = Device::open()?;
         let mut random = Random::new(seed);
         let mut checker = Checker::new(&self.universe, &self.history);
         let total = self.universe.asked.len();
-        while !self.stopped() {
+        while !self.is_stopped() {
             for _ in 0..16 {
                 let asked: Vec<usize> = (0..1 + random.below(6))
                     .map(|_| random.below(total))
@@ -336,46 +344,46 @@ impl Churn {
     }
 }
 
-/// What the empty table holds.
-fn holdings() -> Outcome<[u64; 3]> {
-    let stats = Stats::now()?;
-    Ok([
-        stats.get("objects")?,
-        stats.get("bytes")?,
-        stats.get("next_hops")?,
-    ])
-}
-
-/// The result of a thread.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, Outcome<T>>) -> Outcome<T> {
+/// Waits for a thread, and returns its result.
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Outcome<T>>) -> Outcome<T> {
     thread.join().unwrap_or_else(|_| fail("a thread panicked"))
 }
 
-pub fn readers_get_only_right_answers() -> Outcome {
+pub fn readers_get_only_correct_answers() -> Outcome {
     let churn = Churn {
         universe: Universe::new(),
         history: History::new(),
         stop: AtomicBool::new(false),
     };
-    let empty = holdings()?;
+    let empty = Stats::now()?.table_size()?;
     let (steps, tallies) = thread::scope(|scope| {
         let readers = [1, 2].map(|seed| {
             let churn = &churn;
             scope.spawn(move || churn.read(seed))
         });
-        let written = joined(scope.spawn(|| churn.write()));
-        let tallies: Outcome<Vec<Tally>> = readers.into_iter().map(joined).collect();
+        let written = join(scope.spawn(|| churn.write()));
+        let tallies: Outcome<Vec<Tally>> = readers.into_iter().map(join).collect();
         Ok::<_, Stop>((written?, tallies?))
     })?;
     println!("#   {steps}");
     for tally in tallies {
         println!("#   {tally}");
         let checked = tally.lookups + tally.dumps;
-        ensure("enough was checked", tally.raced > 20 && tally.dumps > 1)?;
-        ensure("little was not checked", tally.lost < checked / 10)?;
+        ensure(
+            "the readers checked enough answers",
+            tally.raced > 20 && tally.dumps > 1,
+        )?;
+        ensure(
+            "the readers left out few answers",
+            tally.lost < checked / 10,
+        )?;
     }
-    nothing_is_retired()?;
+    device::wait_for_reclaim()?;
     device::flush()?;
-    nothing_is_retired()?;
-    equal("what the empty table holds", holdings()?, empty)
+    device::wait_for_reclaim()?;
+    equal(
+        "the size of the empty table",
+        Stats::now()?.table_size()?,
+        empty,
+    )
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Several processes with several threads each, which do anything at all to files that they share. Nobody
-//! knows what must come of it: the kernel must neither break nor return an errno that nobody expects.
+//! Several processes with several threads, which call shared files with arbitrary arguments. There is
+//! no expected result: the kernel must not fail, nor return an unexpected errno.
 
 use std::{
     fs::{self, File},
@@ -31,29 +31,29 @@ use crate::{
     tap::{fail, During, Outcome, Stop},
 };
 
-/// The argument that makes this program one of the processes; its seed and milliseconds are the next.
+/// The option that starts one of the processes. The next arguments are seed and milliseconds.
 pub const CHILD_FLAG: &str = "--fuzz-child";
 
 const PROCESSES: usize = 3;
 const THREADS: usize = 2;
-/// Files that a thread holds.
+/// The maximum number of open files of a thread.
 const FILES: usize = 4;
 
 /// The type of the device's ioctls, see `include/uapi/rust_rcu_demo.h`.
 const MAGIC: u32 = 0xd2;
 
-/// Their directions (1 writes to the kernel, 2 reads) and sizes, by number.
+/// The direction (1: to the kernel, 2: from the kernel) and size of each ioctl, by number.
 const REQUESTS: [(u32, u32); 7] = [(2, 32), (3, 32), (3, 32), (2, 72), (1, 8), (3, 16), (0, 0)];
 
-/// The number of the one that looks up, and how many addresses it is given at most.
+/// The number of the lookup ioctl, and the maximum number of its addresses here.
 const LOOKUP: u32 = 1;
-const LOOKUPS: usize = 256;
+const MAX_LOOKUPS: usize = 256;
 
 const fn request(direction: u32, size: u32, number: u32) -> u32 {
     (direction << 30) | (size << 16) | (MAGIC << 8) | number
 }
 
-/// What calls may fail with. Anything else is a finding.
+/// The errnos with which calls may fail.
 const EXPECTED: [Errno; 14] = [
     Errno::E2BIG,
     Errno::EBUSY,
@@ -73,16 +73,16 @@ const EXPECTED: [Errno; 14] = [
 
 const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 
-/// Runs the processes for so long; says how many calls they made.
+/// Runs the processes for `duration`. Returns the number of their calls.
 pub fn run(random: &mut Random, duration: Duration) -> Outcome<u64> {
-    prepare_failing();
+    set_up_failslab();
     let shared = Device::open()?;
     let mut children = Vec::new();
     for _ in 0..PROCESSES {
         children.push(start(&shared, random, duration)?);
     }
-    // Now and then one is killed in the midst of whatever it does.
-    if random.once_in(2) {
+    // In every other round, one process is killed during a call.
+    if random.one_in(2) {
         thread::sleep(duration / 2);
         kill(children.swap_remove(0))?;
     }
@@ -120,7 +120,7 @@ fn finish(mut child: Child) -> Outcome<u64> {
     }
 }
 
-/// The `main()` of one of the processes.
+/// Runs one of the processes.
 pub fn main(arguments: &[String]) -> ExitCode {
     let number = |at: usize| arguments.get(at).and_then(|word| word.parse::<u64>().ok());
     let (Some(seed), Some(milliseconds)) = (number(0), number(1)) else {
@@ -130,7 +130,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
     let mut random = Random::new(seed);
     let threads: Vec<_> = (0..THREADS)
         .map(|_| random.split())
-        .map(|random| thread::spawn(move || Actor::new(random)?.act_until(end)))
+        .map(|random| thread::spawn(move || Actor::new(random)?.call_until(end)))
         .collect();
     let mut calls = 0;
     for thread in threads {
@@ -147,48 +147,49 @@ pub fn main(arguments: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Has allocations that may sleep fail too, where the kernel can make any fail.
-fn prepare_failing() {
+/// Lets allocations that may sleep fail too.
+fn set_up_failslab() {
     for (name, value) in [("ignore-gfp-wait", "N"), ("verbose", "0")] {
-        // A kernel without is fuzzed without.
+        // Without failslab in the kernel, no allocation fails.
         let _ = fs::write(format!("{FAILSLAB}/{name}"), value);
     }
 }
 
-/// A thread, with files of its own and one that all processes share.
+/// A thread of a process.
 struct Actor {
     random: Random,
+    /// The file that all processes share, and then files of this thread.
     files: Vec<OwnedFd>,
     arena: Arena,
-    /// The switch that makes one of this thread's allocations fail, if the kernel has it.
-    failing: Option<File>,
+    /// The `fail-nth` file of this thread, if the kernel has failslab.
+    fail_nth: Option<File>,
 }
 
 impl Actor {
-    /// In the thread that it is for.
+    /// Must be called in the thread that will use it.
     fn new(random: Random) -> Outcome<Self> {
         let shared = io::stdin().as_fd().try_clone_to_owned()?;
         Ok(Self {
             random,
             files: vec![shared],
             arena: Arena::new()?,
-            failing: File::options()
+            fail_nth: File::options()
                 .write(true)
                 .open("/proc/thread-self/fail-nth")
                 .ok(),
         })
     }
 
-    fn act_until(&mut self, end: Instant) -> Outcome<u64> {
+    fn call_until(&mut self, end: Instant) -> Outcome<u64> {
         let mut calls = 0;
         while Instant::now() < end {
-            let failing = self.random.once_in(4).then(|| 1 + self.random.below(12));
-            self.fail_nth(failing);
-            let (what, done) = self.act();
-            self.fail_nth(failing.map(|_| 0));
-            match done {
+            let failing = self.random.one_in(4).then(|| 1 + self.random.below(12));
+            self.set_fail_nth(failing);
+            let (call, result) = self.call();
+            self.set_fail_nth(failing.map(|_| 0));
+            match result {
                 Err(errno) if !EXPECTED.contains(&errno) => {
-                    return fail(format!("{what} failed with {errno}"));
+                    return fail(format!("{call} failed with {errno}"));
                 }
                 _ => calls += 1,
             }
@@ -196,22 +197,25 @@ impl Actor {
         Ok(calls)
     }
 
-    fn fail_nth(&self, nth: Option<usize>) {
-        if let (Some(file), Some(nth)) = (&self.failing, nth) {
-            // What cannot be armed does not fail.
+    fn set_fail_nth(&self, nth: Option<usize>) {
+        if let (Some(file), Some(nth)) = (&self.fail_nth, nth) {
+            // If this fails, the allocation succeeds; the fuzzer needs no certain failure.
             let _ = file.write_at(nth.to_string().as_bytes(), 0);
         }
     }
 
-    /// One call; what it was and how it ended.
-    fn act(&mut self) -> (&'static str, nix::Result<usize>) {
+    /// Makes a random call. Returns its name and result.
+    fn call(&mut self) -> (&'static str, nix::Result<usize>) {
         let at = self.random.below(self.files.len());
         match self.random.below(32) {
             0..=11 => ("write()", self.write(at)),
-            12..=13 => ("write() from anywhere", self.write_from_anywhere(at)),
+            12..=13 => (
+                "write() from a random address",
+                self.write_from_random_address(at),
+            ),
             14..=16 => ("read()", self.read(at)),
-            17..=18 => ("reading everything", self.read_table()),
-            19..=21 => ("lookups", self.look_up(at)),
+            17..=18 => ("read() of the whole table", self.read_table()),
+            19..=21 => ("lookup ioctl()", self.look_up(at)),
             22..=27 => ("ioctl()", self.ioctl(at)),
             28 => ("poll()", raw::poll(&self.files[at]).map(|_| 0)),
             29 => ("lseek()", self.seek(at)),
@@ -221,14 +225,14 @@ impl Actor {
 
     fn write(&mut self, at: usize) -> nix::Result<usize> {
         let text = lines::mutated(&mut self.random);
-        let len = match self.random.once_in(2) {
+        let len = match self.random.one_in(2) {
             true => text.len(),
             false => self.random.below(text.len() + 1),
         };
         unistd::write(&self.files[at], &text[..len])
     }
 
-    fn write_from_anywhere(&mut self, at: usize) -> nix::Result<usize> {
+    fn write_from_random_address(&mut self, at: usize) -> nix::Result<usize> {
         let text = lines::mutated(&mut self.random);
         self.arena.put(&mut self.random, &text);
         let address = self.arena.address(&mut self.random);
@@ -240,16 +244,16 @@ impl Actor {
         raw::read(&self.files[at], address, self.random.below(8192))
     }
 
-    /// The whole table, in which a reader stays longest.
+    /// Reads the whole table, which has the longest read-side critical sections.
     fn read_table(&mut self) -> nix::Result<usize> {
         let device = Device::open_as(OFlag::O_RDONLY)?;
         let mut buffer = vec![0; 1 << 16];
         device.read(&mut buffer)
     }
 
-    /// Many lookups in one call, all of addresses.
+    /// Looks up many valid addresses in one ioctl.
     fn look_up(&mut self, at: usize) -> nix::Result<usize> {
-        let count = 1 + self.random.below(LOOKUPS);
+        let count = 1 + self.random.below(MAX_LOOKUPS);
         let mut addresses = Vec::new();
         for _ in 0..count {
             let (family, octets) = match lines::address(&mut self.random) {
@@ -271,7 +275,7 @@ impl Actor {
         raw::ioctl(&self.files[at], request(3, 32, LOOKUP), argument)
     }
 
-    /// Any of the device's numbers, with its own size and direction or with any.
+    /// Calls an ioctl, sometimes with another number, direction or size.
     fn ioctl(&mut self, at: usize) -> nix::Result<usize> {
         let mut number = self.random.below(REQUESTS.len()) as u32;
         let (mut direction, mut size) = REQUESTS[number as usize];
@@ -287,9 +291,9 @@ impl Actor {
         raw::ioctl(&self.files[at], request, argument)
     }
 
-    /// The address of a structure whose fields may be pointers, counts, flags, zero or anything.
+    /// Returns the address of a structure of random pointers, counts, flags and zeros.
     fn argument(&mut self, len: usize) -> usize {
-        if self.random.once_in(8) {
+        if self.random.one_in(8) {
             return self.arena.address(&mut self.random);
         }
         let array = self.elements();
@@ -308,7 +312,8 @@ impl Actor {
         self.arena.put(&mut self.random, &structure)
     }
 
-    /// Operations, or what the kernel may take for such or for addresses.
+    /// Returns the bytes of operations, some of them invalid. The kernel may also take them for
+    /// addresses.
     fn elements(&mut self) -> Vec<u8> {
         let mut elements = Vec::new();
         for _ in 0..=self.random.below(64) {
@@ -322,10 +327,10 @@ impl Actor {
             element[12..16].copy_from_slice(&address);
             element[28] = self.random.choose(&[8, 16, 24, 32]);
             element[29] = self.random.choose(&[6, 7, 8, 0]);
-            if self.random.once_in(8) {
+            if self.random.one_in(8) {
                 element[self.random.below(72)] = self.random.word() as u8;
             }
-            // Flushes are short of fields that would be refused.
+            // A flush is invalid if another field is set.
             if verb == 5 {
                 element[9..].fill(0);
             }
@@ -338,11 +343,10 @@ impl Actor {
         unistd::lseek(&self.files[at], self.random.word() as i64, Whence::SeekSet).map(|_| 0)
     }
 
-    /// Opens another file, and closes one if there are enough.
+    /// Opens another file. Closes one first if the limit is reached, but not the shared one.
     fn reopen(&mut self, at: usize) -> nix::Result<usize> {
-        // The first is the shared one.
         if self.files.len() == FILES && at > 0 {
-            // What `close()` says is that half a line or a transaction was lost.
+            // `close()` may fail, if a line or a transaction is unfinished.
             drop(self.files.swap_remove(at));
         }
         if self.files.len() < FILES {

@@ -1,77 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lines in any number of pieces through several open files: what each `write()`, `read()`, `poll()` and
-//! `close()` returns is what a model says.
+//! Writes lines in random pieces through several open files, and compares each result of `write()`,
+//! `read()`, `poll()` and `close()` with a model.
 
 use std::mem;
 
 use nix::errno::Errno;
 
 use super::{
-    lines::{self, Family, Meaning, Update},
+    lines::{self, Meaning},
     random::{Choose, Random},
     raw,
-    table::Table,
 };
 use crate::{
     device::{self, Device},
+    model::{Family, Model, Update},
     tap::{equal, fail, same_text, Outcome, Stop},
 };
 
-/// How many files are open at once.
+/// The number of open files.
 const FILES: usize = 3;
 
-/// Steps that are shown when one went wrong.
-const SHOWN: usize = 12;
+/// The number of steps in the report of a failure.
+const REPORTED_STEPS: usize = 12;
 
-/// A line with more bytes is refused as soon as it has them.
+/// The maximum length of a line. A longer line fails at its first excess byte.
 const MAX_LINE: usize = 255;
 
-/// An answer that waits to be read.
+/// An unread answer.
 enum Answer {
     Line(String),
-    /// What is wrong with that line.
-    Complaint(u64),
-    /// The table as it is when it is read.
-    Show(Option<Family>),
+    /// The message for the line with this number.
+    Message(u64),
+    /// A dump of the table at the time of the read.
+    Dump(Option<Family>),
 }
 
 enum Transaction {
     Collected(Vec<(u64, Update)>),
-    Reload(Table),
+    Reload(Model),
 }
 
-/// What is known of an open file.
+/// The expected state of an open file.
 struct State {
-    /// Bytes of the line that has begun.
-    begun: usize,
-    /// Lines that have ended.
+    /// The bytes of the unfinished line.
+    unfinished: usize,
+    /// The number of finished lines.
     lines: u64,
-    /// What the next write returns because of a line before.
+    /// The errno of a bad line, for the next write.
     latched: Option<Errno>,
-    was_written: bool,
+    has_write: bool,
     answers: Vec<Answer>,
     transaction: Option<Transaction>,
 }
 
 impl State {
-    fn fresh() -> Self {
+    fn new() -> Self {
         Self {
-            begun: 0,
+            unfinished: 0,
             lines: 0,
             latched: None,
-            was_written: false,
-            answers: vec![Answer::Show(None)],
+            has_write: false,
+            answers: vec![Answer::Dump(None)],
             transaction: None,
         }
     }
 
-    /// A write of these bytes, the next of lines with these meanings; those that have ended are taken.
+    /// Returns the expected result of a write. `meanings` starts with that of the unfinished line; the
+    /// meaning of each finished line is removed.
     fn write(
         &mut self,
         bytes: &[u8],
         meanings: &mut Vec<Meaning>,
-        table: &mut Table,
+        table: &mut Model,
     ) -> Result<usize, Errno> {
         if let Some(errno) = self.latched.take() {
             return Err(errno);
@@ -79,18 +80,18 @@ impl State {
         if bytes.is_empty() {
             return Ok(0);
         }
-        if !mem::replace(&mut self.was_written, true) {
+        if !mem::replace(&mut self.has_write, true) {
             self.answers.clear();
         }
         let mut done = 0;
         for (at, &byte) in bytes.iter().enumerate() {
-            self.begun += 1;
-            if byte != b'\n' && self.begun <= MAX_LINE {
+            self.unfinished += 1;
+            if byte != b'\n' && self.unfinished <= MAX_LINE {
                 continue;
             }
-            self.begun = 0;
+            self.unfinished = 0;
             self.lines += 1;
-            let Err(errno) = self.run(meanings.remove(0), table) else {
+            let Err(errno) = self.execute(meanings.remove(0), table) else {
                 done = at + 1;
                 continue;
             };
@@ -103,23 +104,23 @@ impl State {
         Ok(bytes.len())
     }
 
-    fn run(&mut self, meaning: Meaning, table: &mut Table) -> Result<(), Errno> {
+    fn execute(&mut self, meaning: Meaning, table: &mut Model) -> Result<(), Errno> {
         let mut at_fault = self.lines;
         let done = match meaning {
             Meaning::Nothing => Ok(()),
             Meaning::Refused(errno) => Err(errno),
-            Meaning::Change(change) => match &mut self.transaction {
-                None => table.apply(&change),
-                Some(Transaction::Reload(aside)) => aside.apply(&change),
-                Some(Transaction::Collected(changes)) => {
-                    changes.push((self.lines, change));
+            Meaning::Update(update) => match &mut self.transaction {
+                None => table.apply(&update),
+                Some(Transaction::Reload(new)) => new.apply(&update),
+                Some(Transaction::Collected(updates)) => {
+                    updates.push((self.lines, update));
                     Ok(())
                 }
             },
             Meaning::Begin { .. } if self.transaction.is_some() => Err(Errno::EBUSY),
             Meaning::Begin { reload } => {
                 self.transaction = Some(match reload {
-                    true => Transaction::Reload(Table::default()),
+                    true => Transaction::Reload(Model::default()),
                     false => Transaction::Collected(Vec::new()),
                 });
                 Ok(())
@@ -136,40 +137,40 @@ impl State {
                 .get(address)
                 .map(|line| self.answers.push(Answer::Line(line))),
             Meaning::Show(family) => {
-                self.answers.push(Answer::Show(family));
+                self.answers.push(Answer::Dump(family));
                 Ok(())
             }
         };
         if done.is_err() {
-            self.answers.push(Answer::Complaint(at_fault));
+            self.answers.push(Answer::Message(at_fault));
         }
         done
     }
 
-    /// All that is to be read, a line each; of a complaint only how it begins.
-    fn take_answers(&mut self, table: &Table) -> Vec<String> {
+    /// Removes and returns the lines of all answers. Of a message, returns only the beginning.
+    fn drain_answers(&mut self, table: &Model) -> Vec<String> {
         let lines = self.answers.drain(..).flat_map(|answer| match answer {
             Answer::Line(line) => vec![line],
-            Answer::Complaint(number) => vec![format!("line {number}: ")],
-            Answer::Show(family) => table.show(family),
+            Answer::Message(number) => vec![format!("line {number}: ")],
+            Answer::Dump(family) => table.show(family),
         });
         lines.collect()
     }
 
-    /// Whether `close()` fails, as half a line or a transaction is lost.
+    /// Whether `close()` fails, because a line or a transaction is unfinished.
     fn is_unfinished(&self) -> bool {
-        self.begun > 0 || self.transaction.is_some()
+        self.unfinished > 0 || self.transaction.is_some()
     }
 }
 
-/// All changes or none; which line failed and why.
-fn commit(transaction: Transaction, table: &mut Table) -> Result<(), (u64, Errno)> {
+/// Makes all changes or none. Returns the line that failed and its errno.
+fn commit(transaction: Transaction, table: &mut Model) -> Result<(), (u64, Errno)> {
     let mut after = table.clone();
     match transaction {
-        Transaction::Reload(aside) => after = aside,
-        Transaction::Collected(changes) => {
-            for (line, change) in &changes {
-                after.apply(change).map_err(|errno| (*line, errno))?;
+        Transaction::Reload(new) => after = new,
+        Transaction::Collected(updates) => {
+            for (line, update) in &updates {
+                after.apply(update).map_err(|errno| (*line, errno))?;
             }
         }
     }
@@ -177,10 +178,11 @@ fn commit(transaction: Transaction, table: &mut Table) -> Result<(), (u64, Errno
     Ok(())
 }
 
-/// An open file, and the text that goes there piece by piece.
+/// An open file, its model, and lines that are not written completely.
 struct File {
     device: Device,
     state: State,
+    /// The rest of the lines.
     text: Vec<u8>,
     meanings: Vec<Meaning>,
 }
@@ -189,7 +191,7 @@ impl File {
     fn open() -> Outcome<Self> {
         Ok(Self {
             device: Device::open()?,
-            state: State::fresh(),
+            state: State::new(),
             text: Vec::new(),
             meanings: Vec::new(),
         })
@@ -198,88 +200,88 @@ impl File {
     fn write(
         &mut self,
         random: &mut Random,
-        table: &mut Table,
+        table: &mut Model,
         mut note: impl FnMut(String),
     ) -> Outcome {
-        while self.text.is_empty() || random.once_in(2) {
+        while self.text.is_empty() || random.one_in(2) {
             let (line, meaning) = lines::line(random);
             self.text.extend(line);
             self.text.push(b'\n');
             self.meanings.push(meaning);
         }
-        let len = match random.once_in(2) {
+        let len = match random.one_in(2) {
             true => self.text.len(),
             false => random.below(self.text.len() + 1),
         };
         let piece: Vec<u8> = self.text.drain(..len).collect();
-        let wanted = self.state.write(&piece, &mut self.meanings, table);
+        let expected = self.state.write(&piece, &mut self.meanings, table);
         let what = format!("write() of {:?}", String::from_utf8_lossy(&piece));
         note(what.clone());
-        equal(what, self.device.write(&piece), wanted)?;
-        if wanted != Ok(len) {
-            // Who is refused does not go on in the midst of a line.
+        equal(what, self.device.write(&piece), expected)?;
+        if expected != Ok(len) {
+            // After an error the writer does not continue within a line.
             self.text.clear();
             self.meanings.clear();
         }
         Ok(())
     }
 
-    fn read(&mut self, random: &mut Random, table: &Table) -> Outcome {
+    fn read(&mut self, random: &mut Random, table: &Model) -> Outcome {
         let found = self.device.answers_by(random.choose(&[16, 100, 4096]))?;
-        let wanted = self.state.take_answers(table);
+        let expected = self.state.drain_answers(table);
         let found: Vec<&str> = found.split_inclusive('\n').collect();
-        if found.len() != wanted.len() {
-            return same_text("the answers", &found.concat(), &wanted.concat());
+        if found.len() != expected.len() {
+            return same_text("the answers", &found.concat(), &expected.concat());
         }
-        for (found, wanted) in found.into_iter().zip(wanted) {
-            let is_complaint = wanted.ends_with(": ") && found.starts_with(&wanted);
-            if found != wanted && !is_complaint {
-                return fail(format!("an answer:\nfound  {found:?}\nwanted {wanted:?}"));
+        for (found, expected) in found.into_iter().zip(expected) {
+            let is_message = expected.ends_with(": ") && found.starts_with(&expected);
+            if !is_message {
+                equal("an answer", found, &expected)?;
             }
         }
         Ok(())
     }
 
     fn poll(&self) -> Outcome {
-        let wanted = (!self.state.answers.is_empty(), true);
+        let expected = (!self.state.answers.is_empty(), true);
         equal(
             "readable and writable by poll()",
             raw::poll(&self.device)?,
-            wanted,
+            expected,
         )
     }
 
     fn close(self) -> Outcome {
-        let wanted = match self.state.is_unfinished() {
+        let expected = match self.state.is_unfinished() {
             true => Err(Errno::EINVAL),
             false => Ok(()),
         };
-        equal("close()", self.device.close(), wanted)
+        equal("close()", self.device.close(), expected)
     }
 }
 
-/// Takes so many steps on an empty table; says how many there were. A failure tells the last of them.
+/// Makes random steps on an empty table. Returns their number; a failure reports the last ones.
 pub fn run(random: &mut Random, steps: usize) -> Outcome<u64> {
-    let mut taken = Vec::new();
-    match take_steps(random, steps, &mut taken) {
+    let mut notes = Vec::new();
+    match run_steps(random, steps, &mut notes) {
         Ok(()) => Ok(steps as u64),
         Err(Stop::Failed(why)) => {
-            let last = &taken[taken.len().saturating_sub(SHOWN)..];
+            let last = &notes[notes.len().saturating_sub(REPORTED_STEPS)..];
             fail(format!("{why}\nafter {}", last.join("\n      ")))
         }
         Err(other) => Err(other),
     }
 }
 
-fn take_steps(random: &mut Random, steps: usize, taken: &mut Vec<String>) -> Outcome {
-    let mut table = Table::default();
+fn run_steps(random: &mut Random, steps: usize, notes: &mut Vec<String>) -> Outcome {
+    let mut table = Model::default();
     let mut files = Vec::new();
     for _ in 0..FILES {
         files.push(File::open()?);
     }
     for _ in 0..steps {
         let at = random.below(files.len());
-        let mut note = |what: String| taken.push(format!("file {at}: {what}"));
+        let mut note = |what: String| notes.push(format!("file {at}: {what}"));
         match random.below(32) {
             0..=23 => files[at].write(random, &mut table, note)?,
             24..=27 => {

@@ -1,35 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lines of text: what they do to a model's table if they make sense, and what becomes of them when bytes
-//! are changed.
+//! Random lines of text: valid and invalid ones with their meaning, and mutated ones.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nix::errno::Errno;
 
 use super::random::{Choose, Random};
-use crate::model::Key;
+use crate::model::{Family, Key, Update};
 
-/// A change of the table.
-#[derive(Clone, Debug)]
-pub enum Update {
-    Add(Key, &'static str),
-    Change(Key, &'static str),
-    Replace(Key, &'static str),
-    Delete(Key),
-    Flush(Option<Family>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    Inet,
-    Inet6,
-}
-
-/// What a line means.
+/// The meaning of a line.
 #[derive(Clone, Debug)]
 pub enum Meaning {
-    Change(Update),
+    Update(Update),
     Begin {
         reload: bool,
     },
@@ -37,9 +20,9 @@ pub enum Meaning {
     Abort,
     Get(IpAddr),
     Show(Option<Family>),
-    /// A comment or nothing.
+    /// The line is blank or a comment.
     Nothing,
-    /// It is refused with that errno.
+    /// The line fails with this errno.
     Refused(Errno),
 }
 
@@ -48,13 +31,14 @@ const LENGTHS: [u8; 20] = [
     0, 1, 7, 8, 9, 12, 15, 16, 17, 20, 23, 24, 25, 31, 32, 48, 63, 64, 65, 128,
 ];
 const METRICS: [u32; 6] = [0, 0, 0, 1, 20, u32::MAX];
-/// Of IPv4 prefixes and of any.
+/// Next hops of IPv4 prefixes.
 const NEXT_HOPS: [&str; 4] = [
     "via 192.0.2.1",
     "via 192.0.2.1 dev eth0",
     "dev lo",
     "via inet6 fe80::1",
 ];
+/// Next hops of IPv6 prefixes.
 const NEXT_HOPS_INET6: [&str; 4] = [
     "via fe80::1",
     "via fe80::1 dev eth0",
@@ -62,7 +46,7 @@ const NEXT_HOPS_INET6: [&str; 4] = [
     "via inet 192.0.2.1",
 ];
 
-/// Lines that are no commands.
+/// Lines that are not commands.
 const BAD: [&str; 12] = [
     "add",
     "add 10.0.0.1/8 dev lo",
@@ -78,26 +62,10 @@ const BAD: [&str; 12] = [
     "frobnicate",
 ];
 
-impl Family {
-    pub fn of(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(_) => Self::Inet,
-            IpAddr::V6(_) => Self::Inet6,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Inet => "inet",
-            Self::Inet6 => "inet6",
-        }
-    }
-}
-
 pub fn address(random: &mut Random) -> IpAddr {
     let octets = [(); 4].map(|()| random.choose(&OCTETS));
     let head = u32::from_be_bytes(octets);
-    if random.once_in(2) {
+    if random.one_in(2) {
         return Ipv4Addr::from_bits(head).into();
     }
     let tail = random.choose(&[0, 1, u128::from(u64::MAX), 0xff00 << 60]);
@@ -122,10 +90,10 @@ fn family(random: &mut Random) -> Option<Family> {
     random.choose(&[None, Some(Family::Inet), Some(Family::Inet6)])
 }
 
-fn change(random: &mut Random) -> Update {
+fn update(random: &mut Random) -> Update {
     let key = key(random);
     let next_hop = next_hop(random, &key);
-    // Few flushes, so that there is something to change.
+    // A flush is rare, so that the table has routes to change.
     match random.below(256) {
         0..=127 => Update::Add(key, next_hop),
         128..=151 => Update::Change(key, next_hop),
@@ -135,35 +103,15 @@ fn change(random: &mut Random) -> Update {
     }
 }
 
-fn with_family(verb: &str, family: Option<Family>) -> String {
-    family.map_or(verb.to_owned(), |family| {
-        format!("{verb} {}", family.word())
-    })
-}
-
-fn of_change(change: &Update) -> String {
-    let insert = |verb: &str, key: &Key, next_hop: &str| {
-        let line = key.line(next_hop);
-        format!("{verb} {}", line.trim_end())
-    };
-    match change {
-        Update::Add(key, next_hop) => insert("add", key, next_hop),
-        Update::Change(key, next_hop) => insert("change", key, next_hop),
-        Update::Replace(key, next_hop) => insert("replace", key, next_hop),
-        Update::Delete(key) => format!("del {} metric {}", key.prefix(), key.metric),
-        Update::Flush(family) => with_family("flush", *family),
-    }
-}
-
-/// A line without its newline, and what it means.
+/// Returns a line without its newline, and its meaning.
 pub fn line(random: &mut Random) -> (Vec<u8>, Meaning) {
     let (text, meaning) = match random.below(64) {
         0..=41 => {
-            let change = change(random);
-            (of_change(&change), Meaning::Change(change))
+            let update = update(random);
+            (update.command(), Meaning::Update(update))
         }
         42..=45 => {
-            let reload = random.once_in(4);
+            let reload = random.one_in(4);
             let text = if reload { "begin reload" } else { "begin" };
             (text.into(), Meaning::Begin { reload })
         }
@@ -175,7 +123,8 @@ pub fn line(random: &mut Random) -> (Vec<u8>, Meaning) {
         }
         55..=57 => {
             let family = family(random);
-            (with_family("show", family), Meaning::Show(family))
+            let text = family.map_or("show".into(), |family| format!("show {}", family.word()));
+            (text, Meaning::Show(family))
         }
         58 => ("  # nothing".into(), Meaning::Nothing),
         59 => (String::new(), Meaning::Nothing),
@@ -186,7 +135,7 @@ pub fn line(random: &mut Random) -> (Vec<u8>, Meaning) {
     (text.into_bytes(), meaning)
 }
 
-/// Several lines, some with bytes changed, lost or doubled.
+/// Returns several lines, some of them with changed, missing or repeated bytes.
 pub fn mutated(random: &mut Random) -> Vec<u8> {
     let mut text = Vec::new();
     for _ in 0..=random.below(12) {

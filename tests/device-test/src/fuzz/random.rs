@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Choices by random numbers.
+//! Random choices.
 
 pub use crate::random::Random;
 
 pub trait Choose {
-    /// True once in `times`.
-    fn once_in(&mut self, times: usize) -> bool;
+    /// Returns true with a probability of 1 in `times`.
+    fn one_in(&mut self, times: usize) -> bool;
 
-    /// One of several.
+    /// Chooses one of several values.
     fn choose<T: Copy>(&mut self, among: &[T]) -> T;
 
-    /// A generator of its own for someone else.
+    /// Returns a generator with a random seed, for another thread.
     fn split(&mut self) -> Self;
 }
 
 impl Choose for Random {
-    fn once_in(&mut self, times: usize) -> bool {
+    fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 

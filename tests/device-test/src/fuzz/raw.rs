@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! System calls with any argument: what the kernel may write to is memory that nobody else uses.
+//! System calls with arbitrary arguments. Memory that the kernel may write to is not used otherwise.
 
 use std::{
     num::NonZeroUsize,
@@ -16,16 +16,15 @@ use nix::{
 
 use super::random::{Choose, Random};
 
-/// The size of the memory that system calls are given: enough for the largest count of the smallest
-/// structure to begin in it and to run out of it.
+/// The size of the memory for arguments. An array of the maximum count can begin in it and end outside.
 const ARENA: usize = 1 << 16;
 
-/// Memory for system calls, and behind it some that cannot be accessed.
+/// Memory for the arguments of system calls, followed by inaccessible memory.
 ///
 /// # Invariants
 ///
-/// `start` is the address of `2 * ARENA` mapped bytes that belong to this value, the first half of them
-/// readable and writable. No reference to them is ever made.
+/// `start` is the address of `2 * ARENA` mapped bytes that this value owns. The first half is readable
+/// and writable. There is never a reference to these bytes.
 pub struct Arena {
     start: NonNull<c_void>,
 }
@@ -34,20 +33,21 @@ impl Arena {
     pub fn new() -> nix::Result<Self> {
         let len = NonZeroUsize::MIN.saturating_add(2 * ARENA - 1);
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // With its pages: where allocations fail, user-mode Linux dies of a page fault in a system call.
+        // The pages are populated now: with failing allocations, user-mode Linux does not survive a
+        // page fault in a system call.
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_POPULATE;
-        // SAFETY: A new private mapping, at an address that the kernel chooses.
+        // SAFETY: This is a new private mapping at an address that the kernel chooses.
         let start = unsafe { mman::mmap_anonymous(None, len, access, flags) }?;
-        // INVARIANT: Just mapped, and unmapped by `drop()` alone.
+        // INVARIANT: The bytes were just mapped, and only `drop()` unmaps them.
         let this = Self { start };
-        // SAFETY: The second half is in bounds.
+        // SAFETY: The second half is within the mapping.
         let second = unsafe { start.byte_add(ARENA) };
-        // SAFETY: As above; access to it is never asked for but by system calls.
+        // SAFETY: This value owns the second half, and only system calls access it.
         unsafe { mman::mprotect(second, ARENA, ProtFlags::PROT_NONE) }?;
         Ok(this)
     }
 
-    /// Any address: mostly in the arena, often near its end, sometimes one that is no program's.
+    /// Chooses an address: mostly in the arena, often near its end, sometimes an invalid one.
     pub fn address(&self, random: &mut Random) -> usize {
         let start = self.start.as_ptr() as usize;
         match random.below(16) {
@@ -59,18 +59,18 @@ impl Arena {
         }
     }
 
-    /// Puts bytes somewhere into the arena; says where.
+    /// Copies bytes to a random place in the arena. Returns their address.
     pub fn put(&mut self, random: &mut Random, bytes: &[u8]) -> usize {
         let room = ARENA - bytes.len().min(ARENA);
-        let at = match random.once_in(3) {
+        let at = match random.one_in(3) {
             true => room,
             false => random.below(room + 1),
         };
         let bytes = &bytes[..bytes.len().min(ARENA)];
-        // SAFETY: The offset is below the length of the mapping.
+        // SAFETY: The offset is at most `ARENA`, which is within the mapping.
         let to = unsafe { self.start.byte_add(at) };
-        // SAFETY: By the type invariant the bytes up to `ARENA` are writable and ours; no reference to
-        // them exists.
+        // SAFETY: By the type invariant the bytes up to `ARENA` are owned and writable, and there is
+        // no reference to them.
         unsafe {
             to.cast::<u8>()
                 .copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len())
@@ -81,35 +81,36 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the mapping is ours, and there are no references to it.
+        // SAFETY: By the type invariant this value owns the mapping, and there is no reference to it.
         let unmapped = unsafe { mman::munmap(self.start, 2 * ARENA) };
         debug_assert!(unmapped.is_ok());
     }
 }
 
-/// `ioctl()` with an argument from an [`Arena`], or with one that is no address.
+/// Calls `ioctl()` with an address in an [`Arena`], or an invalid one.
 pub fn ioctl(fd: impl AsFd, request: u32, argument: usize) -> nix::Result<usize> {
-    // SAFETY: The device reads and writes where the argument says, and where what lies there says: in the
-    // arena, or where the kernel finds nothing that a program may access.
+    // SAFETY: The device accesses the argument and the pointers in it. All of them point into the
+    // arena or to memory that the program cannot access.
     let result = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request.into(), argument) };
     Errno::result(result).map(|count| count as usize)
 }
 
-/// `read()` to an address from an [`Arena`].
+/// Calls `read()` with an address in an [`Arena`], or an invalid one.
 pub fn read(fd: impl AsFd, address: usize, len: usize) -> nix::Result<usize> {
-    // SAFETY: As for `ioctl()`; the kernel stops where the arena ends.
+    // SAFETY: The kernel writes into the arena, and stops at the inaccessible memory after it. The
+    // program cannot access an invalid address.
     let result = unsafe { libc::read(fd.as_fd().as_raw_fd(), address as *mut c_void, len) };
     Errno::result(result).map(|count| count as usize)
 }
 
-/// `poll()` that does not wait: whether there is something to read, and whether writing is possible.
+/// Calls `poll()` without waiting. Returns whether the file is readable, and whether it is writable.
 pub fn poll(fd: impl AsFd) -> nix::Result<(bool, bool)> {
     let mut entry = libc::pollfd {
         fd: fd.as_fd().as_raw_fd(),
         events: libc::POLLIN | libc::POLLOUT,
         revents: 0,
     };
-    // SAFETY: One entry, which lives and is ours during the call.
+    // SAFETY: The pointer is to one valid entry, to which there is no other reference.
     let result = unsafe { libc::poll(&raw mut entry, 1, 0) };
     Errno::result(result)?;
     Ok((
