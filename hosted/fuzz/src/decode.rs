@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kernel logs, from bytes to events.
+//! Decoding a kernel log.
 
 use stall_decode::{Decoder, Event, Timeline};
 
-/// Decodes the bytes as a log: once line by line, once as a reader of odd pieces gives them.
+/// Decodes the bytes as a log, once line by line and once from a reader with a small buffer.
 ///
 /// # Panics
 ///
-/// If the events depend on how the bytes are read, an event is not of a line of the log, is not printable, or
-/// says nothing.
+/// If the events of both runs differ, or an event has no line of the log, is not printable, or lacks a
+/// summary, causes or advice.
 pub fn run(bytes: &[u8]) {
     let events = by_line(bytes);
     let lines = bytes.split(|&byte| byte == b'\n').count() as u64;
@@ -18,14 +18,17 @@ pub fn run(bytes: &[u8]) {
         check(event, lines);
         timeline.add(event);
     }
-    assert!(timeline.svg().ends_with("</svg>"), "the picture has no end");
+    assert!(
+        timeline.svg().ends_with("</svg>"),
+        "the timeline is not a complete SVG"
+    );
     let mut pieces = Vec::new();
     let reader = std::io::BufReader::with_capacity(1 + bytes.len() % 13, bytes);
     let read = stall_decode::decode(reader, |event| {
         pieces.push(event);
         Ok(())
     });
-    assert!(read.is_ok(), "memory cannot be read");
+    assert!(read.is_ok(), "reading from memory failed");
     let text = |events: &[Event]| format!("{events:?}");
     assert_eq!(
         text(&events),
@@ -43,7 +46,10 @@ fn by_line(bytes: &[u8]) -> Vec<Event> {
     }
     decoder.finish();
     events.extend(std::iter::from_fn(|| decoder.event()));
-    assert!(!decoder.is_open(), "a report goes on behind the end");
+    assert!(
+        !decoder.is_open(),
+        "a report is open after the end of the log"
+    );
     events
 }
 
@@ -56,15 +62,15 @@ fn check(event: &Event, lines: u64) {
     let sentences = [&event.causes, &event.advice];
     assert!(
         !event.summary.is_empty() && sentences.iter().all(|list| !list.is_empty()),
-        "{event:?} says nothing"
+        "{event:?} lacks a summary, causes or advice"
     );
-    let words = event
+    let texts = event
         .frames
         .iter()
         .chain(&event.culprit_frame)
         .chain(&event.locks);
-    for word in words.chain([&event.summary]) {
-        let printable = word.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        assert!(printable, "{word:?} cannot be printed");
+    for text in texts.chain([&event.summary]) {
+        let is_printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        assert!(is_printable, "{text:?} is not printable");
     }
 }

@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device's own sources, those that know nothing of the kernel.
+//! The device's sources that do not depend on the kernel.
 
 #[path = "../../../device"]
 mod sources {
-    #[expect(dead_code, reason = "the help is not parsed")]
+    #[expect(dead_code, reason = "the targets do not use the help text")]
     pub(crate) mod command;
-    #[expect(
-        dead_code,
-        reason = "what is wrong with a byte is for the device to say"
-    )]
+    #[expect(dead_code, reason = "only the device formats the error of a line")]
     pub(crate) mod lines;
-    #[expect(
-        dead_code,
-        reason = "the numbers of the ioctls are for the kernel alone"
-    )]
+    #[expect(dead_code, reason = "only the kernel uses the ioctl numbers")]
     pub(crate) mod uapi;
     pub(crate) mod wire;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the ioctls are handed: structures of any bytes, and those of operations that make sense.
+//! Decoding the structure of an operation.
 
 use crate::{
     device::uapi::{self, route_type, verb},
@@ -11,19 +11,19 @@ use crate::{
 use arbitrary::{Result, Unstructured};
 use kernel::prelude::EINVAL;
 
-/// Takes one operation from the bytes as they are, and one that makes sense.
+/// Decodes a structure of arbitrary bytes, and the structure of a valid operation.
 ///
 /// # Panics
 ///
-/// If a structure is taken that is not, byte for byte, that of the operation that it is taken for, or one
-/// that is an operation's is refused or taken for another.
+/// If a structure is accepted but differs from the encoded operation, or if a valid operation is refused
+/// or decoded as another one.
 pub fn run(bytes: &[u8]) {
     let mut bytes = Unstructured::new(bytes);
-    if let Ok(given) = any_operation(&mut bytes) {
-        check_given(&given);
+    if let Ok(structure) = any_structure(&mut bytes) {
+        check_structure(&structure);
     }
     if let Ok(operation) = universe::operation(&mut bytes) {
-        check_meant(&operation);
+        check_operation(&operation);
     }
 }
 
@@ -35,8 +35,8 @@ fn any_address(bytes: &mut Unstructured<'_>) -> Result<uapi::Address> {
     })
 }
 
-/// The bytes in their order, so that what a debugger shows of the structure can be a seed.
-fn any_operation(bytes: &mut Unstructured<'_>) -> Result<uapi::Operation> {
+/// Reads the fields in the order of the structure, so that a memory dump can be a seed.
+fn any_structure(bytes: &mut Unstructured<'_>) -> Result<uapi::Operation> {
     Ok(uapi::Operation {
         verb: bytes.arbitrary()?,
         flags: bytes.arbitrary()?,
@@ -52,11 +52,11 @@ fn any_operation(bytes: &mut Unstructured<'_>) -> Result<uapi::Operation> {
     })
 }
 
-/// What was accepted has no bit that means nothing: it could not be given a meaning later.
-fn check_given(given: &uapi::Operation) {
-    match given.to_operation() {
+/// Checks that an accepted structure has no unused bit set: a later version may give it a meaning.
+fn check_structure(structure: &uapi::Operation) {
+    match structure.to_operation() {
         Ok(operation) => {
-            same(given, &encode(&operation), &operation);
+            expect_same(structure, &encode(&operation), &operation);
             if let Operation::Insert(route, _) = operation {
                 line::check_route("an ioctl", &route);
             }
@@ -65,18 +65,17 @@ fn check_given(given: &uapi::Operation) {
     }
 }
 
-/// Each operation can be handed in.
-fn check_meant(operation: &Operation) {
+fn check_operation(operation: &Operation) {
     let decoded = encode(operation).to_operation();
     assert_eq!(decoded, Ok(*operation));
 }
 
-fn same(left: &uapi::Operation, right: &uapi::Operation, meaning: &Operation) {
-    let fields = |operation: &uapi::Operation| (operation.verb, operation.flags, operation.route);
-    assert_eq!(fields(left), fields(right), "taken for {meaning:?}");
+fn expect_same(left: &uapi::Operation, right: &uapi::Operation, operation: &Operation) {
+    let fields = |structure: &uapi::Operation| (structure.verb, structure.flags, structure.route);
+    assert_eq!(fields(left), fields(right), "decoded as {operation:?}");
 }
 
-/// The structure of an operation.
+/// Returns the structure of an operation.
 fn encode(operation: &Operation) -> uapi::Operation {
     let mut encoded = uapi::Operation::default();
     match operation {
@@ -91,7 +90,7 @@ fn encode(operation: &Operation) -> uapi::Operation {
         Operation::Remove(prefix, metric, next_hop) => {
             encoded.verb = verb::DEL;
             encoded.flags = metric.map_or(0, |_| uapi::DEL_METRIC);
-            encoded.route = named(*prefix, metric.unwrap_or(0), *next_hop);
+            encoded.route = route_to_delete(*prefix, metric.unwrap_or(0), *next_hop);
         }
         Operation::Flush(family) => {
             encoded.verb = verb::FLUSH;
@@ -105,8 +104,8 @@ fn encode(operation: &Operation) -> uapi::Operation {
     encoded
 }
 
-/// A route that need not say where it goes.
-fn named(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route {
+/// Returns the structure of a route whose next hop is optional.
+fn route_to_delete(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route {
     let route = Route {
         prefix,
         metric,

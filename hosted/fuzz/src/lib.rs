@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fuzz targets: each takes any bytes, does with them what a user could, and panics if the module's
-//! sources do something that they should not.
+//! Fuzz targets. Each one passes arbitrary bytes to the module's sources, as a user could, and panics
+//! if the result is wrong.
 //!
-//! | target | bytes are | compared with |
+//! | target | the bytes are | the result is compared with |
 //! |---|---|---|
-//! | [`line`] | what is written to the device | a line cutter of three lines; a route's text parsed again |
-//! | [`ioctl`] | the structures of ioctls | what the table's types are when written as structures |
-//! | [`operations`] | changes of a table, with allocations that fail | the tests' oracle |
-//! | [`decode`] | a kernel log for `rcuctl decode` | itself, read in other pieces |
+//! | [`line`] | written to the device | a naive line splitter; the parsed text of a route |
+//! | [`ioctl`] | the structure of an operation | the encoded structure of the decoded operation |
+//! | [`operations`] | changes of a table, and failing allocations | the tests' oracle |
+//! | [`decode`] | a kernel log for `rcuctl decode` | the events of the same log read in other pieces |
 //!
-//! `scripts/fuzz` runs them under libFuzzer and AddressSanitizer. `tests/corpus.rs` runs the inputs that
-//! are kept in `corpus/` with the other tests, without either.
+//! `scripts/fuzz` runs the targets under libFuzzer and AddressSanitizer. `tests/corpus.rs` runs the
+//! inputs in `corpus/` without either, as a part of `cargo test`.
+
+#![deny(unsafe_code)]
 
 pub mod decode;
 pub mod ioctl;
@@ -21,5 +23,5 @@ pub mod operations;
 mod device;
 mod leaks;
 
-// The device's sources name it by this path.
+// The device's sources use this path.
 pub(crate) use rcu_routes::rcu_table;

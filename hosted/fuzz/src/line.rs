@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is written to the device, from bytes to commands.
+//! Parsing written bytes: lines and commands.
 
 use crate::{
     device::{
@@ -10,20 +10,23 @@ use crate::{
     rcu_table::{Mode, Route, Selector},
 };
 
-/// A line as it came out, with its number.
-type Cut = (u64, Option<String>);
+/// The number of a line, and its text if it is valid.
+type NumberedLine = (u64, Option<String>);
 
-/// Cuts the bytes into lines and parses each.
+/// Splits the bytes into lines and parses them.
 ///
 /// # Panics
 ///
-/// If the lines depend on how the writes are split, a line is not what a naive cutter makes of the bytes,
-/// a route's text does not mean the same route, or a refusal does not name a word of its line.
+/// If the lines depend on how the writes are split or differ from those of a naive splitter, if the text
+/// of a route parses as another route, or if a refusal does not name a word of its line.
 pub fn run(bytes: &[u8]) {
-    let whole = cut(bytes, bytes.len().max(1));
-    let split = cut(bytes, 1 + bytes.len() % 13);
-    assert_eq!(whole, split, "the lines depend on how the writes are split");
-    assert_eq!(whole, cut_naively(bytes), "the lines are not those written");
+    let whole = split(bytes, bytes.len().max(1));
+    let pieces = split(bytes, 1 + bytes.len() % 13);
+    assert_eq!(
+        whole, pieces,
+        "the lines depend on how the writes are split"
+    );
+    assert_eq!(whole, split_naively(bytes), "the naive splitter differs");
     for (_, text) in whole.iter() {
         if let Some(text) = text {
             check(text);
@@ -31,14 +34,17 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// The lines that come out when `size` bytes are written at a time.
-fn cut(bytes: &[u8], size: usize) -> Vec<Cut> {
+/// Splits the bytes with writes of `size` bytes.
+fn split(bytes: &[u8], size: usize) -> Vec<NumberedLine> {
     let mut lines = Lines::new();
     let mut all = Vec::new();
     for mut write in bytes.chunks(size) {
         while !write.is_empty() {
             let (used, line) = lines.feed(write);
-            assert!(used > 0 && used <= write.len(), "{used} bytes were taken");
+            assert!(
+                used > 0 && used <= write.len(),
+                "{used} bytes were consumed"
+            );
             write = &write[used..];
             all.extend(line.map(|Line { number, text }| (number, text.ok().map(str::to_owned))));
         }
@@ -46,8 +52,8 @@ fn cut(bytes: &[u8], size: usize) -> Vec<Cut> {
     all
 }
 
-/// The same a byte at a time.
-fn cut_naively(bytes: &[u8]) -> Vec<Cut> {
+/// Splits the bytes one by one.
+fn split_naively(bytes: &[u8]) -> Vec<NumberedLine> {
     let mut all = Vec::new();
     let mut line = Vec::new();
     for &byte in bytes {
@@ -64,10 +70,10 @@ fn cut_naively(bytes: &[u8]) -> Vec<Cut> {
     all
 }
 
-/// The words that a line says: none from the sign on that starts a comment.
+/// The words of a line before its comment.
 fn words(line: &str) -> Vec<&str> {
-    let said = line.find('#').map_or(line, |at| &line[..at]);
-    said.split([' ', '\t', '\r'])
+    let code = line.find('#').map_or(line, |at| &line[..at]);
+    code.split([' ', '\t', '\r'])
         .filter(|word| !word.is_empty())
         .collect()
 }
@@ -79,10 +85,10 @@ fn check(line: &str) {
     assert_eq!(
         parsed,
         command::parse(&plain),
-        "spaces and comments matter: {line:?}"
+        "spaces or comments change the meaning of {line:?}"
     );
     match parsed {
-        Ok(None) => assert!(words.is_empty(), "{line:?} is taken for a blank line"),
+        Ok(None) => assert!(words.is_empty(), "{line:?} is parsed as a blank line"),
         Ok(Some(command)) => check_command(line, &command),
         Err(refusal) => check_refusal(line, &words, &refusal),
     }
@@ -91,13 +97,15 @@ fn check(line: &str) {
 fn check_command(line: &str, command: &Command) {
     match command {
         Command::Insert(_, route) => check_route(line, route),
-        Command::Get(address) => means(&format!("get {address}"), command),
-        Command::Show(Selector::Prefix(prefix)) => means(&format!("show {prefix}"), command),
+        Command::Get(address) => expect_parsed(&format!("get {address}"), command),
+        Command::Show(Selector::Prefix(prefix)) => {
+            expect_parsed(&format!("show {prefix}"), command)
+        }
         _ => (),
     }
 }
 
-fn means(text: &str, command: &Command) {
+fn expect_parsed(text: &str, command: &Command) {
     assert_eq!(
         command::parse(text).as_ref(),
         Ok(&Some(*command)),
@@ -105,7 +113,7 @@ fn means(text: &str, command: &Command) {
     );
 }
 
-/// What the device shows of a route can be written back, with and without `add`.
+/// Checks that the text of a route parses as the same route, with and without `add`.
 pub(crate) fn check_route(line: &str, route: &Route) {
     let text = route.to_string();
     let insert = Command::Insert(Mode::Add, *route);
@@ -113,20 +121,20 @@ pub(crate) fn check_route(line: &str, route: &Route) {
         text.len() + "replace ".len() <= MAX_LINE,
         "{line:?} shows as {text:?}"
     );
-    means(&text, &insert);
-    means(&format!("add {text}"), &insert);
+    expect_parsed(&text, &insert);
+    expect_parsed(&format!("add {text}"), &insert);
 }
 
-/// A refusal is for people: it names a word of the line, and is itself one printable line.
+/// Checks that a refusal names a word of the line, and that its message is one printable line.
 fn check_refusal(line: &str, words: &[&str], refusal: &Refusal<'_>) {
     let named = refusal.word;
-    assert!(words.contains(&named), "{line:?} is refused for {named:?}");
+    assert!(words.contains(&named), "{line:?} has no word {named:?}");
     let message = refusal.to_string();
-    let printable = message
+    let is_printable = message
         .bytes()
         .all(|byte| byte == b' ' || byte.is_ascii_graphic());
     assert!(
-        printable && message.len() < 256,
-        "{line:?} is refused with {message:?}"
+        is_printable && message.len() < 256,
+        "the message {message:?} of {line:?} is not one printable line"
     );
 }

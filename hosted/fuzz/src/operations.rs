@@ -1,47 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sequences of changes, done to a table and to the tests' oracle, with allocations that fail.
+//! Sequences of steps on a table, with failing allocations, compared with the tests' oracle.
 
 mod model;
-mod play;
+mod runner;
 mod steps;
 pub(crate) mod universe;
 
 use crate::leaks;
 use arbitrary::Unstructured;
 
-/// Steps that are taken from one input.
-const MOST_STEPS: usize = 200;
+/// The maximum number of steps of an input.
+const MAX_STEPS: usize = 200;
 
-/// Set to have each step printed before it is done.
+/// The environment variable that prints each step before it runs.
 const TRACE: &str = "FUZZ_TRACE";
 
-/// Does what the bytes mean to an empty table.
+/// Decodes steps from the bytes, and runs them on an empty table.
 ///
 /// # Panics
 ///
-/// If an answer of the table is not the oracle's, a failed change has changed something, or memory is
-/// not freed.
+/// If the table differs from the oracle, a failed change has an effect, or memory leaks.
 pub fn run(bytes: &[u8]) {
-    leaks::checked(bytes, play_bytes);
+    leaks::run_checked(bytes, run_steps);
 }
 
-fn play_bytes(bytes: &[u8]) {
+fn run_steps(bytes: &[u8]) {
     let trace = std::env::var_os(TRACE).is_some();
     let mut bytes = Unstructured::new(bytes);
-    let mut game = play::Game::new();
-    for number in 1..=MOST_STEPS {
+    let mut runner = runner::Runner::new();
+    for number in 1..=MAX_STEPS {
         if bytes.is_empty() {
             break;
         }
-        // Only an impossible demand on the bytes is an error, and none is made.
+        // An error would mean an empty range to choose from, and there is none.
         let Ok(step) = steps::Step::decode(&mut bytes) else {
             break;
         };
         if trace {
             eprintln!("{number}: {step}");
         }
-        game.play(&step);
+        runner.run(&step);
     }
-    game.finish();
+    runner.finish();
 }

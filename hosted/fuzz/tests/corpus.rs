@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The inputs that are kept in `corpus/`: seeds, and what the fuzzer found once.
+//! Runs the targets on the inputs in `corpus/`: seeds, and inputs of earlier failures.
 
 use std::{env, fs, path::Path};
 
 /// Runs a target on each input of its folder.
 fn run_all(target: &str, run: fn(&[u8])) {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo says"))
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"))
         .join("corpus")
         .join(target);
     let mut count = 0;
@@ -20,21 +20,21 @@ fn run_all(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
-fn kernel_logs() {
+fn corpus_of_decode_passes() {
     run_all("decode", fuzz::decode::run);
 }
 
 #[test]
-fn structures_of_ioctls() {
+fn corpus_of_ioctl_passes() {
     run_all("ioctl", fuzz::ioctl::run);
 }
 
 #[test]
-fn lines_and_commands() {
+fn corpus_of_line_passes() {
     run_all("line", fuzz::line::run);
 }
 
 #[test]
-fn operations_agree_with_the_oracle() {
+fn corpus_of_operations_passes() {
     run_all("operations", fuzz::operations::run);
 }

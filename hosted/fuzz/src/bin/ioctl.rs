@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The target `ioctl` as libFuzzer's program.
+//! The libFuzzer program of the target `ioctl`.
 
 #![no_main]
 

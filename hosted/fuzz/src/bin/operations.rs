@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The target `operations` as libFuzzer's program.
+//! The libFuzzer program of the target `operations`.
 
 #![no_main]
 

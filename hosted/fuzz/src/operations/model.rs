@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a table should do, by the tests' oracle: its limit on routes, transactions and reloads as well.
+//! A model of the table: the tests' oracle with a limit on routes and with transactions.
 
 use crate::rcu_table::{Failure, Family, Key, Mode, Operation, Route, Selector};
 use core::net::IpAddr;
 use kernel::prelude::*;
 use rcu_routes::testing::Oracle;
 
-/// A slow and simple table.
+/// A slow, simple table.
 #[derive(Clone, Default)]
 pub(super) struct Model {
     oracle: Oracle,
 }
 
 impl Model {
-    /// Does one change, if it can be done and there may be as many routes.
+    /// Makes a change.
+    ///
+    /// Errors: as the table's, including `ENOSPC` beyond `max_routes`.
     pub(super) fn apply(&mut self, operation: &Operation, max_routes: usize) -> Result {
         if let Operation::Insert(route, mode) = operation {
             let is_new = !self.has(route);
@@ -25,7 +27,7 @@ impl Model {
         self.oracle.apply(operation)
     }
 
-    /// Does all changes or, if one cannot be done, none.
+    /// Makes all changes, or none if one fails.
     pub(super) fn commit(
         &mut self,
         operations: &[Operation],
@@ -65,7 +67,7 @@ impl Model {
         self.oracle.dump(selector)
     }
 
-    /// At most `count` routes behind `after`.
+    /// At most `count` routes after the key `after`.
     pub(super) fn piece(&self, selector: Selector, after: Option<Key>, count: usize) -> Vec<Route> {
         let mut routes = self.dump(selector);
         routes.retain(|route| after.is_none_or(|after| Key::from(route) > after));

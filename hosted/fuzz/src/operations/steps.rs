@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can be done to a table, one step at a time.
+//! The steps of an input.
 
 use super::universe;
 use crate::rcu_table::{Family, Mode, NextHop, Operation, ReclaimMode, Selector};
 use arbitrary::{Result, Unstructured};
 use core::{fmt, net::IpAddr};
 
-/// The most changes in a transaction or a reload.
-const MOST_OPERATIONS: usize = 12;
+/// The maximum number of changes in a transaction or a reload.
+const MAX_OPERATIONS: usize = 12;
 
 /// How a transaction or a reload ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum End {
     Abort,
 }
 
-/// Something that changes the table.
+/// A change of the table.
 pub(super) enum Change {
     Single(Operation),
     Transaction(Vec<Operation>, End),
@@ -25,26 +25,24 @@ pub(super) enum Change {
 }
 
 pub(super) enum Step {
-    /// A change, and which of its allocations is to fail.
+    /// A change, and the number of its allocation that fails.
     Change(Change, Option<u64>),
-    /// A lookup.
     Lookup(IpAddr),
-    /// The begin of a dump, in place of the one that is under way.
-    Dump(Selector),
-    /// The next routes of the dump.
-    GoOn(usize),
-    /// A change of the settings.
+    /// Starts a dump, which replaces the current one.
+    StartDump(Selector),
+    /// Reads the next routes of the dump.
+    ContinueDump(usize),
     MaxRoutes(usize),
     Reclaim(ReclaimMode),
     ReclaimMaxKb(u32),
 }
 
 fn operations(bytes: &mut Unstructured<'_>) -> Result<Vec<Operation>> {
-    let count = bytes.int_in_range(0..=MOST_OPERATIONS)?;
+    let count = bytes.int_in_range(0..=MAX_OPERATIONS)?;
     (0..count).map(|_| universe::operation(bytes)).collect()
 }
 
-/// Mostly a commit.
+/// Chooses how a transaction ends; mostly by a commit.
 fn end(bytes: &mut Unstructured<'_>) -> Result<End> {
     Ok(match bytes.ratio(1, 8)? {
         true => End::Abort,
@@ -61,8 +59,8 @@ impl Change {
         })
     }
 
-    /// The most allocations that are worth failing one of.
-    fn allocations(&self) -> u64 {
+    /// An upper bound for the number of allocations.
+    fn max_allocations(&self) -> u64 {
         match self {
             Self::Single(_) => 12,
             Self::Transaction(operations, _) | Self::Reload(operations, _) => {
@@ -78,17 +76,17 @@ impl Step {
             0..=19 => {
                 let change = Change::decode(bytes)?;
                 let failing = match bytes.ratio(1, 3)? {
-                    true => Some(bytes.int_in_range(1..=change.allocations())?),
+                    true => Some(bytes.int_in_range(1..=change.max_allocations())?),
                     false => None,
                 };
                 Self::Change(change, failing)
             }
             20..=22 => Self::Lookup(universe::address(bytes)?),
-            23..=24 => Self::Dump(universe::selector(bytes)?),
-            25..=28 => Self::GoOn(bytes.int_in_range(1..=9)?),
+            23..=24 => Self::StartDump(universe::selector(bytes)?),
+            25..=28 => Self::ContinueDump(bytes.int_in_range(1..=9)?),
             29 => Self::MaxRoutes(bytes.int_in_range(0..=31)?),
             30 => Self::Reclaim(*bytes.choose(&ReclaimMode::ALL)?),
-            // A limit that is met makes updates wait, which takes long here.
+            // At a limit of 0 updates wait for reclaim, which is slow here.
             _ => Self::ReclaimMaxKb(match bytes.ratio(1, 32)? {
                 true => 0,
                 false => 64 * 1024,
@@ -105,10 +103,10 @@ fn verb(mode: Mode) -> &'static str {
     }
 }
 
-struct Words<'a>(&'a Operation);
+struct CommandText<'a>(&'a Operation);
 
-impl fmt::Display for Words<'_> {
-    /// As the device takes it, but for a next hop to be removed.
+impl fmt::Display for CommandText<'_> {
+    /// Formats the command of the operation. The next hop of `del` is in debug format.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Operation::Insert(route, mode) => write!(f, "{} {route}", verb(*mode)),
@@ -124,7 +122,7 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-fn write_batch(
+fn write_transaction(
     f: &mut fmt::Formatter<'_>,
     begin: &str,
     operations: &[Operation],
@@ -132,7 +130,7 @@ fn write_batch(
 ) -> fmt::Result {
     f.write_str(begin)?;
     for operation in operations {
-        write!(f, "; {}", Words(operation))?;
+        write!(f, "; {}", CommandText(operation))?;
     }
     write!(f, "; {end:?}")
 }
@@ -140,9 +138,9 @@ fn write_batch(
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Single(operation) => Words(operation).fmt(f),
-            Self::Transaction(operations, end) => write_batch(f, "begin", operations, *end),
-            Self::Reload(operations, end) => write_batch(f, "begin reload", operations, *end),
+            Self::Single(operation) => CommandText(operation).fmt(f),
+            Self::Transaction(operations, end) => write_transaction(f, "begin", operations, *end),
+            Self::Reload(operations, end) => write_transaction(f, "begin reload", operations, *end),
         }
     }
 }
@@ -153,8 +151,8 @@ impl fmt::Display for Step {
             Self::Change(change, None) => change.fmt(f),
             Self::Change(change, Some(nth)) => write!(f, "{change} (allocation {nth} fails)"),
             Self::Lookup(address) => write!(f, "get {address}"),
-            Self::Dump(selector) => write!(f, "show {selector:?}"),
-            Self::GoOn(count) => write!(f, "read {count} routes"),
+            Self::StartDump(selector) => write!(f, "show {selector:?}"),
+            Self::ContinueDump(count) => write!(f, "read {count} routes"),
             Self::MaxRoutes(count) => write!(f, "max_routes={count}"),
             Self::Reclaim(mode) => write!(f, "reclaim={}", mode.name()),
             Self::ReclaimMaxKb(kb) => write!(f, "reclaim_max_kb={kb}"),

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What routes are made of: few prefixes that nest, and lie at and across the borders of bytes.
+//! The choices for routes: few prefixes, which nest and end at or beside byte boundaries.
 
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Operation, Prefix, Route, Selector};
 use arbitrary::{Result, Unstructured};
 use core::net::IpAddr;
 
-/// Lengths, for either family as far as they fit: the borders of bytes and what is beside them.
+/// Prefix lengths at and beside byte boundaries; for IPv4 they are limited to 32.
 const LENGTHS: [u8; 32] = [
     0, 1, 2, 7, 8, 9, 12, 15, 16, 17, 20, 23, 24, 25, 31, 32, // Both.
     33, 39, 40, 41, 47, 48, 49, 56, 63, 64, 65, 96, 119, 120, 127, 128,
 ];
 
-/// The bytes that addresses are made of.
+/// The first bytes of addresses.
 const BYTES: [u8; 4] = [0x00, 0x0a, 0x80, 0xff];
 
-/// What an IPv6 address goes on with behind its first four bytes.
+/// The bytes of an IPv6 address after the first four.
 const TAILS: [u128; 4] = [0, u128::MAX, 0x5a5a << 40, 1];
 
-/// Metrics, the one that is not shown more often.
+/// Metrics; the default metric is more frequent.
 const METRICS: [u32; 8] = [0, 0, 0, 1, 2, 3, 4096, u32::MAX];
 
 pub(super) fn family(bytes: &mut Unstructured<'_>) -> Result<Family> {
@@ -29,7 +29,7 @@ pub(super) fn some_family(bytes: &mut Unstructured<'_>) -> Result<Option<Family>
     Ok(*bytes.choose(&[None, Some(Family::Inet), Some(Family::Inet6)])?)
 }
 
-/// The leading `len` bits set.
+/// The mask of the first `len` bits.
 pub(super) fn mask(len: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
 }
@@ -41,7 +41,8 @@ pub(super) fn to_address(family: Family, bits: u128) -> IpAddr {
     }
 }
 
-/// One byte chooses the first four of the address, another what follows and which bit differs.
+/// Chooses the bits of an address by two bytes: one for the first four bytes of the address, one for the
+/// rest and a bit to invert.
 fn bits(bytes: &mut Unstructured<'_>) -> Result<u128> {
     let choice: u8 = bytes.arbitrary()?;
     let octet = |at: u8| BYTES[usize::from((choice >> (2 * at)) & 3)];
@@ -63,7 +64,7 @@ pub(super) fn prefix(bytes: &mut Unstructured<'_>) -> Result<Prefix> {
     let family = family(bytes)?;
     let len = (*bytes.choose(&LENGTHS)?).min(family.bits());
     let address = to_address(family, bits(bytes)? & mask(len));
-    Ok(Prefix::new(address, len).expect("no host bits are left"))
+    Ok(Prefix::new(address, len).expect("the host bits are cleared"))
 }
 
 fn metric(bytes: &mut Unstructured<'_>) -> Result<u32> {
@@ -101,7 +102,7 @@ fn optional<T>(
     bytes.ratio(1, 4)?.then(|| choose(bytes)).transpose()
 }
 
-/// A change: mostly an insert, so that there is something to lose.
+/// Chooses a change, mostly an insert, so that the table has routes to delete.
 pub(crate) fn operation(bytes: &mut Unstructured<'_>) -> Result<Operation> {
     let mode = match bytes.int_in_range(0..=31)? {
         0..=11 => Mode::Add,

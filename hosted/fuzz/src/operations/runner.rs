@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Steps done to a table and to the model: after each, both must say the same.
+//! Runs steps on a table and on the model, and compares both after each step.
 
 use super::{
     model::Model,
@@ -19,40 +19,40 @@ use kernel::{
 };
 use rcu_routes::testing::dump;
 
-/// A table lives no longer than an input, but wants its settings for ever.
+/// The settings of all tables: a table requires a static.
 static SETTINGS: Settings = Settings::new();
 
-/// An allocation that is to fail, perhaps, and whether that has been seen to happen.
+/// An allocation that fails, if any, and whether its failure was already handled.
 struct Failing {
     injection: Option<Injection>,
-    seen: bool,
+    is_handled: bool,
 }
 
 impl Failing {
     fn arm(nth: Option<u64>) -> Self {
         Self {
             injection: nth.map(failslab::fail_nth),
-            seen: false,
+            is_handled: false,
         }
     }
 
-    /// Whether the allocation failed since this was last asked: what was done may say `ENOMEM` then.
+    /// Returns whether the allocation has failed since the last call. If so, `ENOMEM` is correct.
     fn just_fired(&mut self) -> bool {
         let fired = self.injection.as_ref().is_some_and(Injection::has_fired);
-        fired && !std::mem::replace(&mut self.seen, fired)
+        fired && !std::mem::replace(&mut self.is_handled, fired)
     }
 }
 
-/// The table and the model, and a dump under way.
-pub(super) struct Game {
+/// The table, the model and the current dump.
+pub(super) struct Runner {
     table: Arc<Table>,
     model: Model,
-    /// What the table was when it was last looked at, which is after each change.
-    seen: Snapshot,
+    /// The table after the last change.
+    last: Snapshot,
     dump: Option<(Selector, Option<Key>)>,
 }
 
-/// What shows whether the table was touched. The other figures count work, which failures do as well.
+/// The contents and figures that only a successful change may alter.
 #[derive(Debug, PartialEq)]
 struct Snapshot {
     routes: Vec<Route>,
@@ -65,7 +65,7 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    fn take(table: &Table) -> Self {
+    fn of(table: &Table) -> Self {
         let stats = table.stats();
         Self {
             routes: dump(table, Selector::All, 16),
@@ -79,6 +79,7 @@ impl Snapshot {
     }
 }
 
+/// Returns the first and the last address of a prefix, and the addresses beside them.
 fn addresses_around(prefix: &Prefix) -> [IpAddr; 4] {
     let family = prefix.family();
     let unit = 1_u128 << (128 - u32::from(family.bits()));
@@ -87,38 +88,38 @@ fn addresses_around(prefix: &Prefix) -> [IpAddr; 4] {
         IpAddr::V6(v6) => v6.to_bits(),
     };
     let last = first | !mask(prefix.len());
-    let (before, behind) = (first.wrapping_sub(unit), last.wrapping_add(unit));
-    [first, last, before, behind].map(|bits| to_address(family, bits))
+    let (before, after) = (first.wrapping_sub(unit), last.wrapping_add(unit));
+    [first, last, before, after].map(|bits| to_address(family, bits))
 }
 
-impl Game {
+impl Runner {
     pub(super) fn new() -> Self {
         SETTINGS.set_max_routes(1 << 20);
         SETTINGS.set_reclaim(ReclaimMode::Call);
         SETTINGS.set_reclaim_max_kb(64 * 1024);
         let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL);
-        let table = table.expect("nothing fails yet");
+        let table = table.expect("no allocation fails yet");
         Self {
-            seen: Snapshot::take(&table),
+            last: Snapshot::of(&table),
             table,
             model: Model::default(),
             dump: None,
         }
     }
 
-    pub(super) fn play(&mut self, step: &Step) {
+    pub(super) fn run(&mut self, step: &Step) {
         match step {
             Step::Change(change, failing) => self.change(change, *failing),
             Step::Lookup(address) => self.check_lookup(*address),
-            Step::Dump(selector) => self.dump = Some((*selector, None)),
-            Step::GoOn(count) => self.go_on(*count),
+            Step::StartDump(selector) => self.dump = Some((*selector, None)),
+            Step::ContinueDump(count) => self.continue_dump(*count),
             Step::MaxRoutes(count) => SETTINGS.set_max_routes(*count),
             Step::Reclaim(mode) => SETTINGS.set_reclaim(*mode),
             Step::ReclaimMaxKb(kb) => SETTINGS.set_reclaim_max_kb(*kb),
         }
     }
 
-    /// Empties the table route by route, with all checks.
+    /// Checks the whole table, and deletes it route by route with all checks.
     pub(super) fn finish(mut self) {
         let routes = self.model.dump(Selector::All);
         for family in [Family::Inet, Family::Inet6] {
@@ -150,33 +151,30 @@ impl Game {
             Change::Reload(operations, end) => self.reload(operations, *end, &mut failing),
         };
         drop(failing);
-        let after = Snapshot::take(&self.table);
+        let after = Snapshot::of(&self.table);
         if changed {
-            // Only what the dump shows counts as a change: a flush of nothing may be one or not.
-            let counted = self.seen.generation != after.generation;
+            // A flush without effect may count or not.
+            let is_counted = self.last.generation != after.generation;
             assert!(
-                counted || self.seen.routes == after.routes,
-                "a change is not counted"
+                is_counted || self.last.routes == after.routes,
+                "the generation does not count a change"
             );
         } else {
-            assert_eq!(
-                self.seen, after,
-                "a change that failed has changed something"
-            );
+            assert_eq!(self.last, after, "a failed change has an effect");
         }
-        self.seen = after;
+        self.last = after;
         self.check_contents();
         match change {
-            Change::Single(operation) => self.check_touched(operation),
+            Change::Single(operation) => self.check_changed(operation),
             Change::Transaction(operations, _) | Change::Reload(operations, _) => {
                 operations
                     .iter()
-                    .for_each(|operation| self.check_touched(operation));
+                    .for_each(|operation| self.check_changed(operation));
             }
         }
     }
 
-    /// One change by itself; whether it happened.
+    /// Makes one change. Returns whether it succeeded.
     fn single(&mut self, operation: &Operation, failing: &mut Failing) -> bool {
         let done = operation.apply(&self.table);
         if failing.just_fired() && done == Err(ENOMEM) {
@@ -186,7 +184,8 @@ impl Game {
         done.is_ok()
     }
 
-    /// A transaction; whether it happened. An operation that found no memory is none of it.
+    /// Runs a transaction. Returns whether it changed the table. An operation that failed with `ENOMEM`
+    /// is not part of it.
     fn transaction(&mut self, operations: &[Operation], end: End, failing: &mut Failing) -> bool {
         let mut transaction = Transaction::new();
         let mut pushed = Vec::new();
@@ -211,19 +210,19 @@ impl Game {
         done.is_ok()
     }
 
-    /// A reload; whether it happened.
+    /// Runs a reload. Returns whether it changed the table.
     fn reload(&mut self, operations: &[Operation], end: End, failing: &mut Failing) -> bool {
         let mut reload = match Reload::new(self.table.clone()) {
             Ok(reload) => reload,
             Err(error) => {
                 assert!(
                     failing.just_fired() && error == ENOMEM,
-                    "no reload: {error:?}"
+                    "the reload failed: {error:?}"
                 );
                 return false;
             }
         };
-        // A reload that reaches the limit may say so at once or at its end.
+        // A reload beyond the limit may fail at the change or at the commit.
         let max_routes = SETTINGS.max_routes();
         let mut model = Model::default();
         for operation in operations {
@@ -249,12 +248,12 @@ impl Game {
         fits
     }
 
-    /// The next piece of the dump is what the table holds now behind the last piece.
-    fn go_on(&mut self, count: usize) {
+    /// Checks that the next piece of the dump has the routes after the last piece.
+    fn continue_dump(&mut self, count: usize) {
         let Some((selector, after)) = self.dump else {
             return;
         };
-        let mut piece = KVec::with_capacity(count, GFP_KERNEL).expect("nothing fails now");
+        let mut piece = KVec::with_capacity(count, GFP_KERNEL).expect("no allocation fails now");
         self.table.dump(selector, after, &mut piece);
         assert_eq!(piece[..], self.model.piece(selector, after, count));
         let last = piece.last().filter(|_| piece.len() == count);
@@ -262,19 +261,19 @@ impl Game {
     }
 
     fn check_contents(&self) {
-        let seen = &self.seen;
+        let last = &self.last;
         let model = &self.model;
-        assert_eq!(seen.routes, model.dump(Selector::All));
-        assert_eq!(seen.routes_inet, model.family_len(Family::Inet));
-        assert_eq!(seen.routes_inet6, model.family_len(Family::Inet6));
-        assert_eq!(seen.next_hops, model.next_hops());
+        assert_eq!(last.routes, model.dump(Selector::All));
+        assert_eq!(last.routes_inet, model.family_len(Family::Inet));
+        assert_eq!(last.routes_inet6, model.family_len(Family::Inet6));
+        assert_eq!(last.next_hops, model.next_hops());
         assert_eq!(
-            (seen.objects == 0, seen.bytes == 0),
+            (last.objects == 0, last.bytes == 0),
             (model.len() == 0, model.len() == 0)
         );
     }
 
-    fn check_touched(&self, operation: &Operation) {
+    fn check_changed(&self, operation: &Operation) {
         match operation {
             Operation::Insert(Route { prefix, .. }, _) | Operation::Remove(prefix, ..) => {
                 self.check_around(prefix);
