@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `bgp-table`: the real internet table as input for the route table, and the answers to expect.
+//! `bgp-table`: the real internet table as test data for the route table, with expected answers.
 //!
 //! ```text
-//!   bgp-table routes  TABLE            > routes       what to load
-//!   bgp-table random  TABLE --count N  > routes       what to load instead: prefixes that are nobody's
-//!   bgp-table sample  TABLE --count N  > addresses    what to ask
-//!   bgp-table answers TABLE addresses  > expected     what the device has to answer
+//!   bgp-table routes  TABLE            > routes       routes to load
+//!   bgp-table random  TABLE --count N  > routes       routes to load, with random prefixes
+//!   bgp-table sample  TABLE --count N  > addresses    addresses to look up
+//!   bgp-table answers TABLE addresses  > expected     expected answers of the device
 //! ```
 //!
-//! TABLE has `PREFIX AS` a line; the script `fetch` prints where such a file is. The answers come
-//! from the published crate `iptrie` and share no code with the table under test.
+//! Each line of TABLE is `PREFIX AS`; the script `fetch` prints the path of such a file. The published
+//! crate `iptrie` computes the answers, which thus share no code with the table under test.
 
 #![forbid(unsafe_code)]
 
@@ -36,7 +36,7 @@ use table::Table;
 
 const BUFFER: usize = 256 * 1024;
 
-/// Turns the real internet table into routes, queries and expected answers.
+/// Converts the real internet table into routes, queries and expected answers.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -46,7 +46,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the table as routes for the device: inet first, by address, then by length
+    /// Print the table as routes for the device, in the order of a dump
     Routes {
         #[command(flatten)]
         source: Source,
@@ -55,7 +55,7 @@ enum Command {
         gateways: Gateways,
     },
 
-    /// Print IPv4 routes at uniformly random addresses, with lengths as frequent as in the table
+    /// Print IPv4 routes with random addresses and with the lengths of the table
     Random {
         #[command(flatten)]
         source: Source,
@@ -63,7 +63,7 @@ enum Command {
         #[command(flatten)]
         gateways: Gateways,
 
-        /// How many routes
+        /// Number of routes
         #[arg(long)]
         count: usize,
 
@@ -72,12 +72,12 @@ enum Command {
         seed: u64,
     },
 
-    /// Print random addresses of both families: half of them anywhere, half in a prefix of the table
+    /// Print random addresses of both families, half of them in a prefix of the table
     Sample {
         #[command(flatten)]
         source: Source,
 
-        /// How many addresses
+        /// Number of addresses
         #[arg(long)]
         count: u64,
 
@@ -86,42 +86,42 @@ enum Command {
         seed: u64,
     },
 
-    /// Print for each address the route that serves it, as the device prints it, or `none`
+    /// Print the route that serves each address, as the device prints it, or `none`
     Answers {
         #[command(flatten)]
         source: Source,
 
-        /// Addresses, one a line; - is standard input
+        /// File with one address on each line; - is standard input
         addresses: PathBuf,
     },
 }
 
 #[derive(Debug, Args)]
 struct Source {
-    /// The table: `PREFIX AS` a line
+    /// File with `PREFIX AS` on each line
     table: PathBuf,
 
-    /// Take only N routes of the table, spread evenly; it then has no default route
+    /// Use only N routes of the table, spread evenly, without the default routes
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
-    /// Take IPv4 alone
+    /// Use only IPv4 routes
     #[arg(long)]
     inet: bool,
 }
 
 #[derive(Debug, Args)]
 struct Gateways {
-    /// Have only N different gateways for each family, as a router has few neighbours
+    /// Use only N different gateways for each family, as a router has few neighbours
     #[arg(long, value_name = "N")]
     gateways: Option<NonZeroU32>,
 }
 
 impl Gateways {
-    /// Prints a table with them.
+    /// Prints a table with these gateways.
     fn print(&self, table: Table, out: &mut impl Write) -> Result<()> {
         let table = match self.gateways {
-            Some(count) => table.fold(count),
+            Some(count) => table.with_few_gateways(count),
             None => table,
         };
         for route in table.routes() {
@@ -137,9 +137,9 @@ impl Source {
         let file = File::open(&self.table).with_context(|| format!("opening {name}"))?;
         let table = Table::read(BufReader::with_capacity(BUFFER, file))
             .with_context(|| format!("reading {name}"))?;
-        let table = if self.inet { table.inet() } else { table };
+        let table = if self.inet { table.only_v4() } else { table };
         Ok(match self.limit {
-            Some(limit) => table.spread(limit),
+            Some(limit) => table.subset(limit),
             None => table,
         })
     }
@@ -148,7 +148,7 @@ impl Source {
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough, as with `| head`.
+        // The reader may close the output early, as `head` does.
         Err(error) if is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bgp-table: {error:#}");
@@ -206,7 +206,7 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
 }
 
-/// A line out for each address in. Blank lines and comments are skipped, as `rcuctl` does.
+/// Prints an answer for each address. Skips blank lines and comments, as `rcuctl` does.
 fn answers(
     oracle: &Oracle,
     addresses: impl BufRead,
@@ -221,7 +221,7 @@ fn answers(
             continue;
         }
         let address = word.parse().with_context(place)?;
-        match oracle.serving(address) {
+        match oracle.lookup(address) {
             Some(route) => writeln!(out, "{route}")?,
             None => writeln!(out, "none")?,
         }
@@ -246,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn the_grammar_is_consistent() {
+    fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn each_address_has_a_line() {
-        let text = answer("10.1.1.1\n\n# none of ours\n11.0.0.0\n 10.255.0.0 \n::1\n");
+    fn each_address_has_an_answer() {
+        let text = answer("10.1.1.1\n\n# a comment\n11.0.0.0\n 10.255.0.0 \n::1\n");
         assert_eq!(
             text.expect("addresses"),
             "10.0.0.0/9 via 10.0.0.2\nnone\n10.0.0.0/8 via 10.0.0.1\nnone\n"
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_address_is_named() {
+    fn a_bad_address_is_reported_with_its_line() {
         let error = format!(
             "{:#}",
             answer("10.1.1.1\n10.1.1\n").expect_err("no address")
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_closed_output_is_quiet() {
+    fn only_a_closed_output_is_no_error() {
         let closed = anyhow::Error::from(io::Error::from(ErrorKind::BrokenPipe));
         assert!(is_closed_output(&closed));
         assert!(!is_closed_output(&anyhow::anyhow!("anything else")));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The answers to expect: longest-prefix match by the crate `iptrie`.
+//! The expected answers: longest-prefix match by the crate `iptrie`.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::prefix::Prefix;
 use crate::route::Route;
 use crate::table::Table;
 
-/// A trie of `iptrie` always has a root, which is here nothing unless the table has a default route.
+/// A trie of `iptrie` always has a root. It is none here if the table has no default route.
 pub struct Oracle {
     v4: Ipv4LCTrieMap<Option<Route>>,
     v6: Ipv6LCTrieMap<Option<Route>>,
@@ -39,7 +39,8 @@ impl Oracle {
         }
     }
 
-    pub fn serving(&self, address: IpAddr) -> Option<Route> {
+    /// The route that serves an address.
+    pub fn lookup(&self, address: IpAddr) -> Option<Route> {
         match address {
             IpAddr::V4(address) => *self.v4.lookup(&address).1,
             IpAddr::V6(address) => *self.v6.lookup(&address).1,
@@ -62,7 +63,7 @@ mod tests {
         let table = Table::read(table.as_bytes()).expect("a table");
         let address = address.parse().expect("an address");
         Oracle::new(&table)
-            .serving(address)
+            .lookup(address)
             .map(|route| route.to_string())
     }
 

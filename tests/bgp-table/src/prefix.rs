@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Prefixes in the order of the device's table.
+//! Prefixes in the order of a dump.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{bail, Context, Error};
 
-/// Ordered as the device prints its table: family, address, length.
+/// A prefix. The order is that of a dump: family, address, length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Prefix {
     V4 { address: Ipv4Addr, length: u8 },
@@ -15,7 +15,7 @@ pub enum Prefix {
 }
 
 impl Prefix {
-    /// A prefix of `address`; bits behind `length` are cleared.
+    /// The prefix of `length` bits that covers `address`.
     pub fn new(address: IpAddr, length: u8) -> Result<Self, Error> {
         match address {
             IpAddr::V4(address) if length <= 32 => {
@@ -26,12 +26,12 @@ impl Prefix {
                 let address = Ipv6Addr::from_bits(address.to_bits() & !host_mask6(length));
                 Ok(Self::V6 { address, length })
             }
-            _ => bail!("/{length} is too long for {address}"),
+            _ => bail!("prefix length {length} is too long for {address}"),
         }
     }
 
-    /// As long, at another address if this is of IPv4.
-    pub fn elsewhere(self, bits: u32) -> Self {
+    /// Returns an IPv4 prefix of the same length that covers address `bits`. IPv6 stays the same.
+    pub fn moved_to(self, bits: u32) -> Self {
         match self {
             Self::V4 { length, .. } => Self::V4 {
                 address: Ipv4Addr::from_bits(bits & !host_mask4(length)),
@@ -42,12 +42,12 @@ impl Prefix {
     }
 }
 
-/// The bits behind `length`; at most 32.
+/// The mask of the host bits of an IPv4 prefix.
 pub fn host_mask4(length: u8) -> u32 {
     u32::MAX.checked_shr(length.into()).unwrap_or(0)
 }
 
-/// The bits behind `length`; at most 128.
+/// The mask of the host bits of an IPv6 prefix.
 pub fn host_mask6(length: u8) -> u128 {
     u128::MAX.checked_shr(length.into()).unwrap_or(0)
 }
@@ -56,11 +56,15 @@ impl std::str::FromStr for Prefix {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (address, length) = text.split_once('/').context("a prefix needs a length")?;
-        let address = address.parse().with_context(|| format!("{address:?}"))?;
+        let (address, length) = text.split_once('/').context("expected ADDRESS/LENGTH")?;
+        let address = address
+            .parse()
+            .with_context(|| format!("address {address:?}"))?;
         Self::new(
             address,
-            length.parse().with_context(|| format!("{length:?}"))?,
+            length
+                .parse()
+                .with_context(|| format!("length {length:?}"))?,
         )
     }
 }
@@ -99,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_family_address_length() {
+    fn prefixes_are_ordered_by_family_address_and_length() {
         let ordered = [
             "0.0.0.0/0",
             "10.0.0.0/8",
@@ -115,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_prefixes_are_refused() {
         for bad in [
             "",
             "10.0.0.0",

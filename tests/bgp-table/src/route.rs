@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A route of the demo: a prefix and a gateway made from the AS that announces it.
+//! Routes: a prefix, and a gateway that stands for the AS that announces it.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::prefix::Prefix;
 
+/// A route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     pub prefix: Prefix,
+    /// The number of the AS.
     pub origin: u32,
 }
 
-/// The gateway in 10.0.0.0/8 that stands for an AS: its low 24 bits.
+/// The gateway in 10.0.0.0/8 whose host bits are the low 24 bits of the AS.
 fn gateway4(origin: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0000 | (origin & 0x00ff_ffff))
 }
 
-/// The gateway in fd00::/96 that stands for an AS.
+/// The gateway in fd00::/96 whose host bits are the AS.
 fn gateway6(origin: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits((0xfd00 << 112) | u128::from(origin))
 }
 
-/// As the device prints it.
+/// Formats the route as the device does.
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} via ", self.prefix)?;
@@ -47,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn the_as_is_the_gateway() {
+    fn the_gateway_is_made_from_the_as() {
         assert_eq!(line("1.0.0.0/24", 13335), "1.0.0.0/24 via 10.0.52.23");
         assert_eq!(line("1.0.0.0/24", 0), "1.0.0.0/24 via 10.0.0.0");
         assert_eq!(
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_printed_the_standard_librarys_way() {
+    fn addresses_have_the_format_of_the_standard_library() {
         assert_eq!(
             line("::ffff:1.2.3.4/128", 1),
             "::ffff:1.2.3.4/128 via fd00::1"

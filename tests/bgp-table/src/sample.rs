@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random addresses to ask for.
+//! Random addresses to look up.
 //!
-//! They come in turn from four streams: anywhere in IPv4, anywhere in IPv6, in a random IPv4 prefix
-//! of the table, in a random IPv6 prefix of it.
+//! Every four addresses are: any IPv4 address, any IPv6 address, one in an IPv4 prefix of the table, one
+//! in an IPv6 prefix of the table.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -31,28 +31,28 @@ impl<'a> Sample<'a> {
         let turn = self.turn;
         self.turn = (turn + 1) % 4;
         match turn {
-            0 => self.anywhere4(),
-            1 => self.anywhere6(),
+            0 => self.any_v4(),
+            1 => self.any_v6(),
             2 => self
-                .inside(self.table.v4())
-                .unwrap_or_else(|| self.anywhere4()),
+                .in_one_of(self.table.v4())
+                .unwrap_or_else(|| self.any_v4()),
             _ => self
-                .inside(self.table.v6())
-                .unwrap_or_else(|| self.anywhere6()),
+                .in_one_of(self.table.v6())
+                .unwrap_or_else(|| self.any_v6()),
         }
     }
 
-    fn anywhere4(&mut self) -> IpAddr {
+    fn any_v4(&mut self) -> IpAddr {
         Ipv4Addr::from_bits(self.random.next_u32()).into()
     }
 
-    fn anywhere6(&mut self) -> IpAddr {
+    fn any_v6(&mut self) -> IpAddr {
         Ipv6Addr::from_bits(self.random.next_u128()).into()
     }
 
-    /// An address in one of `routes`; none if there is none.
-    fn inside(&mut self, routes: &[Route]) -> Option<IpAddr> {
-        let route = self.random.one_of(routes)?;
+    /// Chooses an address in one of `routes`, or none if there is no route.
+    fn in_one_of(&mut self, routes: &[Route]) -> Option<IpAddr> {
+        let route = self.random.choose(routes)?;
         Some(match route.prefix {
             Prefix::V4 { address, length } => {
                 let host = self.random.next_u32() & host_mask4(length);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn half_is_in_the_table_and_half_of_each_family() {
+    fn half_of_the_addresses_are_served_and_half_are_ipv4() {
         let table = table("10.0.0.0/24 1\n192.0.2.1/32 2\n2001:db8::/64 3\n2001:db8:1::1/128 4\n");
         let oracle = Oracle::new(&table);
         let addresses = addresses(&table, 1, 4000);
@@ -93,26 +93,26 @@ mod tests {
             assert!(
                 turn[2..]
                     .iter()
-                    .all(|&address| oracle.serving(address).is_some()),
+                    .all(|&address| oracle.lookup(address).is_some()),
                 "{turn:?}"
             );
         }
         let served = addresses
             .iter()
-            .filter(|&&address| oracle.serving(address).is_some())
+            .filter(|&&address| oracle.lookup(address).is_some())
             .count();
         assert!((2000..2010).contains(&served), "{served}");
         for route in table.routes() {
             let hits = addresses
                 .iter()
-                .filter(|&&address| oracle.serving(address).as_ref() == Some(route))
+                .filter(|&&address| oracle.lookup(address).as_ref() == Some(route))
                 .count();
             assert!((400..600).contains(&hits), "{route}: {hits}");
         }
     }
 
     #[test]
-    fn the_whole_prefix_is_used() {
+    fn all_addresses_of_a_prefix_are_chosen() {
         let table = table("10.0.0.0/31 1\n");
         let all = addresses(&table, 7, 400);
         for address in ["10.0.0.0", "10.0.0.1"] {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_means_the_same_addresses_for_ever() {
+    fn a_seed_always_gives_the_same_addresses() {
         let table = table("10.0.0.0/8 1\n2001:db8::/32 2\n");
         let text: Vec<_> = addresses(&table, 42, 4)
             .iter()
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_one_family_or_none_is_no_trouble() {
+    fn a_table_may_lack_a_family() {
         for text in ["", "10.0.0.0/8 1\n", "::/0 1\n"] {
             assert_eq!(addresses(&table(text), 1, 8).len(), 8);
         }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table file: `PREFIX AS` a line, in no particular order.
+//! The table file: each line is `PREFIX AS`, in any order.
 //!
-//! The file of `iptrie` 0.11.2 has 1,248,917 lines: 1,072,529 prefixes of IPv4 and 176,388 of IPv6,
-//! no two alike, both default routes counted. AS 0 (163,595 lines) is an AS like any other here.
-//! One prefix has host bits set, 172.20.0.0/12; they are cleared, because the device refuses them,
-//! and no other line has what remains, 172.16.0.0/12.
+//! The file of `iptrie` 0.11.2 has 1,248,917 lines: 1,072,529 IPv4 prefixes and 176,388 IPv6 prefixes, all
+//! different, including both default routes. AS 0 (163,595 lines) is an AS like any other here. One prefix
+//! has host bits, 172.20.0.0/12. They are cleared, because the device refuses them; no other line has
+//! 172.16.0.0/12.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -17,18 +17,18 @@ use crate::prefix::Prefix;
 use crate::random::Random;
 use crate::route::Route;
 
-/// Random prefixes that are made for each one that is wanted, as some are there already.
+/// The attempts for each random prefix: an attempt may repeat a prefix.
 const ATTEMPTS: usize = 16;
 
-/// Routes in the order of the device's table, one for each prefix.
+/// Routes in the order of a dump, one for each prefix.
 pub struct Table {
     routes: Vec<Route>,
-    /// Where IPv6 begins.
+    /// The index of the first IPv6 route.
     v6: usize,
 }
 
 impl Table {
-    /// Reads a file. If it names a prefix twice, the first line counts.
+    /// Reads a file. If a prefix is repeated, its first line counts.
     pub fn read(mut lines: impl BufRead) -> Result<Self> {
         let mut routes = Vec::new();
         let mut line = String::new();
@@ -63,9 +63,9 @@ impl Table {
         &self.routes[self.v6..]
     }
 
-    /// `limit` of the routes, spread evenly: from each of as many equal parts the middle one. So a
-    /// real subset has no default route, and some addresses have no answer.
-    pub fn spread(self, limit: usize) -> Self {
+    /// Returns `limit` routes, spread evenly: the middle one of each of `limit` equal parts. A proper
+    /// subset has no default route, so some addresses have no answer.
+    pub fn subset(self, limit: usize) -> Self {
         let all = self.routes.len();
         if limit >= all {
             return self;
@@ -74,34 +74,35 @@ impl Table {
         Self::sorted((0..limit).map(|part| self.routes[middle(part)]).collect())
     }
 
-    /// The routes of IPv4 alone.
-    pub fn inet(mut self) -> Self {
+    /// Returns the IPv4 routes.
+    pub fn only_v4(mut self) -> Self {
         self.routes.truncate(self.v6);
         self
     }
 
-    /// With `count` different gateways for each family, as a router has few neighbours. None of them is AS 0, the
-    /// lower half of whose IPv6 gateway is zero: some tables can keep no more of a gateway than that, and take
-    /// zero for no route.
-    pub fn fold(mut self, count: NonZeroU32) -> Self {
+    /// Returns the routes with `count` different gateways for each family, as a router has few
+    /// neighbours. No gateway stands for AS 0: the lower half of its IPv6 gateway is zero, and some tables
+    /// store only this half and use zero for "no route".
+    pub fn with_few_gateways(mut self, count: NonZeroU32) -> Self {
         for route in &mut self.routes {
             route.origin = route.origin % count + count.get();
         }
         self
     }
 
-    /// `count` prefixes of IPv4 whose addresses are uniformly random, and whose lengths and gateways are those of
-    /// random routes of this table. None if this has no route, fewer if there are not as many such prefixes.
+    /// Returns `count` IPv4 routes with random addresses, and with the lengths and gateways of random
+    /// routes of this table. Returns fewer if there are not as many such prefixes, and none if this table
+    /// has no IPv4 route.
     pub fn random(&self, count: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut routes = BTreeMap::new();
         let attempts = count.saturating_mul(ATTEMPTS);
         for _ in 0..attempts {
-            let Some(&like) = random.one_of(self.v4()) else {
+            let Some(&model) = random.choose(self.v4()) else {
                 break;
             };
-            let prefix = like.prefix.elsewhere(random.next_u32());
-            routes.entry(prefix).or_insert(Route { prefix, ..like });
+            let prefix = model.prefix.moved_to(random.next_u32());
+            routes.entry(prefix).or_insert(Route { prefix, ..model });
             if routes.len() >= count {
                 break;
             }
@@ -114,10 +115,10 @@ fn route(line: &str) -> Result<Route> {
     let (prefix, origin) = line
         .trim_end()
         .split_once(' ')
-        .context("not a prefix and an AS")?;
+        .context("expected PREFIX AS")?;
     Ok(Route {
         prefix: prefix.parse()?,
-        origin: origin.parse().context("not an AS")?,
+        origin: origin.parse().context("expected the number of an AS")?,
     })
 }
 
@@ -151,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_takes_an_even_part() {
+    fn a_subset_is_spread_evenly() {
         let text = (0..100)
             .map(|net| format!("{net}.0.0.0/8 1\n"))
             .collect::<Vec<_>>()
             .concat();
         let nets = |limit| -> Vec<String> {
-            let table = read(&text).spread(limit);
+            let table = read(&text).subset(limit);
             lines(&table)
                 .iter()
                 .map(|line| line.split('.').next().unwrap_or("").into())
@@ -174,8 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn a_limited_table_still_knows_its_families() {
-        let table = read("1.0.0.0/8 1\n2.0.0.0/8 1\n1::/16 1\n2::/16 1\n").spread(2);
+    fn a_subset_keeps_both_families() {
+        let table = read("1.0.0.0/8 1\n2.0.0.0/8 1\n1::/16 1\n2::/16 1\n").subset(2);
         assert_eq!(
             lines(&table),
             ["2.0.0.0/8 via 10.0.0.1", "2::/16 via fd00::1"]
@@ -184,9 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn gateways_are_folded_to_few() {
+    fn the_number_of_gateways_can_be_limited() {
         let few = NonZeroU32::new(4).expect("four");
-        let table = read("1.0.0.0/8 0\n2.0.0.0/8 4\n3.0.0.0/8 4200000003\n1::/16 5\n").fold(few);
+        let table = read("1.0.0.0/8 0\n2.0.0.0/8 4\n3.0.0.0/8 4200000003\n1::/16 5\n")
+            .with_few_gateways(few);
         assert_eq!(
             lines(&table),
             [
@@ -220,27 +222,27 @@ mod tests {
     }
 
     #[test]
-    fn random_prefixes_end_where_there_are_no_more() {
+    fn random_prefixes_end_if_there_are_no_more() {
         assert!(read("").random(10, 1).routes().is_empty());
         assert_eq!(read("0.0.0.0/1 1\n").random(10, 1).routes().len(), 2);
     }
 
     #[test]
-    fn a_seed_means_the_same_prefixes() {
+    fn a_seed_always_gives_the_same_prefixes() {
         let table = read("1.0.0.0/20 1\n2.0.0.0/24 2\n");
         assert_eq!(lines(&table.random(50, 7)), lines(&table.random(50, 7)));
         assert_ne!(lines(&table.random(50, 7)), lines(&table.random(50, 8)));
     }
 
     #[test]
-    fn one_family_can_be_had_alone() {
-        let table = read("1.0.0.0/8 1\n1::/16 1\n").inet();
+    fn ipv6_routes_can_be_left_out() {
+        let table = read("1.0.0.0/8 1\n1::/16 1\n").only_v4();
         assert_eq!(lines(&table), ["1.0.0.0/8 via 10.0.0.1"]);
         assert!(table.v6().is_empty());
     }
 
     #[test]
-    fn a_bad_line_is_named() {
+    fn a_bad_line_is_reported_with_its_number() {
         for bad in [
             "10.0.0.0/8",
             "10.0.0.0/8 x",

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The real table: that it is what the other tests of the project take it for.
+//! Checks the facts about the real table that other tests of the project use.
 
 use std::{env, process::Command};
 
-/// Where `fetch` says the table is.
+/// Returns the path that `fetch` prints.
 fn table() -> String {
-    // Asked for now: a program that was built for another copy of the sources may be found fresh.
-    let folder = env::var("CARGO_MANIFEST_DIR").expect("cargo says");
+    // Read at run time: cargo may reuse a program that was built from another copy of the sources.
+    let folder = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
     let fetch = format!("{folder}/fetch");
     let output = Command::new(fetch).output().expect("the script starts");
     assert!(
@@ -35,7 +35,7 @@ fn run(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_table_has_its_known_size_and_order() {
+fn the_table_has_the_known_size_and_order() {
     let text = run(&["routes", &table()]);
     let v4 = text.lines().take_while(|line| !line.contains(':')).count();
     let v6 = text
@@ -70,6 +70,6 @@ fn every_answer_is_a_route_of_the_table() {
     let none = answers.lines().filter(|&line| line == "none").count();
     let known = answers.lines().filter(|line| routes.contains(line)).count();
     assert_eq!(none + known, 2000);
-    // Half of the addresses are in a prefix of the table; of the others most are not.
+    // Half of the addresses are in a prefix of the table, and most of the others are not.
     assert!((500..=1000).contains(&none), "{none}");
 }
