@@ -61,8 +61,8 @@ pub fn main(arguments: &[String]) -> ExitCode {
     loop {
         if let Err(stop) = one_round(round, &mut count) {
             let (Stop::Failed(why) | Stop::Skipped(why)) = stop;
-            println!("FINDING with the seed {round}: {why}");
-            println!("To see it again: scripts/fuzz --seed {round} guest");
+            println!("FAILED with seed {round}: {why}");
+            println!("To reproduce it: scripts/fuzz --seed {round} guest");
             return ExitCode::FAILURE;
         }
         if start.elapsed() >= Duration::from_secs(seconds) {
