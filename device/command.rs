@@ -13,7 +13,7 @@ change ROUTE      like add, but replaces the route with that prefix and metric
 replace ROUTE     like change if that route exists, like add otherwise
 del PREFIX [metric N] [via ...] [dev NAME]
 flush [inet|inet6]
-begin [reload]    start a transaction: commit makes all its changes or none; reload replaces the table
+begin [reload]    start a transaction: commit makes all changes or none; reload replaces all
 commit
 abort
 get ADDRESS       show the route that serves the address

@@ -49,7 +49,8 @@ impl Lines {
         (self.count, self.len) = (line, 0);
     }
 
-    /// Consumes bytes up to and including a newline. Returns their number, and the line if it ended.
+    /// Consumes bytes up to and including a newline. Returns their number, and the line if it
+    /// ended.
     pub(crate) fn feed<'a>(&'a mut self, bytes: &'a [u8]) -> (usize, Option<Line<'a>>) {
         let room = MAX_LINE - self.len;
         // The newline of a line that is not too long is among these.

@@ -50,8 +50,8 @@ unsafe extern "C" fn poll(
 ) -> bindings::__poll_t {
     // SAFETY: The VFS passes an open file of the device, and keeps it open during the call.
     let open_file = unsafe { open_file(file) };
-    // SAFETY: `file` and `table` are the arguments of this call, and the queue is part of the file's
-    // private data.
+    // SAFETY: `file` and `table` are the arguments of this call, and the queue is part of the
+    // file's private data.
     unsafe { open_file.pollers().poll_wait(file, table) };
     open_file.poll_mask()
 }

@@ -40,8 +40,8 @@ unsafe impl Send for Registration {}
 unsafe impl Sync for Registration {}
 
 impl Registration {
-    /// Registers the device for `table`. User space can open files from then on, so this must be the
-    /// last fallible step of the module's init.
+    /// Registers the device for `table`. User space can open files from then on, so this must be
+    /// the last fallible step of the module's init.
     pub(crate) fn new(module: &'static ThisModule, table: Arc<Table>) -> impl PinInit<Self, Error> {
         let misc = MiscDeviceOptions {
             name: c_str!("rust_rcu_demo"),

@@ -15,8 +15,8 @@ use kernel::prelude::EINVAL;
 ///
 /// # Panics
 ///
-/// If a structure is accepted but differs from the encoded operation, or if a valid operation is refused
-/// or decoded as another one.
+/// If a structure is accepted but differs from the encoded operation, or if a valid operation is
+/// refused or decoded as another one.
 pub fn run(bytes: &[u8]) {
     let mut bytes = Unstructured::new(bytes);
     if let Ok(structure) = any_structure(&mut bytes) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Detection of leaks. RCU callbacks free memory, and waiting for them is slower than an input. So many
-//! inputs are checked together, and one by one only if they leak.
+//! Detection of leaks. RCU callbacks free memory, and waiting for them is slower than an input. So
+//! many inputs are checked together, and one by one only if they leak.
 
 use kernel::alloc::{live, Live};
 use rcu_routes::rcu;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fuzz targets. Each one passes arbitrary bytes to the module's sources, as a user could, and panics
-//! if the result is wrong.
+//! Fuzz targets. Each one passes arbitrary bytes to the module's sources, as a user could, and
+//! panics if the result is wrong.
 //!
 //! | target | the bytes are | the result is compared with |
 //! |---|---|---|

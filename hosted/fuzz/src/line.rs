@@ -17,8 +17,8 @@ type NumberedLine = (u64, Option<String>);
 ///
 /// # Panics
 ///
-/// If the lines depend on how the writes are split or differ from those of a naive splitter, if the text
-/// of a route parses as another route, or if a refusal does not name a word of its line.
+/// If the lines depend on how the writes are split or differ from those of a naive splitter, if the
+/// text of a route parses as another route, or if a refusal does not name a word of its line.
 pub fn run(bytes: &[u8]) {
     let whole = split(bytes, bytes.len().max(1));
     let pieces = split(bytes, 1 + bytes.len() % 13);

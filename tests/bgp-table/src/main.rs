@@ -9,8 +9,9 @@
 //!   bgp-table answers TABLE addresses  > expected     expected answers of the device
 //! ```
 //!
-//! Each line of TABLE is `PREFIX AS`; the script `fetch` prints the path of such a file. The published
-//! crate `iptrie` computes the answers, which thus share no code with the table under test.
+//! Each line of TABLE is `PREFIX AS`; the script `fetch` prints the path of such a file. The
+//! published crate `iptrie` computes the answers, which thus share no code with the table under
+//! test.
 
 #![forbid(unsafe_code)]
 

@@ -24,7 +24,7 @@ impl Random {
         (u128::from(self.0.next_u64()) << 64) | u128::from(self.0.next_u64())
     }
 
-    /// Returns a number below `end`. It is the high half of a product, with a bias below end / 2^64.
+    /// Returns a number below `end`: the high half of a product, with a bias below `end / 2^64`.
     fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.0.next_u64()) * end as u128) >> 64) as usize
     }

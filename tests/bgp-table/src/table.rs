@@ -2,10 +2,10 @@
 
 //! The table file: each line is `PREFIX AS`, in any order.
 //!
-//! The file of `iptrie` 0.11.2 has 1,248,917 lines: 1,072,529 IPv4 prefixes and 176,388 IPv6 prefixes, all
-//! different, including both default routes. AS 0 (163,595 lines) is an AS like any other here. One prefix
-//! has host bits, 172.20.0.0/12. They are cleared, because the device refuses them; no other line has
-//! 172.16.0.0/12.
+//! The file of `iptrie` 0.11.2 has 1,248,917 lines: 1,072,529 IPv4 prefixes and 176,388 IPv6
+//! prefixes, all different, including both default routes. AS 0 (163,595 lines) is an AS like any
+//! other here. One prefix has host bits, 172.20.0.0/12. They are cleared, because the device
+//! refuses them; no other line has 172.16.0.0/12.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -63,8 +63,8 @@ impl Table {
         &self.routes[self.v6..]
     }
 
-    /// Returns `limit` routes, spread evenly: the middle one of each of `limit` equal parts. A proper
-    /// subset has no default route, so some addresses have no answer.
+    /// Returns `limit` routes, spread evenly: the middle one of each of `limit` equal parts. A
+    /// proper subset has no default route, so some addresses have no answer.
     pub fn subset(self, limit: usize) -> Self {
         let all = self.routes.len();
         if limit >= all {
@@ -81,8 +81,8 @@ impl Table {
     }
 
     /// Returns the routes with `count` different gateways for each family, as a router has few
-    /// neighbours. No gateway stands for AS 0: the lower half of its IPv6 gateway is zero, and some tables
-    /// store only this half and use zero for "no route".
+    /// neighbours. No gateway stands for AS 0: the lower half of its IPv6 gateway is zero, and some
+    /// tables store only this half and use zero for "no route".
     pub fn with_few_gateways(mut self, count: NonZeroU32) -> Self {
         for route in &mut self.routes {
             route.origin = route.origin % count + count.get();
@@ -90,9 +90,9 @@ impl Table {
         self
     }
 
-    /// Returns `count` IPv4 routes with random addresses, and with the lengths and gateways of random
-    /// routes of this table. Returns fewer if there are not as many such prefixes, and none if this table
-    /// has no IPv4 route.
+    /// Returns `count` IPv4 routes with random addresses, and with the lengths and gateways of
+    /// random routes of this table. Returns fewer if there are not as many such prefixes, and none
+    /// if this table has no IPv4 route.
     pub fn random(&self, count: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut routes = BTreeMap::new();

@@ -219,8 +219,8 @@ const TESTS: &Group = &[
     ("an unprivileged writer of a privileged file is denied", unprivileged_writer_is_denied),
     ("a privileged writer of an unprivileged file is denied", unprivileged_opener_is_denied),
     ("the writer of the newline must have the capability", writer_of_the_newline_counts),
-    ("user nobody can query but not change an accessible node", nobody_can_query_an_accessible_node),
-    ("user nobody can query but not change an inherited file", nobody_can_query_an_inherited_file),
+    ("user nobody can only query an accessible node", nobody_can_query_an_accessible_node),
+    ("user nobody can only query an inherited file", nobody_can_query_an_inherited_file),
     ("root of a user namespace is denied", root_of_a_user_namespace_is_denied),
 ];
 

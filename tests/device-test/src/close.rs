@@ -69,7 +69,7 @@ fn closing_a_duplicate_keeps_the_line() -> Outcome {
 const TESTS: &Group = &[
     ("a missing newline is EINVAL and discards the line", missing_newline_is_einval),
     ("whole lines, good or bad, are no error", whole_lines_are_no_error),
-    ("closing a duplicate is EINVAL but keeps the unfinished line", closing_a_duplicate_keeps_the_line),
+    ("closing a duplicate is EINVAL and keeps the line", closing_a_duplicate_keeps_the_line),
 ];
 
 pub fn tests() -> Vec<Test> {

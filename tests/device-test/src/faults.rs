@@ -27,7 +27,7 @@ const FAILSLAB: &str = "/sys/kernel/debug/failslab";
 /// The maximum number of faults for a command. Every command succeeds before this limit.
 const MAX_STEPS: u32 = 2000;
 
-/// The limit of failures for failslab. A smaller rest shows that an allocation failed.
+/// The limit of failures for failslab. A smaller value afterwards shows that an allocation failed.
 const COUNTDOWN: u32 = 1_000_000;
 
 /// The allocations that fail.
@@ -120,8 +120,8 @@ fn set(name: &str, value: &str) -> Outcome {
 }
 
 /// Runs `attempt` with each fault of both series, until no allocation fails any more. `attempt`
-/// returns whether an allocation failed, and whether the call failed. A call must fail at least once
-/// if all memory is exhausted, and the last call must succeed.
+/// returns whether an allocation failed, and whether the call failed. A call must fail at least
+/// once if all memory is exhausted, and the last call must succeed.
 fn each_fault(mut attempt: impl FnMut(&Injection, Fault) -> Outcome<(bool, bool)>) -> Outcome {
     let injection = Injection::new()?;
     for (name, fault_of) in SERIES {
@@ -246,7 +246,8 @@ fn failed_shows_do_not_count() -> Outcome {
     device.write_all("help\n")
 }
 
-/// Writes the lines of a script one by one. Returns the index and the result of the first that fails.
+/// Writes the lines of a script one by one. Returns the index and the result of the first that
+/// fails.
 fn write_lines(device: &Device, script: &str) -> Result<(), (usize, nix::Result<usize>)> {
     for (at, line) in script.split_inclusive('\n').enumerate() {
         let result = device.write(line);

@@ -73,7 +73,8 @@ pub fn main(arguments: &[String]) -> ExitCode {
     let executions = count.compared + count.unchecked;
     let rate = executions as f64 / start.elapsed().as_secs_f64();
     println!(
-        "fuzz: {executions} executions, {rate:.0}/s ({} compared with the model), seeds {seed} to {round}",
+        "fuzz: {executions} executions, {rate:.0}/s ({} compared with the model), \
+         seeds {seed} to {round}",
         count.compared
     );
     ExitCode::SUCCESS

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests the loaded module through `/dev/rust_rcu_demo`: checks the exact results of system calls, and
-//! reports in the Test Anything Protocol.
+//! Tests the loaded module through `/dev/rust_rcu_demo`: checks the exact results of system calls,
+//! and reports in the Test Anything Protocol.
 //!
-//! Empties the table before each test. Run it as root, and while no other program changes the table.
+//! Empties the table before each test. Run it as root, and while no other program changes the
+//! table.
 
 #![deny(unsafe_code)]
 

@@ -184,8 +184,8 @@ impl Runner {
         done.is_ok()
     }
 
-    /// Runs a transaction. Returns whether it changed the table. An operation that failed with `ENOMEM`
-    /// is not part of it.
+    /// Runs a transaction. Returns whether it changed the table. An operation that failed with
+    /// `ENOMEM` is not part of it.
     fn transaction(&mut self, operations: &[Operation], end: End, failing: &mut Failing) -> bool {
         let mut transaction = Transaction::new();
         let mut pushed = Vec::new();

@@ -41,8 +41,8 @@ pub(super) fn to_address(family: Family, bits: u128) -> IpAddr {
     }
 }
 
-/// Chooses the bits of an address by two bytes: one for the first four bytes of the address, one for the
-/// rest and a bit to invert.
+/// Chooses the bits of an address by two bytes: one for the first four bytes of the address, one
+/// for the rest and a bit to invert.
 fn bits(bytes: &mut Unstructured<'_>) -> Result<u128> {
     let choice: u8 = bytes.arbitrary()?;
     let octet = |at: u8| BYTES[usize::from((choice >> (2 * at)) & 3)];

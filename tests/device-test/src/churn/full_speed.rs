@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A writer at full speed and two readers. The writer makes single changes, transactions, reloads
-//! and flushes, in all reclaim modes. Each lookup and dump must be correct for some moment during its
-//! call. The table's own test in user space has the same plan and explains the rules.
+//! and flushes, in all reclaim modes. Each lookup and dump must be correct for some moment during
+//! its call. The table's own test in user space has the same plan and explains the rules.
 
 use std::{
     fs,
@@ -30,8 +30,8 @@ use crate::{
 /// The duration of the test, in seconds.
 static SECONDS: AtomicU64 = AtomicU64::new(10);
 
-/// The interval between actions that wait for a grace period. Without it, the writer would spend most
-/// of its time waiting.
+/// The interval between actions that wait for a grace period. Without it, the writer would spend
+/// most of its time waiting.
 const WAIT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sets the duration of the test.
@@ -253,8 +253,8 @@ impl Churn {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Changes the table until the time is over, and then checks the whole table. Returns a report of
-    /// the steps.
+    /// Changes the table until the time is over, and then checks the whole table. Returns a report
+    /// of the steps.
     fn write(&self) -> Outcome<String> {
         let _stop = StopOnDrop(&self.stop);
         let device = Device::open()?;

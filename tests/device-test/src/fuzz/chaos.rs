@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Several processes with several threads, which call shared files with arbitrary arguments. There is
-//! no expected result: the kernel must not fail, nor return an unexpected errno.
+//! Several processes with several threads, which call shared files with arbitrary arguments. There
+//! is no expected result: the kernel must not fail, nor return an unexpected errno.
 
 use std::{
     fs::{self, File},

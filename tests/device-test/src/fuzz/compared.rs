@@ -66,8 +66,8 @@ impl State {
         }
     }
 
-    /// Returns the expected result of a write. `meanings` starts with that of the unfinished line; the
-    /// meaning of each finished line is removed.
+    /// Returns the expected result of a write. `meanings` starts with that of the unfinished line;
+    /// the meaning of each finished line is removed.
     fn write(
         &mut self,
         bytes: &[u8],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! System calls with arbitrary arguments. Memory that the kernel may write to is not used otherwise.
+//! System calls with arbitrary arguments. Memory that the kernel may write to is not used
+//! otherwise.
 
 use std::{
     num::NonZeroUsize,
@@ -16,15 +17,16 @@ use nix::{
 
 use super::random::{Choose, Random};
 
-/// The size of the memory for arguments. An array of the maximum count can begin in it and end outside.
+/// The size of the memory for arguments. An array of the maximum count can begin in it and end
+/// outside.
 const ARENA: usize = 1 << 16;
 
 /// Memory for the arguments of system calls, followed by inaccessible memory.
 ///
 /// # Invariants
 ///
-/// `start` is the address of `2 * ARENA` mapped bytes that this value owns. The first half is readable
-/// and writable. There is never a reference to these bytes.
+/// `start` is the address of `2 * ARENA` mapped bytes that this value owns. The first half is
+/// readable and writable. There is never a reference to these bytes.
 pub struct Arena {
     start: NonNull<c_void>,
 }
@@ -69,8 +71,8 @@ impl Arena {
         let bytes = &bytes[..bytes.len().min(ARENA)];
         // SAFETY: The offset is at most `ARENA`, which is within the mapping.
         let to = unsafe { self.start.byte_add(at) };
-        // SAFETY: By the type invariant the bytes up to `ARENA` are owned and writable, and there is
-        // no reference to them.
+        // SAFETY: By the type invariant the bytes up to `ARENA` are owned and writable, and there
+        // is no reference to them.
         unsafe {
             to.cast::<u8>()
                 .copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len())
@@ -81,7 +83,8 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant this value owns the mapping, and there is no reference to it.
+        // SAFETY: By the type invariant this value owns the mapping, and there is no reference to
+        // it.
         let unmapped = unsafe { mman::munmap(self.start, 2 * ARENA) };
         debug_assert!(unmapped.is_ok());
     }
@@ -103,7 +106,8 @@ pub fn read(fd: impl AsFd, address: usize, len: usize) -> nix::Result<usize> {
     Errno::result(result).map(|count| count as usize)
 }
 
-/// Calls `poll()` without waiting. Returns whether the file is readable, and whether it is writable.
+/// Calls `poll()` without waiting. Returns whether the file is readable, and whether it is
+/// writable.
 pub fn poll(fd: impl AsFd) -> nix::Result<(bool, bool)> {
     let mut entry = libc::pollfd {
         fd: fd.as_fd().as_raw_fd(),
