@@ -21,8 +21,8 @@ use plan::{Action, Change, Planner};
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{
-        read_lock, Guard, NextHop, Operation, Prefix, ReclaimMode, Reload, Route, Selector,
-        Settings, Table, Transaction,
+        self, read_lock, Guard, Mode, NextHop, Operation, Prefix, ReclaimMode, Reload, Route,
+        Selector, Settings, Table, Transaction,
     },
     testing::{dump, own_stats, table_with_settings, wait_until, Random, StopFlag},
 };
@@ -30,7 +30,7 @@ use std::{
     env, thread,
     time::{Duration, Instant},
 };
-use universe::{Answer, Universe};
+use universe::{Answer, Family, Universe};
 
 static SETTINGS: Settings = Settings::new();
 
@@ -82,12 +82,20 @@ impl Churn {
 
     fn operation(&self, change: Change, step: u32) -> Operation {
         match change {
-            Change::Insert(mode, number) => Operation::Insert(self.route(number, step), mode),
+            Change::Insert(mode, number) => {
+                let mode = match mode {
+                    plan::Mode::Add => Mode::Add,
+                    plan::Mode::Change => Mode::Change,
+                    plan::Mode::Replace => Mode::Replace,
+                };
+                Operation::Insert(self.route(number, step), mode)
+            }
             Change::Remove(number) => {
                 let route = self.route(number, step);
                 Operation::Remove(route.prefix, Some(route.metric), None)
             }
-            Change::Flush(family) => Operation::Flush(Some(family)),
+            Change::Flush(Family::Inet) => Operation::Flush(Some(rcu_table::Family::Inet)),
+            Change::Flush(Family::Inet6) => Operation::Flush(Some(rcu_table::Family::Inet6)),
         }
     }
 

@@ -4,9 +4,16 @@
 
 use super::{
     history::State,
-    universe::{Lifetime, Universe, ROUTE_COUNT},
+    universe::{Family, Lifetime, Universe, ROUTE_COUNT},
 };
-use rcu_routes::rcu_table::{Family, Mode};
+
+/// What an insert expects to find under the route's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Add,
+    Change,
+    Replace,
+}
 
 /// A change of the table, by the route's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

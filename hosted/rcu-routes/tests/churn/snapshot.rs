@@ -7,9 +7,8 @@
 use super::{
     check::{Checked, Checker},
     history::Window,
-    universe::{Answer, Lifetime, Universe},
+    universe::{Answer, Family, Lifetime, Universe},
 };
-use rcu_routes::rcu_table::Family;
 
 /// Returns the numbers of the queries that batched routes serve.
 pub fn batched(universe: &Universe) -> Vec<usize> {

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The routes that can be in the table during the test, and the addresses that readers look up.
+//! The routes that can be in the table during the test, and the addresses that readers look up. The
+//! device's tests share this file.
 //!
 //! A route's metric is its number, and its gateway encodes the step that inserted it, so that each
 //! answer identifies its origin. Longer prefixes have lower numbers: of the routes that cover an
 //! address, the first present one serves.
 
-use rcu_routes::rcu_table::Family;
 use std::net::{IpAddr, Ipv4Addr};
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Inet,
+    Inet6,
+}
 
 /// How a route is added and removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +190,10 @@ fn dump_positions(routes: &[Candidate]) -> Vec<usize> {
 
 impl Candidate {
     pub fn family(&self) -> Family {
-        Family::of(self.address)
+        match self.address {
+            IpAddr::V4(_) => Family::Inet,
+            IpAddr::V6(_) => Family::Inet6,
+        }
     }
 
     fn covers(&self, address: IpAddr) -> bool {

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use super::{
     check::{Checker, Tally},
     history::{History, State},
-    plan::{Action, Change, Plan, Verb},
+    plan::{Action, Change, Mode, Planner},
     universe::{Answer, Candidate, Family, Universe},
 };
 use crate::{
@@ -134,18 +134,18 @@ fn dump_of(universe: &Universe, state: &State) -> String {
     let mut numbers: Vec<usize> = (0..state.len())
         .filter(|&number| state[number] != 0)
         .collect();
-    numbers.sort_by_key(|&number| universe.places[number]);
+    numbers.sort_by_key(|&number| universe.dump_positions[number]);
     let line = |&number: &usize| route_line(&universe.routes[number], number, state[number]);
     numbers.iter().map(line).collect()
 }
 
 fn change_line(universe: &Universe, change: Change, step: u32) -> String {
     match change {
-        Change::Put(verb, number) => {
-            let verb = match verb {
-                Verb::Add => "add",
-                Verb::Change => "change",
-                Verb::Replace => "replace",
+        Change::Insert(mode, number) => {
+            let verb = match mode {
+                Mode::Add => "add",
+                Mode::Change => "change",
+                Mode::Replace => "replace",
             };
             format!(
                 "{verb} {}",
@@ -193,8 +193,8 @@ fn write_all(device: &Device, text: &str) -> Outcome {
 /// The errno of a commit that fails at this change.
 fn errno_of(change: Change) -> Errno {
     match change {
-        Change::Put(Verb::Add, _) => Errno::EEXIST,
-        Change::Put(..) => Errno::ENOENT,
+        Change::Insert(Mode::Add, _) => Errno::EEXIST,
+        Change::Insert(..) => Errno::ENOENT,
         Change::Remove(_) | Change::Flush(_) => Errno::ESRCH,
     }
 }
@@ -223,20 +223,20 @@ impl Churn {
     fn perform(&self, device: &Device, action: &Action, step: u32) -> Outcome {
         let lines = |changes| self.lines(changes, step);
         match action {
-            Action::One(change) => write_all(device, &lines(&[*change])),
+            Action::Single(change) => write_all(device, &lines(&[*change])),
             Action::Commit(changes) => {
                 write_all(device, &format!("begin\n{}commit\n", lines(changes)))
             }
-            Action::Abort(changes) => {
+            Action::Drop(changes) => {
                 write_all(device, &format!("begin\n{}abort\n", lines(changes)))
             }
             Action::Reload(changes) => {
                 write_all(device, &format!("begin reload\n{}commit\n", lines(changes)))
             }
-            Action::AbortReload(changes) => {
+            Action::DropReload(changes) => {
                 write_all(device, &format!("begin reload\n{}abort\n", lines(changes)))
             }
-            Action::Refuse(changes) => {
+            Action::Fail(changes) => {
                 write_all(device, &format!("begin\n{}", lines(changes)))?;
                 let expected = errno_of(changes[changes.len() - 1]);
                 equal(
@@ -259,7 +259,7 @@ impl Churn {
         let _stop = StopOnDrop(&self.stop);
         let device = Device::open()?;
         let mut random = Random::new(7);
-        let mut plan = Plan::new(&self.universe, |bound| random.below(bound));
+        let mut plan = Planner::new(&self.universe, |bound| random.below(bound));
         let mut action = plan.first();
         let mut reclaim = ReclaimRotation::new();
         let mut state = plan.state;
@@ -287,9 +287,9 @@ impl Churn {
     }
 
     /// Looks up addresses. A write ends at an address without a route, and the next one continues.
-    fn get(&self, device: &Device, asked: &[usize]) -> Outcome<Vec<Option<Answer>>> {
-        let line = |&number: &usize| format!("get {}\n", self.universe.asked[number].address);
-        let text: String = asked.iter().map(line).collect();
+    fn get(&self, device: &Device, queries: &[usize]) -> Outcome<Vec<Option<Answer>>> {
+        let line = |&number: &usize| format!("get {}\n", self.universe.queries[number].address);
+        let text: String = queries.iter().map(line).collect();
         let mut rest = text.as_str();
         while !rest.is_empty() {
             match device.write(rest) {
@@ -308,7 +308,7 @@ impl Churn {
                 false => answer_of(&self.universe, line).map(Some),
             })
             .collect::<Outcome<_>>()?;
-        equal("the number of answers", answers.len(), asked.len())?;
+        equal("the number of answers", answers.len(), queries.len())?;
         Ok(answers)
     }
 
@@ -318,17 +318,17 @@ impl Churn {
         let device = Device::open()?;
         let mut random = Random::new(seed);
         let mut checker = Checker::new(&self.universe, &self.history);
-        let total = self.universe.asked.len();
+        let total = self.universe.queries.len();
         while !self.is_stopped() {
             for _ in 0..16 {
-                let asked: Vec<usize> = (0..1 + random.below(6))
+                let queries: Vec<usize> = (0..1 + random.below(6))
                     .map(|_| random.below(total))
                     .collect();
                 let from = checker.open();
-                let answers = self.get(&device, &asked)?;
+                let answers = self.get(&device, &queries)?;
                 let window = checker.close(from);
-                for (asked, answer) in asked.into_iter().zip(answers) {
-                    checker.lookup(&window, asked, answer).or_else(fail)?;
+                for (queries, answer) in queries.into_iter().zip(answers) {
+                    checker.lookup(&window, queries, answer).or_else(fail)?;
                 }
             }
             let from = checker.open();
@@ -375,7 +375,7 @@ pub fn readers_get_only_correct_answers() -> Outcome {
         )?;
         ensure(
             "the readers left out few answers",
-            tally.lost < checked / 10,
+            tally.skipped < checked / 10,
         )?;
     }
     device::wait_for_reclaim()?;
