@@ -4,10 +4,13 @@
 # Runs in the guest: the module from insmod to rmmod, with its parameters, its device and the real internet
 # table. Prints TAP. Needs beside it: helpers.sh, tap.sh, device-test, client64, routes, addresses, answers,
 # and client32 where the kernel has 32-bit callers.
+#
+# Environment: CHURN_SECS, for which the device's writer churns (default 3).
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
 device=/dev/rust_rcu_demo
+churn_secs=${CHURN_SECS:-3}
 
 parameter_is() { prints "$2" cat "$parameters/$1"; }
 has_documented_default() {
@@ -86,14 +89,14 @@ tap_check 'rmmod is refused while the device is open' not rmmod rust_rcu_demo
 tap_check 'after a refused rmmod the module is loaded' is_loaded
 exec 3<&-
 
-# include NAME PROGRAM: the TAP of PROGRAM becomes a part of this one.
+# include NAME COMMAND...: the TAP of COMMAND becomes a part of this one.
 include() {
-    "$2" >included.tap 2>&1
-    included=$?
-    grep -v '^1\.\.' included.tap
-    tap_check "$1 ran to the end" test $included -le 1 -a -n "$(grep '^1\.\.' included.tap)"
+    name=$1
+    shift
+    { "$@" 2>&1; echo $? >included; } | tee included.tap | grep -v '^1\.\.'
+    tap_check "$name ran to the end" test "$(cat included)" -le 1 -a -n "$(grep '^1\.\.' included.tap)"
 }
-include 'the test of the device' ./device-test
+include 'the test of the device' ./device-test --seconds "$churn_secs"
 for bits in 64 32; do
     if [ -e client$bits ]; then
         include "the $bits-bit client of the ioctls" ./client$bits
