@@ -15,7 +15,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # The scripts run other makes, which must not inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all load unload install clean vm demo test bench lint fuzz codegen help
+.PHONY: all load unload install clean vm demo test soak bench lint fuzz codegen help
 
 all:
 	@scripts/check-kernel $(if $(filter file,$(origin KDIR)),,$(KDIR))
@@ -43,8 +43,8 @@ vm:
 demo test bench lint:
 	$(LAB) scripts/$@
 
-fuzz:
-	$(LAB) scripts/fuzz $(if $(TIME),--time $(TIME))
+soak fuzz:
+	$(LAB) scripts/$@ $(if $(TIME),--time $(TIME))
 
 codegen:
 	$(LAB) tests/codegen/run
@@ -54,6 +54,7 @@ help:
 	@echo 'In a virtual machine, with a kernel that the lab builds:'
 	@echo '  make demo      shows the module, its device and its tool at work'
 	@echo '  make test      runs all tests; the last line counts them'
+	@echo '  make soak      runs torture, churn and random sequences for TIME=300 seconds each'
 	@echo '  make bench     measures the table and RCU beside their alternatives; tables, JSON and plots'
 	@echo '  make fuzz      feeds random input to the module for TIME=60 seconds'
 	@echo '  make codegen   compares the machine code of the RCU library with that of C'
