@@ -3,7 +3,7 @@
 //! Tables, and the width of text.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
 use console::Term;
 
 /// Wider text is hard to read.
@@ -21,7 +21,7 @@ pub fn text_width() -> usize {
 }
 
 /// Lays out rows as a table without lines. `is_number` selects the columns that are aligned to the
-/// right. Cells are wrapped if the table is wider than `width`.
+/// right. Wraps the last column if the table is wider than `width`.
 pub fn table(
     rows: impl IntoIterator<Item = Vec<String>>,
     is_number: impl Fn(usize) -> bool,
@@ -34,8 +34,12 @@ pub fn table(
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width);
     }
+    let last = table.column_count().saturating_sub(1);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
+        if column.index < last {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
         if is_number(column.index) {
             column.set_cell_alignment(CellAlignment::Right);
         }

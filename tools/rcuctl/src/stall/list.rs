@@ -48,17 +48,19 @@ impl<'a> Row<'a> {
     }
 
     fn cells(&self) -> Vec<String> {
-        let has = match (self.has, self.needs) {
-            ("unsafe", _) => "with --unsafe".to_string(),
-            (_, Some(config)) => format!("lacks {config}"),
-            (has, _) => has.to_string(),
+        let has = match self.has {
+            "unsafe" => "--unsafe",
+            has => has,
+        };
+        let lacks = match self.needs {
+            Some(config) => format!("lacks {config}; "),
+            None => String::new(),
         };
         vec![
             self.kind.to_string(),
-            has,
+            has.to_string(),
             format!("{:.1}", self.seconds),
-            self.shows.to_string(),
-            self.expects.to_string(),
+            format!("{lacks}{}: {:?}", self.shows, self.expects),
         ]
     }
 }
@@ -70,7 +72,8 @@ pub fn list(parameters: &impl Parameters, out: &mut Output<impl Write>) -> Resul
         out.document(&rows)?;
         return Ok(Status::Done);
     }
-    let header = ["KIND", "HERE", "SECS", "WHAT HAPPENS", "THE KERNEL SAYS"].map(str::to_string);
+    let what = "WHAT HAPPENS: A PART OF THE REPORT";
+    let header = ["KIND", "HERE", "SECS", what].map(str::to_string);
     let rows = std::iter::once(header.to_vec()).chain(rows.iter().map(Row::cells));
     out.line(&table(rows, |column| column == 2, terminal_width()))?;
     Ok(Status::Done)
@@ -96,11 +99,12 @@ mod tests {
         assert!(line("cpu_preempt_off").contains(" yes "), "{text}");
         assert!(line("cpu_preempt_off").contains(" 7.0 "), "{text}");
         assert!(
-            line("cpu_preempt_off").ends_with(" detected stall"),
+            line("cpu_preempt_off").ends_with(": \"detected stall\""),
             "{text}"
         );
-        assert!(line("use_after_free").contains(" with --unsafe "), "{text}");
-        assert!(line("might_sleep").contains(" lacks CONFIG_X "), "{text}");
+        assert!(line("use_after_free").contains(" --unsafe "), "{text}");
+        assert!(line("might_sleep").contains(" no "), "{text}");
+        assert!(line("might_sleep").contains(" lacks CONFIG_X; "), "{text}");
         let at = text.find("HERE").expect("a heading");
         assert!(
             text.lines().all(|line| line.as_bytes()[at - 1] == b' '),
