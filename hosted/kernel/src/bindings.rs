@@ -116,7 +116,7 @@ pub unsafe fn rcu_barrier() {
 ///
 /// # Safety
 ///
-/// `head` is valid, in no other queue, and stays RCU's until `func` is called.
+/// `head` is valid, in no other queue, and belongs to RCU until `func` is called.
 pub unsafe fn call_rcu(head: *mut callback_head, func: rcu_callback_t) {
     mark_callback_thread();
     context::register();

@@ -352,7 +352,7 @@ pub unsafe fn synchronize_srcu_expedited(ssp: *mut srcu_struct) {
 ///
 /// # Safety
 ///
-/// `ssp` is initialised. `head` is valid, in no other queue, and stays SRCU's until `func` is
+/// `ssp` is initialised. `head` is valid, in no other queue, and belongs to SRCU until `func` is
 /// called.
 pub unsafe fn call_srcu(ssp: *mut srcu_struct, head: *mut callback_head, func: rcu_callback_t) {
     let next = ptr::null_mut();

@@ -21,6 +21,10 @@ struct Case<Change> {
     change: Change,
 }
 
+const fn case<C>(before: &'static [&'static str], change: C) -> Case<C> {
+    Case { before, change }
+}
+
 /// A change that can run out of memory.
 trait Change {
     /// Makes the change.
@@ -33,127 +37,109 @@ trait Change {
 }
 
 const CASES: &[Case<&str>] = &[
-    Case {
-        before: &[],
-        change: "add 2001:db8:1234:5678:9abc:def0:1234:5678/128 via fe80::1",
-    },
-    Case {
-        before: &["add ::/0 via fe80::1"],
-        change: "add 2001:db8:1234:5678:9abc:def0:1234:5678/128 via fe80::1",
-    },
-    Case {
-        before: &[],
-        change: "add 0.0.0.0/0 dev a",
-    },
-    Case {
-        // Into a node with routes; the next hop exists.
-        before: &["add 10.0.0.0/8 dev a"],
-        change: "add 10.0.0.0/7 dev a",
-    },
-    Case {
-        // Into a node with routes; the next hop is new.
-        before: &["add 10.0.0.0/8 dev a"],
-        change: "add 10.0.0.0/8 dev b metric 1",
-    },
-    Case {
-        // Into a node that has only children.
-        before: &["add 10.0.0.0/32 dev a"],
-        change: "add blackhole 10.0.0.0/8",
-    },
-    Case {
-        // A branch from a skipped chain.
-        before: &["add 2001:db8::1/128 dev a"],
-        change: "add 2001:db8:8000::1/128 dev b",
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add 10.0.0.0/8 dev b metric 1"],
-        change: "replace 10.0.0.0/8 dev c",
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a"],
-        change: "change 10.0.0.0/8 dev a",
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add 11.0.0.0/8 dev b"],
-        change: "change 10.0.0.0/8 dev b",
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add 11.0.0.0/8 dev b"],
-        change: "del 10.0.0.0/8",
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add 10.0.0.0/8 dev b metric 1"],
-        change: "del 10.0.0.0/8 metric 1",
-    },
-    Case {
-        before: &["add 2001:db8::1/128 dev a", "add 2001:db8::/32 dev b"],
-        change: "del 2001:db8::1/128",
-    },
-    Case {
-        before: &["add 2001:db8::1/128 dev a", "add 2001:db8::/32 dev b"],
-        change: "del 2001:db8::/32",
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add ::/0 dev b"],
-        change: "flush",
-    },
+    case(
+        &[],
+        "add 2001:db8:1234:5678:9abc:def0:1234:5678/128 via fe80::1",
+    ),
+    case(
+        &["add ::/0 via fe80::1"],
+        "add 2001:db8:1234:5678:9abc:def0:1234:5678/128 via fe80::1",
+    ),
+    case(&[], "add 0.0.0.0/0 dev a"),
+    // Into a node with routes; the next hop exists.
+    case(&["add 10.0.0.0/8 dev a"], "add 10.0.0.0/7 dev a"),
+    // Into a node with routes; the next hop is new.
+    case(&["add 10.0.0.0/8 dev a"], "add 10.0.0.0/8 dev b metric 1"),
+    // Into a node that has only children.
+    case(&["add 10.0.0.0/32 dev a"], "add blackhole 10.0.0.0/8"),
+    // A branch from a skipped chain.
+    case(
+        &["add 2001:db8::1/128 dev a"],
+        "add 2001:db8:8000::1/128 dev b",
+    ),
+    case(
+        &["add 10.0.0.0/8 dev a", "add 10.0.0.0/8 dev b metric 1"],
+        "replace 10.0.0.0/8 dev c",
+    ),
+    case(&["add 10.0.0.0/8 dev a"], "change 10.0.0.0/8 dev a"),
+    case(
+        &["add 10.0.0.0/8 dev a", "add 11.0.0.0/8 dev b"],
+        "change 10.0.0.0/8 dev b",
+    ),
+    case(
+        &["add 10.0.0.0/8 dev a", "add 11.0.0.0/8 dev b"],
+        "del 10.0.0.0/8",
+    ),
+    case(
+        &["add 10.0.0.0/8 dev a", "add 10.0.0.0/8 dev b metric 1"],
+        "del 10.0.0.0/8 metric 1",
+    ),
+    case(
+        &["add 2001:db8::1/128 dev a", "add 2001:db8::/32 dev b"],
+        "del 2001:db8::1/128",
+    ),
+    case(
+        &["add 2001:db8::1/128 dev a", "add 2001:db8::/32 dev b"],
+        "del 2001:db8::/32",
+    ),
+    case(&["add 10.0.0.0/8 dev a", "add ::/0 dev b"], "flush"),
 ];
 
 /// Transactions. Each one adds nodes, adds a next hop, and undoes one of its own changes.
 const TRANSACTIONS: &[Case<Atomically>] = &[
-    Case {
-        before: &[],
-        change: Atomically(&[
+    case(
+        &[],
+        Atomically(&[
             "add 2001:db8:1234:5678:9abc:def0:1234:5678/128 via fe80::1",
             "add 10.0.0.0/8 dev a",
             "add 10.0.0.0/8 dev b metric 1",
             "del 10.0.0.0/8",
         ]),
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add 10.1.0.0/16 dev b"],
-        change: Atomically(&[
+    ),
+    case(
+        &["add 10.0.0.0/8 dev a", "add 10.1.0.0/16 dev b"],
+        Atomically(&[
             "change 10.0.0.0/8 dev c",
             "replace 10.1.0.0/16 dev a",
             "add 10.1.1.1/32 dev b",
             "del 10.1.0.0/16",
             "add ::/0 dev c",
         ]),
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add 2001:db8::/32 dev b"],
-        change: Atomically(&[
+    ),
+    case(
+        &["add 10.0.0.0/8 dev a", "add 2001:db8::/32 dev b"],
+        Atomically(&[
             "flush inet",
             "add 11.0.0.0/8 dev c",
             "flush",
             "add ::/0 dev a",
         ]),
-    },
+    ),
 ];
 
 /// Reloads.
 const RELOADS: &[Case<NewContents>] = &[
-    Case {
-        before: &[],
-        change: NewContents(&["add 10.0.0.0/8 dev a", "add 2001:db8::1/128 dev b"]),
-    },
-    Case {
-        before: &[
+    case(
+        &[],
+        NewContents(&["add 10.0.0.0/8 dev a", "add 2001:db8::1/128 dev b"]),
+    ),
+    case(
+        &[
             "add 10.0.0.0/8 dev a",
             "add 10.1.0.0/16 dev b",
             "add 2001:db8::1/128 dev c",
         ],
-        change: NewContents(&[
+        NewContents(&[
             "add 10.0.0.0/8 dev a",
             "add 11.0.0.0/8 dev d",
             "change 11.0.0.0/8 dev b",
             "add 2001:db8::2/128 dev c",
         ]),
-    },
-    Case {
-        before: &["add 10.0.0.0/8 dev a", "add 2001:db8::1/128 dev b"],
-        change: NewContents(&[]),
-    },
+    ),
+    case(
+        &["add 10.0.0.0/8 dev a", "add 2001:db8::1/128 dev b"],
+        NewContents(&[]),
+    ),
 ];
 
 /// Changes to make in one transaction.

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use super::command::{parse, Command, Excerpt, Reason, Refusal, HELP};
+use super::command::{
+    parse, Command, Excerpt,
+    Reason::{self, *},
+    Refusal, HELP,
+};
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route, Selector};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 use std::{collections::BTreeSet, mem};
 
-fn prefix(address: &str, len: u8) -> Prefix {
-    Prefix::new(address.parse().unwrap(), len).unwrap()
+fn prefix(text: &str) -> Prefix {
+    let (address, len) = text.split_once('/').unwrap();
+    Prefix::new(address.parse().unwrap(), len.parse().unwrap()).unwrap()
 }
 
 fn via(gateway: &str) -> NextHop {
@@ -16,6 +21,11 @@ fn via(gateway: &str) -> NextHop {
 
 fn dev(name: &str) -> DevName {
     DevName::new(name).unwrap()
+}
+
+/// Returns the next hop of a route without a gateway.
+fn direct(name: &str) -> NextHop {
+    NextHop::Dev(dev(name))
 }
 
 fn via_dev(gateway: &str, name: &str) -> NextHop {
@@ -40,134 +50,76 @@ fn refusal(line: &str) -> (&str, Reason) {
 
 #[test]
 fn routes_in_iproute2_syntax_are_parsed() {
+    let ten = prefix("10.0.0.0/8");
+    let (all_v4, all_v6) = (prefix("0.0.0.0/0"), prefix("::/0"));
     for (words, prefix, metric, next_hop) in [
-        (
-            "10.0.0.0/8 via 192.0.2.1",
-            prefix("10.0.0.0", 8),
-            0,
-            via("192.0.2.1"),
-        ),
-        (
-            "10.0.0.0/8 via inet 192.0.2.1",
-            prefix("10.0.0.0", 8),
-            0,
-            via("192.0.2.1"),
-        ),
-        (
-            "10.0.0.0/8 via inet6 fe80::1",
-            prefix("10.0.0.0", 8),
-            0,
-            via("fe80::1"),
-        ),
+        ("10.0.0.0/8 via 192.0.2.1", ten, 0, via("192.0.2.1")),
+        ("10.0.0.0/8 via inet 192.0.2.1", ten, 0, via("192.0.2.1")),
+        ("10.0.0.0/8 via inet6 fe80::1", ten, 0, via("fe80::1")),
         (
             "10.0.0.0/8 via inet6 fe80::1 dev eth0",
-            prefix("10.0.0.0", 8),
+            ten,
             0,
             via_dev("fe80::1", "eth0"),
         ),
         (
             "10.0.0.0/8 metric 7 dev eth0 via 192.0.2.1",
-            prefix("10.0.0.0", 8),
+            ten,
             7,
             via_dev("192.0.2.1", "eth0"),
         ),
-        (
-            "10.0.0.0/8 dev eth0 metric 1",
-            prefix("10.0.0.0", 8),
-            1,
-            NextHop::Dev(dev("eth0")),
-        ),
+        ("10.0.0.0/8 dev eth0 metric 1", ten, 1, direct("eth0")),
         (
             "10.1.2.3 dev eth0",
-            prefix("10.1.2.3", 32),
+            prefix("10.1.2.3/32"),
             0,
-            NextHop::Dev(dev("eth0")),
+            direct("eth0"),
         ),
-        ("::1 dev lo", prefix("::1", 128), 0, NextHop::Dev(dev("lo"))),
+        ("::1 dev lo", prefix("::1/128"), 0, direct("lo")),
         (
             "2001:db8::/32 via fe80::1",
-            prefix("2001:db8::", 32),
+            prefix("2001:db8::/32"),
             0,
             via("fe80::1"),
         ),
         (
             "2001:db8::/32 via inet 192.0.2.1",
-            prefix("2001:db8::", 32),
+            prefix("2001:db8::/32"),
             0,
             via("192.0.2.1"),
         ),
-        (
-            "default via 192.0.2.1",
-            prefix("0.0.0.0", 0),
-            0,
-            via("192.0.2.1"),
-        ),
-        ("default via fe80::1", prefix("::", 0), 0, via("fe80::1")),
-        (
-            "default via inet6 fe80::1",
-            prefix("0.0.0.0", 0),
-            0,
-            via("fe80::1"),
-        ),
-        (
-            "default dev eth0",
-            prefix("0.0.0.0", 0),
-            0,
-            NextHop::Dev(dev("eth0")),
-        ),
-        (
-            "0.0.0.0/0 dev eth0",
-            prefix("0.0.0.0", 0),
-            0,
-            NextHop::Dev(dev("eth0")),
-        ),
-        (
-            "::/0 dev eth0",
-            prefix("::", 0),
-            0,
-            NextHop::Dev(dev("eth0")),
-        ),
-        (
-            "blackhole 10.0.0.0/8",
-            prefix("10.0.0.0", 8),
-            0,
-            NextHop::Blackhole,
-        ),
+        ("default via 192.0.2.1", all_v4, 0, via("192.0.2.1")),
+        ("default via fe80::1", all_v6, 0, via("fe80::1")),
+        ("default via inet6 fe80::1", all_v4, 0, via("fe80::1")),
+        ("default dev eth0", all_v4, 0, direct("eth0")),
+        ("0.0.0.0/0 dev eth0", all_v4, 0, direct("eth0")),
+        ("::/0 dev eth0", all_v6, 0, direct("eth0")),
+        ("blackhole 10.0.0.0/8", ten, 0, NextHop::Blackhole),
         (
             "unreachable default metric 9",
-            prefix("0.0.0.0", 0),
+            all_v4,
             9,
             NextHop::Unreachable,
         ),
         (
             "prohibit 2001:db8::1",
-            prefix("2001:db8::1", 128),
+            prefix("2001:db8::1/128"),
             0,
             NextHop::Prohibit,
         ),
-        (
-            "10.0.0.0/8 dev a metric 0",
-            prefix("10.0.0.0", 8),
-            0,
-            NextHop::Dev(dev("a")),
-        ),
+        ("10.0.0.0/8 dev a metric 0", ten, 0, direct("a")),
         (
             "10.0.0.0/8 dev a metric 4294967295",
-            prefix("10.0.0.0", 8),
+            ten,
             u32::MAX,
-            NextHop::Dev(dev("a")),
+            direct("a"),
         ),
-        (
-            "10.0.0.0/8 dev metric",
-            prefix("10.0.0.0", 8),
-            0,
-            NextHop::Dev(dev("metric")),
-        ),
+        ("10.0.0.0/8 dev metric", ten, 0, direct("metric")),
         (
             "10.0.0.0/8 dev fifteen-letters",
-            prefix("10.0.0.0", 8),
+            ten,
             0,
-            NextHop::Dev(dev("fifteen-letters")),
+            direct("fifteen-letters"),
         ),
     ] {
         let route = Route {
@@ -191,38 +143,29 @@ fn routes_in_iproute2_syntax_are_parsed() {
 
 #[test]
 fn every_other_command_is_parsed() {
+    let ten = prefix("10.0.0.0/8");
     for (line, expected) in [
-        (
-            "del 10.0.0.0/8",
-            Command::Delete(prefix("10.0.0.0", 8), None, None),
-        ),
-        (
-            "delete 10.0.0.0/8",
-            Command::Delete(prefix("10.0.0.0", 8), None, None),
-        ),
+        ("del 10.0.0.0/8", Command::Delete(ten, None, None)),
+        ("delete 10.0.0.0/8", Command::Delete(ten, None, None)),
         (
             "del default",
-            Command::Delete(prefix("0.0.0.0", 0), None, None),
+            Command::Delete(prefix("0.0.0.0/0"), None, None),
         ),
         (
             "del default via fe80::1",
-            Command::Delete(prefix("::", 0), None, Some(via("fe80::1"))),
+            Command::Delete(prefix("::/0"), None, Some(via("fe80::1"))),
         ),
         (
             "del 10.0.0.0/8 metric 0",
-            Command::Delete(prefix("10.0.0.0", 8), Some(0), None),
+            Command::Delete(ten, Some(0), None),
         ),
         (
             "del 10.0.0.0/8 dev eth0 metric 5",
-            Command::Delete(
-                prefix("10.0.0.0", 8),
-                Some(5),
-                Some(NextHop::Dev(dev("eth0"))),
-            ),
+            Command::Delete(ten, Some(5), Some(direct("eth0"))),
         ),
         (
             "del blackhole 10.0.0.0/8",
-            Command::Delete(prefix("10.0.0.0", 8), None, Some(NextHop::Blackhole)),
+            Command::Delete(ten, None, Some(NextHop::Blackhole)),
         ),
         ("flush", Command::Flush(None)),
         ("flush inet", Command::Flush(Some(Family::Inet))),
@@ -233,17 +176,14 @@ fn every_other_command_is_parsed() {
         ("list", Command::Show(Selector::All)),
         ("show inet", Command::Show(Selector::Family(Family::Inet))),
         ("show inet6", Command::Show(Selector::Family(Family::Inet6))),
-        (
-            "show 10.0.0.0/8",
-            Command::Show(Selector::Prefix(prefix("10.0.0.0", 8))),
-        ),
+        ("show 10.0.0.0/8", Command::Show(Selector::Prefix(ten))),
         (
             "show ::1",
-            Command::Show(Selector::Prefix(prefix("::1", 128))),
+            Command::Show(Selector::Prefix(prefix("::1/128"))),
         ),
         (
             "show default",
-            Command::Show(Selector::Prefix(prefix("0.0.0.0", 0))),
+            Command::Show(Selector::Prefix(prefix("0.0.0.0/0"))),
         ),
         ("begin", Command::Begin { reload: false }),
         ("begin reload", Command::Begin { reload: true }),
@@ -278,155 +218,115 @@ fn blanks_and_comments_around_words_are_ignored() {
 
 const fn host_bits([a, b, c, d]: [u8; 4], len: u8) -> Reason {
     let address = IpAddr::V4(Ipv4Addr::new(a, b, c, d));
-    Reason::HostBits { address, len }
+    HostBits { address, len }
 }
 
 /// Invalid lines, each with the word at fault and the reason.
 const INVALID: &[(&str, &str, Reason)] = &[
-    ("frobnicate", "frobnicate", Reason::UnknownWord),
-    ("ADD 10.0.0.0/8 dev a", "ADD", Reason::UnknownWord),
-    ("inet", "inet", Reason::UnknownWord),
-    ("stats now", "now", Reason::UnknownWord),
-    ("flush inet inet6", "inet6", Reason::UnknownWord),
-    ("get 10.0.0.1 10.0.0.2", "10.0.0.2", Reason::UnknownWord),
-    (
-        "add 10.0.0.0/8 gateway 192.0.2.1",
-        "gateway",
-        Reason::UnknownWord,
-    ),
-    (
-        "add 10.0.0.0/8 dev a table main",
-        "table",
-        Reason::UnknownWord,
-    ),
-    ("add", "add", Reason::MissingArgument("prefix")),
-    ("del", "del", Reason::MissingArgument("prefix")),
-    ("blackhole", "blackhole", Reason::MissingArgument("prefix")),
-    (
-        "add prohibit",
-        "prohibit",
-        Reason::MissingArgument("prefix"),
-    ),
-    ("get", "get", Reason::MissingArgument("address")),
-    (
-        "add 10.0.0.0/8 via",
-        "via",
-        Reason::MissingArgument("address"),
-    ),
+    ("frobnicate", "frobnicate", UnknownWord),
+    ("ADD 10.0.0.0/8 dev a", "ADD", UnknownWord),
+    ("inet", "inet", UnknownWord),
+    ("stats now", "now", UnknownWord),
+    ("flush inet inet6", "inet6", UnknownWord),
+    ("get 10.0.0.1 10.0.0.2", "10.0.0.2", UnknownWord),
+    ("add 10.0.0.0/8 gateway 192.0.2.1", "gateway", UnknownWord),
+    ("add 10.0.0.0/8 dev a table main", "table", UnknownWord),
+    ("add", "add", MissingArgument("prefix")),
+    ("del", "del", MissingArgument("prefix")),
+    ("blackhole", "blackhole", MissingArgument("prefix")),
+    ("add prohibit", "prohibit", MissingArgument("prefix")),
+    ("get", "get", MissingArgument("address")),
+    ("add 10.0.0.0/8 via", "via", MissingArgument("address")),
     (
         "add 10.0.0.0/8 via inet6",
         "inet6",
-        Reason::MissingArgument("address"),
+        MissingArgument("address"),
     ),
-    (
-        "add 10.0.0.0/8 dev",
-        "dev",
-        Reason::MissingArgument("device name"),
-    ),
+    ("add 10.0.0.0/8 dev", "dev", MissingArgument("device name")),
     (
         "add 10.0.0.0/8 dev a metric",
         "metric",
-        Reason::MissingArgument("number"),
+        MissingArgument("number"),
     ),
     (
         "add 10.0.0.0/8 dev a metric # 5",
         "metric",
-        Reason::MissingArgument("number"),
+        MissingArgument("number"),
     ),
-    (
-        "add 10.0.0.0/8 via 1.1.1.1 via 1.1.1.1",
-        "via",
-        Reason::Repeated,
-    ),
-    ("add 10.0.0.0/8 dev a dev b", "dev", Reason::Repeated),
-    (
-        "add 10.0.0.0/8 dev a metric 1 metric 1",
-        "metric",
-        Reason::Repeated,
-    ),
-    ("add eth0 via 192.0.2.1", "eth0", Reason::InvalidPrefix),
-    ("add 10.0.0/8 dev a", "10.0.0/8", Reason::InvalidPrefix),
-    (
-        "add 10.0.0.256/8 dev a",
-        "10.0.0.256/8",
-        Reason::InvalidPrefix,
-    ),
-    ("add /8 dev a", "/8", Reason::InvalidPrefix),
-    ("1 dev a", "1", Reason::InvalidPrefix),
-    ("a:b dev a", "a:b", Reason::InvalidPrefix),
-    ("show inet4", "inet4", Reason::InvalidPrefix),
-    (
-        "del blackhole blackhole",
-        "blackhole",
-        Reason::InvalidPrefix,
-    ),
+    ("add 10.0.0.0/8 via 1.1.1.1 via 1.1.1.1", "via", Repeated),
+    ("add 10.0.0.0/8 dev a dev b", "dev", Repeated),
+    ("add 10.0.0.0/8 dev a metric 1 metric 1", "metric", Repeated),
+    ("add eth0 via 192.0.2.1", "eth0", InvalidPrefix),
+    ("add 10.0.0/8 dev a", "10.0.0/8", InvalidPrefix),
+    ("add 10.0.0.256/8 dev a", "10.0.0.256/8", InvalidPrefix),
+    ("add /8 dev a", "/8", InvalidPrefix),
+    ("1 dev a", "1", InvalidPrefix),
+    ("a:b dev a", "a:b", InvalidPrefix),
+    ("show inet4", "inet4", InvalidPrefix),
+    ("del blackhole blackhole", "blackhole", InvalidPrefix),
     // The prefix is checked first.
-    ("add x via y", "x", Reason::InvalidPrefix),
-    ("get 10.0.0.0/8", "10.0.0.0/8", Reason::InvalidAddress(None)),
-    ("get localhost", "localhost", Reason::InvalidAddress(None)),
-    (
-        "add 10.0.0.0/8 via eth0",
-        "eth0",
-        Reason::InvalidAddress(None),
-    ),
+    ("add x via y", "x", InvalidPrefix),
+    ("get 10.0.0.0/8", "10.0.0.0/8", InvalidAddress(None)),
+    ("get localhost", "localhost", InvalidAddress(None)),
+    ("add 10.0.0.0/8 via eth0", "eth0", InvalidAddress(None)),
     (
         "add 10.0.0.0/8 via inet fe80::1",
         "fe80::1",
-        Reason::InvalidAddress(Some(Family::Inet)),
+        InvalidAddress(Some(Family::Inet)),
     ),
     (
         "add 10.0.0.0/8 via inet6 192.0.2.1",
         "192.0.2.1",
-        Reason::InvalidAddress(Some(Family::Inet6)),
+        InvalidAddress(Some(Family::Inet6)),
     ),
     (
         "add 10.0.0.0/8 via inet inet",
         "inet",
-        Reason::InvalidAddress(Some(Family::Inet)),
+        InvalidAddress(Some(Family::Inet)),
     ),
-    ("begin inet", "inet", Reason::UnknownWord),
-    ("begin reload inet", "inet", Reason::UnknownWord),
-    ("commit 10.0.0.0/8", "10.0.0.0/8", Reason::UnknownWord),
-    ("abort all", "all", Reason::UnknownWord),
-    ("flush ipv6", "ipv6", Reason::InvalidFamily),
-    ("flush 10.0.0.0/8", "10.0.0.0/8", Reason::InvalidFamily),
+    ("begin inet", "inet", UnknownWord),
+    ("begin reload inet", "inet", UnknownWord),
+    ("commit 10.0.0.0/8", "10.0.0.0/8", UnknownWord),
+    ("abort all", "all", UnknownWord),
+    ("flush ipv6", "ipv6", InvalidFamily),
+    ("flush 10.0.0.0/8", "10.0.0.0/8", InvalidFamily),
     (
         "add 10.0.0.0/33 dev a",
         "10.0.0.0/33",
-        Reason::InvalidLength(Family::Inet),
+        InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/256 dev a",
         "10.0.0.0/256",
-        Reason::InvalidLength(Family::Inet),
+        InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/ dev a",
         "10.0.0.0/",
-        Reason::InvalidLength(Family::Inet),
+        InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/+8 dev a",
         "10.0.0.0/+8",
-        Reason::InvalidLength(Family::Inet),
+        InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/-1 dev a",
         "10.0.0.0/-1",
-        Reason::InvalidLength(Family::Inet),
+        InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/8/8 dev a",
         "10.0.0.0/8/8",
-        Reason::InvalidLength(Family::Inet),
+        InvalidLength(Family::Inet),
     ),
     (
         "add 10.0.0.0/255.0.0.0 dev a",
         "10.0.0.0/255.0.0.0",
-        Reason::InvalidLength(Family::Inet),
+        InvalidLength(Family::Inet),
     ),
-    ("del ::/129", "::/129", Reason::InvalidLength(Family::Inet6)),
-    ("show ::/x", "::/x", Reason::InvalidLength(Family::Inet6)),
+    ("del ::/129", "::/129", InvalidLength(Family::Inet6)),
+    ("show ::/x", "::/x", InvalidLength(Family::Inet6)),
     (
         "add 10.0.0.1/8 dev a",
         "10.0.0.1/8",
@@ -435,7 +335,7 @@ const INVALID: &[(&str, &str, Reason)] = &[
     (
         "add ::1/127 dev a",
         "::1/127",
-        Reason::HostBits {
+        HostBits {
             address: IpAddr::V6(Ipv6Addr::LOCALHOST),
             len: 127,
         },
@@ -448,70 +348,46 @@ const INVALID: &[(&str, &str, Reason)] = &[
     (
         "add 10.0.0.0/8 dev a metric 4294967296",
         "4294967296",
-        Reason::InvalidNumber,
+        InvalidNumber,
     ),
-    (
-        "add 10.0.0.0/8 dev a metric -1",
-        "-1",
-        Reason::InvalidNumber,
-    ),
-    (
-        "add 10.0.0.0/8 dev a metric +1",
-        "+1",
-        Reason::InvalidNumber,
-    ),
-    (
-        "add 10.0.0.0/8 dev a metric 0x10",
-        "0x10",
-        Reason::InvalidNumber,
-    ),
+    ("add 10.0.0.0/8 dev a metric -1", "-1", InvalidNumber),
+    ("add 10.0.0.0/8 dev a metric +1", "+1", InvalidNumber),
+    ("add 10.0.0.0/8 dev a metric 0x10", "0x10", InvalidNumber),
     (
         "add 10.0.0.0/8 dev sixteen-letters-",
         "sixteen-letters-",
-        Reason::InvalidDevice,
+        InvalidDevice,
     ),
-    ("add 10.0.0.0/8 dev a/b", "a/b", Reason::InvalidDevice),
-    ("add 10.0.0.0/8 dev eth0:1", "eth0:1", Reason::InvalidDevice),
-    ("add 10.0.0.0/8 dev .", ".", Reason::InvalidDevice),
-    ("add 10.0.0.0/8 dev ..", "..", Reason::InvalidDevice),
-    (
-        "add 10.0.0.0/8 dev z\u{fc}",
-        "z\u{fc}",
-        Reason::InvalidDevice,
-    ),
-    ("add 10.0.0.0/8", "10.0.0.0/8", Reason::MissingNextHop),
-    ("10.0.0.0/8 metric 5", "10.0.0.0/8", Reason::MissingNextHop),
-    ("add default", "default", Reason::MissingNextHop),
+    ("add 10.0.0.0/8 dev a/b", "a/b", InvalidDevice),
+    ("add 10.0.0.0/8 dev eth0:1", "eth0:1", InvalidDevice),
+    ("add 10.0.0.0/8 dev .", ".", InvalidDevice),
+    ("add 10.0.0.0/8 dev ..", "..", InvalidDevice),
+    ("add 10.0.0.0/8 dev z\u{fc}", "z\u{fc}", InvalidDevice),
+    ("add 10.0.0.0/8", "10.0.0.0/8", MissingNextHop),
+    ("10.0.0.0/8 metric 5", "10.0.0.0/8", MissingNextHop),
+    ("add default", "default", MissingNextHop),
     (
         "add blackhole 10.0.0.0/8 via 192.0.2.1",
         "blackhole",
-        Reason::UnexpectedNextHop,
+        UnexpectedNextHop,
     ),
-    (
-        "prohibit 10.0.0.0/8 dev a",
-        "prohibit",
-        Reason::UnexpectedNextHop,
-    ),
+    ("prohibit 10.0.0.0/8 dev a", "prohibit", UnexpectedNextHop),
     (
         "del unreachable ::/0 dev a",
         "unreachable",
-        Reason::UnexpectedNextHop,
+        UnexpectedNextHop,
     ),
     (
         "add 10.0.0.0/8 via fe80::1",
         "10.0.0.0/8",
-        Reason::GatewayFamily(Family::Inet),
+        GatewayFamily(Family::Inet),
     ),
     (
         "add ::/8 via 192.0.2.1",
         "::/8",
-        Reason::GatewayFamily(Family::Inet6),
+        GatewayFamily(Family::Inet6),
     ),
-    (
-        "del ::1 via 192.0.2.1",
-        "::1",
-        Reason::GatewayFamily(Family::Inet6),
-    ),
+    ("del ::1 via 192.0.2.1", "::1", GatewayFamily(Family::Inet6)),
 ];
 
 #[test]
@@ -530,19 +406,19 @@ fn every_reason_is_tested() {
         .collect();
     // A new reason does not compile until it has an arm here and a test.
     let name = |reason: Reason| match reason {
-        Reason::UnknownWord => "UnknownWord",
-        Reason::MissingArgument(_) => "MissingArgument",
-        Reason::Repeated => "Repeated",
-        Reason::InvalidPrefix => "InvalidPrefix",
-        Reason::InvalidAddress(_) => "InvalidAddress",
-        Reason::InvalidFamily => "InvalidFamily",
-        Reason::InvalidLength(_) => "InvalidLength",
-        Reason::HostBits { .. } => "HostBits",
-        Reason::InvalidNumber => "InvalidNumber",
-        Reason::InvalidDevice => "InvalidDevice",
-        Reason::MissingNextHop => "MissingNextHop",
-        Reason::UnexpectedNextHop => "UnexpectedNextHop",
-        Reason::GatewayFamily(_) => "GatewayFamily",
+        UnknownWord => "UnknownWord",
+        MissingArgument(_) => "MissingArgument",
+        Repeated => "Repeated",
+        InvalidPrefix => "InvalidPrefix",
+        InvalidAddress(_) => "InvalidAddress",
+        InvalidFamily => "InvalidFamily",
+        InvalidLength(_) => "InvalidLength",
+        HostBits { .. } => "HostBits",
+        InvalidNumber => "InvalidNumber",
+        InvalidDevice => "InvalidDevice",
+        MissingNextHop => "MissingNextHop",
+        UnexpectedNextHop => "UnexpectedNextHop",
+        GatewayFamily(_) => "GatewayFamily",
     };
     let named: BTreeSet<String> = INVALID
         .iter()
