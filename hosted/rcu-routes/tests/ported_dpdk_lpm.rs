@@ -35,13 +35,13 @@ mod dpdk;
 
 use core::net::{IpAddr, Ipv4Addr};
 use dpdk::{
-    add_and_delete_repeatedly, every_change, every_length, lookup_all, nested_rules, one_rule,
-    overwriting, second_level,
+    add_and_delete_repeatedly, create_and_drop, every_change, every_length, extreme_lengths,
+    lookup_all, lpm_with_room_for, nested_rules, no_room, one_rule, overwriting, second_level,
 };
 use kernel::prelude::*;
 use rcu_routes::{
     rcu::barrier,
-    rcu_table::{read_lock, Family, Prefix, PrefixError, ReclaimMode, Settings},
+    rcu_table::{read_lock, Family, ReclaimMode, Settings},
     testing::{own_stats, HeldReader, NumberedTable, StopFlag},
 };
 use std::thread;
@@ -56,34 +56,18 @@ const ZERO: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 #[test]
 fn test0_a_table_of_no_routes_rejects_an_add() {
     static SETTINGS: Settings = Settings::new();
-    SETTINGS.set_max_routes(0);
-    let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
-    assert_eq!(lpm.add(ZERO, 24, 100), Err(ENOSPC));
-    assert_eq!(lpm.lookup(ZERO), None);
+    no_room(&lpm_with_room_for(0, Family::Inet, &SETTINGS));
 }
 
 #[test]
 fn test1_tables_can_be_created_and_dropped() {
     static SETTINGS: Settings = Settings::new();
-    for less in 0..100 {
-        SETTINGS.set_max_routes(256 - less);
-        let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
-        assert_eq!(lpm.contents(), []);
-        lpm.add(ADDRESS, 32, 100).unwrap();
-        assert_eq!(lpm.lookup(ADDRESS), Some(100));
-    }
+    create_and_drop(Family::Inet, 256, &SETTINGS);
 }
 
 #[test]
 fn test3_test4_lengths_out_of_range_are_rejected() {
-    assert_eq!(Prefix::new(ZERO, 33), Err(PrefixError::TooLong));
-    let lpm = lpm();
-    assert_eq!(lpm.delete(ZERO, 0), Err(ESRCH));
-    lpm.add(ZERO, 0, 100).unwrap();
-    assert_eq!(lpm.lookup(ADDRESS), Some(100));
-    assert_eq!(lpm.delete(ZERO, 24), Err(ESRCH));
-    lpm.delete(ZERO, 0).unwrap();
-    assert_eq!(lpm.lookup(ADDRESS), None);
+    extreme_lengths(&lpm(), Family::Inet);
 }
 
 #[test]
@@ -168,8 +152,7 @@ fn test14_512_long_rules_serve() {
 #[test]
 fn test14_a_rule_over_the_limit_is_rejected() {
     static SETTINGS: Settings = Settings::new();
-    SETTINGS.set_max_routes(512);
-    let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
+    let lpm = lpm_with_room_for(512, Family::Inet, &SETTINGS);
     add_512(&lpm);
     let one_more = lpm.at([1, 0, 0, 0]);
     assert_eq!(lpm.add(one_more, 32, 100), Err(ENOSPC));
@@ -180,8 +163,7 @@ fn test14_a_rule_over_the_limit_is_rejected() {
 #[test]
 fn test16_a_rule_over_the_limit_is_rejected() {
     static SETTINGS: Settings = Settings::new();
-    SETTINGS.set_max_routes(256);
-    let lpm = NumberedTable::with_settings(Family::Inet, &SETTINGS);
+    let lpm = lpm_with_room_for(256, Family::Inet, &SETTINGS);
     for slash24 in 0..=256 {
         let done = lpm.add(Ipv4Addr::from_bits((slash24 << 8) + 0xf0), 30, 0);
         let expected = if slash24 < 256 { Ok(()) } else { Err(ENOSPC) };

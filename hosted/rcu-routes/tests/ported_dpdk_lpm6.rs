@@ -42,22 +42,17 @@ mod dpdk;
 
 use core::net::{IpAddr, Ipv6Addr};
 use dpdk::{
-    add_and_delete_repeatedly, every_change, every_length, lookup_all, nested_rules, one_rule,
-    overwriting, second_level,
+    add_and_delete_repeatedly, create_and_drop, every_change, every_length, extreme_lengths,
+    lookup_all, lpm_with_room_for, nested_rules, no_room, one_rule, overwriting, second_level,
 };
 use kernel::{alloc::failslab, prelude::*};
 use rcu_routes::{
-    rcu_table::{Family, Prefix, PrefixError, Settings, Transaction},
+    rcu_table::{Family, Settings, Transaction},
     testing::{own_stats, NumberedTable, Random},
 };
 
 fn lpm() -> NumberedTable {
     NumberedTable::new(Family::Inet6)
-}
-
-fn lpm_with_room_for(routes: usize, settings: &'static Settings) -> NumberedTable {
-    settings.set_max_routes(routes);
-    NumberedTable::with_settings(Family::Inet6, settings)
 }
 
 const ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(0x80 << 120));
@@ -66,32 +61,18 @@ const ZERO: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 #[test]
 fn test0_a_table_of_no_routes_rejects_an_add() {
     static SETTINGS: Settings = Settings::new();
-    let lpm = lpm_with_room_for(0, &SETTINGS);
-    assert_eq!(lpm.add(ZERO, 24, 100), Err(ENOSPC));
-    assert_eq!(lpm.lookup(ZERO), None);
+    no_room(&lpm_with_room_for(0, Family::Inet6, &SETTINGS));
 }
 
 #[test]
 fn test2_tables_can_be_created_and_dropped() {
     static SETTINGS: Settings = Settings::new();
-    for less in 0..100 {
-        let lpm = lpm_with_room_for(1_000_000 - less, &SETTINGS);
-        assert_eq!(lpm.contents(), []);
-        lpm.add(ADDRESS, 128, 100).unwrap();
-        assert_eq!(lpm.lookup(ADDRESS), Some(100));
-    }
+    create_and_drop(Family::Inet6, 1_000_000, &SETTINGS);
 }
 
 #[test]
 fn test4_test5_lengths_out_of_range_are_rejected() {
-    assert_eq!(Prefix::new(ZERO, 129), Err(PrefixError::TooLong));
-    let lpm = lpm();
-    assert_eq!(lpm.delete(ZERO, 0), Err(ESRCH));
-    lpm.add(ZERO, 0, 100).unwrap();
-    assert_eq!(lpm.lookup(ADDRESS), Some(100));
-    assert_eq!(lpm.delete(ZERO, 24), Err(ESRCH));
-    lpm.delete(ZERO, 0).unwrap();
-    assert_eq!(lpm.lookup(ADDRESS), None);
+    extreme_lengths(&lpm(), Family::Inet6);
 }
 
 #[test]
@@ -107,7 +88,7 @@ fn test9_a_slash_16_serves_every_third_byte() {
 #[test]
 fn test10_a_limit_of_127_rules() {
     static SETTINGS: Settings = Settings::new();
-    let lpm = lpm_with_room_for(127, &SETTINGS);
+    let lpm = lpm_with_room_for(127, Family::Inet6, &SETTINGS);
     for len in 1..128 {
         lpm.add(ZERO, len, 100).unwrap();
     }
@@ -163,7 +144,7 @@ fn test12_an_add_below_a_rule_without_memory_changes_nothing() {
 #[test]
 fn test13_a_limit_of_two_rules() {
     static SETTINGS: Settings = Settings::new();
-    let lpm = lpm_with_room_for(2, &SETTINGS);
+    let lpm = lpm_with_room_for(2, Family::Inet6, &SETTINGS);
     lpm.add(ZERO, 1, 100).unwrap();
     lpm.add(ZERO, 2, 100).unwrap();
     assert_eq!(lpm.add(ZERO, 3, 100), Err(ENOSPC));
@@ -174,7 +155,7 @@ fn test13_a_limit_of_two_rules() {
 #[test]
 fn test14_a_limit_of_256_rules() {
     static SETTINGS: Settings = Settings::new();
-    let lpm = lpm_with_room_for(256, &SETTINGS);
+    let lpm = lpm_with_room_for(256, Family::Inet6, &SETTINGS);
     for byte in 0..=255 {
         lpm.add(lpm.at([byte, 0, 0, 0]), 25, 100).unwrap();
     }

@@ -5,12 +5,56 @@
 
 use core::net::IpAddr;
 use kernel::prelude::*;
-use rcu_routes::testing::NumberedTable;
+use rcu_routes::{
+    rcu_table::{Family, Prefix, PrefixError, Settings},
+    testing::NumberedTable,
+};
 
 /// Returns the numbers that serve several addresses.
 pub fn lookup_all(lpm: &NumberedTable, addresses: &[IpAddr]) -> Vec<Option<u32>> {
     let lookup = |address: &IpAddr| lpm.lookup(*address);
     addresses.iter().map(lookup).collect()
+}
+
+/// Returns a table that accepts up to `routes` routes.
+pub fn lpm_with_room_for(
+    routes: usize,
+    family: Family,
+    settings: &'static Settings,
+) -> NumberedTable {
+    settings.set_max_routes(routes);
+    NumberedTable::with_settings(family, settings)
+}
+
+/// Checks that a table of no routes rejects an add.
+pub fn no_room(lpm: &NumberedTable) {
+    let zero = lpm.top(0);
+    assert_eq!(lpm.add(zero, 24, 100), Err(ENOSPC));
+    assert_eq!(lpm.lookup(zero), None);
+}
+
+/// Creates and drops tables with different limits, each with a host route.
+pub fn create_and_drop(family: Family, most_routes: usize, settings: &'static Settings) {
+    for less in 0..100 {
+        let lpm = lpm_with_room_for(most_routes - less, family, settings);
+        assert_eq!(lpm.contents(), []);
+        let address = lpm.top(1 << 127);
+        lpm.add(address, family.bits(), 100).unwrap();
+        assert_eq!(lpm.lookup(address), Some(100));
+    }
+}
+
+/// Checks that a length over the maximum is rejected, and that length 0 is the default route.
+pub fn extreme_lengths(lpm: &NumberedTable, family: Family) {
+    let (zero, address) = (lpm.top(0), lpm.top(1 << 127));
+    let too_long = Prefix::new(zero, family.bits() + 1);
+    assert_eq!(too_long, Err(PrefixError::TooLong));
+    assert_eq!(lpm.delete(zero, 0), Err(ESRCH));
+    lpm.add(zero, 0, 100).unwrap();
+    assert_eq!(lpm.lookup(address), Some(100));
+    assert_eq!(lpm.delete(zero, 24), Err(ESRCH));
+    lpm.delete(zero, 0).unwrap();
+    assert_eq!(lpm.lookup(address), None);
 }
 
 /// Checks that a single rule serves its address until it is deleted.
