@@ -1,32 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Torture: proves that grace periods hold, and that it would notice if they did not. The method is that
-//! of the kernel's `rcutorture`, on the safe abstractions of [`crate::rcu`].
+//! Torture: shows that grace periods hold, and that the test would detect it if they did not. The method
+//! is that of the kernel's `rcutorture`, applied to the safe abstractions of [`crate::rcu`].
 //!
 //! ```text
-//!   writer     publishes a new element, retires the old one, ends it in one of all ways, and when its grace
-//!              period is said to have ended makes it 2 grace periods old, then 3, 4 … 10, then new again
+//!   writer     publishes a new element and retires the old one by a random method. When its grace period
+//!              is reported to have ended it sets its age to 2, then 3, 4 … 10, then reuses it
 //!                        │
 //!                        ▼ published            age 0     age 1        age 2, 3 … 10
-//!   readers    find an element ── stay a while ── retired? right ── a grace period has ended: WRONG
+//!   readers    find an element ── delay ──────── retired: right ── a grace period ended: WRONG
 //! ```
 //!
-//! Whoever finds an element inside a critical section and sees it grow older than 1 before the section's
-//! end has proved that a grace period did not wait for a reader. Elements are never freed while the run
-//! lasts, so that a broken grace period gives counts and no corruption. Beside them there are:
+//! A reader that sees its element's age rise above 1 before its critical section ends has proved that a
+//! grace period did not wait for a reader. Elements are not freed while the run lasts, so a broken grace
+//! period gives counts and no corruption. At the same time there are:
 //!
-//! - readers in nested sections, in overlapping ones, under spin locks, in interrupts, preempted by
-//!   real-time threads, and asleep under SRCU;
-//! - *fake writers*, which cause grace periods of other kinds at the same time, and free objects by
-//!   `kvfree_rcu()`;
-//! - cookies, which must not tell of a grace period before a reader's end and must tell of one that was
-//!   waited for;
-//! - barriers, which must not return before callbacks that every CPU has queued have run; floods of
-//!   callbacks, which must come to an end;
-//! - rests (`stutter`), and CPUs that go and come (`onoff_interval`).
+//! - readers in nested and overlapping sections, under spin locks, in interrupts, preempted by real-time
+//!   threads, and asleep under SRCU;
+//! - *fake writers*, which cause grace periods of other kinds and free objects by `kvfree_rcu()`;
+//! - cookies, which must not be complete before a reader ends and must be complete after a wait;
+//! - barriers, which must not return before the callbacks that every CPU queued; and floods of callbacks,
+//!   which must make progress;
+//! - pauses (`stutter`), and CPU hotplug (`onoff_interval`).
 //!
-//! Told to make a mistake itself (`bug`), the test has to fail, which shows that it can. See
-//! `docs/torture.md`.
+//! With the parameter `bug` the test injects a bug and must fail. `docs/torture.md` describes the method.
 //!
 //! C: [`kernel/rcu/rcutorture.c`](srctree/kernel/rcu/rcutorture.c)
 
@@ -34,7 +31,6 @@ mod bug;
 mod callbacks;
 mod control;
 mod counters;
-mod crew;
 mod disturbances;
 mod findings;
 mod flavour;
@@ -48,6 +44,7 @@ mod routes;
 mod run;
 mod srcu;
 mod table;
+mod threads;
 mod writer;
 
 pub(crate) use control::Registration;

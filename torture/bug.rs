@@ -1,49 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What torture can be told to do wrong, so that it is seen to notice.
+//! Negative controls: bugs that torture injects to show that it detects them.
 //!
-//! Each is a mistake in the test's own bookkeeping, as if RCU, or the code that uses it, had made it. No
-//! memory is used that is not there: what readers look at is never freed while a run lasts.
+//! Each bug falsifies the test's own records, as a bug in RCU or in its user would. The memory that
+//! readers access stays allocated until the run ends.
 
-use super::pool::Slot;
+use super::pool::Record;
 use crate::kernel_ext::{delay::sleep_ms, params::choices};
 
 choices! {
-    /// A mistake, by its name in the parameter `bug`.
+    /// An injected bug, by its name in the parameter `bug`.
     pub(super) enum Bug {
-        /// No mistake.
+        /// No bug.
         None = "none",
-        /// What was retired is taken for old at once, as if a grace period had passed.
+        /// Retired elements age at once, as if a grace period had ended.
         SkipGp = "skip_gp",
-        /// What was retired is marked as freed at once.
+        /// Retired elements are marked as freed at once.
         EarlyFree = "early_free",
-        /// What is published is initialised afterwards.
+        /// Elements are initialised after their publication.
         PlainStore = "plain_store",
         /// A callback is not queued.
         LostCallback = "lost_callback",
-        /// What was retired is initialised anew at once.
+        /// Retired elements are reused at once.
         ReuseBeforeGp = "reuse_before_gp",
-        /// The changes of a transaction are made one by one.
+        /// The changes of a transaction are applied one by one.
         TornTransaction = "torn_transaction",
-        /// A change is taken for made that was not.
+        /// A change is recorded but not applied.
         LostChange = "lost_change",
     }
 }
 
 impl Bug {
-    /// Whether it is one that only a table can have.
+    /// Returns whether only `torture_type=table` can inject it.
     pub(super) const fn is_of_tables(self) -> bool {
         matches!(self, Self::TornTransaction | Self::LostChange)
     }
 }
 
-/// Makes the mistakes that come when `new` was published and `old` retired.
-pub(super) fn after_publishing(bug: Bug, new: &Slot, old: &Slot) {
+/// Injects the bugs that follow the publication of `new` and the retirement of `old`.
+pub(super) fn after_publishing(bug: Bug, new: &Record, old: &Record) {
     match bug {
-        Bug::SkipGp => old.grow_old_to(2),
+        Bug::SkipGp => old.raise_age_to(2),
         Bug::EarlyFree => old.free(),
         Bug::PlainStore => {
-            // Readers are less urgent than writers.
+            // Gives readers, which have a lower priority, time to find it uninitialised.
             sleep_ms(5);
             new.initialise();
         }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Callbacks: that a barrier waits for all of them, and that many at once do not stop anything.
+//! Tests of callbacks: barriers wait for all of them, and floods of them make progress.
 
 use super::{
     bug::Bug,
     counters::Count,
     findings::Finding,
-    flavour::{Flavour, Tick, Ticks},
+    flavour::{CallbackCount, CountedCallback, Flavour},
     run::Run,
 };
 use crate::{
@@ -19,25 +19,25 @@ use kernel::{
     time::{Delta, Instant, Monotonic},
 };
 
-/// Callbacks that a CPU queues for a barrier.
-const FOR_BARRIER: u32 = 4;
-/// Callbacks of a flood.
-const FLOOD: u32 = 20_000;
-/// Queued before others may run.
-const AT_ONCE: u32 = 256;
-/// Seconds in which a flood has to be over.
-const PATIENCE: i64 = 60;
+/// Callbacks that each CPU queues before a barrier.
+const CALLBACKS_PER_CPU: u32 = 4;
+/// Callbacks of one flood.
+const FLOOD_CALLBACKS: u32 = 20_000;
+/// Callbacks queued between two yields.
+const BATCH: u32 = 256;
+/// Seconds after which an unfinished flood is an error.
+const FLOOD_TIMEOUT_SECS: i64 = 60;
 
-fn new_tick(ticks: &Arc<Ticks>) -> Result<RcuBox<Tick>> {
-    Ok(RcuBox::new(Tick(ticks.clone()), GFP_KERNEL)?)
+fn new_callback(count: &Arc<CallbackCount>) -> Result<RcuBox<CountedCallback>> {
+    Ok(RcuBox::new(CountedCallback(count.clone()), GFP_KERNEL)?)
 }
 
-/// What the thread does that tests barriers.
+/// The barrier thread: tests barriers until the run is over.
 pub(super) fn test_barriers<F: Flavour>(run: &Run, flavour: &F) {
     let mut random = Random::new();
-    // What the negative control did not queue is not leaked.
+    // Keeps the callback that the negative control does not queue, so that it is not leaked.
     let mut lost = None;
-    while run.goes_on(&mut random) {
+    while run.should_continue(&mut random) {
         if test_barrier(run, flavour, &mut lost).is_err() {
             run.counters.count(Count::OutOfMemory);
         }
@@ -45,31 +45,35 @@ pub(super) fn test_barriers<F: Flavour>(run: &Run, flavour: &F) {
     }
 }
 
-fn test_barrier<F: Flavour>(run: &Run, flavour: &F, lost: &mut Option<RcuBox<Tick>>) -> Result {
-    let ticks = Arc::new(Ticks::new(), GFP_KERNEL)?;
+fn test_barrier<F: Flavour>(
+    run: &Run,
+    flavour: &F,
+    lost: &mut Option<RcuBox<CountedCallback>>,
+) -> Result {
+    let count = Arc::new(CallbackCount::new(), GFP_KERNEL)?;
     let mut queued = 0;
     for cpu in cpu::online() {
-        for _ in 0..FOR_BARRIER {
-            let tick = new_tick(&ticks)?;
+        for _ in 0..CALLBACKS_PER_CPU {
+            let callback = new_callback(&count)?;
             queued += 1;
             if run.plan.bug == Bug::LostCallback && lost.is_none() {
-                *lost = Some(tick);
+                *lost = Some(callback);
                 continue;
             }
-            let mut tick = Some(tick);
+            let mut callback = Some(callback);
             let mut queue = || {
-                if let Some(tick) = tick.take() {
-                    flavour.queue(tick);
+                if let Some(callback) = callback.take() {
+                    flavour.queue(callback);
                 }
             };
-            // From the CPU itself, so that its list of callbacks is not empty; unless it has gone offline.
+            // Queue on that CPU, so that its callback list is not empty. It may have gone offline.
             if cpu::interrupt(cpu, &mut queue).is_err() {
                 queue();
             }
         }
     }
     flavour.barrier();
-    let missing = queued - ticks.get();
+    let missing = queued - count.get();
     if missing > 0 {
         run.findings.note(Finding::BarrierTooEarly, missing.into());
     }
@@ -78,33 +82,33 @@ fn test_barrier<F: Flavour>(run: &Run, flavour: &F, lost: &mut Option<RcuBox<Tic
     Ok(())
 }
 
-/// What the thread does that floods RCU with callbacks.
+/// The flood thread: queues floods of callbacks, with pauses, until the run is over.
 pub(super) fn flood<F: Flavour>(run: &Run, flavour: &F) {
     let mut random = Random::new();
-    while run.goes_on(&mut random) {
+    while run.should_continue(&mut random) {
         if flood_once(run, flavour).is_err() {
             run.counters.count(Count::OutOfMemory);
         }
-        // Mostly there is no flood.
-        run.rest(3000 + random.below(3000));
+        run.sleep(3000 + random.below(3000));
     }
 }
 
 fn flood_once<F: Flavour>(run: &Run, flavour: &F) -> Result {
-    let ticks = Arc::new(Ticks::new(), GFP_KERNEL)?;
+    let count = Arc::new(CallbackCount::new(), GFP_KERNEL)?;
     let mut queued = 0;
-    while queued < FLOOD && !run.is_over() {
-        flavour.queue(new_tick(&ticks)?);
+    while queued < FLOOD_CALLBACKS && !run.is_over() {
+        flavour.queue(new_callback(&count)?);
         queued += 1;
-        if queued % AT_ONCE == 0 {
+        if queued % BATCH == 0 {
             yield_now();
         }
     }
     run.counters.add(Count::FloodCallbacks, queued.into());
     let since = Instant::<Monotonic>::now();
-    while ticks.get() < queued {
-        if since.elapsed() > Delta::from_secs(PATIENCE) {
-            run.findings.note(Finding::NoProgress, PATIENCE as u64);
+    while count.get() < queued {
+        if since.elapsed() > Delta::from_secs(FLOOD_TIMEOUT_SECS) {
+            run.findings
+                .note(Finding::NoProgress, FLOOD_TIMEOUT_SECS as u64);
             return Ok(());
         }
         sleep_ms(5);

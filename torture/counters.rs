@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a run counts.
+//! The counters of a run.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Declares the counters with the names under which they are shown.
 macro_rules! counters {
     ($($name:ident: $text:literal,)*) => {
-        /// What is counted.
+        /// A counter.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Count {
             $($name,)*
         }
 
         impl Count {
-            /// All of them, with their names.
+            /// All counters, with the names under which they are shown.
             pub(super) const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $text),)*];
         }
     };
@@ -63,18 +63,18 @@ counters! {
     OutOfMemory: "out_of_memory",
 }
 
-/// Ages that the histogram tells apart; the last stands for all that are higher.
+/// Number of ages in the histogram. The last one stands for all higher ages.
 pub(super) const AGES: usize = 11;
 
-/// The counters of one thread, or of several that do not count often: on cache lines of their own, so
-/// that readers do not disturb each other.
+/// The counters of one reader, or of several threads that count rarely. Aligned, so that readers share
+/// no cache line.
 #[repr(align(128))]
 pub(super) struct Counters {
     counts: [AtomicU64; Count::ALL.len()],
     ages: [AtomicU64; AGES],
 }
 
-// ORDERING: Counts say nothing of other memory.
+// ORDERING: Relaxed: counters do not order other memory.
 impl Counters {
     pub(super) const fn new() -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Counters {
         self.add(count, 1);
     }
 
-    /// Counts what is known by its name.
+    /// Increments the counter of that name, if there is one.
     pub(super) fn count_named(&self, name: &str) {
         if let Some((count, _)) = Count::ALL.iter().find(|(_, known)| *known == name) {
             self.count(*count);
@@ -106,7 +106,7 @@ impl Counters {
             .map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    /// Counts a read by how many grace periods old its element was at the end.
+    /// Counts a read by the age of its element at the end of the critical section.
     pub(super) fn count_age(&self, age: u32) {
         let age = (age as usize).min(AGES - 1);
         if let Some(counter) = self.ages.get(age) {
@@ -114,7 +114,7 @@ impl Counters {
         }
     }
 
-    /// Adds these to a sum of the ages.
+    /// Adds this histogram to `sum`.
     pub(super) fn add_ages_to(&self, sum: &mut [u64; AGES]) {
         for (sum, counter) in sum.iter_mut().zip(&self.ages) {
             *sum += counter.load(Ordering::Relaxed);

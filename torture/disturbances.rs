@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What disturbs a run: rests, and CPUs that go and come.
+//! Disturbances of a run: pauses, and CPU hotplug.
 
 use super::{counters::Count, run::Run};
 use crate::kernel_ext::{cpu, delay::sleep_ms, random::Random};
 
-/// How often a CPU is told to come back.
-const TRIES: u32 = 50;
+/// Attempts to bring a CPU online.
+const ONLINE_ATTEMPTS: u32 = 50;
 
-/// What the thread does that has all others rest from time to time, so that RCU is idle and is woken.
+/// The stutter thread: pauses all other threads periodically, so that RCU becomes idle and restarts.
 pub(super) fn stutter(run: &Run) {
     let ms = run.plan.stutter.saturating_mul(1000);
     while !run.is_over() {
-        run.rest(ms);
+        run.sleep(ms);
         run.pause(true);
         run.counters.count(Count::Stutters);
-        run.rest(ms);
+        run.sleep(ms);
         run.pause(false);
     }
 }
 
-/// What the thread does that takes CPUs offline and brings them back. All are online at its end.
+/// The hotplug thread: takes CPUs offline and brings them online. At its end all are online.
 pub(super) fn hotplug(run: &Run) {
     let mut random = Random::new();
     let ms = run.plan.onoff_interval.saturating_mul(1000);
     while !run.is_over() {
-        run.rest(ms);
-        let Some(cpu) = take_one_offline(&mut random) else {
+        run.sleep(ms);
+        let Some(cpu) = offline_random_cpu(&mut random) else {
             continue;
         };
         run.counters.count(Count::Hotplugs);
-        run.rest(ms);
-        bring_back(cpu);
+        run.sleep(ms);
+        online_again(cpu);
     }
 }
 
-/// Some must stay: the first that goes, from any on.
-fn take_one_offline(random: &mut Random) -> Option<u32> {
+/// Takes a CPU offline, trying all from a random one on: some CPUs cannot go offline.
+fn offline_random_cpu(random: &mut Random) -> Option<u32> {
     let count = cpu::online().count();
     let first = random.below(count as u32) as usize;
     cpu::online()
@@ -46,9 +46,9 @@ fn take_one_offline(random: &mut Random) -> Option<u32> {
         .find(|cpu| cpu::take_offline(*cpu).is_ok())
 }
 
-/// Others may change CPUs too, and then it takes more than one try.
-fn bring_back(cpu: u32) {
-    for _ in 0..TRIES {
+/// Brings a CPU online. Concurrent hotplug operations can make an attempt fail.
+fn online_again(cpu: u32) {
+    for _ in 0..ONLINE_ATTEMPTS {
         if cpu::bring_online(cpu).is_ok() {
             return;
         }

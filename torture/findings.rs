@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a run has found to be wrong.
+//! The errors that a run has found.
 
 use super::bug::Bug;
 use crate::kernel_ext::params::Choice;
@@ -10,10 +10,10 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// Declares what can be wrong, with the words for it.
+/// Declares the findings with their texts.
 macro_rules! findings {
     ($($(#[$doc:meta])* $name:ident: $text:literal,)*) => {
-        /// Something that is wrong.
+        /// A kind of error.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Finding {
             $($(#[$doc])* $name,)*
@@ -32,37 +32,37 @@ findings! {
     Uninitialised: "reader found an element before it was initialised",
     Reused: "reader found its element reused",
     Garbled: "reader found an element with contents of its past",
-    CookieTooEarly: "cookie told of a grace period that a reader was in",
-    CookieTooLate: "cookie did not tell of a grace period that was waited for",
-    CanaryDead: "reader found an object that kvfree_rcu() had freed",
-    /// The figure is how many.
+    CookieTooEarly: "cookie was complete inside a reader's critical section",
+    CookieTooLate: "cookie was incomplete after its grace period",
+    CanaryFreed: "reader found an object that kvfree_rcu() had freed",
+    /// The figure is a number of callbacks.
     BarrierTooEarly: "rcu_barrier() returned before callbacks had run; the most",
-    /// The figure is how many.
-    Lost: "elements never came back from their callbacks; the most",
+    /// The figure is a number of callbacks.
+    Lost: "callbacks of elements never ran; the most",
     NoProgress: "callbacks made no progress; seconds",
     Stuck: "writer was stuck; seconds",
-    NotHome: "element came back to a place that was taken",
-    TableAnswer: "table: reader was told what was not valid",
+    ReturnedTwice: "element was returned to the pool twice",
+    TableAnswer: "table: reader got an answer that was not valid",
     /// The figure is the depth.
     TableReclaimed: "table: reader reached a reclaimed node; the deepest at",
-    TableChanged: "table: what a reader had found changed under it",
+    TableChanged: "table: route changed under a reader",
     TableTorn: "table: snapshot showed half a transaction",
     TableDump: "table: dump was wrong",
-    TableChange: "table: change failed that must not, or was made that cannot be",
-    /// The figure is how much.
-    TableLost: "table: what was retired never came back; the most",
+    TableChange: "table: a valid change failed, or an invalid one succeeded",
+    /// The figure is a number of bytes or objects.
+    TableLost: "table: retired memory was never reclaimed; the most",
     /// The figure is the errno.
     NotStarted: "threads could not be started; errno",
 }
 
-/// How often each was found, and the largest figure with it.
+/// How often each error was found, and its largest figure.
 pub(super) struct Findings {
-    /// Said with each finding, so that the log tells provoked ones from others.
+    /// Logged with each finding, to distinguish provoked errors from others.
     bug: Bug,
     found: [(AtomicU64, AtomicU64); Finding::ALL.len()],
 }
 
-// ORDERING: Counts say nothing of other memory.
+// ORDERING: Relaxed: counters do not order other memory.
 impl Findings {
     pub(super) const fn new(bug: Bug) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Findings {
         }
     }
 
-    /// Notes a finding, and tells the log when it is the first of its kind.
+    /// Counts a finding. Logs the first one of its kind.
     ///
     /// Context: any.
     pub(super) fn note(&self, finding: Finding, figure: u64) {
@@ -80,21 +80,21 @@ impl Findings {
         };
         most.fetch_max(figure, Ordering::Relaxed);
         if times.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.tell(format_args!("{}", Described(finding, figure)));
+            self.log(format_args!("{}", Described(finding, figure)));
         }
     }
 
-    /// Tells the log of something that is wrong.
+    /// Logs an error.
     ///
     /// Context: any.
-    pub(super) fn tell(&self, what: fmt::Arguments<'_>) {
+    pub(super) fn log(&self, what: fmt::Arguments<'_>) {
         match self.bug {
             Bug::None => pr_err!("rcu-torture: !!! {what}\n"),
             bug => pr_err!("rcu-torture: !!! {what} (bug={})\n", bug.name()),
         }
     }
 
-    /// How often something was found.
+    /// Returns how often the error was found.
     pub(super) fn times(&self, finding: Finding) -> u64 {
         self.found
             .get(finding as usize)
@@ -105,7 +105,7 @@ impl Findings {
         self.each().map(|(_, times, _)| times).sum()
     }
 
-    /// What was found: each finding, how often, and its largest figure.
+    /// Returns each error that was found, how often, and its largest figure.
     pub(super) fn each(&self) -> impl Iterator<Item = (Finding, u64, u64)> + '_ {
         Finding::ALL
             .iter()
@@ -121,7 +121,7 @@ impl Findings {
     }
 }
 
-/// A finding in words, with its figure where it has one.
+/// Displays a finding, with its figure unless that is 0.
 pub(super) struct Described(pub(super) Finding, pub(super) u64);
 
 impl fmt::Display for Described {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What RCU and SRCU have in common for a torture run.
+//! The interface of RCU and SRCU for a torture run.
 
 use super::{pool::Element, reader::Reader, run::Run, writer::Update};
 use crate::{
@@ -10,55 +10,54 @@ use crate::{
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::{prelude::*, sync::Arc};
 
-/// A callback that counts that it has run.
-pub(super) struct Tick(pub(super) Arc<Ticks>);
+/// An object whose callback increments a count.
+pub(super) struct CountedCallback(pub(super) Arc<CallbackCount>);
 
-/// How many callbacks have run.
-pub(super) struct Ticks(AtomicU32);
+/// The number of callbacks that have run.
+pub(super) struct CallbackCount(AtomicU32);
 
-impl Ticks {
+impl CallbackCount {
     pub(super) const fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
     pub(super) fn get(&self) -> u32 {
-        // ORDERING: Acquire: what callbacks have done is done.
+        // ORDERING: Acquire pairs with the release in `reclaim()`: the callbacks' effects are visible.
         self.0.load(Ordering::Acquire)
     }
 }
 
-impl Reclaim for Tick {
+impl Reclaim for CountedCallback {
     type Context = Softirq;
 
     fn reclaim(this: RcuBox<Self>) {
-        // ORDERING: Release, as above.
+        // ORDERING: Release pairs with the acquire in `get()`.
         this.0 .0.fetch_add(1, Ordering::Release);
     }
 }
 
-/// A pointer that a run tortures, and the grace periods of its readers.
+/// A tortured pointer, with the grace periods of its readers.
 pub(super) trait Flavour: Send + Sync + Sized + 'static {
-    /// A cookie that tells whether a grace period has passed since.
+    /// A cookie of a polled grace period.
     type Cookie<'a>: Copy;
 
-    /// An initialiser for a pointer to `first`.
+    /// Returns an initialiser for a pointer to `first`.
     fn new(first: RcuBox<Element>) -> impl PinInit<Self, Error>;
 
-    /// One read-side critical section, of a kind that is chosen at random.
+    /// Runs one read-side critical section of a random kind.
     ///
     /// Context: may sleep.
     fn read(&self, reader: &mut Reader<'_>);
 
-    /// One read-side critical section in an interrupt.
+    /// Runs one read-side critical section in an interrupt handler.
     fn read_in_interrupt(&self, reader: &mut Reader<'_>);
 
-    /// Publishes an element, and ends what was published in a way that is chosen at random. That one comes
-    /// home to its slot.
+    /// Publishes an element and retires the old one by a random method. The old one returns to the pool.
     ///
     /// Context: may sleep.
     fn update(&self, update: Update<'_>, run: &Run, random: &mut Random);
 
-    /// Unpublishes what there is and brings it home.
+    /// Unpublishes the current element and returns it to the pool.
     ///
     /// Context: may sleep.
     fn unpublish(&self);
@@ -67,17 +66,17 @@ pub(super) trait Flavour: Send + Sync + Sized + 'static {
 
     fn is_complete(&self, cookie: Self::Cookie<'_>) -> bool;
 
-    /// Causes a grace period, in a way that is chosen at random, and checks what cookies say of it.
+    /// Causes a grace period by a random method, and checks cookies against it.
     ///
     /// Context: may sleep.
-    fn disturb(&self, run: &Run, random: &mut Random) -> Result;
+    fn cause_grace_period(&self, run: &Run, random: &mut Random) -> Result;
 
     /// Queues a callback.
     ///
     /// Context: any but NMI.
-    fn queue(&self, tick: RcuBox<Tick>);
+    fn queue(&self, callback: RcuBox<CountedCallback>);
 
-    /// Waits for all callbacks that were queued before.
+    /// Waits for all callbacks queued earlier.
     ///
     /// Context: may sleep.
     fn barrier(&self);

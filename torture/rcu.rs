@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RCU under torture: every way to read, and every way to end a retired object.
+//! RCU under torture: each kind of reader, and each way to end a retired object.
 
 use super::{
     bug,
     counters::Count,
     findings::Finding,
-    flavour::{Flavour, Tick},
+    flavour::{CountedCallback, Flavour},
     knobs::GpMethod,
-    pool::{come_home, Element, Slot},
+    pool::{return_to_pool, Element, Record},
     reader::Reader,
     run::Run,
     writer::{poll_for, Update},
@@ -22,10 +22,10 @@ use crate::{
 };
 use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 
-/// An object without a destructor, whose two halves fit together until it is freed.
+/// An object without a destructor. Its second field is the complement of the first until it is freed.
 struct Canary {
-    song: u64,
-    echo: u64,
+    value: u64,
+    complement: u64,
 }
 
 impl Reclaim for Canary {
@@ -33,12 +33,15 @@ impl Reclaim for Canary {
 }
 
 impl Canary {
-    fn new(song: u64) -> Self {
-        Self { song, echo: !song }
+    fn new(value: u64) -> Self {
+        Self {
+            value,
+            complement: !value,
+        }
     }
 
-    fn is_alive(&self) -> bool {
-        self.song == !self.echo
+    fn is_intact(&self) -> bool {
+        self.value == !self.complement
     }
 }
 
@@ -46,27 +49,27 @@ impl Canary {
 pub(super) struct Pointer {
     pointer: Rcu<Element>,
     canary: Rcu<Canary>,
-    /// Readers hold it to have preemption off.
+    /// Readers hold it to disable preemption.
     #[pin]
     lock: SpinLock<()>,
 }
 
 impl Pointer {
-    /// What a reader does in any kind of section.
-    fn look<'r, S: ReadSide>(
+    /// Reads the pointer inside `section` and checks cookies against it.
+    fn read_in<'r, S: ReadSide>(
         &self,
         section: &S,
         reader: &mut Reader<'r>,
-        stay: impl FnOnce(&mut Reader<'r>),
+        delay: impl FnOnce(&mut Reader<'r>),
     ) {
         let cookie = GracePeriod::snapshot();
         let full = FullGracePeriod::snapshot();
         let canary = self.canary.dereference(section);
-        reader.observe(self.pointer.dereference(section), stay);
-        if canary.is_some_and(|canary| !canary.is_alive()) {
-            reader.run.findings.note(Finding::CanaryDead, 0);
+        reader.observe(self.pointer.dereference(section), delay);
+        if canary.is_some_and(|canary| !canary.is_intact()) {
+            reader.run.findings.note(Finding::CanaryFreed, 0);
         }
-        // Grace periods that began after this section cannot have ended.
+        // A grace period that began after this section cannot have ended.
         if cookie.is_complete() || full.is_complete() {
             reader.run.findings.note(Finding::CookieTooEarly, 0);
         }
@@ -91,35 +94,35 @@ impl Flavour for Pointer {
                 let outer = read_lock();
                 let inner = read_lock();
                 reader.counters.count(Count::NestedReads);
-                self.look(&outer, reader, |reader| {
-                    reader.stay();
+                self.read_in(&outer, reader, |reader| {
+                    reader.delay();
                     drop(inner);
-                    reader.stay();
+                    reader.delay();
                 });
             }
             1 => {
                 let section = Overlap::new();
                 reader.counters.count(Count::OverlappingReads);
-                self.look(&section, reader, |reader| {
+                self.read_in(&section, reader, |reader| {
                     for _ in 0..1 + reader.random.below(3) {
                         section.lock(&self.lock);
-                        reader.stay();
+                        reader.delay();
                         section.read_lock();
-                        reader.stay();
+                        reader.delay();
                     }
                 });
             }
             2 => {
                 let held = self.lock.lock();
                 reader.counters.count(Count::PreemptOffReads);
-                self.look(&held, reader, Reader::stay);
+                self.read_in(&held, reader, Reader::delay);
             }
-            _ => rcu::read(|section| self.look(section, reader, Reader::stay)),
+            _ => rcu::read(|section| self.read_in(section, reader, Reader::delay)),
         }
     }
 
     fn read_in_interrupt(&self, reader: &mut Reader<'_>) {
-        self.look(&read_lock(), reader, |_| {});
+        self.read_in(&read_lock(), reader, |_| {});
     }
 
     fn update(&self, update: Update<'_>, run: &Run, random: &mut Random) {
@@ -128,14 +131,18 @@ impl Flavour for Pointer {
         bug::after_publishing(run.plan.bug, update.new, update.old);
         let ending = run.plan.choose(&ENDINGS, random);
         if let (Some(retired), Some(end)) = (retired, ending) {
-            let slot = update.old;
-            end(Old { retired, slot, run });
+            let record = update.old;
+            end(RetiredElement {
+                retired,
+                record,
+                run,
+            });
         }
     }
 
     fn unpublish(&self) {
         if let Some(last) = self.pointer.replace(None) {
-            come_home(last.synchronize());
+            return_to_pool(last.synchronize());
         }
     }
 
@@ -147,12 +154,12 @@ impl Flavour for Pointer {
         cookie.is_complete()
     }
 
-    fn disturb(&self, run: &Run, random: &mut Random) -> Result {
+    fn cause_grace_period(&self, run: &Run, random: &mut Random) -> Result {
         match random.below(5) {
             0 => {
                 let cookie = GracePeriod::snapshot();
                 expect_complete(run, rcu::synchronize);
-                // A small cookie may miss the first, when expedited ones come between.
+                // A small cookie can miss the first one if an expedited grace period intervenes.
                 rcu::synchronize();
                 if !cookie.is_complete() {
                     run.findings.note(Finding::CookieTooLate, 0);
@@ -173,8 +180,8 @@ impl Flavour for Pointer {
         Ok(())
     }
 
-    fn queue(&self, tick: RcuBox<Tick>) {
-        tick.retire().call_rcu();
+    fn queue(&self, callback: RcuBox<CountedCallback>) {
+        callback.retire().call_rcu();
     }
 
     fn barrier(&self) {
@@ -182,7 +189,7 @@ impl Flavour for Pointer {
     }
 }
 
-/// A cookie of before a grace period knows of it afterwards.
+/// Checks that a cookie is complete after `wait` has waited for a grace period.
 fn expect_complete(run: &Run, wait: fn()) {
     let cookie = FullGracePeriod::snapshot();
     wait();
@@ -192,19 +199,19 @@ fn expect_complete(run: &Run, wait: fn()) {
     }
 }
 
-/// A retired element, and its slot.
-struct Old<'a> {
+/// A retired element, with its record.
+struct RetiredElement<'a> {
     retired: Retired<Element>,
-    slot: &'a Slot,
+    record: &'a Record,
     run: &'a Run,
 }
 
-/// How it can end.
-const ENDINGS: [(fn(Old<'_>), GpMethod); 13] = [
+/// The ways to end a retired element.
+const ENDINGS: [(fn(RetiredElement<'_>), GpMethod); 13] = [
     (synchronize, GpMethod::Sync),
     (synchronize_expedited, GpMethod::Exp),
     (call, GpMethod::Call),
-    (forget, GpMethod::Call),
+    (drop_retired, GpMethod::Call),
     (queue_work, GpMethod::Work),
     (start_poll, GpMethod::Poll),
     (start_poll_expedited, GpMethod::Poll),
@@ -216,37 +223,37 @@ const ENDINGS: [(fn(Old<'_>), GpMethod); 13] = [
     (wait_full, GpMethod::Cond),
 ];
 
-fn synchronize(old: Old<'_>) {
-    come_home(old.retired.synchronize());
+fn synchronize(old: RetiredElement<'_>) {
+    return_to_pool(old.retired.synchronize());
     old.run.counters.count(Count::GpSync);
 }
 
-fn synchronize_expedited(old: Old<'_>) {
-    come_home(old.retired.synchronize_expedited());
+fn synchronize_expedited(old: RetiredElement<'_>) {
+    return_to_pool(old.retired.synchronize_expedited());
     old.run.counters.count(Count::GpExp);
 }
 
-fn call(old: Old<'_>) {
+fn call(old: RetiredElement<'_>) {
     old.retired.call_rcu();
     old.run.counters.count(Count::GpCall);
 }
 
-/// Dropped without a choice.
-fn forget(old: Old<'_>) {
+/// Drops the retired element, which defers its reclaim.
+fn drop_retired(old: RetiredElement<'_>) {
     drop(old.retired);
     old.run.counters.count(Count::GpCall);
 }
 
-fn queue_work(old: Old<'_>) {
+fn queue_work(old: RetiredElement<'_>) {
     old.retired.queue_work();
     old.run.counters.count(Count::GpWork);
 }
 
-fn start_poll(old: Old<'_>) {
+fn start_poll(old: RetiredElement<'_>) {
     poll_for(old.retired.start_poll(), Polled::try_reclaim, old.run);
 }
 
-fn start_poll_expedited(old: Old<'_>) {
+fn start_poll_expedited(old: RetiredElement<'_>) {
     poll_for(
         old.retired.start_poll_expedited(),
         Polled::try_reclaim,
@@ -254,50 +261,50 @@ fn start_poll_expedited(old: Old<'_>) {
     );
 }
 
-/// The grace period is one that others cause.
-fn snapshot(old: Old<'_>) {
+/// Polls a grace period that other threads cause.
+fn snapshot(old: RetiredElement<'_>) {
     let polled = old.retired.snapshot();
-    // In case that there are no others.
+    // Starts one in case no other thread does.
     let _ = GracePeriod::start();
     poll_for(polled, Polled::try_reclaim, old.run);
 }
 
-fn start_poll_full(old: Old<'_>) {
+fn start_poll_full(old: RetiredElement<'_>) {
     poll_for_full(FullGracePeriod::start(), old);
 }
 
-fn start_poll_expedited_full(old: Old<'_>) {
+fn start_poll_expedited_full(old: RetiredElement<'_>) {
     poll_for_full(FullGracePeriod::start_expedited(), old);
 }
 
-/// The large cookie tells first; the small one gives the element back.
-fn poll_for_full(cookie: FullGracePeriod, old: Old<'_>) {
+/// Polls the full cookie first; the small one returns the element.
+fn poll_for_full(cookie: FullGracePeriod, old: RetiredElement<'_>) {
     let polled = old.retired.snapshot();
     while !cookie.is_complete() {
         sleep_ms(1);
     }
-    old.slot.grow_old_to(2);
-    come_home(polled.wait());
+    old.record.raise_age_to(2);
+    return_to_pool(polled.wait());
     old.run.counters.count(Count::GpPoll);
 }
 
-fn wait(old: Old<'_>) {
-    come_home(old.retired.snapshot().wait());
+fn wait(old: RetiredElement<'_>) {
+    return_to_pool(old.retired.snapshot().wait());
     old.run.counters.count(Count::GpCond);
 }
 
-fn wait_expedited(old: Old<'_>) {
+fn wait_expedited(old: RetiredElement<'_>) {
     let polled = old.retired.snapshot();
     GracePeriod::snapshot().wait_expedited();
-    old.slot.grow_old_to(2);
-    come_home(polled.wait());
+    old.record.raise_age_to(2);
+    return_to_pool(polled.wait());
     old.run.counters.count(Count::GpCond);
 }
 
-fn wait_full(old: Old<'_>) {
+fn wait_full(old: RetiredElement<'_>) {
     let polled = old.retired.snapshot();
     FullGracePeriod::snapshot().wait();
-    old.slot.grow_old_to(2);
-    come_home(polled.wait());
+    old.record.raise_age_to(2);
+    return_to_pool(polled.wait());
     old.run.counters.count(Count::GpCond);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers: what happens inside a read-side critical section, whatever began it.
+//! Readers: the body of a read-side critical section of any kind.
 
 use super::{
     bug::Bug,
     counters::{Count, Counters},
     flavour::Flavour,
-    pool::{Element, Sighting},
+    pool::{Element, Observation},
     run::Run,
 };
 use crate::kernel_ext::{
@@ -17,12 +17,12 @@ use crate::kernel_ext::{
     sched::yield_now,
 };
 
-/// Microseconds that readers of C's rcutorture stay at times.
+/// Microseconds of an occasional delay, as in C's rcutorture.
 const SHORT_US: u32 = 200;
-/// Milliseconds that they stay rarely.
+/// Milliseconds of a rare delay.
 const LONG_MS: u32 = 50;
 
-/// Who reads: its choices and its counts.
+/// A reader, with its random numbers and counters.
 pub(super) struct Reader<'a> {
     pub(super) run: &'a Run,
     pub(super) counters: &'a Counters,
@@ -30,30 +30,30 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Looks at what was found, stays a while, and looks again. The caller's critical section lasts until
-    /// this returns.
+    /// Checks the element, delays, and checks it again. The caller's critical section must last until this
+    /// returns.
     ///
     /// Context: inside a read-side critical section.
-    pub(super) fn observe(&mut self, element: Option<&Element>, stay: impl FnOnce(&mut Self)) {
+    pub(super) fn observe(&mut self, element: Option<&Element>, delay: impl FnOnce(&mut Self)) {
         let Some(element) = element else {
             return;
         };
-        let sighting = Sighting::of(element, &self.run.findings);
+        let observation = Observation::of(element, &self.run.findings);
         let before = preemptions();
-        stay(self);
+        delay(self);
         if preemptions() != before {
             self.counters.count(Count::PreemptedReads);
         }
-        let age = sighting.end(&self.run.findings);
+        let age = observation.finish(&self.run.findings);
         self.counters.count_age(age);
         self.counters.count(Count::Reads);
     }
 
-    /// Stays inside the critical section: mostly not, at times shortly, rarely long. With a mistake to be
-    /// found, more often: most mistakes show to those alone who are there when they are made.
+    /// Delays inside the critical section: usually not at all, occasionally briefly, rarely for long. With
+    /// an injected bug more often: only a reader that is active at that moment can detect most bugs.
     ///
-    /// Context: any; the CPU is busy all the time.
-    pub(super) fn stay(&mut self) {
+    /// Context: any; keeps the CPU busy.
+    pub(super) fn delay(&mut self) {
         let readers = self.run.plan.readers as u32;
         let chance = match self.run.plan.bug {
             Bug::None => readers.saturating_mul(2 * SHORT_US),
@@ -70,11 +70,11 @@ impl Reader<'_> {
     }
 }
 
-/// What a reader's thread does.
+/// A reader thread.
 pub(super) fn read<F: Flavour>(run: &Run, flavour: &F, counters: &Counters) {
     let mut random = Random::new();
     let mut sections = 0_u32;
-    while run.goes_on(&mut random) {
+    while run.should_continue(&mut random) {
         flavour.read(&mut Reader {
             run,
             counters,
@@ -87,10 +87,10 @@ pub(super) fn read<F: Flavour>(run: &Run, flavour: &F, counters: &Counters) {
     }
 }
 
-/// What the thread does that has CPUs read in interrupts.
+/// The interrupt thread: makes each CPU read in an interrupt handler.
 pub(super) fn interrupt<F: Flavour>(run: &Run, flavour: &F, counters: &Counters) {
     let mut random = Random::new();
-    while run.goes_on(&mut random) {
+    while run.should_continue(&mut random) {
         for cpu in cpu::online() {
             let random = &mut random;
             let read = || {
@@ -100,7 +100,7 @@ pub(super) fn interrupt<F: Flavour>(run: &Run, flavour: &F, counters: &Counters)
                     random,
                 })
             };
-            // The CPU may have gone offline meanwhile.
+            // The CPU may have gone offline.
             if cpu::interrupt(cpu, read).is_ok() {
                 counters.count(Count::IrqReads);
             }
@@ -109,10 +109,10 @@ pub(super) fn interrupt<F: Flavour>(run: &Run, flavour: &F, counters: &Counters)
     }
 }
 
-/// What a thread does that takes readers' CPU away. Of the highest priority, and bound to one CPU.
+/// A preempting thread, of real-time priority and bound to one CPU: preempts its readers.
 pub(super) fn preempt(run: &Run) {
     let mut random = Random::new();
-    while run.goes_on(&mut random) {
+    while run.should_continue(&mut random) {
         sleep_ms(2 + random.below(30));
         spin_us(random.below(1000));
     }

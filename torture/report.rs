@@ -69,7 +69,7 @@ pub(super) fn statistics(run: &Run) {
     log(format_args!(" Reader Pipe: {}", Pipe(run.ages())));
     for (finding, times, most) in run.findings.each() {
         let finding = Described(finding, most);
-        run.findings.tell(format_args!("{times} times: {finding}"));
+        run.findings.log(format_args!("{times} times: {finding}"));
     }
 }
 

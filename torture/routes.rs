@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A run with a route table: threads that take the steps of [`super::table`].
+//! A run on a route table: threads that call the steps of [`super::table`].
 
 use super::{
     bug::Bug,
     counters::{Count, Counters},
-    crew::{Crew, LOWEST, NORMAL},
     findings::Finding,
     reader,
     run::Run,
     table::{self, FakeWriter, Reader, Step, TableTorture, Writer},
+    threads::{TortureThreads, LOWEST, NORMAL},
 };
 use crate::kernel_ext::{delay::sleep_ms, kthread::preemptions, random::Random, sched::yield_now};
 use kernel::{prelude::*, sync::Arc};
 
-/// Findings of each kind that the log tells in full.
-const TOLD: u64 = 3;
+/// Findings of each kind that are logged in full.
+const LOGGED_IN_FULL: u64 = 3;
 
 /// Tortures a table.
 ///
 /// Errors: `ENOMEM`. Context: may sleep, for as long as the run lasts.
 pub(super) fn torture(run: &Arc<Run>) -> Result {
-    let table = TableTorture::new(mistake(run.plan.bug))?;
-    let result = with_crew(run, &table);
+    let table = TableTorture::new(table_bug(run.plan.bug))?;
+    let result = run_threads(run, &table);
     if let Err(finding) = table.check_at_end() {
         note(run, &finding);
     }
     result
 }
 
-/// What the parameter `bug` is for a table.
-fn mistake(bug: Bug) -> table::Bug {
+/// Returns the table's counterpart of the parameter `bug`.
+fn table_bug(bug: Bug) -> table::Bug {
     match bug {
         Bug::None => table::Bug::None,
         Bug::SkipGp | Bug::EarlyFree => table::Bug::SkipGp,
@@ -42,7 +42,7 @@ fn mistake(bug: Bug) -> table::Bug {
     }
 }
 
-/// Notes a finding.
+/// Counts a finding; logs the first ones in full.
 fn note(run: &Run, found: &table::Finding) {
     use table::Finding as Found;
     let (finding, figure) = match found {
@@ -66,31 +66,31 @@ fn note(run: &Run, found: &table::Finding) {
         Found::NotEmpty { bytes, .. } => (Finding::TableLost, *bytes),
         Found::NotReclaimed { objects } => (Finding::TableLost, *objects),
     };
-    if run.findings.times(finding) < TOLD {
-        run.findings.tell(format_args!("table: {found}"));
+    if run.findings.times(finding) < LOGGED_IN_FULL {
+        run.findings.log(format_args!("table: {found}"));
     }
     run.findings.note(finding, figure as u64);
 }
 
-fn with_crew(run: &Arc<Run>, table: &Arc<TableTorture>) -> Result {
-    let mut crew = Crew::new(run);
-    // The first counters are those of interrupts, in which nobody reads tables.
+fn run_threads(run: &Arc<Run>, table: &Arc<TableTorture>) -> Result {
+    let mut threads = TortureThreads::new(run);
+    // The first counters are for interrupts, in which no reader of tables runs.
     for counters in run.readers.iter().skip(1) {
         let (reader, counters) = (Reader::new(table.clone())?, counters.clone());
-        crew.hire(c"rcu_torture_reader", LOWEST, move |run| {
+        threads.spawn(c"rcu_torture_reader", LOWEST, move |run| {
             read(run, reader, &counters);
         })?;
     }
     let writer = Writer::new(table.clone())?;
-    crew.hire(c"rcu_torture_writer", NORMAL, move |run| write(run, writer))?;
+    threads.spawn(c"rcu_torture_writer", NORMAL, move |run| write(run, writer))?;
     for number in (0..).take(run.plan.fake_writers) {
         let writer = FakeWriter::new(table.clone(), number);
-        crew.hire(c"rcu_torture_fakewriter", LOWEST, move |run| {
-            disturb(run, writer);
+        threads.spawn(c"rcu_torture_fakewriter", LOWEST, move |run| {
+            write_fake(run, writer);
         })?;
     }
-    crew.hire_troublemakers()?;
-    crew.watch();
+    threads.spawn_disturbances()?;
+    threads.supervise();
     Ok(())
 }
 
@@ -98,7 +98,7 @@ fn read(run: &Run, mut table: Reader, counters: &Counters) {
     let mut choices = Random::new();
     let mut delays = Random::new();
     let mut steps = 0_u32;
-    while run.goes_on(&mut delays) {
+    while run.should_continue(&mut delays) {
         let mut reader = reader::Reader {
             run,
             counters,
@@ -106,7 +106,7 @@ fn read(run: &Run, mut table: Reader, counters: &Counters) {
         };
         let mut stay = || {
             let before = preemptions();
-            reader.stay();
+            reader.delay();
             if preemptions() != before {
                 counters.count(Count::PreemptedReads);
             }
@@ -130,7 +130,7 @@ fn read(run: &Run, mut table: Reader, counters: &Counters) {
 
 fn write(run: &Run, mut table: Writer) {
     let mut random = Random::new();
-    while run.goes_on(&mut random) {
+    while run.should_continue(&mut random) {
         match table.step(&mut |end| random.below(end)) {
             Ok(step) => {
                 run.counters.count(Count::Updates);
@@ -144,9 +144,9 @@ fn write(run: &Run, mut table: Writer) {
     }
 }
 
-fn disturb(run: &Run, mut table: FakeWriter) {
+fn write_fake(run: &Run, mut table: FakeWriter) {
     let mut random = Random::new();
-    while run.goes_on(&mut random) {
+    while run.should_continue(&mut random) {
         match table.step(&mut |end| random.below(end)) {
             Ok(Step::NoMemory) => run.counters.count(Count::OutOfMemory),
             Ok(_) => run.counters.count(Count::FakeUpdates),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A run: its threads, from the first to the verdict.
+//! A run: the state that its threads share.
 
 use super::{
     counters::{Count, Counters, AGES},
@@ -14,30 +14,30 @@ use crate::{
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{prelude::*, sync::Arc};
 
-/// Seconds in which an update, and an element's way home, has to be done.
-pub(super) const PATIENCE: u64 = 60;
-/// Milliseconds between two looks at whether a run is over.
-pub(super) const TICK_MS: u32 = 50;
+/// Seconds after which an unfinished update, or an element missing from the pool, is an error.
+pub(super) const STUCK_TIMEOUT_SECS: u64 = 60;
+/// Milliseconds between two checks whether the run is over.
+pub(super) const POLL_INTERVAL_MS: u32 = 50;
 
-/// What the threads of a run share.
+/// The state that the threads of a run share.
 pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) findings: Arc<Findings>,
-    /// Of those who count seldom.
+    /// Counters of threads that count rarely.
     pub(super) counters: Counters,
-    /// Of each reader.
+    /// Counters of each reader; the first ones are for interrupts.
     pub(super) readers: KVec<Arc<Counters>>,
     pub(super) progress: Progress,
     is_paused: AtomicBool,
 }
 
-// ORDERING: Relaxed: `is_paused` is a request alone.
+// ORDERING: Relaxed: `is_paused` is only a request.
 impl Run {
-    /// A run that has not begun.
+    /// Creates a run that has not started.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn new(plan: Plan) -> Result<Self> {
-        // One more for those who read in interrupts.
+        // One more for readers in interrupts.
         let mut readers = KVec::with_capacity(plan.readers + 1, GFP_KERNEL)?;
         for _ in 0..=plan.readers {
             readers.push(Arc::new(Counters::new(), GFP_KERNEL)?, GFP_KERNEL)?;
@@ -62,23 +62,23 @@ impl Run {
         self.progress.is_stopped()
     }
 
-    /// Whether a thread goes on. Waits while all rest.
+    /// Returns whether a thread should continue. Waits while the run is paused.
     ///
     /// Context: may sleep.
-    pub(super) fn goes_on(&self, random: &mut Random) -> bool {
+    pub(super) fn should_continue(&self, random: &mut Random) -> bool {
         while self.is_paused() && !self.is_over() {
             sleep_ms(1 + random.below(20));
         }
         !self.is_over()
     }
 
-    /// Sleeps for so long, unless the run is over.
+    /// Sleeps for `ms` milliseconds, or until the run is over.
     ///
     /// Context: may sleep.
-    pub(super) fn rest(&self, ms: u32) {
+    pub(super) fn sleep(&self, ms: u32) {
         let mut left = ms;
         while left > 0 && !self.is_over() {
-            let ms = left.min(TICK_MS);
+            let ms = left.min(POLL_INTERVAL_MS);
             sleep_ms(ms);
             left -= ms;
         }
@@ -97,13 +97,13 @@ impl Run {
         self.progress.took_ms() / 1000
     }
 
-    /// A counter's sum over all threads.
+    /// Returns a counter's sum over all threads.
     pub(super) fn total(&self, count: Count) -> u64 {
         let readers: u64 = self.readers.iter().map(|reader| reader.get(count)).sum();
         readers + self.counters.get(count)
     }
 
-    /// Reads by age.
+    /// Returns the histogram of reads by age.
     pub(super) fn ages(&self) -> [u64; AGES] {
         let mut ages = [0; AGES];
         for reader in &self.readers {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! SRCU under torture: readers that sleep, and every way to end a retired object.
+//! SRCU under torture: readers that sleep, and each way to end a retired object.
 
 use super::{
     bug,
     counters::Count,
     findings::Finding,
-    flavour::{Flavour, Tick},
+    flavour::{CountedCallback, Flavour},
     knobs::GpMethod,
-    pool::{come_home, Element, Slot},
+    pool::{return_to_pool, Element, Record},
     reader::Reader,
     run::Run,
     writer::{poll_for, Update},
@@ -23,20 +23,20 @@ use kernel::prelude::*;
 pub(super) struct SleepablePointer {
     #[pin]
     pointer: SrcuPointer<Element>,
-    /// For callbacks that belong to no update.
+    /// The domain of callbacks without an update.
     #[pin]
-    ticks: SrcuPointer<Tick>,
+    count: SrcuPointer<CountedCallback>,
 }
 
 impl SleepablePointer {
-    fn look<'r>(
+    fn read_in<'r>(
         &self,
         section: &SrcuReader<'_, Element>,
         reader: &mut Reader<'r>,
-        stay: impl FnOnce(&mut Reader<'r>),
+        delay: impl FnOnce(&mut Reader<'r>),
     ) {
         let cookie = SrcuGracePeriod::snapshot(self.pointer.domain());
-        reader.observe(section.dereference(), stay);
+        reader.observe(section.dereference(), delay);
         // A grace period that began after this section cannot have ended.
         if cookie.is_complete() {
             reader.run.findings.note(Finding::CookieTooEarly, 0);
@@ -51,7 +51,7 @@ impl Flavour for SleepablePointer {
     fn new(first: RcuBox<Element>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             pointer <- SrcuPointer::new(Some(first), new_srcu!("rcu_torture_pointer")),
-            ticks <- SrcuPointer::new(None, new_srcu!("rcu_torture_ticks")),
+            count <- SrcuPointer::new(None, new_srcu!("rcu_torture_ticks")),
         })
     }
 
@@ -60,26 +60,26 @@ impl Flavour for SleepablePointer {
         match reader.random.below(64) {
             0 => {
                 reader.counters.count(Count::SleepingReads);
-                self.look(&section, reader, |reader| {
-                    reader.stay();
+                self.read_in(&section, reader, |reader| {
+                    reader.delay();
                     sleep_ms(1 + reader.random.below(3));
                 });
             }
             1..=8 => {
                 let inner = self.pointer.read_lock();
                 reader.counters.count(Count::NestedReads);
-                self.look(&section, reader, |reader| {
-                    reader.stay();
+                self.read_in(&section, reader, |reader| {
+                    reader.delay();
                     drop(inner);
-                    reader.stay();
+                    reader.delay();
                 });
             }
-            _ => self.look(&section, reader, Reader::stay),
+            _ => self.read_in(&section, reader, Reader::delay),
         }
     }
 
     fn read_in_interrupt(&self, reader: &mut Reader<'_>) {
-        self.look(&self.pointer.read_lock(), reader, |_| {});
+        self.read_in(&self.pointer.read_lock(), reader, |_| {});
     }
 
     fn update(&self, update: Update<'_>, run: &Run, random: &mut Random) {
@@ -88,10 +88,10 @@ impl Flavour for SleepablePointer {
         bug::after_publishing(run.plan.bug, update.new, update.old);
         let ending = run.plan.choose(&ENDINGS, random);
         if let (Some(retired), Some(end)) = (retired, ending) {
-            end(Old {
+            end(RetiredElement {
                 retired,
                 pointer: self,
-                slot: update.old,
+                record: update.old,
                 run,
             });
         }
@@ -99,12 +99,12 @@ impl Flavour for SleepablePointer {
 
     fn unpublish(&self) {
         if let Some(last) = self.pointer.replace(None) {
-            come_home(last.synchronize());
+            return_to_pool(last.synchronize());
         }
     }
 
     fn cookie(&self) -> SrcuGracePeriod<'_> {
-        // Nobody else may cause one.
+        // No other thread may cause a grace period of this domain.
         SrcuGracePeriod::start(self.pointer.domain())
     }
 
@@ -112,7 +112,7 @@ impl Flavour for SleepablePointer {
         cookie.is_complete()
     }
 
-    fn disturb(&self, run: &Run, random: &mut Random) -> Result {
+    fn cause_grace_period(&self, run: &Run, random: &mut Random) -> Result {
         let domain = self.pointer.domain();
         let cookie = SrcuGracePeriod::snapshot(domain);
         match random.below(2) {
@@ -126,82 +126,82 @@ impl Flavour for SleepablePointer {
         Ok(())
     }
 
-    fn queue(&self, tick: RcuBox<Tick>) {
-        self.ticks.retire(tick).call_srcu();
+    fn queue(&self, callback: RcuBox<CountedCallback>) {
+        self.count.retire(callback).call_srcu();
     }
 
     fn barrier(&self) {
-        self.ticks.domain().barrier();
+        self.count.domain().barrier();
     }
 }
 
-/// A retired element, where it was published, and its slot.
-struct Old<'a> {
+/// A retired element, with its pointer and its record.
+struct RetiredElement<'a> {
     retired: SrcuRetired<'a, Element>,
     pointer: &'a SleepablePointer,
-    slot: &'a Slot,
+    record: &'a Record,
     run: &'a Run,
 }
 
-/// How it can end.
-const ENDINGS: [(fn(Old<'_>), GpMethod); 8] = [
+/// The ways to end a retired element.
+const ENDINGS: [(fn(RetiredElement<'_>), GpMethod); 8] = [
     (synchronize, GpMethod::Sync),
     (synchronize_expedited, GpMethod::Exp),
     (call, GpMethod::Call),
-    (forget, GpMethod::Call),
+    (drop_retired, GpMethod::Call),
     (queue_work, GpMethod::Work),
     (start_poll, GpMethod::Poll),
     (snapshot, GpMethod::Poll),
     (wait, GpMethod::Cond),
 ];
 
-fn synchronize(old: Old<'_>) {
-    come_home(old.retired.synchronize());
+fn synchronize(old: RetiredElement<'_>) {
+    return_to_pool(old.retired.synchronize());
     old.run.counters.count(Count::GpSync);
 }
 
-fn synchronize_expedited(old: Old<'_>) {
-    come_home(old.retired.synchronize_expedited());
+fn synchronize_expedited(old: RetiredElement<'_>) {
+    return_to_pool(old.retired.synchronize_expedited());
     old.run.counters.count(Count::GpExp);
 }
 
-fn call(old: Old<'_>) {
+fn call(old: RetiredElement<'_>) {
     old.retired.call_srcu();
     old.run.counters.count(Count::GpCall);
 }
 
-/// Dropped without a choice.
-fn forget(old: Old<'_>) {
+/// Drops the retired element, which defers its reclaim.
+fn drop_retired(old: RetiredElement<'_>) {
     drop(old.retired);
     old.run.counters.count(Count::GpCall);
 }
 
-fn queue_work(old: Old<'_>) {
+fn queue_work(old: RetiredElement<'_>) {
     old.retired.queue_work();
     old.run.counters.count(Count::GpWork);
 }
 
-fn start_poll(old: Old<'_>) {
+fn start_poll(old: RetiredElement<'_>) {
     poll_for(old.retired.start_poll(), SrcuPolled::try_reclaim, old.run);
 }
 
-/// The grace period is one that others cause.
-fn snapshot(old: Old<'_>) {
+/// Polls a grace period that other threads cause.
+fn snapshot(old: RetiredElement<'_>) {
     let polled = old.retired.snapshot();
-    // In case that there are no others.
+    // Starts one in case no other thread does.
     let _ = old.pointer.cookie();
     poll_for(polled, SrcuPolled::try_reclaim, old.run);
 }
 
-/// There is no `cond_synchronize_srcu()`: as its caller would do without.
-fn wait(old: Old<'_>) {
+/// Waits unless the cookie is complete: the kernel has no `cond_synchronize_srcu()`.
+fn wait(old: RetiredElement<'_>) {
     let polled = old.retired.snapshot();
     if !polled.is_complete() {
         old.pointer.pointer.domain().synchronize();
     }
-    old.slot.grow_old_to(2);
+    old.record.raise_age_to(2);
     match polled.try_reclaim() {
-        Ok(element) => come_home(element),
+        Ok(element) => return_to_pool(element),
         Err(polled) => {
             old.run.findings.note(Finding::CookieTooLate, 0);
             poll_for(polled, SrcuPolled::try_reclaim, old.run);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writers: the one that replaces elements, and those that only cause grace periods.
+//! Writers: the writer that replaces elements, and fake writers that only cause grace periods.
 
 use super::{
     bug::Bug,
     counters::Count,
     findings::{Finding, Findings},
     flavour::Flavour,
-    pool::{come_home, Element, Pool, Slot, OLD},
+    pool::{return_to_pool, Element, Pool, Record, OLD},
     run::Run,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Asks again and again, with pauses, for an element whose grace period is polled, and brings it home.
+/// Polls until the element's grace period has ended, and returns the element to the pool.
 ///
 /// Context: may sleep.
 pub(super) fn poll_for<P>(
@@ -26,7 +26,7 @@ pub(super) fn poll_for<P>(
 ) {
     loop {
         match try_reclaim(polled) {
-            Ok(element) => break come_home(element),
+            Ok(element) => break return_to_pool(element),
             Err(again) => polled = again,
         }
         sleep_ms(1);
@@ -34,17 +34,17 @@ pub(super) fn poll_for<P>(
     run.counters.count(Count::GpPoll);
 }
 
-/// What has come home and grows old there, before it is used again.
+/// An element in the pool that ages before its reuse.
 struct Aging<C> {
-    slot: usize,
+    record: usize,
     cookie: C,
 }
 
-/// An element to publish, its slot, and the slot of what is published.
+/// An element to publish, its record, and the record of the published element.
 pub(super) struct Update<'a> {
     pub(super) element: RcuBox<Element>,
-    pub(super) new: &'a Slot,
-    pub(super) old: &'a Slot,
+    pub(super) new: &'a Record,
+    pub(super) old: &'a Record,
 }
 
 struct Writer<'a, F: Flavour> {
@@ -52,17 +52,17 @@ struct Writer<'a, F: Flavour> {
     flavour: &'a F,
     pool: &'a Pool,
     random: Random,
-    /// The slot of what is published.
+    /// The record of the published element.
     published: usize,
-    /// Slots of elements that are retired and not home yet.
-    away: KVec<usize>,
-    limbo: KVec<Aging<F::Cookie<'a>>>,
+    /// Records of retired elements that are not in the pool yet.
+    retired: KVec<usize>,
+    aging_elements: KVec<Aging<F::Cookie<'a>>>,
     free: KVec<usize>,
-    /// A grace period to be counted when it has ended.
+    /// The grace period that is counted next.
     grace_period: F::Cookie<'a>,
 }
 
-/// What the writer's thread does, with element 0 published and all others free.
+/// The writer thread. Element 0 is published, all others are free.
 pub(super) fn write<F: Flavour>(run: &Run, flavour: &F, pool: &Pool) -> Result {
     let mut writer = Writer {
         run,
@@ -70,15 +70,15 @@ pub(super) fn write<F: Flavour>(run: &Run, flavour: &F, pool: &Pool) -> Result {
         pool,
         random: Random::new(),
         published: 0,
-        away: KVec::with_capacity(pool.len(), GFP_KERNEL)?,
-        limbo: KVec::with_capacity(pool.len(), GFP_KERNEL)?,
+        retired: KVec::with_capacity(pool.len(), GFP_KERNEL)?,
+        aging_elements: KVec::with_capacity(pool.len(), GFP_KERNEL)?,
         free: KVec::with_capacity(pool.len(), GFP_KERNEL)?,
         grace_period: flavour.cookie(),
     };
-    for slot in 1..pool.len() {
-        writer.free.push(slot, GFP_KERNEL)?;
+    for record in 1..pool.len() {
+        writer.free.push(record, GFP_KERNEL)?;
     }
-    while run.goes_on(&mut writer.random) {
+    while run.should_continue(&mut writer.random) {
         writer.age();
         writer.update();
         if writer.random.one_in(8) {
@@ -89,47 +89,47 @@ pub(super) fn write<F: Flavour>(run: &Run, flavour: &F, pool: &Pool) -> Result {
 }
 
 impl<'a, F: Flavour> Writer<'a, F> {
-    /// Takes note of who has come home and of grace periods that have passed since.
+    /// Ages the elements that are back in the pool by the grace periods that have ended.
     fn age(&mut self) {
         let (flavour, pool, findings) = (self.flavour, self.pool, &self.run.findings);
         if flavour.is_complete(self.grace_period) {
             self.run.counters.count(Count::GracePeriods);
             self.grace_period = flavour.cookie();
         }
-        let (limbo, free) = (&mut self.limbo, &mut self.free);
-        self.away.retain(|slot| {
-            let is_away = !pool.get(*slot).is_some_and(|slot| slot.is_home());
-            if !is_away {
+        let (aging_elements, free) = (&mut self.aging_elements, &mut self.free);
+        self.retired.retain(|record| {
+            let is_retired = !pool.get(*record).is_some_and(|record| record.is_in_pool());
+            if !is_retired {
                 let cookie = flavour.cookie();
-                put(
-                    limbo,
+                push_reserved(
+                    aging_elements,
                     Aging {
-                        slot: *slot,
+                        record: *record,
                         cookie,
                     },
                     findings,
                 );
             }
-            is_away
+            is_retired
         });
-        limbo.retain(|aging| {
-            let Some(slot) = pool.get(aging.slot) else {
+        aging_elements.retain(|aging| {
+            let Some(record) = pool.get(aging.record) else {
                 return false;
             };
             if !flavour.is_complete(aging.cookie) {
                 return true;
             }
             aging.cookie = flavour.cookie();
-            let is_old = slot.grow_older() >= OLD;
+            let is_old = record.increment_age() >= OLD;
             if is_old {
-                slot.free();
-                put(free, aging.slot, findings);
+                record.free();
+                push_reserved(free, aging.record, findings);
             }
             !is_old
         });
     }
 
-    /// Publishes another element.
+    /// Publishes a free element and retires the published one.
     fn update(&mut self) {
         let next = self
             .free
@@ -141,15 +141,15 @@ impl<'a, F: Flavour> Writer<'a, F> {
             sleep_ms(1);
             return;
         };
-        let Some(element) = new.take() else {
-            self.run.findings.note(Finding::NotHome, 0);
+        let Some(element) = new.remove() else {
+            self.run.findings.note(Finding::ReturnedTwice, 0);
             return;
         };
         new.prepare();
         if self.run.plan.bug != Bug::PlainStore {
             new.initialise();
         }
-        put(&mut self.away, self.published, &self.run.findings);
+        push_reserved(&mut self.retired, self.published, &self.run.findings);
         self.published = index;
         self.flavour
             .update(Update { element, new, old }, self.run, &mut self.random);
@@ -157,18 +157,18 @@ impl<'a, F: Flavour> Writer<'a, F> {
     }
 }
 
-/// There is room for every slot in each list, so that none is lost.
-fn put<T>(list: &mut KVec<T>, slot: T, findings: &Findings) {
-    if list.push_within_capacity(slot).is_err() {
-        findings.note(Finding::NotHome, 0);
+/// Appends to a list that has capacity for all records.
+fn push_reserved<T>(list: &mut KVec<T>, record: T, findings: &Findings) {
+    if list.push_within_capacity(record).is_err() {
+        findings.note(Finding::ReturnedTwice, 0);
     }
 }
 
-/// What a fake writer's thread does.
-pub(super) fn disturb<F: Flavour>(run: &Run, flavour: &F) {
+/// A fake writer thread.
+pub(super) fn write_fake<F: Flavour>(run: &Run, flavour: &F) {
     let mut random = Random::new();
-    while run.goes_on(&mut random) {
-        match flavour.disturb(run, &mut random) {
+    while run.should_continue(&mut random) {
+        match flavour.cause_grace_period(run, &mut random) {
             Ok(()) => run.counters.count(Count::FakeUpdates),
             Err(_) => run.counters.count(Count::OutOfMemory),
         }

@@ -160,9 +160,9 @@ finding_of() {
     case $1-$2 in
         table-skip_gp | table-early_free) echo 'table: reader reached a reclaimed node' ;;
         # A lookup or a dump may see it first.
-        table-plain_store | table-lost_change) echo 'table: (reader was told what was not valid|dump was wrong)' ;;
-        table-lost_callback) echo 'table: what was retired never came back' ;;
-        table-torn_transaction) echo 'table: (snapshot showed half a transaction|reader was told what was not valid|dump was wrong)' ;;
+        table-plain_store | table-lost_change) echo 'table: (reader got an answer that was not valid|dump was wrong)' ;;
+        table-lost_callback) echo 'table: retired memory was never reclaimed' ;;
+        table-torn_transaction) echo 'table: (snapshot showed half a transaction|reader got an answer that was not valid|dump was wrong)' ;;
         # Any reader may see the next hop of another route first.
         table-reuse_before_gp) echo 'table: ' ;;
         *-skip_gp) echo 'was retired grace periods ago' ;;

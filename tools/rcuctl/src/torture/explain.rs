@@ -5,7 +5,7 @@
 /// A part of a finding, and its meaning. The first part that matches counts.
 const MEANINGS: &[(&str, &str)] = &[
     (
-        "was told what was not valid",
+        "got an answer that was not valid",
         "A lookup in the route table returned an answer that was not valid at any time during the lookup.",
     ),
     (
@@ -13,7 +13,7 @@ const MEANINGS: &[(&str, &str)] = &[
         "The route table reclaimed a node that a reader could still reach. Outside of this test, that is a use after free.",
     ),
     (
-        "changed under it",
+        "changed under a reader",
         "A reader read a route twice in one critical section, and found two different ones.",
     ),
     (
@@ -25,11 +25,11 @@ const MEANINGS: &[(&str, &str)] = &[
         "A dump of the route table omitted a route, had one twice, or had one that did not exist.",
     ),
     (
-        "change failed that must not",
+        "a valid change failed",
         "The route table refused a valid change, or made an invalid one.",
     ),
     (
-        "what was retired never came back",
+        "never reclaimed",
         "A callback of the route table was lost: its memory is leaked, and counts as retired forever.",
     ),
     (
@@ -53,11 +53,11 @@ const MEANINGS: &[(&str, &str)] = &[
         "A reader saw the new pointer, but the old contents: the publication has no ordering.",
     ),
     (
-        "cookie told",
+        "cookie was complete",
         "A cookie reported the end of a grace period while a reader that started before it was still active.",
     ),
     (
-        "cookie did not tell",
+        "cookie was incomplete",
         "A cookie did not report the end of its grace period after a later one had ended: an updater may wait forever.",
     ),
     (
@@ -69,7 +69,7 @@ const MEANINGS: &[(&str, &str)] = &[
         "Code after a barrier, such as unloading the module, runs before the callbacks.",
     ),
     (
-        "never came back",
+        "never ran",
         "Callbacks were lost: their memory is leaked, and an updater that waits for them waits forever.",
     ),
     (
@@ -80,7 +80,7 @@ const MEANINGS: &[(&str, &str)] = &[
         "was stuck",
         "A grace period did not end. The kernel's log may have a report of an RCU stall.",
     ),
-    ("place that was taken", "A callback ran twice."),
+    ("returned to the pool twice", "A callback ran twice."),
     (
         "could not be started",
         "The run had fewer threads than requested; the errno says why.",

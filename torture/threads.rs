@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The threads of a run, and who watches over them.
+//! The threads of a run, and their supervision.
 
 use super::{
     counters::Count,
     disturbances,
     findings::Finding,
     reader, report,
-    run::{Run, PATIENCE, TICK_MS},
+    run::{Run, POLL_INTERVAL_MS, STUCK_TIMEOUT_SECS},
 };
 use crate::kernel_ext::{
     cpu,
@@ -17,24 +17,24 @@ use crate::kernel_ext::{
 use core::ffi::CStr;
 use kernel::{prelude::*, sync::Arc};
 
-/// How readers and fake writers run: whenever nobody else wants to, so that others preempt them.
+/// Attributes of readers and fake writers: every other thread preempts them.
 pub(super) const LOWEST: Attributes = Attributes {
     cpu: None,
     priority: Priority::Lowest,
 };
-/// How all others run.
+/// Attributes of all other threads.
 pub(super) const NORMAL: Attributes = Attributes {
     cpu: None,
     priority: Priority::Normal,
 };
 
-/// The threads of a run.
-pub(super) struct Crew<'r> {
+/// The threads of a run. Dropping it stops the run and joins them.
+pub(super) struct TortureThreads<'r> {
     run: &'r Arc<Run>,
     threads: KVec<Kthread>,
 }
 
-impl<'r> Crew<'r> {
+impl<'r> TortureThreads<'r> {
     pub(super) fn new(run: &'r Arc<Run>) -> Self {
         Self {
             run,
@@ -45,7 +45,7 @@ impl<'r> Crew<'r> {
     /// Starts a thread.
     ///
     /// Errors: those of [`Kthread::spawn`]. Context: may sleep.
-    pub(super) fn hire(
+    pub(super) fn spawn(
         &mut self,
         name: &'static CStr,
         attributes: Attributes,
@@ -54,9 +54,9 @@ impl<'r> Crew<'r> {
         let run = self.run.clone();
         let work = move || {
             work(&run);
-            // Whoever owns the thread expects to be the one who ends it.
+            // `Kthread` joins by `kthread_stop()`: the thread must not end earlier.
             while !kthread::should_stop() {
-                sleep_ms(TICK_MS);
+                sleep_ms(POLL_INTERVAL_MS);
             }
         };
         let thread = Kthread::spawn(name, attributes, work)?;
@@ -64,13 +64,15 @@ impl<'r> Crew<'r> {
         Ok(())
     }
 
-    /// Threads that disturb any run.
-    pub(super) fn hire_troublemakers(&mut self) -> Result {
+    /// Starts the threads that disturb a run, as its plan says.
+    ///
+    /// Errors: those of [`Kthread::spawn`]. Context: may sleep.
+    pub(super) fn spawn_disturbances(&mut self) -> Result {
         if self.run.plan.stutter > 0 {
-            self.hire(c"rcu_torture_stutter", NORMAL, disturbances::stutter)?;
+            self.spawn(c"rcu_torture_stutter", NORMAL, disturbances::stutter)?;
         }
         if self.run.plan.onoff_interval > 0 {
-            self.hire(c"rcu_torture_onoff", NORMAL, disturbances::hotplug)?;
+            self.spawn(c"rcu_torture_onoff", NORMAL, disturbances::hotplug)?;
         }
         if cfg!(CONFIG_PREEMPT_RCU) {
             for cpu in cpu::online() {
@@ -78,8 +80,8 @@ impl<'r> Crew<'r> {
                     cpu: Some(cpu),
                     priority: Priority::RealTime,
                 };
-                match self.hire(c"rcu_torture_preempt", first, reader::preempt) {
-                    // It has gone offline.
+                match self.spawn(c"rcu_torture_preempt", first, reader::preempt) {
+                    // The CPU went offline.
                     Err(error) if error == ENXIO => {}
                     result => result?,
                 }
@@ -88,33 +90,35 @@ impl<'r> Crew<'r> {
         Ok(())
     }
 
-    /// Watches over the run until it is over.
-    pub(super) fn watch(&self) {
-        let mut watch = Watch::new(self.run);
+    /// Reports statistics, detects a stuck writer and stops the run when its time is over.
+    ///
+    /// Context: may sleep, as long as the run lasts.
+    pub(super) fn supervise(&self) {
+        let mut supervisor = Supervisor::new(self.run);
         while !self.run.is_over() && !kthread::should_stop() {
-            sleep_ms(TICK_MS);
-            watch.look();
+            sleep_ms(POLL_INTERVAL_MS);
+            supervisor.check();
         }
         self.run.stop();
     }
 }
 
-impl Drop for Crew<'_> {
+impl Drop for TortureThreads<'_> {
     fn drop(&mut self) {
-        // All wind up at the same time; each is joined then.
+        // All threads end in parallel; the fields' drop joins them one by one.
         self.run.stop();
     }
 }
 
-/// Who looks after a run while it lasts.
-struct Watch<'r> {
+/// The supervisor's memory between two checks, in seconds and updates.
+struct Supervisor<'r> {
     run: &'r Run,
     reported: u64,
     updates: u64,
     updated: u64,
 }
 
-impl<'r> Watch<'r> {
+impl<'r> Supervisor<'r> {
     fn new(run: &'r Run) -> Self {
         Self {
             run,
@@ -124,7 +128,7 @@ impl<'r> Watch<'r> {
         }
     }
 
-    fn look(&mut self) {
+    fn check(&mut self) {
         let plan = &self.run.plan;
         let seconds = self.run.seconds();
         if plan.stat_interval > 0 && seconds - self.reported >= plan.stat_interval.into() {
@@ -135,7 +139,7 @@ impl<'r> Watch<'r> {
         if updates != self.updates || self.run.is_paused() {
             self.updates = updates;
             self.updated = seconds;
-        } else if seconds - self.updated >= PATIENCE {
+        } else if seconds - self.updated >= STUCK_TIMEOUT_SECS {
             self.run
                 .findings
                 .note(Finding::Stuck, seconds - self.updated);
