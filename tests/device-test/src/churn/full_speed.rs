@@ -327,8 +327,8 @@ impl Churn {
                 let from = checker.open();
                 let answers = self.get(&device, &queries)?;
                 let window = checker.close(from);
-                for (queries, answer) in queries.into_iter().zip(answers) {
-                    checker.lookup(&window, queries, answer).or_else(fail)?;
+                for (query, answer) in queries.into_iter().zip(answers) {
+                    checker.lookup(&window, query, answer).or_else(fail)?;
                 }
             }
             let from = checker.open();
