@@ -83,8 +83,14 @@ pub(crate) struct Refusal<'a> {
 
 type Parsed<'a, T> = Result<T, Refusal<'a>>;
 
+impl<'a> Refusal<'a> {
+    fn new(word: &'a str, reason: Reason) -> Self {
+        Self { word, reason }
+    }
+}
+
 fn refuse<T>(word: &str, reason: Reason) -> Parsed<'_, T> {
-    Err(Refusal { word, reason })
+    Err(Refusal::new(word, reason))
 }
 
 /// The words of a line, up to a comment.
@@ -117,10 +123,8 @@ impl<'a> Words<'a> {
 
     fn expect(&mut self, what: &'static str) -> Parsed<'a, &'a str> {
         let last = self.last;
-        self.next().ok_or(Refusal {
-            word: last,
-            reason: Reason::MissingArgument(what),
-        })
+        self.next()
+            .ok_or(Refusal::new(last, Reason::MissingArgument(what)))
     }
 
     fn end(&mut self) -> Parsed<'a, ()> {
@@ -203,10 +207,10 @@ fn selector(word: &str) -> Parsed<'_, Selector> {
 fn address(word: &str, family: Option<Family>) -> Parsed<'_, IpAddr> {
     let is_expected =
         |&address: &IpAddr| family.unwrap_or(Family::of(address)) == Family::of(address);
-    word.parse().ok().filter(is_expected).ok_or(Refusal {
-        word,
-        reason: Reason::InvalidAddress(family),
-    })
+    word.parse()
+        .ok()
+        .filter(is_expected)
+        .ok_or(Refusal::new(word, Reason::InvalidAddress(family)))
 }
 
 fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
@@ -230,19 +234,13 @@ fn prefix(word: &str, gateway: Option<Family>) -> Parsed<'_, Prefix> {
         }
         Some((address, len)) => {
             let address: IpAddr = address.parse().or(refuse(word, Reason::InvalidPrefix))?;
-            let invalid = Refusal {
-                word,
-                reason: Reason::InvalidLength(Family::of(address)),
-            };
+            let invalid = Refusal::new(word, Reason::InvalidLength(Family::of(address)));
             (address, number(len).ok_or(invalid)?)
         }
     };
-    Prefix::new(address, len).map_err(|error| Refusal {
-        word,
-        reason: match error {
-            PrefixError::TooLong => Reason::InvalidLength(Family::of(address)),
-            PrefixError::HostBits => Reason::HostBits { address, len },
-        },
+    Prefix::new(address, len).or_else(|error| match error {
+        PrefixError::TooLong => refuse(word, Reason::InvalidLength(Family::of(address))),
+        PrefixError::HostBits => refuse(word, Reason::HostBits { address, len }),
     })
 }
 
@@ -304,18 +302,12 @@ impl Attributes {
 
 fn device<'a>(words: &mut Words<'a>) -> Parsed<'a, DevName> {
     let word = words.expect("device name")?;
-    DevName::new(word).ok_or(Refusal {
-        word,
-        reason: Reason::InvalidDevice,
-    })
+    DevName::new(word).ok_or(Refusal::new(word, Reason::InvalidDevice))
 }
 
 fn metric<'a>(words: &mut Words<'a>) -> Parsed<'a, u32> {
     let word = words.expect("number")?;
-    number(word).ok_or(Refusal {
-        word,
-        reason: Reason::InvalidNumber,
-    })
+    number(word).ok_or(Refusal::new(word, Reason::InvalidNumber))
 }
 
 /// Parses an optional route type, a prefix and its attributes. `first` is the first of these words.
@@ -355,19 +347,13 @@ fn insert<'a>(mode: Mode, words: &mut Words<'a>) -> Parsed<'a, Command> {
 
 fn insert_from<'a>(mode: Mode, first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command> {
     let (prefix, metric, next_hop) = route_parts(first, words)?;
-    let next_hop = next_hop.ok_or(Refusal {
-        word: first,
-        reason: Reason::MissingNextHop,
-    })?;
-    let metric = metric.unwrap_or(0);
-    Ok(Command::Insert(
-        mode,
-        Route {
-            prefix,
-            metric,
-            next_hop,
-        },
-    ))
+    let next_hop = next_hop.ok_or(Refusal::new(first, Reason::MissingNextHop))?;
+    let route = Route {
+        prefix,
+        metric: metric.unwrap_or(0),
+        next_hop,
+    };
+    Ok(Command::Insert(mode, route))
 }
 
 fn delete<'a>(words: &mut Words<'a>) -> Parsed<'a, Command> {

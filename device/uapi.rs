@@ -70,9 +70,6 @@ pub(crate) struct Address {
     pub(crate) bytes: [u8; 16],
 }
 
-const _: () = assert!(size_of::<Address>() == 20);
-const _: () = assert!(offset_of!(Address, bytes) == 4);
-
 /// `struct rust_rcu_demo_route`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -85,10 +82,6 @@ pub(crate) struct Route {
     pub(crate) gateway: Address,
     pub(crate) dev: [u8; 16],
 }
-
-const _: () = assert!(size_of::<Route>() == 64);
-const _: () = assert!(offset_of!(Route, metric) == 24);
-const _: () = assert!(offset_of!(Route, dev) == 48);
 
 /// `struct rust_rcu_demo_info`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -103,9 +96,6 @@ pub(crate) struct Info {
     pub(crate) reserved2: u32,
 }
 
-const _: () = assert!(size_of::<Info>() == 32);
-const _: () = assert!(offset_of!(Info, features) == 8);
-
 /// `struct rust_rcu_demo_lookup`.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -118,9 +108,6 @@ pub(crate) struct Lookup {
     pub(crate) reserved: u32,
 }
 
-const _: () = assert!(size_of::<Lookup>() == 32);
-const _: () = assert!(offset_of!(Lookup, flags) == 24);
-
 /// `struct rust_rcu_demo_operation`.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -129,9 +116,6 @@ pub(crate) struct Operation {
     pub(crate) flags: u32,
     pub(crate) route: Route,
 }
-
-const _: () = assert!(size_of::<Operation>() == 72);
-const _: () = assert!(offset_of!(Operation, route) == 8);
 
 /// `struct rust_rcu_demo_update`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,9 +130,6 @@ pub(crate) struct Update {
     pub(crate) reserved: u32,
 }
 
-const _: () = assert!(size_of::<Update>() == 32);
-const _: () = assert!(offset_of!(Update, error) == 24);
-
 /// `struct rust_rcu_demo_begin`.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -156,8 +137,6 @@ pub(crate) struct Begin {
     pub(crate) flags: u32,
     pub(crate) reserved: u32,
 }
-
-const _: () = assert!(size_of::<Begin>() == 8);
 
 /// `struct rust_rcu_demo_commit`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,8 +147,6 @@ pub(crate) struct Commit {
     pub(crate) error: u32,
     pub(crate) reserved: u32,
 }
-
-const _: () = assert!(size_of::<Commit>() == 16);
 
 /// `struct rust_rcu_demo_stats`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -188,4 +165,22 @@ pub(crate) struct Stats {
     pub(crate) copied_bytes: u64,
 }
 
-const _: () = assert!(size_of::<Stats>() == 88);
+// The layout of the header.
+const _: () = {
+    assert!(size_of::<Address>() == 20);
+    assert!(offset_of!(Address, bytes) == 4);
+    assert!(size_of::<Route>() == 64);
+    assert!(offset_of!(Route, metric) == 24);
+    assert!(offset_of!(Route, dev) == 48);
+    assert!(size_of::<Info>() == 32);
+    assert!(offset_of!(Info, features) == 8);
+    assert!(size_of::<Lookup>() == 32);
+    assert!(offset_of!(Lookup, flags) == 24);
+    assert!(size_of::<Operation>() == 72);
+    assert!(offset_of!(Operation, route) == 8);
+    assert!(size_of::<Update>() == 32);
+    assert!(offset_of!(Update, error) == 24);
+    assert!(size_of::<Begin>() == 8);
+    assert!(size_of::<Commit>() == 16);
+    assert!(size_of::<Stats>() == 88);
+};
