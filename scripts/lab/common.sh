@@ -44,8 +44,8 @@ keep_newest() {
     ls -1t "$2" | tail -n "+$(($1 + 1))" | (cd "$2" && xargs -r rm -rf)
 }
 
-# make_folder FOLDER LOCK COMMAND...: creates FOLDER unless it exists. COMMAND fills an empty folder,
-# its current one, which gets its final name when COMMAND succeeds.
+# make_folder FOLDER LOCK COMMAND...: creates FOLDER unless it exists. COMMAND fills an empty
+# folder, its current one, which gets its final name when COMMAND succeeds.
 make_folder() {
     local folder=$1
     [ ! -d "$folder" ] || return 0

@@ -47,16 +47,19 @@ modinfo_has() {
 # check_descriptions 'PARAMETER TYPE'...
 check_descriptions() {
     for parameter; do
-        tap_check "modinfo describes ${parameter% *}" modinfo_has parm "^${parameter% *}:[A-Z].* (${parameter#* })\$"
+        tap_check "modinfo describes ${parameter% *}" \
+            modinfo_has parm "^${parameter% *}:[A-Z].* (${parameter#* })\$"
     done
 }
 log_has() { dmesg | grep -F -e "$1"; }
 is_loaded() { grep -q '^rust_rcu_demo ' /proc/modules; }
 set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
-# refuses ERROR PARAMETER VALUE EXPECTED: writing VALUE fails with ERROR, and the log has what is EXPECTED.
+# refuses ERROR PARAMETER VALUE EXPECTED: writing VALUE fails with ERROR, and the log has what is
+# EXPECTED.
 refuses() {
     tap_check "$2=$3 is refused: $1" fails_with "$1" set_parameter "$2" "$3\n"
-    tap_check "$2=$3: the log has the valid values" log_has "parameter $2: expected $4, found \"$3\""
+    tap_check "$2=$3: the log has the valid values" \
+        log_has "parameter $2: expected $4, found \"$3\""
 }
 # Prints the parameters that are settings, and no reports of runs.
 settings() { grep '' $parameters/* | grep -vE "^$parameters/(scale|stall|torture):"; }
@@ -91,22 +94,24 @@ no_threads() { ! threads; }
 # The thread that controls the runs may remain after a run.
 no_worker_threads() { test "$(threads | tee threads | wc -l)" -le 1 || { cat threads; return 1; }; }
 
-# check_exclusion VALUE STOP ARGUMENT...: while a run is active, neither $job=VALUE nor `rcuctl ARGUMENT...` starts
-# another one. STOP is the value that ends a run.
+# check_exclusion VALUE STOP ARGUMENT...: while a run is active, neither $job=VALUE nor `rcuctl
+# ARGUMENT...` starts another one. STOP is the value that ends a run.
 check_exclusion() {
     value=$1 stop=$2 before=$(settings)
     shift 2
     tap_check "$job: the threads of a run have names" not no_threads
-    tap_check "$job: a second run is refused" fails_with 'esource busy' set_parameter "$job" "$value\n"
+    tap_check "$job: a second run is refused" \
+        fails_with 'esource busy' set_parameter "$job" "$value\n"
     tap_check "$job: the log says how to end the active run" \
         log_has "parameter $job: a run is active; write $stop to stop it"
-    tap_check "$job: rcuctl refuses a second run" fails_with "a $job run is already active" rcuctl "$@"
+    tap_check "$job: rcuctl refuses a second run" \
+        fails_with "a $job run is already active" rcuctl "$@"
     tap_check "$job: rcuctl exits 1 for a second run" exits 1 rcuctl "$@"
     tap_check "$job: a refused run changes no parameter" settings_are "$before"
 }
 
-# unload_during COMMAND...: COMMAND loads the module and starts a run. The module unloads during the run, while
-# another process reads its parameters.
+# unload_during COMMAND...: COMMAND loads the module and starts a run. The module unloads during the
+# run, while another process reads its parameters.
 unload_during() {
     "$@" || return
     while cat $parameters/*; do :; done >/dev/null 2>&1 &

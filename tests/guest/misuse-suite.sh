@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: misuse of the RCU library that the kernel survives. Lockdep turns itself off, so this must be
-# the last suite of a boot. Prints TAP. Needs beside it: helpers.sh, tap.sh and the modules of tests/modules.
+# Runs in the guest: misuse of the RCU library that the kernel survives. Lockdep turns itself off,
+# so this must be the last suite of a boot. Prints TAP. Needs beside it: helpers.sh, tap.sh and the
+# modules of tests/modules.
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: the module from insmod to rmmod, with its parameters, its device and the real internet
-# table. Prints TAP. Needs beside it: helpers.sh, tap.sh, device-test, client64, routes, addresses, answers,
-# and client32 where the kernel has 32-bit callers.
+# Runs in the guest: the module from insmod to rmmod, with its parameters, its device and the real
+# internet table. Prints TAP. Needs beside it: helpers.sh, tap.sh, device-test, client64, routes,
+# addresses, answers, and client32 where the kernel has 32-bit callers.
 #
 # Environment: CHURN_SECS, for which the device's writer churns (default 3).
 # shellcheck source=tests/guest/helpers.sh
@@ -40,11 +40,13 @@ tap_check 'insmod refuses a word for a number' insmod_refuses 'Invalid parameter
 tap_check 'insmod refuses a parameter without a value' insmod_refuses 'Invalid parameters' reclaim
 tap_check 'after a refused insmod the module is not loaded' not is_loaded
 
-tap_check 'insmod accepts valid values' insmod "$module" reclaim=kvfree reclaim_max_kb=0x10 max_routes=7
+tap_check 'insmod accepts valid values' \
+    insmod "$module" reclaim=kvfree reclaim_max_kb=0x10 max_routes=7
 tap_check 'reclaim has the value given to insmod' parameter_is reclaim kvfree
 tap_check 'reclaim_max_kb has the value given to insmod' parameter_is reclaim_max_kb 16
 tap_check 'max_routes has the value given to insmod' parameter_is max_routes 7
-tap_check 'sysfs has exactly the parameters that modinfo describes' prints "$(documented_parameters)" ls -1 $parameters
+tap_check 'sysfs has exactly the parameters that modinfo describes' \
+    prints "$(documented_parameters)" ls -1 $parameters
 for mode in synchronize expedited call kvfree; do
     tap_check "reclaim=$mode can be set" set_parameter reclaim "$mode\n"
     tap_check "reclaim=$mode reads back" parameter_is reclaim $mode
@@ -53,19 +55,23 @@ tap_check 'reclaim can be set without a newline' set_parameter reclaim call
 tap_check 'reclaim set without a newline reads back' parameter_is reclaim call
 tap_check 'a value that starts with a valid one is refused' \
     fails_with 'Invalid argument' set_parameter reclaim 'kvfree2\n'
-tap_check 'a value that is no UTF-8 is refused' fails_with 'Invalid argument' set_parameter reclaim '\001\377'
+tap_check 'a value that is no UTF-8 is refused' \
+    fails_with 'Invalid argument' set_parameter reclaim '\001\377'
 tap_check 'the log escapes a value that is no UTF-8' log_has 'call or kvfree, found "\x01\xff"'
 tap_check 'a refused value leaves reclaim unchanged' parameter_is reclaim call
 tap_check 'the largest number can be set' set_parameter reclaim_max_kb '4294967295\n'
 tap_check 'the largest number reads back' parameter_is reclaim_max_kb 4294967295
-tap_check 'a number below the range is refused' fails_with 'Invalid argument' set_parameter reclaim_max_kb '-1\n'
-tap_check 'a number above the range is refused' fails_with 'out of range' set_parameter reclaim_max_kb '4294967296\n'
+tap_check 'a number below the range is refused' \
+    fails_with 'Invalid argument' set_parameter reclaim_max_kb '-1\n'
+tap_check 'a number above the range is refused' \
+    fails_with 'out of range' set_parameter reclaim_max_kb '4294967296\n'
 tap_check 'a refused number leaves reclaim_max_kb unchanged' parameter_is reclaim_max_kb 4294967295
 tap_check 'rmmod succeeds after setting parameters' rmmod rust_rcu_demo
 
 tap_check 'insmod without parameters succeeds' insmod "$module"
 tap_check 'reclaim has the default that modinfo names' has_documented_default reclaim call
-tap_check 'reclaim_max_kb has the default that modinfo names' has_documented_default reclaim_max_kb 65536
+tap_check 'reclaim_max_kb has the default that modinfo names' \
+    has_documented_default reclaim_max_kb 65536
 tap_check 'max_routes has the default that modinfo names' has_documented_default max_routes 16777216
 tap_check 'insmod refuses a loaded module' not insmod "$module"
 tap_check 'only root may open the device' test "$(stat -c %a $device)" = 600
@@ -74,13 +80,16 @@ tap_check 'the device adds a route' sh -c "echo add 10.0.0.0/8 via 10.0.0.1 metr
 tap_check 'the device reads as its routes' prints '10.0.0.0/8 via 10.0.0.1 metric 20' cat $device
 tap_check 'rcuctl route get prints the route of an address' \
     prints '10.0.0.0/8 via 10.0.0.1 metric 20' rcuctl route get 10.1.2.3
-tap_check 'rcuctl route get exits 2 for an address without a route' exits 2 rcuctl route get 192.0.2.1
-tap_check 'rcuctl route add exits 2 for an existing route' exits 2 rcuctl route add 10.0.0.0/8 via 10.0.0.1 metric 20
+tap_check 'rcuctl route get exits 2 for an address without a route' \
+    exits 2 rcuctl route get 192.0.2.1
+tap_check 'rcuctl route add exits 2 for an existing route' \
+    exits 2 rcuctl route add 10.0.0.0/8 via 10.0.0.1 metric 20
 tap_check 'rcuctl route change, replace and del succeed' sh -c '
     rcuctl route change 10.0.0.0/8 via 10.0.0.2 metric 20 &&
     rcuctl route replace 10.0.0.0/8 dev eth0 &&
     rcuctl route del 10.0.0.0/8 metric 20'
-tap_check 'rcuctl route show prints the remaining route' prints '10.0.0.0/8 dev eth0' rcuctl route show
+tap_check 'rcuctl route show prints the remaining route' \
+    prints '10.0.0.0/8 dev eth0' rcuctl route show
 tap_check 'rcuctl --json route show prints JSON' \
     sh -c "rcuctl --json route show | grep -q '\"dst\": *\"10.0.0.0/8\"'"
 
@@ -94,7 +103,8 @@ include() {
     name=$1
     shift
     { "$@" 2>&1; echo $? >included; } | tee included.tap | grep -v '^1\.\.'
-    tap_check "$name ran to the end" test "$(cat included)" -le 1 -a -n "$(grep '^1\.\.' included.tap)"
+    tap_check "$name ran to the end" \
+        test "$(cat included)" -le 1 -a -n "$(grep '^1\.\.' included.tap)"
 }
 include 'the test of the device' ./device-test --seconds "$churn_secs"
 for bits in 64 32; do
@@ -113,7 +123,8 @@ tap_check 'the real table has all its IPv6 routes' stat_is routes_inet6 "$inet6"
 tap_check 'the real table has all its IPv4 routes' stat_is routes_inet $((total - inet6))
 tap_check 'lookups in the real table equal those of another implementation' \
     sh -c 'rcuctl route get --batch addresses >got && cmp got answers'
-tap_check 'rcuctl route save writes the table that was loaded' sh -c 'rcuctl route save saved && cmp saved routes'
+tap_check 'rcuctl route save writes the table that was loaded' \
+    sh -c 'rcuctl route save saved && cmp saved routes'
 tap_check 'loading the real table twice is refused' not rcuctl route load routes
 tap_check 'rcuctl route load --replace with the same routes changes nothing' \
     sh -c 'rcuctl route load --replace routes && rcuctl route save again && cmp again saved'
@@ -131,8 +142,8 @@ tap_check 'loading a saved table gives the same table' \
 tap_check 'rmmod with a full table succeeds' rmmod rust_rcu_demo
 tap_check 'rmmod removes the device' not test -e $device
 
-# Unloading frees a full table. A leaked table takes 300 KiB, 20 of them 6 MiB; the allocator and KASAN keep a
-# little.
+# Unloading frees a full table. A leaked table takes 300 KiB, 20 of them 6 MiB; the allocator and
+# KASAN keep a little.
 load_and_unload() {
     for _ in $(seq "$1"); do
         insmod "$module" && head -n 2000 routes >$device && rmmod rust_rcu_demo || return

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in user-mode Linux: the benchmarks compare equal work. peers.ko fills the kernel's own tables with the
-# routes of the module's table. All tables must see the same addresses and give the same answers. Prints TAP.
-# Needs beside it: helpers.sh, rows.sh, tap.sh, routes, peers.ko.
+# Runs in user-mode Linux: the benchmarks compare equal work. peers.ko fills the kernel's own tables
+# with the routes of the module's table. All tables must see the same addresses and give the same
+# answers. Prints TAP. Needs beside it: helpers.sh, rows.sh, tap.sh, routes, peers.ko.
 # shellcheck source=tests/guest/rows.sh
 . ./rows.sh
 
@@ -79,7 +79,8 @@ tap_check 'peers: the routes load into the peers' cp some /dev/peers
 tap_check 'peers: an unknown command is refused' not send empty
 for route in 192.0.2.0/33 2001:db8::/129 192.0.2.1/24 2001:db8::1/64; do
     case $route in *:*) gateway=2001:db8::1 ;; *) gateway=192.0.2.1 ;; esac
-    tap_check "peers: the invalid prefix $route is refused" fails_with 'Invalid argument' send $route via $gateway
+    tap_check "peers: the invalid prefix $route is refused" \
+        fails_with 'Invalid argument' send $route via $gateway
 done
 for gateway in 2001:db8::1 '192.0.2.1 metric 7'; do
     tap_check "peers: the invalid gateway $gateway is refused" \
@@ -87,7 +88,8 @@ for gateway in 2001:db8::1 '192.0.2.1 metric 7'; do
 done
 tap_check 'peers: fill succeeds' send fill
 tap_check 'peers: each peer has all routes of its family' are_filled
-tap_check 'peers: filled peers refuse another route' fails_with 'Device or resource busy' send 192.0.2.0/24 via 192.0.2.1
+tap_check 'peers: filled peers refuse another route' \
+    fails_with 'Device or resource busy' send 192.0.2.0/24 via 192.0.2.1
 tap_check 'peers: a second fill succeeds' send fill
 tap_check 'peers: a second fill changes nothing' are_filled
 for seed in 1 2; do
@@ -99,13 +101,17 @@ tap_check 'peers: lookup: there is a row for each stream, with one reader and on
     same "$(lookup_labels)" "$(labels found)"
 tap_check 'peers: lookup: the figures are sound' sound
 tap_check 'peers: more readers than CPUs are refused' not send lookup 1 $passes $(($(nproc) + 1)) 1
-tap_check "peers: read, C's counterpart of scale=read, succeeds" measure read $runs $passes "$(nproc)"
-tap_check 'peers: read: there is a row for one reader and for all CPUs' same "$(read_labels)" "$(labels found)"
+tap_check "peers: read, C's counterpart of scale=read, succeeds" \
+    measure read $runs $passes "$(nproc)"
+tap_check 'peers: read: there is a row for one reader and for all CPUs' \
+    same "$(read_labels)" "$(labels found)"
 tap_check 'peers: read: the figures are sound' sound
 tap_check 'peers: update succeeds' measure update $runs $changes 1
-tap_check 'peers: update: there is a row for each peer and change' same "$(update_labels)" "$(labels found)"
+tap_check 'peers: update: there is a row for each peer and change' \
+    same "$(update_labels)" "$(labels found)"
 tap_check 'peers: update: the figures are sound' sound
-tap_check 'peers: update: the number of changes is the requested one' counts_are $((runs * changes)) found
+tap_check 'peers: update: the number of changes is the requested one' \
+    counts_are $((runs * changes)) found
 tap_check 'peers: more figures than the buffer holds are refused' \
     fails_with 'Invalid argument' send update 1000 16778 1
 tap_check 'peers: lookup after updates succeeds' look_up 3
@@ -114,6 +120,8 @@ tap_check "peers: a route of the module gets another gateway" \
     rcuctl route change "$(sed -n '/:/!s/ .*//p' some | sort -t / -k 2n | head -n 1)" via 192.0.2.7
 tap_check 'peers: lookup with another gateway succeeds' look_up 3
 tap_check 'peers: with another gateway all tables see the same addresses' addresses_agree
-tap_check 'peers: with another gateway only the answers of its family differ' same inet "$(differing_families)"
-tap_check 'peers: a full report refuses further updates' fails_with 'No space left on device' fill_report
+tap_check 'peers: with another gateway only the answers of its family differ' \
+    same inet "$(differing_families)"
+tap_check 'peers: a full report refuses further updates' \
+    fails_with 'No space left on device' fill_report
 tap_end

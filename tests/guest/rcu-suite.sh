@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: the tests of the RCU library, modules that unload with callbacks in flight, and the
-# sample. Prints TAP. Needs beside it: helpers.sh, tap.sh and the modules of tests/modules and samples.
+# Runs in the guest: the tests of the RCU library, modules that unload with callbacks in flight, and
+# the sample. Prints TAP. Needs beside it: helpers.sh, tap.sh and the modules of tests/modules and
+# samples.
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
@@ -13,7 +14,8 @@ tap_check 'the tests of the library load' insmod rcu_test.ko
 log_of rcu_test >rcu_test.tap
 grep -v '^1\.\.' rcu_test.tap
 plan=$(sed -n 's/^1\.\.//p' rcu_test.tap)
-tap_check 'the tests of the library ran to the end' test "$(grep -c '^ok\|^not ok' rcu_test.tap)" = "$plan"
+tap_check 'the tests of the library ran to the end' \
+    test "$(grep -c '^ok\|^not ok' rcu_test.tap)" = "$plan"
 tap_check 'the tests of the library unload' rmmod rcu_test
 
 # The last line of a module has the number of reclaimed objects and of queued objects.
@@ -28,9 +30,12 @@ tap_check 'a module with callbacks unloads' rmmod drain_ok
 tap_check 'a module with callbacks unloads with 10,000 of them in flight' had_in_flight drain_ok
 tap_check 'a module with callbacks unloads after all of them have run' all_reclaimed drain_ok
 for step in 1 2 3; do
-    tap_check "a module whose init fails after step $step does not load" not insmod drain_fails_$step.ko
-    tap_check "init fails after step $step with 10,000 callbacks in flight" had_in_flight drain_fails_$step
-    tap_check "init fails after step $step: the module unloads after all callbacks have run" all_reclaimed drain_fails_$step
+    tap_check "a module whose init fails after step $step does not load" \
+        not insmod drain_fails_$step.ko
+    tap_check "init fails after step $step with 10,000 callbacks in flight" \
+        had_in_flight drain_fails_$step
+    tap_check "init fails after step $step: the module unloads after all callbacks have run" \
+        all_reclaimed drain_fails_$step
 done
 
 leaks_logged() { test "$(log_of drain_missing | grep -c 'without a CallbackDrain: the object is leaked')" = 3; }

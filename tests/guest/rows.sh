@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Functions that the suites of `scale` and of the peers share. Sourced; needs helpers.sh beside it. A row is a
-# line `row KEY=VALUE...` of a report; see scale/row.rs.
+# Functions that the suites of `scale` and of the peers share. Sourced; needs helpers.sh beside it.
+# A row is a line `row KEY=VALUE...` of a report; see scale/row.rs.
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
@@ -17,9 +17,9 @@ labels() { rows "$1" | sed 's/ \(min\|count\|absent\)=.*//'; }
 # counts_are COUNT FILE: each row with a count has COUNT.
 counts_are() { same "$1" "$(rows "$2" | sed -n 's/.* count=\([0-9]*\) .*/\1/p' | sort -u)"; }
 
-# figures_are_sound FILE BATCHES: the figures of each row are above zero and in order. A row of readers has no
-# figures exactly if all batches of each reader, of which there were BATCHES, were dropped. Only rwlock may be
-# absent.
+# figures_are_sound FILE BATCHES: the figures of each row are above zero and in order. A row of
+# readers has no figures exactly if all batches of each reader, of which there were BATCHES, were
+# dropped. Only rwlock may be absent.
 figures_are_sound() {
     # shellcheck disable=SC2016 # awk's fields.
     rows "$1" | awk -v "batches=$2" '

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: the runs of `scale`. They are refused for invalid parameters, exclude each other, and end
-# when stopped, when a CPU goes offline, when memory runs out, and when the module unloads. Prints TAP. Needs
-# beside it: helpers.sh, rows.sh, tap.sh, routes.
+# Runs in the guest: the runs of `scale`. They are refused for invalid parameters, exclude each
+# other, and end when stopped, when a CPU goes offline, when memory runs out, and when the module
+# unloads. Prints TAP. Needs beside it: helpers.sh, rows.sh, tap.sh, routes.
 #
 # SCALE_SLOW=y, for a slow machine: fewer kinds, and no check of time and memory.
 # shellcheck source=tests/guest/rows.sh
@@ -19,7 +19,8 @@ ends_with() { becomes_idle && reports result "$1"; }
 measures() { set_parameter scale "$1\n" && ends_with 'done'; }
 table_is() { rcuctl route show >shown && cmp shown "$1"; }
 
-tap_check 'insmod refuses an unknown kind' fails_with 'Invalid parameters' insmod "$module" scale=fast
+tap_check 'insmod refuses an unknown kind' \
+    fails_with 'Invalid parameters' insmod "$module" scale=fast
 tap_check 'insmod with an unknown kind: the log has the valid kinds' \
     log_has 'parameter scale: expected none, read, lookup, update or gp, found "fast"'
 insmod "$module" && rmmod rust_rcu_demo
@@ -28,7 +29,8 @@ tap_check 'insmod succeeds' insmod "$module"
 tap_check 'before the first run there are 0 runs' reports runs 0
 tap_check 'before the first run there is no result' reports result none
 tap_check 'before the first run there is no thread' no_threads
-tap_check 'rcuctl scale --status says that there was no run' sh -c 'rcuctl scale --status | grep "^no scale run"'
+tap_check 'rcuctl scale --status says that there was no run' \
+    sh -c 'rcuctl scale --status | grep "^no scale run"'
 
 before=$(settings)
 refuses 'Invalid argument' scale everything 'none, read, lookup, update or gp'
@@ -58,7 +60,8 @@ for kind in read lookup update gp; do
     tap_check "$kind: a long run is running" reports state running
     if [ $kind = read ]; then
         check_exclusion gp none scale gp --runs 1
-        tap_check 'rcuctl scale --status prints the run' sh -c 'rcuctl scale --status | grep "^read: active, "'
+        tap_check 'rcuctl scale --status prints the run' \
+            sh -c 'rcuctl scale --status | grep "^read: active, "'
     fi
     tap_check "$kind: a long run can be stopped" set_parameter scale 'none\n'
     tap_check "$kind: a stopped run ends" ends_with stopped
@@ -70,8 +73,8 @@ tap_check 'another long run starts' set_parameter scale 'gp\n'
 tap_check 'rcuctl scale --stop stops a run' sh -c 'rcuctl scale --stop | grep "^gp: stopped, "'
 tap_check 'after rcuctl scale --stop the run has ended' reports state idle
 
-# A stall holds one CPU for a second, so the reader of that CPU starts late. If the other readers did not wait for
-# it, the time from the first start to the last end would include that second.
+# A stall holds one CPU for a second, so the reader of that CPU starts late. If the other readers
+# did not wait for it, the time from the first start to the last end would include that second.
 readers_wait_for_each_other() {
     set_parameter stall_hold_ms '1000\n' && set_parameter stall 'cpu_preempt_off\n' || return
     sleep 0.2
@@ -98,15 +101,16 @@ ends_when_a_cpu_goes_offline() {
 if [ -e $online ] && [ "$cpus" -gt 1 ]; then
     set_parameter scale_nruns '1000\n'
     for kind in read lookup; do
-        tap_check "$kind fails with ENXIO when a CPU goes offline" ends_when_a_cpu_goes_offline $kind
+        tap_check "$kind fails with ENXIO when a CPU goes offline" \
+            ends_when_a_cpu_goes_offline $kind
     done
     set_parameter scale_nruns '1\n'
 else
     tap_skip 'a run fails with ENXIO when a CPU goes offline' 'no CPU can go offline'
 fi
 
-# Allocations fail for a task, or for all new threads. The threads keep that mark, so no later test in this boot
-# may let allocations fail.
+# Allocations fail for a task, or for all new threads. The threads keep that mark, so no later test
+# in this boot may let allocations fail.
 failslab=/sys/kernel/debug/failslab
 starts_or_fails() {
     number=$(report runs) started=0 refused=0
@@ -155,7 +159,8 @@ if [ -e $failslab ]; then
     done
     # A writer at full speed copies the table.
     set_parameter scale_writer 'full\n'
-    tap_check 'lookup beside a writer without memory completes or fails with ENOMEM' completes_or_fails lookup 10
+    tap_check 'lookup beside a writer without memory completes or fails with ENOMEM' \
+        completes_or_fails lookup 10
     set_parameter scale_writer 'none\n'
     tap_check 'runs without memory leave the table unchanged' table_is some
     tap_check 'a run with memory completes after runs without' measures gp
@@ -181,5 +186,6 @@ for kind in $kinds; do
 done
 # A table takes 600 KiB, as do the buffers of a run; the allocator keeps a little. KASAN keeps more.
 now=$(slab_kib)
-[ -n "$slow" ] || tap_check "runs leak no memory (slab $slab KiB before, $now KiB after)" test $((now - slab)) -lt 3072
+[ -n "$slow" ] || tap_check "runs leak no memory (slab $slab KiB before, $now KiB after)" \
+    test $((now - slab)) -lt 3072
 tap_end

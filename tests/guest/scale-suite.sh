@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: the measurements of `scale`, with few passes. Checks the rows of each kind, their figures
-# but not the times, the streams of addresses and answers, and that the table stays unchanged. Prints TAP.
-# Needs beside it: helpers.sh, rows.sh, tap.sh, routes. scale-runs-suite.sh tests the runs themselves.
+# Runs in the guest: the measurements of `scale`, with few passes. Checks the rows of each kind,
+# their figures but not the times, the streams of addresses and answers, and that the table stays
+# unchanged. Prints TAP. Needs beside it: helpers.sh, rows.sh, tap.sh, routes. scale-runs-suite.sh
+# tests the runs themselves.
 #
 # SCALE_SLOW=y, for a slow machine: fewer passes, and no second computation of a stream.
 # shellcheck source=tests/guest/rows.sh
@@ -131,35 +132,42 @@ for kind in lookup update; do
     becomes state idle 60
     tap_check "scale=$kind fails with ENOENT for an empty table" reports result 'failed 2'
 done
-tap_check 'the log says that the table is empty' log_has 'parameter scale: the table has no routes of scale_family; load some first'
+tap_check 'the log says that the table is empty' \
+    log_has 'parameter scale: the table has no routes of scale_family; load some first'
 tap_check 'rcuctl scale lookup exits 2 for an empty table' exits 2 rcuctl scale lookup
-tap_check 'rcuctl scale --status prints the error of a failed run' sh -c 'rcuctl scale --status | grep ENOENT'
+tap_check 'rcuctl scale --status prints the error of a failed run' \
+    sh -c 'rcuctl scale --status | grep ENOENT'
 tap_check 'a route is added for inet' rcuctl route add 10.0.0.0/8 via 192.0.2.1
 set_parameter scale_family 'inet6\n'
-tap_check 'scale_family=inet6 fails with routes of inet only' fails_with 'failed' rcuctl scale lookup
+tap_check 'scale_family=inet6 fails with routes of inet only' \
+    fails_with 'failed' rcuctl scale lookup
 set_parameter scale_family 'both\n'
 set_parameter scale_loops "$passes\n"
 set_parameter scale_nruns "$runs\n"
 tap_check 'scale_family=both succeeds with routes of inet only' measures lookup
-tap_check 'scale_family=both with routes of inet only has rows of inet only' labels_are "$(lookup_labels none inet)"
+tap_check 'scale_family=both with routes of inet only has rows of inet only' \
+    labels_are "$(lookup_labels none inet)"
 rcuctl route flush
 
 awk -v "every=$(($(wc -l <routes) / 2000 + 1))" 'NR % every == 1 || every == 1' routes >some
 tap_check 'routes of both families load' rcuctl route load some
 
 tap_check 'read: a run completes' measures read
-tap_check 'read: there is a row for each primitive, with one reader and on all CPUs' labels_are "$(read_labels)"
+tap_check 'read: there is a row for each primitive, with one reader and on all CPUs' \
+    labels_are "$(read_labels)"
 tap_check 'read: the figures are sound' sound
 tap_check 'read: the number of runs is the requested one' reports passed $runs
 tap_check 'read: the number of loops is the requested one' reports loops "$passes"
 set_parameter scale_nreaders '1\n'
 tap_check 'read: a run with one reader completes' measures read
-tap_check 'read: with one reader there is no other row' labels_are "$(read_labels | grep 'readers=1$')"
+tap_check 'read: with one reader there is no other row' \
+    labels_are "$(read_labels | grep 'readers=1$')"
 set_parameter scale_nreaders '512\n'
 set_parameter scale_loops "$waits\n"
 tap_check 'gp: a run completes' measures gp
 tap_check 'gp: the CPUs limit the number of readers' reports readers "$cpus"
-tap_check 'gp: there is a row for each way to wait, on idle CPUs and beside readers' labels_are "$(gp_labels)"
+tap_check 'gp: there is a row for each way to wait, on idle CPUs and beside readers' \
+    labels_are "$(gp_labels)"
 tap_check 'gp: the figures are sound' sound
 tap_check 'gp: the number of waits is the requested one' counts_are $((waits * runs)) $report
 set_parameter scale_nreaders '-1\n'
@@ -186,7 +194,8 @@ tap_check 'lookup: another seed has other addresses' all_differ "$first"
 set_parameter scale_writer 'none\n'
 set_parameter scale_family 'inet6\n'
 tap_check 'lookup: a run of one family completes' measures lookup
-tap_check 'lookup: a run of one family has no row of the other' labels_are "$(lookup_labels none inet6)"
+tap_check 'lookup: a run of one family has no row of the other' \
+    labels_are "$(lookup_labels none inet6)"
 set_parameter scale_family 'inet\n'
 set_parameter scale_loops "$batch\n"
 tap_check 'lookup: a run of one batch completes' measures lookup
@@ -197,23 +206,26 @@ if [ -z "$slow" ]; then
 fi
 tap_check 'the default route is replaced' rcuctl route replace 0.0.0.0/0 via 192.0.2.7
 tap_check 'lookup: a run with another default route completes' measures lookup
-tap_check 'lookup: another default route keeps the addresses' same "$asked" "$(hash_of addresses inet a)"
-tap_check 'lookup: another default route changes the answers' differ "$answered" "$(hash_of answers inet a)"
+tap_check 'lookup: another default route keeps the addresses' \
+    same "$asked" "$(hash_of addresses inet a)"
+tap_check 'lookup: another default route changes the answers' \
+    differ "$answered" "$(hash_of answers inet a)"
 rcuctl route load --replace some
 set_parameter scale_family 'both\n'
 
 set_parameter scale_loops "$changes\n"
 set_parameter reclaim 'kvfree\n'
 tap_check 'update: a run completes' measures update
-tap_check 'update: there is a row for each family, reclaim mode and change' labels_are "$(update_labels)"
+tap_check 'update: there is a row for each family, reclaim mode and change' \
+    labels_are "$(update_labels)"
 tap_check 'update: the figures are sound' sound
 tap_check 'update: the number of changes is the requested one' changes_are_counted
 tap_check 'update: the report fits a page' fits_a_page
 tap_check 'update: the table is unchanged' table_is some
 tap_check 'update: the reclaim mode is unchanged' same kvfree "$(cat $parameters/reclaim)"
 
-# rcuctl prints a table for people and JSON for programs. On a slow machine a reader may lose its CPU in each
-# batch, and its row then has no figure.
+# rcuctl prints a table for people and JSON for programs. On a slow machine a reader may lose its
+# CPU in each batch, and its row then has no figure.
 ratios_are_there() {
     # shellcheck disable=SC2016 # awk's fields.
     sed -n '/^rcu /,/^$/p' "$1" | grep . | awk '
@@ -227,7 +239,8 @@ ratios_are_there() {
 before=$(settings)
 rcuctl scale read --runs 3 --loops 8192 --readers 1 >text
 tap_check 'rcuctl scale read succeeds' test $? = 0
-tap_check 'rcuctl scale read prints its settings' grep -x 'read: done, 3 of 3 runs (.*loops 8192, readers 1.*)' text
+tap_check 'rcuctl scale read prints its settings' \
+    grep -x 'read: done, 3 of 3 runs (.*loops 8192, readers 1.*)' text
 tap_check 'rcuctl scale read prints a line for each row' \
     test "$(grep -cE '^(rcu|nothing|srcu|seqlock|refcount|rwlock|rwsem|spinlock|mutex) ' text)" = 9
 tap_check 'rcuctl scale read prints a ratio for each row with figures' ratios_are_there text
@@ -236,7 +249,8 @@ rcuctl --json scale update --runs 1 --loops 4 >json
 tap_check 'rcuctl --json scale update succeeds' test $? = 0
 echo "# scale.json $(cat json)"
 tap_check 'rcuctl --json scale update prints one line' test "$(wc -l <json)" = 1
-tap_check 'rcuctl scale exits 1 for a refused option' sh -c 'rcuctl scale read --runs 5 --readers 513 2>/dev/null; test $? = 1'
+tap_check 'rcuctl scale exits 1 for a refused option' \
+    sh -c 'rcuctl scale read --runs 5 --readers 513 2>/dev/null; test $? = 1'
 tap_check 'a refused option of rcuctl scale changes no parameter' settings_are "$before"
 tap_check 'a refused option of rcuctl scale starts no run' reports kind update
 tap_check 'rmmod succeeds after scale' rmmod rust_rcu_demo

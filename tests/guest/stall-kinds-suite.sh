@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: `rcuctl stall run` provokes each kind of stall that this kernel can have. Checks the kernel's
-# report, the decoded kind and culprit, and that time-outs, settings and grace periods are as before. Prints TAP
-# and a line "# seconds KIND N" for each kind: the time from its start to the kernel's first line. Needs beside it:
-# helpers.sh, stalls.sh, tap.sh.
+# Runs in the guest: `rcuctl stall run` provokes each kind of stall that this kernel can have.
+# Checks the kernel's report, the decoded kind and culprit, and that time-outs, settings and grace
+# periods are as before. Prints TAP and a line "# seconds KIND N" for each kind: the time from its
+# start to the kernel's first line. Needs beside it: helpers.sh, stalls.sh, tap.sh.
 #
 # Usage: stall-kinds-suite.sh [KIND...]
 #
@@ -55,7 +55,8 @@ names_culprit() {
 }
 result_has() { grep -F "\"$1\":$2" decoded || { cat decoded; return 1; }; }
 
-# A host with little time for the guest delays its ticks and thereby RCU's report, so a fit kernel gets three tries.
+# A host with little time for the guest delays its ticks and thereby RCU's report, so a fit kernel
+# gets three tries.
 provoked() {
     for try in 1 2 3; do
         ! rcuctl stall run --json ${unsafe:+--unsafe} "$kind" >decoded 2>errors || return 0
@@ -103,7 +104,8 @@ rcuctl_itself() {
     for kind in $(kinds); do
         tap_check "rcuctl stall explain $kind succeeds" rcuctl stall explain "$kind"
     done
-    tap_check 'rcuctl stall run refuses an unknown kind' fails_with 'possible values' rcuctl stall run cpu
+    tap_check 'rcuctl stall run refuses an unknown kind' \
+        fails_with 'possible values' rcuctl stall run cpu
     for kind in $(kinds_that_have unsafe); do
         tap_check "rcuctl stall run $kind needs --unsafe" refuses_to_run '--unsafe' "$kind"
     done
@@ -113,18 +115,21 @@ rcuctl_itself() {
     done
     before=$(all_timeouts)
     run_in_background
-    tap_check 'rcuctl stall run refuses a second stall' fails_with 'is already active' rcuctl stall run expedited
+    tap_check 'rcuctl stall run refuses a second stall' \
+        fails_with 'is already active' rcuctl stall run expedited
     kill -INT $client
     wait $client && status=0 || status=$?
     tap_check 'rcuctl stall run exits with an error after an interrupt' test "$status" -ne 0
     tap_check 'an interrupt of rcuctl stall run stops the stall' becomes outcome stopped 30
-    tap_check 'an interrupt of rcuctl stall run restores the time-outs' same "$before" "$(all_timeouts)"
+    tap_check 'an interrupt of rcuctl stall run restores the time-outs' \
+        same "$before" "$(all_timeouts)"
     tap_check 'an interrupt of rcuctl stall run restores the settings' stall_settings_are '-1 0 0 N'
     run_in_background
     tap_check 'rcuctl stall stop succeeds' rcuctl stall stop
     tap_check 'rcuctl stall stop ends the stall' becomes state idle 30
     wait $client || :
-    tap_check 'rcuctl stall stop lets rcuctl stall run restore the time-outs' same "$before" "$(all_timeouts)"
+    tap_check 'rcuctl stall stop lets rcuctl stall run restore the time-outs' \
+        same "$before" "$(all_timeouts)"
 }
 
 # The kernel reports some things once only; rcuctl makes it forget them by this file system.

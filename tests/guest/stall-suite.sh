@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: who may start a stall and with which parameters, and starting, stopping and unloading.
-# Prints TAP. Needs beside it: helpers.sh, stalls.sh, tap.sh. stall-kinds-suite.sh tests the kinds themselves.
+# Runs in the guest: who may start a stall and with which parameters, and starting, stopping and
+# unloading. Prints TAP. Needs beside it: helpers.sh, stalls.sh, tap.sh. stall-kinds-suite.sh tests
+# the kinds themselves.
 #
 # Usage: stall-suite.sh [lockdown]
 #
@@ -17,10 +18,12 @@ refusals() {
     rmmod rust_rcu_demo
     tap_check 'insmod refuses an unknown kind' insmod_refuses 'Invalid parameters' stall=all
     for kind in $unsafe_kinds; do
-        tap_check "insmod refuses $kind, which leaves the kernel unfit" insmod_refuses 'not permitted' "stall=$kind"
+        tap_check "insmod refuses $kind, which leaves the kernel unfit" \
+            insmod_refuses 'not permitted' "stall=$kind"
     done
     for kind in $missing_kinds; do
-        tap_check "insmod refuses $kind, which this kernel lacks" insmod_refuses 'not supported' "stall=$kind"
+        tap_check "insmod refuses $kind, which this kernel lacks" \
+            insmod_refuses 'not supported' "stall=$kind"
     done
     tap_check 'insmod succeeds for stalls' insmod "$module"
     tap_check 'before the first stall the state is idle' reports state idle
@@ -30,13 +33,18 @@ refusals() {
 
     refuses 'Invalid argument' stall cpu "$(kinds_in_words)"
     refuses 'out of range' stall_hold_ms 60001 'a number from 0 to 60000'
-    tap_check 'stall_holdoff_ms above its range is refused' fails_with 'out of range' set_parameter stall_holdoff_ms '3600000\n'
-    tap_check 'stall_hold_ms=long is refused' fails_with 'Invalid argument' set_parameter stall_hold_ms 'long\n'
-    tap_check 'stall_cpu above its range is refused' fails_with 'out of range' set_parameter stall_cpu '4096\n'
+    tap_check 'stall_holdoff_ms above its range is refused' \
+        fails_with 'out of range' set_parameter stall_holdoff_ms '3600000\n'
+    tap_check 'stall_hold_ms=long is refused' \
+        fails_with 'Invalid argument' set_parameter stall_hold_ms 'long\n'
+    tap_check 'stall_cpu above its range is refused' \
+        fails_with 'out of range' set_parameter stall_cpu '4096\n'
     tap_check 'refused values change no setting' stall_settings_are '-1 0 0 N'
 
-    tap_check 'stall_hold_ms above the limit of cpu_irq_off can be set' set_parameter stall_hold_ms '10001\n'
-    tap_check 'cpu_irq_off is refused with a hold above its limit' fails_with 'out of range' set_parameter stall 'cpu_irq_off\n'
+    tap_check 'stall_hold_ms above the limit of cpu_irq_off can be set' \
+        set_parameter stall_hold_ms '10001\n'
+    tap_check 'cpu_irq_off is refused with a hold above its limit' \
+        fails_with 'out of range' set_parameter stall 'cpu_irq_off\n'
     tap_check 'the log has the longest hold of cpu_irq_off' \
         log_has 'parameter stall: cpu_irq_off needs stall_hold_ms up to 10000, found 10001'
     set_parameter stall_hold_ms '0\n'
@@ -45,13 +53,16 @@ refusals() {
         last=$(sed 's/.*-//' /sys/devices/system/cpu/online)
         echo 0 >"/sys/devices/system/cpu/cpu$last/online"
         set_parameter stall_cpu "$last\n"
-        tap_check 'an offline CPU is refused' fails_with 'No such device or address' set_parameter stall 'cpu_preempt_off\n'
-        tap_check 'the log names the offline CPU' log_has "parameter stall: stall_cpu=$last is not online"
+        tap_check 'an offline CPU is refused' \
+            fails_with 'No such device or address' set_parameter stall 'cpu_preempt_off\n'
+        tap_check 'the log names the offline CPU' \
+            log_has "parameter stall: stall_cpu=$last is not online"
         set_parameter stall_cpu '-1\n'
         if [ "$last" = 1 ]; then
             tap_check 'a kind that needs two CPUs is refused with one' \
                 fails_with 'not supported' set_parameter stall 'cpu_irq_off\n'
-            tap_check 'the log says that the kind needs two CPUs' log_has 'parameter stall: cpu_irq_off needs two CPUs'
+            tap_check 'the log says that the kind needs two CPUs' \
+                log_has 'parameter stall: cpu_irq_off needs two CPUs'
         fi
         echo 1 >"/sys/devices/system/cpu/cpu$last/online"
     fi
@@ -61,11 +72,14 @@ refusals() {
         case $has in
             yes) ;;
             unsafe)
-                tap_check "$kind needs stall_unsafe" fails_with 'not permitted' set_parameter stall "$kind\n"
-                tap_check "$kind: the log says what it breaks" log_has "parameter stall: $kind needs stall_unsafe=1: "
+                tap_check "$kind needs stall_unsafe" \
+                    fails_with 'not permitted' set_parameter stall "$kind\n"
+                tap_check "$kind: the log says what it breaks" \
+                    log_has "parameter stall: $kind needs stall_unsafe=1: "
                 ;;
             no:CONFIG_*)
-                tap_check "$kind is refused by a kernel that lacks it" fails_with 'not supported' set_parameter stall "$kind\n"
+                tap_check "$kind is refused by a kernel that lacks it" \
+                    fails_with 'not supported' set_parameter stall "$kind\n"
                 tap_check "$kind: the log names the missing configuration" \
                     log_has "parameter stall: $kind needs a kernel with ${has#no:}"
                 ;;
@@ -79,11 +93,12 @@ kinds_in_words() {
         s/\([a-z_]\) \([a-z]\)/\1, \2/g; s/, or,/ or/; s/^/none, /'
 }
 
-# A write needs the capability, not only an open file. The writers without it are `nobody` with a file that root
-# opened, and root of a user namespace.
+# A write needs the capability, not only an open file. The writers without it are `nobody` with a
+# file that root opened, and root of a user namespace.
 as_nobody() { su -s /bin/sh nobody -c "printf '$2' >&3" 3>"$parameters/$1"; }
 as_namespace_root() { unshare -U -r sh -c "printf '$2' >$parameters/$1"; }
-# refused_and_logged COMMAND NAME VALUE: COMMAND fails, and the log has the reason, CAP_SYS_ADMIN or lockdown.
+# refused_and_logged COMMAND NAME VALUE: COMMAND fails, and the log has the reason, CAP_SYS_ADMIN or
+# lockdown.
 refused_and_logged() {
     forget_log
     tap_check "$2=$3 is refused $4" fails_with 'not permitted' "$1" "$2" "$3\n"
@@ -115,7 +130,8 @@ lockdown() {
         refused_and_logged set_parameter "${setting%=*}" "${setting#*=}" 'under lockdown' \
             'stall parameters cannot be set: the kernel is locked down'
     done
-    tap_check 'rcuctl stall run reports lockdown' fails_with 'locked down' rcuctl stall run expedited
+    tap_check 'rcuctl stall run reports lockdown' \
+        fails_with 'locked down' rcuctl stall run expedited
     tap_check 'lockdown allows no further run' reports runs 1
     tap_check 'lockdown allows no change of settings' stall_settings_are '-1 0 0 N'
 }
@@ -124,8 +140,10 @@ starting_and_stopping() {
     runs=$(report runs)
     tap_check 'stall=KIND starts a stall' set_parameter stall 'cpu_preempt_off\n'
     tap_check 'stall=KIND does not wait for the end of the stall' reports state running
-    tap_check 'a second stall is refused' fails_with 'esource busy' set_parameter stall 'expedited\n'
-    tap_check 'the log says how to end the active stall' log_has 'parameter stall: a stall is active; write none to stop it'
+    tap_check 'a second stall is refused' \
+        fails_with 'esource busy' set_parameter stall 'expedited\n'
+    tap_check 'the log says how to end the active stall' \
+        log_has 'parameter stall: a stall is active; write none to stop it'
     tap_check 'stall=none stops a stall' set_parameter stall 'none\n'
     tap_check 'a stopped stall becomes idle' becomes state idle 60
     tap_check 'a stopped stall has the outcome stopped' reports outcome stopped

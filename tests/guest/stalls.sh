@@ -51,8 +51,8 @@ timeouts_are() {
     done
 }
 
-# Keeps this shell off the CPU of the culprits, the last one. A second after boot the kernel switches to a better
-# clock and stops all CPUs for it, which a looping culprit would delay.
+# Keeps this shell off the CPU of the culprits, the last one. A second after boot the kernel
+# switches to a better clock and stops all CPUs for it, which a looping culprit would delay.
 prepare_cpus() {
     within 10 not grep -q early /sys/devices/system/clocksource/clocksource0/current_clocksource
     taskset -p 1 $$ >/dev/null

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: torture of RCU, of SRCU and of the route table; the built-in bugs, which torture must
-# catch; starting, stopping and unloading. Prints TAP. Needs beside it: helpers.sh, tap.sh, routes, addresses,
-# answers.
+# Runs in the guest: torture of RCU, of SRCU and of the route table; the built-in bugs, which
+# torture must catch; starting, stopping and unloading. Prints TAP. Needs beside it: helpers.sh,
+# tap.sh, routes, addresses, answers.
 #
-# Environment: TORTURE_SECS, the least duration of a run (default 5), TORTURE_BUG_SECS within which a bug must be caught (60),
-# TORTURE_TYPES (all).
+# Environment: TORTURE_SECS, the least duration of a run (default 5), TORTURE_BUG_SECS within which
+# a bug must be caught (60), TORTURE_TYPES (all).
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
@@ -28,8 +28,8 @@ counted() {
         }' $parameters/torture
 }
 lasts() { test "$(report seconds)" -ge "$1"; }
-# torture_until_counted COUNTERS ARGUMENT...: a run lasts $secs seconds and until COUNTERS are above 0, which takes
-# longer on a slow machine. It exits with the verdict.
+# torture_until_counted COUNTERS ARGUMENT...: a run lasts $secs seconds and until COUNTERS are above
+# 0, which takes longer on a slow machine. It exits with the verdict.
 torture_until_counted() {
     awaited=$1
     shift
@@ -50,7 +50,8 @@ check_descriptions 'torture bool' 'torture_type charp' 'bug charp' 'nreaders int
     'gp_exp bool' 'gp_call bool' 'gp_poll bool' 'gp_cond bool' 'gp_work bool' 'stat_interval uint' 'stutter uint' \
     'onoff_interval uint' 'shutdown_secs uint'
 
-tap_check 'insmod refuses an unknown torture_type' fails_with 'Invalid parameters' insmod "$module" torture_type=fast
+tap_check 'insmod refuses an unknown torture_type' \
+    fails_with 'Invalid parameters' insmod "$module" torture_type=fast
 tap_check 'insmod with an unknown torture_type: the log has the valid types' \
     log_has 'parameter torture_type: expected rcu, srcu or table, found "fast"'
 tap_check 'rcuctl torture without the module says how to load it' \
@@ -76,11 +77,13 @@ if [ -e /sys/devices/system/cpu/cpu1/online ]; then
     tap_check 'torture with CPU hotplug leaves all CPUs online' \
         test "$(cat /sys/devices/system/cpu/online)" = "$(cat /sys/devices/system/cpu/present)"
 else
-    tap_check 'CPU hotplug is refused by a kernel without it' fails_with 'Operation not supported' rcuctl torture --onoff 1
+    tap_check 'CPU hotplug is refused by a kernel without it' \
+        fails_with 'Operation not supported' rcuctl torture --onoff 1
     tap_check 'the log says that the kernel has no CPU hotplug' \
         log_has 'parameter onoff_interval: this kernel has no CONFIG_HOTPLUG_CPU'
 fi
-tap_check 'a bug of tables is refused for RCU' fails_with 'Invalid argument' rcuctl torture --bug lost_change
+tap_check 'a bug of tables is refused for RCU' \
+    fails_with 'Invalid argument' rcuctl torture --bug lost_change
 tap_check 'the log says which type a bug of tables needs' \
     log_has 'parameter torture: bug=lost_change needs torture_type=table'
 tap_check 'refused values change no parameter' settings_are "$before"
@@ -89,10 +92,13 @@ runs=$(report runs)
 tap_check 'torture=1 starts a run' set_parameter torture '1\n'
 tap_check 'after torture=1 torture is running' reports state running
 check_exclusion 1 0 torture --bug skip_gp
-tap_check 'rcuctl torture --status prints the run' prints_match 'has been active for' rcuctl torture --status
-tap_check 'rcuctl torture --stop prints the verdict' prints_match '^SUCCESS: no error' rcuctl torture --stop
+tap_check 'rcuctl torture --status prints the run' \
+    prints_match 'has been active for' rcuctl torture --status
+tap_check 'rcuctl torture --stop prints the verdict' \
+    prints_match '^SUCCESS: no error' rcuctl torture --stop
 tap_check 'after rcuctl torture --stop torture is idle' reports state idle
-tap_check 'rcuctl torture --stop without a run says so' prints_match 'no torture run is active' rcuctl torture --stop
+tap_check 'rcuctl torture --stop without a run says so' \
+    prints_match 'no torture run is active' rcuctl torture --stop
 tap_check 'torture=1 starts a second run' set_parameter torture '1\n'
 tap_check 'a second run has the next number' reports runs $((runs + 2))
 tap_check 'torture=0 stops a run' set_parameter torture '0\n'
@@ -109,7 +115,8 @@ kill -INT $client
 wait $client
 status=$?
 tap_check 'rcuctl torture exits 0 after an interrupt' test $status = 0
-tap_check 'rcuctl torture prints the verdict after an interrupt' grep '^SUCCESS: no error in [0-9]' interrupted
+tap_check 'rcuctl torture prints the verdict after an interrupt' \
+    grep '^SUCCESS: no error in [0-9]' interrupted
 tap_check 'an interrupt of rcuctl torture ends the run' reports state idle
 
 (
@@ -180,11 +187,13 @@ for type in $types; do
         tap_check "$type: bug=$bug is caught" catches "$type" "$bug" "$finding"
     done
 done
-tap_check 'rcuctl torture exits 2 for a bug' sh -c "rcuctl torture --secs $bug_secs --bug skip_gp >/dev/null 2>&1; test \$? = 2"
+tap_check 'rcuctl torture exits 2 for a bug' \
+    sh -c "rcuctl torture --secs $bug_secs --bug skip_gp >/dev/null 2>&1; test \$? = 2"
 tap_check 'torture succeeds after runs with bugs' exits 0 rcuctl torture --secs 1
 tap_check 'runs with bugs leave the parameters unchanged' settings_are "$before"
 
-# Torture while the real table is loaded, queried, replaced and saved, with CPU hotplug where the kernel has it.
+# Torture while the real table is loaded, queried, replaced and saved, with CPU hotplug where the
+# kernel has it.
 head -n 20000 addresses >some_addresses
 head -n 20000 answers >some_answers
 onoff=
@@ -206,7 +215,8 @@ tortures_beside_device() {
     test $used = 0 -a $verdict = 0
 }
 for type in $types; do
-    tap_check "$type: torture succeeds while the device is in use $onoff" tortures_beside_device "$type"
+    tap_check "$type: torture succeeds while the device is in use $onoff" \
+        tortures_beside_device "$type"
 done
 tap_check 'a flushed table has no object after torture' stat_is objects 0
 tap_check 'rmmod succeeds after torture' rmmod rust_rcu_demo
