@@ -254,7 +254,7 @@ impl Interner {
         None
     }
 
-    /// Doubles the hash table. Without memory a table that exists stays as it is.
+    /// Doubles the hash table. If memory is short, an existing hash table keeps its size.
     fn grow(&mut self, hops: &NextHops) -> Result {
         let len = (self.buckets.len() * 2).max(MIN_BUCKETS);
         let new = match KVVec::from_elem(0, len, GFP_KERNEL) {

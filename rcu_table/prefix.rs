@@ -97,7 +97,7 @@ impl Prefix {
         Ok(Self { family, bits, len })
     }
 
-    /// The prefix `address/len` with the host bits cleared.
+    /// Returns the prefix `address/len` with the host bits cleared.
     pub fn network(address: IpAddr, len: u8) -> Self {
         Self::covering(Family::of(address), left_aligned(address), len)
     }

@@ -4,7 +4,7 @@
 
 use super::{
     next_hops::{Interner, NextHops},
-    node::{Doomed, Exclusive, Lookup, Roots, Runs, Tree, Unlinked},
+    node::{Condemned, Doomed, Exclusive, Lookup, Roots, Runs, Tree, Unlinked},
     prefix::{Family, Prefix},
     quarantine::Quarantine,
     reclaim::{self, KvfreeLedger, Policy},
@@ -64,7 +64,7 @@ impl TableState {
     /// Retires nodes that a transaction has replaced.
     ///
     /// Context: may sleep; waits for a grace period in some modes.
-    pub(super) fn retire(&mut self, nodes: super::node::Condemned, policy: Policy) {
+    pub(super) fn retire(&mut self, nodes: Condemned, policy: Policy) {
         reclaim::retire(nodes, &mut self.exclusive, policy, &mut self.ledger);
     }
 }

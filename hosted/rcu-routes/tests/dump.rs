@@ -91,8 +91,7 @@ fn a_large_random_table_is_dumped_in_order() {
     for _ in 0..3000 {
         let bits = (random.word() as u32) & 0xff0f_ff01;
         let len = 8 + random.below(25) as u8;
-        let bits = bits & (u32::MAX << (32 - len));
-        let prefix = Prefix::new(std::net::Ipv4Addr::from_bits(bits).into(), len).unwrap();
+        let prefix = Prefix::network(std::net::Ipv4Addr::from_bits(bits).into(), len);
         let route = Route {
             prefix,
             ..route("0.0.0.0/0 dev a")

@@ -30,12 +30,11 @@ fn many(random: &mut Random) -> Vec<Route> {
         if number % 4 < 2 {
             bits = (0x2001_0db8 << 96) | (bits >> 40);
         }
-        let bits = bits & u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
         let address = match v6 {
             true => std::net::Ipv6Addr::from_bits(bits).into(),
             false => std::net::Ipv4Addr::from_bits((bits >> 96) as u32).into(),
         };
-        let prefix = Prefix::new(address, len).unwrap();
+        let prefix = Prefix::network(address, len);
         let metric = random.below(3) as u32;
         let gateway = address_number(random.below(50));
         let next_hop = NextHop::Via(gateway, None);

@@ -128,20 +128,10 @@ fn routes_serve_only_their_own_family() {
 }
 
 /// Returns the prefixes of all lengths that cover an address.
-fn covering_prefixes(of: &str) -> Vec<Prefix> {
-    let of = address(of);
-    let all = Family::of(of).bits();
-    let cut = |len: u8| match of {
-        std::net::IpAddr::V4(v4) => {
-            let mask = u32::MAX.checked_shl(u32::from(32 - len)).unwrap_or(0);
-            Prefix::new((v4 & std::net::Ipv4Addr::from_bits(mask)).into(), len)
-        }
-        std::net::IpAddr::V6(v6) => {
-            let mask = u128::MAX.checked_shl(u32::from(128 - len)).unwrap_or(0);
-            Prefix::new((v6 & std::net::Ipv6Addr::from_bits(mask)).into(), len)
-        }
-    };
-    (0..=all).map(|len| cut(len).unwrap()).collect()
+fn covering_prefixes(text: &str) -> Vec<Prefix> {
+    let address = address(text);
+    let lengths = 0..=Family::of(address).bits();
+    lengths.map(|len| Prefix::network(address, len)).collect()
 }
 
 /// Adds and removes a route of every length in random order. The longest one present must serve.

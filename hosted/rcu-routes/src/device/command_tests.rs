@@ -529,20 +529,7 @@ pub(super) fn any_address() -> impl Strategy<Value = IpAddr> {
 }
 
 fn any_prefix() -> impl Strategy<Value = Prefix> {
-    (any_address(), 0..=128_u8).prop_map(|(address, len)| {
-        let len = len.min(Family::of(address).bits());
-        let address = match address {
-            IpAddr::V4(v4) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
-                IpAddr::V4((v4.to_bits() & mask).into())
-            }
-            IpAddr::V6(v6) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
-                IpAddr::V6((v6.to_bits() & mask).into())
-            }
-        };
-        Prefix::new(address, len).unwrap()
-    })
+    (any_address(), 0..=128_u8).prop_map(|(address, len)| Prefix::network(address, len))
 }
 
 /// Returns device names that a line can contain; `#` starts a comment.

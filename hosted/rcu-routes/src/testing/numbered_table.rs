@@ -58,12 +58,7 @@ impl NumberedTable {
     /// Returns the prefix of `len` bits that covers an address. The ported tables clear host bits;
     /// this table rejects them.
     pub fn prefix(&self, address: impl Into<IpAddr>, len: u8) -> Prefix {
-        let bits = match address.into() {
-            IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-            IpAddr::V6(v6) => v6.to_bits(),
-        };
-        let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
-        Prefix::new(self.top(bits & mask), len).expect("a length that fits")
+        Prefix::network(address.into(), len)
     }
 
     /// Returns an operation that inserts a route.
