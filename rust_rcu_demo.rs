@@ -13,6 +13,8 @@
 //! | [`lab`] | the job control and the knobs that torture, stall and scale share |
 //! | [`kernel_ext`] | wrappers that the kernel crate lacks |
 
+#![deny(unsafe_code)]
+
 use kernel::{prelude::*, sync::Arc};
 use kernel_ext::params::{names, parameter, Choice};
 use rcu_table::{ReclaimMode, Settings, Table};
