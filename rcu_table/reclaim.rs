@@ -69,7 +69,7 @@ impl KvfreeLedger {
     }
 
     /// Empties the ledger. The caller waits for a grace period and counts the nodes as reclaimed.
-    pub(super) fn take(&mut self) -> Footprint {
+    pub(super) fn drain(&mut self) -> Footprint {
         let mut all = core::mem::take(&mut self.waiting);
         all.add(core::mem::take(&mut self.next));
         all
@@ -78,7 +78,7 @@ impl KvfreeLedger {
 
 impl Drop for KvfreeLedger {
     fn drop(&mut self) {
-        let all = self.take();
+        let all = self.drain();
         if all.objects > 0 {
             rcu::synchronize();
             stats::reclaimed(all);
@@ -184,7 +184,7 @@ pub(super) fn is_over_limit(settings: &Settings) -> bool {
 }
 
 /// Waits until all objects retired so far have been reclaimed. `kvfreed` is the result of
-/// [`KvfreeLedger::take`].
+/// [`KvfreeLedger::drain`].
 ///
 /// Context: may sleep; waits for a grace period and for callbacks.
 pub(super) fn wait_for_reclaim(policy: Policy, kvfreed: Footprint) {

@@ -208,7 +208,7 @@ impl Table {
     /// Context: may sleep; must be called without the mutex.
     pub(super) fn wait_if_over_limit(&self) {
         if reclaim::is_over_limit(self.settings) {
-            let kvfreed = self.state.lock().ledger.take();
+            let kvfreed = self.state.lock().ledger.drain();
             reclaim::wait_for_reclaim(Policy::of(self.settings), kvfreed);
         }
     }

@@ -9,7 +9,7 @@ pub mod failslab;
 mod vec;
 
 pub use boxed::KBox;
-pub use vec::{KVVec, KVec, PushError, RemoveError, VVec, Vec};
+pub use vec::{KVVec, KVec, PushError, RemoveError, Vec};
 
 use crate::context;
 use core::{

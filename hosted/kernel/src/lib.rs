@@ -39,7 +39,6 @@ pub mod error;
 pub mod init;
 pub mod prelude;
 pub mod print;
-pub mod rbtree;
 #[expect(unsafe_code, reason = "defines C functions")]
 mod srcu;
 pub mod sync;

@@ -3,10 +3,10 @@
 //! The names that every file of the module imports.
 
 pub use crate::{
-    alloc::{flags::*, KBox, KVVec, KVec, VVec},
+    alloc::{flags::*, KBox, KVVec, KVec},
     error::{code::*, Error, Result},
     init::InPlaceInit,
-    pr_err, pr_info, pr_warn, try_pin_init,
+    pr_err, pr_info, try_pin_init,
 };
 pub use core::{
     ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void, CStr},

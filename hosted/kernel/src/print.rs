@@ -8,12 +8,6 @@ macro_rules! pr_info {
     ($($what:tt)*) => { ::std::eprint!($($what)*) };
 }
 
-/// Logs a warning.
-#[macro_export]
-macro_rules! pr_warn {
-    ($($what:tt)*) => { ::std::eprint!($($what)*) };
-}
-
 /// Logs an error.
 #[macro_export]
 macro_rules! pr_err {

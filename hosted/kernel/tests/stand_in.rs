@@ -10,7 +10,6 @@ use kernel::{
     error::{code, Error},
     new_mutex,
     prelude::*,
-    rbtree::RBTree,
     sync::{rcu::read_lock, Arc, Mutex},
     task::might_sleep,
 };
@@ -242,29 +241,6 @@ fn the_last_reference_drops_a_shared_object() {
     let _injection = failslab::fail_nth(1);
     assert!(Arc::new(Counted(&drops), GFP_KERNEL).is_err());
     assert_eq!(drops.load(Ordering::SeqCst), 2);
-}
-
-#[test]
-fn trees_keep_one_element_per_key() {
-    let mut tree = RBTree::new();
-    assert!(tree
-        .try_create_and_insert(1, "one", GFP_KERNEL)
-        .unwrap()
-        .is_none());
-    assert!(tree
-        .try_create_and_insert(1, "uno", GFP_KERNEL)
-        .unwrap()
-        .is_some());
-    *tree.get_mut(&1).unwrap() = "eins";
-    let injection = failslab::fail_nth(1);
-    assert_eq!(
-        tree.try_create_and_insert(2, "two", GFP_KERNEL).err(),
-        Some(ENOMEM)
-    );
-    drop(injection);
-    assert_eq!((tree.get(&1), tree.get(&2)), (Some(&"eins"), None));
-    assert_eq!(tree.remove(&1), Some("eins"));
-    assert_eq!(tree.remove(&1), None);
 }
 
 /// Fields that were initialised before the failure are dropped, and the memory is freed.

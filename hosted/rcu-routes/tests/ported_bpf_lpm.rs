@@ -291,7 +291,7 @@ fn test_lpm_multi_thread() {
     const ITERATIONS: usize = 2000;
     let table = numbered(Family::Inet, &[]);
     // Iterate forwards in the first half, backwards in the second.
-    let each = |body: &dyn Fn(Prefix, u32)| {
+    let for_each_rule = |body: &dyn Fn(Prefix, u32)| {
         for iteration in 0..ITERATIONS {
             for at in 0..FOUR.len() {
                 let forwards = iteration < ITERATIONS / 2;
@@ -316,12 +316,12 @@ fn test_lpm_multi_thread() {
         assert!(next.is_none_or(|next| next > prefix), "{next:?}");
     };
     thread::scope(|scope| {
-        scope.spawn(|| each(&update));
-        scope.spawn(|| each(&delete));
-        scope.spawn(|| each(&lookup));
-        scope.spawn(|| each(&get_next_key));
+        scope.spawn(|| for_each_rule(&update));
+        scope.spawn(|| for_each_rule(&delete));
+        scope.spawn(|| for_each_rule(&lookup));
+        scope.spawn(|| for_each_rule(&get_next_key));
     });
-    each(&update);
+    for_each_rule(&update);
     let numbers: Vec<u32> = table.contents().iter().map(|(_, number)| *number).collect();
     assert_eq!(numbers, [1, 2, 4, 3]);
 }

@@ -396,7 +396,7 @@ fn a_reader_on_a_retired_entry_reaches_the_rest_of_the_bucket() {
     let drops = Drops::default();
     let shared = shared::<Counted, 1>(SEED);
     let first = || shared.table.iter(&read_lock()).next().unwrap().key;
-    // The reader must not see a reclaimed entry, which is reclaimed after it.
+    // Gives a premature reclaim time to happen, then releases the reader and waits for the reclaim.
     let finish = |reader: HeldReader| {
         thread::sleep(SETTLE_TIME);
         reader.release();

@@ -31,8 +31,6 @@ pub struct Vec<T> {
 
 /// Memory from `kmalloc()`.
 pub type KVec<T> = Vec<T>;
-/// Memory from `vmalloc()` in the kernel.
-pub type VVec<T> = Vec<T>;
 /// Memory from either in the kernel.
 pub type KVVec<T> = Vec<T>;
 
