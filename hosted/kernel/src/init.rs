@@ -39,7 +39,7 @@ pub trait InPlaceInit<T>: Sized {
     }
 }
 
-/// `pin_init!` with fallible fields. The error type is [`Error`](crate::error::Error) unless named.
+/// `pin_init!` with fallible fields. The error type is [`Error`] unless named.
 #[macro_export]
 macro_rules! try_pin_init {
     ($(&$this:ident in)? $type:ident $(::<$($generics:ty),* $(,)?>)? {
