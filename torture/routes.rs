@@ -114,8 +114,8 @@ fn read(run: &Run, mut table: Reader, counters: &Counters) {
         match table.step(&mut |end| choices.below(end), &mut stay) {
             Ok(read) => {
                 counters.count(Count::Reads);
-                counters.count_named(read.reading.name());
-                if read.raced {
+                counters.count_named(read.kind.name());
+                if read.is_raced {
                     counters.count(Count::RacedReads);
                 }
             }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Torture of the route table: what a step of each thread is, without the threads.
+//! Torture of the route table: the steps of each thread. The caller supplies the threads.
 //!
-//! Every prefix has a *version* that counts its changes, and which versions are present and which are
-//! absent is known. The gateway of a route tells its prefix and version. So a reader knows for itself
-//! whether what it was told was right at that time:
+//! Each prefix has a *version*, which increases with each change and determines whether the prefix
+//! is present. The gateway of a route encodes its prefix and version, so a reader can check each
+//! answer:
 //!
 //! ```text
 //!   writer   announce version 7      change the table      publish version 7
@@ -12,16 +12,18 @@
 //!   ──────────────────┼──────────────────────┼─────────────────────┼──────────► time
 //!   reader    (a) 6 is valid      (b) 6 and 7 are valid      (c) 7 is valid
 //!
-//!   a lookup: load what is published ─ look up ─ load what is announced: the answer lies between
+//!   A lookup loads the published version, looks up the address, and loads the announced version. A
+//!   valid answer has one of the versions from the published to the announced one.
 //! ```
 //!
-//! - One [`Writer`] makes all changes of the prefixes that are checked: single ones, transactions,
-//!   reloads, flushes, and some that must fail; it switches between the ways of reclaim.
-//! - [`FakeWriter`]s churn prefixes of their own in the same nodes.
-//! - [`Reader`]s look up, look up several addresses in one snapshot, and dump. They stay on the nodes
-//!   that they have passed, which the table's [`Quarantine`](crate::rcu_table::Quarantine) poisons.
+//! - The [`Writer`] makes all changes that are checked: single changes, transactions, reloads and
+//!   flushes. Some of its transactions are invalid. It also switches the method of reclaim.
+//! - [`FakeWriter`]s change other prefixes in the same nodes.
+//! - [`Reader`]s look up addresses, look up several addresses in one snapshot, and dump the table.
+//!   They hold the nodes that they passed; a [`Quarantine`](crate::rcu_table::Quarantine) poisons a
+//!   node when it is reclaimed.
 //!
-//! At the end everything that was retired must have come back.
+//! After the run, every retired object must have been reclaimed.
 
 use crate::{
     rcu,
@@ -30,10 +32,11 @@ use crate::{
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{prelude::*, sync::Arc};
 
-mod check;
+mod dump_check;
 mod fake_writer;
 mod finding;
 mod injected_bug;
+mod lookup_check;
 mod origin;
 mod pending;
 mod reader;
@@ -46,53 +49,53 @@ pub(crate) use fake_writer::FakeWriter;
 pub(crate) use finding::Finding;
 pub(crate) use reader::Reader;
 #[cfg(test)]
-pub(crate) use reader::{Read, Reading};
+pub(crate) use reader::{Read, ReadKind};
 pub(crate) use step::Step;
 pub(crate) use writer::Writer;
 
-use check::DumpCheck;
+use dump_check::DumpCheck;
 use injected_bug::InjectedBug;
 use universe::{Universe, COVERS_VERSION};
 use versions::Versions;
 
-/// A number below the one given, which is not 0.
+/// Returns a random number from 0 to one less than its argument.
 pub(crate) type Random<'r> = dyn FnMut(u32) -> u32 + 'r;
 
-/// What goes wrong on purpose, so that the checks are seen to notice. No memory is used that is not there.
+/// A bug that is injected to show that the checks detect it. Readers access no freed memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Bug {
-    /// Nothing.
+    /// No bug.
     None,
-    /// Nodes are taken for reclaimed at once, as if a grace period had passed.
+    /// Retired nodes are poisoned at once, as if a grace period had ended.
     SkipGp,
-    /// A node's callback is not queued.
+    /// The callback of one node is not queued.
     LostCallback,
-    /// The place of a next hop is reused at once.
+    /// The slot of a next hop is reused at once.
     ReuseBeforeGp,
-    /// Changes are announced when they have been made, so that they come as a surprise.
+    /// Changes are announced after they were made.
     LateAnnouncement,
-    /// The changes of a transaction are made one by one.
+    /// The changes of a transaction are applied one by one.
     TornTransaction,
-    /// Single changes are taken for made that were not.
+    /// Single changes are published but not applied.
     LostChange,
 }
 
 impl Bug {
-    /// Whether the mistake shows sooner when no change waits for a grace period. The one that announces too
-    /// late shows while it waits.
-    fn wants_speed(self) -> bool {
+    /// Returns whether readers detect the bug sooner if no change waits for a grace period. They
+    /// detect `LateAnnouncement` while a change waits.
+    fn needs_fast_changes(self) -> bool {
         !matches!(self, Self::None | Self::LateAnnouncement)
     }
 }
 
-/// What the table under torture heeds; the [`Writer`] changes it.
+/// The settings of the table under torture. The [`Writer`] changes them.
 static SETTINGS: Settings = Settings::with_quarantine(&INJECTED_BUG);
 static INJECTED_BUG: InjectedBug = InjectedBug::new();
 
-/// A table under torture, and what is known of it.
+/// A table under torture, and the versions that its routes may have.
 ///
-/// There is one at a time: the settings, and the count of nodes in quarantine, are shared.
+/// At most one exists at a time: the settings, and the count of quarantined nodes, are shared.
 pub(crate) struct TableTorture {
     table: Arc<Table>,
     universe: Universe,
@@ -102,7 +105,7 @@ pub(crate) struct TableTorture {
 }
 
 impl TableTorture {
-    /// A table with the routes that never change.
+    /// Returns a table with the routes that never change.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(crate) fn new(bug: Bug) -> Result<Arc<Self>> {
@@ -128,14 +131,16 @@ impl TableTorture {
         Ok(Arc::new(torture, GFP_KERNEL)?)
     }
 
-    /// What is left to check when nobody reads or writes any more: the table has exactly what it should
-    /// have, then it gets empty, and all that was retired comes back. Afterwards this is to be dropped.
+    /// Checks the table after all threads have ended: it has exactly the routes of the last
+    /// versions; a flush empties it; every retired object is reclaimed. Afterwards the caller must
+    /// drop `self`.
     ///
     /// Context: may sleep; waits for grace periods and callbacks.
     pub(crate) fn check_at_end(&self) -> Result<(), Finding> {
         self.check_contents()?;
-        self.check_empties()?;
-        // For the callbacks that mark nodes, and for those that these queue to free them.
+        self.check_flush()?;
+        // The first barrier waits for the callbacks that poison nodes, the second one for the
+        // callbacks that those queued to free the nodes.
         rcu::barrier();
         rcu::barrier();
         match quarantined_objects() {
@@ -145,7 +150,7 @@ impl TableTorture {
     }
 
     fn check_contents(&self) -> Result<(), Finding> {
-        // Without memory for a dump its check is left out.
+        // Without memory for the dump, omits the check.
         let Ok(mut dump) = DumpCheck::new(&self.universe) else {
             return Ok(());
         };
@@ -153,7 +158,7 @@ impl TableTorture {
             .map(drop)
     }
 
-    fn check_empties(&self) -> Result<(), Finding> {
+    fn check_flush(&self) -> Result<(), Finding> {
         let flushed = self.table.flush(None);
         flushed.map_err(|error| Finding::FlushFailed { error })?;
         let stats = self.table.stats();
@@ -174,14 +179,14 @@ impl TableTorture {
         }
     }
 
-    /// Whether the caller becomes the writer.
+    /// Returns whether the caller became the only writer.
     fn claim_writer(&self) -> bool {
-        // ORDERING: Acquire: what the last writer did is seen.
+        // ORDERING: Acquire: pairs with `release_writer()`; the last writer's effects are visible.
         !self.has_writer.swap(true, Ordering::Acquire)
     }
 
     fn release_writer(&self) {
-        // ORDERING: Release, for the next one.
+        // ORDERING: Release: pairs with `claim_writer()`.
         self.has_writer.store(false, Ordering::Release);
     }
 }

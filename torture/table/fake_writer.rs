@@ -1,42 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writers whose changes nobody checks: they keep the nodes moving that the others look at.
+//! Writers of routes that readers do not check. Their changes replace the nodes that readers pass.
 
 use super::{
     finding::Finding,
     step::Step,
     universe::fake_route,
-    writer::{outcome, Trouble},
+    writer::{step_result, StepError},
     Random, TableTorture,
 };
 use crate::rcu_table::{Mode, Operation, Transaction};
 use core::slice;
 use kernel::{prelude::*, sync::Arc};
 
-/// Churns prefixes of its own. A reload takes them away, so any change of them may be refused.
+/// A writer of its own prefixes. A reload removes their routes, so any of its changes may be
+/// refused.
 pub(crate) struct FakeWriter {
     torture: Arc<TableTorture>,
     number: u32,
 }
 
 impl FakeWriter {
-    /// One of several; `number` tells which.
+    /// Returns the fake writer of that number, which selects its prefixes.
     pub(crate) fn new(torture: Arc<TableTorture>, number: u32) -> Self {
         Self { torture, number }
     }
 
-    /// One step, at random.
+    /// Makes a random step.
     ///
     /// Context: may sleep; waits for a grace period in some modes.
     pub(crate) fn step(&mut self, random: &mut Random<'_>) -> Result<Step, Finding> {
-        let done = match random(16) {
+        let result = match random(16) {
             0 => self.transaction(random),
             _ => self.single(random),
         };
-        outcome(done)
+        step_result(result)
     }
 
-    fn operation(&self, random: &mut Random<'_>) -> Result<Operation, Trouble> {
+    fn operation(&self, random: &mut Random<'_>) -> Result<Operation, StepError> {
         let route = fake_route(self.number, random)?;
         Ok(match random(8) {
             0 => Operation::Insert(route, Mode::Add),
@@ -47,34 +48,34 @@ impl FakeWriter {
         })
     }
 
-    fn single(&self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    fn single(&self, random: &mut Random<'_>) -> Result<Step, StepError> {
         let operation = self.operation(random)?;
-        let done = self.torture.table.apply(slice::from_ref(&operation));
-        match (done, operation) {
-            (Err(failure), _) => refused(failure.error),
+        let applied = self.torture.table.apply(slice::from_ref(&operation));
+        match (applied, operation) {
+            (Err(failure), _) => check_refusal(failure.error),
             (_, Operation::Insert(_, Mode::Change)) => Ok(Step::Change),
             (_, Operation::Insert(..)) => Ok(Step::Add),
             _ => Ok(Step::Delete),
         }
     }
 
-    fn transaction(&self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    fn transaction(&self, random: &mut Random<'_>) -> Result<Step, StepError> {
         let mut transaction = Transaction::new();
         for _ in 0..=random(8) {
             transaction.push(self.operation(random)?)?;
         }
         match transaction.commit(&self.torture.table) {
             Ok(()) => Ok(Step::Transaction),
-            Err(failure) => refused(failure.error),
+            Err(failure) => check_refusal(failure.error),
         }
     }
 }
 
-/// Whether a change may be refused for that.
-fn refused(error: Error) -> Result<Step, Trouble> {
+/// Checks that the table may refuse a change of a fake writer with this error.
+fn check_refusal(error: Error) -> Result<Step, StepError> {
     match error {
         error if [EEXIST, ENOENT, ESRCH].contains(&error) => Ok(Step::Refused),
-        error => Err(Trouble::of(error, |error| Finding::TransactionFailed {
+        error => Err(StepError::new(error, |error| Finding::TransactionFailed {
             index: 0,
             error,
         })),

@@ -1,81 +1,81 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can be wrong, in words that say exactly what.
+//! The findings of a table's torture, with texts that say what was found and what was valid.
 
 use super::versions::Window;
 use crate::rcu_table::{Key, Prefix, Route};
 use core::{fmt, net::IpAddr};
 use kernel::error::Error;
 
-/// Something that is wrong with the table.
+/// An error of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// The version of a prefix that a lookup gave was not valid.
+    /// A lookup returned a version of a prefix that was not valid.
     LookupVersion {
         address: IpAddr,
         prefix: Prefix,
         version: u32,
         valid: Window,
     },
-    /// A lookup passed over a route that was there throughout.
+    /// A lookup missed a route that was present throughout.
     LookupMissed { address: IpAddr, prefix: Prefix },
-    /// A lookup gave a route that does not cover the address, or that nobody made.
+    /// A lookup returned a route that does not cover the address, or that no writer made.
     LookupForeign { address: IpAddr, route: Route },
-    /// The same of a lookup of the next hop alone.
+    /// A lookup returned the next hop of such a route.
     NextHopForeign { address: IpAddr },
-    /// A reader came to a node that was marked as reclaimed.
+    /// A reader reached a node that was poisoned because it was reclaimed.
     ReachedReclaimed { address: IpAddr, depth: usize },
-    /// What a reader had found became something else while it stayed.
+    /// The route that a reader found changed before the reader's critical section ended.
     ChangedUnderReader { address: IpAddr, before: Route },
-    /// One snapshot shows a transaction in part; `None` is absent.
+    /// One snapshot showed different versions of a group; `None` means absent.
     Torn {
         address: IpAddr,
         version: Option<u32>,
         others: Option<u32>,
     },
-    /// The version that a snapshot shows was not valid; `None` is absent.
+    /// A snapshot showed a version of a group that was not valid; `None` means absent.
     SnapshotVersion {
         address: IpAddr,
         version: Option<u32>,
         valid: Window,
     },
-    /// The version of a prefix that a dump has was not valid.
+    /// A dump had a version of a prefix that was not valid.
     DumpVersion {
         prefix: Prefix,
         version: u32,
         valid: Window,
     },
-    /// A dump does not have a route that was there throughout.
+    /// A dump missed a route that was present throughout.
     DumpMissed { prefix: Prefix },
-    /// A dump has a route that nobody made.
+    /// A dump had a route that no writer made.
     DumpForeign { route: Route },
-    /// A dump is out of order or has a route twice.
+    /// A dump was out of order or repeated a route.
     DumpOrder { before: Key, after: Key },
-    /// A change failed that must not fail.
+    /// A valid change failed.
     ChangeFailed { prefix: Prefix, error: Error },
-    /// The same of several changes at once.
+    /// A valid operation of a transaction failed, or an invalid one failed with the wrong error.
     TransactionFailed { index: usize, error: Error },
-    /// The same of a reload.
+    /// A valid reload failed.
     ReloadFailed { error: Error },
-    /// The same of a flush.
+    /// A flush failed.
     FlushFailed { error: Error },
-    /// A transaction was made that cannot be made.
+    /// An invalid transaction succeeded.
     NotRefused,
-    /// The table was emptied, and something is left.
+    /// A flushed table was not empty.
     NotEmpty {
         routes: usize,
         next_hops: usize,
         objects: usize,
         bytes: usize,
     },
-    /// Nodes were retired and did not come back.
+    /// Retired nodes were never reclaimed.
     NotReclaimed { objects: usize },
 }
 
-/// A version in words.
-struct Shown(Option<u32>);
+/// Displays the version of a member of a group.
+struct MemberVersion(Option<u32>);
 
-impl fmt::Display for Shown {
+impl fmt::Display for MemberVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(version) => write!(f, "version {version}"),
@@ -87,60 +87,63 @@ impl fmt::Display for Shown {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LookupVersion { address, prefix, version, valid } => {
-                write!(f, "lookup of {address} gave version {version} of {prefix}, valid were {valid}")
-            }
+            Self::LookupVersion { address, prefix, version, valid } => write!(
+                f,
+                "lookup of {address} returned version {version} of {prefix}; expected {valid}"
+            ),
             Self::LookupMissed { address, prefix } => {
-                write!(f, "lookup of {address} missed {prefix}, which was there throughout")
+                write!(f, "lookup of {address} missed {prefix}, which was present throughout")
             }
             Self::LookupForeign { address, route } => {
-                write!(f, "lookup of {address} gave {route}, which was never there for it")
+                write!(f, "lookup of {address} returned {route}, which never covered it")
             }
             Self::NextHopForeign { address } => {
-                write!(f, "lookup of {address} gave a next hop that was never there for it")
+                write!(f, "lookup of {address} returned a next hop of no route that covers it")
             }
             Self::ReachedReclaimed { address, depth } => {
-                write!(f, "reader reached a reclaimed node at depth {depth} on the way to {address}")
+                write!(f, "lookup of {address} reached a reclaimed node at depth {depth}")
             }
             Self::ChangedUnderReader { address, before } => {
-                write!(f, "what serves {address} changed under a reader who had found {before}")
+                write!(f, "the route of {address} changed under a reader that had found {before}")
             }
             Self::Torn { address, version, others } => write!(
                 f,
-                "one snapshot shows half a transaction: {address} {}, the others {}",
-                Shown(*version),
-                Shown(*others)
+                "snapshot showed half a transaction: {address} {}, the others {}",
+                MemberVersion(*version),
+                MemberVersion(*others)
             ),
-            Self::SnapshotVersion { address, version, valid } => {
-                write!(f, "a snapshot shows {address} {}, valid were {valid}", Shown(*version))
-            }
+            Self::SnapshotVersion { address, version, valid } => write!(
+                f,
+                "snapshot showed {address} {}; expected {valid}",
+                MemberVersion(*version)
+            ),
             Self::DumpVersion { prefix, version, valid } => {
-                write!(f, "a dump has version {version} of {prefix}, valid were {valid}")
+                write!(f, "dump had version {version} of {prefix}; expected {valid}")
             }
             Self::DumpMissed { prefix } => {
-                write!(f, "a dump misses {prefix}, which was there throughout")
+                write!(f, "dump missed {prefix}, which was present throughout")
             }
             Self::DumpForeign { route } => {
-                write!(f, "a dump has {route}, which was never there")
+                write!(f, "dump had {route}, which no writer made")
             }
             Self::DumpOrder { before, after } => {
-                write!(f, "a dump has {} behind {}", after.prefix, before.prefix)
+                write!(f, "dump had {} after {}", after.prefix, before.prefix)
             }
             Self::ChangeFailed { prefix, error } => {
-                write!(f, "a change of {prefix} failed that must not: {error:?}")
+                write!(f, "valid change of {prefix} failed: {error:?}")
             }
             Self::TransactionFailed { index, error } => {
-                write!(f, "operation {index} of a transaction failed as it must not: {error:?}")
+                write!(f, "operation {index} of a transaction failed unexpectedly: {error:?}")
             }
-            Self::ReloadFailed { error } => write!(f, "a reload failed that must not: {error:?}"),
-            Self::FlushFailed { error } => write!(f, "a flush failed: {error:?}"),
-            Self::NotRefused => f.write_str("a transaction was made that cannot be made"),
+            Self::ReloadFailed { error } => write!(f, "valid reload failed: {error:?}"),
+            Self::FlushFailed { error } => write!(f, "flush failed: {error:?}"),
+            Self::NotRefused => f.write_str("invalid transaction succeeded"),
             Self::NotEmpty { routes, next_hops, objects, bytes } => write!(
                 f,
-                "an emptied table has {routes} routes, {next_hops} next hops, {objects} nodes in {bytes} bytes"
+                "flushed table has {routes} routes, {next_hops} next hops, {objects} nodes in {bytes} bytes"
             ),
             Self::NotReclaimed { objects } => {
-                write!(f, "nodes were retired and never reclaimed: {objects}")
+                write!(f, "retired nodes were never reclaimed: {objects}")
             }
         }
     }

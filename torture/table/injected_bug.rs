@@ -10,20 +10,20 @@ use crate::{
 use core::sync::atomic::{AtomicU8, Ordering};
 use kernel::prelude::*;
 
-/// A quarantine with a bug.
+/// A quarantine whose bug can be set.
 pub(super) struct InjectedBug {
     bug: AtomicU8,
     lost: Rcu<LostNode>,
 }
 
-/// The node whose callback is not queued. Dropping it queues the callback.
+/// The node whose callback is not queued. Its drop queues the callback.
 struct LostNode(#[expect(dead_code, reason = "owned until it is dropped")] QuarantinedNode);
 
 impl Reclaim for LostNode {
     type Context = Softirq;
 }
 
-// ORDERING: The bug is set before the table exists; nothing is published through it.
+// ORDERING: Relaxed: the bug is set before the table exists, and orders no other memory.
 impl InjectedBug {
     pub(super) const fn new() -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Quarantine for InjectedBug {
 
     fn queue(&self, node: QuarantinedNode) {
         if self.is(Bug::LostCallback) && self.lost.dereference(&read_lock()).is_none() {
-            // Without memory the callback is queued after all, when the node is dropped.
+            // If the allocation fails, it drops the node, which queues the callback after all.
             if let Ok(node) = RcuBox::new(LostNode(node), GFP_KERNEL) {
                 self.lost.replace(Some(node));
             }

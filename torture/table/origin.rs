@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a route comes from, as its gateway tells.
+//! The encoding of a route's writer, site and version in its gateway.
 
 use crate::rcu_table::NextHop;
 use core::net::{IpAddr, Ipv6Addr};
 
-/// Who made a route.
+/// The writer that made a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// The checking writer: which of the sites, and which version.
+    /// The [`Writer`](super::Writer), with the index of the site and the version.
     Checked { site: usize, version: u32 },
-    /// A fake writer: any number.
+    /// A fake writer, with a random number.
     Fake { number: u32 },
 }
 
-/// 2001:db8::/32, for documentation: in front of what is told.
+/// 2001:db8::/32, the prefix for documentation. All gateways begin with it.
 const NETWORK: u128 = 0x2001_0db8 << 96;
 const FAKE: u128 = 1 << 95;
 
 impl Origin {
-    /// The gateway that tells this.
+    /// Returns the next hop that encodes this origin.
     pub(super) fn next_hop(self) -> NextHop {
         let bits = match self {
             Self::Checked { site, version } => ((site as u128) << 32) | u128::from(version),
@@ -28,7 +28,7 @@ impl Origin {
         NextHop::Via(Ipv6Addr::from(NETWORK | bits).into(), None)
     }
 
-    /// What a next hop tells; `None` if none of the writers made it.
+    /// Decodes a next hop; returns `None` if none of the writers made it.
     pub(super) fn of(next_hop: &NextHop) -> Option<Self> {
         let NextHop::Via(IpAddr::V6(gateway), None) = next_hop else {
             return None;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The versions that a step is about to make.
+//! The versions that a step of the writer is about to apply.
 
 use super::{universe::Universe, versions::Versions};
 use kernel::prelude::*;
 
-/// The versions that a step is about to make.
+/// The versions after the current step.
 pub(super) struct Pending {
-    /// Those that change.
-    clocks: KVec<usize>,
-    /// All, as they will be.
+    /// The clocks that the step advances.
+    changing: KVec<usize>,
+    /// The version of every clock after the step.
     next: KVec<u32>,
 }
 
 impl Pending {
-    /// None, with room for all.
+    /// Returns a step without changes, with capacity for changes of all clocks.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn new(universe: &Universe, versions: &Versions) -> Result<Self> {
@@ -24,57 +24,57 @@ impl Pending {
             next.push(versions.published(clock), GFP_KERNEL)?;
         }
         Ok(Self {
-            clocks: KVec::with_capacity(count, GFP_KERNEL)?,
+            changing: KVec::with_capacity(count, GFP_KERNEL)?,
             next,
         })
     }
 
-    /// Has one more change.
+    /// Adds the next version of a clock to the step, unless the step already has it.
     pub(super) fn add(&mut self, clock: usize) {
-        if self.clocks.contains(&clock) {
+        if self.changing.contains(&clock) {
             return;
         }
         if let Some(next) = self.next.get_mut(clock) {
             *next = next.wrapping_add(1);
-            // There is room for all.
-            let _ = self.clocks.push_within_capacity(clock);
+            // Cannot fail: `new()` reserved capacity for every clock.
+            let _ = self.changing.push_within_capacity(clock);
         }
     }
 
-    /// Those that change.
-    pub(super) fn clocks(&self) -> &[usize] {
-        &self.clocks
+    /// Returns the clocks that the step advances.
+    pub(super) fn changing(&self) -> &[usize] {
+        &self.changing
     }
 
-    /// The version as it will be.
+    /// Returns the version of a clock after the step.
     pub(super) fn next(&self, clock: usize) -> u32 {
         self.next.get(clock).copied().unwrap_or(0)
     }
 
-    /// Says that the table is about to have them.
+    /// Announces the new versions, before the table changes.
     pub(super) fn announce(&self, versions: &Versions) {
-        for &clock in &self.clocks {
+        for &clock in &self.changing {
             versions.announce(clock, self.next(clock));
         }
     }
 
-    /// Says that the table has them.
+    /// Publishes the new versions, after the table has changed. Ends the step.
     pub(super) fn publish(&mut self, versions: &Versions) {
-        for &clock in &self.clocks {
+        for &clock in &self.changing {
             versions.publish(clock, self.next(clock));
         }
-        self.clocks.clear();
+        self.changing.clear();
     }
 
-    /// Says that the table will not have them.
+    /// Restores the published versions, after the table has not changed. Ends the step.
     pub(super) fn retract(&mut self, versions: &Versions) {
-        for &clock in &self.clocks {
+        for &clock in &self.changing {
             let published = versions.published(clock);
             versions.announce(clock, published);
             if let Some(next) = self.next.get_mut(clock) {
                 *next = published;
             }
         }
-        self.clocks.clear();
+        self.changing.clear();
     }
 }

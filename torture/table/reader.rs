@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers.
+//! Readers of the table under torture.
 
 use super::{
-    check::{DumpCheck, GroupJudge, Judge},
+    dump_check::DumpCheck,
     finding::Finding,
-    universe::{Asked, GROUPS},
+    lookup_check::{GroupCheck, LookupCheck},
+    universe::{Target, GROUPS},
     Random, TableTorture,
 };
 use crate::rcu_table::{read_lock, LookupPath, Snapshot};
 use kernel::{prelude::*, sync::Arc};
 
-/// What a reader's step was.
+/// The kind of a reader's step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// One address was looked up, and the nodes on the way were looked at again later.
+pub(crate) enum ReadKind {
+    /// Looks up one address, and checks twice that no node on its path was reclaimed.
     Lookup,
-    /// All addresses of a group were looked up in one snapshot.
+    /// Looks up all addresses of a group in one snapshot.
     Group,
-    /// All routes were dumped.
+    /// Dumps all routes.
     Dump,
 }
 
-impl Reading {
-    /// All of them.
+impl ReadKind {
+    /// All kinds.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 3] = [Self::Lookup, Self::Group, Self::Dump];
 
-    /// The name under which such steps are counted.
+    /// Returns the name of the counter of such steps.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Lookup => "lookups",
@@ -37,15 +38,15 @@ impl Reading {
     }
 }
 
-/// What a step has found to be right.
+/// A reader's step without a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Read {
-    pub(crate) reading: Reading,
-    /// Whether what was read changed meanwhile.
-    pub(crate) raced: bool,
+    pub(crate) kind: ReadKind,
+    /// Whether a change raced with the step.
+    pub(crate) is_raced: bool,
 }
 
-/// Reads the table, and checks all that it is told.
+/// A reader that checks each answer of the table.
 pub(crate) struct Reader {
     torture: Arc<TableTorture>,
     dump: DumpCheck,
@@ -58,20 +59,20 @@ impl Reader {
         Ok(Self { torture, dump })
     }
 
-    /// One step. `delay` is called in the critical section, with nodes that have to stay.
+    /// Makes a random step. Calls `delay` inside the critical section of a lookup or a group.
     ///
-    /// Context: any; waits where `delay` does.
+    /// Context: any, unless `delay` requires more.
     pub(crate) fn step(
         &mut self,
         random: &mut Random<'_>,
         delay: &mut dyn FnMut(),
     ) -> Result<Read, Finding> {
-        let (reading, raced) = match random(256) {
-            0 => (Reading::Dump, self.dump()?),
-            1..=63 => (Reading::Group, self.group(random, delay)?),
-            _ => (Reading::Lookup, self.lookup(random, delay)?),
+        let (kind, is_raced) = match random(256) {
+            0 => (ReadKind::Dump, self.dump()?),
+            1..=63 => (ReadKind::Group, self.group(random, delay)?),
+            _ => (ReadKind::Lookup, self.lookup(random, delay)?),
         };
-        Ok(Read { reading, raced })
+        Ok(Read { kind, is_raced })
     }
 
     fn dump(&mut self) -> Result<bool, Finding> {
@@ -82,29 +83,29 @@ impl Reader {
 
     fn lookup(&self, random: &mut Random<'_>, delay: &mut dyn FnMut()) -> Result<bool, Finding> {
         let torture = &*self.torture;
-        let all = torture.universe.asked();
-        let Some(asked) = all.get(random(all.len() as u32) as usize) else {
+        let targets = torture.universe.targets();
+        let Some(target) = targets.get(random(targets.len() as u32) as usize) else {
             return Ok(false);
         };
-        let judge = Judge::new(&torture.universe, &torture.versions, asked);
+        let check = LookupCheck::new(&torture.universe, &torture.versions, target);
         let guard = read_lock();
         let snapshot = torture.table.snapshot(&guard);
-        let path = snapshot.lookup_path(asked.address);
+        let path = snapshot.lookup_path(target.address);
         let found = path.route();
-        let raced = judge.route(found.as_ref())?;
+        let is_raced = check.route(found.as_ref())?;
         match random(2) {
-            0 => judge.route(snapshot.lookup(asked.address).as_ref())?,
-            _ => judge.next_hop(snapshot.next_hop(asked.address).as_ref())?,
+            0 => check.route(snapshot.lookup(target.address).as_ref())?,
+            _ => check.next_hop(snapshot.next_hop(target.address).as_ref())?,
         };
-        inspect(asked, &path)?;
+        check_path(target, &path)?;
         delay();
-        inspect(asked, &path)?;
+        check_path(target, &path)?;
         match found {
             Some(before) if path.route() != found => {
-                let address = asked.address;
+                let address = target.address;
                 Err(Finding::ChangedUnderReader { address, before })
             }
-            _ => Ok(raced),
+            _ => Ok(is_raced),
         }
     }
 
@@ -113,34 +114,34 @@ impl Reader {
         let number = random(GROUPS as u32) as usize;
         let members = torture.universe.group(number);
         let first = random(members.len() as u32) as usize;
-        let mut judge = GroupJudge::new(&torture.universe, &torture.versions, number);
+        let mut check = GroupCheck::new(&torture.universe, &torture.versions, number);
         let guard = read_lock();
         let snapshot = torture.table.snapshot(&guard);
-        let (behind, before) = members.split_at(first.min(members.len()));
-        for asked in before {
-            look_up_member(&mut judge, &snapshot, asked)?;
+        let (after_delay, before_delay) = members.split_at(first.min(members.len()));
+        for target in before_delay {
+            look_up_member(&mut check, &snapshot, target)?;
         }
         delay();
-        for asked in behind {
-            look_up_member(&mut judge, &snapshot, asked)?;
+        for target in after_delay {
+            look_up_member(&mut check, &snapshot, target)?;
         }
-        Ok(judge.is_raced())
+        Ok(check.is_raced())
     }
 }
 
 fn look_up_member(
-    judge: &mut GroupJudge<'_>,
+    check: &mut GroupCheck<'_>,
     snapshot: &Snapshot<'_>,
-    asked: &Asked,
+    target: &Target,
 ) -> Result<(), Finding> {
-    let path = snapshot.lookup_path(asked.address);
-    judge.route(asked, snapshot.lookup(asked.address).as_ref())?;
-    inspect(asked, &path)
+    let path = snapshot.lookup_path(target.address);
+    check.route(target, snapshot.lookup(target.address).as_ref())?;
+    check_path(target, &path)
 }
 
-/// Checks that none of the nodes has been reclaimed.
-fn inspect(asked: &Asked, path: &LookupPath<'_>) -> Result<(), Finding> {
-    let address = asked.address;
+/// Checks that no node of the path was reclaimed.
+fn check_path(target: &Target, path: &LookupPath<'_>) -> Result<(), Finding> {
+    let address = target.address;
     match path.first_poisoned() {
         Some(depth) => Err(Finding::ReachedReclaimed { address, depth }),
         None => Ok(()),

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What writers do.
+//! The kinds of writers' steps.
 
-/// Declares the kinds of steps with the names under which they are counted.
+/// Declares the kinds of steps with the names of their counters.
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:ident: $text:literal,)*) => {
-        /// What a writer's step was.
+        /// The kind of a writer's step.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Step {
             $($(#[$doc])* $name,)*
         }
 
         impl Step {
-            /// All of them.
+            /// All kinds.
             #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The name under which such steps are counted.
+            /// Returns the name of the counter of such steps.
             pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
@@ -27,26 +27,26 @@ macro_rules! steps {
 }
 
 steps! {
-    /// A route was added.
+    /// Added a route.
     Add: "adds",
-    /// A route's next hop was changed.
+    /// Changed the next hop of a route.
     Change: "changes",
-    /// A route was deleted.
+    /// Deleted a route.
     Delete: "deletes",
-    /// Several changes were made at once.
+    /// Committed a transaction.
     Transaction: "transactions",
-    /// A transaction that must fail did, or a change that may fail.
+    /// The table refused an invalid transaction, or a change of a fake writer.
     Refused: "refused",
-    /// A reload was given up before its commit.
+    /// Dropped a reload before its commit.
     Abandoned: "abandoned",
-    /// All routes were replaced at once.
+    /// Replaced all routes by a reload.
     Reload: "reloads",
-    /// A transaction removed all routes and put back those that stay.
+    /// Removed all routes, and inserted those of the new versions, in one transaction.
     Flush: "flushes",
-    /// Another way to reclaim was set.
+    /// Switched the method of reclaim.
     SwitchMode: "mode_switches",
-    /// Another limit of what may wait to be reclaimed was set.
+    /// Changed the limit of memory that may wait to be reclaimed.
     SwitchLimit: "limit_switches",
-    /// There was no memory for the change, which was not made.
+    /// Changed nothing, because an allocation failed.
     NoMemory: "out_of_memory",
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which versions of the prefixes are valid.
+//! The versions of the prefixes, and which of them a reader may see.
 
 use core::{
     fmt,
@@ -8,45 +8,46 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// The version of one prefix, or of several that change together.
+/// The current version of one prefix, or of a group of prefixes that change together.
 struct Clock {
-    /// The last version that may be in the table.
+    /// The newest version that the table may have.
     announced: AtomicU32,
-    /// The first version that may still be in the table.
+    /// The oldest version that the table may have.
     published: AtomicU32,
 }
 
-/// The versions of all.
+/// The versions of all prefixes, by the number of their clock.
 pub(super) struct Versions {
     clocks: KVec<Clock>,
 }
 
-/// The versions that may be seen, first and last.
+/// The range of versions that a reader may have seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(super) first: u32,
     pub(super) last: u32,
 }
 
-/// Whether the route is there in that version: it is added, changed twice, and deleted.
+/// Returns whether the route is present in a version. Of each four versions, the first deletes the
+/// route, the second adds it, and the other two change it.
 pub(super) const fn is_present(version: u32) -> bool {
     version % 4 != 0
 }
 
 impl Window {
-    /// Whether the route may have been there, in that version.
+    /// Returns whether the route may have been present in that version.
     pub(super) fn has(self, version: u32) -> bool {
         is_present(version) && (self.first..=self.last).contains(&version)
     }
 
-    /// Whether the route may have been absent.
+    /// Returns whether the route may have been absent.
     pub(super) fn may_be_absent(self) -> bool {
-        // Of four versions in a row, one is.
+        // In one of four consecutive versions it is.
         let last = self.last.min(self.first.saturating_add(3));
         (self.first..=last).any(|version| !is_present(version))
     }
 
-    /// Whether the table changed meanwhile.
+    /// Returns whether a change raced with the read.
     pub(super) fn is_raced(self) -> bool {
         self.first != self.last
     }
@@ -59,7 +60,7 @@ impl fmt::Display for Window {
 }
 
 impl Versions {
-    /// All at version 0: absent.
+    /// Returns `count` clocks at version 0: all prefixes are absent.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn new(count: usize) -> Result<Self> {
@@ -74,36 +75,39 @@ impl Versions {
         Ok(Self { clocks })
     }
 
-    /// Says that the table is about to have that version, or, after a failure, that it is not.
+    /// Announces a version, before the table changes to it. After a failed change, announces the
+    /// old version again.
     pub(super) fn announce(&self, clock: usize, version: u32) {
         if let Some(clock) = self.clocks.get(clock) {
-            // ORDERING: The release with which the table publishes a change orders it: who sees the change
-            // sees the announcement.
+            // ORDERING: Relaxed: the release with which the table publishes the change follows. A
+            // reader that sees the change also sees its announcement.
             clock.announced.store(version, Ordering::Relaxed);
         }
     }
 
-    /// Says that the table has that version now.
+    /// Publishes a version, after the table has changed to it.
     pub(super) fn publish(&self, clock: usize, version: u32) {
         if let Some(clock) = self.clocks.get(clock) {
-            // ORDERING: Release: who sees this finds the change in the table.
+            // ORDERING: Release: pairs with `published()`. A reader that sees the version also sees
+            // the change of the table.
             clock.published.store(version, Ordering::Release);
         }
     }
 
-    /// The oldest version that may be seen from now on.
+    /// Returns the oldest version that a later read of the table may see.
     pub(super) fn published(&self, clock: usize) -> u32 {
         self.clocks.get(clock).map_or(0, |clock| {
-            // ORDERING: Pairs with the release in `publish()`.
+            // ORDERING: Acquire: pairs with the release in `publish()`.
             clock.published.load(Ordering::Acquire)
         })
     }
 
-    /// The versions that may have been seen since `first` was [published](Self::published).
+    /// Returns the versions that a reader may have seen since [`published`](Self::published)
+    /// returned `first`.
     pub(super) fn window(&self, clock: usize, first: u32) -> Window {
         let last = self.clocks.get(clock).map_or(0, |clock| {
-            // ORDERING: Links in the table are followed with acquire, so this comes behind them, and sees
-            // the announcement of what they showed.
+            // ORDERING: Relaxed: the reader loaded the table's links with acquire before. So this
+            // load sees the announcement of every change that the reader saw.
             clock.announced.load(Ordering::Relaxed)
         });
         Window { first, last }

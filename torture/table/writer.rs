@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The writer whose changes are checked.
+//! The writer whose changes readers check.
 
 use super::{
     finding::Finding,
@@ -10,52 +10,55 @@ use super::{
     versions::is_present,
     Bug, Random, TableTorture, SETTINGS,
 };
-use crate::rcu_table::{Failure, Family, Mode, Operation, ReclaimMode, Reload, Transaction};
+use crate::rcu_table::{Failure, Family, Mode, Operation, ReclaimMode, Reload, Route, Transaction};
 use core::slice;
 use kernel::{prelude::*, sync::Arc};
 
-/// Why a step was not made.
-pub(super) enum Trouble {
+/// The reason why a step failed.
+pub(super) enum StepError {
+    /// An allocation failed.
     NoMemory,
+    /// The table is wrong.
     Wrong(Finding),
 }
 
-impl Trouble {
-    /// An error of which `wrong` makes a finding if it is not for want of memory.
-    pub(super) fn of(error: Error, wrong: impl FnOnce(Error) -> Finding) -> Self {
+impl StepError {
+    /// Returns `NoMemory` for `ENOMEM`, and the finding of any other error.
+    pub(super) fn new(error: Error, finding: impl FnOnce(Error) -> Finding) -> Self {
         if error == ENOMEM {
             Self::NoMemory
         } else {
-            Self::Wrong(wrong(error))
+            Self::Wrong(finding(error))
         }
     }
 
-    fn of_transaction(Failure { index, error }: Failure) -> Self {
-        Self::of(error, |error| Finding::TransactionFailed { index, error })
+    fn from_transaction(Failure { index, error }: Failure) -> Self {
+        Self::new(error, |error| Finding::TransactionFailed { index, error })
     }
 
-    fn of_reload(error: Error) -> Self {
-        Self::of(error, |error| Finding::ReloadFailed { error })
+    fn from_reload(error: Error) -> Self {
+        Self::new(error, |error| Finding::ReloadFailed { error })
     }
 }
 
-impl From<Error> for Trouble {
-    /// For what fails for want of memory only.
+impl From<Error> for StepError {
+    /// Converts the error of an operation that can only fail with `ENOMEM`.
     fn from(_: Error) -> Self {
         Self::NoMemory
     }
 }
 
-/// What becomes of a step.
-pub(super) fn outcome(done: Result<Step, Trouble>) -> Result<Step, Finding> {
-    match done {
+/// Returns a step that failed to allocate as [`Step::NoMemory`].
+pub(super) fn step_result(result: Result<Step, StepError>) -> Result<Step, Finding> {
+    match result {
         Ok(step) => Ok(step),
-        Err(Trouble::NoMemory) => Ok(Step::NoMemory),
-        Err(Trouble::Wrong(finding)) => Err(finding),
+        Err(StepError::NoMemory) => Ok(Step::NoMemory),
+        Err(StepError::Wrong(finding)) => Err(finding),
     }
 }
 
-/// The ways to reclaim, those more often that do not wait for a grace period at each change.
+/// The methods of reclaim. Those that do not wait for a grace period at each change are more
+/// frequent.
 const MODES: [ReclaimMode; 8] = [
     ReclaimMode::Synchronize,
     ReclaimMode::Expedited,
@@ -67,10 +70,11 @@ const MODES: [ReclaimMode; 8] = [
     ReclaimMode::Call,
 ];
 
-/// KiB that may wait to be reclaimed; 0 has each change wait.
+/// Limits of memory that may wait to be reclaimed, in KiB. With 0 each change waits for a grace
+/// period.
 const LIMITS: [u32; 8] = [0, 16, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 64 << 10];
 
-/// Changes the prefixes that are checked. There is one.
+/// The writer of all prefixes that are checked. At most one exists.
 pub(crate) struct Writer {
     torture: Arc<TableTorture>,
     pending: Pending,
@@ -83,7 +87,7 @@ impl Drop for Writer {
 }
 
 impl Writer {
-    /// Errors: `EBUSY` if there is one; `ENOMEM`. Context: may sleep.
+    /// Errors: `EBUSY` if there already is a writer; `ENOMEM`. Context: may sleep.
     pub(crate) fn new(torture: Arc<TableTorture>) -> Result<Self> {
         let pending = Pending::new(&torture.universe, &torture.versions)?;
         if !torture.claim_writer() {
@@ -92,7 +96,7 @@ impl Writer {
         Ok(Self { torture, pending })
     }
 
-    /// One step, at random.
+    /// Makes a random step.
     ///
     /// Context: may sleep; waits for a grace period in some steps and modes.
     pub(crate) fn step(&mut self, random: &mut Random<'_>) -> Result<Step, Finding> {
@@ -100,8 +104,8 @@ impl Writer {
             switch_limit(random);
             return Ok(switch_mode(random));
         }
-        let done = match random(512) {
-            choice if self.torture.bug.wants_speed() => match choice % 8 {
+        let result = match random(512) {
+            choice if self.torture.bug.needs_fast_changes() => match choice % 8 {
                 0 => self.transaction(random),
                 _ => self.single(random),
             },
@@ -114,40 +118,40 @@ impl Writer {
             76..=79 => self.flush(random),
             _ => self.single(random),
         };
-        outcome(done)
+        step_result(result)
     }
 
-    /// Makes changes with the versions announced, and publishes these. The changes of no step are made in
-    /// part.
-    fn checked(
+    /// Announces the pending versions, calls `apply`, and publishes the versions. `apply` must make
+    /// all changes of the step or none.
+    fn apply_announced(
         &mut self,
-        make: impl FnOnce(&TableTorture, &Pending) -> Result<Step, Trouble>,
-    ) -> Result<Step, Trouble> {
+        apply: impl FnOnce(&TableTorture, &Pending) -> Result<Step, StepError>,
+    ) -> Result<Step, StepError> {
         let torture = &*self.torture;
         let is_late = torture.bug == Bug::LateAnnouncement;
         if !is_late {
             self.pending.announce(&torture.versions);
         }
-        let done = make(torture, &self.pending);
+        let result = apply(torture, &self.pending);
         if is_late {
             self.pending.announce(&torture.versions);
         }
-        match done {
+        match result {
             Ok(_) => self.pending.publish(&torture.versions),
             Err(_) => self.pending.retract(&torture.versions),
         }
-        done
+        result
     }
 
-    /// Makes changes that come to nothing, with versions that are not announced.
-    fn unchecked(
+    /// Calls `apply`, which must not change the table, without announcing the pending versions.
+    fn apply_unannounced(
         &mut self,
-        make: impl FnOnce(&TableTorture, &Pending) -> Result<Step, Trouble>,
-    ) -> Result<Step, Trouble> {
+        apply: impl FnOnce(&TableTorture, &Pending) -> Result<Step, StepError>,
+    ) -> Result<Step, StepError> {
         let torture = &*self.torture;
-        let done = make(torture, &self.pending);
+        let result = apply(torture, &self.pending);
         self.pending.retract(&torture.versions);
-        done
+        result
     }
 
     fn add_single(&mut self, random: &mut Random<'_>) {
@@ -158,7 +162,7 @@ impl Writer {
         }
     }
 
-    /// Some single ones, and a group.
+    /// Adds changes of one group and of up to three single sites.
     fn add_several(&mut self, random: &mut Random<'_>) {
         self.pending.add(random(GROUPS as u32) as usize);
         for _ in 0..random(4) {
@@ -166,9 +170,9 @@ impl Writer {
         }
     }
 
-    fn single(&mut self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    fn single(&mut self, random: &mut Random<'_>) -> Result<Step, StepError> {
         self.add_single(random);
-        self.checked(|torture, pending| {
+        self.apply_announced(|torture, pending| {
             let mut step = Step::NoMemory;
             torture.each_change(pending, |operation| {
                 step = match operation {
@@ -178,70 +182,70 @@ impl Writer {
                 };
                 match torture.bug {
                     Bug::LostChange => Ok(()),
-                    _ => torture.make(operation),
+                    _ => torture.apply(operation),
                 }
             })?;
             Ok(step)
         })
     }
 
-    fn transaction(&mut self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    fn transaction(&mut self, random: &mut Random<'_>) -> Result<Step, StepError> {
         self.add_several(random);
-        self.checked(|torture, pending| {
+        self.apply_announced(|torture, pending| {
             if torture.bug == Bug::TornTransaction {
-                torture.each_change(pending, |operation| torture.make(operation))?;
+                torture.each_change(pending, |operation| torture.apply(operation))?;
                 return Ok(Step::Transaction);
             }
             let transaction = torture.transaction(pending)?;
             let committed = transaction.commit(&torture.table);
-            committed.map_err(Trouble::of_transaction)?;
+            committed.map_err(StepError::from_transaction)?;
             Ok(Step::Transaction)
         })
     }
 
-    /// A transaction that cannot be made.
-    fn refused(&mut self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    /// Commits a transaction whose last operation is invalid.
+    fn refused(&mut self, random: &mut Random<'_>) -> Result<Step, StepError> {
         self.add_several(random);
         let kind = random(3);
-        self.unchecked(|torture, pending| {
+        self.apply_unannounced(|torture, pending| {
             let mut transaction = torture.transaction(pending)?;
-            let (operation, error) = torture.impossible(kind)?;
+            let (operation, error) = torture.invalid_operation(kind)?;
             transaction.push(operation)?;
             let index = transaction.len() - 1;
             match transaction.commit(&torture.table) {
                 Err(failure) if failure == (Failure { index, error }) => Ok(Step::Refused),
-                Err(failure) => Err(Trouble::of_transaction(failure)),
-                Ok(()) => Err(Trouble::Wrong(Finding::NotRefused)),
+                Err(failure) => Err(StepError::from_transaction(failure)),
+                Ok(()) => Err(StepError::Wrong(Finding::NotRefused)),
             }
         })
     }
 
-    /// A reload of which nothing becomes.
-    fn abandoned(&mut self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    /// Builds a reload and drops it before its commit.
+    fn abandoned(&mut self, random: &mut Random<'_>) -> Result<Step, StepError> {
         self.add_several(random);
-        self.unchecked(|torture, pending| {
+        self.apply_unannounced(|torture, pending| {
             drop(torture.reload(pending)?);
             Ok(Step::Abandoned)
         })
     }
 
-    /// A whole new table, in which about half is new.
-    fn reload(&mut self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    /// Replaces all routes by a reload that changes about half of them.
+    fn reload(&mut self, random: &mut Random<'_>) -> Result<Step, StepError> {
         for clock in 0..self.torture.universe.clocks() {
             if random(2) == 0 && self.torture.universe.may_change(clock) {
                 self.pending.add(clock);
             }
         }
-        self.checked(|torture, pending| {
+        self.apply_announced(|torture, pending| {
             let reload = torture.reload(pending)?;
-            reload.commit().map_err(Trouble::of_reload)?;
+            reload.commit().map_err(StepError::from_reload)?;
             Ok(Step::Reload)
         })
     }
 
-    /// Removes the routes of a family, or of both, and puts back those that should be there, at once. What
-    /// changes by itself changes.
-    fn flush(&mut self, random: &mut Random<'_>) -> Result<Step, Trouble> {
+    /// Removes all routes of a family, or of both, and inserts those of the new versions, in one
+    /// transaction. All single sites that the flush removes change.
+    fn flush(&mut self, random: &mut Random<'_>) -> Result<Step, StepError> {
         let family = match random(3) {
             0 => Some(Family::Inet),
             1 => Some(Family::Inet6),
@@ -252,31 +256,33 @@ impl Writer {
                 self.pending.add(self.torture.universe.clock(site));
             }
         }
-        self.checked(|torture, pending| {
+        self.apply_announced(|torture, pending| {
             let universe = &torture.universe;
             let mut transaction = Transaction::new();
             transaction.push(Operation::Flush(family))?;
             for site in 0..universe.len() {
                 if universe.is_flushed(site, family) {
-                    if let Some(operation) = put_back(universe, pending, site) {
+                    if let Some(operation) = insertion(universe, pending, site) {
                         transaction.push(operation)?;
                     }
                 }
             }
             let committed = transaction.commit(&torture.table);
-            committed.map_err(Trouble::of_transaction)?;
+            committed.map_err(StepError::from_transaction)?;
             Ok(Step::Flush)
         })
     }
 }
 
-/// Of a table without the route, the change to what it should be.
-fn put_back(universe: &Universe, pending: &Pending, site: usize) -> Option<Operation> {
+/// Returns the operation that inserts a site's pending version; `None` if the route is absent in
+/// it.
+fn insertion(universe: &Universe, pending: &Pending, site: usize) -> Option<Operation> {
     let version = pending.next(universe.clock(site));
     is_present(version).then(|| Operation::Insert(universe.route(site, version), Mode::Add))
 }
 
-/// Whether each change waits for a grace period. That is left soon, so that there is time for others.
+/// Returns whether each change waits for a grace period. The writer soon leaves such settings,
+/// because they leave little time for other steps.
 fn each_change_waits() -> bool {
     let waits = [ReclaimMode::Synchronize, ReclaimMode::Expedited];
     waits.contains(&SETTINGS.reclaim()) || SETTINGS.reclaim_max_kb() == 0
@@ -297,7 +303,7 @@ fn switch_limit(random: &mut Random<'_>) -> Step {
 }
 
 impl TableTorture {
-    /// The change from a site's version to the next.
+    /// Returns the operation that changes a site from one version to another.
     fn operation(&self, site: usize, from: u32, to: u32) -> Operation {
         let route = self.universe.route(site, to);
         match (is_present(from), is_present(to)) {
@@ -307,13 +313,13 @@ impl TableTorture {
         }
     }
 
-    /// Calls `visit` with each change that is pending.
+    /// Calls `visit` with each pending operation.
     fn each_change(
         &self,
         pending: &Pending,
-        mut visit: impl FnMut(Operation) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
-        for &clock in pending.clocks() {
+        mut visit: impl FnMut(Operation) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
+        for &clock in pending.changing() {
             let (from, to) = (self.versions.published(clock), pending.next(clock));
             for site in self.universe.sites_of(clock) {
                 visit(self.operation(site, from, to))?;
@@ -322,46 +328,46 @@ impl TableTorture {
         Ok(())
     }
 
-    /// Makes one change that must not fail.
-    fn make(&self, operation: Operation) -> Result<(), Trouble> {
+    /// Applies one valid operation.
+    fn apply(&self, operation: Operation) -> Result<(), StepError> {
         let prefix = match &operation {
             Operation::Insert(route, _) => route.prefix,
             Operation::Remove(prefix, ..) => *prefix,
             Operation::Flush(_) => return Err(EINVAL.into()),
         };
-        let done = self.table.apply(slice::from_ref(&operation));
-        done.map_err(|Failure { error, .. }| {
-            Trouble::of(error, |error| Finding::ChangeFailed { prefix, error })
+        let applied = self.table.apply(slice::from_ref(&operation));
+        applied.map_err(|Failure { error, .. }| {
+            StepError::new(error, |error| Finding::ChangeFailed { prefix, error })
         })
     }
 
-    /// All that is pending.
-    fn transaction(&self, pending: &Pending) -> Result<Transaction, Trouble> {
+    /// Returns a transaction of all pending operations.
+    fn transaction(&self, pending: &Pending) -> Result<Transaction, StepError> {
         let mut transaction = Transaction::new();
         self.each_change(pending, |operation| Ok(transaction.push(operation)?))?;
         Ok(transaction)
     }
 
-    /// A whole new table with all that is pending.
-    fn reload(&self, pending: &Pending) -> Result<Reload, Trouble> {
+    /// Returns a reload of all routes in their pending versions.
+    fn reload(&self, pending: &Pending) -> Result<Reload, StepError> {
         let mut reload = Reload::new(self.table.clone())?;
         for site in 0..self.universe.len() {
-            if let Some(operation) = put_back(&self.universe, pending, site) {
-                reload.apply(&operation).map_err(Trouble::of_reload)?;
+            if let Some(operation) = insertion(&self.universe, pending, site) {
+                reload.apply(&operation).map_err(StepError::from_reload)?;
             }
         }
         Ok(reload)
     }
 
-    /// A change that fails, and how.
-    fn impossible(&self, kind: u32) -> Result<(Operation, Error), Trouble> {
+    /// Returns an operation that must fail, and the expected error.
+    fn invalid_operation(&self, kind: u32) -> Result<(Operation, Error), StepError> {
         let cover = self.universe.covers().next().ok_or(EINVAL)?;
         let route = self.universe.route(cover, 0);
-        // The metric of no route.
-        let other = crate::rcu_table::Route { metric: 7, ..route };
+        // No route has this metric.
+        let unknown = Route { metric: 7, ..route };
         Ok(match kind {
             0 => (Operation::Insert(route, Mode::Add), EEXIST),
-            1 => (Operation::Insert(other, Mode::Change), ENOENT),
+            1 => (Operation::Insert(unknown, Mode::Change), ENOENT),
             _ => (Operation::Remove(route.prefix, Some(7), None), ESRCH),
         })
     }

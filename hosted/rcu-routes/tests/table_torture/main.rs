@@ -20,7 +20,9 @@ use std::{
     env, thread,
     time::{Duration, Instant},
 };
-use torture::table::{Bug, FakeWriter, Finding, Read, Reader, Reading, Step, TableTorture, Writer};
+use torture::table::{
+    Bug, FakeWriter, Finding, Read, ReadKind, Reader, Step, TableTorture, Writer,
+};
 
 /// Returns how long a run without a bug takes.
 fn duration() -> Duration {
@@ -45,33 +47,31 @@ impl Tally {
         self.steps.iter().filter(|other| **other == step).count()
     }
 
-    fn count_reads(&self, reading: Reading) -> usize {
-        let same = |read: &&Read| read.reading == reading;
+    fn count_reads(&self, kind: ReadKind) -> usize {
+        let same = |read: &&Read| read.kind == kind;
         self.reads.iter().filter(same).count()
     }
 
     fn raced(&self) -> usize {
-        self.reads.iter().filter(|read| read.raced).count()
+        self.reads.iter().filter(|read| read.is_raced).count()
     }
 
     /// Returns the name of a kind of which there were too few.
     fn scarce(&self) -> Option<&'static str> {
         let mut steps = Step::ALL.iter().copied();
         let step = steps.find(|step| self.count(*step) == 0 && *step != Step::NoMemory);
-        let mut reads = Reading::ALL.into_iter();
-        let reading = reads.find(|reading| self.count_reads(*reading) <= 100);
+        let mut kinds = ReadKind::ALL.into_iter();
+        let kind = kinds.find(|kind| self.count_reads(*kind) <= 100);
         let raced = (self.raced() <= 100).then_some("raced");
-        step.map(Step::name)
-            .or(reading.map(Reading::name))
-            .or(raced)
+        step.map(Step::name).or(kind.map(ReadKind::name)).or(raced)
     }
 
     fn show(&self) {
         for step in Step::ALL {
             println!("{}: {}", step.name(), self.count(*step));
         }
-        for reading in Reading::ALL {
-            println!("{}: {}", reading.name(), self.count_reads(reading));
+        for kind in ReadKind::ALL {
+            println!("{}: {}", kind.name(), self.count_reads(kind));
         }
         println!("raced: {}", self.raced());
     }
