@@ -58,11 +58,11 @@ impl Cli {
     pub fn needs_module(&self) -> bool {
         match &self.command {
             Command::Route { .. } | Command::Stats { .. } => self.device == Path::new(DEVICE),
-            Command::Torture(torture) => torture.parameters == Path::new(PARAMETERS),
+            Command::Torture(torture) => torture.job.parameters == Path::new(PARAMETERS),
             Command::Stall(stall) => {
                 stall.wants_module() && stall.parameters == Path::new(PARAMETERS)
             }
-            Command::Scale(scale) => scale.parameters == Path::new(PARAMETERS),
+            Command::Scale(scale) => scale.job.parameters == Path::new(PARAMETERS),
             Command::Decode(_) | Command::Watch(_) => false,
         }
     }

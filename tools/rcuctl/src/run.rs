@@ -3,16 +3,18 @@
 //! Jobs of the module: torture and scale runs, and stalls. A parameter starts and stops each of
 //! them, and reads as the report of the latest run.
 
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use nix::errno::Errno;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupts;
-use crate::parameters::{ParameterError, Parameters};
+use crate::parameters::{ParameterError, Parameters, PARAMETERS};
 use crate::settings::Settings;
 
 /// A kind of job.
@@ -26,6 +28,22 @@ pub struct Job {
     pub stop: &'static str,
     /// The commands that show or stop a run, for error messages.
     pub commands: &'static str,
+}
+
+/// The options of `torture` and `scale` for the latest run.
+#[derive(Debug, Args)]
+pub struct JobOptions {
+    /// Show the latest run, and start none
+    #[arg(long, conflicts_with_all = ["stop", "RunOptions"])]
+    pub status: bool,
+
+    /// Stop the active run, and show its result
+    #[arg(long, conflicts_with = "RunOptions")]
+    pub stop: bool,
+
+    /// The folder of the module's parameters
+    #[arg(long, value_name = "DIR", default_value = PARAMETERS)]
+    pub parameters: PathBuf,
 }
 
 /// Why a job has no result.

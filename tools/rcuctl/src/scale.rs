@@ -43,12 +43,12 @@ const JOB: Job = Job {
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {
-    let folder = Folder::new(&options.parameters);
+    let folder = Folder::new(&options.job.parameters);
     let pace = Pace::with_stop_timeout(STOP_TIMEOUT);
-    if options.status {
+    if options.job.status {
         return show(&Report::read(&folder)?, out);
     }
-    if options.stop {
+    if options.job.stop {
         return stop(&folder, pace, out);
     }
     let mut interrupts = Interrupts::from_signals()?;

@@ -63,12 +63,12 @@ struct Ended {
 }
 
 pub fn torture(options: &Torture, out: &mut Output<impl Write>) -> Result<Status> {
-    let folder = Folder::new(&options.parameters);
+    let folder = Folder::new(&options.job.parameters);
     let pace = Pace::with_stop_timeout(STOP_TIMEOUT);
-    if options.status {
+    if options.job.status {
         return status(&folder, out);
     }
-    if options.stop {
+    if options.job.stop {
         return stop(&folder, pace, out);
     }
     let mut interrupts = Interrupts::from_signals()?;

@@ -2,11 +2,9 @@
 
 //! The options of `scale`, and the parameters that they set.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
-use crate::parameters::PARAMETERS;
+use crate::run::JobOptions;
 use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
@@ -37,21 +35,8 @@ pub struct Scale {
     #[command(flatten)]
     pub run: RunOptions,
 
-    /// Show the latest run, and start none
-    #[arg(long, conflicts_with_all = ["stop", "RunOptions"])]
-    pub status: bool,
-
-    /// Stop the active run, and show its results
-    #[arg(long, conflicts_with = "RunOptions")]
-    pub stop: bool,
-
-    /// The folder of the module's parameters
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = PARAMETERS
-    )]
-    pub parameters: PathBuf,
+    #[command(flatten)]
+    pub job: JobOptions,
 }
 
 #[derive(Debug, Args)]

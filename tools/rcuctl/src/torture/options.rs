@@ -2,12 +2,11 @@
 
 //! The options of `torture`, and the parameters that they set.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::parameters::PARAMETERS;
+use crate::run::JobOptions;
 use crate::settings::name_of;
 
 const AFTER_HELP: &str = "\
@@ -31,21 +30,8 @@ pub struct Torture {
     #[command(flatten)]
     pub run: RunOptions,
 
-    /// Show the latest run, and start none
-    #[arg(long, conflicts_with_all = ["stop", "RunOptions"])]
-    pub status: bool,
-
-    /// Stop the active run, and show its verdict
-    #[arg(long, conflicts_with = "RunOptions")]
-    pub stop: bool,
-
-    /// The folder of the module's parameters
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = PARAMETERS
-    )]
-    pub parameters: PathBuf,
+    #[command(flatten)]
+    pub job: JobOptions,
 }
 
 #[derive(Debug, Args)]
