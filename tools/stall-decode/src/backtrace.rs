@@ -5,15 +5,15 @@
 use crate::functions::Class;
 use crate::stack::{base, function, Dump, Frame, Place};
 
-/// Frames kept of a backtrace.
+/// Frames kept per backtrace.
 const MAX_FRAMES: usize = 32;
 
-/// The classes that are never the culprit, besides reporting and interrupt entry.
+/// Function classes that cannot be the culprit, in addition to reporting and interrupt entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Skipped(&'static [Class]);
 
 impl Skipped {
-    /// For code that runs or waits.
+    /// For a stack of code that runs or waits.
     pub(crate) const USUAL: Self = Self(&[
         Class::Idle,
         Class::Scheduler,
@@ -86,7 +86,7 @@ impl Backtrace {
 /// A frame and the class of its function.
 type Classed<'a> = (&'a Frame, Class);
 
-/// Marks callers of the clock interrupt's handler, the clock drivers, as reporting.
+/// Marks clock drivers, which call the handler of the clock interrupt, as reporting code.
 fn mark_clock_drivers(frames: &mut [Classed<'_>]) {
     let is_handler = |frame: &Frame| {
         let name = base(&frame.symbol);
@@ -109,8 +109,8 @@ fn mark_clock_drivers(frames: &mut [Classed<'_>]) {
 
 /// Drops unreliable frames.
 ///
-/// Keeps all if only reporting code is reliable. Keeps those outside of the last reliable frame if
-/// that is in the scheduler: unwinders fail there, on the way into an interrupt.
+/// Keeps all frames if only reporting code is reliable. If the last reliable frame is in the
+/// scheduler, keeps the frames outside of it: unwinders fail there, on the way into an interrupt.
 fn without_unreliable(frames: Vec<Classed<'_>>) -> Vec<Classed<'_>> {
     let is_reliable = |frame: &Frame| frame.place != Place::Unreliable;
     let mut reliable = frames.iter().filter(|(frame, _)| is_reliable(frame));
@@ -130,7 +130,7 @@ fn without_unreliable(frames: Vec<Classed<'_>>) -> Vec<Classed<'_>> {
     frames.map(|(_, frame)| frame).collect()
 }
 
-/// Returns the frames of the interrupted code: those outside of the interrupt that made the report.
+/// Returns the frames of the interrupted code, outside of the interrupt that made the report.
 fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> &'b [Classed<'a>] {
     let is_report = |(_, class): &Classed<'_>| *class == Class::Reporting;
     // Registers first: another CPU requested this dump, and they show where this CPU was.
@@ -138,7 +138,7 @@ fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> &'b [Classed<'a>] {
     if first.is_some_and(|first| first.0.place == Place::Registers && !is_report(first)) {
         return frames;
     }
-    // A report starts with reporting code. After other frames, that code is of another printk.
+    // Reporting code after other frames belongs to another printk, not to this report.
     let mut leading = frames
         .iter()
         .take_while(|(_, class)| *class != Class::Other);

@@ -23,7 +23,7 @@ use crate::unwrap::{self, Line, QuotedPrintable};
 use needles::{Found, Mark};
 use open::OpenReports;
 
-/// Lines by which a `WARNING:` may precede its message.
+/// Lines from a `WARNING:` to its message, at most.
 const WARNING_LINES: u64 = 2;
 
 /// Decodes a log line by line.

@@ -10,7 +10,7 @@ mod kind;
 pub use detail::{CpuDetail, CpuTime, Field, Kthread, Task, Time};
 pub use kind::EventKind;
 
-/// CPUs, and tasks, kept of one report.
+/// CPUs, and tasks, kept per report.
 pub(crate) const MAX_CULPRITS: usize = 64;
 
 const MAX_FIELDS: usize = 256;
@@ -27,7 +27,7 @@ pub struct Event {
     pub line: u64,
     /// The incident. Reports of one stall and of its consequences share a number.
     pub incident: u64,
-    /// Earlier reports of the same in this incident.
+    /// Earlier reports of the same condition in this incident.
     pub repeats: u64,
     /// The boot within the input, from 1.
     pub boot: u64,

@@ -148,7 +148,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// What a CPU ran, according to the second and third part of `idle=`.
+/// The context in which a CPU ran, from the second and third part of `idle=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Context {
     Idle,
@@ -159,7 +159,8 @@ enum Context {
 
 impl Context {
     fn of(detail: &CpuDetail) -> Option<Self> {
-        /// Interrupt nesting of a CPU that is not idle is offset by at least this much, on 32 bits.
+        /// On 32 bits, the kernel adds at least this to the interrupt nesting of a CPU that is not
+        /// idle.
         const NOT_IDLE: u64 = 0x4000_0000;
         let mut parts = detail.idle.as_deref()?.split('/').skip(1);
         let nesting = parts.next()?;

@@ -10,16 +10,16 @@ use tick_rate::TickRate;
 /// Incidents kept.
 const MAX_INCIDENTS: usize = 64;
 
-/// CPUs, and kinds of repeated events, kept of an incident.
+/// CPUs, and kinds of repeated events, kept per incident.
 const MAX_KEPT: usize = 64;
 
-/// Tasks kept of an incident.
+/// Tasks kept per incident.
 const MAX_TASKS: usize = 8;
 
-/// Seconds after its last report during which an incident may have another event.
+/// Seconds after an incident's last report during which another event may join it.
 const WINDOW: f64 = 700.0;
 
-/// Seconds by which a report may precede the incident's last one, if consoles reorder lines.
+/// Seconds by which a report may precede the incident's last one: consoles reorder lines.
 const REORDERED: f64 = 60.0;
 
 /// Seconds between reports of one stall: three times the time-out of 21 s, and slack.

@@ -5,18 +5,19 @@
 use crate::event::Time;
 use crate::unwrap::Stamp;
 
-/// Seconds by which time goes back in another boot. Smaller steps are reordered lines.
+/// A larger step back, in seconds, is another boot. Smaller steps are reordered lines.
 const BOOT_STEP: f64 = 60.0;
 
 /// Seconds since boot below which a single line proves a boot.
-const EARLY: f64 = 5.0;
+const EARLY_BOOT: f64 = 5.0;
 
 /// Time of the most recent line, and boundaries of boots.
 #[derive(Debug, Default)]
 pub(crate) struct LogClock {
     /// The time of the last line that had one.
     pub(crate) now: Option<f64>,
-    /// Whether `now` is a time of day. Logs may hold both sorts, which cannot be compared.
+    /// Whether `now` is a time of day. A log may mix times of day and uptimes, which cannot be
+    /// compared.
     pub(crate) is_time_of_day: bool,
     /// The last full time of `dmesg -H`, and the seconds added to it since.
     base: Option<(f64, String)>,
@@ -53,9 +54,10 @@ impl LogClock {
         }
     }
 
-    /// Returns the first line of a new boot once time has gone back for good.
+    /// Returns the first line of a new boot, once it is certain that time has stepped back.
     ///
-    /// Mixed consoles jump back and forth: three lines must agree, or one be from early boot.
+    /// Mixed consoles reorder times, so three lines in a row must agree, or one must be from early
+    /// boot.
     pub(crate) fn new_boot(&mut self, number: u64) -> Option<u64> {
         let clock = self.now?;
         let latest = self.latest.get_mut(usize::from(self.is_time_of_day))?;
@@ -69,7 +71,7 @@ impl LogClock {
             self.first_early = number;
         }
         self.early_lines += 1;
-        if self.early_lines <= 2 && clock >= EARLY {
+        if self.early_lines <= 2 && clock >= EARLY_BOOT {
             return None;
         }
         *latest = Some(clock);
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_begins_when_time_goes_back_for_good() {
+    fn a_boot_begins_when_time_steps_back_and_stays_back() {
         let boots = |clocks: &[f64]| {
             let mut clock = LogClock::default();
             let is_new_boot = |seconds: &f64| {

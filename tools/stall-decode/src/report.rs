@@ -57,10 +57,10 @@ pub(crate) static FAMILIES: [&Family; 13] = [
     &memory::FAMILY,
 ];
 
-/// Dumps kept of a report.
+/// Dumps kept per report.
 const MAX_DUMPS: usize = 24;
 
-/// Locks kept of a report.
+/// Locks kept per report.
 const MAX_LOCKS: usize = 32;
 
 /// A report that may have more lines.
@@ -79,7 +79,8 @@ pub(crate) struct Report {
     pub(crate) next_dump: Option<Role>,
     /// The line expected next, if a line announced it.
     pub(crate) expected: Option<Expected>,
-    /// Another report has begun in the same place: further dumps are not of this one.
+    /// Whether the caller has begun another report, so that further dumps do not belong to this
+    /// one.
     pub(crate) is_sealed: bool,
     pub(crate) is_done: bool,
     /// The input line being parsed.

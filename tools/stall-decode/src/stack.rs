@@ -11,10 +11,10 @@ pub(crate) use frame::{frame, Frame, Place};
 pub(crate) use heading::{looks_like_release, taint_and_kernel, Heading};
 pub(crate) use symbol::{base, function};
 
-/// Frames kept of a dump.
+/// Frames kept per dump.
 const MAX_FRAMES: usize = 64;
 
-/// What a dump shows.
+/// The subject of a dump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A CPU or task that the report is about.
@@ -40,7 +40,7 @@ pub(crate) struct Dump {
     pub(crate) pid: Option<u32>,
     pub(crate) comm: Option<String>,
     pub(crate) state: Option<String>,
-    /// The function in which an idle CPU was skipped.
+    /// The idle function of a CPU whose dump the kernel skipped.
     pub(crate) idle_at: Option<String>,
     pub(crate) frames: Vec<Frame>,
     /// Whether a trace has begun, so that another heading starts another dump.
@@ -58,7 +58,8 @@ impl Dump {
             && self.frames.first().is_some_and(|first| {
                 first.place == Place::Registers && first.symbol == frame.symbol
             });
-        // Doubled log lines double frames. No function calls itself from the same offset.
+        // Doubled log lines double frames. Direct recursion has equal frames too, but is rare in
+        // the kernel.
         if !is_repeated_start && self.frames.last() != Some(&frame) {
             self.frames.push(frame);
         }

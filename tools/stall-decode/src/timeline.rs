@@ -20,7 +20,7 @@ use drawing::{label, panel, LEFT, STYLE, WIDTH};
 
 /// Events drawn. Further ones are counted.
 const MAX_EVENTS: usize = 2000;
-/// Lanes of one event.
+/// Lanes per event.
 const MAX_LANES: usize = 16;
 
 /// Collects events and draws them.
@@ -141,7 +141,7 @@ impl Timeline {
     }
 }
 
-/// Returns when the log says that the condition ended.
+/// Returns the time at which, by the log, the condition ended.
 fn end(event: &Event) -> Option<f64> {
     let time = event.time.as_ref().map(|time| time.clock)?;
     // Misuse has no duration.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Removes what loggers put around a kernel line.
+//! Removes the text that loggers put around a kernel line.
 //!
 //! Loggers add times in a dozen forms, host, program, level, mail quotes, `/dev/kmsg` records, and
 //! JSON. Most keep the kernel's own `[   12.345678]`. `unwrap` searches for that stamp first and

@@ -15,7 +15,7 @@ pub(super) const MAX_OPEN: usize = 16;
 pub(super) const STALE_LINES: u64 = 400;
 /// Seconds after a report's last line until it ends. Slow consoles and unanswered NMIs delay lines.
 const STALE_SECONDS: f64 = 40.0;
-/// Distance within which loggers write a first line again.
+/// Lines within which a logger may repeat a first line.
 const DOUBLED_LINES: u64 = 200;
 
 /// The open reports, oldest first.
@@ -85,7 +85,8 @@ impl OpenReports {
         })
     }
 
-    /// Ends the reports of the same caller or family as a new one, and starved kthreads.
+    /// Ends the reports that a new one replaces: those of its caller or family, and of starved
+    /// kthreads.
     fn end_replaced(&mut self, line: &Line<'_>, event: &Event, family_index: usize) {
         // A starved kthread is reported within the report of its stall, which continues after it.
         if event.kind == EventKind::RcuKthreadStarved {
@@ -187,7 +188,7 @@ impl OpenReports {
     }
 }
 
-/// Returns whether two lines may be of one caller. An unknown caller may be any.
+/// Returns whether two lines may be from one caller. An unknown caller matches any.
 pub(super) fn is_same_caller(a: Option<Caller>, b: Option<Caller>) -> bool {
     a.is_none() || b.is_none() || a == b
 }

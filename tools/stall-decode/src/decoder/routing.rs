@@ -201,7 +201,7 @@ fn lists(report: &Report, heading: &Heading) -> bool {
     lists_cpu || lists_task
 }
 
-/// Returns whether the kernel requests dumps from other CPUs in such reports.
+/// Returns whether the kernel requests dumps from other CPUs for a report of this kind.
 fn sends_nmi(kind: EventKind) -> bool {
     kind.is_stall() || matches!(kind, EventKind::HardLockup | EventKind::SoftLockup)
 }

@@ -19,7 +19,7 @@ pub enum EventKind {
     RcuKthreadStarved,
     /// A voluntary context switch in an RCU read-side critical section.
     VoluntaryContextSwitch,
-    /// A wrong use of RCU, found by lockdep (`kernel/locking/lockdep.c`).
+    /// A misuse of RCU, found by lockdep (`kernel/locking/lockdep.c`).
     SuspiciousRcuUsage,
     /// A call that may sleep in atomic context (`kernel/sched/core.c`).
     SleepingInAtomic,

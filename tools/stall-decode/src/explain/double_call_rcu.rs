@@ -20,5 +20,5 @@ pub(super) fn summary(event: &Event) -> String {
 pub(super) fn explain(_: &Event, out: &mut Explanation) {
     out.cause("two paths remove the same object without mutual exclusion, or one path removes it twice")
         .cause("an object is reused before its callback has run")
-        .advise("Make sure that removal happens once: let a flag or the list's lock decide who removes. The callback's name shows the type of the object.");
+        .advise("Make sure that removal happens once: let a flag or the list's lock decide which path removes the object. The callback's name shows the type of the object.");
 }

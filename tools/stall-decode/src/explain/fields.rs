@@ -46,7 +46,8 @@ fn totals(event: &mut Event) {
         let meaning = format!("sequence number of the expedited grace period ({state})");
         event.add_field("s", sequence.to_string(), meaning);
     } else if let (EventKind::RcuCpuStall, Some(number)) = (event.kind, event.gp_seq) {
-        let meaning = "number of the grace period: reports with the same number are of one stall";
+        let meaning =
+            "number of the grace period: reports with the same number belong to one stall";
         event.add_field("g", number.to_string(), meaning);
     }
     if let Some(callbacks) = event.callbacks {

@@ -2,18 +2,18 @@
 
 //! Recognizes a machine that was stopped as a whole, such as a paused virtual machine.
 //!
-//! Such a machine handles hardly any clock interrupts for most of the grace period. Two facts tell
-//! it from a CPU with interrupts disabled: the first report is later than any time-out, or the
-//! grace-period kthread stopped scanning when the clock interrupts stopped.
+//! Such a machine handles hardly any clock interrupts for most of the grace period. Two facts
+//! distinguish it from a CPU with interrupts disabled: the first report is later than any time-out,
+//! or the grace-period kthread stopped scanning when the clock interrupts stopped.
 
 use super::{age, Explanation};
 use crate::event::Event;
 
-/// A first report of this age, in seconds, is later than any time-out.
+/// Age of a first report, in seconds, beyond every usual time-out. A time-out may be up to 300 s.
 pub(super) const MAX_AGE: f64 = 180.0;
-/// Likewise in jiffies, at the highest tick rate. The longest time-out is 300 s.
+/// Age in jiffies beyond the longest time-out, 300 s, at the highest tick rate, 1000 Hz.
 const MAX_JIFFIES: u64 = 305_000;
-/// Clock interrupts that prove that a CPU's clock ran at first.
+/// Clock interrupts that prove that a CPU's clock ran when the grace period began.
 const MIN_TICKS: u64 = 20;
 
 const LATE: &str = "a time-out would have reported it earlier";
@@ -29,7 +29,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         .advise("In a virtual machine, check the host at that time: was the guest paused, migrated, stopped by a signal, or out of CPU time? In the guest, check steal time in /proc/stat, soft lockups of the same length, and a clock source marked unstable. The stack only shows where the CPU was stopped; nothing in the guest kernel is wrong.");
 }
 
-/// Returns what shows that the whole machine stopped.
+/// Returns the evidence that the whole machine stopped.
 fn evidence(event: &Event) -> Option<&'static str> {
     let t = event.t_jiffies.filter(|_| event.repeats == 0)?;
     let details = || event.cpu_details.iter();
@@ -50,7 +50,8 @@ fn evidence(event: &Event) -> Option<&'static str> {
     (has_few_ticks && stopped_together).then_some(TOGETHER)
 }
 
-/// Returns whether scans stopped with clock interrupts. The kthread scans every 1 to 4 jiffies.
+/// Returns whether the scans stopped when the clock interrupts stopped. The kthread scans every 1
+/// to 4 jiffies.
 fn is_in_step(scans: u64, ticks: u64) -> bool {
     scans.saturating_mul(5) >= ticks && scans <= ticks.saturating_mul(2)
 }
@@ -65,7 +66,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn an_age_beyond_any_time_out_is_of_a_stopped_machine() {
+    fn an_age_beyond_any_time_out_means_a_stopped_machine() {
         let event = only(
             "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:\n\
              rcu: \t1-...!: (2 ticks this GP) idle=1234/1/0x4000000000000000\n\
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_report_with_few_clock_interrupts_is_of_a_stopped_machine() {
+    fn a_late_report_with_few_clock_interrupts_means_a_stopped_machine() {
         let first_cause = |ticks: u32, t: u32| {
             let event = only(&format!(
                 "[    0.710489] Calibrating delay loop (skipped).. 4199.92 BogoMIPS (lpj=8399844)\n\
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_interrupts_that_stop_with_the_scans_are_of_a_stopped_machine() {
+    fn clock_interrupts_that_stop_with_the_scans_mean_a_stopped_machine() {
         let first_cause = |ticks: u32, scans: u32| {
             let event = only(&format!(
                 "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
@@ -124,7 +125,8 @@ mod tests {
             "{}",
             first_cause(300, 188)
         );
-        // Interrupts disabled on that CPU alone, later or at once; and a running clock.
+        // Interrupts disabled on that CPU alone, later or from the start; then a CPU whose clock
+        // runs.
         assert!(first_cause(300, 1900).contains("interrupts disabled"));
         assert!(first_cause(0, 0).contains("interrupts disabled"));
         assert!(first_cause(4000, 1900).contains("without rescheduling"));

@@ -29,7 +29,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
             .advise("Acquire the lock, or correct the condition.");
     } else {
         out.cause("an RCU-protected pointer is read outside rcu_read_lock() and without the lock that protects updates")
-            .cause("the pointer is protected by another lock than the check names; the code is right, but lockdep cannot know")
+            .cause("a lock that the check does not name protects the pointer; the code is right, but lockdep cannot know")
             .advise("Put rcu_read_lock() around the access. If the updater's lock is held, use rcu_dereference_protected() or rcu_dereference_check() with lockdep_is_held().");
     }
     if event.field("RCU used illegally").is_some() {

@@ -29,7 +29,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     }
     if freed.is_none() {
         out.advise(
-            "KASAN (kasan_multi_shot, with stacks) shows who allocated and who freed the object.",
+            "KASAN (kasan_multi_shot, with stacks) shows which code allocated the object and which freed it.",
         );
     }
 }

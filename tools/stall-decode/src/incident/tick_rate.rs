@@ -46,7 +46,7 @@ impl TickRate {
     }
 }
 
-/// Returns the rate within a relative tolerance.
+/// Returns the value of CONFIG_HZ that differs from `hz` by less than a relative tolerance.
 fn nearest(hz: f64, tolerance: f64) -> Option<u32> {
     RATES
         .into_iter()
@@ -63,7 +63,7 @@ fn measured(first: (f64, u64), second: (f64, u64)) -> Option<u32> {
     nearest(jiffies / seconds, 0.08)
 }
 
-/// Guesses the rate at which the first report of a stall comes just after a usual time-out.
+/// Guesses the rate at which the age of a first report just exceeds a usual time-out.
 fn guessed(jiffies: u64) -> Option<u32> {
     let jiffies = jiffies as f64;
     for timeout in TIMEOUTS {

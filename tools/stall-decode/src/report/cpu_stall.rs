@@ -154,7 +154,7 @@ fn note(event: &mut Event, text: &str) -> bool {
     is_note
 }
 
-/// Returns whether a line belongs to the report but says nothing.
+/// Returns whether a line belongs to the report but has no information.
 fn is_filler(text: &str) -> bool {
     text.starts_with("Sending NMI from CPU")
         || text.starts_with("Sending NMI to")
@@ -195,7 +195,7 @@ mod tests {
     use crate::tests::{decode, only};
 
     #[test]
-    fn a_self_detected_stall() {
+    fn a_self_detected_stall_is_parsed() {
         let event = only(
             "rcu: INFO: rcu_preempt self-detected stall on CPU\n\
              rcu: \t3-....: (20994 ticks this GP) idle=6a84/1/0x4000000000000000 softirq=1245/1246 fqs=5222\n\
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_of_cpus_and_tasks_detected_by_another_cpu() {
+    fn a_stall_detected_by_another_cpu_lists_cpus_and_tasks() {
         let event = only(
             "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
              rcu: \t1-O..!: (3 GPs behind) idle=b7c/1/0x4000000000000002 softirq=1/2 fqs=0 rcuc=5000 jiffies(starved) (false positive?)\n\

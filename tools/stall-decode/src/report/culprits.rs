@@ -5,7 +5,7 @@
 use crate::event::{CpuDetail, Event, Task, MAX_CULPRITS};
 use crate::scan::Scan;
 
-/// Tasks parsed of a line.
+/// Tasks parsed per line.
 const MAX_LISTED: usize = 64;
 
 /// Returns the flavor at the end of `rcu: INFO: rcu_preempt`.

@@ -52,7 +52,7 @@ fn end_of_list(event: &mut Event, text: &str) -> bool {
     }
     if let Some(mut root) = Scan::after(scan.rest(), "root: ") {
         let root = root.word().to_string();
-        let meaning = "CPUs or groups of CPUs, as a mask, that the grace period still waits for at the root of RCU's tree; T: tasks too";
+        let meaning = "mask, at the root of RCU's tree, of the CPUs or groups of CPUs for which the grace period waits; T: tasks too";
         event.add_field("root", root, meaning);
     }
     true

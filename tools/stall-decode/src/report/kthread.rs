@@ -124,7 +124,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
     text.contains("OOM is now expected behavior")
 }
 
-/// Parses the other of a report's two lines: on the timer, and on starvation.
+/// Parses the second of a report's two lines. One is on the timer, the other on starvation.
 fn other_line(report: &mut Report, text: &str) -> bool {
     let is_starved = text.contains(STARVED);
     let kthread = report.event.kthread.as_ref();
@@ -138,7 +138,7 @@ fn other_line(report: &mut Report, text: &str) -> bool {
     if is_known || starvation(&mut report.event, text).is_none() {
         return false;
     }
-    // The event is at the line on starvation, which follows the one on the timer.
+    // The event's line is that of starvation, which follows that of the timer.
     if is_starved {
         report.event.line = report.current_line;
     }

@@ -8,7 +8,7 @@ use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack;
 
-/// CPUs parsed of a range.
+/// CPUs parsed per range.
 const MAX_RANGE: u32 = 64;
 
 pub(crate) static FAMILY: Family = Family {

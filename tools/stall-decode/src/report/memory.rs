@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lack of memory, as callbacks queued behind a stall cause: `mm/page_alloc.c`, `mm/oom_kill.c`.
+//! Lack of memory, which callbacks queued behind a stall may cause: `mm/page_alloc.c`,
+//! `mm/oom_kill.c`.
 
 use super::{event_of_task, task_named, Family, Report};
 use crate::backtrace::Skipped;
@@ -54,7 +55,7 @@ fn header(text: &str) -> Option<Event> {
         mode(&mut event, after, "gfp_mask=");
         return Some(event);
     }
-    // The line on the killed task, of a report whose first lines are missing.
+    // The first lines are missing: the line on the killed task begins the report.
     let mut event = Event::new(EventKind::Oom);
     event.header_missing = true;
     killed(&mut event, text)?;

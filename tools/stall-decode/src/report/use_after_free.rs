@@ -9,7 +9,7 @@ use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{self, Role};
 
-/// Functions kept of a stack in a field.
+/// Functions of a stack kept in a field.
 const MAX_FIELD_FRAMES: usize = 8;
 
 /// An address in memory filled with SLUB's poison for freed objects.

@@ -16,7 +16,7 @@ pub(crate) struct Heading {
     pub(crate) state: Option<String>,
     pub(crate) kernel: Option<String>,
     pub(crate) taint: Option<String>,
-    /// The function in which an idle CPU was skipped.
+    /// The idle function of a CPU whose dump the kernel skipped.
     pub(crate) idle_at: Option<String>,
     /// Whether the line only announces a dump with a heading of its own.
     pub(crate) announces: bool,

@@ -6,11 +6,11 @@ use svg::node::element::{Circle, Group, Line, Rectangle, Text, Title};
 
 use super::{Lane, Mark};
 
-/// Lanes drawn of a boot.
+/// Lanes drawn per boot.
 const MAX_LANES: usize = 60;
-/// Characters drawn of a lane's name.
+/// Characters drawn per name of a lane.
 const MAX_NAME: usize = 30;
-/// Steps drawn of an axis.
+/// Steps drawn per axis.
 const MAX_STEPS: f64 = 20.0;
 
 // Sizes in pixels.
@@ -158,7 +158,7 @@ fn drawn(mark: &Mark, scale: Scale, y: f64) -> Group {
     }
     group = group.add(point(at, y));
     if mark.end.is_some() {
-        // Not on top of the point.
+        // Keeps the line beside the point.
         group = group.add(end_line(end.max(at + 8.0), y));
     }
     group

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parses times of day.
+//! Parses dates and times of day.
 //!
 //! The result is in seconds of a calendar without time zones, in year 0 if the log omits the year.
 //! Compare it only within one log.
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_parsed() {
+    fn every_form_of_date_and_time_is_parsed() {
         let ten = 10.0 * 3600.0 + 65.0;
         for (text, rest) in [
             ("Nov 21 10:01:05 host", " host"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_rejected() {
+    fn words_that_are_no_time_are_rejected() {
         for text in [
             "",
             "Marvell 12",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who logged a line.
+//! The caller of printk that logged a line.
 
 use crate::scan::Scan;
 

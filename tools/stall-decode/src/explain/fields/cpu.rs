@@ -101,7 +101,7 @@ fn flags(detail: &CpuDetail) -> String {
             "an irq_work queued halfway through the time-out is still pending: interrupts are disabled"
         }
         Some(_) => "irq_work is not built in",
-        None => "nothing is known of interrupts",
+        None => "the report does not show the state of interrupts",
     };
     let offline = "was offline when RCU's tree was initialized for the grace period";
     format!("{}; {irq_work}", offline_states(states, offline, &[]))

@@ -8,7 +8,8 @@ use crate::scan::{number_after, Scan};
 
 /// Parses each CPU of a line. Returns whether there is one.
 ///
-/// Two CPUs may write into one line, so the bracket is searched, and the CPU parsed backwards.
+/// Two CPUs may write into one line, so this finds each bracket and parses the CPU backwards from
+/// it.
 pub(super) fn parse(event: &mut Event, text: &str) -> bool {
     let mut found = false;
     let mut from = 0;
