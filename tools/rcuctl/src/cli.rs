@@ -19,8 +19,8 @@ Exit status:
   0  done
   1  usage error, local error (missing device, unreadable file), or the kernel refused a line of a file
   2  the kernel refused the command; `route get` found no route; the verdict of `torture` is FAILURE; a run
-     of `scale` failed; `stall run` found its report missing, incomplete or wrong, or no recovery.
-     If torture, scale or stall could not reach a result at all, the status is 1.
+     of `scale` failed; `stall run` found that the report was missing, incomplete or wrong, or that RCU did
+     not recover. The status is 1 if torture, scale or stall reached no result.
 
 With --json, each command prints one JSON document on standard output, with the field names of
 `ip -j route`. Errors are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error.
@@ -53,14 +53,14 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Whether the command uses the module: not with `--device` or `--parameters` of something
-    /// else.
+    /// Whether the command uses the module. A command on another `--device` or other `--parameters`
+    /// does not.
     pub fn needs_module(&self) -> bool {
         match &self.command {
             Command::Route { .. } | Command::Stats { .. } => self.device == Path::new(DEVICE),
             Command::Torture(torture) => torture.job.parameters == Path::new(PARAMETERS),
             Command::Stall(stall) => {
-                stall.wants_module() && stall.parameters == Path::new(PARAMETERS)
+                stall.needs_module() && stall.parameters == Path::new(PARAMETERS)
             }
             Command::Scale(scale) => scale.job.parameters == Path::new(PARAMETERS),
             Command::Decode(_) | Command::Watch(_) => false,

@@ -23,8 +23,8 @@ const BUFFER: usize = 256 * 1024;
 /// Explain the reports of a kernel log: RCU stalls, misuse, hung tasks, lockups, out of memory
 ///
 /// Reads logs of kernels since 3.x, with the prefixes of dmesg (all time formats), journalctl,
-/// syslog, serial consoles, mails or containers. With --json, prints one document per event and
-/// line.
+/// syslog, serial consoles, mails or containers. With --json, prints one document per event, each
+/// on its own line.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit status:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The client side of `/dev/rust_rcu_demo`: its text protocol, and its ioctls where it has them.
+//! The client side of `/dev/rust_rcu_demo`: its text protocol, and its ioctls if it has any.
 //!
 //! ```text
 //!   write "A B bad C D"  ──►  returns the bytes up to "bad"; A and B are applied
@@ -36,7 +36,7 @@ const READ_SIZE: usize = 64 * 1024;
 /// Longer than any line of the device. Bounds the memory for a node without line ends, such as
 /// `/dev/zero`.
 const MAX_LINE: usize = 64 * 1024;
-/// 16 times what the device keeps. Bounds the memory for a node without an end of file.
+/// 16 times the answers that the device keeps. Bounds the memory for a node without an end of file.
 const MAX_ANSWERS: usize = 16 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +87,8 @@ impl Device<File> {
     }
 }
 
-/// The ioctls. They are equivalent to lines of text, but faster, and refuse with an errno only.
-/// Callers send a refused operation again as text, so that the device explains the refusal.
+/// The ioctls. They are equivalent to lines of text, but faster. A refusal has only an errno, so
+/// callers send a refused operation again as text, and the device explains the refusal.
 impl<C: Transport> Device<C> {
     /// The number of operations per [`Self::update`]; `None` if the device lacks the ioctl.
     pub fn max_operations(&mut self) -> Option<usize> {
@@ -154,8 +154,7 @@ impl<S: Read + Write> Device<S> {
         Ok(Some(self.read_refusal(&failure, lines, answers)?))
     }
 
-    /// Calls `f` with each line that the device has to read, without the newline, up to end of
-    /// file.
+    /// Reads the device up to end of file. Calls `f` with each line, without its newline.
     pub fn for_each_line(&mut self, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
         let mut reader = BufReader::with_capacity(READ_SIZE, &mut self.stream);
         let mut line = Vec::new();
@@ -350,7 +349,7 @@ mod tests {
     fn submit_continues_after_short_writes_and_eintr() {
         let mut fake = Fake::new()
             .answer("get a", "A\n")
-            .move_at_most(4)
+            .limit_transfers(4)
             .interrupt_every(2);
         let mut device = Device::new(&mut fake);
         let (refused, answers) = submit(&mut device, "get a\nget a\nget a\n");

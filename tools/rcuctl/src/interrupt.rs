@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Signals that ask this program to end. The first one stops a run and shows its result, the second
-//! one ends the wait for that.
+//! one ends the wait for the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -13,20 +13,22 @@ use crate::error::{Error, Result};
 
 /// Counts interrupts.
 pub struct Interrupts<'a> {
-    /// Whether one came since the last call.
-    has_come: Box<dyn FnMut() -> bool + 'a>,
+    /// Returns whether an interrupt arrived since the last call.
+    has_arrived: Box<dyn FnMut() -> bool + 'a>,
     count: u32,
 }
 
 impl Interrupts<'static> {
-    /// Counts signals, which no longer end this program from now on.
+    /// Counts signals from now on, instead of letting them end this program.
     pub fn from_signals() -> Result<Self> {
-        let has_come = Arc::new(AtomicBool::new(false));
+        let has_arrived = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            register(signal, has_come.clone()).map_err(Error::io("setting up Ctrl-C"))?;
+            register(signal, has_arrived.clone()).map_err(Error::io("setting up Ctrl-C"))?;
         }
-        // ORDERING: The flag guards no other memory.
-        Ok(Self::new(move || has_come.swap(false, Ordering::Relaxed)))
+        // ORDERING: The flag publishes no other data.
+        Ok(Self::new(move || {
+            has_arrived.swap(false, Ordering::Relaxed)
+        }))
     }
 
     pub fn none() -> Self {
@@ -35,20 +37,20 @@ impl Interrupts<'static> {
 }
 
 impl<'a> Interrupts<'a> {
-    pub fn new(has_come: impl FnMut() -> bool + 'a) -> Self {
+    pub fn new(has_arrived: impl FnMut() -> bool + 'a) -> Self {
         Self {
-            has_come: Box::new(has_come),
+            has_arrived: Box::new(has_arrived),
             count: 0,
         }
     }
 
     /// Polls for an interrupt, and returns the number of interrupts so far.
     pub fn count(&mut self) -> u32 {
-        self.count += u32::from((self.has_come)());
+        self.count += u32::from((self.has_arrived)());
         self.count
     }
 
-    /// Whether one was counted.
+    /// Whether an interrupt was counted.
     pub fn any(&self) -> bool {
         self.count > 0
     }

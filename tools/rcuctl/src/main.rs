@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 /// Prints help, the version or a usage error. Replaces clap's exit status 2, which here means that
-/// the kernel refused.
+/// the kernel refused the command.
 fn print_usage(usage: &clap::Error) -> ExitCode {
     // No other stream can carry the message if this one fails.
     let _ = usage.print();

@@ -22,7 +22,7 @@ pub trait Parameters {
     fn write(&self, name: &str, value: &str) -> Result<()>;
 }
 
-/// Why a parameter cannot be read or written.
+/// A failed read or write of a parameter.
 #[derive(Debug, Error)]
 pub enum ParameterError {
     #[error("no {}: is the module loaded? sudo insmod rust_rcu_demo.ko", .0.display())]

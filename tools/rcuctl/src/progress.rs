@@ -11,14 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 const BAR: &str = "[{wide_bar}] {percent:>3} %  {msg}  {eta} left";
 const SPINNER: &str = "{spinner} {msg}";
 
-/// How often progress is shown. A terminal may be a slow serial line.
+/// The time between two updates. A terminal may be a slow serial line.
 #[derive(Clone, Copy)]
 pub struct Intervals {
     pub bar: Duration,
     pub lines: Duration,
 }
 
-/// Of a load.
+/// The intervals of a load.
 const INTERVALS: Intervals = Intervals {
     bar: Duration::from_millis(100),
     lines: Duration::from_secs(2),
@@ -40,7 +40,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// With `json`, standard error is for programs, so that nothing is shown.
+    /// With `json`, shows nothing: a program reads standard error.
     pub fn new(json: bool, intervals: Intervals, bar: impl FnOnce() -> ProgressBar) -> Self {
         match (json, on_terminal()) {
             (true, _) => Self::hidden(),
@@ -73,12 +73,12 @@ impl Meter {
         }
     }
 
-    /// Shows the next update in any case.
+    /// Shows the next update even if it is early.
     pub fn expedite(&mut self) {
         self.next = Duration::ZERO;
     }
 
-    /// Changes the bar or prints a line, and returns true, if it is time for that.
+    /// Changes the bar or prints a line if the interval has passed. Returns whether it has.
     pub fn update(
         &mut self,
         elapsed: Duration,
@@ -106,7 +106,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For `total` bytes, if known. A bar is shown with JSON as well, as it erases itself.
+    /// Shows progress through `total` bytes, if known. Shows a bar even with JSON: a bar erases
+    /// itself.
     pub fn new(total: Option<u64>, json: bool) -> Self {
         let template = total.map_or(SPINNER, |_| BAR);
         let json = json && !on_terminal();

@@ -18,7 +18,7 @@ mod sources {
 
 pub use sources::{DevName, Family, NextHop, Prefix, PrefixError, Route};
 
-/// What an insert expects to exist under the route's key.
+/// Whether an insert requires that the route's key is absent, is present, or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Add,

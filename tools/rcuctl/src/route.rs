@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route`: the commands about routes. They speak the text protocol of `/dev/rust_rcu_demo`; `load`
-//! and `get --batch` use its ioctls where the device has them.
+//! `route`: the commands about routes. They use the text protocol of `/dev/rust_rcu_demo`; `load`
+//! and `get --batch` use its ioctls if the device has any.
 
 mod batch;
 mod change;

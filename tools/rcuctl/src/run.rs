@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Jobs of the module: torture and scale runs, and stalls. A parameter starts and stops each of
-//! them, and reads as the report of the latest run.
+//! Jobs of the module: torture and scale runs, and stalls. A parameter starts and stops each job; a
+//! read of it returns the report of the latest run.
 
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -20,9 +20,9 @@ use crate::settings::Settings;
 /// A kind of job.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Job {
-    /// As messages name it: `torture run`.
+    /// Its name in messages: `torture run`.
     pub noun: &'static str,
-    /// The parameter that starts and stops it, and reads as its report.
+    /// The parameter that starts and stops it and holds its report.
     pub parameter: &'static str,
     /// The value of the parameter that stops a run.
     pub stop: &'static str,
@@ -46,7 +46,7 @@ pub struct JobOptions {
     pub parameters: PathBuf,
 }
 
-/// Why a job has no result.
+/// The reason why a job has no result.
 #[derive(Debug, Error)]
 pub enum RunError {
     #[error("a {} is already active; {}", .0.noun, .0.commands)]
@@ -66,7 +66,7 @@ pub enum RunError {
     GaveUp(&'static Job),
 
     #[error(
-        "{} {run} ended before its result was read: someone else has started number {by}",
+        "{} {run} ended before its result was read: another process has started number {by}",
         .job.noun
     )]
     Overtaken {
@@ -97,7 +97,7 @@ pub enum State {
     #[default]
     Idle,
     Running,
-    /// Of torture only.
+    /// Torture only.
     Stopping,
 }
 
@@ -185,7 +185,8 @@ pub struct Run<'a, P: Parameters> {
 impl<'a, P: Parameters> Run<'a, P> {
     /// Starts run `number` by writing `value`, with `settings` in effect.
     ///
-    /// The module reads its parameters when a run starts, so that they are restored right then.
+    /// The module reads its parameters when a run starts, so this restores them right after the
+    /// start.
     pub fn start(
         parameters: &'a P,
         job: &'static Job,
@@ -208,7 +209,7 @@ impl<'a, P: Parameters> Run<'a, P> {
         Ok(run)
     }
 
-    /// Run `number`, which someone has started.
+    /// Run `number`, which another process has started.
     pub fn active(parameters: &'a P, job: &'static Job, number: u64) -> Self {
         Self {
             parameters,
@@ -236,7 +237,7 @@ impl<'a, P: Parameters> Run<'a, P> {
             }
             return Ok(report);
         }
-        // This run has ended, and the active one is someone else's.
+        // This run has ended, and another process has started the active one.
         self.is_over = true;
         let job = self.job;
         Err(if report.runs() > self.number {
@@ -248,8 +249,8 @@ impl<'a, P: Parameters> Run<'a, P> {
         .into())
     }
 
-    /// Returns an error if a run that was asked to stop takes too long, or if a second interrupt
-    /// came.
+    /// Returns an error if a run that was asked to stop takes too long, or after a second
+    /// interrupt.
     pub fn check_stop(&self, timeout: Duration, interrupts: u32) -> Result<()> {
         if interrupts > 1 {
             return Err(RunError::GaveUp(self.job).into());
@@ -262,7 +263,7 @@ impl<'a, P: Parameters> Run<'a, P> {
         }
     }
 
-    /// Follows the run until it is idle, and returns its last report.
+    /// Follows the run until it has ended, and returns its last report.
     ///
     /// Calls `should_stop` with each report. Asks the module to stop the run at the first
     /// interrupt or when `should_stop` returns true. Gives up at the second interrupt.
@@ -297,7 +298,8 @@ impl<P: Parameters> Drop for Run<'_, P> {
     }
 }
 
-/// Stops the active run, whoever started it. Returns the report before, and the last one.
+/// Stops the active run, also if another process started it. Returns the report before, and the
+/// last one.
 pub fn stop_active<R: Report>(parameters: &impl Parameters, pace: Pace) -> Result<(R, Option<R>)> {
     let before = R::read(parameters)?;
     if before.state() == State::Idle {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parameters that are changed for a while.
+//! Parameters changed for the start of a run.
 //!
-//! The module reads its own parameters when a run starts, so that they are restored right then, not
-//! when the run has ended: a killed rcuctl would leave the next run a bug that nobody asked for.
+//! The module reads its own parameters when a run starts, so `Settings` restores them right after
+//! the start. If it waited for the end of the run, a killed rcuctl would leave them changed: the
+//! next run would have a bug that its user did not request.
 
 use clap::ValueEnum;
 

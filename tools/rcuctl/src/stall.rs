@@ -63,7 +63,7 @@ const JOB: Job = Job {
 
 impl Stall {
     /// Whether the command needs the module.
-    pub fn wants_module(&self) -> bool {
+    pub fn needs_module(&self) -> bool {
         !matches!(self.command, StallCommand::Explain { .. })
     }
 }

@@ -3,8 +3,8 @@
 //! The device's own parser, included from the module's sources: an ioctl then means the same as the
 //! line of text.
 //!
-//! It gives no reason for an invalid line. Callers send such a line as text: the device explains
-//! the error, or accepts the line if it is newer than this program.
+//! The parser gives no reason for an invalid line. Callers send such a line as text: the device
+//! explains the error, or accepts the line if the module is newer than this program.
 
 #[path = "../../../../device"]
 mod device {
@@ -40,7 +40,7 @@ mod tests {
     use crate::rcu_table::Mode;
 
     #[test]
-    fn lines_are_parsed_and_rejected_like_by_the_device() {
+    fn lines_are_parsed_and_rejected_as_in_the_device() {
         let Some(Command::Insert(Mode::Replace, route)) = command(b"replace\t::/0 dev a\n") else {
             panic!("not parsed");
         };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A fake of the device without routes. It behaves as the protocol allows, and does on request what
-//! the real device, which the guest tests use, does rarely. Its ioctls are off by default, and
-//! execute the equivalent lines.
+//! A fake of the device without routes. On request, it does things that the protocol allows but the
+//! real device does rarely, such as short writes. The guest tests use the real device. The ioctls
+//! are off by default, and execute the equivalent lines.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
@@ -53,7 +53,7 @@ impl Fake {
         Self::default()
     }
 
-    /// Sets what the device reads as after it is opened.
+    /// Sets the routes that a read returns right after open.
     pub fn table(mut self, lines: &[&str]) -> Self {
         self.unread = lines
             .iter()
@@ -74,14 +74,14 @@ impl Fake {
         self
     }
 
-    /// Messages come with the write that fails, not with the short write before it.
+    /// Queues a message at the write that fails, not at the short write before it.
     pub fn late_messages(mut self, late: bool) -> Self {
         self.has_late_messages = late;
         self
     }
 
     /// Limits the bytes of a write or read.
-    pub fn move_at_most(mut self, bytes: usize) -> Self {
+    pub fn limit_transfers(mut self, bytes: usize) -> Self {
         self.max_transfer = Some(bytes);
         self
     }

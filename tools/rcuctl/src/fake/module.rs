@@ -15,7 +15,7 @@ use crate::run::Job;
 /// No test reads a report more often.
 const MAX_SECONDS: u64 = 100_000;
 
-/// What torture, scale and stalls do differently.
+/// The part of the fake that differs between torture, scale and stalls.
 pub trait FakeJob: Default {
     const JOB: &'static Job;
     /// Parameters and files, with their initial values.
@@ -71,7 +71,7 @@ impl<J: FakeJob> Module<J> {
             return;
         }
         run.seconds += 1;
-        assert!(run.seconds < MAX_SECONDS, "nobody stops this run");
+        assert!(run.seconds < MAX_SECONDS, "the run was not stopped");
         let is_done = J::second(self);
         if let Some(run) = &mut self.run {
             run.is_stopping |= is_done;
@@ -140,12 +140,12 @@ impl<J: FakeJob> Fake<J> {
         self.with(|module| module.never_ends = true)
     }
 
-    /// The report cannot be read once a run has lasted so long.
+    /// A run of this many seconds makes the report unreadable.
     pub fn fail_reads_at(self, seconds: u64) -> Self {
         self.with(|module| module.reads_fail_at = Some(seconds))
     }
 
-    /// Someone starts another run as soon as one has ended.
+    /// Another process starts a run as soon as one has ended.
     pub fn overtake(self) -> Self {
         self.with(|module| module.is_overtaken = true)
     }
@@ -155,7 +155,7 @@ impl<J: FakeJob> Fake<J> {
         self.with(|module| module.is_unloaded = true)
     }
 
-    /// Someone has started a run.
+    /// Another process has started a run.
     pub fn running(self, value: &str) -> Self {
         self.write(J::JOB.parameter, value).expect("accepted");
         self.with(|module| module.written.clear())
@@ -169,12 +169,12 @@ impl<J: FakeJob> Fake<J> {
         self.0.borrow().values[name].clone()
     }
 
-    /// All that was written, in order.
+    /// All settings written, in order.
     pub fn written(&self) -> Vec<String> {
         self.0.borrow().written.clone()
     }
 
-    /// How often something was written.
+    /// The number of writes of a setting.
     pub fn count_written(&self, setting: &str) -> usize {
         let written = self.written();
         written.iter().filter(|written| *written == setting).count()
@@ -213,7 +213,7 @@ impl<J: FakeJob> Parameters for Fake<J> {
         let result = match refusals.find(|(refused, _)| refused == name || *refused == setting) {
             Some((_, errno)) => Err(*errno),
             None if name == J::JOB.parameter => module.set_job(value),
-            // Files of processes appear with them.
+            // Accepts any file in /proc: no list of VALUES has the files of a new process.
             None if name.starts_with("/proc/") || module.values.contains_key(name) => {
                 module.values.insert(name.to_string(), value.to_string());
                 Ok(())

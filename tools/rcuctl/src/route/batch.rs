@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::error::{Error, Refusal};
 
 const MAX_BYTES: usize = 64 * 1024;
-/// The answers to so many lines fit into what the kernel keeps unread.
+/// The answers to this many lines fit into the kernel's buffer of unread answers.
 const MAX_LINES: usize = 4096;
 
 #[derive(Debug, Default)]

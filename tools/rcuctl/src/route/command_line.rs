@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Makes one line for the device of the command line's words.
+//! Joins words of the command line to one line for the device.
 
 use crate::error::{Error, Result};
 

@@ -109,7 +109,7 @@ impl<C: Transport, W: Write> Queries<'_, C, W> {
                 print_found(route, &mut self.routes)?;
                 line += 1;
             }
-            // As text, the device explains the refusal, or answers.
+            // Sent as text, the lookup gets an answer or an explained refusal.
             if lookup.result.is_err() || lookup.done == 0 {
                 self.send_text(line..line + 1)?;
                 line += 1;
@@ -121,8 +121,8 @@ impl<C: Transport, W: Write> Queries<'_, C, W> {
         Ok(())
     }
 
-    /// Sends `get` lines, each of which has one answer. An address without a route is an error to
-    /// the device: continues after it.
+    /// Sends `get` lines, each of which has one answer. The device refuses an address without a
+    /// route; this function then continues with the next line.
     fn send_text(&mut self, lines: Range<usize>) -> Result<()> {
         let mut answers = Vec::new();
         let mut next = lines.start;
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn all_addresses_are_answered_after_short_writes_and_eintr() {
-        let mut fake = fake().move_at_most(1000).interrupt_every(3);
+        let mut fake = fake().limit_transfers(1000).interrupt_every(3);
         let (status, text) = get_batch(&mut fake, false, &"a\nnone\nb\n".repeat(2000));
         assert_eq!(status.expect("answered"), Status::Done);
         assert_eq!(text, "10.0.0.0/8 dev a\nnone\n::/0 dev b\n".repeat(2000));

@@ -289,8 +289,8 @@ mod tests {
     #[test]
     fn an_invalid_line_is_named_in_a_later_batch() {
         let fakes = [
-            Fake::new().move_at_most(5000).interrupt_every(5),
-            Fake::new().ioctls(900).move_at_most(2),
+            Fake::new().limit_transfers(5000).interrupt_every(5),
+            Fake::new().ioctls(900).limit_transfers(2),
         ];
         for fake in fakes {
             let mut fake = fake.refuse("bad", Errno::EEXIST, "bad: exists");

@@ -9,7 +9,7 @@ use crate::error::{Result, Status};
 use crate::output::Output;
 use crate::route::command_line::command_line;
 
-/// Prints the whole table: what a newly opened device reads as.
+/// Prints the whole table, which a newly opened device returns.
 pub fn table(
     device: &mut Device<impl Read + Write>,
     out: &mut Output<impl Write>,
@@ -35,7 +35,7 @@ mod tests {
     use crate::fake::Fake;
 
     #[test]
-    fn table_prints_what_a_newly_opened_device_reads_as() {
+    fn table_prints_the_routes_of_a_newly_opened_device() {
         let mut fake = Fake::new().table(&["10.0.0.0/8 dev a", "::/0 dev a"]);
         let mut text = Vec::new();
         table(

@@ -111,7 +111,7 @@ fn operation(line: &[u8]) -> Option<Operation> {
     wire::operation(&grammar::command(line)?)
 }
 
-/// What to send for a line of the file.
+/// The request for a line of the file.
 #[derive(Debug, PartialEq, Eq)]
 enum Line<'a> {
     Unchanged,
@@ -136,7 +136,7 @@ fn classify(line: &[u8], overwrite: bool) -> Line<'_> {
     }
 }
 
-/// Whether this first word makes a line an `add` without the word `add`.
+/// Whether a line with this first word adds a route without the word `add`.
 fn starts_route(word: &[u8]) -> bool {
     matches!(
         word,

@@ -22,7 +22,7 @@ use crate::device::{Device, Refused};
 use crate::error::{explain_applied, Error, Refusal, Result};
 use crate::route::batch::Batch;
 
-/// What is applied atomically.
+/// The unit that is applied atomically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Atomicity {
     /// Each line on its own.
