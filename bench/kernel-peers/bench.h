@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The measurement of the peers: streams of addresses, timed readers, and the report. It works as
- * scale/ of rust_rcu_demo, so that the figures are comparable.
+ * The measurement of the peers: streams of addresses, timed readers, and the report. It works
+ * like scale/ of rust_rcu_demo, so that the figures are comparable.
  */
 #ifndef PEERS_BENCH_H
 #define PEERS_BENCH_H

@@ -7,21 +7,21 @@
  *
  *   # insmod peers.ko fib_table_insert=0x$(sed -n 's/ . fib_table_insert$//p' /proc/kallsyms) …
  *   # cat routes >/dev/peers                  lines PREFIX via GATEWAY, in dump order
- *   # echo fill >/dev/peers                   fills all peers; the families with routes are then closed
+ *   # echo fill >/dev/peers                   fills all peers, which then accept no more routes
  *   # echo lookup 10 1048576 2 1 >/dev/peers  runs, lookups per reader, readers, seed
  *   # echo update 10 5000 1 >/dev/peers       runs, changes, seed
- *   # echo read 10 1048576 2 >/dev/peers      runs, sections per reader, readers: C beside scale=read
- *   # cat /dev/peers                          prints the report, in the format of the parameter `scale`
+ *   # echo read 10 1048576 2 >/dev/peers      runs, sections per reader, readers
+ *   # cat /dev/peers                          prints the report, in the format of `scale`
  *
- * What makes the figures comparable:
+ * The figures are comparable, with small differences:
  *
  * - Both modules make the same addresses of the same prefixes and seed (scale/stream.rs). A hash of
  *   the addresses and a hash of the answers prove it; compare them before any time.
- * - The loops are those of scale.rs. Each reader is bound to its own CPU; all start together and
- *   run until the last one is done. A batch has 4096 lookups and does not count if the reader was
- *   preempted. A section under rcu_read_lock() has 64 lookups. A function that is not inlined
+ * - The loops are those of scale/lookup.rs. Each reader is bound to its own CPU; all start together
+ *   and run until the last one is done. A batch has 4096 lookups and does not count if the reader
+ *   was preempted. A section under rcu_read_lock() has 64 lookups. A function that is not inlined
  *   returns the answer, which is added up.
- * - The remaining differences: C inlines rcu_read_lock(), once in 64 lookups. The FIBs' lookup
+ * - The differences: C inlines rcu_read_lock(), once in 64 lookups. The FIBs' lookup
  *   functions take a structure that the caller must fill.
  *
  * Use few gateways, as a router does: the FIB compares the next hop of a new route with all others

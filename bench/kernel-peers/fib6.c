@@ -23,7 +23,7 @@ static bool fib6_peer_has_addresses(void)
 	return fib6_table_lookup_address && ip6_route_add_address && ip6_route_del_address;
 }
 
-/* Deletes a route that the kernel has added for the device; without those, the main table is empty. */
+/* Deletes a route that the kernel has added for the device, so that the main table is empty. */
 static void fib6_peer_delete_automatic(u32 prefix, int len)
 {
 	struct fib6_config config = {

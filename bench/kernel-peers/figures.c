@@ -19,7 +19,7 @@ void figures_sort(u64 *figures, u32 count)
 	sort(figures, count, sizeof(*figures), compare_figures, NULL);
 }
 
-/* The figures must be sorted, and there must be one. */
+/* The figures must be sorted, and there must be at least one. */
 u64 percentile(const u64 *figures, u32 count, u32 percent)
 {
 	return figures[div_u64((u64)(count - 1) * percent, 100)];

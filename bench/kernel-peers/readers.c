@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Times readers while all of them run, as scale/rendezvous.rs does.
+ * Times readers while all of them run, like scale/rendezvous.rs.
  *
  * Each reader is bound to its own CPU and starts when all have arrived. It times batches; a batch
  * in which it was preempted does not count. When it is done, it continues untimed until the last
@@ -129,7 +129,7 @@ static int create_readers(struct experiment *experiment, struct reader *readers)
 	/* A thread that was never woken does not run its function. */
 	while (created--)
 		kthread_stop(readers[created].task);
-	/* Without an error, a CPU has gone offline. */
+	/* If no creation failed, there are fewer online CPUs than readers. */
 	return error ?: -ENXIO;
 }
 

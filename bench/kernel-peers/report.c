@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The report: text that the device reads as. It grows until reboot, so its size is limited; a
- * command that exceeds the limit fails.
+ * The report: the text that a read of the device returns. It grows until reboot, so its size is
+ * limited; a command that exceeds the limit fails.
  */
 
 #include <linux/errno.h>

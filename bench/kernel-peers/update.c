@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command update: deletes routes and adds them again, 500 at a time, as scale/update.rs does.
+ * The command update: deletes routes and adds them again, 500 at a time, like scale/update.rs.
  */
 
 #include <linux/errno.h>

@@ -39,8 +39,8 @@ impl Stream {
 
     fn difference(&self, table: &Self) -> Option<&'static str> {
         match () {
-            () if self.addresses != table.addresses => Some("looked up other addresses"),
-            () if self.answers != table.answers => Some("answered otherwise"),
+            () if self.addresses != table.addresses => Some("looked up different addresses"),
+            () if self.answers != table.answers => Some("gave different answers"),
             () => None,
         }
     }
@@ -101,11 +101,11 @@ stream peer=lpm_trie family=inet stream=b count=4096 addresses=1f52fb3db6a22325 
         for (text, message) in [
             (
                 last("715e", "715f"),
-                "lpm_trie answered otherwise than the table: stream b of inet",
+                "lpm_trie gave different answers than the table: stream b of inet",
             ),
             (
                 last("1f52", "1f53"),
-                "lpm_trie looked up other addresses than the table: stream b of inet",
+                "lpm_trie looked up different addresses than the table: stream b of inet",
             ),
             (
                 last("4096", "8192"),

@@ -177,7 +177,9 @@ row family=inet stream=b writer=none readers=1 min=9.00 median=10.00 max=12.00 w
         let guest = Guest::read(&GUEST.replacen("715e", "ffff", 1)).expect("a report");
         let error = Bench::new(vec![guest], Vec::new(), Vec::new()).expect_err("a difference");
         assert!(
-            error.to_string().starts_with("fib_trie answered otherwise"),
+            error
+                .to_string()
+                .starts_with("fib_trie gave different answers"),
             "{error}"
         );
     }

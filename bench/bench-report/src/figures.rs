@@ -35,7 +35,7 @@ fn series<'a>(
     series
 }
 
-/// The values of these labels, without the usual ones.
+/// Joins the values of these labels, without default values.
 fn name(row: &Row, labels: &[&str]) -> Option<String> {
     let mut values: Vec<String> = labels.iter().filter_map(|key| row.label(key)).collect();
     values.retain(|value| !matches!(value.as_str(), "one" | "real"));
@@ -46,7 +46,7 @@ fn matching<'a>(rows: &'a [Row], labels: &'a str) -> impl Iterator<Item = &'a Ro
     rows.iter().filter(move |row| row.matches(labels))
 }
 
-/// The millions of lookups a second of all readers together, by the number of readers.
+/// Returns the number of readers, and the lookups per second of all of them, in millions.
 fn per_second(row: &Row) -> Option<(f64, f64)> {
     let readers = row.number("readers")?;
     Some((readers, readers * 1000.0 / row.figure()?))

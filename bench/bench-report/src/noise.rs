@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantile::quantile;
 
-/// How long to watch the use of the CPUs.
+/// The time for which the check watches the use of the CPUs.
 pub const WATCH: Duration = Duration::from_secs(2);
 
 /// The number of loops, and the intended time of each.

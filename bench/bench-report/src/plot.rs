@@ -25,7 +25,7 @@ const COLOURS: [RGBColor; 9] = [
     RGBColor(110, 70, 30),
 ];
 
-/// Points are circled in series of at most so many.
+/// Circles mark the points of a series that has at most this many.
 const MAX_CIRCLES: usize = 12;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,7 @@ pub struct Panel {
     pub x: Axis,
     pub y: Axis,
     pub series: Vec<Series>,
-    /// Whether the lines fall to the right, so that the legend must be on the right.
+    /// Whether the lines fall from left to right, so that the legend belongs on the right.
     pub is_falling: bool,
 }
 

@@ -4,9 +4,9 @@
 
 use crate::row::{Row, Spread};
 
-/// Divides `over` by `under`: round by round if both have as many rounds, because a disturbance of
-/// the machine affects all rows of a round. Otherwise divides median by median, minimum by minimum
-/// and maximum by maximum.
+/// Divides `over` by `under`: round by round if both have equally many rounds, because a
+/// disturbance of the machine affects all rows of a round. Otherwise divides median by median,
+/// minimum by minimum and maximum by maximum.
 pub fn ratio(over: &Row, under: &Row) -> Option<Spread> {
     let (rounds, others) = (over.rounds(), under.rounds());
     let ratios: Vec<f64> = match rounds.len() > 1 && rounds.len() == others.len() {
@@ -42,8 +42,7 @@ const SHARED: [&str; 9] = [
     "world", "boot", "part", "set", "family", "stream", "change", "readers", "writer",
 ];
 
-/// Ranks possible references: those with the same `way` or `reclaim` first, then those with the
-/// default.
+/// Ranks possible references: the same `way` or `reclaim` first, then the default one.
 fn rank(row: &Row, other: &Row) -> usize {
     let same = |key| row.label(key).is_some() && row.label(key) == other.label(key);
     let is_default = other.matches("way=one") || other.matches("reclaim=call");
@@ -59,7 +58,7 @@ fn find<'a>(row: &Row, rows: &'a [Row]) -> Option<&'a Row> {
             && SHARED.iter().all(|key| row.label(key) == other.label(key))
             && (!is_random_or_sample || row.label("routes") == other.label("routes"))
     };
-    // max_by_key() returns the last of equals; the first is wanted.
+    // max_by_key() returns the last of equals; rev() makes it the first.
     rows.iter()
         .filter(fits)
         .rev()

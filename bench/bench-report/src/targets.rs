@@ -8,7 +8,7 @@ use self::Bound::{AtLeast, AtMost};
 use crate::ratio::ratio;
 use crate::row::{Row, Spread};
 
-/// What a target is about. Rows are given by their labels, as for [`Row::matches`].
+/// The quantity that a target bounds. Rows are given by their labels, as for [`Row::matches`].
 #[derive(Debug)]
 enum Measure {
     /// The figure of row `over` divided by that of row `under`, times `factor`.
@@ -37,7 +37,7 @@ struct Target {
     bound: Bound,
 }
 
-/// A target and what was measured.
+/// A target and its measured value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     pub what: String,

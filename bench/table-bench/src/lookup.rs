@@ -64,7 +64,7 @@ fn next_hop_ref<A: Address>(table: &Table, address: A, guard: &Guard) -> usize {
     found.map_or(0, |next_hop| next_hop.digest() as usize)
 }
 
-/// Computes what `NextHopRef::digest()` returns for the answer.
+/// Computes the value that `NextHopRef::digest()` returns for the answer.
 fn digest(next_hop: Option<NextHop>) -> usize {
     match next_hop {
         Some(NextHop::Via(IpAddr::V4(gateway), _)) => gateway.to_bits() as usize,

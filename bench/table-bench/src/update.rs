@@ -22,7 +22,7 @@ const MAX_PAIRS: usize = 1000;
 /// The limit of bytes retired while a reader blocks reclaim: far below the table's own limit.
 const MAX_RETIRED_BYTES: usize = 16 << 20;
 
-/// Two changes of a route, the second of which undoes the first.
+/// Two changes of a route: the second one undoes the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pair {
     /// For a route that is not in the table.

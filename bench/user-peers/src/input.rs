@@ -86,8 +86,8 @@ impl<A: Address> Input<A> {
         }
     }
 
-    /// Makes `count` random prefixes, with lengths and next hops of these. There are fewer short
-    /// ones if all are used.
+    /// Makes `count` random prefixes, with lengths and next hops of these. Short lengths are rarer
+    /// than in these once all their prefixes are used.
     pub fn random(&self, count: usize, random: &mut Random) -> Self {
         let mut known = HashSet::new();
         let mut entries = Vec::with_capacity(count);

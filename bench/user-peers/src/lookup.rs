@@ -128,8 +128,8 @@ pub struct Plan<'p> {
     pub runs: usize,
 }
 
-/// One measurement and its results.
-struct Task {
+/// A measurement of one table, and its results.
+struct Measurement {
     peer: usize,
     stream: &'static str,
     mode: LookupMode,
@@ -138,8 +138,8 @@ struct Task {
     runs: Vec<f64>,
 }
 
-fn tasks<A>(peers: &[Box<dyn Peer<A>>], plan: &Plan<'_>) -> Vec<Task> {
-    let mut tasks = Vec::new();
+fn measurements<A>(peers: &[Box<dyn Peer<A>>], plan: &Plan<'_>) -> Vec<Measurement> {
+    let mut measurements = Vec::new();
     for (number, peer) in peers.iter().enumerate() {
         let max_readers = match peer.supports_concurrent_readers() {
             true => plan.readers,
@@ -152,7 +152,7 @@ fn tasks<A>(peers: &[Box<dyn Peer<A>>], plan: &Plan<'_>) -> Vec<Task> {
                     (_, true) => &[LookupMode::Single, LookupMode::Bulk],
                     (_, false) => &[LookupMode::Single],
                 };
-                tasks.extend(modes.iter().map(|mode| Task {
+                measurements.extend(modes.iter().map(|mode| Measurement {
                     peer: number,
                     stream,
                     mode: *mode,
@@ -162,51 +162,51 @@ fn tasks<A>(peers: &[Box<dyn Peer<A>>], plan: &Plan<'_>) -> Vec<Task> {
             }
         }
     }
-    tasks
+    measurements
 }
 
 /// Measures all tables. Each run measures all of them, so that a slow disturbance of the machine
-/// affects all alike.
+/// affects all tables alike.
 pub fn measure<A: Address>(
     input: &Input<A>,
     streams: &Streams<A>,
     peers: &[Box<dyn Peer<A>>],
     plan: &Plan<'_>,
 ) -> Result<()> {
-    let mut tasks = tasks(peers, plan);
+    let mut measurements = measurements(peers, plan);
     for _ in 0..plan.runs {
-        for task in &mut tasks {
-            let addresses = streams.addresses(task.stream);
+        for measurement in &mut measurements {
+            let addresses = streams.addresses(measurement.stream);
             let pieces = streams.inside.len() / PIECE;
             let work = Lookups {
-                peer: &*peers[task.peer],
-                mode: task.mode,
+                peer: &*peers[measurement.peer],
+                mode: measurement.mode,
                 addresses,
-                distance: pieces / task.readers,
+                distance: pieces / measurement.readers,
             };
-            let times = readers::measure(task.readers, pieces, &work)?;
+            let times = readers::measure(measurement.readers, pieces, &work)?;
             let lookups = (pieces * PIECE) as f64;
-            task.runs.push(times.cpu * 1e9 / lookups);
+            measurement.runs.push(times.cpu * 1e9 / lookups);
         }
     }
-    for task in tasks {
-        let peer = &peers[task.peer];
-        let way = match task.mode {
+    for measurement in measurements {
+        let peer = &peers[measurement.peer];
+        let way = match measurement.mode {
             LookupMode::Bulk => "bulk",
             _ => "one",
         };
         let row = Row {
             what: Some(peer.name()),
             family: Some(A::FAMILY),
-            stream: Some(task.stream),
+            stream: Some(measurement.stream),
             way: peer.has_bulk().then_some(way),
             set: Some(input.set),
             routes: Some(input.entries.len()),
-            readers: Some(task.readers),
+            readers: Some(measurement.readers),
             writer: Some("none"),
             ..Row::new("lookup")
         };
-        row.with_runs(task.runs).print()?;
+        row.with_runs(measurement.runs).print()?;
     }
     Ok(())
 }

@@ -10,8 +10,8 @@
 //!   user-peers --growth ROUTES     both, for 1000, 10000, 100000 and 1000000 prefixes
 //! ```
 //!
-//! Prints one JSON object per line and figure; progress goes to standard error. ROUTES is the
-//! output of `bgp-table routes`; [`input`] describes its changes for the peers.
+//! Prints one JSON object per figure, each on its own line; progress goes to standard error. ROUTES
+//! is the output of `bgp-table routes`; [`input`] describes its changes for the peers.
 //!
 //! | part | measurement | peers |
 //! |---|---|---|

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vector_uses_its_size() {
+    fn the_memory_of_a_vector_is_its_size() {
         for bytes in [1 << 16, 1 << 26] {
             let (vector, mib) = measure(Heap::Malloc, || Ok(vec![1_u8; bytes])).expect("memory");
             assert_eq!(vector.len(), bytes);

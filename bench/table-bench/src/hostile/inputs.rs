@@ -29,8 +29,8 @@ pub const COPIED_BYTES: usize = 9000;
 /// The maximum number of metrics of a prefix.
 const MAX_METRICS: usize = 64;
 
-/// Children per stride, which exceed a power of two by one, and the bounds of the bytes per route
-/// for inet and inet6.
+/// Children per stride, and the bounds of the bytes per route for inet and inet6. All but the first
+/// exceed a power of two by one.
 const FANS: [(usize, usize, usize); 7] = [
     (1, 290, 155),
     (2, 180, 155),
