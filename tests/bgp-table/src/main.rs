@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_closed_output_is_no_error() {
+    fn a_closed_output_is_the_only_error_that_is_ignored() {
         let closed = anyhow::Error::from(io::Error::from(ErrorKind::BrokenPipe));
         assert!(is_closed_output(&closed));
         assert!(!is_closed_output(&anyhow::anyhow!("anything else")));

@@ -11,7 +11,8 @@ use crate::prefix::Prefix;
 use crate::route::Route;
 use crate::table::Table;
 
-/// A trie of `iptrie` always has a root. It is none here if the table has no default route.
+/// The tries of both families. `iptrie` requires a value at the root: it is `None` if the table has
+/// no default route.
 pub struct Oracle {
     v4: Ipv4LCTrieMap<Option<Route>>,
     v6: Ipv6LCTrieMap<Option<Route>>,

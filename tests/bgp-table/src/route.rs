@@ -15,12 +15,12 @@ pub struct Route {
     pub origin: u32,
 }
 
-/// The gateway in 10.0.0.0/8 whose host bits are the low 24 bits of the AS.
+/// Returns the gateway in 10.0.0.0/8 whose host bits are the low 24 bits of the AS.
 fn gateway4(origin: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0000 | (origin & 0x00ff_ffff))
 }
 
-/// The gateway in fd00::/96 whose host bits are the AS.
+/// Returns the gateway in fd00::/96 whose host bits are the AS.
 fn gateway6(origin: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits((0xfd00 << 112) | u128::from(origin))
 }

@@ -2,8 +2,8 @@
 
 //! Random addresses to look up.
 //!
-//! Every four addresses are: any IPv4 address, any IPv6 address, one in an IPv4 prefix of the
-//! table, one in an IPv6 prefix of the table.
+//! The addresses repeat four kinds: any IPv4 address, any IPv6 address, one in an IPv4 prefix of
+//! the table, one in an IPv6 prefix of the table.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
