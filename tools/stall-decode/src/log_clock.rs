@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_begins_when_time_steps_back_and_stays_back() {
+    fn a_boot_begins_when_several_lines_step_back_in_time() {
         let boots = |clocks: &[f64]| {
             let mut clock = LogClock::default();
             let is_new_boot = |seconds: &f64| {

@@ -153,7 +153,7 @@ impl Report {
         })
     }
 
-    /// Returns the dumps of CPUs and tasks that the report is about.
+    /// Returns the dumps of the report's subjects, which are CPUs or tasks.
     pub(crate) fn subject_dumps(&self) -> impl Iterator<Item = &Dump> {
         self.dumps.iter().filter(|dump| dump.role == Role::Subject)
     }

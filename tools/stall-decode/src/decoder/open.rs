@@ -177,7 +177,7 @@ impl OpenReports {
         }
     }
 
-    /// Removes the oldest report if it has ended. Later ones wait, so that events stay in order.
+    /// Removes the oldest report if it has ended. Later ones wait, so that events are in order.
     pub(super) fn pop_done(&mut self) -> Option<Report> {
         if !self.reports.first()?.is_done {
             return None;

@@ -4,7 +4,7 @@
 //!
 //! A caller's lines follow one another, so each caller has a route: the dump to which its next
 //! frame belongs. A heading sets the route. Without caller IDs all lines share one route, and the
-//! CPU or task in a heading tells reports apart.
+//! CPU or task in a heading selects the report.
 
 use super::open::{extend, is_same_caller, OpenReports};
 use crate::event::EventKind;

@@ -140,10 +140,10 @@ mod tests {
         assert!(idle.contains("not the culprit"), "{idle}");
         let task = first_cause("Tasks blocked on level-0 rcu_node (CPUs 0-1): P57/1:b..l");
         assert!(task.contains("inside rcu_read_lock()"), "{task}");
-        let nobody = first_cause("nothing");
+        let no_culprit = first_cause("nothing");
         assert!(
-            nobody.contains("grace-period kthread did not notice"),
-            "{nobody}"
+            no_culprit.contains("grace-period kthread did not notice"),
+            "{no_culprit}"
         );
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn allocation_summary(event: &Event) -> String {
 pub(super) fn explain_allocation(_: &Event, out: &mut Explanation) {
     out.cause("memory is fragmented (order above 0), or the caller could not wait (GFP_ATOMIC)")
         .cause("memory is short: objects that wait for a grace period count as used; look for a stall before this report")
-        .advise("Allocate less at once (kvmalloc, order 0), and handle the failure. Check slab_unreclaimable, and `q=` in RCU's reports.");
+        .advise("Allocate smaller blocks (kvmalloc, order 0), and handle the failure. Check slab_unreclaimable, and `q=` in RCU's reports.");
 }
 
 pub(super) fn oom_summary(event: &Event) -> String {
@@ -40,5 +40,5 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
     if event.field("slab_unreclaimable").is_some() {
         out.cause("the kernel's own memory grew: if slab_unreclaimable is large, look for an RCU stall, behind which freed objects accumulate");
     }
-    out.advise("Look for the largest process in the table of tasks, and at slab_unreclaimable. If an RCU stall comes first, fix the stall.");
+    out.advise("Look for the largest process in the table of tasks, and at slab_unreclaimable. If an RCU stall precedes this report, fix the stall.");
 }

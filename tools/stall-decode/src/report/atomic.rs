@@ -99,7 +99,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
 /// Parses the function that disabled preemption.
 fn disabled_at(report: &mut Report, text: &str) -> bool {
     let Some(frame) = stack::frame(text) else {
-        // An unrelated line may come before the function, but a stack comes after it.
+        // An unrelated line may precede the function, but a stack follows it.
         if text.starts_with("CPU: ") || text.starts_with("Call ") {
             report.expected = None;
         }

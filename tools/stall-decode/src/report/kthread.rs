@@ -152,7 +152,7 @@ fn complete(report: &mut Report) {
         ..Task::default()
     });
     report.event.tasks.insert(0, task);
-    // The CPU's stack shows what keeps the kthread from running.
+    // The CPU's stack shows the code that keeps the kthread from running.
     if let Some(dump) = report.dump_of(Role::GpKthreadCpu).cloned() {
         let is_kthread = dump.comm == report.event.flavor;
         if let Some(task) = task_of(&dump).filter(|_| !is_kthread) {

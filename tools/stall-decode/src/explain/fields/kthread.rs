@@ -46,8 +46,8 @@ fn requests(flags: &str) -> &'static str {
     match flags {
         "0x0" => "nothing is requested of it",
         "0x1" => "it must start a grace period",
-        "0x2" => "it must force quiescent states at once",
-        "0x3" => "it must start a grace period, and force quiescent states at once",
+        "0x2" => "it must force quiescent states immediately",
+        "0x3" => "it must start a grace period, and force quiescent states immediately",
         _ => "its requests (1: start a grace period, 2: force quiescent states)",
     }
 }
