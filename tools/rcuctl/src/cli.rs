@@ -142,12 +142,11 @@ pub enum RouteCommand {
         /// File to load; - is standard input
         file: PathBuf,
 
-        /// Replace the whole table atomically; if the kernel refuses a line, the table stays
-        /// unchanged
+        /// Replace the whole table atomically; if the kernel refuses a line, the table is unchanged
         #[arg(long)]
         replace: bool,
 
-        /// Apply all changes atomically; if the kernel refuses a line, the table stays unchanged
+        /// Apply all changes atomically; if the kernel refuses a line, the table is unchanged
         #[arg(long)]
         atomic: bool,
 
@@ -156,7 +155,7 @@ pub enum RouteCommand {
         overwrite: bool,
     },
 
-    /// Write the table to a file; if the save fails, the old file stays unchanged
+    /// Write the table to a file; if the save fails, the old file is unchanged
     Save {
         /// File to write; - is standard output
         #[arg(default_value = "-")]
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_takes_all_trailing_words() {
+    fn a_route_consists_of_all_trailing_words() {
         let cli = parse("route add blackhole 10.0.0.0/8 metric 5").expect("a route");
         let Command::Route {
             command: RouteCommand::Add(route),
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn get_takes_addresses_or_a_file() {
+    fn get_accepts_addresses_or_a_file() {
         assert!(parse("route get 10.0.0.1 2001:db8::1").is_ok());
         assert!(parse("route get --batch -").is_ok());
         assert!(parse("route get 10.0.0.1 --batch -").is_err());

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 const LOADED: &str = "/sys/module/rust_rcu_demo";
 
 /// Runs modprobe, unless the module is loaded. Ignores failure: the next access to the module
-/// reports what is missing.
+/// reports the missing module.
 pub fn load_if_absent() {
     if Path::new(LOADED).exists() {
         return;

@@ -14,7 +14,7 @@ use crate::error::{describe, Error, Result};
 /// The folder of the module's parameters.
 pub const PARAMETERS: &str = "/sys/module/rust_rcu_demo/parameters";
 
-/// Reads and writes parameters: those of the kernel, or of a fake in tests.
+/// Reads and writes parameters of the kernel, or of a fake in tests.
 pub trait Parameters {
     /// Reads a value, without the newline at its end. A name that is an absolute path is a file of
     /// the kernel elsewhere.

@@ -101,7 +101,7 @@ pub enum State {
     Stopping,
 }
 
-/// What the module reports of a job.
+/// The report of the module on a job.
 pub trait Report: Sized {
     const JOB: &'static Job;
 
@@ -249,7 +249,7 @@ impl<'a, P: Parameters> Run<'a, P> {
         .into())
     }
 
-    /// Returns an error if a run that was asked to stop takes too long, or after a second
+    /// Returns an error if a run that was asked to stop exceeds the timeout, or after a second
     /// interrupt.
     pub fn check_stop(&self, timeout: Duration, interrupts: u32) -> Result<()> {
         if interrupts > 1 {

@@ -164,7 +164,7 @@ pub fn list(text: &mut String, style: Style, title: &str, lines: &[impl AsRef<st
     }
 }
 
-/// Appends a paragraph, broken at blanks only: a function or file name stays whole.
+/// Appends a paragraph, broken at blanks only: a function or file name is not split.
 pub fn wrapped(text: &mut String, first: &str, indent: &str, words: &str) {
     let options = textwrap::Options::new(text_width())
         .initial_indent(first)

@@ -46,7 +46,7 @@ pub fn run(
     Ok(Status::Done)
 }
 
-/// Sends all lines and returns the number of those applied.
+/// Sends all lines and returns the number of applied lines.
 fn load(
     device: &mut Device<impl Transport>,
     input: Input<impl BufRead>,

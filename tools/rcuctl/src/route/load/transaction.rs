@@ -11,8 +11,8 @@ pub struct Transaction {
     pub accepted_before: u64,
     /// The device's number of the `begin` line.
     pub text_line: u64,
-    /// Its lines; `None` for a reload, which refuses lines at once and has no limit on their
-    /// number.
+    /// Its lines. `None` for a reload: it refuses a line when it is sent, so no line fails at
+    /// commit, and the number of lines has no limit.
     pub lines: Option<Batch>,
 }
 
