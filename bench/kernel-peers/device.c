@@ -22,13 +22,13 @@
  *   was preempted. A section under rcu_read_lock() has 64 lookups. A function that is not inlined
  *   returns the answer, which is added up.
  * - The differences: C inlines rcu_read_lock(), once in 64 lookups. The FIBs' lookup
- *   functions take a structure that the caller must fill.
+ *   functions require a structure that the caller must fill.
  *
  * Use few gateways, as a router does: the FIB compares the next hop of a new route with all others
  * of the device. With tens of thousands of them, a change takes 100 µs.
  *
  * Symbols that are not exported are module parameters with addresses from /proc/kallsyms, so use
- * this in a test kernel only. The module cannot be unloaded; its routes stay until reboot. Changes
+ * this in a test kernel only. The module cannot be unloaded; its routes exist until reboot. Changes
  * of the FIBs notify netlink listeners, as ip-route does.
  */
 

@@ -145,7 +145,7 @@ int readers_run(struct experiment *experiment)
 	atomic_set(&experiment->arrived, 0);
 	atomic_set(&experiment->ready, 0);
 	atomic_set(&experiment->done, 0);
-	/* The reader of a CPU that goes offline would starve behind the reader of another CPU. */
+	/* A reader would move off a CPU that is unplugged, and starve behind another reader. */
 	cpus_read_lock();
 	error = create_readers(experiment, readers);
 	for (i = 0; !error && i < experiment->readers; i++)

@@ -15,8 +15,9 @@ fn name(row: &Row) -> String {
     labels.collect::<Vec<_>>().join(" ")
 }
 
-/// Describes which ratios agree: those whose spreads overlap. Skips ratios of a row to itself.
-/// Ratios without a spread were measured once; describes their relative differences.
+/// Describes which ratios agree. Two ratios agree if their spreads overlap. Skips ratios of a row
+/// to itself. For ratios without a spread, which were measured once, describes the relative
+/// differences.
 pub fn compare(old: &Bench, new: &Bench) -> String {
     let (mut agreeing, mut all) = (0, 0);
     let mut disagreeing = String::new();

@@ -179,7 +179,7 @@ fn by_routes(rows: &[Row], title: &str, labels: &str, names: &[&str]) -> Vec<Pan
     panels
 }
 
-/// Draws all plots into a folder. Returns the names of those that are not empty.
+/// Draws all plots into a folder. Returns the names of the plots that are not empty.
 pub fn draw_all(rows: &[Row], folder: &Path) -> Result<Vec<&'static str>> {
     let lookups = |stream: &str| {
         let labels = format!("part=lookup readers=1 writer=none stream={stream}");

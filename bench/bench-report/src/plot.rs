@@ -239,7 +239,7 @@ mod tests {
         }
         assert!(
             text.contains(&format!("width=\"{}\"", SIZE.0)),
-            "an empty panel takes space"
+            "an empty panel has space"
         );
     }
 

@@ -145,8 +145,8 @@ impl Row {
         FIGURES.iter().find_map(|key| self.number(key))
     }
 
-    /// The main figure and the range of its runs. In other parts than these two, `min` and `max`
-    /// are those of single operations, not of runs.
+    /// The main figure and the range of its runs. Only in the parts `lookup` and `read` are `min`
+    /// and `max` of runs; elsewhere they are of single operations.
     pub fn spread(&self) -> Option<Spread> {
         if let Some(spread) = Spread::of(&self.rounds()) {
             return Some(spread);

@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     addresses: u64,
 
-    /// Measure only tables whose name starts with this
+    /// Measure only tables with names that start with this text
     #[arg(long, default_value = "")]
     only: String,
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! DPDK's tables, by way of `c/dpdk.c`.
+//! DPDK's tables, called through `c/dpdk.c`.
 
 use std::ffi::{c_char, c_int, CString};
 use std::marker::PhantomData;

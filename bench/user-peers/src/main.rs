@@ -51,7 +51,7 @@ mod quantile;
 mod rcu_table;
 mod readers;
 mod row;
-#[expect(unsafe_code, reason = "inline functions of liburcu, by way of C")]
+#[expect(unsafe_code, reason = "inline functions of liburcu, called through C")]
 mod sections;
 #[expect(unsafe_code, reason = "the time stamp counter")]
 mod ticks;
@@ -116,7 +116,7 @@ const MAX_READERS: usize = 2;
 /// The number of sections of a run of part `read`.
 const SECTIONS: usize = 1_000_000;
 
-/// The limit of changes of rte_lpm, where one takes 200 µs.
+/// The maximum number of changes of rte_lpm; one change needs 200 µs.
 const MAX_RTE_LPM_CHANGES: usize = 500;
 
 fn main() -> ExitCode {

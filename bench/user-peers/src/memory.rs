@@ -15,7 +15,7 @@ fn used(heap: Heap) -> u64 {
     if heap == Heap::Dpdk {
         return dpdk::heap_bytes();
     }
-    // Frees what this module's table has retired.
+    // Frees the objects that this module's table has retired.
     rcu::barrier();
     // SAFETY: The function has no requirements; it only reads statistics.
     let info = unsafe { libc::mallinfo2() };

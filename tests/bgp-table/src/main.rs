@@ -10,8 +10,7 @@
 //! ```
 //!
 //! Each line of TABLE is `PREFIX AS`; the script `fetch` prints the path of such a file. The
-//! published crate `iptrie` computes the answers, which thus share no code with the table under
-//! test.
+//! published crate `iptrie` computes the answers, so they share no code with the table under test.
 
 #![forbid(unsafe_code)]
 

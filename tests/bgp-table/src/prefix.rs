@@ -30,7 +30,8 @@ impl Prefix {
         }
     }
 
-    /// Returns an IPv4 prefix of the same length that covers address `bits`. IPv6 stays the same.
+    /// Returns an IPv4 prefix of the same length that covers address `bits`. Returns an IPv6 prefix
+    /// unchanged.
     pub fn moved_to(self, bits: u32) -> Self {
         match self {
             Self::V4 { length, .. } => Self::V4 {

@@ -91,7 +91,7 @@ impl Table {
     }
 
     /// Returns `count` IPv4 routes with random addresses, and with the lengths and gateways of
-    /// random routes of this table. Returns fewer if there are not as many such prefixes, and none
+    /// random routes of this table. Returns fewer routes if too few such prefixes exist, and none
     /// if this table has no IPv4 route.
     pub fn random(&self, count: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);

@@ -12,7 +12,7 @@
 #include <urcu/urcu-qsbr.h>
 #include <urcu/urcu-bp.h>
 
-/* A reader of the flavour qsbr reports a quiescent state after so many sections. */
+/* A reader of the flavour qsbr reports a quiescent state every QSBR_SECTIONS sections. */
 #define QSBR_SECTIONS 64
 
 /* Constant during the measurement. Each is alone on its cache lines. */
@@ -36,7 +36,7 @@ uint64_t peers_read_##name(uint64_t count)			\
 		begin;						\
 		sum += read_shared();				\
 		end;						\
-		/* Keeps sections apart. */			\
+		/* Prevents merging of sections. */			\
 		asm volatile("" : : "r"(sum) : "memory");	\
 	}							\
 	return sum;						\
