@@ -109,7 +109,7 @@ fn translate_library(module: &Path) -> (File, Vec<Site>) {
             assert!(
                 !mentions_ordering(&source),
                 "{file} has memory orderings and no litmus test. Add it to CHECKED in \
-                 hosted/litmus/build.rs, and what it uses of the kernel to hosted/litmus/src/kernel.rs"
+                 hosted/litmus/build/main.rs, and what it uses of the kernel to hosted/litmus/src/kernel.rs"
             );
             omitted.insert(name);
         }

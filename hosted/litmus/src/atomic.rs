@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What stands for `core::sync::atomic` in the module's sources: the model checker's atomics, with two
-//! differences.
+//! The replacement for `core::sync::atomic` in the module's sources: the model checker's atomics,
+//! with two differences.
 //!
-//! - Once the model checker has found something they do nothing. Destructors run then, and it is in no
-//!   state to go on.
-//! - Before each load comes an exchange on a companion, which orders nothing. The model checker tries
-//!   other orders of two accesses if they depend on each other. Loads do not; but of the accesses before
-//!   a store it remembers the last alone, and if that is the same thread's load, it [misses][166] that
-//!   another thread's earlier load may come after the store as well. With the companion all accesses
-//!   depend on each other, so that the last one is enough.
+//! - After a failure the operations do nothing. Destructors then still run, but the model checker
+//!   cannot be used.
+//! - Each load begins with a relaxed exchange on a companion. The model checker reorders two
+//!   accesses only if they depend on each other, which two loads do not. Of the accesses before a
+//!   store it remembers only the last one. If that is a load of the same thread, it [misses][166]
+//!   orders in which another thread's earlier load follows the store. With the companion all
+//!   accesses depend on each other, so that remembering the last one suffices.
 //!
 //! [166]: https://github.com/tokio-rs/loom/issues/166
 
@@ -19,14 +19,14 @@ use loom::sync::atomic;
 use std::{ptr, thread::panicking};
 
 macro_rules! atomics {
-    ($($name:ident $(<$parameter:ident>)?: $value:ty, or $nothing:expr;)*) => {
+    ($($name:ident $(<$parameter:ident>)?: $value:ty, default $default:expr;)*) => {
         $(
             pub(crate) struct $name$(<$parameter>)? {
                 shared: atomic::$name$(<$parameter>)?,
                 companion: atomic::AtomicUsize,
             }
 
-            #[allow(dead_code, reason = "not every type is used in every way")]
+            #[allow(dead_code, reason = "the module does not use every operation of every type")]
             impl$(<$parameter>)? $name$(<$parameter>)? {
                 #[track_caller]
                 pub(crate) fn new(value: $value) -> Self {
@@ -39,7 +39,7 @@ macro_rules! atomics {
                 #[track_caller]
                 pub(crate) fn load(&self, ordering: Ordering) -> $value {
                     if panicking() {
-                        return $nothing;
+                        return $default;
                     }
                     self.companion.fetch_add(0, Ordering::Relaxed);
                     self.shared.load(ordering)
@@ -54,7 +54,7 @@ macro_rules! atomics {
 
                 #[track_caller]
                 pub(crate) fn swap(&self, value: $value, ordering: Ordering) -> $value {
-                    if !panicking() { self.shared.swap(value, ordering) } else { $nothing }
+                    if !panicking() { self.shared.swap(value, ordering) } else { $default }
                 }
 
                 #[track_caller]
@@ -88,10 +88,10 @@ macro_rules! atomics {
 }
 
 atomics! {
-    AtomicPtr<T>: *mut T, or ptr::null_mut();
-    AtomicBool: bool, or false;
-    AtomicU8: u8, or 0;
-    AtomicUsize: usize, or 0;
+    AtomicPtr<T>: *mut T, default ptr::null_mut();
+    AtomicBool: bool, default false;
+    AtomicU8: u8, default 0;
+    AtomicUsize: usize, default 0;
 }
 
 impl AtomicUsize {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Running tests in every order that the model checker knows.
+//! Runs tests in every order of atomic operations that the model checker explores.
 
 use crate::{
     kernel,
@@ -20,36 +20,36 @@ use std::{
     },
 };
 
-/// What the model checker says of accesses that nothing orders.
-const COMPLAINT: &str = "Causality violation";
+/// The model checker's message about unordered accesses.
+const RACE: &str = "Causality violation";
 
 thread_local! {
-    /// By place, each outcome that is allowed there and whether it has come about.
+    /// The allowed outcomes at each place, and whether an execution had them.
     static OUTCOMES: RefCell<BTreeMap<&'static Location<'static>, BTreeMap<String, bool>>> =
         const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Requires that `outcome` is one of those `allowed` here, each of which has to come about in some
-/// execution. So a test notices if the model checker tries less than it should.
+/// Asserts that `outcome` is one of `allowed`. [`Test::assert_holds`] asserts that each allowed
+/// outcome occurs in some execution, so a test fails if the model checker explores too few orders.
 ///
 /// # Panics
 ///
-/// If it is none of them.
+/// If `outcome` is not allowed.
 #[track_caller]
 pub fn one_of<T: Debug + PartialEq>(allowed: &[T], outcome: &T) {
     assert!(
         allowed.contains(outcome),
-        "{outcome:?} is none of {allowed:?}"
+        "found {outcome:?}, expected one of {allowed:?}"
     );
     OUTCOMES.with_borrow_mut(|outcomes| {
-        let have_come = outcomes.entry(Location::caller()).or_default();
+        let occurred = outcomes.entry(Location::caller()).or_default();
         for other in allowed {
-            *have_come.entry(format!("{other:?}")).or_default() |= other == outcome;
+            *occurred.entry(format!("{other:?}")).or_default() |= other == outcome;
         }
     });
 }
 
-/// Threads that use the module's code.
+/// A test: threads that use the module's code.
 #[derive(Clone, Copy)]
 pub struct Test {
     threads: fn(),
@@ -57,7 +57,7 @@ pub struct Test {
 }
 
 impl Test {
-    /// A test that `threads` begins, to be tried in every order.
+    /// Returns a test whose first thread runs `threads`.
     pub const fn new(threads: fn()) -> Self {
         Self {
             threads,
@@ -65,8 +65,7 @@ impl Test {
         }
     }
 
-    /// The same in those orders alone in which a thread that could go on has to stand back no more than
-    /// this often.
+    /// Limits the test to orders with at most `most` preemptions of runnable threads.
     pub const fn up_to_preemptions(self, most: usize) -> Self {
         let preemptions = Some(most);
         Self {
@@ -75,68 +74,69 @@ impl Test {
         }
     }
 
-    /// Requires that it passes in every order, and that every outcome that it allows comes about in
-    /// some.
+    /// Asserts that the test passes in every order, and that each allowed outcome occurs in some
+    /// order.
     ///
     /// # Panics
     ///
-    /// As the test does in the order in which it does not pass; or if an outcome is missing.
-    pub fn holds(self) {
+    /// If the test panics in some order, or if an outcome does not occur.
+    pub fn assert_holds(self) {
         match self.run(None) {
             Ok(executions) => println!("passed in {executions} executions"),
-            Err(complaint) => panic!("failed: {complaint}"),
+            Err(failure) => panic!("failed: {failure}"),
         }
         OUTCOMES.with_borrow(|outcomes| {
-            for (place, have_come) in outcomes {
-                let missing = have_come.values().any(|has_come| !has_come);
+            for (place, occurred) in outcomes {
+                let missing = occurred.values().any(|has_occurred| !has_occurred);
                 assert!(
                     !missing,
-                    "not every outcome comes about: {place}: {have_come:?}"
+                    "an allowed outcome does not occur: {place}: {occurred:?}"
                 );
             }
         });
     }
 
-    /// Requires that the model checker complains of what is not ordered.
+    /// Asserts that the model checker reports unordered accesses in some order.
     ///
     /// # Panics
     ///
-    /// If it does not, or if the test fails in another way.
-    pub fn breaks(self, weakening: Option<Weakening>) {
+    /// If the test passes in every order, or fails otherwise.
+    pub fn assert_fails(self, weakening: Option<Weakening>) {
         match self.run(weakening) {
-            Err(complaint) if complaint.contains(COMPLAINT) => println!("{complaint}"),
-            Err(failure) => panic!("this is not a matter of ordering: {failure}"),
+            Err(failure) if failure.contains(RACE) => println!("{failure}"),
+            Err(failure) => panic!("expected unordered accesses, found another failure: {failure}"),
             Ok(executions) => panic!(
-                "nobody notices in {executions} executions. Is the ordering stronger than needed, or \
-                 does the test not see what it is for?"
+                "no race in {executions} executions: the ordering is stronger than needed, or the \
+                 test is too weak"
             ),
         }
     }
 
-    /// Requires that it passes in every order even if one ordering that it uses is weakened.
+    /// Asserts that the test passes in every order although one ordering that it uses is weakened.
     ///
     /// # Panics
     ///
-    /// If it does not pass, or does not use the ordering.
-    pub fn holds_in_spite_of(self, weakening: Weakening) {
+    /// If the test fails, or does not use the ordering.
+    pub fn assert_holds_despite(self, weakening: Weakening) {
         match self.run(Some(weakening)) {
             Ok(executions) => println!("passed in {executions} executions"),
-            Err(complaint) => panic!("the ordering is needed: {complaint}"),
+            Err(failure) => panic!("the ordering is needed: {failure}"),
         }
         assert!(
             ordering::used().contains(weakening.site().name),
-            "not used by the test"
+            "the test does not use {}",
+            weakening.site().name
         );
     }
 
-    /// The orderings that it uses, if nobody is preempted.
+    /// Returns the orderings that the test uses in an execution without preemptions.
     pub fn orderings(self) -> BTreeSet<&'static str> {
         let result = self.up_to_preemptions(0).run_once(None, false);
-        result.unwrap_or_else(|complaint| panic!("failed: {complaint}"));
+        result.unwrap_or_else(|failure| panic!("failed: {failure}"));
         ordering::used()
     }
 
-    /// Tries every order; returns how many there are, or what failed in one.
+    /// Runs every order. Returns the number of orders, or the first failure.
     fn run(self, weakening: Option<Weakening>) -> Result<usize, String> {
         if let Some(weakening) = weakening {
             println!("{weakening}");
@@ -145,15 +145,15 @@ impl Test {
         if result.is_ok() {
             return result;
         }
-        // The same again: to know the places of accesses takes the model checker twice the time.
+        // Recording the places of accesses doubles the run time, so only a failing test does it.
         self.run_once(weakening, true)
     }
 
-    fn run_once(self, weakening: Option<Weakening>, places: bool) -> Result<usize, String> {
+    fn run_once(self, weakening: Option<Weakening>, has_places: bool) -> Result<usize, String> {
         let executions = Arc::new(AtomicUsize::new(0));
         let count = executions.clone();
         let mut checker = Builder::new();
-        checker.location |= places;
+        checker.location |= has_places;
         checker.preemption_bound = self.preemptions.or(checker.preemption_bound);
         ordering::weaken(weakening);
         OUTCOMES.with_borrow_mut(BTreeMap::clear);

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A model of the kernel for the module's sources, as far as they order memory.
+//! A model of the kernel's memory ordering for the module's sources.
 //!
-//! It gives the order that the kernel promises and no more, or it would hide what the sources forget:
+//! It gives exactly the order that the kernel promises. Any more order would hide missing orderings
+//! in the sources:
 //!
-//! | what | is ordered before | as |
+//! | operation | is ordered before | because |
 //! |---|---|---|
-//! | a read-side critical section that has begun when a grace period begins | the end of the grace period | `rcu_read_unlock()` releases to `synchronize_rcu()` |
-//! | what precedes the beginning of a grace period | a read-side critical section that begins later | `synchronize_rcu()` releases to `rcu_read_lock()` |
-//! | what precedes `call_rcu()`, and the grace period | the callback | the callback has a thread of its own, which begins there |
-//! | callbacks | the end of `rcu_barrier()` | their threads are joined |
-//! | what precedes `mutex_unlock()` | what follows the next `mutex_lock()` | release and acquire |
-//! | what precedes `queue_work()` | the next run of the work | as above |
-//! | a run of the work | the next one, and the end of `flush_work()` | as above |
+//! | a read-side critical section that began before a grace period | the end of the grace period | `rcu_read_unlock()` releases to `synchronize_rcu()` |
+//! | code before the beginning of a grace period | a read-side critical section that begins later | `synchronize_rcu()` releases to `rcu_read_lock()` |
+//! | code before `call_rcu()`, and the grace period | the callback | `call_rcu()` spawns the callback's thread |
+//! | callbacks | the end of `rcu_barrier()` | it joins their threads |
+//! | code before `mutex_unlock()` | code after the next `mutex_lock()` | release and acquire |
+//! | code before `queue_work()` | the next run of the work | release and acquire |
+//! | a run of the work | the next run, and the end of `flush_work()` | release and acquire |
 //!
-//! Each domain of SRCU has the same for itself. Readers are not ordered with each other, nor updaters by
-//! grace periods.
+//! Each SRCU domain has the same order, independently of RCU and of other domains. Readers are not
+//! ordered with each other. Grace periods do not order updaters.
 //!
-//! Work and callbacks run in threads of their own, of which the model checker allows few; a test that
-//! needs fewer has them kept and runs them itself.
+//! Work and callbacks run in their own threads. The model checker allows few threads, so a test can
+//! defer work and callbacks and run them itself.
 
+#[expect(unsafe_code, reason = "implements an allocation that is freed late")]
 pub mod alloc;
+#[expect(unsafe_code, reason = "defines functions with C's requirements")]
 pub mod bindings;
 mod domain;
 pub mod prelude;
@@ -37,7 +40,7 @@ use std::{
     rc::Rc,
 };
 
-/// The orderings of the model, for seeing that the tests need them too.
+/// The orderings of the model. Tests weaken them too.
 pub const ORDERINGS: &[Site] = &[
     site("rcu_read_lock", Ordering::Acquire),
     site("rcu_read_unlock", Ordering::Release),
@@ -55,13 +58,13 @@ const fn site(name: &'static str, ordering: Ordering) -> Site {
     }
 }
 
-/// What the kernel has in one execution of a test.
+/// The state of the kernel in one execution of a test.
 struct Execution {
     rcu: domain::Domain,
     work: workqueue::Work,
-    /// Whether grace periods are over as soon as they begin.
-    takes_no_time: Cell<bool>,
-    /// Whether the module's code is gone.
+    /// Whether grace periods end without waiting for readers.
+    has_broken_grace_periods: Cell<bool>,
+    /// Whether the module is unloaded.
     is_unloaded: Cell<bool>,
 }
 
@@ -69,7 +72,7 @@ impl Execution {
     fn assert_is_loaded(&self) {
         assert!(
             !self.is_unloaded.get(),
-            "the module's code is called when it is gone"
+            "code of the module was called after it was unloaded"
         );
     }
 }
@@ -78,65 +81,65 @@ thread_local! {
     static EXECUTION: RefCell<Option<Rc<Execution>>> = const { RefCell::new(None) };
 }
 
-/// Begins an execution, in its first thread.
+/// Begins an execution. Its first thread must call this.
 pub(crate) fn boot() {
     alloc::free_all();
     let execution = Execution {
         rcu: domain::Domain::new(),
         work: workqueue::Work::new(),
-        takes_no_time: Cell::new(false),
+        has_broken_grace_periods: Cell::new(false),
         is_unloaded: Cell::new(false),
     };
     EXECUTION.replace(Some(Rc::new(execution)));
 }
 
-/// Waits until no callback and no work is left.
+/// Waits until no callback and no work is pending.
 pub(crate) fn shut_down() {
     while rcu_barrier() | flush_work() {}
 }
 
-/// Has grace periods end as soon as they begin, until the end of this execution.
+/// Lets grace periods end without waiting for readers, until the end of this execution.
 pub fn break_grace_periods() {
-    this_execution().takes_no_time.set(true);
+    this_execution().has_broken_grace_periods.set(true);
 }
 
-/// Keeps callbacks from now on, until [`held_callback`].
-pub fn hold_callbacks() {
-    this_execution().rcu.hold_callbacks();
+/// Defers later callbacks to [`deferred_callback`].
+pub fn defer_callbacks() {
+    this_execution().rcu.defer_callbacks();
 }
 
-/// The callback that was kept first, to be called by a thread that begins after it was queued; it waits
-/// for its grace period.
-pub fn held_callback() -> impl FnOnce() {
-    this_execution().rcu.held_callback()
+/// Returns the oldest deferred callback, which waits for its grace period. The calling thread must
+/// have begun after the callback was queued.
+pub fn deferred_callback() -> impl FnOnce() {
+    this_execution().rcu.deferred_callback()
 }
 
-/// Keeps work from now on, for [`run_work`].
-pub fn hold_work() {
-    this_execution().work.hold();
+/// Defers later work to [`run_deferred_work`].
+pub fn defer_work() {
+    this_execution().work.defer();
 }
 
-/// Does the work that was kept, in this thread.
-pub fn run_work() {
-    this_execution().work.run_held();
+/// Runs the deferred work in the calling thread.
+pub fn run_deferred_work() {
+    this_execution().work.run_deferred();
 }
 
-/// Has the module's code be gone: whatever calls it from now on, in this execution, panics.
+/// Unloads the module: a later callback or run of work in this execution panics.
 pub fn unload() {
     this_execution().is_unloaded.set(true);
 }
 
 fn this_execution() -> Rc<Execution> {
     let execution = EXECUTION.with_borrow(Clone::clone);
-    execution.expect("the module's code runs inside a model only")
+    execution.expect("only an execution of a test may call the module")
 }
 
-/// Waits for callbacks; returns whether there were any.
+/// Waits for callbacks. Returns whether any were queued.
 fn rcu_barrier() -> bool {
     this_execution().rcu.barrier()
 }
 
-/// Waits for work; returns whether there was any.
+/// Waits for work. Returns whether any was queued.
 fn flush_work() -> bool {
     this_execution().work.flush()
 }

@@ -1,72 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory orderings of the module's RCU layer, under the model checker [loom]: as they ship, readers
-//! and updaters never meet in memory; with any one of them weakened, they do.
+//! Checks the memory orderings of the module's RCU layer with the model checker [loom]. With the
+//! orderings as they ship, no access of a reader races with one of an updater. With any single
+//! ordering weakened, the model checker reports a race.
 //!
-//! On x86, where the module is tried out, most weakenings change no instruction, so no run on a machine
-//! can tell that an acquire or a release is missing. The model checker can: it runs a test in every order
-//! in which its threads can do their atomic operations, has loads return every value that Rust's memory
-//! model allows, and complains of two accesses to the same memory that nothing orders.
+//! On x86 most weakenings change no instruction, so no run of the module can detect a missing
+//! acquire or release. The model checker runs a test in every order of its threads' atomic
+//! operations. A load may return every value that Rust's memory model allows. It reports two
+//! accesses to the same memory that nothing orders.
 //!
-//! # What is checked is what ships
+//! # The checked sources are those that ship
 //!
 //! ```text
-//!   rcu.rs, rcu/*.rs ──build.rs──► one file, in which
-//!                                    core::sync::atomic    is  loom's                    atomic
-//!                                    Ordering::Release     is  at("pointer …", Release)  ordering
-//!                                    kernel::…             is  a model of the kernel     kernel
+//!   rcu.rs, rcu/*.rs ──build/main.rs──► one file, in which
+//!     core::sync::atomic    is  loom's                    atomic
+//!     Ordering::Release     is  at("pointer …", Release)  ordering
+//!     kernel::…             is  a model of the kernel     kernel
 //! ```
 //!
-//! Every ordering of the sources gets a name: file, type, function, operation. A test weakens one by
-//! its name, at run time, so there is one copy of the sources. What the build script does not understand
-//! stops the build, and so does a file with orderings that is not checked; an ordering without a test, or
-//! with another strength than the test says, fails a test. So a change of the sources cannot make a test
-//! empty unnoticed.
+//! Every ordering in the sources gets a name: file, type, function, operation. A test weakens an
+//! ordering by its name at run time, so one copy of the sources suffices. The build fails if the
+//! build script does not know a construct, or if an unchecked file has orderings. A test fails if
+//! no test uses an ordering, or if the sources have another ordering than the test states. So a
+//! change of the sources cannot turn a test into one that checks nothing.
 //!
-//! The model of the kernel gives the order that the kernel's documentation promises and no more; see
-//! [`kernel`]. Its own orderings are weakened too, and the waiting left out: tests see that as well.
+//! The model of the kernel gives exactly the order that the kernel's documentation promises; see
+//! [`kernel`]. Tests also weaken the model's orderings, and omit its grace periods.
 //!
 //! # The tests
 //!
-//! They are in `tests/orderings/`: `pointer.rs`, `list.rs`, `srcu.rs`, `work.rs`; which of them run and with
-//! what weakened is said in `main.rs`. All but one are exhaustive, with no bound on preemptions; the one
-//! stops at three. Each outcome that a test allows has to come about in some order. Relaxed orderings
-//! cannot be weakened; that the tests pass says that they are enough.
+//! `tests/orderings/` has the tests: `pointer.rs`, `list.rs`, `srcu.rs`, `work.rs`. Its `main.rs`
+//! lists them and the weakenings. All tests but one explore every order; that one is limited to
+//! three preemptions. Each outcome that a test allows must occur in some order. Relaxed orderings
+//! cannot be weakened; the tests pass, so they are strong enough.
 //!
-//! | ordering | weakened to | test that the model checker then complains of |
+//! | ordering | weakened to | test in which the model checker then reports a race |
 //! |---|---|---|
-//! | `published Published::dereference load` | Relaxed | `reader_without_acquire_finds_garbage` |
-//! | `published Published::replace swap` | Acquire | `reader_finds_garbage_if_the_exchange_does_not_release` |
-//! | `published Published::replace swap` | Release | `racing_updater_takes_back_garbage_if_the_exchange_does_not_acquire` |
-//! | `published Published::publish store` | Relaxed | `reader_finds_garbage_if_the_store_does_not_release` |
-//! | `chain Iter::next load` | Relaxed | `walker_without_acquire_finds_garbage` |
-//! | `chain Iter::next load` | Relaxed | `reader_of_a_hash_table_without_acquire_finds_garbage` |
-//! | `chain Link::publish store` | Relaxed | `walker_finds_garbage_if_putting_in_does_not_release` |
-//! | `chain Link::publish store` | Relaxed | `walker_finds_garbage_if_replacing_does_not_release` |
-//! | `chain Link::publish store` | Relaxed | `walker_finds_garbage_if_taking_out_does_not_release`: where an entry is taken out and nowhere else |
-//! | `published Published::dereference load` | Relaxed | `srcu_reader_without_acquire_finds_garbage` |
-//! | `published Published::replace swap` | Acquire | `srcu_reader_finds_garbage_if_the_exchange_does_not_release` |
-//! | `published Published::replace swap` | Release | `racing_srcu_updater_takes_back_garbage_if_the_exchange_does_not_acquire` |
-//! | `work add_pending compare_exchange_weak success` | Relaxed | `work_reclaims_too_early_if_callbacks_do_not_release` |
-//! | `work remove_pending swap` | Relaxed | `work_reclaims_too_early_if_it_does_not_acquire` |
-//! | `work init_once store` | Relaxed | `racing_drain_uses_a_raw_work_item_if_its_maker_does_not_release` |
-//! | `work init_once load` | Relaxed | `racing_drain_uses_a_raw_work_item_if_it_does_not_acquire` |
-//! | `work init_once compare_exchange success` | Relaxed | `racing_drain_that_is_first_has_nothing_to_acquire`: none complains, see below |
-//! | `work init_once compare_exchange failure` | Relaxed | `racing_drain_that_is_second_acquires_later`: none complains, see below |
-//! | `drain CallbackDrain::new fetch_add` | Relaxed | `who_finds_a_drain_finds_a_raw_work_item_if_its_maker_does_not_release` |
-//! | `drain Permit::new load` | Relaxed | `who_finds_a_drain_without_acquire_finds_a_raw_work_item` |
-//! | `rcu_read_lock` | Relaxed | `later_reader_finds_a_freed_object_if_it_does_not_acquire` |
-//! | `synchronize_rcu begin` | Relaxed | `later_reader_finds_a_freed_object_if_the_grace_period_does_not_release` |
-//! | `rcu_read_unlock` | Relaxed | `object_is_freed_under_a_reader_that_does_not_release` |
-//! | `synchronize_rcu end` | Relaxed | `object_is_freed_under_a_reader_if_the_grace_period_does_not_acquire` |
-//! | `mutex_lock` | Relaxed | `locked_updaters_disagree_if_the_lock_does_not_acquire` |
-//! | `mutex_unlock` | Relaxed | `locked_updaters_disagree_if_the_lock_does_not_release` |
+//! | `published Published::dereference load` | Relaxed | `reader_without_acquire_is_detected` |
+//! | `published Published::replace swap` | Acquire | `swap_without_release_is_detected` |
+//! | `published Published::replace swap` | Release | `swap_without_acquire_is_detected` |
+//! | `published Published::publish store` | Relaxed | `store_without_release_is_detected` |
+//! | `chain Iter::next load` | Relaxed | `list_reader_without_acquire_is_detected` |
+//! | `chain Iter::next load` | Relaxed | `hash_table_reader_without_acquire_is_detected` |
+//! | `chain Link::publish store` | Relaxed | `list_insertion_without_release_is_detected` |
+//! | `chain Link::publish store` | Relaxed | `list_replacement_without_release_is_detected` |
+//! | `chain Link::publish store` | Relaxed | `list_removal_without_release_is_detected`: weakened only where an entry is removed |
+//! | `published Published::dereference load` | Relaxed | `srcu_reader_without_acquire_is_detected` |
+//! | `published Published::replace swap` | Acquire | `srcu_swap_without_release_is_detected` |
+//! | `published Published::replace swap` | Release | `srcu_swap_without_acquire_is_detected` |
+//! | `work add_pending compare_exchange_weak success` | Relaxed | `callback_that_queues_work_without_release_is_detected` |
+//! | `work remove_pending swap` | Relaxed | `work_without_acquire_is_detected` |
+//! | `work init_once store` | Relaxed | `initialisation_of_work_without_release_is_detected` |
+//! | `work init_once load` | Relaxed | `racing_drain_without_acquire_is_detected` |
+//! | `work init_once compare_exchange success` | Relaxed | `first_racing_drain_needs_no_acquire`: passes, see below |
+//! | `work init_once compare_exchange failure` | Relaxed | `second_racing_drain_acquires_by_a_later_load`: passes, see below |
+//! | `drain CallbackDrain::new fetch_add` | Relaxed | `new_drain_without_release_is_detected` |
+//! | `drain Permit::new load` | Relaxed | `search_for_a_drain_without_acquire_is_detected` |
+//! | `rcu_read_lock` | Relaxed | `read_lock_without_acquire_is_detected` |
+//! | `synchronize_rcu begin` | Relaxed | `begin_of_grace_period_without_release_is_detected` |
+//! | `rcu_read_unlock` | Relaxed | `read_unlock_without_release_is_detected` |
+//! | `synchronize_rcu end` | Relaxed | `end_of_grace_period_without_acquire_is_detected` |
+//! | `mutex_lock` | Relaxed | `mutex_lock_without_acquire_is_detected` |
+//! | `mutex_unlock` | Relaxed | `mutex_unlock_without_release_is_detected` |
 //!
 //! The last six are the model's own.
 //!
-//! Two orderings of `work::init_once()` are stronger than they have to be. Who succeeds in the exchange has
-//! read the initial value, which nobody has released; who fails goes on to load the same variable, with
-//! acquire, until it is `READY`, and it is that load that orders.
+//! Two orderings of `work::init_once()` are stronger than needed. A successful exchange reads the
+//! initial value, which no thread released. After a failed exchange the thread loads the same
+//! variable with acquire until it is `READY`, and that load orders its accesses.
 //!
 //! # How to read a failure
 //!
@@ -78,53 +79,56 @@
 //!       write: thread #1 @ litmus/tests/orderings/pointer.rs:81:59
 //! ```
 //!
-//! The object made at `created` was read by one thread and changed by another, at these places, and
-//! nothing orders the two; a `write` in `litmus/src/object.rs` is the destructor's. Without a line
-//! `write` it is the making that the read is not ordered with. Thread 0 is the test's first; callbacks
-//! and work have threads of their own. A place in `…/out/rcu.rs` is in the generated file, where the names
-//! of orderings tell which file of the module it is. Then look at what publishes the object (does it
-//! release?), at what finds it (does it acquire?), and at what waits for readers.
+//! One thread read the object that `created` made, another thread wrote it, and nothing orders the
+//! two accesses. A `write` in `litmus/src/object.rs` is the destructor's. Without a line `write`,
+//! the read is not ordered after the object's initialisation. Thread 0 is the test's first one;
+//! callbacks and work have their own threads. A place in `…/out/rcu.rs` is in the generated file;
+//! the names of the orderings there show the module's file. Then check what publishes the object
+//! (is it a release?), what finds it (is it an acquire?), and what waits for readers.
 //!
 //! Other failures:
 //!
-//! | message | means |
+//! | message | meaning |
 //! |---|---|
-//! | `nobody notices …` | an ordering can be weakened: it is stronger than needed, or its test has become too weak |
-//! | `no test weakens …`, `no test uses …` | a new ordering: write a test and a row above |
-//! | `left: …, right: …` with the name of an ordering | the sources have another ordering than the test says |
-//! | `not every outcome comes about` | the test, or the model checker, tries less than it should |
-//! | `… is none of …` | an order of operations gives a wrong result |
-//! | `deadlock` | a thread waits for what does not come |
-//! | `exceeded maximum number of branches` | a thread asks again and again for what does not come |
-//! | the build script: `… is not understood` | the sources have something new that it has to learn |
+//! | `no race in … executions` | an ordering is stronger than needed, or its test has become too weak |
+//! | `no test weakens …`, `no test uses …` | an ordering is new: add a test and a row above |
+//! | `left: …, right: …` with the name of an ordering | the sources have another ordering than the test states |
+//! | `an allowed outcome does not occur` | the test or the model checker explores too few orders |
+//! | `found …, expected one of …` | some order of operations has a wrong result |
+//! | `deadlock` | a thread waits for an event that never occurs |
+//! | `exceeded maximum number of branches` | a thread polls for an event that never occurs |
+//! | the build script: `… is unknown` | the sources have a construct that the script must learn to translate |
 //!
-//! To see how many orders there were, or with a weakening what the model checker said:
+//! This command prints the number of orders or, with a weakening, the model checker's report:
 //!
 //! ```text
-//! cargo test -p litmus -- --nocapture reader_without_acquire_finds_garbage
+//! cargo test -p litmus -- --nocapture reader_without_acquire_is_detected
 //! ```
 //!
-//! `LOOM_MAX_PREEMPTIONS=2` in the environment makes all tests shorter.
+//! `LOOM_MAX_PREEMPTIONS=2` in the environment shortens all tests.
 //!
-//! # What it cannot tell
+//! # Limitations
 //!
-//! - It checks Rust's memory model, where a dependency orders nothing, not the kernel's. What passes here
-//!   is right there as well, as far as the kernel's acquire and release do what Rust's do.
-//! - The model checker does not know loads that return what is stored later in program order (load
-//!   buffering), and treats what is sequentially consistent as acquire and release.
-//! - It misses orders of loads and stores; `src/atomic.rs` works around the case that is known. It takes
-//!   a store to be possible between the two halves of an exchange, so that it may complain of what is
-//!   right; exchanges among themselves are exact.
-//! - In the kernel every instruction outside of readers counts as a short reader, so that grace periods
-//!   order it. In the model they order readers alone.
-//! - References are not accesses: [`object::Object`] says what it does to its memory, and nothing else is
-//!   watched.
+//! - The model checker implements Rust's memory model, in which a dependency orders nothing. Code
+//!   that passes is also right in the kernel's memory model if the kernel's acquire and release
+//!   order at least what Rust's do.
+//! - The model checker does not explore load buffering: loads that return a value stored later in
+//!   program order. It treats sequentially consistent operations as acquire and release.
+//! - It misses some orders of loads and stores; `src/atomic.rs` avoids the known case. It allows a
+//!   store between the load and the store of an exchange, so it may report a race in correct code.
+//!   Exchanges are atomic to each other.
+//! - In the kernel, grace periods also order code outside of read-side critical sections, because
+//!   it counts as a short reader. In the model they order readers only.
+//! - References are not accesses. The model checker sees only the accesses that [`object::Object`]
+//!   makes.
 //!
 //! [loom]: https://docs.rs/loom
 
+#![deny(unsafe_code)]
+
 mod atomic;
 pub mod checker;
-/// `core` with the model checker's atomics, for the translated imports.
+/// `core` with the model checker's atomics. The translated imports use it.
 mod core_with_loom {
     pub(crate) use core::*;
 
@@ -136,14 +140,15 @@ pub mod kernel;
 pub mod object;
 pub mod ordering;
 
-/// The module's RCU layer as it ships, but for names of orderings.
+/// The module's RCU layer as it ships, except that its orderings have names.
 #[allow(
     clippy::all,
     dead_code,
+    unsafe_code,
     unused_imports,
     unused_unsafe,
     unfulfilled_lint_expectations,
-    reason = "what was left out is not there to use; the module's own build has the lints"
+    reason = "some callers are omitted, and the module's own build has the lints"
 )]
 pub mod rcu {
     include!(concat!(env!("OUT_DIR"), "/rcu.rs"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The objects that the tests publish: the model checker complains of every access that is not
-//! ordered with the making, the changing and the end of the object.
+//! The objects that the tests publish. The model checker reports every access that is not ordered
+//! with the object's initialisation, its writes and its drop.
 
 use crate::{
     kernel::prelude::*,
@@ -13,16 +13,17 @@ use std::{
     thread::panicking,
 };
 
-/// An object with a number in it.
+/// An object that contains a number.
 pub struct Object {
-    /// Stands for the memory of the object. The model checker's cells cannot be shared; the lock makes
-    /// them, and nobody ever waits for it, because an access is no point at which threads change.
+    /// The cell in which the model checker records accesses. Such cells are not `Sync`, so a mutex
+    /// contains it. No thread waits for the mutex: the model checker never switches threads at an
+    /// access.
     memory: Mutex<UnsafeCell<()>>,
     number: usize,
 }
 
 impl Object {
-    /// An object, to be a part of another or by itself.
+    /// Returns an object by value.
     #[track_caller]
     pub fn new(number: usize) -> Self {
         Self {
@@ -31,17 +32,17 @@ impl Object {
         }
     }
 
-    /// An object, to be published.
+    /// Returns an object that can be published.
     #[track_caller]
     pub fn boxed(number: usize) -> RcuBox<Self> {
-        RcuBox::new(Self::new(number), GFP_KERNEL).expect("memory is never short here")
+        RcuBox::new(Self::new(number), GFP_KERNEL).expect("allocations never fail in the model")
     }
 
     /// Reads the number.
     ///
     /// # Panics
     ///
-    /// If the model checker finds that the object's making or change is not ordered before this.
+    /// If the object's initialisation or a write is not ordered before this read.
     #[track_caller]
     pub fn read(&self) -> usize {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,11 +50,11 @@ impl Object {
         self.number
     }
 
-    /// Changes the number.
+    /// Writes the number.
     ///
     /// # Panics
     ///
-    /// If the model checker finds that any access is not ordered before this.
+    /// If another access is not ordered before this write.
     #[track_caller]
     pub fn write(&mut self, number: usize) {
         let memory = self.memory.get_mut();
@@ -70,7 +71,7 @@ impl Reclaim for Object {
 
 impl Drop for Object {
     fn drop(&mut self) {
-        // Once the model checker has found something, it is in no state to be asked more.
+        // After a failure the model checker cannot be used.
         if !panicking() {
             self.write(usize::MAX);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory orderings by name, and how to weaken one.
+//! Memory orderings by name, and the weakening of one.
 
 use core::sync::atomic::Ordering;
 use std::{cell::RefCell, collections::BTreeSet, fmt};
@@ -10,7 +10,7 @@ use std::{cell::RefCell, collections::BTreeSet, fmt};
 pub struct Site {
     /// Module, type, function and operation.
     pub name: &'static str,
-    /// As the sources have it.
+    /// The ordering in the sources.
     pub ordering: Ordering,
     /// File and line.
     pub place: &'static str,
@@ -19,72 +19,72 @@ pub struct Site {
 /// Every ordering of the module's RCU layer.
 pub const SHIPPED: &[Site] = include!(concat!(env!("OUT_DIR"), "/sites.rs"));
 
-/// Those of the model.
+/// Every ordering of the model.
 pub use crate::kernel::ORDERINGS as MODEL;
 
 impl Site {
-    /// The site of this name.
+    /// Returns the site of this name.
     ///
     /// # Panics
     ///
-    /// If there is none: then the sources have changed, and what is said about the site must too.
+    /// If there is none, because the sources have changed.
     pub fn find(name: &str) -> Self {
         let mut all = SHIPPED.iter().chain(MODEL);
         *all.find(|site| site.name == name).unwrap_or_else(|| {
             let names: Vec<_> = SHIPPED.iter().map(|site| site.name).collect();
-            panic!("no ordering is called `{name}`; there are: {names:#?}")
+            panic!("found no ordering `{name}`; expected one of {names:#?}")
         })
     }
 
-    /// The orderings that lack one thing that this one has.
+    /// Returns the strongest orderings that are weaker than this one.
     pub fn next_weaker(self) -> &'static [Ordering] {
         match self.ordering {
             Ordering::Relaxed => &[],
             Ordering::Acquire | Ordering::Release => &[Ordering::Relaxed],
             Ordering::AcqRel => &[Ordering::Acquire, Ordering::Release],
             Ordering::SeqCst => &[Ordering::AcqRel],
-            other => panic!("{}: {other:?} is new here", self.name),
+            other => panic!("{}: unknown ordering {other:?}", self.name),
         }
     }
 }
 
-/// One ordering made weaker than the sources have it.
+/// An ordering to be replaced by a weaker one.
 #[derive(Clone, Copy, Debug)]
 pub struct Weakening {
     site: Site,
     to: Ordering,
-    in_part: bool,
+    is_confined: bool,
 }
 
 impl Weakening {
-    /// Makes the ordering called `site`, which is `from` in the sources, `to`.
+    /// Weakens the ordering of the site of that name from `from` to `to`.
     ///
     /// # Panics
     ///
-    /// If the sources have another ordering there, or `to` is not the next weaker one.
+    /// If the sources have another ordering than `from`, or if `to` is not a next weaker one.
     pub fn new(site: &str, from: Ordering, to: Ordering) -> Self {
         let site = Site::find(site);
         assert_eq!(site.ordering, from, "{} in {}", site.name, site.place);
         assert!(
             site.next_weaker().contains(&to),
-            "{from:?} is not next to {to:?}"
+            "{to:?} is not a next weaker ordering than {from:?}"
         );
         Self {
             site,
             to,
-            in_part: false,
+            is_confined: false,
         }
     }
 
-    /// What is weakened.
+    /// Returns the weakened site.
     pub fn site(self) -> Site {
         self.site
     }
 
-    /// The same only where the test calls [`part`].
-    pub fn in_part(self) -> Self {
+    /// Confines the weakening to calls of [`confine`].
+    pub fn confined(self) -> Self {
         Self {
-            in_part: true,
+            is_confined: true,
             ..self
         }
     }
@@ -106,11 +106,11 @@ impl fmt::Display for Weakening {
 }
 
 thread_local! {
-    // The model checker runs all threads of a model in one thread of the system.
+    // The model checker runs all threads of a test in one thread of the system.
     static STATE: RefCell<State> = const {
         RefCell::new(State {
             weakening: None,
-            is_part: false,
+            is_inside: false,
             used: BTreeSet::new(),
         })
     };
@@ -118,11 +118,11 @@ thread_local! {
 
 struct State {
     weakening: Option<Weakening>,
-    is_part: bool,
+    is_inside: bool,
     used: BTreeSet<&'static str>,
 }
 
-/// The ordering to use at `site`, which has `ordering` in the sources.
+/// Returns the ordering to use at `site`, whose ordering in the sources is `ordering`.
 pub(crate) fn at(site: &'static str, ordering: Ordering) -> Ordering {
     STATE.with_borrow_mut(|state| {
         state.used.insert(site);
@@ -130,33 +130,33 @@ pub(crate) fn at(site: &'static str, ordering: Ordering) -> Ordering {
             Some(Weakening {
                 site: Site { name, .. },
                 to,
-                in_part,
-            }) if name == site && (state.is_part || !in_part) => to,
+                is_confined,
+            }) if name == site && (state.is_inside || !is_confined) => to,
             _ => ordering,
         }
     })
 }
 
-/// Does something to which a weakening may be [confined](Weakening::in_part). Only one thread of the
-/// test may use that ordering, as the others are not told apart.
-pub fn part<R>(update: impl FnOnce() -> R) -> R {
-    let set = |is_part| STATE.with_borrow_mut(|state| state.is_part = is_part);
+/// Calls `update`, to which a weakening may be [confined](Weakening::confined). Meanwhile no other
+/// thread of the test may use the weakened ordering, because the weakening applies to all threads.
+pub fn confine<R>(update: impl FnOnce() -> R) -> R {
+    let set = |is_inside| STATE.with_borrow_mut(|state| state.is_inside = is_inside);
     set(true);
     let result = update();
     set(false);
     result
 }
 
-/// Weakens one ordering, or none, from now on.
+/// Weakens one ordering, or none, until the next call.
 pub(crate) fn weaken(weakening: Option<Weakening>) {
     STATE.with_borrow_mut(|state| {
         state.weakening = weakening;
-        state.is_part = false;
+        state.is_inside = false;
         state.used.clear();
     });
 }
 
-/// The orderings used since [`weaken`].
+/// Returns the orderings used since the last [`weaken`].
 pub(crate) fn used() -> BTreeSet<&'static str> {
     STATE.with_borrow(|state| state.used.clone())
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that is freed when an execution is over, not before: a reader that goes wrong finds the
-//! remains of an object, of which the model checker complains.
+//! Memory that is not freed before the execution ends. A reader that accesses a dropped object then
+//! reads allocated memory, and the model checker reports the access.
 
 pub use stand_in::alloc::{AllocError, Flags};
 
@@ -21,23 +21,25 @@ thread_local! {
     static FREED: RefCell<Freed> = const { RefCell::new(Freed(Vec::new())) };
 }
 
-/// The memory of objects that are gone.
+/// The memory of dropped objects.
 ///
 /// # Invariants
 ///
-/// Each is an allocation of the global allocator with its layout, and nobody else frees it.
+/// Each pointer is an allocation of the global allocator with that layout, and is not freed
+/// elsewhere.
 struct Freed(Vec<(*mut u8, Layout)>);
 
 impl Drop for Freed {
     fn drop(&mut self) {
         for &(memory, layout) in &self.0 {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant, `memory` is allocated with `layout`, and is freed only
+            // here.
             unsafe { dealloc(memory, layout) };
         }
     }
 }
 
-/// Frees what the last execution has freed.
+/// Frees the memory of the last execution's dropped objects.
 pub(super) fn free_all() {
     drop(FREED.replace(Freed(Vec::new())));
 }
@@ -54,32 +56,33 @@ impl<T> KBox<T> {
 impl<T: ?Sized> KBox<T> {
     pub fn into_raw(b: Self) -> *mut T {
         let mut b = ManuallyDrop::new(b);
-        // SAFETY: The box is not dropped, so what is taken out is there once.
+        // SAFETY: `b` is not used afterwards, and its destructor does not run.
         Box::into_raw(unsafe { ManuallyDrop::take(&mut b.0) })
     }
 
     /// # Safety
     ///
-    /// `raw` came from `into_raw()` of a box with the same layout, and was not taken back since.
+    /// `into_raw()` of a box with the same layout returned `raw`, and no other box owns it.
     pub unsafe fn from_raw(raw: *mut T) -> Self {
-        // SAFETY: As the caller promises.
+        // SAFETY: By this function's requirements, `raw` is an allocation that no box owns.
         Self(ManuallyDrop::new(unsafe { Box::from_raw(raw) }))
     }
 }
 
 impl<T: ?Sized> Drop for KBox<T> {
     fn drop(&mut self) {
-        // What is in it would ask the model checker, which is in no state to answer.
+        // After a failure, the value's destructor must not call the model checker.
         if panicking() {
             return;
         }
         let value = ptr::from_mut::<T>(&mut self.0);
         // SAFETY: The value is live.
         let layout = Layout::for_value(unsafe { &*value });
-        // SAFETY: The value is live and ours.
+        // SAFETY: The box owns the value, which is not used afterwards.
         unsafe { ptr::drop_in_place(value) };
         if layout.size() != 0 {
-            // INVARIANT: It came from a `Box`, which is gone without having freed it.
+            // INVARIANT: A `Box` allocated the memory; it is in a `ManuallyDrop`, so it does not
+            // free it.
             FREED.with_borrow_mut(|freed| freed.0.push((value.cast(), layout)));
         }
     }
@@ -107,11 +110,11 @@ impl<T> InPlaceInit<T> for KBox<T> {
         E: From<AllocError>,
     {
         let mut place = KBox::new(MaybeUninit::<T>::uninit(), flags)?;
-        // SAFETY: The place is valid, uninitialised, and stays where it is.
+        // SAFETY: The place is valid for writes, and its allocation does not move.
         unsafe { init.__pinned_init(place.as_mut_ptr())? };
-        // SAFETY: The layout is the same, and a `T` is there now.
-        let full = unsafe { KBox::from_raw(KBox::into_raw(place).cast::<T>()) };
-        // SAFETY: The value has its own allocation and does not move when the box does.
-        Ok(unsafe { Pin::new_unchecked(full) })
+        // SAFETY: `T` and `MaybeUninit<T>` have the same layout, and the value is initialised.
+        let initialised = unsafe { KBox::from_raw(KBox::into_raw(place).cast::<T>()) };
+        // SAFETY: The value has its own allocation, so it does not move with the box.
+        Ok(unsafe { Pin::new_unchecked(initialised) })
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! C's functions and types, on top of the model. Those without requirements are safe.
+//! C's functions and types, implemented by the model. A function without requirements is safe.
 
 #![expect(non_camel_case_types, reason = "C's names")]
 #![expect(non_upper_case_globals, reason = "C's names")]
@@ -15,13 +15,13 @@ use std::thread::panicking;
 /// C's `struct rcu_head`.
 #[repr(C)]
 pub struct callback_head {
-    /// RCU's, or whose the head is after its callback was called.
+    /// Used by RCU while the head is queued, and by its owner otherwise.
     pub next: *mut callback_head,
-    /// As above.
+    /// Used like `next`.
     pub func: rcu_callback_t,
 }
 
-/// What RCU calls after a grace period.
+/// A function that RCU calls after a grace period.
 pub type rcu_callback_t = Option<unsafe extern "C-unwind" fn(head: *mut callback_head)>;
 
 /// Waits for a grace period.
@@ -31,45 +31,46 @@ pub fn synchronize_rcu() {
     this_execution().rcu.begin_grace_period().wait();
 }
 
-/// The same.
+/// Waits for a grace period.
 #[track_caller]
 pub fn synchronize_rcu_expedited() {
     synchronize_rcu();
 }
 
-/// Waits for the callbacks queued before.
+/// Waits for the callbacks that are queued.
 #[track_caller]
 pub fn rcu_barrier() {
-    // Called by a destructor.
+    // A destructor may call this after a failure, when the model checker cannot be used.
     if !panicking() {
         might_sleep();
         super::rcu_barrier();
     }
 }
 
-/// Has `func` called with `head` after a grace period.
+/// Calls `func` with `head` after a grace period.
 ///
 /// # Safety
 ///
-/// `head` is valid, in no other queue, and stays RCU's until `func` is called.
+/// `head` is valid, is in no other queue, and is accessed only by RCU until `func` is called.
 pub unsafe fn call_rcu(head: *mut callback_head, func: rcu_callback_t) {
-    // Called by a destructor.
+    // A destructor may call this after a failure, when the model checker cannot be used.
     if panicking() {
         return;
     }
-    let func = func.expect("RCU needs something to call");
+    let func = func.expect("a callback has a function");
     this_execution().rcu.call(move || {
-        // SAFETY: As the caller promises; the grace period has passed.
+        // SAFETY: The caller of `call_rcu()` gave up `head` until this call; the grace period has
+        // ended.
         unsafe { func(head) };
     });
 }
 
-/// Frees memory after a grace period, which nobody would see.
+/// Frees memory without a destructor after a grace period. The model checker could not see that.
 pub fn kvfree_call_rcu(_head: *mut callback_head, _object: *mut c_void) {
     unreachable!("no test frees without a destructor");
 }
 
-/// The cookie of a grace period that has ended. The model's cookies are numbers, here plus one.
+/// The cookie of a completed grace period. Other cookies are the number of a grace period plus one.
 const COMPLETED: c_ulong = 0;
 
 /// Begins a grace period and returns its cookie.
@@ -77,28 +78,28 @@ pub fn start_poll_synchronize_rcu() -> c_ulong {
     this_execution().rcu.cookie() as c_ulong + 1
 }
 
-/// The same.
+/// Begins a grace period and returns its cookie.
 pub fn start_poll_synchronize_rcu_expedited() -> c_ulong {
     start_poll_synchronize_rcu()
 }
 
-/// The same: somebody else begins it at once.
+/// Returns the cookie of the next grace period. The model begins it at once.
 pub fn get_state_synchronize_rcu() -> c_ulong {
     start_poll_synchronize_rcu()
 }
 
-/// A cookie whose grace period has ended.
+/// Returns the cookie of a completed grace period.
 pub fn get_completed_synchronize_rcu() -> c_ulong {
     COMPLETED
 }
 
-/// Whether the cookie's grace period has ended.
+/// Returns whether the cookie's grace period has ended.
 pub fn poll_state_synchronize_rcu(cookie: c_ulong) -> bool {
     let rcu = &this_execution().rcu;
     cookie == COMPLETED || rcu.grace_period(cookie as usize - 1).is_complete()
 }
 
-/// Waits for what is left of the cookie's grace period.
+/// Waits until the cookie's grace period has ended.
 #[track_caller]
 pub fn cond_synchronize_rcu(cookie: c_ulong) {
     might_sleep();
@@ -110,13 +111,13 @@ pub fn cond_synchronize_rcu(cookie: c_ulong) {
     }
 }
 
-/// The same.
+/// Waits until the cookie's grace period has ended.
 #[track_caller]
 pub fn cond_synchronize_rcu_expedited(cookie: c_ulong) {
     cond_synchronize_rcu(cookie);
 }
 
-/// A large cookie.
+/// A cookie of the type that C's `_full` functions use.
 #[derive(Clone, Copy)]
 pub struct rcu_gp_seq(c_ulong);
 
@@ -127,9 +128,9 @@ macro_rules! full_cookies {
             ///
             /// # Safety
             ///
-            /// `cookie` is valid for writing.
+            /// `cookie` is valid for writes.
             pub unsafe extern "C-unwind" fn $full(cookie: *mut rcu_gp_seq) {
-                // SAFETY: As the caller promises.
+                // SAFETY: `cookie` is valid for writes by this function's requirements.
                 unsafe { cookie.write(rcu_gp_seq($small())) };
             }
         )*
@@ -143,54 +144,55 @@ full_cookies! {
     get_completed_synchronize_rcu_full by get_completed_synchronize_rcu,
 }
 
-/// As [`poll_state_synchronize_rcu`].
+/// Returns whether the cookie's grace period has ended.
 pub fn poll_state_synchronize_rcu_full(cookie: &mut rcu_gp_seq) -> bool {
     poll_state_synchronize_rcu(cookie.0)
 }
 
-/// As [`cond_synchronize_rcu`].
+/// Waits until the cookie's grace period has ended.
 #[track_caller]
 pub fn cond_synchronize_rcu_full(cookie: &mut rcu_gp_seq) {
     cond_synchronize_rcu(cookie.0);
 }
 
-/// The domain behind a pointer.
+/// Returns the model's domain of a C domain.
 ///
 /// # Safety
 ///
-/// It is a live domain.
+/// `domain` is live for `'a`.
 unsafe fn srcu<'a>(domain: *mut srcu_struct) -> &'a Domain {
-    // SAFETY: As the caller promises.
+    // SAFETY: `domain` is live by this function's requirements.
     unsafe { &(*domain).domain }
 }
 
-/// As [`call_rcu`], in a domain.
+/// Calls `func` with `head` after a grace period of the domain.
 ///
 /// # Safety
 ///
-/// As for [`call_rcu`]; the domain is live.
+/// `domain` is live. `head` meets the requirements of [`call_rcu`].
 pub unsafe fn call_srcu(domain: *mut srcu_struct, head: *mut callback_head, func: rcu_callback_t) {
-    // Called by a destructor.
+    // A destructor may call this after a failure, when the model checker cannot be used.
     if panicking() {
         return;
     }
-    let func = func.expect("SRCU needs something to call");
-    // SAFETY: As the caller promises.
+    let func = func.expect("a callback has a function");
+    // SAFETY: `domain` is live by this function's requirements.
     unsafe { srcu(domain) }.call(move || {
-        // SAFETY: As the caller promises; the grace period has passed.
+        // SAFETY: The caller of `call_rcu()` gave up `head` until this call; the grace period has
+        // ended.
         unsafe { func(head) };
     });
 }
 
-/// Waits for the callbacks that were queued in the domain before.
+/// Waits for the callbacks that are queued in the domain.
 ///
 /// # Safety
 ///
-/// The domain is live.
+/// `domain` is live.
 #[track_caller]
 pub unsafe fn srcu_barrier(domain: *mut srcu_struct) {
     might_sleep();
-    // SAFETY: As the caller promises.
+    // SAFETY: `domain` is live by this function's requirements.
     unsafe { srcu(domain) }.barrier();
 }
 
@@ -198,44 +200,44 @@ pub unsafe fn srcu_barrier(domain: *mut srcu_struct) {
 ///
 /// # Safety
 ///
-/// The domain is live.
+/// `domain` is live.
 pub unsafe fn start_poll_synchronize_srcu(domain: *mut srcu_struct) -> c_ulong {
-    // SAFETY: As the caller promises.
+    // SAFETY: `domain` is live by this function's requirements.
     unsafe { srcu(domain) }.cookie() as c_ulong
 }
 
-/// The same: somebody else begins it at once.
+/// Returns the cookie of the domain's next grace period. The model begins it at once.
 ///
 /// # Safety
 ///
-/// The domain is live.
+/// `domain` is live.
 pub unsafe fn get_state_synchronize_srcu(domain: *mut srcu_struct) -> c_ulong {
-    // SAFETY: As the caller promises.
+    // SAFETY: `domain` is live by this function's requirements.
     unsafe { start_poll_synchronize_srcu(domain) }
 }
 
-/// Whether the cookie's grace period has ended.
+/// Returns whether the cookie's grace period has ended.
 ///
 /// # Safety
 ///
-/// The domain is live, and the cookie came from one of the functions above.
+/// `domain` is live, and one of the functions above returned the cookie.
 pub unsafe fn poll_state_synchronize_srcu(domain: *mut srcu_struct, cookie: c_ulong) -> bool {
-    // SAFETY: As the caller promises.
+    // SAFETY: `domain` is live by this function's requirements.
     unsafe { srcu(domain) }
         .grace_period(cookie as usize)
         .is_complete()
 }
 
-/// A work item: its address is all there is.
+/// A work item. Only its address is used.
 pub struct work_struct(());
 
-/// What a work item does.
+/// The function of a work item.
 pub type work_func_t = Option<unsafe extern "C-unwind" fn(work: *mut work_struct)>;
 
 /// A class of locks.
 pub struct lock_class_key(());
 
-/// No CPU in particular.
+/// Any CPU.
 #[expect(non_upper_case_globals, reason = "C's name")]
 pub const wq_misc_consts_WORK_CPU_UNBOUND: u32 = 8192;
 
@@ -251,9 +253,9 @@ pub unsafe fn init_work_with_key(
     _name: *const c_char,
     _key: *mut lock_class_key,
 ) {
-    let func = func.expect("work is something to do");
+    let func = func.expect("a work item has a function");
     this_execution().work.initialise(move || {
-        // SAFETY: As the caller promises.
+        // SAFETY: `func` may be called with `work` in any thread by this function's requirements.
         unsafe { func(work) };
     });
 }
@@ -261,10 +263,10 @@ pub unsafe fn init_work_with_key(
 /// A workqueue.
 pub type workqueue_struct = workqueue::Queue;
 
-/// The one that there is needs no address.
+/// The system's workqueue. The model has only one, so its address is not used.
 pub static mut system_percpu_wq: *mut workqueue_struct = std::ptr::null_mut();
 
-/// Queues the work item; says whether it was not pending already.
+/// Queues the work item. Returns false if it was already pending.
 pub fn queue_work_on(_cpu: c_int, _queue: *mut workqueue::Queue, _work: *mut work_struct) -> bool {
     this_execution().work.queue()
 }
@@ -272,16 +274,16 @@ pub fn queue_work_on(_cpu: c_int, _queue: *mut workqueue::Queue, _work: *mut wor
 /// Waits until the work item is neither pending nor running.
 #[track_caller]
 pub fn flush_work(_work: *mut work_struct) {
-    // Called by a destructor.
+    // A destructor may call this after a failure, when the model checker cannot be used.
     if !panicking() {
         might_sleep();
         super::flush_work();
     }
 }
 
-/// Complains if `condition` holds, which it returns.
+/// Panics if `condition` holds; otherwise returns false.
 #[expect(non_snake_case, reason = "C's name")]
 pub fn WARN_ON(condition: bool) -> bool {
-    assert!(!condition, "the module warns");
+    assert!(!condition, "the module called WARN_ON()");
     condition
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers, grace periods and callbacks that have to do with each other: RCU, or a domain of SRCU.
+//! Readers, grace periods and callbacks of RCU or of one SRCU domain.
 
 use super::{sync::Waiting, this_execution};
 use crate::ordering::at;
@@ -16,42 +16,45 @@ use std::{
     thread::panicking,
 };
 
-/// What is not atomic changes together with the atomic operation before it: the model checker switches
-/// threads at such operations only. The atomics are read by exchanges, which see the newest value; a
-/// load may see an older one.
+/// The state of RCU or of an SRCU domain.
+///
+/// Fields that are not atomic change together with the preceding atomic operation, because the
+/// model checker switches threads only at atomic operations. Atomics are read by exchanges, which
+/// return the newest value; a load may return an older one.
 pub(super) struct Domain {
-    /// How many grace periods have begun.
+    /// Number of grace periods that have begun.
     begun_grace_periods: AtomicUsize,
-    /// The critical sections, made in advance, as making them is not to be a matter of order.
+    /// The critical sections. They are allocated in advance, so that their initialisation orders
+    /// nothing.
     sections: [Rc<Section>; MAX_SECTIONS],
-    /// How many of them have begun. Those that have ended count: grace periods order them too, and
-    /// nothing else does.
+    /// Number of critical sections that have begun, including those that have ended. Only grace
+    /// periods order an ended section before later code.
     begun_sections: Cell<usize>,
-    /// The grace periods that cookies stand for.
+    /// The grace period of each cookie.
     cookies: RefCell<Vec<Rc<GracePeriod>>>,
     /// The threads of callbacks.
     callbacks: RefCell<Vec<JoinHandle<()>>>,
-    /// The callbacks that wait for [`Self::held_callback`], if they are to.
-    held_callbacks: RefCell<Option<VecDeque<Callback>>>,
+    /// The callbacks for [`Self::deferred_callback`]; `None` if callbacks are not deferred.
+    deferred_callbacks: RefCell<Option<VecDeque<Callback>>>,
 }
 
-/// How many critical sections one execution may have.
+/// The most critical sections of one execution.
 const MAX_SECTIONS: usize = 8;
 
 type Callback = Box<dyn FnOnce()>;
 
 /// A read-side critical section.
 struct Section {
-    /// The thread that is in it.
+    /// The thread that is in the section, if any.
     thread: Cell<Option<ThreadId>>,
     has_ended: AtomicUsize,
     waiting: Waiting,
 }
 
-/// A read-side critical section, to be ended.
+/// A read-side critical section. Its drop ends the section.
 pub(super) struct Reader(Rc<Section>);
 
-/// The critical sections that had begun when a grace period began.
+/// A grace period: the critical sections that had begun before it.
 pub(super) struct GracePeriod(Vec<Rc<Section>>);
 
 impl Domain {
@@ -62,7 +65,7 @@ impl Domain {
             begun_sections: Cell::new(0),
             cookies: RefCell::default(),
             callbacks: RefCell::default(),
-            held_callbacks: RefCell::default(),
+            deferred_callbacks: RefCell::default(),
         }
     }
 
@@ -76,7 +79,7 @@ impl Domain {
         Reader(section)
     }
 
-    /// Whether this thread is in a critical section.
+    /// Returns whether this thread is in a critical section.
     pub(super) fn is_reader(&self) -> bool {
         let this_thread = Some(thread::current().id());
         let mut sections = self.sections.iter();
@@ -89,7 +92,7 @@ impl Domain {
         GracePeriod(self.sections[..self.begun_sections.get()].to_vec())
     }
 
-    /// Begins a grace period, to be asked for by a number.
+    /// Begins a grace period and returns its number.
     pub(super) fn cookie(&self) -> usize {
         let grace_period = Rc::new(self.begin_grace_period());
         let mut cookies = self.cookies.borrow_mut();
@@ -101,7 +104,7 @@ impl Domain {
         self.cookies.borrow()[cookie].clone()
     }
 
-    /// Has a thread call `callback` after a grace period.
+    /// Calls `callback` in a new thread after a grace period, or defers it.
     pub(super) fn call(&self, callback: impl FnOnce() + 'static) {
         let grace_period = self.begin_grace_period();
         let callback = Box::new(move || {
@@ -109,25 +112,25 @@ impl Domain {
             this_execution().assert_is_loaded();
             callback();
         });
-        if let Some(held) = &mut *self.held_callbacks.borrow_mut() {
-            return held.push_back(callback);
+        if let Some(deferred) = &mut *self.deferred_callbacks.borrow_mut() {
+            return deferred.push_back(callback);
         }
         self.callbacks.borrow_mut().push(thread::spawn(callback));
     }
 
-    /// Keeps callbacks from now on, for [`Self::held_callback`].
-    pub(super) fn hold_callbacks(&self) {
-        self.held_callbacks.replace(Some(VecDeque::new()));
+    /// Defers later callbacks to [`Self::deferred_callback`].
+    pub(super) fn defer_callbacks(&self) {
+        self.deferred_callbacks.replace(Some(VecDeque::new()));
     }
 
-    /// Takes the callback that is kept longest.
-    pub(super) fn held_callback(&self) -> impl FnOnce() {
-        let mut held = self.held_callbacks.borrow_mut();
-        let first = held.as_mut().and_then(VecDeque::pop_front);
-        first.expect("a callback is held")
+    /// Removes the oldest deferred callback.
+    pub(super) fn deferred_callback(&self) -> impl FnOnce() {
+        let mut deferred = self.deferred_callbacks.borrow_mut();
+        let first = deferred.as_mut().and_then(VecDeque::pop_front);
+        first.expect("a callback is deferred")
     }
 
-    /// Waits for the callbacks that were queued before; returns whether there were any.
+    /// Waits for the callbacks that are queued. Returns whether there were any.
     pub(super) fn barrier(&self) -> bool {
         join_all(&self.callbacks)
     }
@@ -150,18 +153,19 @@ impl Drop for Reader {
 
 impl GracePeriod {
     pub(super) fn is_complete(&self) -> bool {
-        this_execution().takes_no_time.get() || self.0.iter().all(|section| section.has_ended())
+        this_execution().has_broken_grace_periods.get()
+            || self.0.iter().all(|section| section.has_ended())
     }
 
     pub(super) fn wait(&self) {
-        if !this_execution().takes_no_time.get() {
+        if !this_execution().has_broken_grace_periods.get() {
             for section in &self.0 {
                 section
                     .waiting
                     .wait_while(|| section.thread.get().is_some());
             }
         }
-        assert!(self.is_complete(), "nobody is in the sections any more");
+        assert!(self.is_complete(), "all sections have ended");
     }
 }
 
@@ -181,12 +185,14 @@ impl Section {
     }
 }
 
-/// Waits for all these threads; returns whether there were any.
+/// Waits for all threads. Returns whether there were any.
 pub(super) fn join_all(threads: &RefCell<Vec<JoinHandle<()>>>) -> bool {
     let threads = threads.take();
     let were_any = !threads.is_empty();
     for thread in threads {
-        thread.join().expect("a thread that panics ends the model");
+        thread
+            .join()
+            .expect("a panic of a thread ends the execution");
     }
     were_any
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What every file of the module imports.
+//! The items that every file of the module imports.
 
 pub use super::alloc::KBox;
 pub use core::{

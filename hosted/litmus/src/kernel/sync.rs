@@ -19,10 +19,11 @@ use std::{
     thread::panicking,
 };
 
-/// Threads that wait for others.
+/// A queue of waiting threads.
 ///
-/// They do not look again and again: two that did so for the same thing would have as many orders as
-/// they have patience. Who is waited for is ordered before who waits, as everything is here that waits.
+/// Threads park instead of polling, because two polling threads would have unboundedly many orders.
+/// The wake-up orders the waking thread before the waiting one, which every user of this type does
+/// anyway.
 #[derive(Default)]
 pub(super) struct Waiting(RefCell<Vec<Thread>>);
 
@@ -39,47 +40,49 @@ impl Waiting {
     }
 }
 
-/// A lock whose orderings are the caller's choice. The model checker's own prints whenever it is taken.
+/// A lock whose caller chooses the orderings. The model checker's own lock prints at each
+/// acquisition.
 #[derive(Default)]
 pub(super) struct RawLock {
-    is_taken: AtomicBool,
-    /// The same, for those who wait.
-    lasts: Cell<bool>,
+    is_locked: AtomicBool,
+    /// The value of `is_locked` for waiting threads, which they read without ordering.
+    must_wait: Cell<bool>,
     waiting: Waiting,
 }
 
 impl RawLock {
     pub(super) fn lock(&self, ordering: Ordering) {
-        while self.is_taken.swap(true, ordering) {
-            self.waiting.wait_while(|| self.lasts.get());
+        while self.is_locked.swap(true, ordering) {
+            self.waiting.wait_while(|| self.must_wait.get());
         }
-        self.lasts.set(true);
+        self.must_wait.set(true);
     }
 
     pub(super) fn unlock(&self, ordering: Ordering) {
-        // An exchange, because a store and the exchanges of those who wait have no order among them.
-        self.is_taken.swap(false, ordering);
-        self.lasts.set(false);
+        // An exchange, because the model checker does not order a store with other threads'
+        // exchanges.
+        self.is_locked.swap(false, ordering);
+        self.must_wait.set(false);
         self.waiting.wake_all();
     }
 }
 
-/// The sleeping lock, of nothing.
+/// A sleeping lock. It protects no data of its own.
 pub struct Mutex<T> {
     lock: RawLock,
-    _nothing: T,
+    _data: T,
 }
 
 impl<T> Mutex<T> {
-    /// An initialiser.
-    pub fn new(nothing: T) -> impl PinInit<Self> {
+    /// Returns an initialiser.
+    pub fn new(data: T) -> impl PinInit<Self> {
         Self {
             lock: RawLock::default(),
-            _nothing: nothing,
+            _data: data,
         }
     }
 
-    /// Waits for the mutex and holds it.
+    /// Acquires the mutex.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.lock.lock(at("mutex_lock", Ordering::Acquire));
         MutexGuard(self)
@@ -97,20 +100,20 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-/// A spin lock: there is none.
+/// A spin lock. The model has no instances.
 pub struct SpinLock<T> {
     never: Infallible,
     _inner: T,
 }
 
 impl<T> SpinLock<T> {
-    /// Waits for the lock and holds it.
+    /// Acquires the lock.
     pub fn lock(&self) -> SpinLockGuard<'_, T> {
         match self.never {}
     }
 }
 
-/// A held spin lock: there is none.
+/// A held spin lock. The model has no instances.
 pub struct SpinLockGuard<'a, T: ?Sized> {
     _never: Infallible,
     _lock: PhantomData<&'a T>,

@@ -4,13 +4,16 @@
 
 use super::this_execution;
 
-/// Says that the caller may sleep.
+/// Asserts that the caller may sleep.
 ///
 /// # Panics
 ///
-/// Inside a read-side critical section of this thread.
+/// If this thread is in a read-side critical section.
 #[track_caller]
 pub fn might_sleep() {
     let is_reader = this_execution().rcu.is_reader();
-    assert!(!is_reader, "sleeping inside a read-side critical section");
+    assert!(
+        !is_reader,
+        "sleeping function called inside a read-side critical section"
+    );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Work in process context: one work item, which is all that the module has.
+//! Work in process context. The module has only one work item.
 
 use super::{domain::join_all, sync::RawLock, this_execution};
 use loom::{
@@ -25,12 +25,12 @@ pub fn system() -> &'static Queue {
 
 /// The work item.
 pub(super) struct Work {
-    /// What stands in it, and the memory that it stands in.
     function: RefCell<Option<Rc<dyn Fn()>>>,
+    /// Records accesses to `function`.
     memory: UnsafeCell<()>,
     is_pending: AtomicBool,
     is_running: RawLock,
-    is_held: Cell<bool>,
+    is_deferred: Cell<bool>,
     workers: RefCell<Vec<JoinHandle<()>>>,
 }
 
@@ -41,7 +41,7 @@ impl Work {
             memory: UnsafeCell::new(()),
             is_pending: AtomicBool::new(false),
             is_running: RawLock::default(),
-            is_held: Cell::new(false),
+            is_deferred: Cell::new(false),
             workers: RefCell::default(),
         }
     }
@@ -51,11 +51,12 @@ impl Work {
         self.function.replace(Some(Rc::new(function)));
     }
 
-    /// Has a thread run the work, if it is not pending already.
+    /// Runs the work in a new thread, unless it is pending or deferred. Returns false if it was
+    /// pending.
     pub(super) fn queue(&self) -> bool {
         let function = self.function();
         let was_pending = self.is_pending.swap(true, Ordering::AcqRel);
-        if !was_pending && !self.is_held.get() {
+        if !was_pending && !self.is_deferred.get() {
             let worker = thread::spawn(move || this_execution().work.run(&*function));
             self.workers.borrow_mut().push(worker);
         }
@@ -70,16 +71,16 @@ impl Work {
         self.is_running.unlock(Ordering::Release);
     }
 
-    /// Keeps the work that is queued from now on for [`Self::run_held`].
-    pub(super) fn hold(&self) {
-        self.is_held.set(true);
+    /// Defers later work to [`Self::run_deferred`].
+    pub(super) fn defer(&self) {
+        self.is_deferred.set(true);
     }
 
-    pub(super) fn run_held(&self) {
+    pub(super) fn run_deferred(&self) {
         self.run(&*self.function());
     }
 
-    /// Waits for the work that was queued before; returns whether there was any.
+    /// Waits for the work that is queued. Returns whether there was any.
     pub(super) fn flush(&self) -> bool {
         join_all(&self.workers)
     }

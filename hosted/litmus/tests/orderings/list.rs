@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcu/list.rs` and `rcu/hash_table.rs`, and with them `rcu/chain.rs` and `rcu/cleared.rs`.
+//! Tests of `rcu/list.rs` and `rcu/hash_table.rs`, and so of `rcu/chain.rs` and `rcu/cleared.rs`.
 
 use litmus::{
     checker::one_of,
     kernel::{prelude::*, sync::Mutex},
     object::Object,
-    ordering::part,
+    ordering::confine,
     rcu::{
         read_lock, Entry, HashTable, Keyed, List, RcuBox, Reclaim, Retired, Softirq, UpdateSide,
         UpdaterLock,
@@ -15,7 +15,7 @@ use litmus::{
 use loom::thread;
 use std::rc::Rc;
 
-/// Entries are put in where a reader walks.
+/// An updater inserts entries into a list during a reader's walk.
 pub fn push() {
     walk_during(&[1], &[&[1], &[2, 1], &[1, 3], &[2, 1, 3]], |state| {
         state.update(|list| {
@@ -25,7 +25,7 @@ pub fn push() {
     });
 }
 
-/// An entry is taken out where a reader walks, and changed when he is gone.
+/// An updater removes an entry during a reader's walk, and writes to it after a grace period.
 pub fn remove() {
     walk_during(&[1, 2], &[&[1, 2], &[2]], |state| {
         let old = state.update(|list| list.remove_first(|object| object.read() == 1));
@@ -33,18 +33,20 @@ pub fn remove() {
     });
 }
 
-/// An entry that is new to the reader is reached by the link that leads past the one taken out.
+/// An updater appends an entry and removes the one before it. A reader reaches the new entry
+/// through the link that the removal changed.
 pub fn remove_before_new() {
     walk_during(&[1], &[&[1], &[1, 2], &[2]], |state| {
         let old = state.update(|list| {
             list.push_back(entry(2));
-            part(|| list.pop_front())
+            confine(|| list.pop_front())
         });
         old.unwrap().synchronize().write(10);
     });
 }
 
-/// An entry is replaced where a reader walks, and the old one changed when he is gone.
+/// An updater replaces an entry during a reader's walk, and writes to the old one after a grace
+/// period.
 pub fn replace() {
     walk_during(&[1, 2], &[&[1, 2], &[3, 2]], |state| {
         let old = state.update(|list| list.cursor().replace_current(entry(3)));
@@ -52,7 +54,8 @@ pub fn replace() {
     });
 }
 
-/// All entries are taken out where a reader walks, and changed when he is gone.
+/// An updater clears the list during a reader's walk, and writes to the entries after a grace
+/// period.
 pub fn clear() {
     walk_during(&[1, 2], &[&[1, 2], &[]], |state| {
         let all = state.update(|list| list.clear());
@@ -60,8 +63,8 @@ pub fn clear() {
     });
 }
 
-/// An entry is taken out and, when its readers are gone, put in elsewhere.
-pub fn put_in_again() {
+/// An updater removes an entry, and inserts it elsewhere after a grace period.
+pub fn insert_again() {
     walk_during(&[1, 2], &[&[1, 2], &[2], &[2, 3]], |state| {
         let old = state.update(|list| list.pop_front());
         let mut old = old.unwrap().synchronize();
@@ -70,7 +73,7 @@ pub fn put_in_again() {
     });
 }
 
-/// Two updaters put in entries at the end.
+/// Two updaters with a lock append entries.
 pub fn excluded_updaters() {
     let state = State::with(&[]);
     let other = thread::spawn({
@@ -82,8 +85,8 @@ pub fn excluded_updaters() {
     one_of(&[vec![1, 2], vec![2, 1]], &state.numbers());
 }
 
-/// An entry of a hash table is replaced where a reader looks for it, and the old one changed when he is
-/// gone.
+/// An updater replaces an entry of a hash table during a lookup, and writes to the old one after a
+/// grace period.
 pub fn hash_table() {
     let table = Table::empty();
     table.insert(1, 1);
@@ -102,7 +105,7 @@ pub fn hash_table() {
     updater.join().unwrap();
 }
 
-/// Two updaters put entries into a hash table, which counts them.
+/// Two updaters with a lock insert entries into a hash table, which counts them.
 pub fn counted_entries() {
     let table = Table::empty();
     let other = thread::spawn({
@@ -114,7 +117,7 @@ pub fn counted_entries() {
     assert_eq!(table.0.lock().select(|table| &table.entries).len(), 2);
 }
 
-/// Has one thread update a list while another walks it.
+/// Runs `updater` in a thread while this thread walks the list.
 #[track_caller]
 fn walk_during(
     numbers: &[usize],

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tests: each as the module ships, and with the orderings weakened that it is for. What they are is
-//! said in the crate's documentation.
+//! Runs each test with the orderings as they ship, and with single orderings weakened. The crate's
+//! documentation explains the tests.
 //!
-//! All threads of a model run in one of the system, so what they share needs no more than an `Rc`.
+//! The model checker runs all threads of a test in one thread of the system. So they may share an
+//! `Rc`.
 
 mod list;
 mod pointer;
@@ -16,13 +17,13 @@ use litmus::{
     ordering::{Site, Weakening, MODEL, SHIPPED},
 };
 
-/// Tests that pass.
+/// Declares the tests that must pass with the orderings as they ship.
 macro_rules! holds {
     ($($name:ident: $file:ident :: $test:ident $(, $bound:ident ($most:literal))?;)*) => {
         $(
             #[test]
             fn $name() {
-                Test::new($file::$test)$(.$bound($most))?.holds();
+                Test::new($file::$test)$(.$bound($most))?.assert_holds();
             }
         )*
 
@@ -30,128 +31,129 @@ macro_rules! holds {
     };
 }
 
-/// Weakenings that the model checker complains of, and those that it does not.
+/// Declares the weakenings: of those with `fails_without` the model checker must report a race;
+/// with `holds_without` the test must still pass.
 macro_rules! weakened {
     ($(
         $name:ident: $file:ident :: $test:ident
-            $verdict:ident $site:literal $from:ident => $to:ident $(, $in_part:ident)?;
+            $verdict:ident $site:literal $from:ident => $to:ident $(, $is_confined:ident)?;
     )*) => {
         $(
             #[test]
             fn $name() {
-                let weakening = Weakening::new($site, $from, $to)$(.$in_part())?;
+                let weakening = Weakening::new($site, $from, $to)$(.$is_confined())?;
                 weakened!($verdict, Test::new($file::$test), weakening);
             }
         )*
 
         const WEAKENED: &[(&str, &str, Ordering)] = &[$((stringify!($name), $site, $to)),*];
     };
-    (breaks_without, $test:expr, $weakening:expr) => {
-        $test.breaks(Some($weakening));
+    (fails_without, $test:expr, $weakening:expr) => {
+        $test.assert_fails(Some($weakening));
     };
     (holds_without, $test:expr, $weakening:expr) => {
-        $test.holds_in_spite_of($weakening);
+        $test.assert_holds_despite($weakening);
     };
 }
 
 holds! {
-    reader_finds_what_an_exchange_published: pointer::message_passing;
-    reader_finds_what_a_store_published: pointer::message_passing_under_lock;
-    updater_sees_what_the_one_before_published: pointer::protected_by_order;
-    racing_updaters_take_back_each_others_objects: pointer::racing_updaters;
+    reader_sees_the_object_that_swap_published: pointer::message_passing;
+    reader_sees_the_object_that_store_published: pointer::message_passing_under_lock;
+    updater_sees_the_object_of_the_joined_updater: pointer::protected_by_join;
+    racing_updaters_reclaim_the_objects_of_each_other: pointer::racing_updaters;
     locked_updaters_lose_no_update: pointer::excluded_updaters;
-    reader_is_done_when_synchronize_gives_the_object_back: pointer::grace_period;
-    reader_is_done_when_polling_gives_the_object_back: pointer::polled_grace_period;
-    reader_is_done_when_the_callback_frees_the_object: pointer::callback;
-    joined_threads_are_done_when_take_gives_the_object_back: pointer::take_after_join;
+    synchronize_reclaims_after_readers: pointer::grace_period;
+    polling_reclaims_after_readers: pointer::polled_grace_period;
+    callback_reclaims_after_readers: pointer::callback;
+    take_reclaims_after_joined_threads: pointer::take_after_join;
 
-    walker_finds_entries_complete_as_they_are_put_in: list::push;
-    walker_goes_on_from_an_entry_that_is_taken_out: list::remove;
-    walker_finds_the_entry_behind_the_one_taken_out: list::remove_before_new;
-    walker_finds_the_old_or_the_new_entry: list::replace;
-    walker_finds_all_entries_or_none: list::clear;
-    walker_is_done_when_an_entry_is_put_in_again: list::put_in_again;
+    list_reader_sees_inserted_entries_initialised: list::push;
+    list_reader_continues_from_a_removed_entry: list::remove;
+    list_reader_sees_the_entry_after_a_removed_one: list::remove_before_new;
+    list_reader_sees_the_old_or_the_new_entry: list::replace;
+    list_reader_sees_all_entries_or_none_after_clear: list::clear;
+    entry_is_inserted_again_after_readers: list::insert_again;
     locked_updaters_of_a_list_lose_no_entry: list::excluded_updaters;
-    reader_of_a_hash_table_finds_the_old_or_the_new_entry: list::hash_table;
-    locked_updaters_of_a_hash_table_count_right: list::counted_entries;
+    hash_table_reader_sees_the_old_or_the_new_entry: list::hash_table;
+    locked_updaters_of_a_hash_table_count_entries: list::counted_entries;
 
-    srcu_reader_finds_what_was_published: srcu::message_passing;
-    racing_srcu_updaters_take_back_each_others_objects: srcu::racing_updaters;
-    srcu_reader_is_done_when_synchronize_gives_the_object_back: srcu::grace_period;
+    srcu_reader_sees_the_published_object: srcu::message_passing;
+    racing_srcu_updaters_reclaim_the_objects_of_each_other: srcu::racing_updaters;
+    srcu_synchronize_reclaims_after_readers: srcu::grace_period;
 
-    work_reclaims_objects_when_their_callbacks_are_done: work::pending_objects;
+    work_reclaims_objects_after_their_callbacks: work::pending_objects;
     racing_callbacks_lose_no_object: work::racing_callbacks;
-    racing_drains_make_the_work_item_once: work::racing_drains;
-    who_finds_a_drain_finds_its_work_item: work::found_drain;
-    // In every order it takes ten times as long, and passes.
+    racing_drains_initialise_the_work_item_once: work::racing_drains;
+    updater_that_sees_a_drain_sees_its_work_item: work::visible_drain;
+    // It passes without the bound too, in ten times the time.
     drain_waits_for_callbacks_of_callbacks: work::nested_callbacks, up_to_preemptions(3);
     drain_waits_for_callbacks_of_work: work::callback_of_work;
-    drain_waits_for_who_has_found_it: work::dropped_drain;
+    drain_waits_for_an_updater_that_sees_it: work::dropped_drain;
 }
 
 weakened! {
-    reader_without_acquire_finds_garbage: pointer::message_passing
-        breaks_without "published Published::dereference load" Acquire => Relaxed;
-    reader_finds_garbage_if_the_exchange_does_not_release: pointer::message_passing
-        breaks_without "published Published::replace swap" AcqRel => Acquire;
-    racing_updater_takes_back_garbage_if_the_exchange_does_not_acquire: pointer::racing_updaters
-        breaks_without "published Published::replace swap" AcqRel => Release;
-    reader_finds_garbage_if_the_store_does_not_release: pointer::message_passing_under_lock
-        breaks_without "published Published::publish store" Release => Relaxed;
+    reader_without_acquire_is_detected: pointer::message_passing
+        fails_without "published Published::dereference load" Acquire => Relaxed;
+    swap_without_release_is_detected: pointer::message_passing
+        fails_without "published Published::replace swap" AcqRel => Acquire;
+    swap_without_acquire_is_detected: pointer::racing_updaters
+        fails_without "published Published::replace swap" AcqRel => Release;
+    store_without_release_is_detected: pointer::message_passing_under_lock
+        fails_without "published Published::publish store" Release => Relaxed;
 
-    walker_without_acquire_finds_garbage: list::push
-        breaks_without "chain Iter::next load" Acquire => Relaxed;
-    walker_finds_garbage_if_putting_in_does_not_release: list::push
-        breaks_without "chain Link::publish store" Release => Relaxed;
-    walker_finds_garbage_if_replacing_does_not_release: list::replace
-        breaks_without "chain Link::publish store" Release => Relaxed;
-    walker_finds_garbage_if_taking_out_does_not_release: list::remove_before_new
-        breaks_without "chain Link::publish store" Release => Relaxed, in_part;
-    reader_of_a_hash_table_without_acquire_finds_garbage: list::hash_table
-        breaks_without "chain Iter::next load" Acquire => Relaxed;
+    list_reader_without_acquire_is_detected: list::push
+        fails_without "chain Iter::next load" Acquire => Relaxed;
+    list_insertion_without_release_is_detected: list::push
+        fails_without "chain Link::publish store" Release => Relaxed;
+    list_replacement_without_release_is_detected: list::replace
+        fails_without "chain Link::publish store" Release => Relaxed;
+    list_removal_without_release_is_detected: list::remove_before_new
+        fails_without "chain Link::publish store" Release => Relaxed, confined;
+    hash_table_reader_without_acquire_is_detected: list::hash_table
+        fails_without "chain Iter::next load" Acquire => Relaxed;
 
-    srcu_reader_without_acquire_finds_garbage: srcu::message_passing
-        breaks_without "published Published::dereference load" Acquire => Relaxed;
-    srcu_reader_finds_garbage_if_the_exchange_does_not_release: srcu::message_passing
-        breaks_without "published Published::replace swap" AcqRel => Acquire;
-    racing_srcu_updater_takes_back_garbage_if_the_exchange_does_not_acquire: srcu::racing_updaters
-        breaks_without "published Published::replace swap" AcqRel => Release;
+    srcu_reader_without_acquire_is_detected: srcu::message_passing
+        fails_without "published Published::dereference load" Acquire => Relaxed;
+    srcu_swap_without_release_is_detected: srcu::message_passing
+        fails_without "published Published::replace swap" AcqRel => Acquire;
+    srcu_swap_without_acquire_is_detected: srcu::racing_updaters
+        fails_without "published Published::replace swap" AcqRel => Release;
 
-    work_reclaims_too_early_if_callbacks_do_not_release: work::pending_objects
-        breaks_without "work add_pending compare_exchange_weak success" Release => Relaxed;
-    work_reclaims_too_early_if_it_does_not_acquire: work::pending_objects
-        breaks_without "work remove_pending swap" Acquire => Relaxed;
-    racing_drain_uses_a_raw_work_item_if_its_maker_does_not_release: work::racing_drains
-        breaks_without "work init_once store" Release => Relaxed;
-    racing_drain_uses_a_raw_work_item_if_it_does_not_acquire: work::racing_drains
-        breaks_without "work init_once load" Acquire => Relaxed;
-    racing_drain_that_is_first_has_nothing_to_acquire: work::racing_drains
+    callback_that_queues_work_without_release_is_detected: work::pending_objects
+        fails_without "work add_pending compare_exchange_weak success" Release => Relaxed;
+    work_without_acquire_is_detected: work::pending_objects
+        fails_without "work remove_pending swap" Acquire => Relaxed;
+    initialisation_of_work_without_release_is_detected: work::racing_drains
+        fails_without "work init_once store" Release => Relaxed;
+    racing_drain_without_acquire_is_detected: work::racing_drains
+        fails_without "work init_once load" Acquire => Relaxed;
+    first_racing_drain_needs_no_acquire: work::racing_drains
         holds_without "work init_once compare_exchange success" Acquire => Relaxed;
-    racing_drain_that_is_second_acquires_later: work::racing_drains
+    second_racing_drain_acquires_by_a_later_load: work::racing_drains
         holds_without "work init_once compare_exchange failure" Acquire => Relaxed;
-    who_finds_a_drain_finds_a_raw_work_item_if_its_maker_does_not_release: work::found_drain
-        breaks_without "drain CallbackDrain::new fetch_add" Release => Relaxed;
-    who_finds_a_drain_without_acquire_finds_a_raw_work_item: work::found_drain
-        breaks_without "drain Permit::new load" Acquire => Relaxed;
+    new_drain_without_release_is_detected: work::visible_drain
+        fails_without "drain CallbackDrain::new fetch_add" Release => Relaxed;
+    search_for_a_drain_without_acquire_is_detected: work::visible_drain
+        fails_without "drain Permit::new load" Acquire => Relaxed;
 
-    // The model of the kernel gives nothing away either.
-    later_reader_finds_a_freed_object_if_it_does_not_acquire: pointer::grace_period
-        breaks_without "rcu_read_lock" Acquire => Relaxed;
-    later_reader_finds_a_freed_object_if_the_grace_period_does_not_release: pointer::grace_period
-        breaks_without "synchronize_rcu begin" Release => Relaxed;
-    object_is_freed_under_a_reader_that_does_not_release: pointer::grace_period
-        breaks_without "rcu_read_unlock" Release => Relaxed;
-    object_is_freed_under_a_reader_if_the_grace_period_does_not_acquire: pointer::grace_period
-        breaks_without "synchronize_rcu end" Acquire => Relaxed;
-    locked_updaters_disagree_if_the_lock_does_not_acquire: pointer::excluded_updaters
-        breaks_without "mutex_lock" Acquire => Relaxed;
-    locked_updaters_disagree_if_the_lock_does_not_release: pointer::excluded_updaters
-        breaks_without "mutex_unlock" Release => Relaxed;
+    // Orderings of the model of the kernel.
+    read_lock_without_acquire_is_detected: pointer::grace_period
+        fails_without "rcu_read_lock" Acquire => Relaxed;
+    begin_of_grace_period_without_release_is_detected: pointer::grace_period
+        fails_without "synchronize_rcu begin" Release => Relaxed;
+    read_unlock_without_release_is_detected: pointer::grace_period
+        fails_without "rcu_read_unlock" Release => Relaxed;
+    end_of_grace_period_without_acquire_is_detected: pointer::grace_period
+        fails_without "synchronize_rcu end" Acquire => Relaxed;
+    mutex_lock_without_acquire_is_detected: pointer::excluded_updaters
+        fails_without "mutex_lock" Acquire => Relaxed;
+    mutex_unlock_without_release_is_detected: pointer::excluded_updaters
+        fails_without "mutex_unlock" Release => Relaxed;
 }
 
 #[test]
-fn object_is_freed_under_a_reader_if_nobody_waits() {
-    Test::new(pointer::grace_period_of_no_time).breaks(None);
+fn missing_grace_period_is_detected() {
+    Test::new(pointer::missing_grace_period).assert_fails(None);
 }
 
 #[test]

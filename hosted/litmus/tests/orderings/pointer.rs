@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcu/pointer.rs` and `rcu/published.rs`, and with them `rcu/retired.rs`, `rcu/polled.rs` and
-//! `rcu/updater.rs`.
+//! Tests of `rcu/pointer.rs` and `rcu/published.rs`, and so of `rcu/retired.rs`, `rcu/polled.rs`
+//! and `rcu/updater.rs`.
 
 use litmus::{
     checker::one_of,
@@ -12,7 +12,7 @@ use litmus::{
 use loom::thread;
 use std::rc::Rc;
 
-/// What the kernel calls MP+onceassign+derefonce, with an exchange in the place of the store.
+/// The kernel's litmus test MP+onceassign+derefonce, with an exchange instead of the store.
 pub fn message_passing() {
     let pointer = Rc::new(Rcu::new(Object::boxed(1)));
     let updater = thread::spawn({
@@ -24,7 +24,7 @@ pub fn message_passing() {
     assert_eq!(old.unwrap().synchronize().read(), 1);
 }
 
-/// MP+onceassign+derefonce.
+/// The kernel's litmus test MP+onceassign+derefonce.
 pub fn message_passing_under_lock() {
     let state = locked(1);
     let updater = thread::spawn({
@@ -40,7 +40,7 @@ pub fn message_passing_under_lock() {
     assert_eq!(old.unwrap().synchronize().read(), 1);
 }
 
-/// Two updaters without a lock, each of whom may take back what the other has published.
+/// Two updaters without a lock. Each may reclaim the object that the other published.
 pub fn racing_updaters() {
     let pointer = Rc::new(Rcu::new(Object::boxed(0)));
     let update = |pointer: &Rcu<Object>, number| {
@@ -59,7 +59,7 @@ pub fn racing_updaters() {
     one_of(&[([0, 2], 1), ([1, 0], 2)], &(taken, left));
 }
 
-/// Two updaters with a lock, who make the new object from the old one.
+/// Two updaters with a lock, which compute the new object from the old one.
 pub fn excluded_updaters() {
     let state = locked(0);
     let update = |state: &UpdaterLock<State>| {
@@ -78,20 +78,20 @@ pub fn excluded_updaters() {
     read(&state.pointer, &[2]);
 }
 
-/// A reader, and an updater who waits for readers before he changes the old object.
+/// A reader, and an updater that writes to the old object after a grace period.
 pub fn grace_period() {
     unpublish(|pointer| {
         pointer.replace(None).unwrap().synchronize().write(2);
     });
 }
 
-/// The same without the waiting.
-pub fn grace_period_of_no_time() {
+/// A reader, and an updater whose grace period does not wait for it.
+pub fn missing_grace_period() {
     kernel::break_grace_periods();
     grace_period();
 }
 
-/// The same with a cookie that is asked again and again.
+/// A reader, and an updater that polls for the end of a grace period.
 pub fn polled_grace_period() {
     unpublish(|pointer| {
         let mut old = pointer.replace(None).unwrap().start_poll();
@@ -106,7 +106,7 @@ pub fn polled_grace_period() {
     });
 }
 
-/// The same with a callback that frees the object.
+/// A reader, and an updater that queues a callback, which frees the object.
 pub fn callback() {
     let _drain = CallbackDrain::new();
     unpublish(|pointer| pointer.replace(None).unwrap().call_rcu());
@@ -125,7 +125,7 @@ fn unpublish(updater: impl FnOnce(&Rcu<Object>) + 'static) {
     updater.join().unwrap();
 }
 
-/// Readers and an updater, of whom none is left when the object is taken out without a lock.
+/// A reader and an updater end before a thread takes the object through `&mut`.
 pub fn take_after_join() {
     let pointer = Rc::new(Rcu::new(Object::boxed(1)));
     let reader = thread::spawn({
@@ -139,25 +139,25 @@ pub fn take_after_join() {
     reader.join().unwrap();
     let old = updater.join().unwrap();
     let Some(mut pointer) = Rc::into_inner(pointer) else {
-        unreachable!("everybody is gone");
+        unreachable!("all other references are dropped");
     };
     let mut taken = pointer.take().unwrap();
     assert_eq!(taken.read(), 2);
     taken.write(3);
     old.unwrap().synchronize().write(4);
-    // Dropped with what is published next.
+    // The pointer's drop frees the object.
     pointer.replace(Some(taken));
 }
 
-/// An updater who knows that the one before is done, and looks at what that one has published.
-pub fn protected_by_order() {
+/// An updater joins another one and reads the object that it published.
+pub fn protected_by_join() {
     let pointer = Rc::new(Rcu::new(Object::boxed(1)));
     let updater = thread::spawn({
         let pointer = pointer.clone();
         move || pointer.replace(Some(Object::boxed(2)))
     });
     let old = updater.join().unwrap();
-    // SAFETY: Nobody is left who could change the pointer.
+    // SAFETY: The only updater is joined, so nothing changes the pointer.
     let current = unsafe { pointer.protected() };
     assert_eq!(current.unwrap().read(), 2);
     assert_eq!(old.unwrap().synchronize().read(), 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcu/srcu_pointer.rs` and `rcu/published.rs`, and with them `rcu/srcu_retired.rs` and
+//! Tests of `rcu/srcu_pointer.rs` and `rcu/published.rs`, and so of `rcu/srcu_retired.rs` and
 //! `rcu/srcu.rs`.
 
 use litmus::{
@@ -12,7 +12,7 @@ use litmus::{
 use loom::thread;
 use std::rc::Rc;
 
-/// MP+onceassign+derefonce, with an exchange in the place of the store.
+/// The kernel's litmus test MP+onceassign+derefonce, with an exchange instead of the store.
 pub fn message_passing() {
     let pointer = pointer(1);
     let updater = thread::spawn({
@@ -25,7 +25,7 @@ pub fn message_passing() {
     updater.join().unwrap();
 }
 
-/// Two updaters, each of whom may take back what the other has published.
+/// Two updaters. Each may reclaim the object that the other published.
 pub fn racing_updaters() {
     let pointer = pointer(0);
     let update = |pointer: &SrcuPointer<Object>, number| {
@@ -44,7 +44,7 @@ pub fn racing_updaters() {
     one_of(&[([0, 2], 1), ([1, 0], 2)], &(taken, left));
 }
 
-/// A reader, and an updater who waits for readers before he changes the old object.
+/// A reader, and an updater that writes to the old object after a grace period.
 pub fn grace_period() {
     let pointer = pointer(1);
     let updater = thread::spawn({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rcu/work.rs` and `rcu/drain.rs`.
+//! Tests of `rcu/work.rs` and `rcu/drain.rs`.
 
 use litmus::{
     checker::one_of,
@@ -14,59 +14,59 @@ use std::sync::{
     Arc, Mutex,
 };
 
-/// A callback passes an object on while the work for another is at it.
+/// A callback adds an object to the work's list while the work reclaims another one.
 pub fn pending_objects() {
     let drain = CallbackDrain::new();
-    kernel::hold_callbacks();
+    kernel::defer_callbacks();
     retired(1).queue_work();
-    kernel::held_callback()();
-    // The work that was just queued knows nothing of this object but what the list orders.
+    kernel::deferred_callback()();
+    // Only the list orders this object before the work that was just queued.
     retired(2).queue_work();
-    kernel::held_callback()();
+    kernel::deferred_callback()();
     drop(drain);
 }
 
-/// Two callbacks pass objects on at once, and none gets lost.
+/// Two callbacks add objects to the work's list at the same time.
 pub fn racing_callbacks() {
     let drain = CallbackDrain::new();
     let reclaimed = Arc::default();
-    kernel::hold_callbacks();
-    kernel::hold_work();
+    kernel::defer_callbacks();
+    kernel::defer_work();
     counted(&reclaimed).queue_work();
-    let other = thread::spawn(kernel::held_callback());
+    let other = thread::spawn(kernel::deferred_callback());
     counted(&reclaimed).queue_work();
-    kernel::held_callback()();
+    kernel::deferred_callback()();
     other.join().unwrap();
-    kernel::run_work();
+    kernel::run_deferred_work();
     assert_eq!(reclaimed.load(Relaxed), 2);
     drop(drain);
 }
 
-/// Two drains are made at once, and who has made one of them goes on to use the work item.
+/// Two threads create drains at the same time, and one of them then uses the work item.
 pub fn racing_drains() {
-    kernel::hold_callbacks();
+    kernel::defer_callbacks();
     let other = thread::spawn(CallbackDrain::new);
     let drain = CallbackDrain::new();
     retired(1).queue_work();
-    kernel::held_callback()();
-    // What comes now is of no interest.
+    kernel::deferred_callback()();
+    // The orders of the remaining operations do not matter.
     loom::stop_exploring();
     drop(other.join().unwrap());
     drop(drain);
 }
 
-/// Who finds that there is a drain uses the work item that its making has initialised.
-pub fn found_drain() {
+/// An updater that sees a drain uses the work item that the drain's creation initialised.
+pub fn visible_drain() {
     let reclaimed = Arc::default();
     let old = counted(&reclaimed);
     let drain = thread::spawn(CallbackDrain::new);
     old.queue_work();
     drop(drain.join().unwrap());
-    // If he finds none, the object is leaked.
+    // If the updater sees no drain, the object is leaked.
     one_of(&[0, 1], &reclaimed.load(Relaxed));
 }
 
-/// A callback queues another, and that one a third: the drain is passed when all are done.
+/// A callback queues a second one, which queues a third. The drain waits for all of them.
 pub fn nested_callbacks() {
     let drain = CallbackDrain::new();
     let reclaimed = Arc::default();
@@ -75,20 +75,29 @@ pub fn nested_callbacks() {
     then(second, Retired::call_rcu).call_rcu();
     drop(drain);
     kernel::unload();
-    assert_eq!(reclaimed.load(Relaxed), 1, "what finds no drain is leaked");
+    assert_eq!(
+        reclaimed.load(Relaxed),
+        1,
+        "an object was leaked for lack of a drain"
+    );
 }
 
-/// Work queues a callback: the drain is passed when both are done.
+/// Work queues a callback. The drain waits for both.
 pub fn callback_of_work() {
     let drain = CallbackDrain::new();
     let reclaimed = Arc::default();
     then(counted(&reclaimed), Retired::call_rcu).queue_work();
     drop(drain);
     kernel::unload();
-    assert_eq!(reclaimed.load(Relaxed), 1, "what finds no drain is leaked");
+    assert_eq!(
+        reclaimed.load(Relaxed),
+        1,
+        "an object was leaked for lack of a drain"
+    );
 }
 
-/// Somebody queues a callback while the last drain is dropped: he finds none, or is waited for.
+/// An updater queues a callback during the drop of the last drain. It sees no drain, or the drop
+/// waits for its callback.
 pub fn dropped_drain() {
     let drain = CallbackDrain::new();
     let reclaimed = Arc::default();
@@ -97,11 +106,11 @@ pub fn dropped_drain() {
     drop(drain);
     kernel::unload();
     other.join().unwrap();
-    // If he finds none, the object is leaked.
+    // If the updater sees no drain, the object is leaked.
     one_of(&[0, 1], &reclaimed.load(Relaxed));
 }
 
-/// An object with something to do when it is reclaimed.
+/// An object that calls `next` when it is reclaimed.
 struct Then {
     object: Object,
     next: Mutex<Box<dyn FnMut() + Send>>,
@@ -116,7 +125,7 @@ impl Reclaim for Then {
     }
 }
 
-/// An object that gives `next` its `ending` when it is reclaimed.
+/// Returns an object that passes `next` to `ending` when it is reclaimed.
 fn then<T: Reclaim>(next: Retired<T>, ending: fn(Retired<T>)) -> Retired<Then> {
     let mut next = Some(next);
     let next = move || next.take().into_iter().for_each(ending);
@@ -125,7 +134,7 @@ fn then<T: Reclaim>(next: Retired<T>, ending: fn(Retired<T>)) -> Retired<Then> {
     retire(RcuBox::new(Then { object, next }, GFP_KERNEL).unwrap())
 }
 
-/// An object that counts how many are reclaimed.
+/// An object that increments a counter when it is reclaimed.
 struct Counted {
     object: Object,
     reclaimed: Arc<AtomicUsize>,

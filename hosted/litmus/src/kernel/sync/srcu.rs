@@ -12,13 +12,13 @@ use core::{ffi::CStr, marker::PhantomData, pin::Pin};
 use pinned_init::PinInit;
 use std::thread::panicking;
 
-/// A domain.
+/// An SRCU domain.
 pub struct Srcu {
     pub(in crate::kernel) domain: Domain,
 }
 
 impl Srcu {
-    /// An initialiser.
+    /// Returns an initialiser.
     pub fn new(
         _name: &'static CStr,
         _key: Pin<&'static LockClassKey>,
@@ -39,14 +39,14 @@ impl Srcu {
     /// Waits for a grace period.
     #[track_caller]
     pub fn synchronize(&self) {
-        // Called by a destructor.
+        // A destructor may call this after a failure, when the model checker cannot be used.
         if !panicking() {
             might_sleep();
             self.domain.begin_grace_period().wait();
         }
     }
 
-    /// The same.
+    /// Waits for a grace period.
     #[track_caller]
     pub fn synchronize_expedited(&self) {
         self.synchronize();
