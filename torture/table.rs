@@ -71,7 +71,7 @@ pub(crate) enum Bug {
     SkipGp,
     /// The callback of one node is not queued.
     LostCallback,
-    /// The slot of a next hop is reused at once.
+    /// The number of a next hop is reused at once.
     ReuseBeforeGp,
     /// Changes are announced after they were made.
     LateAnnouncement,

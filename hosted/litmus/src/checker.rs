@@ -36,7 +36,7 @@ thread_local! {
 ///
 /// If `outcome` is not allowed.
 #[track_caller]
-pub fn one_of<T: Debug + PartialEq>(allowed: &[T], outcome: &T) {
+pub fn assert_one_of<T: Debug + PartialEq>(allowed: &[T], outcome: &T) {
     assert!(
         allowed.contains(outcome),
         "found {outcome:?}, expected one of {allowed:?}"

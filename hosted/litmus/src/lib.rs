@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Checks the memory orderings of the module's RCU layer with the model checker [loom]. With the
-//! orderings as they ship, no access of a reader races with one of an updater. With any single
-//! ordering weakened, the model checker reports a race.
+//! orderings as they ship, no access of a reader races with one of an updater. With a single
+//! ordering weakened, the model checker reports a race. Two orderings are stronger than needed.
 //!
 //! On x86 most weakenings change no instruction, so no run of the module can detect a missing
 //! acquire or release. The model checker runs a test in every order of its threads' atomic
 //! operations. A load may return every value that Rust's memory model allows. It reports two
 //! accesses to the same memory that nothing orders.
 //!
-//! # The checked sources are those that ship
+//! # The tests check the sources that ship
 //!
 //! ```text
 //!   rcu.rs, rcu/*.rs ──build/main.rs──► one file, in which

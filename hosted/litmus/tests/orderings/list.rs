@@ -3,7 +3,7 @@
 //! Tests of `rcu/list.rs` and `rcu/hash_table.rs`, and so of `rcu/chain.rs` and `rcu/cleared.rs`.
 
 use litmus::{
-    checker::one_of,
+    checker::assert_one_of,
     kernel::{prelude::*, sync::Mutex},
     object::Object,
     ordering::confine,
@@ -82,7 +82,7 @@ pub fn excluded_updaters() {
     });
     state.update(|list| list.push_back(entry(2)));
     other.join().unwrap();
-    one_of(&[vec![1, 2], vec![2, 1]], &state.numbers());
+    assert_one_of(&[vec![1, 2], vec![2, 1]], &state.numbers());
 }
 
 /// An updater replaces an entry of a hash table during a lookup, and writes to the old one after a
@@ -100,7 +100,7 @@ pub fn hash_table() {
     });
     let guard = read_lock();
     let seen = table.0.entries.get(&1, &guard).unwrap().number.read();
-    one_of(&[1, 2], &seen);
+    assert_one_of(&[1, 2], &seen);
     drop(guard);
     updater.join().unwrap();
 }
@@ -129,7 +129,7 @@ fn walk_during(
         let state = state.clone();
         move || updater(&state)
     });
-    one_of(allowed, &&*state.numbers());
+    assert_one_of(allowed, &&*state.numbers());
     updater.join().unwrap();
 }
 

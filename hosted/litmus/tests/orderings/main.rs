@@ -31,8 +31,8 @@ macro_rules! holds {
     };
 }
 
-/// Declares the weakenings: of those with `fails_without` the model checker must report a race;
-/// with `holds_without` the test must still pass.
+/// Declares the weakenings. With `fails_without` the model checker must report a race; with
+/// `holds_without` the test must pass.
 macro_rules! weakened {
     ($(
         $name:ident: $file:ident :: $test:ident

@@ -4,7 +4,7 @@
 //! and `rcu/updater.rs`.
 
 use litmus::{
-    checker::one_of,
+    checker::assert_one_of,
     kernel::{self, prelude::*, sync::Mutex},
     object::Object,
     rcu::{read_lock, CallbackDrain, Locked, Rcu, UpdaterLock},
@@ -56,7 +56,7 @@ pub fn racing_updaters() {
     });
     let taken = [update(&pointer, 2), other.join().unwrap()];
     let left = pointer.replace(None).unwrap().synchronize().read();
-    one_of(&[([0, 2], 1), ([1, 0], 2)], &(taken, left));
+    assert_one_of(&[([0, 2], 1), ([1, 0], 2)], &(taken, left));
 }
 
 /// Two updaters with a lock, which compute the new object from the old one.
@@ -120,7 +120,7 @@ fn unpublish(updater: impl FnOnce(&Rcu<Object>) + 'static) {
     });
     let guard = read_lock();
     let seen = pointer.dereference(&guard).map(Object::read);
-    one_of(&[Some(1), None], &seen);
+    assert_one_of(&[Some(1), None], &seen);
     drop(guard);
     updater.join().unwrap();
 }
@@ -166,7 +166,7 @@ pub fn protected_by_join() {
 #[track_caller]
 fn read<U>(pointer: &Rcu<Object, U>, allowed: &[usize]) {
     let guard = read_lock();
-    one_of(allowed, &pointer.dereference(&guard).unwrap().read());
+    assert_one_of(allowed, &pointer.dereference(&guard).unwrap().read());
 }
 
 struct State {

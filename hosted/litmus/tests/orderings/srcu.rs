@@ -4,7 +4,7 @@
 //! `rcu/srcu.rs`.
 
 use litmus::{
-    checker::one_of,
+    checker::assert_one_of,
     kernel::{prelude::*, sync::LockClassKey},
     object::Object,
     rcu::{Srcu, SrcuPointer},
@@ -20,7 +20,7 @@ pub fn message_passing() {
         move || pointer.replace(Some(Object::boxed(2))).unwrap().call_srcu()
     });
     let reader = pointer.read_lock();
-    one_of(&[1, 2], &reader.dereference().unwrap().read());
+    assert_one_of(&[1, 2], &reader.dereference().unwrap().read());
     drop(reader);
     updater.join().unwrap();
 }
@@ -41,7 +41,7 @@ pub fn racing_updaters() {
     });
     let taken = [update(&pointer, 2), other.join().unwrap()];
     let left = pointer.replace(None).unwrap().synchronize().read();
-    one_of(&[([0, 2], 1), ([1, 0], 2)], &(taken, left));
+    assert_one_of(&[([0, 2], 1), ([1, 0], 2)], &(taken, left));
 }
 
 /// A reader, and an updater that writes to the old object after a grace period.
@@ -52,7 +52,7 @@ pub fn grace_period() {
         move || pointer.replace(None).unwrap().synchronize().write(2)
     });
     let reader = pointer.read_lock();
-    one_of(&[Some(1), None], &reader.dereference().map(Object::read));
+    assert_one_of(&[Some(1), None], &reader.dereference().map(Object::read));
     drop(reader);
     updater.join().unwrap();
 }

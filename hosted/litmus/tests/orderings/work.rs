@@ -3,7 +3,7 @@
 //! Tests of `rcu/work.rs` and `rcu/drain.rs`.
 
 use litmus::{
-    checker::one_of,
+    checker::assert_one_of,
     kernel::{self, prelude::*},
     object::Object,
     rcu::{CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq},
@@ -63,7 +63,7 @@ pub fn visible_drain() {
     old.queue_work();
     drop(drain.join().unwrap());
     // If the updater sees no drain, the object is leaked.
-    one_of(&[0, 1], &reclaimed.load(Relaxed));
+    assert_one_of(&[0, 1], &reclaimed.load(Relaxed));
 }
 
 /// A callback queues a second one, which queues a third. The drain waits for all of them.
@@ -107,7 +107,7 @@ pub fn dropped_drain() {
     kernel::unload();
     other.join().unwrap();
     // If the updater sees no drain, the object is leaked.
-    one_of(&[0, 1], &reclaimed.load(Relaxed));
+    assert_one_of(&[0, 1], &reclaimed.load(Relaxed));
 }
 
 /// An object that calls `next` when it is reclaimed.
