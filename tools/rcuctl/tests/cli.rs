@@ -276,7 +276,7 @@ fn torture_without_the_module_suggests_insmod() {
 }
 
 #[test]
-fn torture_on_a_module_without_it_says_that_the_module_is_older() {
+fn torture_reports_a_module_without_its_parameters_as_older() {
     let parameters = Parameters::new(&[("reclaim", "call\n")]);
     for arguments in [&[][..], &["--status"], &["--stop"]] {
         let output = parameters.run("torture", arguments);
@@ -373,7 +373,7 @@ fn stall_without_the_module_suggests_insmod() {
 }
 
 #[test]
-fn stall_on_a_module_without_it_says_that_the_module_is_older() {
+fn stall_reports_a_module_without_its_parameters_as_older() {
     let parameters = Parameters::new(&[("reclaim", "call\n")]);
     let output = parameters.run("stall", &["list"]);
     assert_eq!(output.status.code(), Some(1));
@@ -392,7 +392,7 @@ fn stall_explain_needs_no_module() {
 }
 
 #[test]
-fn stall_list_shows_what_the_kernel_lacks() {
+fn stall_list_shows_the_missing_kernel_features() {
     let parameters = Parameters::new(&[("stall", STALLED)]);
     let output = parameters.run("stall", &["list"]);
     assert!(output.status.success(), "{}", stderr(&output));

@@ -4,9 +4,9 @@
 //!
 //! `cargo run --release -p stall-decode --example speed -- [MEGABYTES] [FOLDER]`
 //!
-//! Builds two logs of 100 MB in memory from the logs of the corpus. The first has only reports, 1.4
-//! per kilobyte: the worst case. The second is that of a long-running machine, with a log of the
-//! corpus per megabyte.
+//! Builds two logs of 100 MB in memory from the logs of the corpus. The first has only reports: the
+//! worst case. The second resembles the log of a long-running machine, with one log of the corpus
+//! per megabyte.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -92,7 +92,7 @@ fn time(name: &str, text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the CPU time of this process. On a busy machine it says more than the clock.
+/// Returns the CPU time of this process. Unlike wall-clock time, it excludes other programs.
 fn cpu_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanoseconds = stat

@@ -13,7 +13,8 @@ use proptest::sample::{select, Index};
 use stall_decode::{Decoder, Event, Timeline};
 
 fn folder() -> PathBuf {
-    Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo says")).join("tests/corpus")
+    Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
 }
 
 /// Reads the logs of the corpus as lines.
