@@ -14,7 +14,7 @@ use kernel::{
     sync::{Arc, Mutex},
 };
 
-/// The buffer for written bytes, in bytes.
+/// The size of the buffer for written bytes.
 pub(super) const CHUNK: usize = 8192;
 
 /// The `poll()` masks of a readable and of a writable file.
