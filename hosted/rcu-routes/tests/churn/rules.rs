@@ -173,7 +173,7 @@ fn a_flush_can_come_between_lookups_in_one_snapshot() {
     let flushed = [(v4, 1)];
     assert!(accepts(&flushed, &[there, stays, gone]) && accepts(&flushed, &[gone, stays]));
     assert!(!accepts(&flushed, &[gone, stays, there]));
-    // A transaction cannot.
+    // A transaction cannot come between lookups.
     assert!(!accepts(&[], &[there, stays, gone]) && !accepts(&[(v4, 2)], &[there, gone]));
 }
 
