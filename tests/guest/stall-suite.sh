@@ -97,29 +97,24 @@ kinds_in_words() {
 # file that root opened, and root of a user namespace.
 as_nobody() { su -s /bin/sh nobody -c "printf '$2' >&3" 3>"$parameters/$1"; }
 as_namespace_root() { unshare -U -r sh -c "printf '$2' >$parameters/$1"; }
-# refused_and_logged COMMAND NAME VALUE: COMMAND fails, and the log has the reason, CAP_SYS_ADMIN or
-# lockdown.
-refused_and_logged() {
+# refused NAME=VALUE WRITER REASON COMMAND...: COMMAND tests that a write fails; the log has REASON.
+refused() {
+    name=${1%=*} value=${1#*=} writer=$2 reason=$3
+    shift 3
     forget_log
-    tap_check "$2=$3 is refused $4" fails_with 'not permitted' "$1" "$2" "$3\n"
-    tap_check "$2=$3 is refused $4: the log has the reason" log_has "$5"
-}
-# As refused_and_logged. The shell in the namespace reports no errno.
-refused_to_namespace_root() {
-    forget_log
-    tap_check "$1=$2 is refused to root of a user namespace" not as_namespace_root "$1" "$2\n"
-    tap_check "$1=$2 is refused to root of a user namespace: the log has the reason" log_has "$3"
+    tap_check "$name=$value is refused $writer" "$@" "$name" "$value\n"
+    tap_check "$name=$value is refused $writer: the log has the reason" log_has "$reason"
 }
 privileged_settings='stall=cpu_preempt_off stall_cpu=0 stall_hold_ms=5 stall_holdoff_ms=5 stall_unsafe=1'
 capability() {
     grep -q '^nobody:' /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
     tap_check 'nobody can write to a plain file that root opened' \
         test "$(su -s /bin/sh nobody -c 'echo yes >&3; id -u' 3>opened)" = 65534 -a "$(cat opened)" = yes
+    reason='stall parameters require CAP_SYS_ADMIN'
     for setting in $privileged_settings stall=none; do
-        name=${setting%=*} value=${setting#*=} reason='stall parameters require CAP_SYS_ADMIN'
-        refused_and_logged as_nobody "$name" "$value" 'without CAP_SYS_ADMIN' "$reason"
+        refused "$setting" 'without CAP_SYS_ADMIN' "$reason" fails_with 'not permitted' as_nobody
         ! unshare -U -r true 2>/dev/null ||
-            refused_to_namespace_root "$name" "$value" "$reason"
+            refused "$setting" 'to root of a user namespace' "$reason" not as_namespace_root
     done
     tap_check 'refused writers start no run' reports runs 0
     tap_check 'refused writers change no setting' stall_settings_are '-1 0 0 N'
@@ -133,8 +128,8 @@ lockdown() {
     becomes state idle 30
     echo integrity >/sys/kernel/security/lockdown
     for setting in $privileged_settings; do
-        refused_and_logged set_parameter "${setting%=*}" "${setting#*=}" 'under lockdown' \
-            'stall parameters cannot be set: the kernel is locked down'
+        refused "$setting" 'under lockdown' 'stall parameters cannot be set: the kernel is locked down' \
+            fails_with 'not permitted' set_parameter
     done
     tap_check 'rcuctl stall run reports lockdown' \
         fails_with 'locked down' rcuctl stall run expedited
@@ -184,11 +179,13 @@ starting_and_stopping() {
     tap_check 'a stall that insmod started is running' reports state running
 }
 
-# The longest hold is 60 s for most kinds and 10 s for cpu_irq_off.
+# The longest hold is 60 s for most kinds and 10 s for cpu_irq_off. insmod itself must not start the
+# stall: its last steps wait for all CPUs.
 start_long_stall() {
     forget_log
-    insmod "$module" "stall=$1" stall_hold_ms=60000 2>/dev/null || insmod "$module" "stall=$1" stall_hold_ms=10000 || return
-    within 30 log_has "stall: begin $1"
+    insmod "$module" stall_hold_ms=60000 || return
+    [ "$1" != cpu_irq_off ] || set_parameter stall_hold_ms '10000\n'
+    set_parameter stall "$1\n" && within 30 log_has "stall: begin $1"
 }
 # While a CPU has its interrupts off, a process that must interrupt it waits. Then the stall can end
 # before rmmod starts, and the attempt counts for nothing.
