@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Scale: measures what readers cost, and how the cost grows with their number. The method is that
-//! of the kernel's `refscale`, applied to this module's abstractions and to the alternatives.
+//! Scale: measures the cost of readers, and how it grows with their number. The method is that of
+//! the kernel's `refscale`, applied to this module's abstractions and to the alternatives.
 //!
 //! | `scale=` | measures |
 //! |---|---|
-//! | `read` | an empty read-side critical section of RCU, of SRCU, and of the locks one would use instead |
+//! | `read` | an empty read-side critical section of RCU, of SRCU, and of the alternatives to RCU |
 //! | `lookup` | lookups in the device's table, on four streams of addresses, also beside a writer |
 //! | `update` | a change of that table, in each reclaim mode |
 //! | `gp` | waiting for a grace period, on idle CPUs and on CPUs with readers |
@@ -24,15 +24,15 @@
 //! - A run measures each row once, and is repeated. A disturbance of the machine affects all rows
 //!   of some runs, and shows in the spread of a row: each row has its minimum, median and maximum.
 //!
-//! Where C inlines a function, this module calls one; `scale/primitives.rs` states what that costs.
+//! Where C inlines a function, this module calls one; `scale/primitives.rs` states the cost.
 //!
 //! | file | content |
 //! |---|---|
 //! | `measurements.rs` | the list of all measurements |
 //! | `read.rs`, `lookup.rs`, `update.rs`, `grace_period.rs` | the measurements |
 //! | `measurement.rs` | the description of a measurement |
-//! | `rendezvous.rs`, `stream.rs`, `writer.rs`, `primitives.rs` | what measurements use |
-//! | `run.rs`, `row.rs`, `samples.rs` | the state and the results of a run |
+//! | `rendezvous.rs`, `stream.rs`, `writer.rs`, `primitives.rs`, `raw.rs` | shared by measurements |
+//! | `run.rs`, `row.rs`, `samples.rs`, `quantile.rs` | the state and the results of a run |
 //! | `control.rs`, `knobs.rs`, `report.rs` | parameters |
 //!
 //! C: [`kernel/rcu/refscale.c`](srctree/kernel/rcu/refscale.c)

@@ -30,7 +30,8 @@
 //! | `kinds.rs` | the list of all kinds |
 //! | `cpu.rs`, `task.rs`, `grace_period.rs`, `misuse.rs`, `flood.rs`, `updater.rs` | the kinds |
 //! | `kind.rs` | the description of a kind |
-//! | `run.rs`, `threads.rs` | what a kind uses: the state and the threads of a run |
+//! | `run.rs`, `threads.rs` | the state and the threads of a run |
+//! | `raw.rs`, `raw/` | operations that need `unsafe` code |
 //! | `control.rs`, `knobs.rs`, `report.rs`, `permission.rs` | parameters and log |
 //!
 //! C: [`Documentation/RCU/stallwarn.rst`](srctree/Documentation/RCU/stallwarn.rst)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Torture: shows that grace periods hold, and that the test would detect it if they did not. The method
-//! is that of the kernel's `rcutorture`, applied to the safe abstractions of [`crate::rcu`].
+//! Torture: tests that grace periods wait for readers, and shows that it detects one that does not.
+//! The method is that of the kernel's `rcutorture`, applied to the safe abstractions of
+//! [`crate::rcu`].
 //!
 //! ```text
 //!   writer     publishes a new element and retires the old one by a random method. When its grace period

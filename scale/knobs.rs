@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The knobs of scale. Those with the meaning of a refscale parameter have its name, with a prefix:
-//! `nreaders` is torture's.
+//! The knobs of scale. A knob that means the same as a refscale parameter has its name with the
+//! prefix `scale_`, because `nreaders` is a knob of torture.
 
 use crate::{kernel_ext::params::choices, lab::knobs::knobs, rcu_table::Family};
 

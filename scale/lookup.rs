@@ -3,9 +3,9 @@
 //! `scale=lookup`: the cost of a lookup in the device's table.
 //!
 //! Readers call [`Snapshot::next_hop_ref`](crate::rcu_table::Snapshot::next_hop_ref), which returns
-//! what a data plane needs. A critical section has as many lookups as a driver handles packets in
-//! one poll. In streams a, b and d the processor overlaps several lookups; in stream c it cannot.
-//! [`stream`](super::stream) describes the streams.
+//! the next hop without copying the route, as a data plane needs it. A critical section has as many
+//! lookups as a driver handles packets in one poll. In streams a, b and d the processor overlaps
+//! several lookups; in stream c it cannot. [`stream`](super::stream) describes the streams.
 
 use super::{
     knobs::Writer,
@@ -57,7 +57,7 @@ struct Lookups<A> {
     table: Arc<Table>,
     stream: Arc<Stream<A>>,
     is_chained: bool,
-    /// Batches between the beginnings of two readers.
+    /// Batches in the stream between the first batches of two readers.
     spacing: usize,
 }
 

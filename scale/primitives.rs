@@ -7,7 +7,7 @@
 //! two calls more than in C, some nanoseconds. `rwlock_t` and the semaphore are functions in C too,
 //! and are called directly. RCU is therefore at a disadvantage in this comparison.
 //!
-//! All readers share each primitive, and nobody writes.
+//! All readers share each primitive. No thread writes.
 
 use super::raw::{RwLock, RwSemaphore};
 use crate::{

@@ -14,8 +14,8 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 
-/// Passes that are timed together. They are enough that the clock costs little, and few enough that
-/// most batches are not disturbed.
+/// Passes that are timed together: enough to make the cost of the clock small, and few enough to
+/// leave most batches undisturbed.
 pub(super) const BATCH: usize = 4096;
 
 /// A reader yields its CPU at the end of a batch after this time. The unit is time, not batches:
@@ -24,9 +24,9 @@ const YIELD_INTERVAL_NS: u64 = 2_000_000;
 
 /// Polls after which a waiting reader yields its CPU.
 const POLLS_BEFORE_YIELD: usize = 10_000;
-/// The same in the second wait, during which a reader should keep its CPU. It must yield at last:
-/// to take a CPU offline, the kernel stops the reader there and then, without preemption, waits for
-/// this reader.
+/// The same in the second wait, during which a reader should keep its CPU. It must yield
+/// eventually: to take a CPU offline, the kernel first stops the reader on that CPU. Without
+/// preemption it then waits until this reader yields.
 const POLLS_BEFORE_LATE_YIELD: usize = 1_000_000;
 
 /// The work of readers.
@@ -139,10 +139,11 @@ impl<W: Work> Rendezvous<W> {
         }
     }
 
-    /// Waits until all readers have started. Returns false if some will not.
+    /// Waits until all readers have started. Returns false if a reader cannot start, or the run is
+    /// stopped.
     ///
     /// In the first wait a reader yields its CPU often, so it may not run when the last reader
-    /// arrives. Therefore they wait a second time, during which they keep their CPUs.
+    /// arrives. Therefore all readers wait a second time, and keep their CPUs meanwhile.
     fn wait_for_readers(&self) -> bool {
         self.wait_for_all(&self.arrived, POLLS_BEFORE_YIELD)
             && self.wait_for_all(&self.ready, POLLS_BEFORE_LATE_YIELD)

@@ -85,7 +85,7 @@ pub(super) enum Figures {
         /// Nanoseconds.
         samples: Samples,
         total_ns: u64,
-        /// The most bytes that awaited reclaim after an update; `None` if the row is not of
+        /// The most bytes that awaited reclaim after an update; `None` unless the row measures
         /// updates.
         behind: Option<usize>,
     },

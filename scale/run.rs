@@ -15,7 +15,7 @@ use kernel::{prelude::*, sync::Arc};
 
 /// The extent of a measurement.
 pub(super) struct Plan {
-    /// At most one a CPU.
+    /// Reader threads, at most one for each CPU.
     pub(super) readers: u32,
     pub(super) loops: u32,
     pub(super) runs: u32,

@@ -247,7 +247,7 @@ impl<A: Address> Stream<A> {
         &self.0
     }
 
-    /// Returns the batch with a number; after the last batch follows the first.
+    /// Returns the batch of that number, modulo the number of batches.
     pub(super) fn batch(&self, number: usize) -> &[A] {
         let batches = self.0.len() / BATCH;
         let start = number.checked_rem(batches).unwrap_or(0) * BATCH;

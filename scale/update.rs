@@ -4,8 +4,8 @@
 //!
 //! Random routes are replaced by themselves, and deleted and added again. The groups of deleted
 //! routes are so large that a route has left the processor's caches before it is added. Afterwards
-//! the table holds what it held before; meanwhile lookups may miss a route. Each figure includes
-//! the clock.
+//! the table has its former routes; meanwhile lookups may miss a route. Each figure includes the
+//! cost of reading the clock.
 //!
 //! In a reclaim mode whose updates wait, a time limit bounds a run instead of the number of
 //! changes.
@@ -42,7 +42,7 @@ const GROUP: usize = 500;
 /// The same if each change waits for a grace period.
 const GROUP_IF_WAITING: usize = 5;
 
-/// The time limit of changes that wait, for one change in one run.
+/// The time limit of one kind of change in one run, if each change waits.
 const LIMIT_NS: u64 = 300_000_000;
 
 /// Changes between two checks of the retired bytes.

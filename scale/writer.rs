@@ -173,7 +173,7 @@ impl State {
                 let Some(route) = routes.next() else {
                     return;
                 };
-                // Fails if the route was deleted, which must stay so.
+                // Fails if the route was deleted: it must stay deleted.
                 let _ = self.target.table.insert(route, Mode::Change);
             }
             self.changes.store(due.max(done), Ordering::Relaxed);

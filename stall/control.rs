@@ -73,8 +73,7 @@ impl Job for Stall {
     fn run(this: &Arc<Self>) {
         let (kind, run) = (this.kind, &this.run);
         run.hold_off();
-        // RCU reads its time-outs when a grace period begins. This one puts recent changes into
-        // force.
+        // RCU reads its time-outs when a grace period begins: recent changes apply after this one.
         rcu::synchronize();
         report::begin(kind, run);
         let result = match run.is_over() {
@@ -82,7 +81,7 @@ impl Job for Stall {
             false => (kind.provoke)(run),
         };
         let took_ms = run.progress.elapsed_ms();
-        // The stall has only ended when grace periods end again.
+        // A stall is over only when grace periods end again.
         run.measure_recovery();
         run.progress.end(result, took_ms);
         report::end(kind, run);

@@ -45,7 +45,7 @@ pub(super) const IRQ_OFF: StallKind = StallKind {
 };
 
 /// Matches "self-detected stall on CPU", the usual report, and "detected stalls on CPUs/tasks:".
-/// The second comes if another CPU's tick is two jiffies earlier, which happens in a virtual
+/// The kernel prints the second one if another CPU's tick is two jiffies earlier, as in a virtual
 /// machine whose CPUs share a host CPU.
 const CPU_STALL: &str = "detected stall";
 

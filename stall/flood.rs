@@ -51,7 +51,7 @@ const LIMIT_KB: u32 = 32 * 1024;
 /// Objects that are queued before the updater yields its CPU.
 const OBJECTS_PER_TURN: u32 = 256;
 
-/// What the updater does when [`CAP_KB`] await a grace period.
+/// The updater's reaction when [`CAP_KB`] KiB await a grace period.
 #[derive(Clone, Copy)]
 enum Policy {
     /// It waits for the grace period, as the updater of the route table does.

@@ -43,10 +43,10 @@ const GP_KTHREAD: &CStr = if cfg!(CONFIG_PREEMPT_RCU) {
     c"rcu_sched"
 };
 
-/// Milliseconds within which a started grace period waits for readers.
+/// Milliseconds within which the kthread begins a requested grace period.
 const GP_START_MS: u32 = 50;
-/// Milliseconds within which the kthread checks again whether readers are done. It does so many
-/// times if its CPU is idle.
+/// Milliseconds within which the kthread scans again for quiescent states. On an idle CPU it scans
+/// many times.
 const GP_CHECK_MS: u32 = 300;
 
 fn kthread_starved(run: &Arc<Run>) -> Result {
@@ -66,7 +66,7 @@ fn kthread_starved(run: &Arc<Run>) -> Result {
     run.set_pid(gp_kthread.pid());
     let grace_period = GracePeriod::start();
     run.sleep_until_over();
-    // The kthread may still sleep, or begin to sleep now: it is woken until it has ended a grace
+    // The kthread may still sleep, or begin to sleep now: wake it until it has ended a grace
     // period.
     while !grace_period.is_complete() {
         gp_kthread.wake();

@@ -36,9 +36,9 @@ pub(super) fn might_resched() {
 
 /// Sleeps inside a read-side critical section, which is forbidden, without checking the context.
 ///
-/// Preemptible RCU still waits for the reader. Other RCU would not, so there this does nothing.
+/// Preemptible RCU still waits for the reader. Without it RCU would not wait, so this does nothing.
 ///
-/// Context: may sleep, apart from the reader.
+/// Context: process context, in which only `_reader` forbids sleeping.
 pub(super) fn sleep_in_reader(_reader: &Guard, ms: u32) {
     if cfg!(CONFIG_PREEMPT_RCU) {
         let jiffies = c_long::try_from(msecs_to_jiffies(ms)).unwrap_or(1);
@@ -96,7 +96,7 @@ pub(super) fn synchronize_as_lockdep_reader() {}
 
 /// Reports locks that the current task holds: C's `debug_check_no_locks_held()`.
 ///
-/// The exit of a thread does so too, but on the way there lockdep may report another problem and
+/// The exit of a thread makes this check too, but lockdep may report another problem earlier and
 /// turn itself off.
 ///
 /// Context: any.
@@ -137,6 +137,6 @@ pub(super) fn call_rcu_twice() {
 #[cfg(not(CONFIG_DEBUG_OBJECTS_RCU_HEAD))]
 pub(super) fn call_rcu_twice() {}
 
-/// Never frees the head: RCU replaces it by a callback of its own when it detects the second call.
+/// Does not free the head. When RCU detects the second call, it replaces this callback by its own.
 #[cfg(CONFIG_DEBUG_OBJECTS_RCU_HEAD)]
 extern "C" fn callback(_head: *mut bindings::callback_head) {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The log lines of a stall, and the text of the parameter `stall`. None of them resembles a report
-//! of the kernel.
+//! The log lines of a stall, and the text of the parameter `stall`. No line resembles a report of
+//! the kernel.
 
 use super::{kind::StallKind, kinds::KINDS, run::Run};
 use crate::lab::progress::Outcome;

@@ -46,8 +46,8 @@ pub(super) struct Run {
     recovery_ms: AtomicU64,
 }
 
-// ORDERING: Relaxed: the flags are requests and notes alone. Threads are joined, and callbacks and
-// interrupts waited for, before anything depends on what they did.
+// ORDERING: Relaxed: the flags only request or record. The run joins its threads, and waits for
+// callbacks and interrupts, before it uses their results.
 impl Run {
     /// A run that begins now.
     pub(super) fn new(plan: Plan) -> Self {
@@ -143,7 +143,7 @@ impl Run {
         self.recovery_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// Returns how long that grace period took; 0 before.
+    /// Returns the ms that [`Self::measure_recovery`] measured; 0 before.
     pub(super) fn recovery_ms(&self) -> u64 {
         self.recovery_ms.load(Ordering::Relaxed)
     }

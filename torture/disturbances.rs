@@ -20,7 +20,8 @@ pub(super) fn stutter(run: &Run) {
     }
 }
 
-/// The hotplug thread: takes CPUs offline and brings them online. At its end all are online.
+/// The hotplug thread: takes CPUs offline and brings them online. When it ends, all CPUs are
+/// online.
 pub(super) fn hotplug(run: &Run) {
     let mut random = Random::new();
     let ms = run.plan.onoff_interval.saturating_mul(1000);
@@ -35,7 +36,7 @@ pub(super) fn hotplug(run: &Run) {
     }
 }
 
-/// Takes a CPU offline, trying all from a random one on: some CPUs cannot go offline.
+/// Takes a CPU offline. Tries all, beginning with a random one, because some cannot go offline.
 fn offline_random_cpu(random: &mut Random) -> Option<u32> {
     let count = cpu::online().count();
     let first = random.below(count as u32) as usize;

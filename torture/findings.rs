@@ -102,11 +102,11 @@ impl Findings {
     }
 
     pub(super) fn total(&self) -> u64 {
-        self.each().map(|(_, times, _)| times).sum()
+        self.iter().map(|(_, times, _)| times).sum()
     }
 
     /// Returns each error that was found, how often, and its largest figure.
-    pub(super) fn each(&self) -> impl Iterator<Item = (Finding, u64, u64)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Finding, u64, u64)> + '_ {
         Finding::ALL
             .iter()
             .zip(&self.found)

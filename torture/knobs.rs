@@ -127,7 +127,7 @@ impl Plan {
             fake_writers: usize::try_from(knobs.nfakewriters).unwrap_or(0),
             methods,
             stat_interval: knobs.stat_interval,
-            // Pauses would only delay the moment when a bug is caught.
+            // Pauses would only delay the detection of the bug.
             stutter: match bug {
                 Bug::None => knobs.stutter,
                 _ => 0,

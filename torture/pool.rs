@@ -38,7 +38,7 @@ const FREED: u8 = 0;
 const UNINITIALISED: u8 = 1;
 const INITIALISED: u8 = 2;
 
-/// Number of content words, which depend on each other.
+/// Words of contents. All of them derive from the incarnation.
 const WORDS: usize = 4;
 
 /// An object that readers find through the pointer.
@@ -123,7 +123,7 @@ impl Record {
         self.age.store(1, Ordering::Relaxed);
     }
 
-    /// Records that grace periods have ended since.
+    /// Records that grace periods have ended since the retirement.
     pub(super) fn raise_age_to(&self, age: u32) {
         self.age.fetch_max(age, Ordering::Relaxed);
     }

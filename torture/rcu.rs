@@ -159,7 +159,7 @@ impl Flavour for Pointer {
             0 => {
                 let cookie = GracePeriod::snapshot();
                 expect_complete(run, rcu::synchronize);
-                // A small cookie can miss the first one if an expedited grace period intervenes.
+                // A small cookie can miss the first grace period if an expedited one intervenes.
                 rcu::synchronize();
                 if !cookie.is_complete() {
                     run.findings.note(Finding::CookieTooLate, 0);

@@ -67,7 +67,7 @@ pub(super) fn begin(run: &Run) {
 pub(super) fn statistics(run: &Run) {
     log(format_args!("{}", Totals(run)));
     log(format_args!(" Reader Pipe: {}", Pipe(run.ages())));
-    for (finding, times, most) in run.findings.each() {
+    for (finding, times, most) in run.findings.iter() {
         let finding = Described(finding, most);
         run.findings.log(format_args!("{times} times: {finding}"));
     }
@@ -120,7 +120,7 @@ pub(super) fn status(f: &mut fmt::Formatter<'_>, last: Option<&Run>, count: u32)
         Pipe(run.ages()),
         run.findings.total()
     )?;
-    for (finding, times, most) in run.findings.each() {
+    for (finding, times, most) in run.findings.iter() {
         write!(f, "\nerror {times} {}", Described(finding, most))?;
     }
     Ok(())

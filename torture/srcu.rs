@@ -104,7 +104,7 @@ impl Flavour for SleepablePointer {
     }
 
     fn cookie(&self) -> SrcuGracePeriod<'_> {
-        // No other thread may cause a grace period of this domain.
+        // Starts a grace period, because possibly no other thread causes one of this domain.
         SrcuGracePeriod::start(self.pointer.domain())
     }
 

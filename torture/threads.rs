@@ -110,7 +110,7 @@ impl Drop for TortureThreads<'_> {
     }
 }
 
-/// The supervisor's memory between two checks, in seconds and updates.
+/// The supervisor's state between two checks.
 struct Supervisor<'r> {
     run: &'r Run,
     reported: u64,

@@ -61,7 +61,7 @@ struct Shortage {
     reserve: Mutex<KVec<KVec<Page>>>,
 }
 
-// ORDERING: Relaxed: the flag is a note alone.
+// ORDERING: Relaxed: the flag publishes no other memory.
 impl Shortage {
     /// Errors: `ENOMEM`. Context: may sleep.
     fn new(run: &Arc<Run>) -> Result<Arc<Self>> {

@@ -20,7 +20,7 @@ pub(in crate::stall) struct ForeignKthread {
     pid: i32,
 }
 
-/// The PIDs of threads that the kernel starts before its other CPUs.
+/// The PIDs of threads that the kernel starts at boot, before it brings other CPUs online.
 const EARLY_PIDS: Range<c_int> = 2..1000;
 
 /// Returns the kernel thread with a name, if the kernel has started it early.

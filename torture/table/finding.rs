@@ -21,7 +21,8 @@ pub(crate) enum Finding {
     LookupMissed { address: IpAddr, prefix: Prefix },
     /// A lookup returned a route that does not cover the address, or that no writer made.
     LookupForeign { address: IpAddr, route: Route },
-    /// A lookup returned the next hop of such a route.
+    /// A lookup returned the next hop of a route that does not cover the address, or that no writer
+    /// made.
     NextHopForeign { address: IpAddr },
     /// A reader reached a node that was poisoned because it was reclaimed.
     ReachedReclaimed { address: IpAddr, depth: usize },

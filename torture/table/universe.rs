@@ -249,8 +249,8 @@ impl Draft {
             self.site(family, [10, chain, 77, 0], 24, Role::Single)?;
             self.site(family, [10, chain, 77, 64], 26, Role::Single)?;
             self.site(family, [10, chain, 77, 100], 32, Role::Single)?;
-            // All prefixes of the chain cover the first address; each next one has one prefix
-            // fewer.
+            // All prefixes of the chain cover the first address. One fewer covers each further
+            // address.
             for (third, fourth) in [(77, 100), (77, 101), (77, 1), (78, 1), (1, 1), (250, 1)] {
                 self.look_up(family, [10, chain, third, fourth])?;
             }

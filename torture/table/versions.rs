@@ -42,7 +42,7 @@ impl Window {
 
     /// Returns whether the route may have been absent.
     pub(super) fn may_be_absent(self) -> bool {
-        // In one of four consecutive versions it is.
+        // In one of four consecutive versions the route is absent.
         let last = self.last.min(self.first.saturating_add(3));
         (self.first..=last).any(|version| !is_present(version))
     }

@@ -174,7 +174,7 @@ impl Writer {
         self.add_single(random);
         self.apply_announced(|torture, pending| {
             let mut step = Step::NoMemory;
-            torture.each_change(pending, |operation| {
+            torture.for_each_change(pending, |operation| {
                 step = match operation {
                     Operation::Insert(_, Mode::Add) => Step::Add,
                     Operation::Insert(..) => Step::Change,
@@ -193,7 +193,7 @@ impl Writer {
         self.add_several(random);
         self.apply_announced(|torture, pending| {
             if torture.bug == Bug::TornTransaction {
-                torture.each_change(pending, |operation| torture.apply(operation))?;
+                torture.for_each_change(pending, |operation| torture.apply(operation))?;
                 return Ok(Step::Transaction);
             }
             let transaction = torture.transaction(pending)?;
@@ -314,7 +314,7 @@ impl TableTorture {
     }
 
     /// Calls `visit` with each pending operation.
-    fn each_change(
+    fn for_each_change(
         &self,
         pending: &Pending,
         mut visit: impl FnMut(Operation) -> Result<(), StepError>,
@@ -344,7 +344,7 @@ impl TableTorture {
     /// Returns a transaction of all pending operations.
     fn transaction(&self, pending: &Pending) -> Result<Transaction, StepError> {
         let mut transaction = Transaction::new();
-        self.each_change(pending, |operation| Ok(transaction.push(operation)?))?;
+        self.for_each_change(pending, |operation| Ok(transaction.push(operation)?))?;
         Ok(transaction)
     }
 
