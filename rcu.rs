@@ -13,8 +13,8 @@
 //! - A reader holds a [`Guard`] and calls [`Rcu::dereference`], whose result cannot outlive the
 //!   guard. A reader never waits, writes or allocates.
 //! - An updater builds an [`RcuBox`] and publishes it with [`Rcu::replace`], which returns the
-//!   previous object as a [`Retired`]. That ends in exactly one way: the updater waits for a grace
-//!   period and owns the object again, or leaves it to be reclaimed.
+//!   previous object as a [`Retired`]. The updater then waits for a grace period and owns the
+//!   object again, or leaves it to be reclaimed.
 //! - A module that passes objects to `call_rcu()` has a [`CallbackDrain`] as its last field.
 //!
 //! | need | type or function |

@@ -27,8 +27,8 @@ struct SizedObject<T> {
 /// An owned, unpublished object with room for an `rcu_head`. No reader can reach it, so its owner
 /// may change it.
 ///
-/// The object never moves, whether published, retired or owned again. So it may have a type that
-/// must not move; then only [`Self::as_pin_mut`] changes it.
+/// The object never moves, whether published, retired or owned again. A type that must not move is
+/// therefore allowed; only [`Self::as_pin_mut`] changes such a value.
 ///
 /// # Examples
 ///
@@ -90,16 +90,16 @@ impl<T: ?Sized> RcuBox<T> {
         unsafe { NonNull::new_unchecked(object) }
     }
 
-    /// Owns an object again.
+    /// Restores the ownership that [`RcuBox::into_raw`] gave up.
     ///
     /// # Safety
     ///
-    /// - `object` came from [`RcuBox::into_raw`], or was allocated by `Kmalloc` and initialised as
-    ///   such an object is.
+    /// - `object` came from [`RcuBox::into_raw`], or was allocated by `Kmalloc` and initialised
+    ///   in the same way.
     /// - It has no other owner, and no reader can reach it.
     #[inline]
     pub(super) unsafe fn from_raw(object: NonNull<Object<T>>) -> Self {
-        // SAFETY: The object is an allocation of `Kmalloc`, as a `KBox` is, without another owner.
+        // SAFETY: `Kmalloc` allocated the object, as for a `KBox`, and nothing else owns it.
         Self(unsafe { KBox::from_raw(object.as_ptr()) })
     }
 }

@@ -9,7 +9,7 @@
 //!               ┌──────────────┐
 //!   first ──────┘   A ─────────┴──► B ──► C ──► null
 //!                   ▲ removed; its readers
-//!                     go on to B and C
+//!                     still reach B and C
 //! ```
 //!
 //! C header: [`include/linux/rculist.h`](srctree/include/linux/rculist.h)
@@ -54,7 +54,7 @@ use kernel::{
 /// ```
 #[pin_data]
 pub struct Entry<T: Reclaim> {
-    /// Without meaning while the entry is in no chain.
+    /// Meaningless while the entry is in no chain.
     pub(super) link: Link<T>,
     #[pin]
     value: T,
@@ -141,13 +141,13 @@ impl<T: Reclaim> Link<T> {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Points to `object` from now on, for readers too.
+    /// Makes this point to `object`, and publishes the object to readers.
     #[inline]
     pub(super) fn publish(&self, object: *mut Object<Entry<T>>) {
         // ORDERING: Release publishes the contents of the entry: `rcu_assign_pointer()`. C removes
-        // an entry by a plain store, because the link of the removed entry has published the next
-        // one already. But a reader that loads this link never loads that one, so in Rust's memory
-        // model this store must order the contents. On x86 it is the same instruction.
+        // an entry by a plain store, because the removed entry's link has already published the
+        // next entry. In Rust's memory model that does not suffice: a reader that loads this link
+        // never loads the removed entry's link. On x86 both stores are the same instruction.
         self.0.store(object, Ordering::Release);
     }
 
@@ -257,7 +257,7 @@ impl<T: Reclaim> Link<T> {
     }
 }
 
-/// A sequence of entries, which it owns.
+/// A sequence of linked entries. It owns them.
 ///
 /// # Invariants
 ///
@@ -360,7 +360,7 @@ impl<T: Reclaim> Drop for Chain<T> {
 ///
 /// - `link` belongs to a chain that is borrowed during `'g`, or to an entry of such a chain, or to
 ///   an entry that was removed from it during the read-side critical section that lasts for `'g`.
-/// - Instead of that section, there may be no updater that removes an entry during `'g`.
+/// - If no such section lasts for `'g`, no updater removes an entry during `'g`.
 pub struct Iter<'g, T: Reclaim> {
     link: Option<&'g Link<T>>,
 }
@@ -377,7 +377,7 @@ impl<'g, T: Reclaim> Iterator for Iter<'g, T> {
         // `link` was removed, that happened during the section. Its link has not changed since, so
         // the object was in the chain at that time. In both cases the object was not removed before
         // the section began, so the section delays its grace period. The borrow of the chain
-        // excludes that the chain is dropped.
+        // keeps the chain from being dropped.
         let entry = unsafe { object::value(object) };
         // INVARIANT: The entry is in the chain, or was removed during the section.
         self.link = Some(&entry.link);

@@ -17,8 +17,8 @@ use core::{
 /// Iterates over the entries that a [`List`](super::List) contained when it was cleared, in order.
 /// Each is a [`Retired`] entry.
 ///
-/// It borrows nothing, so entries can be reclaimed after the updater has released its lock. Its
-/// drop drops the remaining entries, as [`Retired`].
+/// It borrows nothing, so entries can be reclaimed after the updater has released its lock. A drop
+/// of it drops each remaining entry as a [`Retired`].
 ///
 /// # Examples
 ///

@@ -60,7 +60,7 @@ pub(super) fn rcu_barrier() {
     unsafe { bindings::rcu_barrier() };
 }
 
-/// SRCU as `kernel::sync::srcu` of later kernels has it.
+/// SRCU with the interface that `kernel::sync::srcu` has in later kernels.
 #[cfg(not(kernel_7_3))]
 mod srcu {
     use core::marker::PhantomData;

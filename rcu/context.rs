@@ -9,12 +9,12 @@ use core::panic::Location;
 use core::ptr;
 use kernel::{bindings, prelude::*, task::might_sleep};
 
-/// Warns if `call` is made by a reader, for which it would wait for ever, or where sleeping is
-/// forbidden.
+/// Warns if the caller is a reader, for which `call` would wait for ever, or must not sleep.
 ///
-/// It uses the information that the kernel keeps: the nesting of readers with
+/// The check uses the information that the kernel keeps: the nesting of readers with
 /// `CONFIG_PREEMPT_RCU`, lockdep's held locks with `CONFIG_DEBUG_LOCK_ALLOC`, and the preemption
-/// count with `CONFIG_DEBUG_ATOMIC_SLEEP`. Without any of them it cannot recognise a reader.
+/// count with `CONFIG_DEBUG_ATOMIC_SLEEP`. If none of these options is set,
+/// it cannot recognise a reader.
 #[track_caller]
 #[inline]
 pub(super) fn assert_may_wait(call: &str) {

@@ -22,7 +22,7 @@ static QUEUED: AtomicBool = AtomicBool::new(false);
 /// queue a callback. Initialise it *first*, so that a failed init drops it as well. Without a
 /// drain, objects that need a callback are leaked, with an error in the log.
 ///
-/// A leaked drain (`mem::forget`) waits for nothing; no type prevents that.
+/// A leaked drain (`mem::forget`) does not wait. No type prevents the leak.
 ///
 /// # Examples
 ///
@@ -68,15 +68,15 @@ impl CallbackDrain {
 
 impl Drop for CallbackDrain {
     fn drop(&mut self) {
-        // Callbacks and works may queue callbacks. Each pass waits for all callbacks that were
-        // queued before it. Those that they queue meanwhile set `QUEUED`, or found it set before
-        // the pass. So the last pass is the one that finds `QUEUED` clear at its beginning and at
-        // its end.
+        // Each pass waits for all callbacks that were queued before it. A callback or work that
+        // runs meanwhile may queue another callback: it sets `QUEUED`, or found it set before the
+        // pass. So no callback is left after a pass that finds `QUEUED` clear at its beginning and
+        // at its end.
         loop {
             // ORDERING: Relaxed suffices. A running callback might read the `true` that this
             // exchange removes, and then not announce the callback that it queues itself.
-            // - If it was queued before the exchange, this pass waits for it. `queued_before` is
-            //   true, so another pass waits for the callback that it queued.
+            // - If the running callback was queued before the exchange, this pass waits for it.
+            //   `queued_before` is true, so another pass waits for the callback that it queued.
             // - If it was queued after the exchange, the grace period before it runs orders its
             //   read after the exchange, so it reads no old value.
             // `barrier()` and `flush()` order the stores of callbacks before the load below.
@@ -101,7 +101,7 @@ impl Drop for CallbackDrain {
 
 /// Permission to queue a callback. A drain waits for each callback that is queued with a permit.
 pub(super) struct Permit {
-    /// The drain's end waits for this reader.
+    /// The drop of the last drain waits for this reader.
     _reader: Option<Guard>,
 }
 

@@ -16,8 +16,8 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 
 /// A header and an array of elements in one allocation: a C struct with a flexible array member.
 ///
-/// The object contains its number of elements. So its address alone identifies it, which is all
-/// that an atomic pointer can hold.
+/// The object stores its number of elements, so its address alone identifies it. An atomic pointer
+/// cannot hold more than an address.
 ///
 /// ```text
 ///   ┌──────────┬───────┬────────┬────────────┬────────────┬─ ─
@@ -47,9 +47,9 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 #[repr(C)]
 pub struct Flexible<H, E> {
     len: usize,
-    /// The part that exists once.
+    /// The value before the array.
     pub header: H,
-    /// The array, of the length that was given at its creation.
+    /// The array. Its length is fixed at creation.
     pub elements: [E],
 }
 

@@ -48,10 +48,11 @@ pub fn barrier() {
     compat::rcu_barrier();
 }
 
-/// A cookie for a grace period. It can be polled for whether the read-side critical sections that
-/// ran when it was created have ended.
+/// A cookie for a grace period. Polling it tells whether the read-side critical sections that were
+/// running at its creation have ended.
 ///
-/// It may report the end late, in particular that of an expedited grace period, but never early.
+/// It never reports the end early. It may report it late, especially if the grace period was
+/// expedited.
 /// [`FullGracePeriod`] is larger and reports the end sooner.
 ///
 /// # Examples

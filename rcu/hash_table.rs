@@ -59,9 +59,9 @@ pub trait Keyed {
 /// The number of buckets is fixed. Choose about the expected number of entries, and a power of two,
 /// which makes the modulo a mask.
 ///
-/// SipHash with a seed maps keys to buckets. A user or another machine that chooses keys cannot
-/// choose them for one bucket without the seed. In the kernel, `bindings::get_random_u64()` returns
-/// half a seed.
+/// SipHash with a seed maps keys to buckets. Without the seed, a user or another machine that
+/// chooses keys cannot direct them to one bucket. In the kernel, `bindings::get_random_u64()`
+/// returns half a seed.
 ///
 /// # Examples
 ///
@@ -134,7 +134,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
     const HAS_BUCKETS: () = assert!(BUCKETS > 0, "a hash table has at least one bucket");
 
     /// Returns an initialiser of an empty table. It creates the buckets in place, because they are
-    /// too large for the kernel's stack. Whoever chooses keys must not know `seed`.
+    /// too large for the kernel's stack. Users that choose keys must not know `seed`.
     pub fn new(seed: [u64; 2]) -> impl PinInit<Self> {
         let () = Self::HAS_BUCKETS;
         // INVARIANT: The table has no entries.
@@ -195,7 +195,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
 ///
 /// # Invariants
 ///
-/// They are initialised whenever `HashTable::new()` is not running.
+/// The buckets are initialised, except during `HashTable::new()`.
 struct Buckets<T: Reclaim, const N: usize>(MaybeUninit<[Chain<T>; N]>);
 
 impl<T: Reclaim, const N: usize> Buckets<T, N> {

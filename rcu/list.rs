@@ -23,7 +23,7 @@ use core::{
 /// It is part of a state `S` and changes under the lock of the
 /// [`UpdaterLock<S>`](super::UpdaterLock) that contains it, through the [`UpdateSide`] that
 /// [`Updater::select`](super::Updater::select) returns. Readers see each change either complete or
-/// not at all. A reader at a removed entry goes on to the rest.
+/// not at all. A reader at a removed entry still reaches the rest of the list.
 ///
 /// The list is singly linked, and a [`CursorMut`] determines where to change it. C's lists are
 /// doubly linked, so that code with a pointer to an entry can remove it without a walk. Safe Rust
@@ -356,7 +356,7 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
 
     /// Removes the current entry and moves to the next: C's `list_del_rcu()`.
     ///
-    /// Readers at that entry go on to the rest.
+    /// Readers at that entry still reach the rest of the list.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -371,7 +371,7 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     ///
     /// Readers see either the old or the new entry, never both and never neither.
     ///
-    /// Errors: `new`, after the last entry. Context: any; never waits.
+    /// Errors: `new`, if the cursor is after the last entry. Context: any; never waits.
     #[inline]
     pub fn replace_current(
         &mut self,

@@ -40,8 +40,8 @@ pub struct Object<T: ?Sized> {
 mod private {
     use super::{Head, NonNull, Object};
 
-    /// Finds an object by its address, which is all that an atomic pointer holds. Implemented by
-    /// sized types and by [`Flexible`](super::super::Flexible).
+    /// A type whose objects are found by their address alone, as an atomic pointer holds it: a
+    /// sized type or [`Flexible`](super::super::Flexible).
     ///
     /// # Safety
     ///

@@ -69,7 +69,7 @@ pub struct Rcu<T: Reclaim + ?Sized, U = Exchange> {
 pub struct Exchange(());
 
 impl<T: Reclaim + ?Sized> Rcu<T> {
-    /// Creates a pointer to nothing.
+    /// Creates a null pointer.
     pub const fn null() -> Self {
         Self {
             published: Published::null(),
@@ -87,7 +87,7 @@ impl<T: Reclaim + ?Sized> Rcu<T> {
 }
 
 impl<T: Reclaim + ?Sized, S> Rcu<T, Locked<S>> {
-    /// Creates a pointer to `new`, or to nothing, whose updates need the lock of its state `S`.
+    /// Creates a pointer to `new`, or a null pointer. Updates require the lock of its state `S`.
     pub fn locked(new: Option<RcuBox<T>>) -> Self {
         Self {
             published: Published::new(new),
@@ -133,7 +133,7 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
 }
 
 impl<T: Reclaim + ?Sized> Rcu<T> {
-    /// Publishes `new`, or nothing, by an exchange and returns the previous object: C's
+    /// Publishes `new`, or null, by an exchange and returns the previous object: C's
     /// `unrcu_pointer(xchg(&pointer, RCU_INITIALIZER(new)))`.
     ///
     /// Readers see either the old or the new object, complete.
@@ -157,7 +157,7 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
         unsafe { borrow(self.structure().published.address()) }
     }
 
-    /// Publishes `new`, or nothing, by one store and returns the previous object: C's
+    /// Publishes `new`, or null, by one store and returns the previous object: C's
     /// `rcu_replace_pointer()`.
     ///
     /// Readers see either the old or the new object, complete.
@@ -172,8 +172,8 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
         Some(unsafe { Retired::new(old) })
     }
 
-    /// Publishes the object that `update` derives from the published one, and returns the latter:
-    /// read, copy, update. If `update` fails, nothing changes.
+    /// Publishes the object that `update` derives from the published one, and returns the previous
+    /// object: read, copy, update. If `update` fails, nothing changes.
     ///
     /// Errors: those of `update`. Context: that of `update`, which may sleep.
     #[inline]

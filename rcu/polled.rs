@@ -11,7 +11,7 @@ use super::{GracePeriod, RcuBox, Reclaim, Retired};
 
 /// A [`Retired`] object with the cookie of the grace period that it waits for.
 ///
-/// Its drop does what the drop of a [`Retired`] does.
+/// Dropping it drops the [`Retired`] object, which is then reclaimed after a grace period.
 ///
 /// # Examples
 ///

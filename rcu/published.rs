@@ -29,13 +29,13 @@ pub(super) struct Published<T: Reclaim + ?Sized> {
 }
 
 impl<T: Reclaim + ?Sized> Published<T> {
-    /// Creates a pointer to nothing.
+    /// Creates a null pointer.
     pub(super) const fn null() -> Self {
         // INVARIANT: Null is allowed.
         Self::from_address(ptr::null_mut())
     }
 
-    /// Creates a pointer to `new`, or to nothing.
+    /// Creates a pointer to `new`, or a null pointer.
     pub(super) fn new(new: Option<RcuBox<T>>) -> Self {
         // INVARIANT: The object came from `into_raw()`, which gave up its ownership.
         Self::from_address(into_address(new))
@@ -75,7 +75,7 @@ impl<T: Reclaim + ?Sized> Published<T> {
         self.object.load(Ordering::Relaxed)
     }
 
-    /// Publishes `new`, or nothing, by an exchange and unpublishes the previous object, whose
+    /// Publishes `new`, or null, by an exchange and unpublishes the previous object, whose
     /// ownership it returns.
     #[inline]
     pub(super) fn replace(&self, new: Option<RcuBox<T>>) -> Option<NonNull<Object<T>>> {
@@ -88,7 +88,7 @@ impl<T: Reclaim + ?Sized> Published<T> {
         unsafe { whole(old) }
     }
 
-    /// Publishes `new`, or nothing, by a store and unpublishes the previous object, whose ownership
+    /// Publishes `new`, or null, by a store and unpublishes the previous object, whose ownership
     /// it returns.
     ///
     /// # Safety

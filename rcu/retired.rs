@@ -19,9 +19,9 @@ use kernel::bindings;
 
 /// An object that new readers cannot reach and that old readers may still be reading.
 ///
-/// It can neither be read nor freed. It ends in exactly one way:
+/// It can neither be read nor freed. Exactly one of these methods consumes it:
 ///
-/// | ending | waits | then | in C |
+/// | method | waits | then | in C |
 /// |---|---|---|---|
 /// | [`synchronize`](Self::synchronize) | yes | returns the object | `synchronize_rcu()` |
 /// | [`synchronize_expedited`](Self::synchronize_expedited) | shortly | returns the object | `synchronize_rcu_expedited()` |
@@ -30,8 +30,8 @@ use kernel::bindings;
 /// | [`queue_work`](Self::queue_work) | no | [`Reclaim::reclaim`] in process context | `queue_rcu_work()` |
 /// | [`kvfree_rcu`](Self::kvfree_rcu) | no | frees the memory, without a destructor | `kvfree_rcu()` |
 ///
-/// Its drop does what `call_rcu()` or `queue_work()` do, depending on [`Reclaim::Context`]. It
-/// never frees the object at once.
+/// Dropping it is the same as `call_rcu()` or `queue_work()`, depending on [`Reclaim::Context`].
+/// The drop never frees the object at once.
 ///
 /// # Examples
 ///
@@ -118,8 +118,8 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         unsafe { self.into_box() }
     }
 
-    /// Calls [`Reclaim::reclaim`] in process context after a grace period, without waiting for it:
-    /// the purpose of C's `queue_rcu_work()`.
+    /// Calls [`Reclaim::reclaim`] in process context after a grace period, without waiting for it,
+    /// as C's `queue_rcu_work()` does.
     ///
     /// Without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the
     /// log.
@@ -201,7 +201,8 @@ impl<T: Reclaim + ?Sized> Drop for Retired<T> {
 
 impl<T: Reclaim + ?Sized> RcuBox<T> {
     /// Retires the object, which is then reclaimed after a grace period, as if it had been
-    /// published. An updater does so if readers may have found the object by other means.
+    /// published. Use it if readers may have found the object other than through an
+    /// [`Rcu`](super::Rcu).
     ///
     /// Context: any.
     pub fn retire(self) -> Retired<T> {

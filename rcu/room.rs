@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects followed by memory that their own module lays out.
+//! Objects followed by uninitialised memory that the caller lays out.
 
 #![expect(unsafe_code, reason = "allocates and addresses objects by hand")]
 
@@ -17,7 +17,7 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 impl<T> RcuBox<T> {
     /// Moves `value` into memory that RCU can reclaim, followed by `room` uninitialised bytes.
     ///
-    /// The caller owns the object, until [`RcuBox::from_raw_value`] or
+    /// The caller owns the object until it calls [`RcuBox::from_raw_value`] or
     /// [`Retired::from_raw_value`]. The pointer has provenance for the room as well.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
@@ -35,7 +35,7 @@ impl<T> RcuBox<T> {
         Ok(unsafe { NonNull::new_unchecked(at) })
     }
 
-    /// Owns an object of [`RcuBox::with_room`] again.
+    /// Restores the ownership of an object that [`RcuBox::with_room`] created.
     ///
     /// # Safety
     ///
@@ -51,7 +51,7 @@ impl<T> RcuBox<T> {
 }
 
 impl<T: Reclaim> Retired<T> {
-    /// Retires an object of [`RcuBox::with_room`], which its module has published and unpublished.
+    /// Retires an object that [`RcuBox::with_room`] created and that the caller has unpublished.
     ///
     /// # Safety
     ///
@@ -60,7 +60,7 @@ impl<T: Reclaim> Retired<T> {
     pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
         // SAFETY: The pointer has provenance for the whole object.
         let object = unsafe { object_of(value) };
-        // SAFETY: `Kmalloc` allocated the object, as it does those of an `RcuBox`. The caller owns
+        // SAFETY: `Kmalloc` allocated the object, as it does for an `RcuBox`. The caller owns
         // it and has unpublished it.
         unsafe { Self::new(object) }
     }

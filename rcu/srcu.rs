@@ -37,12 +37,12 @@ pub use new_srcu;
 
 /// A domain of sleepable RCU. Its grace periods wait for its own readers and for no others.
 ///
-/// Its readers may sleep, and so delay its updaters for long, but no other domain's. An object must
-/// be unpublished before a grace period of *the same* domain;
+/// Its readers may sleep and so delay its own updaters for long, but not those of other domains. An
+/// object must be unpublished before a grace period of *the same* domain;
 /// [`SrcuPointer`](super::SrcuPointer) ensures that.
 ///
-/// The drop may sleep: it waits for all readers, grace periods and callbacks of the domain. After
-/// it the callbacks' code may be unloaded. No type prevents these two cases:
+/// The drop may sleep: it waits for all readers, grace periods and callbacks of the domain. Then
+/// the callbacks' code can be unloaded. No type prevents two exceptions:
 ///
 /// - If the guard of a reader was leaked (`mem::forget`), the drop never returns.
 /// - If the domain itself was leaked, nothing waits for its callbacks, which must not outlive the
@@ -136,11 +136,10 @@ impl Srcu {
 impl PinnedDrop for Srcu {
     fn drop(self: Pin<&mut Self>) {
         assert_may_wait("drop() of an Srcu");
-        // The drop of `domain` waits for callbacks. But `cleanup_srcu_struct()` returns early if it
-        // finds a reader or a grace period, and SRCU then goes on to use freed memory. New ones
-        // cannot begin any more. This waits for those that exist: for grace periods that cookies
-        // have started, because this one ends after them; and for a reader whose guard was leaked,
-        // for ever, which is better than a use after free.
+        // The drop of `domain` waits only for callbacks. If it finds a reader or a grace period,
+        // `cleanup_srcu_struct()` returns early, and SRCU later uses freed memory. No reader or
+        // cookie can begin any more. This grace period ends after those that cookies have started.
+        // If a reader's guard was leaked, it never ends, which is better than a use after free.
         self.domain.synchronize();
     }
 }
@@ -158,8 +157,8 @@ pub struct SrcuGuard<'a> {
     _section: compat::SrcuGuard<'a>,
 }
 
-/// A cookie for a grace period of one domain. It can be polled for whether the read-side critical
-/// sections that ran when it was created have ended. It may report that late, but never early.
+/// A cookie for a grace period of one domain. Polling it tells whether the read-side critical
+/// sections that were running at its creation have ended. It may report the end late, never early.
 ///
 /// C has no `cond_synchronize_srcu()` to wait for a cookie. After [`Srcu::synchronize`] it is
 /// complete.

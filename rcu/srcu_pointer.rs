@@ -16,7 +16,7 @@ use kernel::prelude::*;
 ///
 /// # Drop
 ///
-/// Nobody borrows a pointer that is dropped: it has no reader and no [`SrcuRetired`] any more.
+/// A pointer that is dropped has no reader and no [`SrcuRetired`], because both borrow it.
 ///
 /// 1. The domain is dropped, which waits for the callbacks of objects that were replaced before.
 /// 2. The published object is dropped.
@@ -76,8 +76,8 @@ pub struct SrcuPointer<T: Reclaim + ?Sized> {
 }
 
 impl<T: Reclaim + ?Sized> SrcuPointer<T> {
-    /// Returns an initialiser for a pointer to `new`, or to nothing. [`new_srcu!`](super::new_srcu)
-    /// makes the initialiser of its domain.
+    /// Returns an initialiser for a pointer to `new`, or a null pointer.
+    /// [`new_srcu!`](super::new_srcu) returns the initialiser of its domain.
     ///
     /// Errors: those of `domain`; then `new` is dropped. Context: may sleep.
     pub fn new(
@@ -107,7 +107,7 @@ impl<T: Reclaim + ?Sized> SrcuPointer<T> {
         }
     }
 
-    /// Publishes `new`, or nothing, by an exchange and returns the previous object.
+    /// Publishes `new`, or null, by an exchange and returns the previous object.
     ///
     /// Readers see either the old or the new object, complete.
     ///

@@ -18,9 +18,10 @@ use kernel::bindings;
 /// An object that new readers of its [`SrcuPointer`](super::SrcuPointer) cannot reach and that old
 /// readers may still be reading.
 ///
-/// It can neither be read nor freed, and cannot outlive the pointer. It ends in exactly one way:
+/// It can neither be read nor freed, and cannot outlive the pointer. Exactly one of these
+/// methods consumes it:
 ///
-/// | ending | waits | then | in C |
+/// | method | waits | then | in C |
 /// |---|---|---|---|
 /// | [`synchronize`](Self::synchronize) | yes | returns the object | `synchronize_srcu()` |
 /// | [`synchronize_expedited`](Self::synchronize_expedited) | shortly, if readers are short | returns the object | `synchronize_srcu_expedited()` |
@@ -28,8 +29,8 @@ use kernel::bindings;
 /// | [`call_srcu`](Self::call_srcu) | no | [`Reclaim::reclaim`] with bottom halves off | `call_srcu()` |
 /// | [`queue_work`](Self::queue_work) | no | [`Reclaim::reclaim`] in process context | `call_srcu()` and a work item |
 ///
-/// Its drop does what `call_srcu()` or `queue_work()` do, depending on [`Reclaim::Context`]. It
-/// never frees the object at once.
+/// Dropping it is the same as `call_srcu()` or `queue_work()`, depending on [`Reclaim::Context`].
+/// The drop never frees the object at once.
 ///
 /// # Examples
 ///
@@ -202,10 +203,10 @@ unsafe extern "C" fn queue_pending<T: Reclaim + ?Sized>(head: *mut bindings::cal
     let Some(permit) = Permit::new() else {
         return log_leak::<T>("SrcuRetired::queue_work()");
     };
-    // The drain does not wait for callbacks of SRCU. But this callback runs before the drain can
-    // believe that it has seen the last work: either the domain was dropped before the drain, and
-    // waited for this callback; or the domain is part of an object that waits for reclaim itself,
-    // and whose drop waits for this callback.
+    // The drain does not wait for callbacks of SRCU, but its last pass begins after this callback:
+    // - Either the domain was dropped before the drain, and its drop waited for this callback.
+    // - Or the domain belongs to an object that awaits reclaim. The drain waits for the drop of
+    //   that object, which waits for this callback.
     permit.announce_callback();
     // SAFETY: The caller guarantees what `reclaim` requires, and the permit's drain waits for the
     // work.
@@ -214,7 +215,7 @@ unsafe extern "C" fn queue_pending<T: Reclaim + ?Sized>(head: *mut bindings::cal
 
 /// An [`SrcuRetired`] object with the cookie of the grace period that it waits for.
 ///
-/// Its drop does what the drop of an [`SrcuRetired`] does.
+/// Dropping it drops the [`SrcuRetired`] object, which is then reclaimed after a grace period.
 ///
 /// # Examples
 ///

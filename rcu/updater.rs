@@ -126,8 +126,8 @@ impl<S> Updater<'_, S> {
             "the selected structure is outside the locked state; select a field of it"
         );
         // INVARIANT: The structure names the state in its type and is part of it, so only the
-        // holder of the lock changes it. `&mut self` keeps the lock held, and anything else from
-        // being selected.
+        // holder of the lock changes it. `&mut self` keeps the lock held and excludes a second
+        // selection.
         UpdateSide { structure: chosen }
     }
 }

@@ -65,8 +65,8 @@ fn init() {
     unsafe impl Sync for LockClass {}
     static CLASS: LockClass = LockClass(Opaque::zeroed());
 
-    // SAFETY: The work item is static. Only the thread that moved `STATE` to `INITIALISING` gets
-    // here, and nobody uses the item before `STATE` is `READY`.
+    // SAFETY: The work item is static. Only the thread that moved `STATE` to `INITIALISING` calls
+    // this, and nobody uses the item before `STATE` is `READY`.
     unsafe {
         bindings::init_work_with_key(
             RECLAIMER.0.get(),
@@ -86,7 +86,7 @@ pub(super) fn flush() {
     unsafe { bindings::flush_work(RECLAIMER.0.get()) };
 }
 
-/// Adds an object to the pending ones; a callback for `call_rcu()`.
+/// Adds an object to the pending list; a callback for `call_rcu()`.
 ///
 /// # Safety
 ///
