@@ -10,14 +10,15 @@
 //! 10.0.0.0/8 via 192.0.2.1 metric 20
 //! ```
 //!
-//! Each line is one command in iproute2's syntax; `help` lists the commands. Whoever may open the
-//! node may query the table. A change requires `CAP_NET_ADMIN` of both the opener and the writer.
+//! Each line is one command in iproute2's syntax; `help` lists the commands. Every process that
+//! can open the node can query the table. A change requires `CAP_NET_ADMIN` of both the opener and
+//! the writer.
 //!
-//! - A file without a write reads as the whole table, in the form that can be written back. After
-//!   the first write it reads as the answers to the commands, then end of file.
+//! - Before the first write, a file reads as the whole table, in a form that can be written
+//!   back. After the first write it reads as the answers to the commands, then end of file.
 //! - A line may be split over several writes; its newline makes it take effect. If the last line
-//!   has no newline, `close()` fails with `EINVAL`, and the line is discarded: half a line could
-//!   mean something else.
+//!   has no newline, `close()` fails with `EINVAL` and discards the line: a truncated line could
+//!   have another meaning.
 //! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails;
 //!   then `commit` fails with the errno of that change, and the read side names its line.
 //! - `begin reload` builds a new table, and `commit` replaces all routes by it.

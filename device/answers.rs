@@ -16,9 +16,9 @@ const MAX_UNREAD: usize = 1 << 20;
 /// The room for error messages beyond [`MAX_UNREAD`], so that a file can still report that it is
 /// full.
 const MAX_MESSAGES: usize = 4096;
-/// The bytes that a queued dump counts for, so that dumps cannot make the queue grow without limit.
+/// The size of a queued dump, in bytes, so that the limit for unread answers also limits dumps.
 const DUMP_SIZE: usize = 64;
-/// The routes that a dump copies from the table in one read-side critical section.
+/// The number of routes that a dump copies from the table in one read-side critical section.
 const PIECE: usize = 128;
 
 /// A buffer for formatted text. Writing fails if the kernel is out of memory.
@@ -43,20 +43,20 @@ enum Answer {
 /// The unread answers of a file.
 pub(super) struct Answers {
     queue: KVec<Answer>,
-    /// The index of the next answer in `queue`; those before it were consumed.
+    /// The index of the next answer in `queue`. The answers before it were consumed.
     next: usize,
     /// The size of the answers in `queue`, in bytes.
     unread: usize,
     /// The text that is being read.
     current: KVVec<u8>,
-    /// The bytes of `current` that were read.
+    /// The number of bytes of `current` that were read.
     read: usize,
     /// The dump to continue after `current`.
     dump: Option<Dump>,
 }
 
 impl Answers {
-    /// The whole table: the answers of a freshly opened file.
+    /// Creates the answers of a freshly opened file: the whole table.
     pub(super) fn whole_table() -> Self {
         Self {
             dump: Some((Selector::All, None)),
@@ -64,7 +64,7 @@ impl Answers {
         }
     }
 
-    /// No answers.
+    /// Creates an empty queue of answers.
     pub(super) fn none() -> Self {
         Self {
             queue: KVec::new(),
@@ -76,17 +76,17 @@ impl Answers {
         }
     }
 
-    /// Whether there is no room for another answer.
+    /// Returns whether there is no room for another answer.
     pub(super) fn is_full(&self) -> bool {
         self.unread >= MAX_UNREAD
     }
 
-    /// Whether there is no room for another error message either.
+    /// Returns whether there is no room for another error message either.
     pub(super) fn is_overfull(&self) -> bool {
         self.unread >= MAX_UNREAD + MAX_MESSAGES
     }
 
-    /// Whether answers are unread. A queued dump may turn out empty.
+    /// Returns whether answers are unread. A queued dump may turn out empty.
     pub(super) fn is_readable(&self) -> bool {
         self.read < self.current.len() || self.dump.is_some() || self.next < self.queue.len()
     }
@@ -140,7 +140,7 @@ impl Answers {
         Some(answer)
     }
 
-    /// Makes `current` the next text. Returns false at the end of the answers.
+    /// Stores the next text in `current`. Returns false at the end of the answers.
     ///
     /// Errors: `ENOMEM`, and then no answer is lost.
     fn advance(&mut self, table: &Table) -> Result<bool> {
@@ -166,7 +166,7 @@ impl Answers {
         }
     }
 
-    /// Makes `current` the next piece of a dump. Returns false at the end of the dump.
+    /// Stores the next piece of a dump in `current`. Returns false at the end of the dump.
     fn dump_piece(&mut self, table: &Table, (selector, after): Dump) -> Result<bool> {
         let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL)?;
         table.dump(selector, after, &mut routes);
@@ -177,7 +177,7 @@ impl Answers {
         for route in &routes {
             writeln!(TextBuffer(&mut text), "{route}").map_err(|_| ENOMEM)?;
         }
-        // The dump moves on only now, so that a read that failed with `ENOMEM` can be repeated.
+        // The dump advances only now: a read that failed with `ENOMEM` can be repeated.
         let is_last = routes.len() < PIECE;
         self.dump = (!is_last).then_some((selector, Some(Key::from(last))));
         (self.current, self.read) = (text, 0);

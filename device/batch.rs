@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Batched changes of consecutive lines. A batch copies each node of the table once, not once a
-//! line.
+//! Batched changes of consecutive lines. A batch copies each node of the table once, instead of
+//! once for each line.
 
 use super::pending::prefix_of;
 use crate::rcu_table::{Operation, Prefix, Table};
@@ -24,7 +24,7 @@ pub(super) struct RefusedChange {
     pub(super) error: Error,
 }
 
-/// Changes that wait to be applied together, at most until their `write()` ends.
+/// Changes that the device applies together, at the latest when their `write()` ends.
 pub(super) struct Batch {
     operations: KVVec<Operation>,
     origins: KVVec<Origin>,
@@ -41,7 +41,7 @@ impl Batch {
         }
     }
 
-    /// Whether the batch must be applied before it accepts another change.
+    /// Returns whether the batch must be applied before it accepts another change.
     pub(super) fn is_full(&self) -> bool {
         self.operations.len() >= Self::MAX
     }

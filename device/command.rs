@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Help,
 }
 
-/// Why the parser refused a line.
+/// The reason why the parser refused a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     UnknownWord,
@@ -133,7 +133,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Parses a line. A blank line and a comment are no command.
+/// Parses a line. Returns `None` for a blank line or a comment.
 pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
     let mut words = Words::of(line);
     let Some(verb) = words.next() else {
@@ -164,7 +164,7 @@ pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
     Ok(Some(command))
 }
 
-/// Whether the first word of a line starts a route, so that `add` is implied.
+/// Returns whether the first word of a line starts a route, so that `add` is implied.
 fn looks_like_route(word: &str) -> bool {
     route_type(word).is_some()
         || word == "default"
@@ -203,7 +203,7 @@ fn selector(word: &str) -> Parsed<'_, Selector> {
     }
 }
 
-/// Parses an address, which must be of `family` if there is one.
+/// Parses an address. It must be of `family` unless that is `None`.
 fn address(word: &str, family: Option<Family>) -> Parsed<'_, IpAddr> {
     let is_expected =
         |&address: &IpAddr| family.unwrap_or(Family::of(address)) == Family::of(address);
@@ -220,7 +220,7 @@ fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
         .filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Parses `ADDRESS/LEN`, a bare address, or `default`, which has the family of the gateway.
+/// Parses `ADDRESS/LEN`, a bare address, or `default`, which has the family `gateway`, or IPv4.
 fn prefix(word: &str, gateway: Option<Family>) -> Parsed<'_, Prefix> {
     let unspecified = match gateway.unwrap_or(Family::Inet) {
         Family::Inet => IpAddr::from([0; 4]),
@@ -284,7 +284,8 @@ impl Attributes {
         address(word, named)
     }
 
-    /// The family of a gateway that the line does not name; `default` is of this family.
+    /// Returns the gateway's family if the line does not name the family. `default` then has this
+    /// family.
     fn implied_family(&self) -> Option<Family> {
         self.gateway
             .filter(|_| !self.has_named_family)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Executing the lines of an open file.
+//! Execution of the lines of an open file.
 
 use super::{
     answers::Answers,
@@ -22,7 +22,7 @@ pub(super) struct Executor<'a> {
     pub(super) batch: &'a mut Batch,
 }
 
-/// Where a write ends at a bad line.
+/// The bad line at which a write ends.
 pub(super) struct Stop {
     /// The bytes of the write that precede the bad line.
     pub(super) at: usize,
@@ -31,11 +31,11 @@ pub(super) struct Stop {
     pub(super) error: Error,
 }
 
-/// Why a line was not executed.
+/// The reason why a line was not executed.
 enum Failure<'a> {
     /// The line itself is bad.
     ThisLine(LineError<'a>),
-    /// An earlier line, whose change was batched, is bad.
+    /// An earlier line is bad: the table refused its batched change.
     EarlierLine(Stop),
 }
 
@@ -47,7 +47,7 @@ impl<'a> From<LineError<'a>> for Failure<'a> {
 
 impl Executor<'_> {
     /// Executes a line. `start` is the number of bytes of the write that precede it. A change may
-    /// stay in the batch until [`Self::apply_batch`]. An error goes to the read side as well.
+    /// stay in the batch until [`Self::apply_batch`]. The read side also reports an error.
     pub(super) fn execute(&mut self, line: &Line<'_>, start: usize) -> Result<(), Stop> {
         let origin = Origin {
             line: line.number,
@@ -74,7 +74,7 @@ impl Executor<'_> {
     /// Appends the message of an error to the answers.
     fn report(&mut self, error: &LineError<'_>, origin: Origin) -> Stop {
         let number = error.line().unwrap_or(origin.line);
-        // Without memory or room for the message, the caller still returns the errno.
+        // If memory or room for the message is short, the caller still returns the errno.
         if !self.answers.is_overfull() {
             let _ = self
                 .answers
@@ -115,7 +115,7 @@ impl Executor<'_> {
     /// Executes a command that cannot be batched.
     fn execute_alone(&mut self, command: &Command, number: u64) -> Result<(), LineError<'static>> {
         match *command {
-            // A batch needs memory; a flush must succeed without.
+            // A batch allocates memory, but a flush must succeed when memory is short.
             Command::Flush(family) => {
                 self.check_may_change()?;
                 let flushed = self.file.table().flush(family);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Why a line failed: an errno for programs and a message for people.
+//! The error of a failed line: an errno for programs and a message for people.
 
 use super::{
     command::Refusal,
@@ -11,9 +11,9 @@ use crate::rcu_table::{Prefix, Transaction};
 use core::{fmt, net::IpAddr};
 use kernel::{bindings, prelude::*};
 
-/// Why a line failed.
+/// The error of a failed line.
 pub(super) enum LineError<'a> {
-    /// The line is not text, or is too long.
+    /// The line contains a byte that is not text, or is too long.
     Line(BadLine),
     /// The line is not a command.
     Command(Refusal<'a>),
@@ -33,12 +33,12 @@ pub(super) enum LineError<'a> {
     TransactionFull,
     /// The commit failed, and no change was made.
     Commit(CommitFailure),
-    /// The kernel failed, mostly for want of memory.
+    /// The kernel failed, usually because memory is short.
     Kernel(Error),
 }
 
 impl LineError<'_> {
-    /// The errno; iproute2 gives the same ones.
+    /// Returns the errno, as iproute2 does where it has the same error.
     pub(super) fn errno(&self) -> Error {
         match self {
             LineError::Line(BadLine::TooLong) => E2BIG,
@@ -53,7 +53,7 @@ impl LineError<'_> {
         }
     }
 
-    /// The line at fault, if it is an earlier one.
+    /// Returns the number of the line at fault, if it is an earlier line.
     pub(super) fn line(&self) -> Option<u64> {
         match self {
             LineError::Commit(failure) => failure.operation.as_ref()?.line,

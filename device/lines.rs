@@ -5,7 +5,7 @@
 /// The maximum length of a line, without its newline.
 pub(crate) const MAX_LINE: usize = 255;
 
-/// Why a line is no text.
+/// The reason why a line was refused before parsing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadLine {
     /// More than [`MAX_LINE`] bytes.
@@ -14,7 +14,7 @@ pub(crate) enum BadLine {
     NotText(u8, usize),
 }
 
-/// A line that has ended, or is too long.
+/// A line whose newline was written, or that is too long.
 pub(crate) struct Line<'a> {
     /// The number of the line in its file, counted from 1.
     pub(crate) number: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Lines {
     /// The start of a line whose newline was not written yet.
     line: [u8; MAX_LINE],
     len: usize,
-    /// The lines that have ended since the file was opened.
+    /// The number of lines that have ended since the file was opened.
     count: u64,
 }
 
@@ -39,7 +39,7 @@ impl Lines {
         }
     }
 
-    /// The number of the line whose newline was not written yet, if there is one.
+    /// Returns the number of the line whose newline was not written yet, if there is one.
     pub(crate) fn unfinished(&self) -> Option<u64> {
         (self.len > 0).then_some(self.count + 1)
     }
@@ -53,11 +53,11 @@ impl Lines {
     /// ended.
     pub(crate) fn feed<'a>(&'a mut self, bytes: &'a [u8]) -> (usize, Option<Line<'a>>) {
         let room = MAX_LINE - self.len;
-        // The newline of a line that is not too long is among these.
+        // If the line is not too long, its newline is among these bytes.
         let near = &bytes[..bytes.len().min(room + 1)];
         let scan = Scan::of(near);
         match scan.newline {
-            // A line that is not split, as most are, needs no copy.
+            // Most lines are not split over writes, and need no copy.
             Some(end) if self.len == 0 => {
                 let text = scan.text(&near[..end]);
                 (end + 1, Some(numbered(&mut self.count, text)))
@@ -133,15 +133,15 @@ impl Scan {
     }
 }
 
-/// Counts the bytes from space to tilde at the start. Tests eight bytes at a time, because a large
-/// table is read byte by byte here.
+/// Counts the leading bytes from space to tilde. It tests eight bytes at a time, because it scans
+/// every byte of a large table.
 fn printable(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
     let mut words = bytes.chunks_exact(8);
     let mut at = 0;
     for word in &mut words {
-        // The first byte is the lowest: the borrow of a found byte changes only bytes after it.
+        // The first byte becomes the lowest: the borrow from a match changes only later bytes.
         let word = word
             .iter()
             .rev()

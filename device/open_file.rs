@@ -54,12 +54,12 @@ pub(super) struct OpenFile {
 static IS_LOGGED: AtomicBool = AtomicBool::new(false);
 
 impl State {
-    /// Whether closing the file now discards a line without newline or a transaction.
+    /// Returns whether closing the file now discards a line without newline or a transaction.
     fn is_unfinished(&self) -> bool {
         self.lines.unfinished().is_some() || self.pending.is_some()
     }
 
-    /// Logs what is discarded, because few programs check the result of `close()`.
+    /// Logs the discarded line and transaction, because few programs check the result of `close()`.
     pub(super) fn log_unfinished(&self) {
         if !self.is_unfinished() || IS_LOGGED.swap(true, Ordering::Relaxed) {
             return;
@@ -103,7 +103,7 @@ impl OpenFile {
         )
     }
 
-    /// The table behind the device.
+    /// Returns the table behind the device.
     pub(super) fn table(&self) -> &Table {
         &self.table
     }
@@ -136,12 +136,12 @@ impl OpenFile {
         Ok(())
     }
 
-    /// The tasks that poll this file.
+    /// Returns the queue of the tasks that poll this file.
     pub(super) fn pollers(&self) -> &WaitQueue {
         &self.pollers
     }
 
-    /// The current `poll()` mask.
+    /// Returns the current `poll()` mask.
     pub(super) fn poll_mask(&self) -> u32 {
         // ORDERING: The poller joined the queue before this load, and the writer wakes the queue
         // after its store. The queue's lock orders the two: this load sees the store, or the writer

@@ -14,7 +14,7 @@ struct Origin {
 }
 
 enum Changes {
-    /// Operations for the commit to make.
+    /// Operations that the commit applies.
     Collected(Transaction, KVVec<Origin>),
     /// A new table, which the commit publishes.
     Reload(Reload),
@@ -26,7 +26,7 @@ pub(super) struct PendingTransaction {
     line: Option<u64>,
 }
 
-/// Why a commit failed. A failed commit changes nothing.
+/// The error of a failed commit, which has changed nothing.
 pub(super) struct CommitFailure {
     pub(super) error: Error,
     pub(super) operation: Option<FailedOperation>,
@@ -61,7 +61,7 @@ impl PendingTransaction {
         })
     }
 
-    /// The line of its `begin`; none if an ioctl started it.
+    /// Returns the line of its `begin`; none if an ioctl started it.
     pub(super) fn line(&self) -> Option<u64> {
         self.line
     }
@@ -97,7 +97,7 @@ impl PendingTransaction {
         Ok(())
     }
 
-    /// Whether the transaction has reached its limit. A reload has no limit.
+    /// Returns whether the transaction has reached its limit. A reload has no limit.
     pub(super) fn is_full(&self) -> bool {
         match &self.changes {
             Changes::Collected(transaction, _) => transaction.len() == Transaction::MAX_OPERATIONS,
@@ -128,7 +128,7 @@ impl PendingTransaction {
     }
 }
 
-/// The prefix of an operation; none for `flush`.
+/// Returns the prefix of an operation; none for `flush`.
 pub(super) fn prefix_of(operation: &Operation) -> Option<Prefix> {
     match operation {
         Operation::Insert(route, _) => Some(route.prefix),

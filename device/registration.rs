@@ -20,7 +20,7 @@ use kernel::{
     types::Opaque,
 };
 
-/// Registers `/dev/rust_rcu_demo` while it lives.
+/// The registration of `/dev/rust_rcu_demo`. Dropping it deregisters the device.
 ///
 /// # Invariants
 ///
@@ -68,7 +68,7 @@ impl Registration {
         })
     }
 
-    /// The registration of the device that a file is opened through.
+    /// Returns the registration of the device that a file is opened through.
     pub(super) fn of(device: &MiscDeviceRegistration<OpenFile>) -> &Self {
         // SAFETY: Only `Registration::new()` registers devices for `OpenFile`, so the device is the
         // field of a `Registration`, which lives while files are being opened.
@@ -81,7 +81,7 @@ impl Registration {
         }
     }
 
-    /// The table behind the device.
+    /// Returns the table behind the device.
     pub(super) fn table(&self) -> Arc<Table> {
         self.table.clone()
     }

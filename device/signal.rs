@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a long call may be interrupted.
+//! The points at which a signal can end a long call.
 
 use crate::kernel_ext::sched;
 use kernel::prelude::*;

@@ -2,9 +2,9 @@
 
 //! Copies the ioctls' structures and arrays from and to user memory.
 //!
-//! A structure may grow at its end. Both sides copy the part that both know, as
-//! `copy_struct_from_user()` does in C. An array is copied piece by piece, so that its length does
-//! not decide how much memory the kernel needs, nor how long it holds a lock.
+//! A structure may grow at its end. The kernel copies the part that both sides know,
+//! as `copy_struct_from_user()` does in C. It copies an array piece by piece, so that the length of
+//! the array does not determine the size of the buffer.
 //!
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
@@ -21,7 +21,7 @@ pub(super) const PIECE: usize = 256;
 
 /// A structure that an ioctl reads or writes.
 pub(super) trait Argument: FromBytes + AsBytes + Default {
-    /// The size of its first version; no caller has a smaller one.
+    /// The size of version 1, in bytes. A smaller structure is invalid.
     const FIRST_SIZE: usize;
 }
 
@@ -117,7 +117,7 @@ impl UserStruct {
     }
 }
 
-/// The memory of `count` elements at `address`.
+/// Returns the user memory of `count` elements at `address`.
 fn array<T>(address: u64, count: usize) -> Result<UserSlice> {
     let address = usize::try_from(address).map_err(|_| EFAULT)?;
     let size = count.checked_mul(size_of::<T>()).ok_or(EFAULT)?;
@@ -163,7 +163,7 @@ impl<T: AsBytes + Clone + Default> ArrayWriter<T> {
         })
     }
 
-    /// The buffer of the next piece, for [`Self::flush`] to write.
+    /// Returns the buffer of the next piece, which [`Self::flush`] writes.
     pub(super) fn piece(&mut self) -> &mut KVec<T> {
         &mut self.piece
     }

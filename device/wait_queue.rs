@@ -27,7 +27,7 @@ unsafe impl Send for WaitQueue {}
 unsafe impl Sync for WaitQueue {}
 
 impl WaitQueue {
-    /// An empty queue, for the private data of a file.
+    /// Creates an empty queue for the private data of a file.
     pub(super) fn new() -> impl PinInit<Self> {
         let key = static_lock_class!();
         let key = core::ptr::from_ref(key.get_ref()).cast_mut().cast();

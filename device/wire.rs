@@ -33,7 +33,7 @@ impl From<IpAddr> for uapi::Address {
 impl uapi::Address {
     /// Converts to an address.
     ///
-    /// Errors: `EINVAL` if there is none, or if it is malformed.
+    /// Errors: `EINVAL` if the address is malformed or has no family.
     pub(crate) fn to_ip(self) -> Result<IpAddr> {
         let [a, b, c, d, ..] = self.bytes;
         let address = match self.family {
@@ -56,7 +56,7 @@ impl uapi::Address {
     }
 }
 
-/// Parses a device name. An empty one is none.
+/// Parses a device name. Returns `None` for an empty name.
 fn dev_name(dev: &[u8; DevName::MAX_LEN + 1]) -> Result<Option<DevName>> {
     let len = dev.iter().position(|&byte| byte == 0).ok_or(EINVAL)?;
     if dev[len..].iter().any(|&byte| byte != 0) {
@@ -100,7 +100,7 @@ impl uapi::Route {
         Prefix::new(self.dst.to_ip()?, self.prefix_len).map_err(|_| EINVAL)
     }
 
-    /// The next hop; none if the route has no type.
+    /// Returns the next hop; none if the route has no type.
     fn next_hop(&self) -> Result<Option<NextHop>> {
         let via = self.gateway.to_optional_ip()?;
         let dev = dev_name(&self.dev)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writing to a file: bytes become lines, and the lines are executed.
+//! Writing to a file: splits the bytes into lines and executes them.
 
 use super::{
     answers::Answers,
@@ -71,8 +71,8 @@ pub(super) fn write(
     Ok(consumed)
 }
 
-/// Ends a write at a bad line: fails if the line came first, else returns a short count and leaves
-/// the errno for the next write.
+/// Ends a write at a bad line. If the line is first, the write fails. Otherwise it returns a short
+/// count, and the next write fails with the errno.
 fn stop_at(state: &mut State, stop: &Stop) -> Result<usize> {
     state.lines.rewind_to(stop.line);
     if stop.at == 0 {

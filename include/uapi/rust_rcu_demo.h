@@ -9,8 +9,8 @@
  *   64-bit callers use the same structures and numbers. A __u64 carries each pointer.
  * - Extension: a structure whose size is part of an ioctl number may grow at its end. If the
  *   caller's structure is larger than the kernel's, the excess must be zero: E2BIG otherwise. If
- *   it is smaller, the kernel takes the missing fields as zero; smaller than version 1 is EINVAL.
- *   The kernel truncates what it returns, or fills it up with zeros, in the same way.
+ *   it is smaller, the kernel treats the missing fields as zero; a structure smaller than version 1
+ *   is EINVAL. The kernel truncates a returned structure, or pads it with zeros, likewise.
  * - Array elements do not grow. A new flag will select elements of another layout.
  * - Unknown flags and reserved fields other than zero are EINVAL. The kernel returns reserved
  *   fields as zero. An unknown ioctl is ENOTTY.
@@ -130,7 +130,7 @@ struct rust_rcu_demo_lookup {
 /* Verbs of operations: the commands of the text protocol, and their errors. */
 #define RUST_RCU_DEMO_ADD	1	/* EEXIST if a route has that prefix and metric */
 #define RUST_RCU_DEMO_CHANGE	2	/* ENOENT if no route has them */
-#define RUST_RCU_DEMO_REPLACE	3	/* changes the route, or adds it */
+#define RUST_RCU_DEMO_REPLACE	3	/* replaces the route, or adds it */
 #define RUST_RCU_DEMO_DEL	4	/* ESRCH if there is no such route */
 #define RUST_RCU_DEMO_FLUSH	5	/* all routes, or those of a family */
 
@@ -189,7 +189,7 @@ struct rust_rcu_demo_update {
 	__u32 reserved;
 };
 
-/* Builds a new table; the commit replaces the whole table by it. */
+/* Builds a new table; the commit replaces the whole table by the new one. */
 #define RUST_RCU_DEMO_BEGIN_RELOAD	(1U << 0)
 
 /**
@@ -197,9 +197,9 @@ struct rust_rcu_demo_update {
  * @flags:    in: RUST_RCU_DEMO_BEGIN_RELOAD or zero
  * @reserved: must be zero
  *
- * From now on, the changes of this file, by UPDATE or in text, take effect at once at the commit.
- * A transaction collects operations, and an operation that cannot be made fails the commit. A
- * reload makes them in the new table at once, and so reports errors at once; it is the fastest way
+ * Later changes through this file, by UPDATE or in text, take effect together at the commit. A
+ * transaction collects operations, and an operation that fails makes the commit fail. A reload
+ * applies each operation to the new table and reports its error immediately; it is the fastest way
  * to load a table.
  *
  * EBUSY if a transaction is open. Closing the file aborts the transaction; close() then fails with
@@ -213,15 +213,16 @@ struct rust_rcu_demo_begin {
 /**
  * struct rust_rcu_demo_commit - commit the transaction of this file
  * @flags:    in: must be zero
- * @failed:   out: index of the operation that failed, from 0 in the order of their UPDATEs and
- *            lines, if @error is not zero
+ * @failed:   out: index of the operation that failed, from 0 in the order in which UPDATEs and lines
+ *            added the operations, if @error is not zero
  * @error:    out: errno (positive) of that operation, or zero
  * @reserved: must be zero
  *
  * If an operation fails, the call fails with its errno, changes nothing, and returns @failed and
  * @error. Set @error to zero before the call, as for UPDATE. The commit of a reload can only fail
- * as a whole: ENOSPC if the new table has more routes than the limit. If the arguments are valid,
- * the transaction is over, whether the commit succeeds or fails. EINVAL if no transaction is open.
+ * as a whole: ENOSPC if the new table has more routes than the limit. If the arguments are valid
+ * and the caller has the permission, the commit ends the transaction even if it fails. EINVAL if
+ * no transaction is open.
  */
 struct rust_rcu_demo_commit {
 	__u32 flags;
@@ -238,9 +239,9 @@ struct rust_rcu_demo_commit {
  * @objects:           trie nodes in use
  * @bytes:             memory of the nodes, as the allocator rounds it
  * @generation:        changes since the table was created
- * @retired_objects:   objects that await a grace period
+ * @retired_objects:   objects that await reclaim
  * @retired_bytes:     memory of those objects
- * @reclaimed_objects: objects whose grace period has ended since the module was loaded
+ * @reclaimed_objects: objects reclaimed since the module was loaded
  * @next_hop_bytes:    memory of the next hops
  * @copied_bytes:      memory that changes have written since the table was created
  */
