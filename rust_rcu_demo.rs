@@ -77,9 +77,8 @@ parameter! {
     },
 }
 
-/// The module. Unload drops the fields in order. A stall comes first, because the others may wait
-/// for it. The device has no users once it is unregistered. At last the drain waits for all
-/// callbacks.
+/// The module. Unload drops the fields in order. It ends a stall first, because dropping the other
+/// fields may wait for the stall. Finally the drain waits for all callbacks.
 #[pin_data]
 struct RustRcuDemo {
     stall: stall::Registration,

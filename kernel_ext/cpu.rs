@@ -33,8 +33,8 @@ pub fn is_online(cpu: u32) -> bool {
 /// runs with interrupts off; it must not sleep and must be short.
 pub fn interrupt<F: FnOnce() + Send>(cpu: u32, work: F) -> Result {
     let mut work = Some(work);
-    // SAFETY: `call` gets a pointer to an `Option<F>`, which outlives the call: this waits for its
-    // end.
+    // SAFETY: `call` gets a pointer to an `Option<F>`, which outlives `call`: this function
+    // waits for the end of `call`.
     to_result(unsafe {
         bindings::smp_call_function_single(
             cpu as i32,
@@ -72,7 +72,7 @@ pub fn take_offline(cpu: u32) -> Result {
     hotplug(cpu, Direction::Down)
 }
 
-/// Takes a CPU online: C's `add_cpu()`.
+/// Brings a CPU online: C's `add_cpu()`.
 ///
 /// Errors and context: as [`take_offline`].
 pub fn bring_online(cpu: u32) -> Result {

@@ -42,7 +42,7 @@ unsafe impl Sync for Kthread {}
 /// The CPU and the priority of a thread.
 #[derive(Clone, Copy, Default)]
 pub struct Attributes {
-    /// The only CPU that it runs on while the CPU is online; `None` for all CPUs.
+    /// The CPU that the thread is bound to while the CPU is online; `None` for all CPUs.
     pub cpu: Option<u32>,
     /// The scheduling priority.
     pub priority: Priority,
@@ -70,8 +70,8 @@ impl Kthread {
     /// Starts a thread called `name` that does `work`: C's `kthread_run()` and
     /// `kthread_run_on_cpu()`.
     ///
-    /// The thread has begun when this returns. C skips the work of a thread that is stopped before
-    /// it begins.
+    /// `work` has begun when this returns, because C skips the work of a thread that is stopped
+    /// before it begins.
     ///
     /// Errors: `ENOMEM`, or `EAGAIN` where C returns it for lack of memory; `EINTR` if the caller
     /// is being killed; `ENXIO` if the CPU is not online. Context: may sleep.
@@ -144,7 +144,7 @@ fn create<F: FnOnce() + Send + 'static>(
     Ok(unsafe { NonNull::new_unchecked(task) })
 }
 
-/// A format for the name, which may contain `%`.
+/// The format of the name. It keeps a `%` in the name from being interpreted.
 const FORMAT: &CStr = c"%s";
 
 /// Returns whether the current [`Kthread`] was requested to stop: C's `kthread_should_stop()`.
@@ -155,7 +155,7 @@ pub fn should_stop() -> bool {
     unsafe { bindings::kthread_should_stop() }
 }
 
-/// Returns how often the current task was preempted.
+/// Returns the number of times that the current task was preempted.
 ///
 /// Context: any; in an interrupt the count is that of the interrupted task.
 pub fn preemptions() -> u64 {
@@ -174,8 +174,8 @@ impl Drop for Kthread {
 
 /// # Safety
 ///
-/// The thread that [`create`] has created calls it once. `start` is a `Start<F>` from a box that
-/// the call then owns.
+/// Only the thread that [`create`] has created calls this, and only once. `start` is a
+/// `Start<F>` from a box that the call then owns.
 unsafe extern "C" fn run<F: FnOnce()>(start: *mut c_void) -> c_int {
     // SAFETY: `start` is a `Start<F>` from a box, which this call owns.
     let start = unsafe { KBox::from_raw(start.cast::<Start<F>>()) };

@@ -51,7 +51,7 @@ use kernel::{
 /// }
 /// ```
 ///
-/// - The type implements [`Value`], which parses what was written. `in` limits a number.
+/// - The type implements [`Value`], which parses the written text. `in` limits a number.
 /// - `require` names a function that runs before the value is parsed.
 /// - `show` is an expression that implements `Display`, in less than a page.
 /// - `set` gets the parsed value. Its error, or that of `require`, is the error of `insmod` or of
@@ -176,7 +176,7 @@ static OPERATIONS: bindings::kernel_param_ops = bindings::kernel_param_ops {
 unsafe fn parameter_of(param: *const bindings::kernel_param) -> &'static Parameter {
     // SAFETY: `param` is valid, and `KernelParam::new()` has written this field of the union.
     let parameter = unsafe { (*param).__bindgen_anon_1.arg };
-    // SAFETY: By the invariant of `KernelParam`.
+    // SAFETY: By the invariant of `KernelParam`, `arg` is a `&'static Parameter`.
     unsafe { &*parameter.cast::<Parameter>() }
 }
 
@@ -199,7 +199,7 @@ unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_par
     }
 }
 
-/// Writes what a read of the parameter's file returns, and returns its length.
+/// Writes the text for a read of the parameter's file, and returns its length.
 ///
 /// # Safety
 ///
@@ -209,7 +209,7 @@ unsafe extern "C" fn get(page: *mut c_char, param: *const bindings::kernel_param
     // SAFETY: `param` points to a `KernelParam`.
     let parameter = unsafe { parameter_of(param) };
     // One byte less than a page: sysfs treats a full one as an overflow.
-    // SAFETY: `page` is initialized, and this call has exclusive use of it.
+    // SAFETY: `page` is initialised, and this call has exclusive use of it.
     let page = unsafe { slice::from_raw_parts_mut(page, PAGE_SIZE - 1) };
     let mut page = Formatter::new(page);
     match (parameter.show)(&mut page).and_then(|()| page.write_char('\n')) {
@@ -231,7 +231,7 @@ impl Argument<'_> {
         text.strip_suffix(b"\n").unwrap_or(text)
     }
 
-    /// Logs what was expected and what was found, and returns `error`.
+    /// Logs the expected and the found value, and returns `error`.
     fn refuse(&self, error: Error, expected: fmt::Arguments<'_>) -> Error {
         // The text comes last, because the log cuts long lines.
         pr_err!(

@@ -14,7 +14,7 @@ pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new() -> Self {
-        // SAFETY: Any context may call it.
+        // SAFETY: `get_random_u32()` can be called in any context.
         Self(u64::from(unsafe { bindings::get_random_u32() }))
     }
 

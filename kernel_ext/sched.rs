@@ -8,8 +8,8 @@
 
 use kernel::{bindings, task::might_sleep};
 
-/// Yields the CPU, which is a quiescent state of RCU. For long loops, as `cond_resched()`, but on
-/// every preemption model.
+/// Yields the CPU, which is a quiescent state of RCU. Long loops call this: unlike
+/// `cond_resched()`, it yields on every preemption model.
 ///
 /// Context: may sleep, outside read-side critical sections.
 pub(crate) fn yield_now() {

@@ -49,7 +49,7 @@ struct Shared<J: Job> {
 
 struct State<J: Job> {
     is_open: bool,
-    /// How many jobs were started.
+    /// The number of jobs started so far.
     count: u32,
     last: Option<StartedJob<J>>,
 }
@@ -59,12 +59,12 @@ struct StartedJob<J: Job> {
     _thread: Kthread,
 }
 
-/// Allows jobs to be started. Dropping it stops the running job, joins its thread, and refuses
-/// further jobs.
+/// A registered [`JobControl`], which can start jobs. Dropping it stops the running job, joins its
+/// thread, and refuses further jobs.
 pub(crate) struct Registration<J: Job>(&'static JobControl<J>);
 
 impl<J: Job> JobControl<J> {
-    /// A control that defers requests until it is registered.
+    /// Creates a control that defers requests until it is registered.
     pub(crate) const fn new() -> Self {
         Self {
             shared: Rcu::null(),
@@ -72,7 +72,7 @@ impl<J: Job> JobControl<J> {
         }
     }
 
-    /// Allows jobs to be started while the result lives, and starts the one that `insmod` has
+    /// Lets requests start jobs while the result lives, and starts the job that `insmod` has
     /// requested.
     ///
     /// Errors: `ENOMEM`, and those of [`Job::new`]. Context: may sleep.

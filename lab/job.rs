@@ -18,20 +18,20 @@ pub(crate) trait Job: Sized + Send + Sync + 'static {
     /// Logged when a job is requested while another one is running.
     const BUSY: &'static str;
 
-    /// Creates the job that a request asks for, from the knobs as they are now.
+    /// Creates a job of this kind from a snapshot of the knobs.
     ///
     /// Errors: those of the implementation; the write to the parameter returns them. Context: may
     /// sleep.
     fn new(kind: Self::Kind) -> Result<Self>;
 
-    /// Returns where the job's thread runs.
+    /// Returns the CPU and the priority of the job's thread.
     fn attributes(&self) -> Attributes {
         Attributes::default()
     }
 
     fn progress(&self) -> &Progress;
 
-    /// Runs the job to its end, which it notes with [`Progress::end`].
+    /// Runs the job and reports its end with [`Progress::end`].
     ///
     /// Context: the job's thread.
     fn run(this: &Arc<Self>);

@@ -16,8 +16,8 @@
 //! }
 //! ```
 //!
-//! The type is one that implements [`Value`]. `require` and `check` are optional: the first runs
-//! before any value is parsed, the second gets the parsed value. Both return a `Result`. The macro
+//! The type implements [`Stored`]. `require` and `check` are optional: `require` runs before any
+//! value is parsed, and `check` gets the parsed value. Both return a `Result`. The macro
 //! generates:
 //!
 //! - a [`parameter!`](crate::kernel_ext::params::parameter) for each knob, with its default in

@@ -13,9 +13,9 @@ use kernel::{
 pub(crate) enum Outcome {
     /// The job has not ended.
     Running,
-    /// It has run to its end.
+    /// The job has run to its end.
     Done,
-    /// A request has stopped it.
+    /// A request has stopped the job.
     Stopped,
     Failed(Error),
 }
@@ -34,10 +34,10 @@ pub(crate) struct Progress {
     took_ms: AtomicU64,
 }
 
-// ORDERING: `is_stopped` is a request alone; threads are joined before anything depends on what
-// they did.
+// ORDERING: `is_stopped` is only a request. Each thread of the job is joined before its results are
+// read.
 impl Progress {
-    /// The progress of a job that begins now.
+    /// Creates the progress of a job that begins now.
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -74,7 +74,7 @@ impl Progress {
         self.is_stopped.load(Ordering::Relaxed)
     }
 
-    /// Ends the job. The job calls it once, with the duration that it reports.
+    /// Records the end of the job. The job calls this once, with the duration that it reports.
     pub(crate) fn end(&self, result: Result, took_ms: u64) {
         self.took_ms.store(took_ms, Ordering::Relaxed);
         let state = match result {
@@ -103,7 +103,7 @@ impl Progress {
         self.outcome() != Outcome::Running
     }
 
-    /// Returns how long the job has taken until now or until its end.
+    /// Returns the duration of the job in ms, until now or until its end.
     pub(crate) fn took_ms(&self) -> u64 {
         match self.has_ended() {
             false => self.elapsed_ms(),

@@ -4,7 +4,7 @@
 
 use core::ffi::CStr;
 
-/// A text under construction. One that is too long is a compile error.
+/// A text under construction. A text longer than its capacity is a compile error.
 pub(crate) struct Text {
     bytes: [u8; Text::CAPACITY],
     len: usize,
@@ -50,12 +50,12 @@ impl Text {
         }
     }
 
-    /// The length in bytes.
+    /// Returns the length in bytes.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// The first `LEN` bytes.
+    /// Returns the first `LEN` bytes.
     pub(crate) const fn bytes<const LEN: usize>(&self) -> [u8; LEN] {
         match self.bytes.first_chunk() {
             Some(bytes) => *bytes,

@@ -22,10 +22,10 @@ pub(crate) trait Value: Copy + 'static {
     /// The names of all values for `modinfo`; none for numbers.
     const NAMES: &'static [&'static str] = &[];
 
-    /// Parses what was written to a parameter. Only numbers use `range`.
+    /// Parses the text that was written to a parameter. Only numbers use `range`.
     ///
-    /// Errors: `EINVAL` if it is no such value, `ERANGE` if it is outside `range`. The log states
-    /// the valid values.
+    /// Errors: `EINVAL` if the text is no value of this type, `ERANGE` if the value is outside
+    /// `range`. The log states the valid values.
     fn parse(argument: &Argument<'_>, range: Option<RangeInclusive<Self>>) -> Result<Self>;
 
     /// Returns the value as a read of the parameter's file shows it.
@@ -37,10 +37,10 @@ pub(crate) trait Choice: Copy + 'static {
     /// All values.
     const ALL: &'static [Self];
 
-    /// Their names, in the same order.
+    /// The names of all values, in the order of [`Self::ALL`].
     const NAMES: &'static [&'static str];
 
-    /// The name of this value.
+    /// Returns the name of this value.
     fn name(self) -> &'static str;
 }
 
