@@ -13,8 +13,9 @@
 //! ```
 //!
 //! A [`Transaction`] copies the nodes on the path to each change, up to the roots, and publishes
-//! the new roots with one store. A [`Reload`] builds a whole new table aside and publishes its
-//! roots likewise. Lookups in one [`Snapshot`] see either whole or not at all.
+//! the new roots with one store. A [`Reload`] builds a separate new table and publishes its
+//! roots likewise. Lookups in one [`Snapshot`] see a transaction or a reload completely or not at
+//! all.
 //!
 //! ```text
 //!   Table ──► Roots ──► IPv4 root ──► nodes; each decides one byte of the address

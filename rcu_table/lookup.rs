@@ -11,7 +11,7 @@ use super::{
 };
 use core::net::IpAddr;
 
-/// The table as one read-side critical section sees it.
+/// A view of the table for one read-side critical section.
 ///
 /// Every lookup in one snapshot sees a transaction whole or not at all. A single change or a flush
 /// may become visible between two lookups.

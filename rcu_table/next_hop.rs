@@ -47,7 +47,7 @@ impl DevName {
     }
 }
 
-/// The fate of packets that match a route.
+/// The treatment of packets that match a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NextHop {
     /// Sent to a gateway of either family, optionally through a named device.
@@ -64,7 +64,7 @@ pub enum NextHop {
 
 impl NextHop {
     /// Returns whether `named` matches this next hop as in `ip route del`: a gateway alone matches
-    /// on any device, a device alone with any gateway.
+    /// any device, and a device alone matches any gateway.
     pub fn is_named_by(&self, named: &NextHop) -> bool {
         match (self, named) {
             (NextHop::Via(gateway, _), NextHop::Via(named, None)) => gateway == named,

@@ -56,7 +56,7 @@ impl NextHopRef<'_> {
     }
 }
 
-/// Records in a chunk of 16 KiB.
+/// The number of records in a chunk of 16 KiB.
 const CHUNK_LEN: usize = 409;
 /// The low bits of a number select the record in its chunk, so that readers do not divide.
 const RECORD_BITS: u32 = CHUNK_LEN.next_power_of_two().trailing_zeros();
@@ -105,7 +105,7 @@ pub(super) struct NextHops {
 }
 
 impl NextHops {
-    /// Allocates the pointers to all chunks, which are null.
+    /// Allocates null pointers for the maximum number of chunks.
     ///
     /// Errors: `ENOMEM`.
     pub(super) fn new() -> Result<Self> {
@@ -291,7 +291,7 @@ impl Interner {
         if index % CHUNK_LEN == 0 {
             let chunk = hops.chunks.get(index / CHUNK_LEN).ok_or(ENOSPC)?;
             let new = RcuBox::<Chunk>::from_fn((), CHUNK_LEN, |_| Record::empty(), GFP_KERNEL)?;
-            // The pointer is null: numbers start from 0 again only after all chunks were freed.
+            // The pointer is null: `allocated` restarts at 0 only after all chunks were freed.
             drop(chunk.replace(Some(new)));
         }
         self.allocated += 1;
@@ -331,7 +331,7 @@ impl Interner {
         self.unlink(hops, number);
         self.count -= 1;
         if self.count == 0 {
-            // `recycle()` frees all numbers after it.
+            // `recycle()` frees all memory after this grace period.
             self.grace_period = GracePeriod::start();
         }
         hops.with(number, |record| record.set_next(0));

@@ -59,7 +59,7 @@ pub(super) const fn mask(len: u8) -> u128 {
     }
 }
 
-/// Why an address and a length are not a prefix.
+/// The reason why an address and a length are not a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrefixError {
     /// The length exceeds the bits of the address.

@@ -18,7 +18,7 @@ use crate::rcu::{GracePeriod, Retired};
 /// Each default is correct. Torture overrides one at a time to check that it detects the bug. No
 /// override can cause a use after free: a node is freed only after a grace period of its own.
 pub trait Quarantine: Sync {
-    /// Called with each unlinked node, before its grace period.
+    /// Observes an unlinked node before its grace period.
     ///
     /// Context: may sleep; the table's mutex may be held.
     fn unlinked(&self, _node: UnlinkedNode<'_>) {}

@@ -86,7 +86,7 @@ impl Drop for KvfreeLedger {
     }
 }
 
-/// Waits for a grace period, an expedited one if `mode` says so.
+/// Waits for a grace period, which is expedited if `mode` is [`ReclaimMode::Expedited`].
 pub(super) fn wait(mode: ReclaimMode) {
     match mode {
         ReclaimMode::Expedited => rcu::synchronize_expedited(),
@@ -94,7 +94,7 @@ pub(super) fn wait(mode: ReclaimMode) {
     }
 }
 
-/// Waits for the readers of an object and returns it.
+/// Waits for a grace period and returns the object, which then has no readers.
 pub(super) fn reclaim_now<T: Reclaim>(retired: Retired<T>, mode: ReclaimMode) -> RcuBox<T> {
     match mode {
         ReclaimMode::Expedited => retired.synchronize_expedited(),
@@ -159,7 +159,7 @@ fn reclaim_node(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
     }
 }
 
-/// Reclaims a node of a whole trie whose grace period has ended.
+/// Reclaims a node of a trie that was unlinked as a whole. Its grace period has ended.
 pub(super) fn reclaim_tree_node(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
     if quarantine.is_some() {
         stats::retired(node.node().footprint());
@@ -170,7 +170,7 @@ pub(super) fn reclaim_tree_node(node: Unlinked, quarantine: Option<&dyn Quaranti
 }
 
 /// Calls [`Quarantine::unlinked`] with each node of tries that were just unlinked.
-pub(super) fn show_unlinked<'t>(trees: impl IntoIterator<Item = &'t Tree>, policy: Policy) {
+pub(super) fn report_unlinked<'t>(trees: impl IntoIterator<Item = &'t Tree>, policy: Policy) {
     if let Some(quarantine) = policy.quarantine {
         for tree in trees {
             tree.visit(|node| quarantine.unlinked(UnlinkedNode(node)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reload: a whole new table, built aside and published with one store.
+//! Reload: a whole new table, built separately and published with one store.
 
 use super::{
     node::{Exclusive, Roots, Tree},
@@ -15,7 +15,7 @@ use kernel::{prelude::*, sync::Arc};
 /// New contents of a table. If it is dropped without a commit, the table is unchanged.
 pub struct Reload {
     table: Arc<Table>,
-    /// `None` once they are committed.
+    /// `None` after the commit.
     roots: Option<RcuBox<Roots>>,
     totals: Totals,
 }
@@ -52,8 +52,8 @@ impl Reload {
         Ok(())
     }
 
-    /// Replaces the table's contents, whatever has changed there meanwhile. Returns after the old
-    /// contents have been freed.
+    /// Replaces the table's contents, including changes made since [`Self::new`]. Returns after the
+    /// old contents were freed or put into quarantine.
     ///
     /// Errors: `ENOSPC` if there are more than `max_routes` routes; the table is unchanged then.
     /// Context: may sleep; waits for a grace period.
@@ -73,7 +73,7 @@ impl Reload {
         let old = self.table.publish(roots, &mut state.exclusive);
         state.totals.replace(self.totals);
         drop(state);
-        reclaim::show_unlinked(trees.iter().flatten(), policy);
+        reclaim::report_unlinked(trees.iter().flatten(), policy);
         if let Some(old) = old {
             drop(reclaim::reclaim_now(old, policy.mode));
             self.table

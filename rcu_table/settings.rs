@@ -5,7 +5,7 @@
 use super::quarantine::Quarantine;
 use core::sync::atomic::{AtomicU32, AtomicU8, AtomicUsize, Ordering};
 
-/// How the memory that a change has replaced is reclaimed.
+/// The method of reclaiming the memory that a change has replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ReclaimMode {
@@ -61,7 +61,7 @@ impl Settings {
         settings
     }
 
-    /// Returns how retired memory is reclaimed.
+    /// Returns the method of reclaiming retired memory.
     pub fn reclaim(&self) -> ReclaimMode {
         let number = usize::from(self.reclaim.load(Ordering::Relaxed));
         ReclaimMode::ALL
@@ -70,7 +70,7 @@ impl Settings {
             .unwrap_or(ReclaimMode::Call)
     }
 
-    /// Sets how later updates reclaim memory.
+    /// Sets the method by which later updates reclaim memory.
     pub fn set_reclaim(&self, mode: ReclaimMode) {
         self.reclaim.store(mode as u8, Ordering::Relaxed);
     }

@@ -7,13 +7,13 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Retired and not yet reclaimed, summed over all tables: a callback can run after its table is
-/// gone.
+/// Objects retired and not yet reclaimed, summed over all tables: a callback can run after its
+/// table was freed.
 static RETIRED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 static RETIRED_BYTES: AtomicUsize = AtomicUsize::new(0);
 /// The retired objects that are in quarantine.
 static QUARANTINED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
-/// Reclaimed since the module was loaded.
+/// Objects reclaimed since the module was loaded.
 static RECLAIMED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 
 /// The number and memory of objects.
@@ -50,9 +50,10 @@ impl Footprint {
 
 // ORDERING: Statistics; nothing is published through them.
 
-pub(super) fn retired(what: Footprint) {
-    RETIRED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
-    RETIRED_BYTES.fetch_add(what.bytes, Ordering::Relaxed);
+/// Counts objects as retired.
+pub(super) fn retired(footprint: Footprint) {
+    RETIRED_OBJECTS.fetch_add(footprint.objects, Ordering::Relaxed);
+    RETIRED_BYTES.fetch_add(footprint.bytes, Ordering::Relaxed);
 }
 
 /// Returns the number of bytes that await reclaim.
@@ -60,19 +61,21 @@ pub(super) fn retired_bytes() -> usize {
     RETIRED_BYTES.load(Ordering::Relaxed)
 }
 
-pub(super) fn reclaimed(what: Footprint) {
-    RETIRED_OBJECTS.fetch_sub(what.objects, Ordering::Relaxed);
-    RETIRED_BYTES.fetch_sub(what.bytes, Ordering::Relaxed);
-    RECLAIMED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
+/// Counts retired objects as reclaimed.
+pub(super) fn reclaimed(footprint: Footprint) {
+    RETIRED_OBJECTS.fetch_sub(footprint.objects, Ordering::Relaxed);
+    RETIRED_BYTES.fetch_sub(footprint.bytes, Ordering::Relaxed);
+    RECLAIMED_OBJECTS.fetch_add(footprint.objects, Ordering::Relaxed);
 }
 
-pub(super) fn entered_quarantine(what: Footprint) {
-    QUARANTINED_OBJECTS.fetch_add(what.objects, Ordering::Relaxed);
+pub(super) fn entered_quarantine(footprint: Footprint) {
+    QUARANTINED_OBJECTS.fetch_add(footprint.objects, Ordering::Relaxed);
 }
 
-pub(super) fn left_quarantine(what: Footprint) {
-    QUARANTINED_OBJECTS.fetch_sub(what.objects, Ordering::Relaxed);
-    reclaimed(what);
+/// Counts objects in quarantine as reclaimed.
+pub(super) fn left_quarantine(footprint: Footprint) {
+    QUARANTINED_OBJECTS.fetch_sub(footprint.objects, Ordering::Relaxed);
+    reclaimed(footprint);
 }
 
 /// Returns the number of nodes of all tables in [quarantine](super::Quarantine).

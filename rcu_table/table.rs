@@ -69,7 +69,7 @@ impl TableState {
     }
 }
 
-/// The settings of a table that was created without any.
+/// The settings of a table created by [`Table::new`].
 static DEFAULT_SETTINGS: Settings = Settings::new();
 
 /// Nodes freed, or changes applied, before the updater yields the CPU.
@@ -146,8 +146,8 @@ impl Table {
     ///
     /// Errors: those of `mode`. `ENOSPC` if the table is full, the prefix has 64 routes, or the
     /// table has too many next hops. `ENOMEM`. An error changes nothing.
-    /// Context: may sleep; waits for a grace period if the settings say so or too much memory
-    /// awaits reclaim.
+    /// Context: may sleep; waits for a grace period if the reclaim mode requires it or too much
+    /// memory awaits reclaim.
     pub fn insert(&self, route: &Route, mode: Mode) -> Result {
         self.change(&Operation::Insert(*route, mode))
     }
@@ -254,14 +254,14 @@ impl Table {
         }
         self.count_change();
         drop(state);
-        reclaim::show_unlinked(trees.iter().flatten(), policy);
+        reclaim::report_unlinked(trees.iter().flatten(), policy);
         reclaim::wait(policy.mode);
         self.dismantle(trees.into_iter().flatten(), policy.quarantine);
         Ok(())
     }
 
-    /// Returns how often the table has changed. A transaction counts as one change. If it is the
-    /// same before and after a dump, the table did not change during the dump.
+    /// Returns the number of changes since the table was created. A transaction counts as one
+    /// change. A change becomes visible shortly before it is counted.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }

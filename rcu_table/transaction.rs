@@ -33,12 +33,12 @@ impl Operation {
     }
 }
 
-/// The operation of a batch that failed, and its error.
+/// The failed operation of a batch, and its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The index of the operation in its batch, from 0.
     pub index: usize,
-    /// Why it failed.
+    /// The error of the operation.
     pub error: Error,
 }
 
@@ -48,7 +48,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// The most operations that a transaction accepts.
+    /// The maximum number of operations in a transaction.
     pub const MAX_OPERATIONS: usize = 1 << 20;
 
     /// Creates an empty transaction.
@@ -93,7 +93,7 @@ impl Default for Transaction {
     }
 }
 
-/// What happens to the changes before the one that failed.
+/// The treatment of the changes before the one that failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnFailure {
     UndoAll,
@@ -103,16 +103,16 @@ enum OnFailure {
 impl Table {
     /// Up to this many changes cost less one by one, because they do not copy the path from the
     /// root.
-    const FEW: usize = 4;
+    const MAX_SINGLE_CHANGES: usize = 4;
 
-    /// Applies changes in order, up to the first that fails. More than a few become visible to
+    /// Applies changes in order, up to the first that fails. More than 4 changes become visible to
     /// readers at once, which saves most of the copying.
     ///
     /// Errors: that of the operation that failed, as the table's own method returns it. The
     /// operations before it have been applied.
     /// Context: as [`Transaction::commit`].
     pub fn apply(&self, operations: &[Operation]) -> Result<(), Failure> {
-        if operations.len() > Self::FEW {
+        if operations.len() > Self::MAX_SINGLE_CHANGES {
             return apply_batch(self, operations, OnFailure::Keep);
         }
         for (index, operation) in operations.iter().enumerate() {
@@ -146,8 +146,8 @@ fn apply_batch(
     result
 }
 
-/// The table as a transaction will leave it: new roots, copies of the nodes that change, and the
-/// published nodes that do not.
+/// The table after a transaction, before it is published: new roots, copies of the nodes that
+/// change, and the published nodes that do not.
 struct Draft {
     roots: RcuBox<Roots>,
     totals: Totals,
@@ -159,7 +159,7 @@ struct Draft {
 }
 
 impl Draft {
-    /// Allocates a draft for that many operations.
+    /// Allocates a draft for a number of operations.
     fn new(operations: usize) -> Result<Self> {
         Ok(Self {
             roots: RcuBox::new(Roots::new(), GFP_KERNEL)?,
@@ -278,7 +278,7 @@ struct Replaced {
 
 impl Replaced {
     fn reclaim(mut self, table: &Table, policy: Policy) {
-        reclaim::show_unlinked(&self.trees, policy);
+        reclaim::report_unlinked(&self.trees, policy);
         if let Some(roots) = self.roots {
             // The flushed tries need the grace period too.
             match self.trees.is_empty() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One change of a table: of the published one, in a transaction, or in a reload.
+//! A change of the published table, of a transaction's draft, or of a reload's new contents.
 
 use super::{
     next_hops::{Interner, NextHops},
@@ -12,7 +12,7 @@ use super::{
 use crate::rcu::read_lock;
 use kernel::prelude::*;
 
-/// What an insert expects to find under the route's key.
+/// The condition on the route that an insert finds under its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// No route; otherwise `EEXIST`.
@@ -63,7 +63,7 @@ impl Totals {
         self.copied
     }
 
-    /// Subtracts all routes of a family that was flushed.
+    /// Resets the totals of a family that was flushed.
     pub(super) fn clear(&mut self, family: Family) {
         self.routes[family as usize] = 0;
         self.in_use[family as usize] = Footprint::default();
@@ -104,7 +104,7 @@ pub(super) struct Target<'t> {
 }
 
 impl<'t> Target<'t> {
-    /// Tries whose nodes a change replaces at once, outside a transaction.
+    /// Creates the target of a change outside a transaction.
     pub(super) fn new(roots: &'t Roots, totals: &'t mut Totals) -> Self {
         Self {
             roots,
