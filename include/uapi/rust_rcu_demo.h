@@ -213,8 +213,8 @@ struct rust_rcu_demo_begin {
 /**
  * struct rust_rcu_demo_commit - commit the transaction of this file
  * @flags:    in: must be zero
- * @failed:   out: index of the operation that failed, if @error is not zero; from 0, in the order in
- *            which UPDATEs and lines added the operations
+ * @failed:   out: index of the operation that failed, if @error is not zero; from 0, in the order
+ *            in which UPDATEs and lines added the operations
  * @error:    out: errno (positive) of that operation, or zero
  * @reserved: must be zero
  *
