@@ -35,7 +35,7 @@ knobs! {
     struct Knobs {
         torture_type: Subject = Subject::Rcu, "Subject of torture";
         bug: Bug = Bug::None,
-            "Mistake that torture makes, to be caught; the last two need torture_type=table";
+            "Bug that torture injects and must detect; the last two need torture_type=table";
         nreaders: i32 = -1, in -1..=MAX_THREADS,
             "Reader threads of torture; -1: one fewer than the CPUs";
         nfakewriters: i32 = 4, in 0..=MAX_THREADS,

@@ -44,7 +44,7 @@ pub struct RunOptions {
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<TortureType>,
 
-    /// A negative control: make this mistake. The run stops as soon as it catches the mistake, and
+    /// A negative control: inject this bug. The run stops as soon as it detects the bug, and
     /// its verdict must
     /// be FAILURE
     #[arg(long)]
@@ -92,7 +92,7 @@ pub enum TortureType {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Bug {
-    /// No mistake
+    /// No bug
     None,
     /// Treat a retired element as if a grace period had ended
     SkipGp,

@@ -123,7 +123,7 @@ impl Report {
             .find_map(|(other, value)| (other == name).then_some(*value))
     }
 
-    /// Whether the run makes a mistake, so that it must fail.
+    /// Whether the run injects a bug, so that it must fail.
     pub fn has_bug(&self) -> bool {
         self.bug != Self::NO_BUG
     }
