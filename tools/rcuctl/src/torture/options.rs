@@ -45,8 +45,7 @@ pub struct RunOptions {
     pub kind: Option<TortureType>,
 
     /// A negative control: inject this bug. The run stops as soon as it detects the bug, and
-    /// its verdict must
-    /// be FAILURE
+    /// its verdict must be FAILURE
     #[arg(long)]
     pub bug: Option<Bug>,
 
