@@ -17,6 +17,7 @@
 
 use kernel::{prelude::*, sync::Arc};
 use kernel_ext::params::{names, parameter, Choice};
+use lab::control::Registration;
 use rcu_table::{ReclaimMode, Settings, Table};
 
 mod device;
@@ -81,11 +82,11 @@ parameter! {
 /// fields may wait for the stall. Finally the drain waits for all callbacks.
 #[pin_data]
 struct RustRcuDemo {
-    stall: stall::Registration,
+    stall: Registration<stall::Stall>,
     scale: scale::Registration,
     #[pin]
     device: device::Registration,
-    torture: torture::Registration,
+    torture: Registration<torture::Run>,
     drain: rcu::CallbackDrain,
 }
 
@@ -96,8 +97,8 @@ impl kernel::InPlaceModule for RustRcuDemo {
         // The drain is initialised first, so that it also runs when a later step fails.
         try_pin_init!(Self {
             drain: rcu::CallbackDrain::new(),
-            stall: stall::Registration::new()?,
-            torture: torture::Registration::new()?,
+            stall: stall::CONTROL.register()?,
+            torture: torture::CONTROL.register()?,
             scale: scale::Registration::new(table.clone()?)?,
             device <- device::Registration::new(module, table?),
         })

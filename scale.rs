@@ -28,12 +28,12 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `measurements.rs` | the list of all measurements |
 //! | `read.rs`, `lookup.rs`, `update.rs`, `grace_period.rs` | the measurements |
 //! | `measurement.rs` | the description of a measurement |
 //! | `rendezvous.rs`, `stream.rs`, `writer.rs`, `primitives.rs`, `raw.rs` | shared by measurements |
 //! | `run.rs`, `row.rs`, `samples.rs`, `quantile.rs` | the state and the results of a run |
-//! | `control.rs`, `knobs.rs`, `report.rs` | parameters |
+//! | `control.rs` | the list of all measurements, and the parameter `scale` |
+//! | `knobs.rs`, `report.rs` | the other parameters, and the text of `scale` |
 //!
 //! C: [`kernel/rcu/refscale.c`](srctree/kernel/rcu/refscale.c)
 
@@ -42,7 +42,6 @@ mod grace_period;
 mod knobs;
 mod lookup;
 mod measurement;
-mod measurements;
 mod primitives;
 mod quantile;
 #[expect(unsafe_code, reason = "wraps locks that the kernel crate lacks")]

@@ -54,4 +54,4 @@ mod task;
 mod threads;
 mod updater;
 
-pub(crate) use control::Registration;
+pub(crate) use control::{Stall, CONTROL};

@@ -48,4 +48,5 @@ mod table;
 mod threads;
 mod writer;
 
-pub(crate) use control::Registration;
+pub(crate) use control::CONTROL;
+pub(crate) use run::Run;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parameter `scale`, and the job that it starts.
+//! The parameter `scale`, the measurements that it starts, and their job.
 
-use super::{measurement::Measurement, report, run::Run};
+use super::{grace_period, lookup, measurement::Measurement, read, report, run::Run, update};
 use crate::{
-    kernel_ext::params::parameter,
+    kernel_ext::params::{names, parameter, Choice},
     lab::{
         control::{self, JobControl},
         job::Job,
@@ -15,6 +15,23 @@ use crate::{
 };
 use core::{ffi::CStr, fmt};
 use kernel::{prelude::*, sync::Arc};
+
+/// All measurements. To add one, write it in a file of its own and add a line here.
+const MEASUREMENTS: [&Measurement; 4] = [
+    &read::READ,
+    &lookup::LOOKUP,
+    &update::UPDATE,
+    &grace_period::GRACE_PERIOD,
+];
+
+impl Choice for &'static Measurement {
+    const ALL: &'static [Self] = &MEASUREMENTS;
+    const NAMES: &'static [&'static str] = &names!(MEASUREMENTS, |measurement| measurement.name);
+
+    fn name(self) -> &'static str {
+        self.name
+    }
+}
 
 static CONTROL: JobControl<Scale> = JobControl::new();
 

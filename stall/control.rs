@@ -5,17 +5,13 @@
 use super::{kind::StallKind, permission, report, run::Run};
 use crate::{
     kernel_ext::{kthread::Attributes, params::parameter},
-    lab::{
-        control::{self, JobControl},
-        job::Job,
-        progress::Progress,
-    },
+    lab::{control::JobControl, job::Job, progress::Progress},
     rcu,
 };
 use core::{ffi::CStr, fmt};
 use kernel::{prelude::*, sync::Arc};
 
-static CONTROL: JobControl<Stall> = JobControl::new();
+pub(crate) static CONTROL: JobControl<Stall> = JobControl::new();
 
 parameter! {
     stall: Option<&'static StallKind>, default "none",
@@ -25,24 +21,8 @@ parameter! {
     set: |kind| CONTROL.request(kind),
 }
 
-/// Allows stalls to be started. Dropping it stops the running one and refuses further ones.
-pub(crate) struct Registration {
-    _jobs: control::Registration<Stall>,
-}
-
-impl Registration {
-    /// Allows stalls to be started, and starts the one that `insmod` has requested.
-    ///
-    /// Errors: `ENOMEM`, and those of [`StallKind::plan`]. Context: may sleep.
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
-            _jobs: CONTROL.register()?,
-        })
-    }
-}
-
 /// A stall of one kind.
-struct Stall {
+pub(crate) struct Stall {
     kind: &'static StallKind,
     run: Arc<Run>,
 }

@@ -11,7 +11,7 @@ use core::ffi::CStr;
 use kernel::{prelude::*, sync::Arc};
 
 /// A way to stall RCU or to misuse it.
-pub(super) struct StallKind {
+pub(crate) struct StallKind {
     /// Its name in the parameter `stall`.
     pub(super) name: &'static str,
     /// What goes wrong, for the log.

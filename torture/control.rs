@@ -13,38 +13,18 @@ use super::{
 };
 use crate::{
     kernel_ext::params::parameter,
-    lab::{
-        control::{self, JobControl},
-        job::Job,
-        progress::Progress,
-    },
+    lab::{control::JobControl, job::Job, progress::Progress},
 };
 use core::{ffi::CStr, fmt};
 use kernel::{prelude::*, sync::Arc};
 
-static CONTROL: JobControl<Run> = JobControl::new();
+pub(crate) static CONTROL: JobControl<Run> = JobControl::new();
 
 parameter! {
     torture: bool, default "0",
     "Torture: 1 starts a run, 0 stops it; a read returns the state and the findings",
     show: CONTROL,
     set: |is_start| CONTROL.request(is_start.then_some(())),
-}
-
-/// Allows runs to be started. Dropping it stops the running one and refuses further ones.
-pub(crate) struct Registration {
-    _jobs: control::Registration<Run>,
-}
-
-impl Registration {
-    /// Allows runs to be started, and starts the one that `insmod` has requested.
-    ///
-    /// Errors: `ENOMEM`, `EINVAL` for knobs that do not fit together. Context: may sleep.
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
-            _jobs: CONTROL.register()?,
-        })
-    }
 }
 
 impl Job for Run {

@@ -20,7 +20,7 @@ pub(super) const STUCK_TIMEOUT_SECS: u64 = 60;
 pub(super) const POLL_INTERVAL_MS: u32 = 50;
 
 /// The state that the threads of a run share.
-pub(super) struct Run {
+pub(crate) struct Run {
     pub(super) plan: Plan,
     pub(super) findings: Arc<Findings>,
     /// Counters of threads that count rarely.

@@ -35,19 +35,15 @@ impl Text {
     const fn push_names(mut self, names: &[&str]) -> Self {
         let mut index = 0;
         while index < names.len() {
-            let separator = match index {
-                0 => "",
-                _ if index + 1 == names.len() => " or ",
+            let separator = match names.len() - index {
+                1 => "; ",
+                2 => " or ",
                 _ => ", ",
             };
-            self = self.push(separator).push(names[index]);
+            self = self.push(names[index]).push(separator);
             index += 1;
         }
-        if names.is_empty() {
-            self
-        } else {
-            self.push("; ")
-        }
+        self
     }
 
     /// Returns the length in bytes.

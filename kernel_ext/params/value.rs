@@ -5,7 +5,6 @@
 use super::Argument;
 use core::{
     fmt::{self, Display},
-    iter,
     ops::RangeInclusive,
 };
 use kernel::{
@@ -160,10 +159,7 @@ impl<C: Choice> Value for C {
     const NAMES: &'static [&'static str] = C::NAMES;
 
     fn parse(argument: &Argument<'_>, _range: Option<RangeInclusive<Self>>) -> Result<Self> {
-        choose(
-            argument,
-            C::ALL.iter().map(|choice| (choice.name(), *choice)),
-        )
+        find(argument).ok_or_else(|| argument.refuse(EINVAL, format_args!("{}", Names(C::NAMES))))
     }
 
     fn shown(self) -> impl Display {
@@ -177,8 +173,12 @@ impl<C: Choice> Value for Option<C> {
     const NAMES: &'static [&'static str] = C::NAMES;
 
     fn parse(argument: &Argument<'_>, _range: Option<RangeInclusive<Self>>) -> Result<Self> {
-        let choices = C::ALL.iter().map(|choice| (choice.name(), Some(*choice)));
-        choose(argument, iter::once(("none", None)).chain(choices))
+        if argument.line() == b"none" {
+            return Ok(None);
+        }
+        find(argument)
+            .ok_or_else(|| argument.refuse(EINVAL, format_args!("none, {}", Names(C::NAMES))))
+            .map(Some)
     }
 
     fn shown(self) -> impl Display {
@@ -187,35 +187,23 @@ impl<C: Choice> Value for Option<C> {
 }
 
 /// Returns the value whose name was written to the parameter.
-fn choose<T>(
-    argument: &Argument<'_>,
-    choices: impl Iterator<Item = (&'static str, T)> + Clone,
-) -> Result<T> {
-    let mut found = choices.clone();
-    match found.find(|(name, _)| name.as_bytes() == argument.line()) {
-        Some((_, value)) => Ok(value),
-        None => {
-            let names = Names(choices.map(|(name, _)| name));
-            Err(argument.refuse(EINVAL, format_args!("{names}")))
-        }
-    }
+fn find<C: Choice>(argument: &Argument<'_>) -> Option<C> {
+    let mut all = C::ALL.iter().copied();
+    all.find(|choice| choice.name().as_bytes() == argument.line())
 }
 
 /// Displays `a, b or c`.
-struct Names<I>(I);
+struct Names(&'static [&'static str]);
 
-impl<I: Iterator<Item = &'static str> + Clone> Display for Names<I> {
+impl Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names = self.0.clone().peekable();
-        let mut separator = "";
-        while let Some(name) = names.next() {
-            separator = match (separator, names.peek()) {
-                ("", _) => "",
-                (_, Some(_)) => ", ",
-                (_, None) => " or ",
+        for (index, name) in self.0.iter().enumerate() {
+            let separator = match self.0.len() - index {
+                1 => "",
+                2 => " or ",
+                _ => ", ",
             };
-            write!(f, "{separator}{name}")?;
-            separator = ", ";
+            write!(f, "{name}{separator}")?;
         }
         Ok(())
     }
