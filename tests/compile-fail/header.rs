@@ -2,6 +2,7 @@
 
 // The beginning of every case; `run` prepends it.
 
+#![deny(unsafe_code)]
 #![allow(dead_code, unused_imports, unused_variables, unused_mut, unreachable_pub)]
 
 /// Used by `pr_err!`. In a module, `module!` defines it.

@@ -150,6 +150,7 @@ pub fn take_after_join() {
 }
 
 /// An updater joins another one and reads the object that it published.
+#[expect(unsafe_code, reason = "reads without the lock of the updaters")]
 pub fn protected_by_join() {
     let pointer = Rc::new(Rcu::new(Object::boxed(1)));
     let updater = thread::spawn({
