@@ -51,9 +51,10 @@ timeouts_are() {
     done
 }
 
-# Keeps this shell off the CPU of the culprits, the last one. A second after boot the kernel
+# Keeps this shell and the grace-period thread off the CPU of the culprits, the last one: a thread
+# that waits there while interrupts are off starts no grace period. A second after boot the kernel
 # switches to a better clock and stops all CPUs for it, which a looping culprit would delay.
 prepare_cpus() {
     within 10 not grep -q early /sys/devices/system/clocksource/clocksource0/current_clocksource
-    taskset -p 1 $$ >/dev/null
+    for pid in $$ $(pidof rcu_preempt rcu_sched); do taskset -p 1 "$pid" >/dev/null; done
 }
