@@ -187,8 +187,8 @@ impl Row {
         let device = Device::open()?;
         let line = [&self.line[..], b"\n"].concat();
         equal("write() of the line", device.write(line), Err(self.errno))?;
-        let complaint = format!("line 1: {}\n", self.message);
-        same_text("the message", &device.answers()?, &complaint)?;
+        let expected = format!("line 1: {}\n", self.message);
+        same_text("the message", &device.answers()?, &expected)?;
         same_text(
             "the answer to a query after it",
             &device.query(QUERY)?,
