@@ -12,6 +12,7 @@ struct Routes {
     table: rcu::HashTable<Config, Routes, COUNT>,
 }
 
+#[allow(unsafe_code, reason = "a symbol keeps the function from being dropped")]
 #[no_mangle]
 fn new() -> Result<Pin<KBox<Routes>>> {
     KBox::pin_init(pin_init!(Routes { table <- rcu::HashTable::new([0, 0]) }), GFP_KERNEL)
