@@ -5,14 +5,14 @@
 //! The life of an RCU-protected object, with the type that it has at each stage:
 //!
 //! ```text
-//!   RcuBox<T>  ──publish──►  Rcu<T>  ──unpublish──►  Retired<T>  ──grace period──►  reclaimed
-//!   owned, &mut              readers: &T             no new readers,                memory free,
-//!   no reader                under a Guard           old ones may remain            or an RcuBox again
+//!   UniqueRcuBox<T> ─publish─► Rcu<T> ─unpublish─► Retired<T> ─grace period─► reclaimed
+//!   owned, &mut                readers: &T         no new readers,            memory free,
+//!   no reader                  under a Guard       old ones may remain        or a UniqueRcuBox
 //! ```
 //!
 //! - A reader holds a [`Guard`] and calls [`Rcu::dereference`], whose result cannot outlive the
 //!   guard. A reader never waits, writes or allocates.
-//! - An updater builds an [`RcuBox`] and publishes it with [`Rcu::replace`], which returns the
+//! - An updater builds a [`UniqueRcuBox`] and publishes it with [`Rcu::replace`], which returns the
 //!   previous object as a [`Retired`]. The updater then waits for a grace period and owns the
 //!   object again, or leaves it to be reclaimed.
 //! - A module that passes objects to `call_rcu()` has a [`CallbackDrain`] as its last field.
@@ -55,7 +55,7 @@ mod srcu_retired;
 mod updater;
 mod work;
 
-pub use boxed::RcuBox;
+pub use boxed::UniqueRcuBox;
 pub use chain::{Entry, Iter};
 pub use cleared::Cleared;
 pub use drain::CallbackDrain;

@@ -18,7 +18,7 @@
 use super::job::Job;
 use crate::{
     kernel_ext::{kthread::Kthread, params::Choice},
-    rcu::{read_lock, Rcu, RcuBox, Reclaim, Workqueue},
+    rcu::{read_lock, Rcu, Reclaim, UniqueRcuBox, Workqueue},
 };
 use core::{
     fmt,
@@ -86,7 +86,7 @@ impl<J: Job> JobControl<J> {
             pin_init!(Shared { state <- new_mutex!(state, "job") }),
             GFP_KERNEL,
         )?;
-        let handle = RcuBox::new(Handle(shared), GFP_KERNEL)?;
+        let handle = UniqueRcuBox::new(Handle(shared), GFP_KERNEL)?;
         drop(self.shared.replace(Some(handle)));
         let registration = Registration(self);
         // ORDERING: Relaxed: insmod sets parameters before init, in the same thread.

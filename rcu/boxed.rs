@@ -34,16 +34,16 @@ struct SizedObject<T> {
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::RcuBox;
+/// use rcu_routes::rcu::UniqueRcuBox;
 ///
-/// let mut limits = RcuBox::new([1, 2, 3], GFP_KERNEL)?;
+/// let mut limits = UniqueRcuBox::new([1, 2, 3], GFP_KERNEL)?;
 /// limits[0] = 10;
 /// assert_eq!(*limits, [10, 2, 3]);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct RcuBox<T: ?Sized>(KBox<Object<T>>);
+pub struct UniqueRcuBox<T: ?Sized>(KBox<Object<T>>);
 
-impl<T> RcuBox<T> {
+impl<T> UniqueRcuBox<T> {
     /// Moves `value` into memory that RCU can reclaim.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
@@ -64,7 +64,8 @@ impl<T> RcuBox<T> {
             try_pin_init!(SizedObject { head: Head::new(), value <- init }? Error),
             flags,
         )?;
-        // SAFETY: An `RcuBox` does not move its object, and gives `&mut` only to `Unpin` types.
+        // SAFETY: A `UniqueRcuBox` does not move its object, and gives `&mut` only to `Unpin`
+        // types.
         let object = unsafe { Pin::into_inner_unchecked(object) };
         let object = KBox::into_raw(object).cast::<Object<T>>();
         // SAFETY: The pointer came from a box, and both types have the same fields in C's layout.
@@ -72,17 +73,17 @@ impl<T> RcuBox<T> {
     }
 }
 
-impl<T: ?Sized> RcuBox<T> {
+impl<T: ?Sized> UniqueRcuBox<T> {
     /// Borrows the value for changes that do not move it.
     ///
     /// Context: any.
     pub fn as_pin_mut(&mut self) -> Pin<&mut T> {
-        // SAFETY: The value does not move until it is dropped: an `RcuBox` does not move its
+        // SAFETY: The value does not move until it is dropped: a `UniqueRcuBox` does not move its
         // object, and gives `&mut` only to `Unpin` types.
         unsafe { Pin::new_unchecked(&mut self.0.value) }
     }
 
-    /// Gives up ownership, until [`RcuBox::from_raw`].
+    /// Gives up ownership, until [`UniqueRcuBox::from_raw`].
     #[inline]
     pub(super) fn into_raw(self) -> NonNull<Object<T>> {
         let object = KBox::into_raw(self.0);
@@ -90,12 +91,12 @@ impl<T: ?Sized> RcuBox<T> {
         unsafe { NonNull::new_unchecked(object) }
     }
 
-    /// Restores the ownership that [`RcuBox::into_raw`] gave up.
+    /// Restores the ownership that [`UniqueRcuBox::into_raw`] gave up.
     ///
     /// # Safety
     ///
-    /// - `object` came from [`RcuBox::into_raw`], or was allocated by `Kmalloc` and initialised
-    ///   in the same way.
+    /// - `object` came from [`UniqueRcuBox::into_raw`], or was allocated by `Kmalloc` and
+    ///   initialised in the same way.
     /// - It has no other owner, and no reader can reach it.
     #[inline]
     pub(super) unsafe fn from_raw(object: NonNull<Object<T>>) -> Self {
@@ -104,7 +105,7 @@ impl<T: ?Sized> RcuBox<T> {
     }
 }
 
-impl<T: ?Sized> Deref for RcuBox<T> {
+impl<T: ?Sized> Deref for UniqueRcuBox<T> {
     type Target = T;
 
     #[inline]
@@ -113,7 +114,7 @@ impl<T: ?Sized> Deref for RcuBox<T> {
     }
 }
 
-impl<T: Unpin + ?Sized> DerefMut for RcuBox<T> {
+impl<T: Unpin + ?Sized> DerefMut for UniqueRcuBox<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0.value

@@ -18,7 +18,7 @@
 
 use super::{
     object::{self, Object},
-    RcuBox, Reclaim, Retired,
+    Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     iter::FusedIterator,
@@ -65,9 +65,9 @@ impl<T: Reclaim> Entry<T> {
     /// cannot fail.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
-    pub fn new(value: T, flags: Flags) -> Result<RcuBox<Self>, AllocError> {
+    pub fn new(value: T, flags: Flags) -> Result<UniqueRcuBox<Self>, AllocError> {
         let link = Link::to(ptr::null_mut());
-        RcuBox::new(Self { link, value }, flags)
+        UniqueRcuBox::new(Self { link, value }, flags)
     }
 
     /// Initialises a value in place, such as one that contains a lock, in memory that RCU can
@@ -75,16 +75,16 @@ impl<T: Reclaim> Entry<T> {
     ///
     /// Errors: `ENOMEM`, or an error of `init`. Context: as `flags` say; may sleep with
     /// `GFP_KERNEL`.
-    pub fn pin_init<E>(init: impl PinInit<T, E>, flags: Flags) -> Result<RcuBox<Self>>
+    pub fn pin_init<E>(init: impl PinInit<T, E>, flags: Flags) -> Result<UniqueRcuBox<Self>>
     where
         Error: From<E>,
     {
         let entry = try_pin_init!(Self { link: Link::to(ptr::null_mut()), value <- init }? Error);
-        RcuBox::pin_init::<Error>(entry, flags)
+        UniqueRcuBox::pin_init::<Error>(entry, flags)
     }
 
-    /// Borrows the value of a pinned entry for changes that do not move it. [`RcuBox::as_pin_mut`]
-    /// pins the entry.
+    /// Borrows the value of a pinned entry for changes that do not move it.
+    /// [`UniqueRcuBox::as_pin_mut`] pins the entry.
     ///
     /// Context: any.
     pub fn value_pin_mut(self: Pin<&mut Self>) -> Pin<&mut T> {
@@ -121,8 +121,8 @@ impl<T: Reclaim> Reclaim for Entry<T> {
 ///
 /// A link that belongs to a chain
 ///
-/// - is null, or the address of an object that came from `RcuBox::into_raw` and that the chain
-///   owns; no two links of a chain point to the same object;
+/// - is null, or the address of an object that came from `UniqueRcuBox::into_raw` and that the
+///   chain owns; no two links of a chain point to the same object;
 /// - changes only by the chain's updater.
 ///
 /// A link whose entry was removed from its chain does not change until a grace period has ended.
@@ -198,7 +198,7 @@ impl<T: Reclaim> Link<T> {
     /// The link belongs to a chain. The caller is its only updater and does not remove `new` during
     /// `'a`.
     #[inline]
-    pub(super) unsafe fn insert<'a>(&self, new: RcuBox<Entry<T>>) -> &'a Link<T> {
+    pub(super) unsafe fn insert<'a>(&self, new: UniqueRcuBox<Entry<T>>) -> &'a Link<T> {
         let object = Self::prepare(new, self.get());
         // INVARIANT: The chain owns the object now, and its link points to the rest.
         self.publish(object.as_ptr());
@@ -217,8 +217,8 @@ impl<T: Reclaim> Link<T> {
     #[inline]
     pub(super) unsafe fn replace(
         &self,
-        new: RcuBox<Entry<T>>,
-    ) -> Result<Retired<Entry<T>>, RcuBox<Entry<T>>> {
+        new: UniqueRcuBox<Entry<T>>,
+    ) -> Result<Retired<Entry<T>>, UniqueRcuBox<Entry<T>>> {
         let Some(old) = NonNull::new(self.get()) else {
             return Err(new);
         };
@@ -249,7 +249,10 @@ impl<T: Reclaim> Link<T> {
 
     /// Gives up ownership of an entry that will point to `next`.
     #[inline]
-    fn prepare(new: RcuBox<Entry<T>>, next: *mut Object<Entry<T>>) -> NonNull<Object<Entry<T>>> {
+    fn prepare(
+        new: UniqueRcuBox<Entry<T>>,
+        next: *mut Object<Entry<T>>,
+    ) -> NonNull<Object<Entry<T>>> {
         // ORDERING: Relaxed suffices: no reader reaches the entry before `publish()`, whose release
         // orders this store too.
         new.link.0.store(next, Ordering::Relaxed);
@@ -268,7 +271,7 @@ impl<T: Reclaim> Link<T> {
 ///   or when nobody can borrow the chain any more.
 pub(super) struct Chain<T: Reclaim> {
     first: Link<T>,
-    owned: PhantomData<RcuBox<Entry<T>>>,
+    owned: PhantomData<UniqueRcuBox<Entry<T>>>,
 }
 
 impl<T: Reclaim> Chain<T> {
@@ -306,7 +309,7 @@ impl<T: Reclaim> Drop for Chain<T> {
         while let Some(object) = NonNull::new(next) {
             // SAFETY: By the type invariant the chain owns the object, and readers reach it only
             // through a shared borrow of the chain, which `&mut self` excludes.
-            let entry = unsafe { RcuBox::from_raw(object) };
+            let entry = unsafe { UniqueRcuBox::from_raw(object) };
             next = entry.link.get();
         }
     }

@@ -6,7 +6,7 @@
 
 use super::{
     chain::{Chain, Entry, Link},
-    grace_period, object, RcuBox, Reclaim, Retired,
+    grace_period, object, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     iter::FusedIterator,
@@ -49,8 +49,8 @@ use core::{
 ///
 /// # Invariants
 ///
-/// - `next` is null, or points to an object that came from `RcuBox::into_raw` and that this value
-///   owns. Readers that begin from now on cannot reach it.
+/// - `next` is null, or points to an object that came from `UniqueRcuBox::into_raw` and that this
+///   value owns. Readers that begin from now on cannot reach it.
 /// - The same holds for the link of that object, and so on.
 #[must_use = "choose how the entries are reclaimed; its drop does call_rcu() or queue_work()"]
 pub struct Cleared<T: Reclaim> {
@@ -82,7 +82,7 @@ impl<T: Reclaim> Cleared<T> {
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
-    pub fn synchronize(self) -> impl Iterator<Item = RcuBox<Entry<T>>> {
+    pub fn synchronize(self) -> impl Iterator<Item = UniqueRcuBox<Entry<T>>> {
         grace_period::synchronize();
         // SAFETY: By the type invariant all objects were unpublished before this grace period
         // began.

@@ -6,7 +6,7 @@
 
 use super::{
     object::{Head, Object, Thin},
-    RcuBox, Reclaim, Softirq,
+    Reclaim, Softirq, UniqueRcuBox,
 };
 use core::{
     alloc::{Layout, LayoutError},
@@ -31,13 +31,12 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::{read_lock, Flexible, Rcu, RcuBox};
+/// use rcu_routes::rcu::{read_lock, Flexible, Rcu, UniqueRcuBox};
 ///
-/// let squares = RcuBox::<Flexible<&str, usize>>::from_fn("squares", 4, |i| i * i, GFP_KERNEL)?;
-/// let published = Rcu::new(squares);
-/// let guard = read_lock();
-/// let squares = published.dereference(&guard).unwrap();
-/// assert_eq!((squares.header, &squares.elements), ("squares", &[0, 1, 4, 9][..]));
+/// let squares = UniqueRcuBox::<Flexible<&str, usize>>::from_fn("squares", 4, |i| i * i,
+/// GFP_KERNEL)?; let published = Rcu::new(squares); let guard = read_lock(); let squares =
+/// published.dereference(&guard).unwrap(); assert_eq!((squares.header, &squares.elements),
+/// ("squares", &[0, 1, 4, 9][..]));
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -91,7 +90,7 @@ where
     type Context = Softirq;
 }
 
-impl<H, E> RcuBox<Flexible<H, E>> {
+impl<H, E> UniqueRcuBox<Flexible<H, E>> {
     /// Creates an object of `header` and `len` elements. `element` creates an element from its
     /// index.
     ///

@@ -9,7 +9,7 @@
 use super::{
     chain::{Chain, Entry},
     updater::{UpdateSide, UpdatedUnder},
-    RcuBox, ReadSide, Reclaim, Retired,
+    ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     hash::{Hash, Hasher},
@@ -267,7 +267,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     /// Readers see either the old or the new entry, never both and never neither.
     ///
     /// Context: any; never waits.
-    pub fn insert(&mut self, new: RcuBox<Entry<T>>) -> Option<Retired<Entry<T>>> {
+    pub fn insert(&mut self, new: UniqueRcuBox<Entry<T>>) -> Option<Retired<Entry<T>>> {
         let table = self.structure();
         let first = table.bucket(new.key()).first();
         // SAFETY: By the type invariant only `self` updates the table.

@@ -9,7 +9,7 @@
 use super::{
     chain::{Chain, Entry, Iter, Link},
     updater::{UpdateSide, UpdatedUnder},
-    Cleared, RcuBox, ReadSide, Reclaim, Retired,
+    Cleared, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     marker::PhantomData,
@@ -192,7 +192,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn push_front(&mut self, new: RcuBox<Entry<T>>) {
+    pub fn push_front(&mut self, new: UniqueRcuBox<Entry<T>>) {
         self.cursor().insert_before(new);
     }
 
@@ -200,7 +200,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn push_back(&mut self, new: RcuBox<Entry<T>>) {
+    pub fn push_back(&mut self, new: UniqueRcuBox<Entry<T>>) {
         self.cursor_at_end().insert_before(new);
     }
 
@@ -332,7 +332,7 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn insert_before(&mut self, new: RcuBox<Entry<T>>) {
+    pub fn insert_before(&mut self, new: UniqueRcuBox<Entry<T>>) {
         // INVARIANT: The new entry is in the list, before the cursor.
         // SAFETY: By the type invariant this is the only updater, and it does not remove entries
         // before the cursor.
@@ -344,7 +344,7 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn insert_after(&mut self, new: RcuBox<Entry<T>>) {
+    pub fn insert_after(&mut self, new: UniqueRcuBox<Entry<T>>) {
         let Some(entry) = self.entry() else {
             return self.insert_before(new);
         };
@@ -375,8 +375,8 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     #[inline]
     pub fn replace_current(
         &mut self,
-        new: RcuBox<Entry<T>>,
-    ) -> Result<Retired<Entry<T>>, RcuBox<Entry<T>>> {
+        new: UniqueRcuBox<Entry<T>>,
+    ) -> Result<Retired<Entry<T>>, UniqueRcuBox<Entry<T>>> {
         // SAFETY: By the type invariant this is the only updater.
         let old = unsafe { self.link.replace(new) }?;
         if let Some(new) = self.entry() {

@@ -7,7 +7,7 @@
 use super::{
     published::{borrow, Published},
     updater::{Locked, UpdateSide, UpdatedUnder},
-    RcuBox, ReadSide, Reclaim, Retired,
+    ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
 use core::marker::PhantomData;
 
@@ -25,7 +25,7 @@ use core::marker::PhantomData;
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::{read_lock, Rcu, RcuBox, Reclaim, Softirq};
+/// use rcu_routes::rcu::{read_lock, Rcu, UniqueRcuBox, Reclaim, Softirq};
 ///
 /// struct Config {
 ///     timeout_ms: u32,
@@ -35,7 +35,7 @@ use core::marker::PhantomData;
 ///     type Context = Softirq;
 /// }
 ///
-/// let config = Rcu::new(RcuBox::new(Config { timeout_ms: 10 }, GFP_KERNEL)?);
+/// let config = Rcu::new(UniqueRcuBox::new(Config { timeout_ms: 10 }, GFP_KERNEL)?);
 ///
 /// // A reader.
 /// let guard = read_lock();
@@ -43,7 +43,7 @@ use core::marker::PhantomData;
 /// drop(guard);
 ///
 /// // An updater.
-/// let old = config.replace(Some(RcuBox::new(Config { timeout_ms: 20 }, GFP_KERNEL)?));
+/// let old = config.replace(Some(UniqueRcuBox::new(Config { timeout_ms: 20 }, GFP_KERNEL)?));
 /// if let Some(old) = old {
 ///     assert_eq!(timeout, Some(old.synchronize().timeout_ms));
 /// }
@@ -78,7 +78,7 @@ impl<T: Reclaim + ?Sized> Rcu<T> {
     }
 
     /// Creates a pointer to `new`.
-    pub fn new(new: RcuBox<T>) -> Self {
+    pub fn new(new: UniqueRcuBox<T>) -> Self {
         Self {
             published: Published::new(Some(new)),
             updaters: PhantomData,
@@ -88,7 +88,7 @@ impl<T: Reclaim + ?Sized> Rcu<T> {
 
 impl<T: Reclaim + ?Sized, S> Rcu<T, Locked<S>> {
     /// Creates a pointer to `new`, or a null pointer. Updates require the lock of its state `S`.
-    pub fn locked(new: Option<RcuBox<T>>) -> Self {
+    pub fn locked(new: Option<UniqueRcuBox<T>>) -> Self {
         Self {
             published: Published::new(new),
             updaters: PhantomData,
@@ -127,7 +127,7 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
     /// borrows.
     ///
     /// Context: any.
-    pub fn take(&mut self) -> Option<RcuBox<T>> {
+    pub fn take(&mut self) -> Option<UniqueRcuBox<T>> {
         self.published.take()
     }
 }
@@ -140,7 +140,7 @@ impl<T: Reclaim + ?Sized> Rcu<T> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn replace(&self, new: Option<RcuBox<T>>) -> Option<Retired<T>> {
+    pub fn replace(&self, new: Option<UniqueRcuBox<T>>) -> Option<Retired<T>> {
         let old = self.published.replace(new)?;
         // SAFETY: The exchange unpublished the object and gave up its ownership.
         Some(unsafe { Retired::new(old) })
@@ -164,7 +164,7 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn replace(&mut self, new: Option<RcuBox<T>>) -> Option<Retired<T>> {
+    pub fn replace(&mut self, new: Option<UniqueRcuBox<T>>) -> Option<Retired<T>> {
         let published = &self.structure().published;
         // SAFETY: By the invariant of `UpdateSide` no other thread stores.
         let old = unsafe { published.publish(new, published.address())? };
@@ -179,7 +179,7 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
     #[inline]
     pub fn copy_update<E>(
         &mut self,
-        update: impl FnOnce(Option<&T>) -> Result<RcuBox<T>, E>,
+        update: impl FnOnce(Option<&T>) -> Result<UniqueRcuBox<T>, E>,
     ) -> Result<Option<Retired<T>>, E> {
         let published = &self.structure().published;
         let old = published.address();

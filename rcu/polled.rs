@@ -7,7 +7,7 @@
     reason = "returns objects when their grace period has ended"
 )]
 
-use super::{GracePeriod, RcuBox, Reclaim, Retired};
+use super::{GracePeriod, Reclaim, Retired, UniqueRcuBox};
 
 /// A [`Retired`] object with the cookie of the grace period that it waits for.
 ///
@@ -17,11 +17,11 @@ use super::{GracePeriod, RcuBox, Reclaim, Retired};
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::{read_lock, Rcu, RcuBox};
+/// use rcu_routes::rcu::{read_lock, Rcu, UniqueRcuBox};
 /// # struct Config(u32);
 /// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
-/// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
+/// let config = Rcu::new(UniqueRcuBox::new(Config(1), GFP_KERNEL)?);
 /// let reader = read_lock();
 /// let old = config.replace(None).unwrap().start_poll();
 /// let old = old.try_reclaim().err().expect("the reader has not ended");
@@ -84,7 +84,7 @@ impl<T: Reclaim + ?Sized> Polled<T> {
     /// Returns the object if its grace period has ended: C's `poll_state_synchronize_rcu()`.
     ///
     /// Errors: `self`, if the grace period has not ended. Context: any.
-    pub fn try_reclaim(self) -> Result<RcuBox<T>, Self> {
+    pub fn try_reclaim(self) -> Result<UniqueRcuBox<T>, Self> {
         if !self.is_complete() {
             return Err(self);
         }
@@ -97,7 +97,7 @@ impl<T: Reclaim + ?Sized> Polled<T> {
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
-    pub fn wait(self) -> RcuBox<T> {
+    pub fn wait(self) -> UniqueRcuBox<T> {
         self.cookie.wait();
         // SAFETY: By the type invariant the grace period began after the object was unpublished,
         // and it has ended.

@@ -6,7 +6,7 @@
 
 use super::{
     object::{self, Head, Object},
-    RcuBox, Reclaim,
+    Reclaim, UniqueRcuBox,
 };
 use core::{
     marker::PhantomData,
@@ -18,12 +18,12 @@ use core::{
 ///
 /// # Invariants
 ///
-/// - `object` is null, or the address of a live object that came from `RcuBox::into_raw` and that
-///   this pointer owns.
+/// - `object` is null, or the address of a live object that came from `UniqueRcuBox::into_raw` and
+///   that this pointer owns.
 /// - Readers can reach that object only through a shared borrow of this pointer.
 pub(super) struct Published<T: Reclaim + ?Sized> {
     object: AtomicPtr<Head>,
-    owned: PhantomData<RcuBox<T>>,
+    owned: PhantomData<UniqueRcuBox<T>>,
     /// Makes `Published` invariant in `T`, because `&self` is enough to store an object.
     invariant: PhantomData<fn(*const T) -> *const T>,
 }
@@ -36,7 +36,7 @@ impl<T: Reclaim + ?Sized> Published<T> {
     }
 
     /// Creates a pointer to `new`, or a null pointer.
-    pub(super) fn new(new: Option<RcuBox<T>>) -> Self {
+    pub(super) fn new(new: Option<UniqueRcuBox<T>>) -> Self {
         // INVARIANT: The object came from `into_raw()`, which gave up its ownership.
         Self::from_address(into_address(new))
     }
@@ -78,7 +78,7 @@ impl<T: Reclaim + ?Sized> Published<T> {
     /// Publishes `new`, or null, by an exchange and unpublishes the previous object, whose
     /// ownership it returns.
     #[inline]
-    pub(super) fn replace(&self, new: Option<RcuBox<T>>) -> Option<NonNull<Object<T>>> {
+    pub(super) fn replace(&self, new: Option<UniqueRcuBox<T>>) -> Option<NonNull<Object<T>>> {
         // ORDERING: Release publishes the contents of the new object, as `rcu_assign_pointer()`
         // does. Acquire makes the contents of the old object visible to this thread, which may drop
         // it.
@@ -97,7 +97,7 @@ impl<T: Reclaim + ?Sized> Published<T> {
     #[inline]
     pub(super) unsafe fn publish(
         &self,
-        new: Option<RcuBox<T>>,
+        new: Option<UniqueRcuBox<T>>,
         old: *mut Head,
     ) -> Option<NonNull<Object<T>>> {
         // ORDERING: Release publishes the contents of the new object: `rcu_assign_pointer()`.
@@ -108,7 +108,7 @@ impl<T: Reclaim + ?Sized> Published<T> {
     }
 
     /// Unpublishes the object. It has no readers, because `&mut self` excludes their borrows.
-    pub(super) fn take(&mut self) -> Option<RcuBox<T>> {
+    pub(super) fn take(&mut self) -> Option<UniqueRcuBox<T>> {
         // ORDERING: Relaxed suffices: `&mut self` is ordered after all accesses through `&self`.
         let object = self.object.load(Ordering::Relaxed);
         // INVARIANT: Null is allowed.
@@ -117,7 +117,7 @@ impl<T: Reclaim + ?Sized> Published<T> {
         let object = unsafe { whole(object)? };
         // SAFETY: By the type invariant this pointer owned the object, and readers reach it only
         // through a shared borrow of this pointer, which `&mut self` excludes.
-        Some(unsafe { RcuBox::from_raw(object) })
+        Some(unsafe { UniqueRcuBox::from_raw(object) })
     }
 }
 
@@ -129,7 +129,7 @@ impl<T: Reclaim + ?Sized> Drop for Published<T> {
 
 /// Gives up ownership of an object for its address.
 #[inline]
-fn into_address<T: Reclaim + ?Sized>(object: Option<RcuBox<T>>) -> *mut Head {
+fn into_address<T: Reclaim + ?Sized>(object: Option<UniqueRcuBox<T>>) -> *mut Head {
     object.map_or(ptr::null_mut(), |object| {
         object.into_raw().as_ptr().cast::<Head>()
     })

@@ -24,11 +24,11 @@ use kernel::sync::{SpinLock, SpinLockGuard};
 ///
 /// ```
 /// use kernel::{new_spinlock, prelude::*, sync::{Arc, SpinLock}};
-/// use rcu_routes::rcu::{read_lock, Rcu, RcuBox};
+/// use rcu_routes::rcu::{read_lock, Rcu, UniqueRcuBox};
 /// # struct Config(u32);
 /// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
-/// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
+/// let config = Rcu::new(UniqueRcuBox::new(Config(1), GFP_KERNEL)?);
 /// let total = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
 ///
 /// // The holder of a spin lock needs no guard.
@@ -79,11 +79,11 @@ unsafe impl ReadSide for Section {}
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::{self, Rcu, RcuBox};
+/// use rcu_routes::rcu::{self, Rcu, UniqueRcuBox};
 /// # struct Config(u32);
 /// # impl rcu::Reclaim for Config { type Context = rcu::Softirq; }
 ///
-/// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
+/// let config = Rcu::new(UniqueRcuBox::new(Config(1), GFP_KERNEL)?);
 /// let limit = rcu::read(|section| config.dereference(section).map(|config| config.0));
 /// assert_eq!(limit, Some(1));
 /// # Ok::<(), Error>(())
@@ -104,11 +104,11 @@ pub fn read<R>(body: impl FnOnce(&Section) -> R) -> R {
 ///
 /// ```
 /// use kernel::{new_spinlock, prelude::*, sync::{Arc, SpinLock}};
-/// use rcu_routes::rcu::{Overlap, Rcu, RcuBox};
+/// use rcu_routes::rcu::{Overlap, Rcu, UniqueRcuBox};
 /// # struct Config(u32);
 /// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
-/// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
+/// let config = Rcu::new(UniqueRcuBox::new(Config(1), GFP_KERNEL)?);
 /// let total = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
 ///
 /// // Borrow under the RCU read-side lock, use under the spin lock.

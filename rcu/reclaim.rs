@@ -6,7 +6,7 @@
 
 use super::{
     object::{Head, Thin},
-    RcuBox,
+    UniqueRcuBox,
 };
 use core::ptr::NonNull;
 use kernel::bindings;
@@ -40,7 +40,7 @@ pub trait Reclaim: Thin + Send + Sync + 'static {
     /// Reclaims an object whose grace period has ended. The default drops it.
     ///
     /// Context: `Self::Context`; process context after [`queue_work`](super::Retired::queue_work).
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         drop(this);
     }
 }
@@ -108,7 +108,7 @@ impl Context for Workqueue {
 ///
 /// # Safety
 ///
-/// - `head` is the head of an `Object<T>` that came from `RcuBox::into_raw`.
+/// - `head` is the head of an `Object<T>` that came from `UniqueRcuBox::into_raw`.
 /// - Its owner has given it up to this call.
 /// - No reader can reach it: a grace period has ended since it was unpublished.
 pub(super) unsafe extern "C" fn reclaim<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
@@ -116,6 +116,7 @@ pub(super) unsafe extern "C" fn reclaim<T: Reclaim + ?Sized>(head: *mut bindings
     let head = unsafe { NonNull::new_unchecked(head.cast::<Head>()) };
     // SAFETY: The head belongs to a live object of this type.
     let object = unsafe { T::from_head(head) };
-    // SAFETY: The object came from `RcuBox::into_raw`, its owner gave it up, and it has no readers.
-    T::reclaim(unsafe { RcuBox::from_raw(object) });
+    // SAFETY: The object came from `UniqueRcuBox::into_raw`, its owner gave it up, and it has no
+    // readers.
+    T::reclaim(unsafe { UniqueRcuBox::from_raw(object) });
 }

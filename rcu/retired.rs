@@ -9,7 +9,7 @@ use super::{
     grace_period,
     object::Object,
     reclaim::{reclaim, Context},
-    work, RcuBox, Reclaim, Softirq,
+    work, Reclaim, Softirq, UniqueRcuBox,
 };
 use core::{
     mem::{self, ManuallyDrop},
@@ -37,12 +37,12 @@ use kernel::bindings;
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::{CallbackDrain, Rcu, RcuBox, Reclaim, Softirq};
+/// use rcu_routes::rcu::{CallbackDrain, Rcu, UniqueRcuBox, Reclaim, Softirq};
 /// # struct Config(u32);
 /// # impl Reclaim for Config { type Context = Softirq; }
 ///
 /// let drain = CallbackDrain::new(); // Every module has one.
-/// let config = Rcu::new(RcuBox::new(Config(1), GFP_KERNEL)?);
+/// let config = Rcu::new(UniqueRcuBox::new(Config(1), GFP_KERNEL)?);
 ///
 /// // Wait, and use the old object again.
 /// let mut again = config.replace(None).unwrap().synchronize();
@@ -56,8 +56,8 @@ use kernel::bindings;
 ///
 /// # Invariants
 ///
-/// `object` came from `RcuBox::into_raw`, this value owns it, and readers that begin from now on
-/// cannot reach it.
+/// `object` came from `UniqueRcuBox::into_raw`, this value owns it, and readers that begin from now
+/// on cannot reach it.
 #[must_use = "choose how it is reclaimed; its drop does call_rcu() or queue_work()"]
 pub struct Retired<T: Reclaim + ?Sized> {
     object: NonNull<Object<T>>,
@@ -74,7 +74,7 @@ impl<T: Reclaim + ?Sized> Retired<T> {
 
     /// # Safety
     ///
-    /// `object` came from `RcuBox::into_raw`. The caller owns it and has unpublished it.
+    /// `object` came from `UniqueRcuBox::into_raw`. The caller owns it and has unpublished it.
     #[inline]
     pub(super) unsafe fn new(object: NonNull<Object<T>>) -> Self {
         // INVARIANT: The caller passes the ownership on, and new readers cannot reach what is
@@ -91,17 +91,17 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     /// # Safety
     ///
     /// A grace period that began after the object was unpublished has ended.
-    pub(super) unsafe fn into_box(self) -> RcuBox<T> {
+    pub(super) unsafe fn into_box(self) -> UniqueRcuBox<T> {
         // SAFETY: By the type invariant this owns the object, and only readers from before it was
         // unpublished could reach it. The grace period has waited for them.
-        unsafe { RcuBox::from_raw(self.into_object()) }
+        unsafe { UniqueRcuBox::from_raw(self.into_object()) }
     }
 
     /// Waits for a grace period and returns the object: C's `synchronize_rcu()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
-    pub fn synchronize(self) -> RcuBox<T> {
+    pub fn synchronize(self) -> UniqueRcuBox<T> {
         grace_period::synchronize();
         // SAFETY: By the type invariant the object was unpublished before this grace period began.
         unsafe { self.into_box() }
@@ -112,7 +112,7 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
-    pub fn synchronize_expedited(self) -> RcuBox<T> {
+    pub fn synchronize_expedited(self) -> UniqueRcuBox<T> {
         grace_period::synchronize_expedited();
         // SAFETY: By the type invariant the object was unpublished before this grace period began.
         unsafe { self.into_box() }
@@ -199,14 +199,14 @@ impl<T: Reclaim + ?Sized> Drop for Retired<T> {
     }
 }
 
-impl<T: Reclaim + ?Sized> RcuBox<T> {
+impl<T: Reclaim + ?Sized> UniqueRcuBox<T> {
     /// Retires the object, which is then reclaimed after a grace period, as if it had been
     /// published. Use it if readers may have found the object other than through an
     /// [`Rcu`](super::Rcu).
     ///
     /// Context: any.
     pub fn retire(self) -> Retired<T> {
-        // SAFETY: An `RcuBox` owns its object, which is not published.
+        // SAFETY: A `UniqueRcuBox` owns its object, which is not published.
         unsafe { Retired::new(self.into_raw()) }
     }
 }

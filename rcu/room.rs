@@ -6,7 +6,7 @@
 
 use super::{
     object::{object_of, Object},
-    RcuBox, Reclaim, Retired,
+    Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     alloc::Layout,
@@ -14,10 +14,10 @@ use core::{
 };
 use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 
-impl<T> RcuBox<T> {
+impl<T> UniqueRcuBox<T> {
     /// Moves `value` into memory that RCU can reclaim, followed by `room` uninitialised bytes.
     ///
-    /// The caller owns the object until it calls [`RcuBox::from_raw_value`] or
+    /// The caller owns the object until it calls [`UniqueRcuBox::from_raw_value`] or
     /// [`Retired::from_raw_value`]. The pointer has provenance for the room as well.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
@@ -35,11 +35,11 @@ impl<T> RcuBox<T> {
         Ok(unsafe { NonNull::new_unchecked(at) })
     }
 
-    /// Restores the ownership of an object that [`RcuBox::with_room`] created.
+    /// Restores the ownership of an object that [`UniqueRcuBox::with_room`] created.
     ///
     /// # Safety
     ///
-    /// - `value` came from [`RcuBox::with_room`].
+    /// - `value` came from [`UniqueRcuBox::with_room`].
     /// - The object has no other owner, and no reader can reach it.
     pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
         // SAFETY: The pointer has provenance for the whole object.
@@ -51,16 +51,17 @@ impl<T> RcuBox<T> {
 }
 
 impl<T: Reclaim> Retired<T> {
-    /// Retires an object that [`RcuBox::with_room`] created and that the caller has unpublished.
+    /// Retires an object that [`UniqueRcuBox::with_room`] created and that the caller has
+    /// unpublished.
     ///
     /// # Safety
     ///
-    /// - `value` came from [`RcuBox::with_room`].
+    /// - `value` came from [`UniqueRcuBox::with_room`].
     /// - The caller owns the object and has unpublished it.
     pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
         // SAFETY: The pointer has provenance for the whole object.
         let object = unsafe { object_of(value) };
-        // SAFETY: `Kmalloc` allocated the object, as it does for an `RcuBox`. The caller owns
+        // SAFETY: `Kmalloc` allocated the object, as it does for a `UniqueRcuBox`. The caller owns
         // it and has unpublished it.
         unsafe { Self::new(object) }
     }

@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "owns objects through an atomic pointer")]
 
-use super::{published::Published, RcuBox, Reclaim, Srcu, SrcuGuard, SrcuRetired};
+use super::{published::Published, Reclaim, Srcu, SrcuGuard, SrcuRetired, UniqueRcuBox};
 use kernel::prelude::*;
 
 /// A pointer whose readers may sleep. It may be null. It owns the object it points to.
@@ -35,7 +35,7 @@ use kernel::prelude::*;
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc, task::might_sleep};
-/// use rcu_routes::rcu::{new_srcu, RcuBox, Reclaim, Softirq, SrcuPointer};
+/// use rcu_routes::rcu::{new_srcu, UniqueRcuBox, Reclaim, Softirq, SrcuPointer};
 ///
 /// struct Config {
 ///     timeout_ms: u32,
@@ -45,7 +45,7 @@ use kernel::prelude::*;
 ///     type Context = Softirq;
 /// }
 ///
-/// let first = RcuBox::new(Config { timeout_ms: 10 }, GFP_KERNEL)?;
+/// let first = UniqueRcuBox::new(Config { timeout_ms: 10 }, GFP_KERNEL)?;
 /// let config = Arc::pin_init(SrcuPointer::new(Some(first), new_srcu!("config")), GFP_KERNEL)?;
 ///
 /// // A reader.
@@ -55,7 +55,7 @@ use kernel::prelude::*;
 /// drop(reader);
 ///
 /// // An updater.
-/// let old = config.replace(Some(RcuBox::new(Config { timeout_ms: 20 }, GFP_KERNEL)?));
+/// let old = config.replace(Some(UniqueRcuBox::new(Config { timeout_ms: 20 }, GFP_KERNEL)?));
 /// if let Some(old) = old {
 ///     assert_eq!(timeout, Some(old.synchronize().timeout_ms));
 /// }
@@ -81,7 +81,7 @@ impl<T: Reclaim + ?Sized> SrcuPointer<T> {
     ///
     /// Errors: those of `domain`; then `new` is dropped. Context: may sleep.
     pub fn new(
-        new: Option<RcuBox<T>>,
+        new: Option<UniqueRcuBox<T>>,
         domain: impl PinInit<Srcu, Error>,
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
@@ -113,7 +113,7 @@ impl<T: Reclaim + ?Sized> SrcuPointer<T> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn replace(&self, new: Option<RcuBox<T>>) -> Option<SrcuRetired<'_, T>> {
+    pub fn replace(&self, new: Option<UniqueRcuBox<T>>) -> Option<SrcuRetired<'_, T>> {
         let old = self.published.replace(new)?;
         // SAFETY: The exchange unpublished the object and gave up its ownership. Only readers of
         // this domain could reach it.
@@ -121,11 +121,11 @@ impl<T: Reclaim + ?Sized> SrcuPointer<T> {
     }
 
     /// Retires an object, which is then reclaimed after a grace period of this domain, as if it had
-    /// been published. See [`RcuBox::retire`].
+    /// been published. See [`UniqueRcuBox::retire`].
     ///
     /// Context: any.
-    pub fn retire(&self, object: RcuBox<T>) -> SrcuRetired<'_, T> {
-        // SAFETY: An `RcuBox` owns its object, which is not published.
+    pub fn retire(&self, object: UniqueRcuBox<T>) -> SrcuRetired<'_, T> {
+        // SAFETY: A `UniqueRcuBox` owns its object, which is not published.
         unsafe { SrcuRetired::new(object.into_raw(), &self.domain) }
     }
 }

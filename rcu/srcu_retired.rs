@@ -10,7 +10,7 @@ use super::{
     drain::{log_leak, Permit},
     object::Object,
     reclaim::{reclaim, Context},
-    work, RcuBox, Reclaim, Softirq, Srcu, SrcuGracePeriod,
+    work, Reclaim, Softirq, Srcu, SrcuGracePeriod, UniqueRcuBox,
 };
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::bindings;
@@ -36,11 +36,11 @@ use kernel::bindings;
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc};
-/// use rcu_routes::rcu::{new_srcu, RcuBox, SrcuPointer};
+/// use rcu_routes::rcu::{new_srcu, UniqueRcuBox, SrcuPointer};
 /// # struct Config(u32);
 /// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
-/// let first = RcuBox::new(Config(1), GFP_KERNEL)?;
+/// let first = UniqueRcuBox::new(Config(1), GFP_KERNEL)?;
 /// let config = Arc::pin_init(SrcuPointer::new(Some(first), new_srcu!("config")), GFP_KERNEL)?;
 ///
 /// // Wait, and use the old object again.
@@ -55,8 +55,8 @@ use kernel::bindings;
 ///
 /// # Invariants
 ///
-/// `object` came from `RcuBox::into_raw` and this value owns it. Only readers of `domain` could
-/// reach it, and those that begin from now on cannot.
+/// `object` came from `UniqueRcuBox::into_raw` and this value owns it. Only readers of `domain`
+/// could reach it, and those that begin from now on cannot.
 #[must_use = "choose how it is reclaimed; its drop does call_srcu() or queue_work()"]
 pub struct SrcuRetired<'a, T: Reclaim + ?Sized> {
     object: NonNull<Object<T>>,
@@ -71,7 +71,7 @@ unsafe impl<T: Reclaim + ?Sized> Sync for SrcuRetired<'_, T> {}
 impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
     /// # Safety
     ///
-    /// `object` came from `RcuBox::into_raw`. The caller owns it and has unpublished it. Only
+    /// `object` came from `UniqueRcuBox::into_raw`. The caller owns it and has unpublished it. Only
     /// readers of `domain` could reach it.
     #[inline]
     pub(super) unsafe fn new(object: NonNull<Object<T>>, domain: &'a Srcu) -> Self {
@@ -89,17 +89,17 @@ impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
     /// # Safety
     ///
     /// A grace period of the domain that began after the object was unpublished has ended.
-    unsafe fn into_box(self) -> RcuBox<T> {
+    unsafe fn into_box(self) -> UniqueRcuBox<T> {
         // SAFETY: By the type invariant this owns the object, and only readers from before it was
         // unpublished could reach it. The grace period has waited for them.
-        unsafe { RcuBox::from_raw(self.into_object()) }
+        unsafe { UniqueRcuBox::from_raw(self.into_object()) }
     }
 
     /// Waits for a grace period and returns the object: C's `synchronize_srcu()`.
     ///
     /// Context: as for [`Srcu::synchronize`].
     #[track_caller]
-    pub fn synchronize(self) -> RcuBox<T> {
+    pub fn synchronize(self) -> UniqueRcuBox<T> {
         self.domain.synchronize();
         // SAFETY: By the type invariant the object was unpublished before this grace period began.
         unsafe { self.into_box() }
@@ -110,7 +110,7 @@ impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
     ///
     /// Context: as for [`Srcu::synchronize`].
     #[track_caller]
-    pub fn synchronize_expedited(self) -> RcuBox<T> {
+    pub fn synchronize_expedited(self) -> UniqueRcuBox<T> {
         self.domain.synchronize_expedited();
         // SAFETY: By the type invariant the object was unpublished before this grace period began.
         unsafe { self.into_box() }
@@ -221,11 +221,11 @@ unsafe extern "C" fn queue_pending<T: Reclaim + ?Sized>(head: *mut bindings::cal
 ///
 /// ```
 /// use kernel::{prelude::*, sync::Arc};
-/// use rcu_routes::rcu::{new_srcu, RcuBox, SrcuPointer};
+/// use rcu_routes::rcu::{new_srcu, UniqueRcuBox, SrcuPointer};
 /// # struct Config(u32);
 /// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
-/// let first = RcuBox::new(Config(1), GFP_KERNEL)?;
+/// let first = UniqueRcuBox::new(Config(1), GFP_KERNEL)?;
 /// let config = Arc::pin_init(SrcuPointer::new(Some(first), new_srcu!("config")), GFP_KERNEL)?;
 /// let reader = config.read_lock();
 /// let old = config.replace(None).unwrap().start_poll();
@@ -256,7 +256,7 @@ impl<T: Reclaim + ?Sized> SrcuPolled<'_, T> {
     /// Returns the object if its grace period has ended: C's `poll_state_synchronize_srcu()`.
     ///
     /// Errors: `self`, if the grace period has not ended. Context: any.
-    pub fn try_reclaim(self) -> Result<RcuBox<T>, Self> {
+    pub fn try_reclaim(self) -> Result<UniqueRcuBox<T>, Self> {
         if !self.is_complete() {
             return Err(self);
         }

@@ -21,7 +21,7 @@ use kernel::{
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rcu_routes::rcu::{read_lock, Locked, Rcu, RcuBox, Reclaim, Softirq, UpdaterLock};
+/// use rcu_routes::rcu::{read_lock, Locked, Rcu, UniqueRcuBox, Reclaim, Softirq, UpdaterLock};
 ///
 /// struct Config {
 ///     timeout_ms: u32,
@@ -36,7 +36,7 @@ use kernel::{
 ///     config: Rcu<Config, Locked<State>>,
 /// }
 ///
-/// let first = RcuBox::new(Config { timeout_ms: 10, retries: 3 }, GFP_KERNEL)?;
+/// let first = UniqueRcuBox::new(Config { timeout_ms: 10, retries: 3 }, GFP_KERNEL)?;
 /// let state = State { config: Rcu::locked(Some(first)) };
 /// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "state")), GFP_KERNEL)?;
 ///
@@ -44,7 +44,7 @@ use kernel::{
 /// let mut updater = state.lock();
 /// let old = updater.select(|state| &state.config).copy_update(|old| {
 ///     let retries = old.map_or(0, |old| old.retries);
-///     RcuBox::new(Config { timeout_ms: 20, retries }, GFP_KERNEL)
+///     UniqueRcuBox::new(Config { timeout_ms: 20, retries }, GFP_KERNEL)
 /// })?;
 /// drop(updater);
 /// if let Some(old) = old {

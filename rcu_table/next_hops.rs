@@ -18,7 +18,7 @@ use super::{
     next_hop::{NextHop, Words},
     settings::Settings,
 };
-use crate::rcu::{read_lock, Flexible, GracePeriod, Guard, Rcu, RcuBox};
+use crate::rcu::{read_lock, Flexible, GracePeriod, Guard, Rcu, UniqueRcuBox};
 use core::{
     mem::size_of,
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
@@ -290,7 +290,8 @@ impl Interner {
         let index = self.allocated as usize;
         if index % CHUNK_LEN == 0 {
             let chunk = hops.chunks.get(index / CHUNK_LEN).ok_or(ENOSPC)?;
-            let new = RcuBox::<Chunk>::from_fn((), CHUNK_LEN, |_| Record::empty(), GFP_KERNEL)?;
+            let new =
+                UniqueRcuBox::<Chunk>::from_fn((), CHUNK_LEN, |_| Record::empty(), GFP_KERNEL)?;
             // The pointer is null: `allocated` restarts at 0 only after all chunks were freed.
             drop(chunk.replace(Some(new)));
         }

@@ -43,7 +43,7 @@
 //! table, which keeps to what [`Exclusive`] says.
 
 use super::stats::Footprint;
-use crate::rcu::{RcuBox, Reclaim, Softirq};
+use crate::rcu::{Reclaim, Softirq, UniqueRcuBox};
 use core::{
     mem::{offset_of, size_of, MaybeUninit},
     sync::atomic::{AtomicU16, Ordering},
@@ -196,7 +196,7 @@ pub(super) struct Node {
 impl Reclaim for Node {
     type Context = Softirq;
 
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         super::stats::reclaimed(this.footprint());
     }
 }

@@ -8,7 +8,7 @@ use super::{
     settings::{ReclaimMode, Settings},
     stats::{self, Footprint},
 };
-use crate::rcu::{self, GracePeriod, RcuBox, Reclaim, Retired, Softirq};
+use crate::rcu::{self, GracePeriod, Reclaim, Retired, Softirq, UniqueRcuBox};
 
 /// The settings that apply to one update, read when it began.
 #[derive(Clone, Copy)]
@@ -95,7 +95,7 @@ pub(super) fn wait(mode: ReclaimMode) {
 }
 
 /// Waits for a grace period and returns the object, which then has no readers.
-pub(super) fn reclaim_now<T: Reclaim>(retired: Retired<T>, mode: ReclaimMode) -> RcuBox<T> {
+pub(super) fn reclaim_now<T: Reclaim>(retired: Retired<T>, mode: ReclaimMode) -> UniqueRcuBox<T> {
     match mode {
         ReclaimMode::Expedited => retired.synchronize_expedited(),
         _ => retired.synchronize(),

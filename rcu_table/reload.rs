@@ -9,14 +9,14 @@ use super::{
     update::{Operation, Target, Totals},
     Family, Table,
 };
-use crate::rcu::RcuBox;
+use crate::rcu::UniqueRcuBox;
 use kernel::{prelude::*, sync::Arc};
 
 /// New contents of a table. If it is dropped without a commit, the table is unchanged.
 pub struct Reload {
     table: Arc<Table>,
     /// `None` after the commit.
-    roots: Option<RcuBox<Roots>>,
+    roots: Option<UniqueRcuBox<Roots>>,
     totals: Totals,
 }
 
@@ -27,7 +27,7 @@ impl Reload {
     pub fn new(table: Arc<Table>) -> Result<Self> {
         Ok(Self {
             table,
-            roots: Some(RcuBox::new(Roots::new(), GFP_KERNEL)?),
+            roots: Some(UniqueRcuBox::new(Roots::new(), GFP_KERNEL)?),
             totals: Totals::default(),
         })
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     kernel_ext::sched,
-    rcu::{Rcu, RcuBox, Retired},
+    rcu::{Rcu, Retired, UniqueRcuBox},
 };
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Mutex};
@@ -126,7 +126,7 @@ impl Table {
     /// Creates an empty table. Each update reads `settings` anew.
     pub fn with_settings(settings: &'static Settings) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            tries: Tries(Rcu::new(RcuBox::new(Roots::new(), GFP_KERNEL)?)),
+            tries: Tries(Rcu::new(UniqueRcuBox::new(Roots::new(), GFP_KERNEL)?)),
             next_hops: NextHops::new()?,
             lookup: Lookup::new(),
             generation: AtomicU64::new(0),
@@ -189,7 +189,7 @@ impl Table {
     /// Publishes new roots and returns the old ones.
     pub(super) fn publish(
         &self,
-        new: RcuBox<Roots>,
+        new: UniqueRcuBox<Roots>,
         exclusive: &mut Exclusive,
     ) -> Option<Retired<Roots>> {
         let old = Roots::publish(&self.tries.0, new, exclusive);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     kernel_ext::sched,
-    rcu::{RcuBox, Retired},
+    rcu::{Retired, UniqueRcuBox},
 };
 use kernel::prelude::*;
 
@@ -149,7 +149,7 @@ fn apply_batch(
 /// The table after a transaction, before it is published: new roots, copies of the nodes that
 /// change, and the published nodes that do not.
 struct Draft {
-    roots: RcuBox<Roots>,
+    roots: UniqueRcuBox<Roots>,
     totals: Totals,
     hop_changes: KVVec<HopChange>,
     /// The published nodes that have been copied.
@@ -162,7 +162,7 @@ impl Draft {
     /// Allocates a draft for a number of operations.
     fn new(operations: usize) -> Result<Self> {
         Ok(Self {
-            roots: RcuBox::new(Roots::new(), GFP_KERNEL)?,
+            roots: UniqueRcuBox::new(Roots::new(), GFP_KERNEL)?,
             totals: Totals::default(),
             hop_changes: KVVec::with_capacity(operations, GFP_KERNEL)?,
             condemned: Condemned::new(),

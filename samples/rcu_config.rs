@@ -7,7 +7,7 @@
 pub mod rcu;
 
 use kernel::{new_mutex, prelude::*};
-use rcu::{CallbackDrain, Locked, Rcu, RcuBox, Reclaim, Softirq, UpdaterLock};
+use rcu::{CallbackDrain, Locked, Rcu, Reclaim, Softirq, UniqueRcuBox, UpdaterLock};
 
 module! {
     type: Sample,
@@ -48,7 +48,7 @@ fn set_timeout(state: &UpdaterLock<State>, timeout_ms: u32) -> Result {
         let mut config = old.cloned().unwrap_or_default();
         config.timeout_ms = timeout_ms;
         config.version += 1;
-        RcuBox::new(config, GFP_KERNEL)
+        UniqueRcuBox::new(config, GFP_KERNEL)
     })?;
     if let Some(old) = old {
         old.call_rcu();

@@ -10,7 +10,7 @@ use crate::{
         job::Job,
         progress::Progress,
     },
-    rcu::{read_lock, Rcu, RcuBox, Reclaim, Workqueue},
+    rcu::{read_lock, Rcu, Reclaim, UniqueRcuBox, Workqueue},
     rcu_table::Table,
 };
 use core::{ffi::CStr, fmt};
@@ -73,7 +73,7 @@ impl Registration {
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(crate) fn new(table: Arc<Table>) -> Result<Self> {
-        drop(TABLE.replace(Some(RcuBox::new(MeasuredTable(table), GFP_KERNEL)?)));
+        drop(TABLE.replace(Some(UniqueRcuBox::new(MeasuredTable(table), GFP_KERNEL)?)));
         Ok(Self {
             _table: TablePublication,
             _jobs: CONTROL.register()?,

@@ -17,7 +17,7 @@ use crate::{
         params::{choices, Choice},
         sched,
     },
-    rcu::{self, Rcu, RcuBox, Reclaim, Softirq},
+    rcu::{self, Rcu, Reclaim, Softirq, UniqueRcuBox},
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
@@ -60,7 +60,7 @@ struct Probe {
 impl Reclaim for Probe {
     type Context = Softirq;
 
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         let ns = this.began.elapsed().as_nanos() as u64;
         // ORDERING: Relaxed: the completion orders it.
         this.time.ns.store(ns, Ordering::Relaxed);
@@ -81,7 +81,7 @@ fn callback_ns() -> Result<u64> {
         began: Instant::now(),
         time: time.clone(),
     };
-    let pointer = Rcu::new(RcuBox::new(probe, GFP_KERNEL)?);
+    let pointer = Rcu::new(UniqueRcuBox::new(probe, GFP_KERNEL)?);
     if let Some(retired) = pointer.replace(None) {
         retired.call_rcu();
         time.is_set.wait_for_completion();

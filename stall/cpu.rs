@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     kernel_ext::cpu,
-    rcu::{self, read_lock, RcuBox, Reclaim, Softirq},
+    rcu::{self, read_lock, Reclaim, Softirq, UniqueRcuBox},
 };
 use kernel::{new_spinlock, prelude::*, sync::Arc};
 
@@ -76,14 +76,14 @@ struct SpinningCallback(Arc<Run>);
 impl Reclaim for SpinningCallback {
     type Context = Softirq;
 
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         this.0.note_culprit_began();
         this.0.spin_until_over();
     }
 }
 
 fn bh_off(run: &Arc<Run>) -> Result {
-    let callback = RcuBox::new(SpinningCallback(run.clone()), GFP_KERNEL)?;
+    let callback = UniqueRcuBox::new(SpinningCallback(run.clone()), GFP_KERNEL)?;
     let mut threads = StallThreads::new(run);
     threads.spawn_waiter(rcu::synchronize)?;
     cpu::interrupt(run.plan.cpu, || callback.retire().call_rcu())?;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     kernel_ext::sched::yield_now,
-    rcu::{self, RcuBox, Reclaim, Softirq},
+    rcu::{self, Reclaim, Softirq, UniqueRcuBox},
 };
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::{
@@ -85,7 +85,7 @@ fn queue<P: Send + Sync + 'static>(queued: &Arc<Queued>, payload: P) -> Result {
     };
     // Counted first: dropping the object, also after a failure, subtracts it.
     queued.fetch_add(1, Ordering::Relaxed);
-    RcuBox::new(object, GFP_KERNEL)?.retire().call_rcu();
+    UniqueRcuBox::new(object, GFP_KERNEL)?.retire().call_rcu();
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     kernel_ext::{cpu, delay::sleep_ms, random::Random, sched::yield_now},
-    rcu::RcuBox,
+    rcu::UniqueRcuBox,
 };
 use kernel::{
     prelude::*,
@@ -28,8 +28,11 @@ const BATCH: u32 = 256;
 /// Seconds after which an unfinished flood is an error.
 const FLOOD_TIMEOUT_SECS: i64 = 60;
 
-fn new_callback(count: &Arc<CallbackCount>) -> Result<RcuBox<CountedCallback>> {
-    Ok(RcuBox::new(CountedCallback(count.clone()), GFP_KERNEL)?)
+fn new_callback(count: &Arc<CallbackCount>) -> Result<UniqueRcuBox<CountedCallback>> {
+    Ok(UniqueRcuBox::new(
+        CountedCallback(count.clone()),
+        GFP_KERNEL,
+    )?)
 }
 
 /// The barrier thread: tests barriers until the run is over.
@@ -48,7 +51,7 @@ pub(super) fn test_barriers<F: Flavour>(run: &Run, flavour: &F) {
 fn test_barrier<F: Flavour>(
     run: &Run,
     flavour: &F,
-    lost: &mut Option<RcuBox<CountedCallback>>,
+    lost: &mut Option<UniqueRcuBox<CountedCallback>>,
 ) -> Result {
     let count = Arc::new(CallbackCount::new(), GFP_KERNEL)?;
     let mut queued = 0;

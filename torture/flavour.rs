@@ -5,7 +5,7 @@
 use super::{pool::Element, reader::Reader, run::Run, writer::Update};
 use crate::{
     kernel_ext::random::Random,
-    rcu::{RcuBox, Reclaim, Softirq},
+    rcu::{Reclaim, Softirq, UniqueRcuBox},
 };
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::{prelude::*, sync::Arc};
@@ -30,7 +30,7 @@ impl CallbackCount {
 impl Reclaim for CountedCallback {
     type Context = Softirq;
 
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         // ORDERING: Release pairs with the acquire in `get()`.
         this.0 .0.fetch_add(1, Ordering::Release);
     }
@@ -42,7 +42,7 @@ pub(super) trait Flavour: Send + Sync + Sized + 'static {
     type Cookie<'a>: Copy;
 
     /// Returns an initialiser for a pointer to `first`.
-    fn new(first: RcuBox<Element>) -> impl PinInit<Self, Error>;
+    fn new(first: UniqueRcuBox<Element>) -> impl PinInit<Self, Error>;
 
     /// Runs one read-side critical section of a random kind.
     ///
@@ -74,7 +74,7 @@ pub(super) trait Flavour: Send + Sync + Sized + 'static {
     /// Queues a callback.
     ///
     /// Context: any but NMI.
-    fn queue(&self, callback: RcuBox<CountedCallback>);
+    fn queue(&self, callback: UniqueRcuBox<CountedCallback>);
 
     /// Waits for all callbacks queued earlier.
     ///

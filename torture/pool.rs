@@ -7,8 +7,8 @@
 //!                 │ Record: age, condition, incarnation, contents; stored: the element's box         │
 //!                 └───▲──────────────────────────────────────────────────────────────────────────────┘
 //!                     │ Arc
-//!   published ──► RcuBox<Element>      removed from the pool, published, retired, and returned when
-//!                                      its grace period is reported to have ended
+//!   published ──► UniqueRcuBox<Element>   removed from the pool, published, retired, and returned
+//!                                         when its grace period is reported to have ended
 //! ```
 //!
 //! An element contains only a reference to its record. Elements and records are not freed before the run
@@ -23,7 +23,7 @@ use super::{
     counters::AGES,
     findings::{Finding, Findings},
 };
-use crate::rcu::{RcuBox, Reclaim, Softirq};
+use crate::rcu::{Reclaim, Softirq, UniqueRcuBox};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::{
     new_spinlock,
@@ -56,7 +56,7 @@ impl Element {
 impl Reclaim for Element {
     type Context = Softirq;
 
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         return_to_pool(this);
     }
 }
@@ -64,7 +64,7 @@ impl Reclaim for Element {
 /// Returns an element to the pool after its grace period.
 ///
 /// Context: any.
-pub(super) fn return_to_pool(element: RcuBox<Element>) {
+pub(super) fn return_to_pool(element: UniqueRcuBox<Element>) {
     let record = element.record.clone();
     let findings = element.findings.clone();
     record.raise_age_to(2);
@@ -85,7 +85,7 @@ pub(super) struct Record {
     /// The writer removes the box only if `is_in_pool` is set, and a callback stores it only if it is not.
     /// So neither waits for the lock, which callbacks take in softirq context.
     #[pin]
-    stored: SpinLock<Option<RcuBox<Element>>>,
+    stored: SpinLock<Option<UniqueRcuBox<Element>>>,
 }
 
 // ORDERING: Relaxed: the pointer's publication and grace periods must order these fields; this is the
@@ -138,7 +138,7 @@ impl Record {
         self.condition.store(FREED, Ordering::Relaxed);
     }
 
-    fn put_back(&self, element: RcuBox<Element>) -> bool {
+    fn put_back(&self, element: UniqueRcuBox<Element>) -> bool {
         match self.stored.try_lock() {
             Some(mut stored) if stored.is_none() => *stored = Some(element),
             _ => return false,
@@ -154,7 +154,7 @@ impl Record {
     }
 
     /// Removes the element from the pool.
-    pub(super) fn remove(&self) -> Option<RcuBox<Element>> {
+    pub(super) fn remove(&self) -> Option<UniqueRcuBox<Element>> {
         if !self.is_in_pool() {
             return None;
         }
@@ -241,7 +241,7 @@ impl Pool {
                 findings: findings.clone(),
             };
             pool.records.push(record.clone(), GFP_KERNEL)?;
-            record.put_back(RcuBox::new(element, GFP_KERNEL)?);
+            record.put_back(UniqueRcuBox::new(element, GFP_KERNEL)?);
         }
         Ok(pool)
     }

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     kernel_ext::{delay::sleep_ms, random::Random},
     rcu::{
-        self, read_lock, FullGracePeriod, GracePeriod, Overlap, Polled, Rcu, RcuBox, ReadSide,
-        Reclaim, Retired, Softirq,
+        self, read_lock, FullGracePeriod, GracePeriod, Overlap, Polled, Rcu, ReadSide, Reclaim,
+        Retired, Softirq, UniqueRcuBox,
     },
 };
 use kernel::{new_spinlock, prelude::*, sync::SpinLock};
@@ -80,10 +80,10 @@ impl Pointer {
 impl Flavour for Pointer {
     type Cookie<'a> = GracePeriod;
 
-    fn new(first: RcuBox<Element>) -> impl PinInit<Self, Error> {
+    fn new(first: UniqueRcuBox<Element>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             pointer: Rcu::new(first),
-            canary: Rcu::new(RcuBox::new(Canary::new(0), GFP_KERNEL)?),
+            canary: Rcu::new(UniqueRcuBox::new(Canary::new(0), GFP_KERNEL)?),
             lock <- new_spinlock!((), "rcu_torture_reader"),
         })
     }
@@ -170,7 +170,7 @@ impl Flavour for Pointer {
             3 => GracePeriod::start_expedited().wait_expedited(),
             _ => {
                 let canary = Canary::new(random.below(u32::MAX).into());
-                let new = RcuBox::new(canary, GFP_KERNEL)?;
+                let new = UniqueRcuBox::new(canary, GFP_KERNEL)?;
                 if let Some(old) = self.canary.replace(Some(new)) {
                     old.kvfree_rcu();
                     run.counters.count(Count::GpKvfree);
@@ -180,7 +180,7 @@ impl Flavour for Pointer {
         Ok(())
     }
 
-    fn queue(&self, callback: RcuBox<CountedCallback>) {
+    fn queue(&self, callback: UniqueRcuBox<CountedCallback>) {
         callback.retire().call_rcu();
     }
 

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     kernel_ext::{delay::sleep_ms, random::Random},
-    rcu::{new_srcu, RcuBox, SrcuGracePeriod, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired},
+    rcu::{
+        new_srcu, SrcuGracePeriod, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UniqueRcuBox,
+    },
 };
 use kernel::prelude::*;
 
@@ -48,7 +50,7 @@ impl SleepablePointer {
 impl Flavour for SleepablePointer {
     type Cookie<'a> = SrcuGracePeriod<'a>;
 
-    fn new(first: RcuBox<Element>) -> impl PinInit<Self, Error> {
+    fn new(first: UniqueRcuBox<Element>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             pointer <- SrcuPointer::new(Some(first), new_srcu!("rcu_torture_pointer")),
             count <- SrcuPointer::new(None, new_srcu!("rcu_torture_ticks")),
@@ -126,7 +128,7 @@ impl Flavour for SleepablePointer {
         Ok(())
     }
 
-    fn queue(&self, callback: RcuBox<CountedCallback>) {
+    fn queue(&self, callback: UniqueRcuBox<CountedCallback>) {
         self.count.retire(callback).call_srcu();
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     kernel_ext::{delay::sleep_ms, random::Random},
-    rcu::RcuBox,
+    rcu::UniqueRcuBox,
 };
 use kernel::prelude::*;
 
@@ -21,7 +21,7 @@ use kernel::prelude::*;
 /// Context: may sleep.
 pub(super) fn poll_for<P>(
     mut polled: P,
-    try_reclaim: impl Fn(P) -> Result<RcuBox<Element>, P>,
+    try_reclaim: impl Fn(P) -> Result<UniqueRcuBox<Element>, P>,
     run: &Run,
 ) {
     loop {
@@ -42,7 +42,7 @@ struct Aging<C> {
 
 /// An element to publish, its record, and the record of the published element.
 pub(super) struct Update<'a> {
-    pub(super) element: RcuBox<Element>,
+    pub(super) element: UniqueRcuBox<Element>,
     pub(super) new: &'a Record,
     pub(super) old: &'a Record,
 }

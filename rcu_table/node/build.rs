@@ -7,7 +7,7 @@ use super::{
     Slot, BITS, FANOUT, FEW, FLAT, FLAT_LINKS, FRESH, GROUP, GROUPS, HOPS, MAX_ROUTES, METRICS,
     SPARE, STRIDE,
 };
-use crate::rcu::RcuBox;
+use crate::rcu::UniqueRcuBox;
 use core::{
     mem::{offset_of, size_of, size_of_val, MaybeUninit},
     ptr::{self, NonNull},
@@ -226,7 +226,7 @@ impl<'w> Blueprint<'w> {
         let shape = node.shape();
         let room = shape.size - size_of::<Node>();
         let mut writer = Writer {
-            node: RcuBox::with_room(node, room, GFP_KERNEL)?,
+            node: UniqueRcuBox::with_room(node, room, GFP_KERNEL)?,
             size: shape.size,
         };
         if is_flat {

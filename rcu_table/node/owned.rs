@@ -4,7 +4,7 @@
 
 use super::{Exclusive, Link, Node, NodeRef, Quarantined, FRESH, MAX_DEPTH};
 use crate::{
-    rcu::{Rcu, RcuBox, Reclaim, Retired, Softirq},
+    rcu::{Rcu, Reclaim, Retired, Softirq, UniqueRcuBox},
     rcu_table::{stats::Footprint, Family},
 };
 use core::{
@@ -83,9 +83,9 @@ impl Drop for NewChain {
 /// # Safety
 ///
 /// `node` is live, nobody else uses or owns it, and no reader can reach it.
-unsafe fn owned(node: NonNull<Node>) -> RcuBox<Node> {
-    // SAFETY: Nodes come from `RcuBox::with_room()`; the rest is the caller's promise.
-    unsafe { RcuBox::from_raw_value(node) }
+unsafe fn owned(node: NonNull<Node>) -> UniqueRcuBox<Node> {
+    // SAFETY: Nodes come from `UniqueRcuBox::with_room()`; the rest is the caller's promise.
+    unsafe { UniqueRcuBox::from_raw_value(node) }
 }
 
 /// The roots of both families' tries: what a transaction exchanges with one store.
@@ -120,7 +120,7 @@ impl Roots {
     /// Exchanges what is published.
     pub(in super::super) fn publish(
         roots: &Rcu<Self>,
-        new: RcuBox<Self>,
+        new: UniqueRcuBox<Self>,
         _exclusive: &mut Exclusive,
     ) -> Option<Retired<Self>> {
         roots.replace(Some(new))

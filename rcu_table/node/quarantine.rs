@@ -11,7 +11,7 @@
 
 use super::{Node, Reclaim};
 use crate::{
-    rcu::{Rcu, RcuBox, Softirq},
+    rcu::{Rcu, Softirq, UniqueRcuBox},
     rcu_table::stats::{self, Footprint},
 };
 
@@ -31,7 +31,7 @@ impl Reclaim for Quarantined {
     type Context = Softirq;
 
     /// Frees a node that was marked before, and otherwise marks it, and hands it to RCU again.
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         if this.0.poison() {
             let footprint = this.0.footprint();
             drop(this);

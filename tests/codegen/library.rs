@@ -5,8 +5,8 @@
 use core::{convert::Infallible, mem};
 use kernel::sync::Mutex;
 use rcu::{
-    read_lock, Flexible, Guard, List, Locked, Rcu, RcuBox, Reclaim, Retired, Softirq, SrcuPointer,
-    UpdateSide, Updater, UpdaterLock,
+    read_lock, Flexible, Guard, List, Locked, Rcu, Reclaim, Retired, Softirq, SrcuPointer,
+    UniqueRcuBox, UpdateSide, Updater, UpdaterLock,
 };
 
 /// The library.
@@ -80,7 +80,7 @@ pub fn srcu_read_rust(pointer: &SrcuPointer<Config>) -> i32 {
 #[no_mangle]
 pub fn replace_rust(
     mut config: UpdateSide<'_, Rcu<Config, Locked<State>>>,
-    new: Option<RcuBox<Config>>,
+    new: Option<UniqueRcuBox<Config>>,
 ) -> Option<Retired<Config>> {
     config.replace(new)
 }
@@ -89,7 +89,7 @@ pub fn replace_rust(
 #[no_mangle]
 pub fn copy_update_rust(
     mut config: UpdateSide<'_, Rcu<Config, Locked<State>>>,
-    mut new: RcuBox<Config>,
+    mut new: UniqueRcuBox<Config>,
 ) -> Option<Retired<Config>> {
     let Ok(old) = config.copy_update(|old| {
         new.value = old.map_or(1, |old| old.value.wrapping_mul(3));
@@ -100,13 +100,16 @@ pub fn copy_update_rust(
 
 /// Publishes by an exchange.
 #[no_mangle]
-pub fn exchange_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) -> Option<Retired<Config>> {
+pub fn exchange_rust(
+    config: &Rcu<Config>,
+    new: Option<UniqueRcuBox<Config>>,
+) -> Option<Retired<Config>> {
     config.replace(new)
 }
 
 /// Publishes by an exchange, and frees the old object's memory after a grace period.
 #[no_mangle]
-pub fn kvfree_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
+pub fn kvfree_rust(config: &Rcu<Config>, new: Option<UniqueRcuBox<Config>>) {
     if let Some(old) = config.replace(new) {
         old.kvfree_rcu();
     }
@@ -114,7 +117,7 @@ pub fn kvfree_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
 
 /// Publishes by an exchange, and reclaims the old object after a grace period.
 #[no_mangle]
-pub fn call_rcu_rust(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
+pub fn call_rcu_rust(config: &Rcu<Config>, new: Option<UniqueRcuBox<Config>>) {
     if let Some(old) = config.replace(new) {
         old.call_rcu();
     }
@@ -132,7 +135,7 @@ pub fn select_rust<'u>(
 #[no_mangle]
 pub fn select_replace_rust(
     updater: &mut Updater<'_, State>,
-    new: Option<RcuBox<Config>>,
+    new: Option<UniqueRcuBox<Config>>,
 ) -> Option<Retired<Config>> {
     updater.select(|state| &state.config).replace(new)
 }
@@ -141,7 +144,7 @@ pub fn select_replace_rust(
 #[no_mangle]
 pub fn locked_replace_rust(
     state: &UpdaterLock<State>,
-    new: Option<RcuBox<Config>>,
+    new: Option<UniqueRcuBox<Config>>,
 ) -> Option<Retired<Config>> {
     state.lock().select(|state| &state.config).replace(new)
 }

@@ -7,7 +7,7 @@ use core::{
     sync::atomic::{fence, Ordering},
 };
 
-use super::{Config, Guard, Locked, Rcu, RcuBox, Retired, State, UpdateSide, Updater};
+use super::{Config, Guard, Locked, Rcu, UniqueRcuBox, Retired, State, UpdateSide, Updater};
 
 /// Has more instructions than `dereference_c()`.
 #[no_mangle]
@@ -29,7 +29,7 @@ pub fn worse_loads(config: &Rcu<Config>, section: &Guard) -> i32 {
 #[no_mangle]
 pub fn worse_stores(
     mut config: UpdateSide<'_, Rcu<Config, Locked<State>>>,
-    new: Option<RcuBox<Config>>,
+    new: Option<UniqueRcuBox<Config>>,
 ) -> Option<Retired<Config>> {
     let old = config.replace(None);
     mem::forget(config.replace(new));
@@ -38,7 +38,10 @@ pub fn worse_stores(
 
 /// Exchanges twice, unlike `exchange_c()`.
 #[no_mangle]
-pub fn worse_atomics(config: &Rcu<Config>, new: Option<RcuBox<Config>>) -> Option<Retired<Config>> {
+pub fn worse_atomics(
+    config: &Rcu<Config>,
+    new: Option<UniqueRcuBox<Config>>,
+) -> Option<Retired<Config>> {
     let old = config.replace(None);
     mem::forget(config.replace(new));
     old
@@ -53,7 +56,7 @@ pub fn worse_fences(config: &Rcu<Config>, section: &Guard) -> i32 {
 
 /// Drops the object in a callback, unlike `kvfree_c()`.
 #[no_mangle]
-pub fn worse_calls(config: &Rcu<Config>, new: Option<RcuBox<Config>>) {
+pub fn worse_calls(config: &Rcu<Config>, new: Option<UniqueRcuBox<Config>>) {
     drop(config.replace(new));
 }
 

@@ -17,7 +17,7 @@ use kernel::{
 };
 use rcu::{
     read_lock, synchronize, Context, Entry, Flexible, GracePeriod, Guard, HashTable, Keyed, List,
-    Locked, Overlap, Polled, Rcu, RcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
+    Locked, Overlap, Polled, Rcu, UniqueRcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
     SrcuGracePeriod, SrcuGuard, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UpdateSide,
     UpdatedUnder, Updater, UpdaterLock, Workqueue,
 };
@@ -66,11 +66,11 @@ impl<F: Send + Sync + 'static> Reclaim for Handler<F> {
 type Any = for<'a> fn(&'a u32);
 type Static = fn(&'static u32);
 
-fn new_config() -> Result<RcuBox<Config>> {
-    Ok(RcuBox::new(Config { limit: 1 }, GFP_KERNEL)?)
+fn new_config() -> Result<UniqueRcuBox<Config>> {
+    Ok(UniqueRcuBox::new(Config { limit: 1 }, GFP_KERNEL)?)
 }
 
-fn new_entry() -> Result<RcuBox<Entry<Config>>> {
+fn new_entry() -> Result<UniqueRcuBox<Entry<Config>>> {
     Ok(Entry::new(Config { limit: 1 }, GFP_KERNEL)?)
 }
 

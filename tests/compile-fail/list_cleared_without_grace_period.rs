@@ -5,7 +5,7 @@
 fn clear(list: &mut UpdateSide<'_, List<Config, State>>) {
     for entry in list.clear() {                          // VIOLATION
     for entry in list.clear().synchronize() {            // TWIN
-        let entry: RcuBox<Entry<Config>> = entry;        // VIOLATION: E0308
-        let entry: RcuBox<Entry<Config>> = entry;        // TWIN
+        let entry: UniqueRcuBox<Entry<Config>> = entry;        // VIOLATION: E0308
+        let entry: UniqueRcuBox<Entry<Config>> = entry;        // TWIN
     }
 }

@@ -2,7 +2,7 @@
 
 // Retiring an object gives up its ownership.
 
-fn retire(config: RcuBox<Config>) -> u32 {
+fn retire(config: UniqueRcuBox<Config>) -> u32 {
     let limit = config.limit;                            // TWIN
     config.retire().call_rcu();
     let limit = config.limit;                            // VIOLATION: E0382

@@ -2,7 +2,7 @@
 
 // An object that must not move cannot be swapped with another.
 
-fn exchange(one: &mut RcuBox<Pinned>, other: &mut RcuBox<Pinned>) {
+fn exchange(one: &mut UniqueRcuBox<Pinned>, other: &mut UniqueRcuBox<Pinned>) {
     mem::swap(&mut **one, &mut **other);                 // VIOLATION: E0596
     mem::swap(one, other);                               // TWIN
 }

@@ -4,7 +4,7 @@
 
 fn clear(table: &mut UpdateSide<'_, HashTable<Config, State, 8>>) {
     table.clear(|old| {
-        let entry: RcuBox<Entry<Config>> = old;          // VIOLATION: E0308
-        let entry: RcuBox<Entry<Config>> = old.synchronize(); // TWIN
+        let entry: UniqueRcuBox<Entry<Config>> = old;          // VIOLATION: E0308
+        let entry: UniqueRcuBox<Entry<Config>> = old.synchronize(); // TWIN
     });
 }

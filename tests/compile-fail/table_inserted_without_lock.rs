@@ -2,7 +2,7 @@
 
 // Two updaters that insert at the same time would lose an entry.
 
-fn insert(state: &UpdaterLock<State>, entry: RcuBox<Entry<Config>>) {
+fn insert(state: &UpdaterLock<State>, entry: UniqueRcuBox<Entry<Config>>) {
     drop(state.table.insert(entry));                     // VIOLATION: E0599
     drop(state.lock().select(|state| &state.table).insert(entry)); // TWIN
 }

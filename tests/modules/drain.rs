@@ -6,7 +6,7 @@
 use super::{rcu, FAILS_AFTER_STEP};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::prelude::*;
-use rcu::{read_lock, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq};
+use rcu::{read_lock, CallbackDrain, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
 
 /// Declares a module that runs this test.
 macro_rules! drain_test {
@@ -98,12 +98,12 @@ impl Drop for Step {
 fn queue(callbacks: usize) -> Result {
     let mut counted = KVVec::with_capacity(callbacks + WORKS, GFP_KERNEL)?;
     for _ in 0..callbacks + WORKS {
-        let pointer = Rcu::new(RcuBox::new(Counted, GFP_KERNEL)?);
+        let pointer = Rcu::new(UniqueRcuBox::new(Counted, GFP_KERNEL)?);
         counted.push(pointer.replace(None), GFP_KERNEL)?;
     }
     let mut plain = KVVec::with_capacity(FREES, GFP_KERNEL)?;
     for _ in 0..FREES {
-        let pointer = Rcu::new(RcuBox::new(Plain([0; 4]), GFP_KERNEL)?);
+        let pointer = Rcu::new(UniqueRcuBox::new(Plain([0; 4]), GFP_KERNEL)?);
         plain.push(pointer.replace(None), GFP_KERNEL)?;
     }
     let _reader = read_lock();

@@ -11,7 +11,7 @@ mod project {
 pub use project::rcu;
 
 use kernel::prelude::*;
-use rcu::{Rcu, RcuBox, Reclaim, Retired, Softirq};
+use rcu::{Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
 
 module! {
     type: DrainMissing,
@@ -38,7 +38,7 @@ struct DrainMissing;
 impl kernel::Module for DrainMissing {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         for end in [Retired::call_rcu, Retired::queue_work, drop] {
-            let pointer = Rcu::new(RcuBox::new(Forgotten, GFP_KERNEL)?);
+            let pointer = Rcu::new(UniqueRcuBox::new(Forgotten, GFP_KERNEL)?);
             if let Some(old) = pointer.replace(None) {
                 end(old);
             }

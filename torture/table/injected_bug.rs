@@ -4,7 +4,7 @@
 
 use super::Bug;
 use crate::{
-    rcu::{read_lock, GracePeriod, Rcu, RcuBox, Reclaim, Softirq},
+    rcu::{read_lock, GracePeriod, Rcu, Reclaim, Softirq, UniqueRcuBox},
     rcu_table::{Quarantine, QuarantinedNode, UnlinkedNode},
 };
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -61,7 +61,7 @@ impl Quarantine for InjectedBug {
     fn queue(&self, node: QuarantinedNode) {
         if self.is(Bug::LostCallback) && self.lost.dereference(&read_lock()).is_none() {
             // If the allocation fails, it drops the node, which queues the callback after all.
-            if let Ok(node) = RcuBox::new(LostNode(node), GFP_KERNEL) {
+            if let Ok(node) = UniqueRcuBox::new(LostNode(node), GFP_KERNEL) {
                 self.lost.replace(Some(node));
             }
         } else {

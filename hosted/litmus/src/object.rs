@@ -5,7 +5,7 @@
 
 use crate::{
     kernel::prelude::*,
-    rcu::{RcuBox, Reclaim, Softirq},
+    rcu::{Reclaim, Softirq, UniqueRcuBox},
 };
 use loom::cell::UnsafeCell;
 use std::{
@@ -34,8 +34,9 @@ impl Object {
 
     /// Returns an object that can be published.
     #[track_caller]
-    pub fn boxed(number: usize) -> RcuBox<Self> {
-        RcuBox::new(Self::new(number), GFP_KERNEL).expect("allocations never fail in the model")
+    pub fn boxed(number: usize) -> UniqueRcuBox<Self> {
+        UniqueRcuBox::new(Self::new(number), GFP_KERNEL)
+            .expect("allocations never fail in the model")
     }
 
     /// Reads the number.

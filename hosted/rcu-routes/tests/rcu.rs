@@ -5,7 +5,10 @@
 
 use kernel::prelude::*;
 use rcu_routes::{
-    rcu::{barrier, read_lock, synchronize, CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq},
+    rcu::{
+        barrier, read_lock, synchronize, CallbackDrain, Rcu, Reclaim, Retired, Softirq,
+        UniqueRcuBox,
+    },
     testing::{
         drain_callbacks, panic_message, wait_until, Counted, Drops, HeldReader, SETTLE_TIME,
     },
@@ -195,7 +198,7 @@ fn a_failed_allocation_drops_the_value() {
         value: 1,
         drops: drops.clone(),
     };
-    assert!(RcuBox::new(value, GFP_KERNEL).is_err());
+    assert!(UniqueRcuBox::new(value, GFP_KERNEL).is_err());
     assert!(injection.has_fired());
     assert_eq!(drops.count(), 1);
 }
@@ -207,11 +210,11 @@ fn reclaim_of_the_type_is_called_instead_of_drop() {
     impl Reclaim for Special {
         type Context = Softirq;
 
-        fn reclaim(this: RcuBox<Self>) {
+        fn reclaim(this: UniqueRcuBox<Self>) {
             RECLAIMED.fetch_add(this.0 as usize, Ordering::SeqCst);
         }
     }
-    let pointer = Rcu::new(RcuBox::new(Special(5), GFP_KERNEL).unwrap());
+    let pointer = Rcu::new(UniqueRcuBox::new(Special(5), GFP_KERNEL).unwrap());
     pointer.replace(None).unwrap().call_rcu();
     barrier();
     assert_eq!(RECLAIMED.load(Ordering::SeqCst), 5);
@@ -223,12 +226,12 @@ fn a_callback_can_retire_objects() {
     impl Reclaim for Outer {
         type Context = Softirq;
 
-        fn reclaim(this: RcuBox<Self>) {
+        fn reclaim(this: UniqueRcuBox<Self>) {
             this.0.replace(None).unwrap().call_rcu();
         }
     }
     let drops = Drops::default();
-    let outer = RcuBox::new(Outer(Rcu::new(drops.object(1))), GFP_KERNEL).unwrap();
+    let outer = UniqueRcuBox::new(Outer(Rcu::new(drops.object(1))), GFP_KERNEL).unwrap();
     Rcu::new(outer).replace(None).unwrap().call_rcu();
     drain_callbacks();
     assert_eq!(drops.count(), 1);
@@ -265,8 +268,8 @@ impl Reclaim for Pair {
     type Context = Softirq;
 }
 
-fn pair(value: u64) -> RcuBox<Pair> {
-    RcuBox::new(Pair([value; 8], [!value; 8]), GFP_KERNEL).unwrap()
+fn pair(value: u64) -> UniqueRcuBox<Pair> {
+    UniqueRcuBox::new(Pair([value; 8], [!value; 8]), GFP_KERNEL).unwrap()
 }
 
 #[test]
@@ -362,7 +365,7 @@ fn gfp_kernel_allocations_panic_under_a_guard() {
 #[test]
 fn gfp_atomic_allocations_work_under_a_guard() {
     let _guard = read_lock();
-    assert!(RcuBox::new(Pair([0; 8], [0; 8]), GFP_ATOMIC).is_ok());
+    assert!(UniqueRcuBox::new(Pair([0; 8], [0; 8]), GFP_ATOMIC).is_ok());
 }
 
 #[test]

@@ -9,8 +9,8 @@ use proptest::prelude::{
 };
 use rcu_routes::{
     rcu::{
-        barrier, read_lock, Entry, HashTable, Keyed, RcuBox, Reclaim, Retired, Softirq, UpdateSide,
-        UpdaterLock,
+        barrier, read_lock, Entry, HashTable, Keyed, Reclaim, Retired, Softirq, UniqueRcuBox,
+        UpdateSide, UpdaterLock,
     },
     testing::{Checksum, Drops, HeldReader, Random, SETTLE_TIME},
 };
@@ -35,7 +35,7 @@ fn counted(drops: &Drops, key: u64, value: u64) -> Counted {
     }
 }
 
-fn entry(drops: &Drops, key: u64, value: u64) -> RcuBox<Entry<Counted>> {
+fn entry(drops: &Drops, key: u64, value: u64) -> UniqueRcuBox<Entry<Counted>> {
     Entry::new(counted(drops, key, value), GFP_KERNEL).unwrap()
 }
 

@@ -5,7 +5,8 @@
 use kernel::{new_mutex, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu::{
-        barrier, read_lock, Entry, HashTable, Keyed, RcuBox, Reclaim, Retired, Softirq, UpdaterLock,
+        barrier, read_lock, Entry, HashTable, Keyed, Reclaim, Retired, Softirq, UniqueRcuBox,
+        UpdaterLock,
     },
     testing::{Checksum, Random, Role, StopFlag},
 };
@@ -26,7 +27,7 @@ struct Element {
 }
 
 impl Element {
-    fn entry(key: u64, version: u64) -> RcuBox<Entry<Self>> {
+    fn entry(key: u64, version: u64) -> UniqueRcuBox<Entry<Self>> {
         let checksum = Checksum::of(key, version);
         let element = Self {
             key,

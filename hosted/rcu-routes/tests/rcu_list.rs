@@ -15,8 +15,8 @@ use proptest::prelude::{
 };
 use rcu_routes::{
     rcu::{
-        barrier, read_lock, CallbackDrain, Cleared, CursorMut, Entry, Iter, List, RcuBox, Reclaim,
-        Retired, Softirq, UpdateSide, UpdaterLock, Workqueue,
+        barrier, read_lock, CallbackDrain, Cleared, CursorMut, Entry, Iter, List, Reclaim, Retired,
+        Softirq, UniqueRcuBox, UpdateSide, UpdaterLock, Workqueue,
     },
     testing::{Counted, Drops, HeldReader, SETTLE_TIME},
 };
@@ -29,7 +29,7 @@ use std::{
     thread,
 };
 
-fn entry(drops: &Drops, value: u64) -> RcuBox<Entry<Counted>> {
+fn entry(drops: &Drops, value: u64) -> UniqueRcuBox<Entry<Counted>> {
     Entry::new(drops.counted(value), GFP_KERNEL).unwrap()
 }
 
@@ -86,7 +86,7 @@ fn check(shared: &UpdaterLock<State<Counted>>, drops: &Drops, mut model: Vec<u64
 }
 
 /// Removes the first entry and waits for its readers.
-fn pop(shared: &UpdaterLock<State<Counted>>) -> RcuBox<Entry<Counted>> {
+fn pop(shared: &UpdaterLock<State<Counted>>) -> UniqueRcuBox<Entry<Counted>> {
     let old = update(shared, |list| list.pop_front());
     old.expect("an entry").synchronize()
 }
@@ -471,7 +471,7 @@ impl ReclaimMethod {
     fn reclaim<T: Reclaim<Context = Softirq>>(
         self,
         retired: Retired<Entry<T>>,
-    ) -> Option<RcuBox<Entry<T>>> {
+    ) -> Option<UniqueRcuBox<Entry<T>>> {
         match self {
             Self::Drop => drop(retired),
             Self::CallRcu => retired.call_rcu(),
@@ -749,7 +749,7 @@ fn any_change() -> impl Strategy<Value = Change> {
 struct Comparison {
     shared: Shared<Counted>,
     model: Vec<u64>,
-    spare: Vec<RcuBox<Entry<Counted>>>,
+    spare: Vec<UniqueRcuBox<Entry<Counted>>>,
     drops: Drops,
     created: u64,
     allocated: usize,
@@ -768,7 +768,7 @@ impl Comparison {
     }
 
     /// Returns an entry with a unique number.
-    fn entry(&mut self) -> (RcuBox<Entry<Counted>>, u64) {
+    fn entry(&mut self) -> (UniqueRcuBox<Entry<Counted>>, u64) {
         self.created += 1;
         let entry = match self.spare.pop() {
             Some(mut entry) => {

@@ -5,7 +5,8 @@
 use kernel::{new_mutex, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu::{
-        barrier, read_lock, Entry, List, RcuBox, Reclaim, Retired, Softirq, UpdateSide, UpdaterLock,
+        barrier, read_lock, Entry, List, Reclaim, Retired, Softirq, UniqueRcuBox, UpdateSide,
+        UpdaterLock,
     },
     testing::{Checksum, Random, Role, StopFlag},
 };
@@ -41,7 +42,7 @@ impl Element {
         }
     }
 
-    fn entry(number: u64, version: u64) -> RcuBox<Entry<Self>> {
+    fn entry(number: u64, version: u64) -> UniqueRcuBox<Entry<Self>> {
         Entry::new(Self::new(number, version), GFP_KERNEL).unwrap()
     }
 
@@ -107,7 +108,7 @@ fn walk(shared: &UpdaterLock<State>, newest: &mut HashMap<u64, u64>, pause: Opti
 /// Inserts, removes and replaces elements until `end`. Returns the number of changes.
 fn churn(shared: &UpdaterLock<State>, end: Instant) -> u64 {
     let mut random = Random::new(11);
-    let mut spare: Vec<RcuBox<Entry<Element>>> = Vec::new();
+    let mut spare: Vec<UniqueRcuBox<Entry<Element>>> = Vec::new();
     let mut version = 0;
     while Instant::now() < end {
         version += 1;

@@ -5,7 +5,7 @@
 
 use kernel::{alloc::live, prelude::*};
 use rcu_routes::{
-    rcu::{barrier, Rcu, RcuBox, Reclaim, Softirq},
+    rcu::{barrier, Rcu, Reclaim, Softirq, UniqueRcuBox},
     testing::{HeldReader, SETTLE_TIME},
 };
 use std::thread;
@@ -15,8 +15,8 @@ impl Reclaim for Plain {
     type Context = Softirq;
 }
 
-fn plain(value: u64) -> RcuBox<Plain> {
-    RcuBox::new(Plain([value; 16]), GFP_KERNEL).unwrap()
+fn plain(value: u64) -> UniqueRcuBox<Plain> {
+    UniqueRcuBox::new(Plain([value; 16]), GFP_KERNEL).unwrap()
 }
 
 #[test]

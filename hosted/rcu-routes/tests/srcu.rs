@@ -11,8 +11,8 @@ use kernel::{
 };
 use rcu_routes::{
     rcu::{
-        self, new_srcu, read_lock, CallbackDrain, Flexible, RcuBox, Reclaim, Softirq, Srcu,
-        SrcuGracePeriod, SrcuPointer, SrcuReader, SrcuRetired, Workqueue,
+        self, new_srcu, read_lock, CallbackDrain, Flexible, Reclaim, Softirq, Srcu,
+        SrcuGracePeriod, SrcuPointer, SrcuReader, SrcuRetired, UniqueRcuBox, Workqueue,
     },
     testing::{panic_message, wait_until, Counted, Drops, HeldReader, SETTLE_TIME},
 };
@@ -37,8 +37,8 @@ fn pointer_to_sleeper(drops: &Drops) -> Arc<SrcuPointer<Sleeper>> {
     pointer_to(Some(sleeper(drops)))
 }
 
-fn sleeper(drops: &Drops) -> RcuBox<Sleeper> {
-    let object = RcuBox::new(Sleeper(drops.clone()), GFP_KERNEL).unwrap();
+fn sleeper(drops: &Drops) -> UniqueRcuBox<Sleeper> {
+    let object = UniqueRcuBox::new(Sleeper(drops.clone()), GFP_KERNEL).unwrap();
     keep_reachable(&*object);
     object
 }
@@ -56,7 +56,7 @@ impl Reclaim for Sleeper {
     type Context = Workqueue;
 }
 
-fn pointer_to<T: Reclaim + ?Sized>(new: Option<RcuBox<T>>) -> Arc<SrcuPointer<T>> {
+fn pointer_to<T: Reclaim + ?Sized>(new: Option<UniqueRcuBox<T>>) -> Arc<SrcuPointer<T>> {
     Arc::pin_init(SrcuPointer::new(new, new_srcu!()), GFP_KERNEL).unwrap()
 }
 
@@ -114,7 +114,7 @@ fn drain() -> Drained {
 }
 
 /// Asserts that `reclaim` returns the object only after its reader.
-fn waits_for_the_reader(reclaim: fn(SrcuRetired<'_, Counted>) -> RcuBox<Counted>) {
+fn waits_for_the_reader(reclaim: fn(SrcuRetired<'_, Counted>) -> UniqueRcuBox<Counted>) {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let reader = held_on_object(&pointer);
@@ -286,7 +286,7 @@ fn the_drain_waits_for_work_that_queues_work() {
     let chain = (0..LENGTH).fold(None, |next, _| {
         let drops = drops.clone();
         let _counted = Counted { value: 0, drops };
-        let object = RcuBox::new(Chained { next, _counted }, GFP_KERNEL).unwrap();
+        let object = UniqueRcuBox::new(Chained { next, _counted }, GFP_KERNEL).unwrap();
         Some(pointer_to(Some(object)))
     });
     drop(chain.unwrap().replace(None));
@@ -442,7 +442,8 @@ fn replace_returns_the_old_object() {
 #[test]
 fn objects_of_variable_length_can_be_protected() {
     let squares = |count| {
-        RcuBox::<Flexible<u64, usize>>::from_fn(count as u64, count, |i| i * i, GFP_KERNEL).unwrap()
+        UniqueRcuBox::<Flexible<u64, usize>>::from_fn(count as u64, count, |i| i * i, GFP_KERNEL)
+            .unwrap()
     };
     let pointer = pointer_to(Some(squares(3)));
     let old = pointer.replace(Some(squares(5))).unwrap();
@@ -538,11 +539,11 @@ fn reclaim_of_the_type_is_called_instead_of_drop() {
     impl Reclaim for Special {
         type Context = Softirq;
 
-        fn reclaim(this: RcuBox<Self>) {
+        fn reclaim(this: UniqueRcuBox<Self>) {
             RECLAIMED.fetch_add(this.0, Ordering::SeqCst);
         }
     }
-    let special = |value| Some(RcuBox::new(Special(value), GFP_KERNEL).unwrap());
+    let special = |value| Some(UniqueRcuBox::new(Special(value), GFP_KERNEL).unwrap());
     let pointer = pointer_to(special(5));
     pointer.replace(special(7)).unwrap().call_srcu();
     drop(pointer.replace(None));
@@ -557,7 +558,7 @@ fn callbacks_cannot_sleep_but_can_retire() {
     impl Reclaim for Outer {
         type Context = Softirq;
 
-        fn reclaim(this: RcuBox<Self>) {
+        fn reclaim(this: UniqueRcuBox<Self>) {
             let panicked = catch_unwind(might_sleep).is_err();
             PANICS.fetch_add(usize::from(panicked), Ordering::SeqCst);
             let _guard = read_lock();
@@ -566,7 +567,7 @@ fn callbacks_cannot_sleep_but_can_retire() {
     }
     let drops = Drops::default();
     let inner = pointer(&drops);
-    let outer = RcuBox::new(Outer(inner.clone()), GFP_KERNEL).unwrap();
+    let outer = UniqueRcuBox::new(Outer(inner.clone()), GFP_KERNEL).unwrap();
     let pointer = pointer_to(Some(outer));
     pointer.replace(None).unwrap().call_srcu();
     pointer.domain().barrier();
@@ -628,8 +629,8 @@ impl Reclaim for Pair {
     type Context = Softirq;
 }
 
-fn pair(value: u64) -> RcuBox<Pair> {
-    RcuBox::new(Pair([value; 8], [!value; 8]), GFP_KERNEL).unwrap()
+fn pair(value: u64) -> UniqueRcuBox<Pair> {
+    UniqueRcuBox::new(Pair([value; 8], [!value; 8]), GFP_KERNEL).unwrap()
 }
 
 #[test]
@@ -656,7 +657,7 @@ fn readers_see_whole_objects_in_the_order_of_publication() {
             });
         }
         let mut polled = Vec::new();
-        let mut spare: Option<RcuBox<Pair>> = None;
+        let mut spare: Option<UniqueRcuBox<Pair>> = None;
         for value in 1..=LAST {
             let new = match spare.take() {
                 // An object that readers have read before.

@@ -6,7 +6,8 @@
 use kernel::{alloc::live, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu::{
-        new_srcu, CallbackDrain, RcuBox, Reclaim, Softirq, SrcuGracePeriod, SrcuPointer, Workqueue,
+        new_srcu, CallbackDrain, Reclaim, Softirq, SrcuGracePeriod, SrcuPointer, UniqueRcuBox,
+        Workqueue,
     },
     testing::SETTLE_TIME,
 };
@@ -22,11 +23,11 @@ impl Reclaim for Plain<true> {
     type Context = Workqueue;
 }
 
-fn plain<const SLEEPS: bool>(value: u64) -> RcuBox<Plain<SLEEPS>> {
-    RcuBox::new(Plain([value; 16]), GFP_KERNEL).unwrap()
+fn plain<const SLEEPS: bool>(value: u64) -> UniqueRcuBox<Plain<SLEEPS>> {
+    UniqueRcuBox::new(Plain([value; 16]), GFP_KERNEL).unwrap()
 }
 
-fn pointer<T: Reclaim>(new: RcuBox<T>) -> Arc<SrcuPointer<T>> {
+fn pointer<T: Reclaim>(new: UniqueRcuBox<T>) -> Arc<SrcuPointer<T>> {
     Arc::pin_init(SrcuPointer::new(Some(new), new_srcu!()), GFP_KERNEL).unwrap()
 }
 

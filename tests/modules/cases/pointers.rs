@@ -4,12 +4,14 @@
 
 use super::{ensure, platform, rcu, Drops, Failure, Outcome, Tracked};
 use kernel::{new_mutex, prelude::*, sync::Arc};
-use rcu::{read_lock, Flexible, Locked, Rcu, RcuBox, Reclaim, Softirq, UpdaterLock, Workqueue};
+use rcu::{
+    read_lock, Flexible, Locked, Rcu, Reclaim, Softirq, UniqueRcuBox, UpdaterLock, Workqueue,
+};
 
 pub(super) fn reader_keeps_an_object_that_is_replaced() -> Outcome {
     let drops = Drops::new()?;
-    let pointer = Rcu::new(RcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?);
-    let second = RcuBox::new(Tracked::new(2, &drops), GFP_KERNEL)?;
+    let pointer = Rcu::new(UniqueRcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?);
+    let second = UniqueRcuBox::new(Tracked::new(2, &drops), GFP_KERNEL)?;
     let guard = read_lock();
     let first = pointer.dereference(&guard);
     let old = pointer.replace(Some(second));
@@ -61,7 +63,7 @@ pub(super) fn updates_under_the_lock_are_not_lost() -> Outcome {
                     .lock()
                     .select(|state| &state.count)
                     .copy_update(|old| {
-                        RcuBox::new(Count(old.map_or(0, |old| old.0) + 1), GFP_KERNEL)
+                        UniqueRcuBox::new(Count(old.map_or(0, |old| old.0) + 1), GFP_KERNEL)
                     });
                 if let Ok(old) = old {
                     done += 1;
@@ -82,7 +84,7 @@ pub(super) fn failed_update_changes_nothing() -> Outcome {
     let state = counter()?;
     let mut updater = state.lock();
     let mut count = updater.select(|state| &state.count);
-    let first = RcuBox::new(Count(7), GFP_KERNEL)?;
+    let first = UniqueRcuBox::new(Count(7), GFP_KERNEL)?;
     ensure!(count.replace(Some(first)).is_none());
     ensure!(count.copy_update(|_| Err(ENOMEM)).is_err());
     ensure!(count.current().is_some_and(|count| count.0 == 7));
@@ -104,7 +106,7 @@ impl Reclaim for Pinned {
 
 pub(super) fn pinned_object_does_not_move() -> Outcome {
     let init = pin_init!(Pinned { lock <- new_mutex!(1, "pinned") });
-    let object = RcuBox::pin_init(init, GFP_KERNEL)?;
+    let object = UniqueRcuBox::pin_init(init, GFP_KERNEL)?;
     let address = core::ptr::from_ref(&*object);
     let pointer = Rcu::new(object);
     let guard = read_lock();
@@ -124,7 +126,7 @@ pub(super) fn pinned_object_does_not_move() -> Outcome {
 pub(super) fn flexible_objects_of_any_length_are_complete() -> Outcome {
     for length in [0, 1, 2, 7, 256] {
         let drops = Drops::new()?;
-        let object = RcuBox::<Flexible<u8, Tracked>>::from_fn(
+        let object = UniqueRcuBox::<Flexible<u8, Tracked>>::from_fn(
             42,
             length,
             |number| Tracked::new(number as u64, &drops),
@@ -150,11 +152,14 @@ pub(super) fn flexible_objects_of_any_length_are_complete() -> Outcome {
 
 pub(super) fn dropped_pointer_drops_its_object_at_once() -> Outcome {
     let drops = Drops::new()?;
-    let mut pointer = Rcu::new(RcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?);
+    let mut pointer = Rcu::new(UniqueRcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?);
     ensure!(pointer.take().is_some_and(|object| object.is_intact()));
     ensure!(pointer.take().is_none());
     ensure!(drops.count() == 1);
-    drop(Rcu::new(RcuBox::new(Tracked::new(2, &drops), GFP_KERNEL)?));
+    drop(Rcu::new(UniqueRcuBox::new(
+        Tracked::new(2, &drops),
+        GFP_KERNEL,
+    )?));
     ensure!(drops.count() == 2);
     Ok(())
 }

@@ -8,22 +8,24 @@ use super::{
 };
 use core::hint::black_box;
 use kernel::{prelude::*, sync::Arc};
-use rcu::{read_lock, CallbackDrain, Polled, Rcu, RcuBox, Reclaim, Retired, Softirq};
+use rcu::{read_lock, CallbackDrain, Polled, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
 
 fn tracked() -> Result<(Rcu<Tracked>, Arc<Drops>), Failure> {
     let drops = Drops::new()?;
-    let object = RcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?;
+    let object = UniqueRcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?;
     Ok((Rcu::new(object), drops))
 }
 
 fn sleepy_tracked() -> Result<(Rcu<SleepyTracked>, Arc<Drops>), Failure> {
     let drops = Drops::new()?;
-    let object = RcuBox::new(SleepyTracked(Tracked::new(1, &drops)), GFP_KERNEL)?;
+    let object = UniqueRcuBox::new(SleepyTracked(Tracked::new(1, &drops)), GFP_KERNEL)?;
     Ok((Rcu::new(object), drops))
 }
 
 /// Tests an ending that waits, while another thread reads.
-fn returns_the_object_after_its_readers(wait: fn(Retired<Tracked>) -> RcuBox<Tracked>) -> Outcome {
+fn returns_the_object_after_its_readers(
+    wait: fn(Retired<Tracked>) -> UniqueRcuBox<Tracked>,
+) -> Outcome {
     let (pointer, drops) = tracked()?;
     let pointer = Arc::new(pointer, GFP_KERNEL)?;
     let (thread, reader) = spawn_reader(&pointer, Tracked::is_intact)?;
@@ -109,7 +111,7 @@ impl Reclaim for Plain {
 pub(super) fn kvfree_rcu_keeps_the_object_for_its_readers() -> Outcome {
     // KASAN, slab poisoning, or the memory accounting in user space check that it is freed in the
     // end.
-    let pointer = Rcu::new(RcuBox::new(Plain([CANARY; 32]), GFP_KERNEL)?);
+    let pointer = Rcu::new(UniqueRcuBox::new(Plain([CANARY; 32]), GFP_KERNEL)?);
     let guard = read_lock();
     let object = pointer.dereference(&guard);
     if let Some(retired) = pointer.replace(None) {
@@ -177,7 +179,7 @@ struct Chain {
 impl Reclaim for Chain {
     type Context = Softirq;
 
-    fn reclaim(this: RcuBox<Self>) {
+    fn reclaim(this: UniqueRcuBox<Self>) {
         match this.next.replace(None) {
             Some(next) if this.tracked.number % 2 == 0 => next.queue_work(),
             Some(next) => next.call_rcu(),
@@ -196,7 +198,7 @@ pub(super) fn drain_waits_for_callbacks_of_callbacks() -> Outcome {
             next: Rcu::null(),
             tracked: Tracked::new(number as u64, &drops),
         };
-        let chain = RcuBox::new(chain, GFP_KERNEL)?;
+        let chain = UniqueRcuBox::new(chain, GFP_KERNEL)?;
         if let Some(rest) = first.replace(None) {
             chain.next.replace(Some(rest.synchronize()));
         }

@@ -5,10 +5,10 @@
 use super::{ensure, platform, rcu, Drops, Failure, Outcome, SleepyTracked, Tracked, HOLD_MS};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{prelude::*, sync::Arc};
-use rcu::{new_srcu, CallbackDrain, RcuBox, SrcuGracePeriod, SrcuPointer};
+use rcu::{new_srcu, CallbackDrain, SrcuGracePeriod, SrcuPointer, UniqueRcuBox};
 
 fn tracked(drops: &Arc<Drops>) -> Result<Arc<SrcuPointer<Tracked>>, Failure> {
-    let object = RcuBox::new(Tracked::new(1, drops), GFP_KERNEL)?;
+    let object = UniqueRcuBox::new(Tracked::new(1, drops), GFP_KERNEL)?;
     let pointer = SrcuPointer::new(Some(object), new_srcu!("tracked"));
     Ok(Arc::pin_init(pointer, GFP_KERNEL)?)
 }
@@ -69,7 +69,7 @@ pub(super) fn call_srcu_reclaims_after_the_reader() -> Outcome {
 pub(super) fn srcu_queue_work_reclaims_in_process_context() -> Outcome {
     let drops = Drops::new()?;
     let drain = CallbackDrain::new();
-    let object = RcuBox::new(SleepyTracked(Tracked::new(1, &drops)), GFP_KERNEL)?;
+    let object = UniqueRcuBox::new(SleepyTracked(Tracked::new(1, &drops)), GFP_KERNEL)?;
     let pointer = SrcuPointer::new(Some(object), new_srcu!("sleepy_tracked"));
     let pointer = Arc::pin_init(pointer, GFP_KERNEL)?;
     let reader = pointer.read_lock();
@@ -124,7 +124,7 @@ pub(super) fn dropped_srcu_pointer_waits_for_callbacks() -> Outcome {
     let drops = Drops::new()?;
     let pointer = tracked(&drops)?;
     for number in 1..COUNT {
-        let new = RcuBox::new(Tracked::new(number as u64, &drops), GFP_KERNEL)?;
+        let new = UniqueRcuBox::new(Tracked::new(number as u64, &drops), GFP_KERNEL)?;
         drop(pointer.replace(Some(new)));
     }
     drop(pointer);

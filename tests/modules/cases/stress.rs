@@ -5,7 +5,7 @@
 use super::{ensure, platform, rcu, Drops, Failure, Outcome, Tracked};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel::{prelude::*, sync::Arc};
-use rcu::{read_lock, CallbackDrain, Rcu, RcuBox};
+use rcu::{read_lock, CallbackDrain, Rcu, UniqueRcuBox};
 
 const READERS: usize = 2;
 const RUN_MS: u64 = 1000;
@@ -44,7 +44,7 @@ fn update_until_stopped(shared: &Shared, drops: &Arc<Drops>) -> Result<usize, Fa
     let start = platform::now_ms();
     let mut updates = 0;
     while platform::now_ms() - start < RUN_MS {
-        let new = RcuBox::new(Tracked::new(updates as u64, drops), GFP_KERNEL)?;
+        let new = UniqueRcuBox::new(Tracked::new(updates as u64, drops), GFP_KERNEL)?;
         if let Some(old) = shared.pointer.replace(Some(new)) {
             match updates % 8 {
                 0 => drop(old.synchronize()),
@@ -65,7 +65,7 @@ pub(super) fn readers_never_see_a_reclaimed_object() -> Outcome {
     let drops = Drops::new()?;
     let drain = CallbackDrain::new();
     let shared = Shared {
-        pointer: Rcu::new(RcuBox::new(Tracked::new(0, &drops), GFP_KERNEL)?),
+        pointer: Rcu::new(UniqueRcuBox::new(Tracked::new(0, &drops), GFP_KERNEL)?),
         stop: AtomicBool::new(false),
         reads: AtomicUsize::new(0),
         wrong: AtomicUsize::new(0),

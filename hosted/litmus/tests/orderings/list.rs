@@ -8,8 +8,8 @@ use litmus::{
     object::Object,
     ordering::confine,
     rcu::{
-        read_lock, Entry, HashTable, Keyed, List, RcuBox, Reclaim, Retired, Softirq, UpdateSide,
-        UpdaterLock,
+        read_lock, Entry, HashTable, Keyed, List, Reclaim, Retired, Softirq, UniqueRcuBox,
+        UpdateSide, UpdaterLock,
     },
 };
 use loom::thread;
@@ -161,7 +161,7 @@ impl SharedList {
     }
 }
 
-fn entry(number: usize) -> RcuBox<Entry<Object>> {
+fn entry(number: usize) -> UniqueRcuBox<Entry<Object>> {
     Entry::new(Object::new(number), GFP_KERNEL).unwrap()
 }
 

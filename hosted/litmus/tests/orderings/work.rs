@@ -6,7 +6,7 @@ use litmus::{
     checker::assert_one_of,
     kernel::{self, prelude::*},
     object::Object,
-    rcu::{CallbackDrain, Rcu, RcuBox, Reclaim, Retired, Softirq},
+    rcu::{CallbackDrain, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox},
 };
 use loom::thread;
 use std::sync::{
@@ -119,7 +119,7 @@ struct Then {
 impl Reclaim for Then {
     type Context = Softirq;
 
-    fn reclaim(mut this: RcuBox<Self>) {
+    fn reclaim(mut this: UniqueRcuBox<Self>) {
         this.object.write(3);
         (this.next.get_mut().unwrap())();
     }
@@ -131,7 +131,7 @@ fn then<T: Reclaim>(next: Retired<T>, ending: fn(Retired<T>)) -> Retired<Then> {
     let next = move || next.take().into_iter().for_each(ending);
     let object = Object::new(1);
     let next = Mutex::new(Box::new(next) as Box<_>);
-    retire(RcuBox::new(Then { object, next }, GFP_KERNEL).unwrap())
+    retire(UniqueRcuBox::new(Then { object, next }, GFP_KERNEL).unwrap())
 }
 
 /// An object that increments a counter when it is reclaimed.
@@ -143,7 +143,7 @@ struct Counted {
 impl Reclaim for Counted {
     type Context = Softirq;
 
-    fn reclaim(mut this: RcuBox<Self>) {
+    fn reclaim(mut this: UniqueRcuBox<Self>) {
         this.object.write(3);
         this.reclaimed.fetch_add(1, Relaxed);
     }
@@ -152,13 +152,13 @@ impl Reclaim for Counted {
 fn counted(reclaimed: &Arc<AtomicUsize>) -> Retired<Counted> {
     let object = Object::new(1);
     let reclaimed = reclaimed.clone();
-    retire(RcuBox::new(Counted { object, reclaimed }, GFP_KERNEL).unwrap())
+    retire(UniqueRcuBox::new(Counted { object, reclaimed }, GFP_KERNEL).unwrap())
 }
 
 fn retired(number: usize) -> Retired<Object> {
     retire(Object::boxed(number))
 }
 
-fn retire<T: Reclaim>(object: RcuBox<T>) -> Retired<T> {
+fn retire<T: Reclaim>(object: UniqueRcuBox<T>) -> Retired<T> {
     Rcu::new(object).replace(None).unwrap()
 }

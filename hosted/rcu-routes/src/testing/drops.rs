@@ -2,7 +2,7 @@
 
 //! Objects whose drops are counted.
 
-use crate::rcu::{RcuBox, Reclaim, Softirq};
+use crate::rcu::{Reclaim, Softirq, UniqueRcuBox};
 use kernel::prelude::*;
 use std::sync::{
     atomic::{AtomicUsize, Ordering},
@@ -31,8 +31,8 @@ impl Drops {
     }
 
     /// Creates an unpublished object whose drop counts here.
-    pub fn object(&self, value: u64) -> RcuBox<Counted> {
-        RcuBox::new(self.counted(value), GFP_KERNEL).expect("memory for a small object")
+    pub fn object(&self, value: u64) -> UniqueRcuBox<Counted> {
+        UniqueRcuBox::new(self.counted(value), GFP_KERNEL).expect("memory for a small object")
     }
 }
 
