@@ -41,6 +41,7 @@ mod flexible;
 mod grace_period;
 mod hash_table;
 mod list;
+mod new_entry;
 mod object;
 mod pointer;
 mod polled;
@@ -52,6 +53,7 @@ mod room;
 mod srcu;
 mod srcu_pointer;
 mod srcu_retired;
+mod unlocked;
 mod updater;
 mod work;
 
@@ -64,6 +66,7 @@ pub use grace_period::{barrier, synchronize, synchronize_expedited, FullGracePer
 pub use hash_table::{HashTable, Keyed};
 pub use kernel::sync::rcu::{read_lock, Guard};
 pub use list::{CursorMut, List};
+pub use new_entry::NewEntry;
 pub use pointer::{Exchange, Rcu};
 pub use polled::Polled;
 pub use reader::{read, Overlap, ReadSide, Section};

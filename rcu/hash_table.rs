@@ -8,8 +8,9 @@
 
 use super::{
     chain::{Chain, Entry},
+    new_entry::NewEntry,
     updater::{UpdateSide, UpdatedUnder},
-    ReadSide, Reclaim, Retired, UniqueRcuBox,
+    ReadSide, Reclaim, Retired,
 };
 use core::{
     hash::{Hash, Hasher},
@@ -41,6 +42,11 @@ use kernel::prelude::*;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a hash table cannot hold a `{Self}`, because the type does not implement `Keyed`",
+    label = "`{Self}` has no key",
+    note = "add `impl Keyed for {Self} {{ type Key = u16; fn key(&self) -> &u16 {{ &self.number }} }}`"
+)]
 pub trait Keyed {
     /// The type of the key, which may be unsized: `str` or `[u8]`.
     type Key: Hash + Eq + ?Sized;
@@ -267,7 +273,8 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     /// Readers see either the old or the new entry, never both and never neither.
     ///
     /// Context: any; never waits.
-    pub fn insert(&mut self, new: UniqueRcuBox<Entry<T>>) -> Option<Retired<Entry<T>>> {
+    pub fn insert(&mut self, new: impl NewEntry<T>) -> Option<Retired<Entry<T>>> {
+        let new = new.into_entry();
         let table = self.structure();
         let first = table.bucket(new.key()).first();
         // SAFETY: By the type invariant only `self` updates the table.

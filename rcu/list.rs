@@ -8,6 +8,7 @@
 
 use super::{
     chain::{Chain, Entry, Iter, Link},
+    new_entry::NewEntry,
     updater::{UpdateSide, UpdatedUnder},
     Cleared, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
@@ -192,7 +193,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn push_front(&mut self, new: UniqueRcuBox<Entry<T>>) {
+    pub fn push_front(&mut self, new: impl NewEntry<T>) {
         self.cursor().insert_before(new);
     }
 
@@ -200,7 +201,7 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn push_back(&mut self, new: UniqueRcuBox<Entry<T>>) {
+    pub fn push_back(&mut self, new: impl NewEntry<T>) {
         self.cursor_at_end().insert_before(new);
     }
 
@@ -332,11 +333,11 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn insert_before(&mut self, new: UniqueRcuBox<Entry<T>>) {
+    pub fn insert_before(&mut self, new: impl NewEntry<T>) {
         // INVARIANT: The new entry is in the list, before the cursor.
         // SAFETY: By the type invariant this is the only updater, and it does not remove entries
         // before the cursor.
-        self.link = unsafe { self.link.insert(new) };
+        self.link = unsafe { self.link.insert(new.into_entry()) };
         self.update_last(self.link);
     }
 
@@ -344,13 +345,13 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn insert_after(&mut self, new: UniqueRcuBox<Entry<T>>) {
+    pub fn insert_after(&mut self, new: impl NewEntry<T>) {
         let Some(entry) = self.entry() else {
             return self.insert_before(new);
         };
         // SAFETY: By the type invariant this is the only updater. The result is used before
         // anything is removed.
-        let link = unsafe { entry.link.insert(new) };
+        let link = unsafe { entry.link.insert(new.into_entry()) };
         self.update_last(link);
     }
 
@@ -375,10 +376,10 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     #[inline]
     pub fn replace_current(
         &mut self,
-        new: UniqueRcuBox<Entry<T>>,
+        new: impl NewEntry<T>,
     ) -> Result<Retired<Entry<T>>, UniqueRcuBox<Entry<T>>> {
         // SAFETY: By the type invariant this is the only updater.
-        let old = unsafe { self.link.replace(new) }?;
+        let old = unsafe { self.link.replace(new.into_entry()) }?;
         if let Some(new) = self.entry() {
             self.update_last(&new.link);
         }

@@ -46,6 +46,11 @@ mod private {
     /// # Safety
     ///
     /// `from_head()` returns the whole object that begins at `head`.
+    #[diagnostic::on_unimplemented(
+        message = "RCU cannot find a `{Self}` by its address alone",
+        label = "the size of `{Self}` is not known from its address",
+        note = "use `Flexible<H, E>` for a header and an array, or put a `KBox<{Self}>` into a struct"
+    )]
     pub unsafe trait Thin {
         /// # Safety
         ///

@@ -44,6 +44,11 @@ use kernel::sync::{SpinLock, SpinLockGuard};
 ///
 /// While a value is borrowed, the context that created it is in a critical section that RCU's grace
 /// periods wait for.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` does not prove a read-side critical section of RCU",
+    label = "expected a reference to a guard",
+    note = "begin the section with `let guard = rcu::read_lock();` and pass `&guard`"
+)]
 pub unsafe trait ReadSide {}
 
 // SAFETY: By the type invariant of `Guard` the RCU read-side lock is held while it exists.

@@ -32,6 +32,12 @@ use kernel::bindings;
 ///     type Context = Softirq;
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "RCU cannot reclaim a `{Self}`, because the type does not implement `Reclaim`",
+    label = "`{Self}` does not implement `Reclaim`",
+    note = "if its destructor never sleeps, add `impl Reclaim for {Self} {{ type Context = Softirq; }}`",
+    note = "if its destructor may sleep, choose `type Context = Workqueue;`"
+)]
 pub trait Reclaim: Thin + Send + Sync + 'static {
     /// The context in which [`Self::reclaim`] runs: [`Softirq`] if it never sleeps, else
     /// [`Workqueue`]. A dropped [`Retired`](super::Retired) is reclaimed in this context.
@@ -56,6 +62,11 @@ use private::Sealed;
 /// # Examples
 ///
 /// See [`Reclaim`] and [`Workqueue`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a context in which RCU reclaims objects",
+    label = "expected `Softirq` or `Workqueue`",
+    note = "choose `type Context = Softirq;` if the destructor never sleeps, else `Workqueue`"
+)]
 pub trait Context: Sealed {
     #[doc(hidden)]
     const MAY_SLEEP: bool;

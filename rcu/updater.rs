@@ -187,4 +187,9 @@ pub struct Locked<S>(PhantomData<fn() -> S>);
 ///
 /// - Safe code cannot change the structure through a shared reference without its [`UpdateSide`].
 /// - The type names only one `S`.
+#[diagnostic::on_unimplemented(
+    message = "the lock of `{S}` does not protect a `{Self}`",
+    label = "its type does not name `{S}`",
+    note = "declare the structure as `Rcu<T, Locked<{S}>>`, `List<T, {S}>` or `HashTable<T, {S}, N>`"
+)]
 pub unsafe trait UpdatedUnder<S> {}

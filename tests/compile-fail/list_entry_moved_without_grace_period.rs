@@ -4,7 +4,7 @@
 
 fn move_over(list: &mut UpdateSide<'_, List<Config, State>>) {
     if let Some(entry) = list.pop_front() {
-        list.push_back(entry);                           // VIOLATION: E0308
+        list.push_back(entry);                           // VIOLATION: E0277
         list.push_back(entry.synchronize());             // TWIN
     }
 }

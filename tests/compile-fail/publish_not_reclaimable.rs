@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // Without `Reclaim` the type does not declare where its destructor may run.
+// ERROR SAYS: if its destructor may sleep, choose `type Context = Workqueue;`
+// ERROR SAYS: RCU cannot reclaim a `MaySleep`, because the type does not implement `Reclaim`
 
 struct MaySleep(u32);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // A fat pointer cannot be published with one store: readers could see half of it.
+// ERROR SAYS: RCU cannot find a `(dyn Shape + 'static)` by its address alone
 
 trait Shape: Send + Sync {}
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // A state inside another has its own lock, which the outer lock does not replace.
+// ERROR SAYS: declare the structure as `Rcu<T, Locked<Outer>>`
 
 struct Outer {
     inner: UpdaterLock<State>,

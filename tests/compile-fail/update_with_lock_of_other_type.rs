@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // The lock of a state does not protect a pointer that names another type of state.
+// ERROR SAYS: the lock of `Outer` does not protect
 
 struct Outer {
     pointer: Rcu<Config, Locked<State>>,                 // VIOLATION
