@@ -5,8 +5,7 @@
 //! Each bug falsifies the test's own records, as a bug in RCU or in its user would. The memory that
 //! readers access stays allocated until the run ends.
 
-use super::pool::Record;
-use crate::kernel_ext::{delay::sleep_ms, params::choices};
+use crate::kernel_ext::params::choices;
 
 choices! {
     /// An injected bug, by its name in the parameter `bug`.
@@ -34,23 +33,5 @@ impl Bug {
     /// Returns whether only `torture_type=table` can inject it.
     pub(super) const fn is_of_tables(self) -> bool {
         matches!(self, Self::TornTransaction | Self::LostChange)
-    }
-}
-
-/// Injects the bugs that follow the publication of `new` and the retirement of `old`.
-pub(super) fn after_publishing(bug: Bug, new: &Record, old: &Record) {
-    match bug {
-        Bug::SkipGp => old.raise_age_to(2),
-        Bug::EarlyFree => old.free(),
-        Bug::PlainStore => {
-            // Gives readers, which have a lower priority, time to find it uninitialised.
-            sleep_ms(5);
-            new.initialise();
-        }
-        Bug::ReuseBeforeGp => {
-            old.prepare();
-            old.initialise();
-        }
-        Bug::None | Bug::LostCallback | Bug::TornTransaction | Bug::LostChange => {}
     }
 }

@@ -2,7 +2,11 @@
 
 //! The interface of RCU and SRCU for a torture run.
 
-use super::{pool::Element, reader::Reader, run::Run, writer::Update};
+use super::{
+    pool::{Element, Record},
+    reader::Reader,
+    run::Run,
+};
 use crate::{
     kernel_ext::random::Random,
     rcu::{Reclaim, Softirq, UniqueRcuBox},
@@ -34,6 +38,13 @@ impl Reclaim for CountedCallback {
         // ORDERING: Release pairs with the acquire in `get()`.
         this.0 .0.fetch_add(1, Ordering::Release);
     }
+}
+
+/// An element to publish, its record, and the record of the published element.
+pub(super) struct Update<'a> {
+    pub(super) element: UniqueRcuBox<Element>,
+    pub(super) new: &'a Record,
+    pub(super) old: &'a Record,
 }
 
 /// A tortured pointer, with the grace periods of its readers.

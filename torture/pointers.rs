@@ -4,16 +4,16 @@
 
 use super::{
     callbacks,
-    counters::AGES,
+    counters::{Count, Counters, AGES},
     findings::Finding,
     flavour::Flavour,
     pool::Pool,
-    reader,
+    reader::Reader,
     run::{Run, STUCK_TIMEOUT_SECS},
     threads::{TortureThreads, LOWEST, NORMAL},
     writer,
 };
-use crate::kernel_ext::delay::sleep_ms;
+use crate::kernel_ext::{cpu, delay::sleep_ms, random::Random, sched::yield_now};
 use kernel::{prelude::*, sync::Arc};
 
 /// Elements of the pool: several for each age.
@@ -44,13 +44,13 @@ fn run_threads<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, pool: &Arc<Pool>) -
     if let Some(counters) = counters.next().cloned() {
         let flavour = flavour.clone();
         threads.spawn(c"rcu_torture_irq", NORMAL, move |run| {
-            reader::interrupt(run, &*flavour, &counters);
+            interrupt(run, &*flavour, &counters);
         })?;
     }
     for counters in counters {
         let (flavour, counters) = (flavour.clone(), counters.clone());
         threads.spawn(c"rcu_torture_reader", LOWEST, move |run| {
-            reader::read(run, &*flavour, &counters);
+            read(run, &*flavour, &counters);
         })?;
     }
     let (writers, pool) = (flavour.clone(), pool.clone());
@@ -76,6 +76,45 @@ fn run_threads<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, pool: &Arc<Pool>) -
     threads.spawn_disturbances()?;
     threads.supervise();
     Ok(())
+}
+
+/// A reader thread.
+fn read<F: Flavour>(run: &Run, flavour: &F, counters: &Counters) {
+    let mut random = Random::new();
+    let mut sections = 0_u32;
+    while run.should_continue(&mut random) {
+        flavour.read(&mut Reader {
+            run,
+            counters,
+            random: &mut random,
+        });
+        sections = sections.wrapping_add(1);
+        if sections % 64 == 0 {
+            yield_now();
+        }
+    }
+}
+
+/// The interrupt thread: makes each CPU read in an interrupt handler.
+fn interrupt<F: Flavour>(run: &Run, flavour: &F, counters: &Counters) {
+    let mut random = Random::new();
+    while run.should_continue(&mut random) {
+        for cpu in cpu::online() {
+            let random = &mut random;
+            let read = || {
+                flavour.read_in_interrupt(&mut Reader {
+                    run,
+                    counters,
+                    random,
+                })
+            };
+            // The CPU may have gone offline.
+            if cpu::interrupt(cpu, read).is_ok() {
+                counters.count(Count::IrqReads);
+            }
+        }
+        sleep_ms(1 + random.below(5));
+    }
 }
 
 /// Waits until all elements are back in the pool.

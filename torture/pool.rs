@@ -20,10 +20,14 @@
 //! or 1 until its critical section ends, unless a grace period did not wait for it.
 
 use super::{
+    bug::Bug,
     counters::AGES,
     findings::{Finding, Findings},
 };
-use crate::rcu::{Reclaim, Softirq, UniqueRcuBox};
+use crate::{
+    kernel_ext::delay::sleep_ms,
+    rcu::{Reclaim, Softirq, UniqueRcuBox},
+};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::{
     new_spinlock,
@@ -165,6 +169,25 @@ impl Record {
 
 fn contents(incarnation: u64, word: u64) -> u64 {
     incarnation.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ word
+}
+
+/// Injects the bugs that follow the publication of `new` and the retirement of `old`.
+pub(super) fn inject_after_publishing(bug: Bug, new: &Record, old: &Record) {
+    match bug {
+        Bug::SkipGp => old.raise_age_to(2),
+        Bug::EarlyFree => old.free(),
+        Bug::PlainStore => {
+            // Gives readers, which have a lower priority, time to find the new element
+            // uninitialised.
+            sleep_ms(5);
+            new.initialise();
+        }
+        Bug::ReuseBeforeGp => {
+            old.prepare();
+            old.initialise();
+        }
+        Bug::None | Bug::LostCallback | Bug::TornTransaction | Bug::LostChange => {}
+    }
 }
 
 /// An element that a reader has found, checked again before its critical section ends.

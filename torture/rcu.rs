@@ -3,15 +3,14 @@
 //! RCU under torture: each kind of reader, and each way to end a retired object.
 
 use super::{
-    bug,
     counters::Count,
     findings::Finding,
-    flavour::{CountedCallback, Flavour},
+    flavour::{CountedCallback, Flavour, Update},
     knobs::GpMethod,
-    pool::{return_to_pool, Element, Record},
+    pool::{inject_after_publishing, return_to_pool, Element, Record},
     reader::Reader,
     run::Run,
-    writer::{poll_for, Update},
+    writer::poll_for,
 };
 use crate::{
     kernel_ext::{delay::sleep_ms, random::Random},
@@ -128,7 +127,7 @@ impl Flavour for Pointer {
     fn update(&self, update: Update<'_>, run: &Run, random: &mut Random) {
         let retired = self.pointer.replace(Some(update.element));
         update.old.retire();
-        bug::after_publishing(run.plan.bug, update.new, update.old);
+        inject_after_publishing(run.plan.bug, update.new, update.old);
         let ending = run.plan.choose(&ENDINGS, random);
         if let (Some(retired), Some(end)) = (retired, ending) {
             let record = update.old;

@@ -5,16 +5,13 @@
 use super::{
     bug::Bug,
     counters::{Count, Counters},
-    flavour::Flavour,
     pool::{Element, Observation},
     run::Run,
 };
 use crate::kernel_ext::{
-    cpu,
     delay::{sleep_ms, spin_us},
     kthread::preemptions,
     random::Random,
-    sched::yield_now,
 };
 
 /// Microseconds of an occasional delay, as in C's rcutorture.
@@ -67,45 +64,6 @@ impl Reader<'_> {
         } else if self.random.one_in(chance) {
             spin_us(SHORT_US);
         }
-    }
-}
-
-/// A reader thread.
-pub(super) fn read<F: Flavour>(run: &Run, flavour: &F, counters: &Counters) {
-    let mut random = Random::new();
-    let mut sections = 0_u32;
-    while run.should_continue(&mut random) {
-        flavour.read(&mut Reader {
-            run,
-            counters,
-            random: &mut random,
-        });
-        sections = sections.wrapping_add(1);
-        if sections % 64 == 0 {
-            yield_now();
-        }
-    }
-}
-
-/// The interrupt thread: makes each CPU read in an interrupt handler.
-pub(super) fn interrupt<F: Flavour>(run: &Run, flavour: &F, counters: &Counters) {
-    let mut random = Random::new();
-    while run.should_continue(&mut random) {
-        for cpu in cpu::online() {
-            let random = &mut random;
-            let read = || {
-                flavour.read_in_interrupt(&mut Reader {
-                    run,
-                    counters,
-                    random,
-                })
-            };
-            // The CPU may have gone offline.
-            if cpu::interrupt(cpu, read).is_ok() {
-                counters.count(Count::IrqReads);
-            }
-        }
-        sleep_ms(1 + random.below(5));
     }
 }
 

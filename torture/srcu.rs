@@ -3,15 +3,14 @@
 //! SRCU under torture: readers that sleep, and each way to end a retired object.
 
 use super::{
-    bug,
     counters::Count,
     findings::Finding,
-    flavour::{CountedCallback, Flavour},
+    flavour::{CountedCallback, Flavour, Update},
     knobs::GpMethod,
-    pool::{return_to_pool, Element, Record},
+    pool::{inject_after_publishing, return_to_pool, Element, Record},
     reader::Reader,
     run::Run,
-    writer::{poll_for, Update},
+    writer::poll_for,
 };
 use crate::{
     kernel_ext::{delay::sleep_ms, random::Random},
@@ -87,7 +86,7 @@ impl Flavour for SleepablePointer {
     fn update(&self, update: Update<'_>, run: &Run, random: &mut Random) {
         let retired = self.pointer.replace(Some(update.element));
         update.old.retire();
-        bug::after_publishing(run.plan.bug, update.new, update.old);
+        inject_after_publishing(run.plan.bug, update.new, update.old);
         let ending = run.plan.choose(&ENDINGS, random);
         if let (Some(retired), Some(end)) = (retired, ending) {
             end(RetiredElement {

@@ -6,8 +6,8 @@ use super::{
     bug::Bug,
     counters::Count,
     findings::{Finding, Findings},
-    flavour::Flavour,
-    pool::{return_to_pool, Element, Pool, Record, OLD},
+    flavour::{Flavour, Update},
+    pool::{return_to_pool, Element, Pool, OLD},
     run::Run,
 };
 use crate::{
@@ -38,13 +38,6 @@ pub(super) fn poll_for<P>(
 struct Aging<C> {
     record: usize,
     cookie: C,
-}
-
-/// An element to publish, its record, and the record of the published element.
-pub(super) struct Update<'a> {
-    pub(super) element: UniqueRcuBox<Element>,
-    pub(super) new: &'a Record,
-    pub(super) old: &'a Record,
 }
 
 struct Writer<'a, F: Flavour> {
