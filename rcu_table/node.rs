@@ -1,46 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Nodes of the trie: their layout in memory, how readers step through them and how they are made.
+//! Nodes of the trie: their layout in memory, how readers step through them, and how they are
+//! built.
 //!
-//! A node decides eight bits of the address, one *value* out of 256. A prefix lives in exactly one
-//! node, the one where its last one to eight bits are decided (the default route in the root). What
-//! lookup needs of a node's prefixes is expanded into *runs*: stretches of values that the same next
-//! hop serves. Nothing is expanded into nodes below, so that a change stays in one node.
+//! A node decides eight bits of the address: one *value* of 256. A prefix is in exactly one node,
+//! the node that decides its last one to eight bits. (The default route is in the root.) For
+//! lookup, a node's prefixes are expanded into *runs*: ranges of values with the same next hop. No
+//! prefix is expanded into the nodes below, so a change stays in one node.
 //!
 //! ```text
 //!    0   16  rcu_head
-//!   16    8  depth, shape, how many routes (and a mark) and runs
-//!   24   16  the address bits that lead here
-//!   40   24  what there is of routes, if it fits
+//!   16    8  depth, shape, number of routes (and the poison mark), number of runs
+//!   24   16  the address bits that lead to the node
+//!   40   24  the parts of the routes that fit here
 //!   ──── a cache line ────
 //!       ┌ packed ──────────────────────────────────┬ flat ──────────────────────────────┐
-//!   64  │ 32  bits where runs begin                │ 32  unused                         │
-//!       │  4  how many before each 64 values       │  4  unused                         │
-//!       │  4  where children are, and how many     │  4  the same                       │
+//!   64  │ 32  a bit for each value: a run begins   │ 32  unused                         │
+//!       │  4  runs before each group of 64 values  │  4  unused                         │
+//!       │  4  offset and number of children        │  4  the same                       │
 //!  104  │  4  × run: next hop, 0 for none          │  4  × 256: the value's next hop    │
-//!       │  8  up to 8 values that have children,   │                                    │
-//!       │     or 40: bits of those that have, and  │                                    │
-//!       │     how many are before each 64 of them  │                                    │
+//!       │  8  up to 8 children: their values; or   │                                    │
+//!       │ 40  more children: a bit for each value, │                                    │
+//!       │     and children before each group       │                                    │
 //!       │  8  × child: link                        │  8  × 256: link, null without child│
 //!       └──────────────────────────────────────────┴────────────────────────────────────┘
 //!        4  × route: next hop
-//!        4  × route: metric, if there is one that is not 0
-//!        2  × route: first value, and how many of the eight bits are decided; ascending
+//!        4  × route: metric, unless all are 0
+//!        2  × route: first value and number of decided bits, ascending
 //! ```
 //!
-//! The second cache line answers for nodes of up to six runs, and says where to look in all others; routes are for updates,
-//! dumps and exact answers only. A node of six runs and four routes takes 128 bytes.
+//! With up to six runs, the cache line at offset 64 suffices to find a value's next hop. With more
+//! runs or with children, it gives the place of the rest. Only updates, dumps and exact queries
+//! read routes. A node with six runs and four routes takes 128 bytes.
 //!
-//! A link says of its node what a reader has to know before anything of the node has come out of memory: whether it
-//! is flat, has children, and comes right below. Which node a random address meets next cannot be predicted, and a
-//! branch that waits for memory and then goes the other way costs as much as two misses.
+//! Tag bits in a link describe the node: whether it is flat, has children, and has left-out nodes
+//! above it. So a reader branches before the node's cache line arrives. The next node of a random
+//! address is unpredictable. A mispredicted branch that waits for memory costs as much as two cache
+//! misses.
 //!
-//! Once published, a node does not change, but for the pointers to its children: those are
-//! exchanged in place, each by one store. Every other change copies the node. Only a node in
-//! [`Quarantined`] gets a mark, in a field that lookup does not read.
+//! A published node does not change, except for the links to its children: each is replaced in
+//! place by one store. Every other change copies the node. A node in [`Quarantined`] also gets a
+//! mark, in a field that lookup does not read.
 //!
-//! All `unsafe` of the table is in this file and its folder. Their functions are safe for the rest of the
-//! table, which keeps to what [`Exclusive`] says.
+//! All `unsafe` code of the table is in this file and its folder. It relies on the rest of the
+//! table to obey the rules of [`Exclusive`].
 
 use super::stats::Footprint;
 use crate::rcu::{Reclaim, Softirq, UniqueRcuBox};
@@ -70,125 +73,127 @@ use reading::{count, Entries};
 
 /// Bits that a node decides.
 pub(super) const STRIDE: u8 = 8;
-/// Values that a node tells apart.
+/// Values that a node distinguishes.
 pub(super) const FANOUT: usize = 1 << STRIDE;
-/// Nodes on the longest path: a prefix of 1 to 8 bits is in the first.
+/// Nodes on the longest path. Prefixes of up to 8 bits are in the first node.
 pub(super) const MAX_DEPTH: usize = (128 / STRIDE) as usize;
 
-/// How deep the node is where a prefix of `len` bits lives.
+/// Returns the depth of the node for a prefix of `len` bits: the number of bytes that lead to it.
 pub(super) const fn depth_of(len: u8) -> u8 {
     len.saturating_sub(1) / STRIDE
 }
 
-/// The value of `bits` that a node at `depth` decides.
+/// Returns the value of `bits` that a node at `depth` decides.
 pub(super) const fn value_at(bits: u128, depth: u8) -> u8 {
     ((bits << (depth * STRIDE)) >> (128 - STRIDE as u32)) as u8
 }
 
-/// The address bits as two words, which are faster to work with.
+/// Returns the address bits as two words, whose operations are faster.
 #[inline(always)]
 const fn halves(bits: u128) -> [u64; 2] {
     [(bits >> 64) as u64, bits as u64]
 }
 
-/// [`value_at`] for lookup, which is seldom in the second half.
+/// [`value_at`] for lookup, which rarely reaches the second half.
 #[inline(always)]
 const fn byte_at([high, low]: [u64; 2], depth: u8) -> u8 {
     let half = if depth < 8 { high } else { low };
     ((half << (depth % 8 * STRIDE)) >> (u64::BITS - STRIDE as u32)) as u8
 }
 
-/// How many leading bytes two addresses have in common.
+/// Returns the number of leading bytes that two addresses have in common.
 pub(super) const fn common_depth(one: u128, other: u128) -> u8 {
     ((one ^ other).leading_zeros() / STRIDE as u32) as u8
 }
 
-/// Where a prefix stands in its node: by its first value, and by length among those with the same.
+/// The position of a prefix in its node: ordered by the first value, then by the length.
 ///
 /// # Invariants
 ///
-/// The low four bits are at most [`STRIDE`], the upper eight a value with no bit set beyond so many.
+/// The low four bits are a number of bits, at most [`STRIDE`]. The next eight bits are a value in
+/// which only that many leading bits can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot(u16);
 
 impl Slot {
-    /// That of the prefix of `len` bits that covers `bits`.
+    /// Returns the slot of the prefix of `len` bits that covers `bits`.
     pub(super) const fn of(bits: u128, len: u8) -> Self {
         let depth = depth_of(len);
         Self::deciding(value_at(bits, depth), len - depth * STRIDE)
     }
 
-    /// That of the prefix that covers `value` and decides so many of the eight bits.
+    /// Returns the slot of the prefix that covers `value` and decides `bits` of the eight bits.
     pub(super) const fn deciding(value: u8, bits: u8) -> Self {
         let kept = (value as u16) & !(0xff >> bits);
-        // INVARIANT: The bits beyond were just cut.
+        // INVARIANT: The mask has cleared all bits beyond the first `bits`.
         Self((kept << 4) | bits as u16)
     }
 
-    /// The first value.
+    /// Returns the first value that the prefix covers.
     pub(super) const fn first(self) -> u8 {
         (self.0 >> 4) as u8
     }
 
-    /// How many of the eight bits are decided.
+    /// Returns how many of the eight bits the prefix decides.
     pub(super) const fn bits(self) -> u8 {
         (self.0 & 0xf) as u8
     }
 
-    /// The value behind the last.
+    /// Returns the value after the last one that the prefix covers.
     pub(super) const fn end(self) -> u16 {
         self.first() as u16 + (FANOUT as u16 >> self.bits())
     }
 }
 
-/// A route as its node has it.
+/// A route as its node stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) slot: Slot,
     pub(super) metric: u32,
-    /// Number of the next hop; not 0.
+    /// The number of the next hop; not 0.
     pub(super) hop: u32,
 }
 
 impl Entry {
-    /// What entries are sorted by.
+    /// Returns the sort key of entries.
     pub(super) const fn key(&self) -> (Slot, u32) {
         (self.slot, self.metric)
     }
 }
 
-/// In [`Node::shape`]: each value has its place.
+/// In [`Node::shape`]: the node is flat.
 const FLAT: u8 = 1 << 0;
-/// Metrics are stored.
+/// In [`Node::shape`]: metrics are stored.
 const METRICS: u8 = 1 << 1;
-/// Made by a transaction that has not been committed.
+/// In [`Node::shape`]: a transaction that has not been committed has built the node.
 const FRESH: u8 = 1 << 2;
 
-/// In [`Node::routes`], beside the number: no reader should reach the node any more.
+/// In [`Node::routes`], beside the number: no reader must reach the node any more.
 const POISON: u16 = 1 << 15;
-/// The most routes of a node; 64 for each of its prefixes are fewer.
+/// The maximum number of routes in a node. Its 511 prefixes with 64 routes each are fewer.
 const MAX_ROUTES: usize = POISON as usize - 1;
 
-/// The part that every node has. The rest lies behind it in the same object.
+/// The fixed part of a node. The variable part follows in the same object.
 ///
 /// # Invariants
 ///
-/// The object is as large as [`Shape::size`] says of these numbers, and initialised. The first run begins at 0.
+/// The object has the parts and the size that [`Shape`] computes from these fields. All parts are
+/// initialised. The first run begins at 0.
 #[repr(C, align(8))]
 pub(super) struct Node {
     depth: u8,
     shape: u8,
     routes: AtomicU16,
     runs: u16,
-    /// The address bits that lead here; the rest is 0.
+    /// The address bits that lead to the node; the other bits are 0.
     key: [u64; 2],
-    /// For what there is of routes.
+    /// Room for parts of the routes.
     spare: MaybeUninit<[u64; SPARE / size_of::<u64>()]>,
-    /// Of a packed node, where runs begin, by groups of values.
+    /// In a packed node: a bit for each value where a run begins.
     starts: [u64; GROUPS],
-    /// Of a packed node, the runs before each group of values.
+    /// In a packed node: the number of runs before each group of values.
     before: [u8; GROUPS],
-    /// Where what there is of children begins.
+    /// The offset of the children's index, or of the links of a node without index.
     index: u16,
     children: u16,
 }
@@ -201,7 +206,7 @@ impl Reclaim for Node {
     }
 }
 
-/// Where what lies in a node, in bytes from its beginning.
+/// The offsets of a node's parts, in bytes from its beginning.
 #[derive(Clone, Copy)]
 struct Shape {
     links: usize,
@@ -211,14 +216,14 @@ struct Shape {
     size: usize,
 }
 
-/// Values that share a word of bits, and the words.
+/// The values of a group, which share a word of bits, and the number of groups.
 const GROUP: usize = 64;
 const GROUPS: usize = FANOUT / GROUP;
-/// A bit for each value.
+/// The bytes of a bitmap with a bit for each value.
 const BITS: usize = GROUPS * size_of::<u64>();
-/// The most children whose values are listed.
+/// The maximum number of children whose values are listed instead of marked in a bitmap.
 const FEW: usize = size_of::<u64>();
-/// Bytes for routes in front of the cache line that lookup reads.
+/// Bytes for parts of the routes before the cache line that lookup reads.
 const SPARE: usize = 24;
 
 const HOPS: usize = size_of::<Node>();
@@ -231,14 +236,13 @@ impl Node {
         self.shape & FLAT != 0
     }
 
-    // ORDERING: The number does not change, and the mark stands for itself: nothing is published through
-    // it.
+    // ORDERING: The number does not change, and the mark publishes no memory.
     #[inline(always)]
     fn routes(&self) -> usize {
         (self.routes.load(Ordering::Relaxed) & !POISON).into()
     }
 
-    /// Marks the node; says whether it was marked before.
+    /// Marks the node. Returns whether it was marked before.
     fn poison(&self) -> bool {
         self.routes.fetch_or(POISON, Ordering::Relaxed) & POISON != 0
     }
@@ -247,18 +251,18 @@ impl Node {
         self.routes.load(Ordering::Relaxed) & POISON != 0
     }
 
-    /// Whether the values of the children are listed.
+    /// Returns whether the children's values are listed.
     #[inline(always)]
     const fn has_few_children(&self) -> bool {
         self.children as usize <= FEW
     }
 
-    /// Where the index of the children of a packed node with so many runs is.
+    /// Returns the offset of the children's index in a packed node with `runs` runs.
     const fn index_behind(runs: usize) -> usize {
         (HOPS + runs * size_of::<u32>()).next_multiple_of(size_of::<u64>())
     }
 
-    /// Where the links to children are.
+    /// Returns the offset of the links to children.
     const fn links_at(&self) -> usize {
         let index = self.index as usize;
         match (self.is_flat(), self.children) {
@@ -282,7 +286,7 @@ impl Node {
         let spare_at = offset_of!(Node, spare);
         let mut spare = spare_at..spare_at + SPARE;
         let mut behind = links_at + links * size_of::<Link>()..usize::MAX;
-        // In front if it fits, else behind everything.
+        // Places a part in the spare room if it fits there, else at the end.
         let mut place = |bytes: usize| {
             let room = match bytes <= spare.len() {
                 true => &mut spare,
@@ -300,21 +304,22 @@ impl Node {
         }
     }
 
-    /// The memory of the whole object.
+    /// Returns the memory of the whole object.
     pub(super) fn footprint(&self) -> Footprint {
         Footprint::of_object(self.shape().size)
     }
 }
 
-/// The right to change a trie: whoever has it is the only one who does. A table has one, behind its
-/// updaters' mutex, and a table that is being built aside is changed under it too.
+/// The exclusive right to change a table's tries. A table has one, inside its updaters' mutex. A
+/// reload needs it too, to build the new contents.
 ///
-/// With a shared borrow of it nodes can be looked at without a read-side critical section, because
-/// nothing that was reachable is freed before [`Doomed`] is settled, which takes `&mut`.
+/// With a shared borrow, an updater reads nodes without a read-side critical section. No node that
+/// it can reach is freed during the borrow: [`Doomed`] is emptied with `&mut`, and a [`Tree`] is
+/// dismantled after the borrow in which it was cut.
 pub(super) struct Exclusive(());
 
 impl Exclusive {
-    /// For a new table.
+    /// Creates the right to change a new table.
     pub(super) const fn new() -> Self {
         Self(())
     }

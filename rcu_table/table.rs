@@ -261,7 +261,8 @@ impl Table {
     }
 
     /// Returns the number of changes since the table was created. A transaction counts as one
-    /// change. A change becomes visible shortly before it is counted.
+    /// change. Readers can see a change shortly before it is counted. Two equal numbers prove that
+    /// nothing changed only if they come from [`Self::stats`], which excludes updaters.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }

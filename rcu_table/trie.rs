@@ -2,12 +2,12 @@
 
 //! The trie: how updates change it.
 //!
-//! IPv4 has a node for each byte of the way to a prefix. IPv6 leaves out nodes that would have no route
-//! and one child only; a node there knows the address bits that lead to it, so that an isolated /128
-//! costs one node.
+//! IPv4 has a node for each byte on the path to a prefix. IPv6 leaves out nodes without routes and
+//! with one child. A node stores the address bits that lead to it, so an isolated /128 costs one
+//! node.
 //!
-//! Each change builds one node and publishes it with one store, in the place of its predecessor or of
-//! the topmost node that the change makes superfluous.
+//! Each change publishes its new nodes by one store. The store replaces the changed node, or the
+//! topmost node that the change makes superfluous.
 
 use super::{
     node::{
@@ -19,11 +19,11 @@ use super::{
 };
 use kernel::prelude::*;
 
-/// Routes that one prefix can have, with different metrics. It bounds a node's size.
+/// The maximum number of routes of one prefix, with different metrics. It bounds a node's size.
 pub(super) const MAX_METRICS: usize = 64;
 
-/// Whether a node of this depth has a place for each value: at the top, where all lookups come by and there are few
-/// nodes, and below if many ways go on from it.
+/// Returns whether a node is flat. Nodes at the top are, because all lookups visit them and they
+/// are few. Nodes below are flat if they have many children.
 const fn is_flat(family: Family, depth: u8, runs: usize, children: usize) -> bool {
     match (family, depth) {
         (_, 0) => true,
@@ -33,31 +33,31 @@ const fn is_flat(family: Family, depth: u8, runs: usize, children: usize) -> boo
     }
 }
 
-/// Whether a trie leaves out nodes without routes and with one child.
+/// Returns whether a trie leaves out nodes without routes and with one child.
 pub(super) const fn skips(family: Family) -> bool {
     matches!(family, Family::Inet6)
 }
 
-/// A change of one trie that is being made.
+/// A change of one trie, in progress.
 pub(super) struct Edit<'u> {
     pub(super) family: Family,
     pub(super) exclusive: &'u Exclusive,
     pub(super) runs: &'u mut Runs,
     /// The nodes that the change makes superfluous.
     pub(super) doomed: &'u mut Doomed,
-    /// For a transaction, the published nodes that it has copied.
+    /// In a transaction, the published nodes that it has copied.
     pub(super) condemned: Option<&'u mut Condemned>,
     pub(super) balance: Balance,
 }
 
-/// What a change does to the memory in use.
+/// The memory that a change adds and removes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Balance {
     pub(super) added: Footprint,
     pub(super) removed: Footprint,
 }
 
-/// The node of a prefix, if it is there, and the prefix's slot in it. `follow` is how links are followed.
+/// Returns the node of a prefix, if present, and the prefix's slot in it. `follow` loads a link.
 pub(super) fn place_of<'a>(
     root: &'a Link,
     prefix: &Prefix,
@@ -72,7 +72,8 @@ pub(super) fn place_of<'a>(
     (node.depth() == target && node.is_above(prefix.bits())).then_some((node, slot))
 }
 
-/// The first of a prefix's routes that `wanted` accepts, lowest metric first, and its number in its node.
+/// Returns the route of a prefix that `wanted` accepts, the lowest metric first, and its number in
+/// its node.
 pub(super) fn find_route(
     root: &Link,
     prefix: &Prefix,
@@ -102,7 +103,8 @@ impl<'u> Edit<'u> {
         self.doomed.add(node);
     }
 
-    /// The node at a link, for a transaction a copy of its own. One of depth `due` leaves none out.
+    /// Returns the node at a link; in a transaction, the transaction's own copy. `due` is the depth
+    /// of a node in this place if the trie leaves out none above it.
     fn enter(&mut self, link: &Link, due: u8) -> Result<Option<NodeRef<'u>>> {
         let Some(node) = link.peek(self.exclusive) else {
             return Ok(None);
@@ -119,7 +121,7 @@ impl<'u> Edit<'u> {
         Ok(link.peek(self.exclusive))
     }
 
-    /// The nodes from `depth` down to a prefix that is not there yet, with its first route.
+    /// Builds the nodes from `depth` down to a prefix without a node, with its first route.
     fn chain(&mut self, prefix: &Prefix, depth: u8, entry: Entry) -> Result<NewChain> {
         let target = depth_of(prefix.len());
         let leaf = Blueprint::new(prefix.bits(), target).with_route(0, entry, false);
@@ -137,10 +139,10 @@ impl<'u> Edit<'u> {
         Ok(top)
     }
 
-    /// Puts in a route, for the one with the same key if there is one.
+    /// Inserts a route, replacing one with the same key.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` if the prefix has too many routes. Then nothing has changed that
-    /// readers see.
+    /// Errors: `ENOMEM`; `ENOSPC` if the prefix has too many routes. After an error readers see no
+    /// change.
     pub(super) fn insert(
         &mut self,
         root: &'u Link,
@@ -216,7 +218,8 @@ impl<'u> Edit<'u> {
         Ok(())
     }
 
-    /// Puts a node between two, where the way to the prefix leaves that to `child`, or ends.
+    /// Inserts a node above `child`, where the path to the prefix leaves the path to `child`, or
+    /// ends.
     fn branch(
         &mut self,
         (link, due): (&Link, u8),
@@ -240,12 +243,12 @@ impl<'u> Edit<'u> {
         Ok(())
     }
 
-    /// Takes out route number `number` of the prefix's node, which is there.
+    /// Removes route number `number` of the prefix's node, which exists.
     ///
-    /// Errors: `ENOMEM`, and then nothing has changed that readers see.
+    /// Errors: `ENOMEM`. After an error readers see no change.
     pub(super) fn remove(&mut self, root: &'u Link, prefix: &Prefix, number: usize) -> Result {
         let (bits, target) = (prefix.bits(), depth_of(prefix.len()));
-        // The way to the prefix: links, the depths of nodes there that leave none out, and the nodes.
+        // The path to the prefix: each link, its `due` as in `enter()`, and its node.
         let mut path: [Option<(&'u Link, u8, NodeRef<'u>)>; MAX_DEPTH] = [None; MAX_DEPTH];
         let mut len = 0;
         let (mut link, mut due) = (root, 0);
@@ -260,7 +263,8 @@ impl<'u> Edit<'u> {
             (link, due) = (child.ok_or(ESRCH)?, node.depth() + 1);
         }
 
-        // What remains of the lowest node that is not superfluous.
+        // Finds the lowest node that is not superfluous, and replaces it without the lost route or
+        // child.
         let mut at = len - 1;
         let mut lost_child = false;
         while let Some((link, due, node)) = path[at] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How nodes are made: always whole, always new.
+//! Building nodes. Each node is built whole, as an empty node or a copy with changes.
 
 use super::{
     bytes::repeated, count, Entries, Entry, Exclusive, Link, NewNode, Node, NodeRef, Runs, Shape,
@@ -15,7 +15,7 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// What to insert into a sorted list or to remove from it.
+/// A change of a sorted list.
 #[derive(Clone, Copy)]
 enum Splice<T> {
     None,
@@ -23,24 +23,24 @@ enum Splice<T> {
     Remove,
 }
 
-/// A node to be made, perhaps as a copy of another with changes.
+/// The description of a node to build: an empty node or a copy of another one, with changes.
 pub(in super::super) struct Blueprint<'w> {
-    /// The address bits that lead there; the rest is 0.
+    /// The address bits that lead to the node; the other bits are 0.
     key: u128,
     pub(in super::super) depth: u8,
     old: Option<NodeRef<'w>>,
-    /// A route to put in at a number, or the number of one to leave out.
+    /// The number at which a route is inserted or removed.
     route: (usize, Splice<Entry>),
-    /// Whether an inserted route takes the place of the one at its number.
+    /// Whether an inserted route replaces the one at its number.
     replaces: bool,
-    /// A child to put in at a value, or to leave out.
+    /// The value at which a child is inserted or removed.
     child: (u8, Splice<&'w Link>),
-    /// A second child, for a node that has none yet.
+    /// A second inserted child, for a node without children.
     sibling: Option<(u8, &'w Link)>,
 }
 
 impl<'w> Blueprint<'w> {
-    /// An empty node.
+    /// Describes an empty node.
     pub(in super::super) fn new(key: u128, depth: u8) -> Self {
         let above = u128::MAX.checked_shr((depth * STRIDE).into()).unwrap_or(0);
         Self {
@@ -54,7 +54,7 @@ impl<'w> Blueprint<'w> {
         }
     }
 
-    /// The same node again.
+    /// Describes a copy of `old`.
     pub(in super::super) fn copy_of(old: NodeRef<'w>) -> Self {
         Self {
             old: Some(old),
@@ -62,7 +62,7 @@ impl<'w> Blueprint<'w> {
         }
     }
 
-    /// With a route put in at `number`, perhaps for the one that is there.
+    /// Inserts a route at `number`, or replaces the one there.
     pub(in super::super) fn with_route(
         mut self,
         number: usize,
@@ -74,13 +74,13 @@ impl<'w> Blueprint<'w> {
         self
     }
 
-    /// Without route `number`.
+    /// Removes route `number`.
     pub(in super::super) fn without_route(mut self, number: usize) -> Self {
         self.route = (number, Splice::Remove);
         self
     }
 
-    /// With a child more.
+    /// Inserts a child.
     pub(in super::super) fn with_child(mut self, value: u8, child: &'w Link) -> Self {
         match self.child.1 {
             Splice::None => self.child = (value, Splice::Insert(child)),
@@ -89,13 +89,14 @@ impl<'w> Blueprint<'w> {
         self
     }
 
-    /// Without the child of that value.
+    /// Removes the child of `value`.
     pub(in super::super) fn without_child(mut self, value: u8) -> Self {
         self.child = (value, Splice::Remove);
         self
     }
 
-    /// The old node's routes: those before what changes, what is put in, and those behind.
+    /// Returns the old routes, the number of them before the change, the inserted route, and the
+    /// number of the first old route after the change.
     fn routes(&self) -> (Entries<'w>, usize, Option<Entry>, usize) {
         let old = self.old.map_or(Entries::NONE, NodeRef::entries);
         let (number, splice) = self.route;
@@ -108,7 +109,7 @@ impl<'w> Blueprint<'w> {
         (old, number, inserted, (number + skipped).min(old.len()))
     }
 
-    /// The slot of the route that is put in or left out.
+    /// Returns the slot of the inserted or removed route.
     fn changed_slot(&self) -> Option<Slot> {
         let (old, number, inserted, behind) = self.routes();
         match inserted {
@@ -118,10 +119,10 @@ impl<'w> Blueprint<'w> {
         }
     }
 
-    /// Finds the runs.
+    /// Computes the runs.
     fn expand(&self, runs: &mut Runs) {
         let (entries, number, inserted, behind) = self.routes();
-        // pin-init has a `chain()` for everything.
+        // The method syntax would call pin-init's `chain()`.
         let from = |first| {
             let before = Iterator::chain(entries.within(first, number), inserted);
             Iterator::chain(before, entries.within(behind, usize::MAX))
@@ -142,7 +143,7 @@ impl<'w> Blueprint<'w> {
         }
     }
 
-    /// The children by value, each with a link of its own.
+    /// Iterates over the new node's children by value, each with a new link.
     fn children<'a>(&'a self, exclusive: &'a Exclusive) -> impl Iterator<Item = (u8, Link)> + 'a {
         let (value, splice) = self.child;
         let inserted = match splice {
@@ -171,7 +172,7 @@ impl<'w> Blueprint<'w> {
         })
     }
 
-    /// How many children there will be.
+    /// Returns the number of the new node's children.
     fn count_children(&self) -> usize {
         let old = self.old.map_or(0, NodeRef::children);
         let inserted = matches!(self.child.1, Splice::Insert(_));
@@ -179,10 +180,10 @@ impl<'w> Blueprint<'w> {
         old + usize::from(inserted) + usize::from(self.sibling.is_some()) - usize::from(removed)
     }
 
-    /// Makes the node. `is_flat` says whether one with so many runs and children is flat, `fresh` whether a
-    /// transaction makes it.
+    /// Builds the node. `is_flat` decides by the numbers of runs and children. `fresh`: a
+    /// transaction builds the node.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` if it would have more routes than a node can.
+    /// Errors: `ENOMEM`; `ENOSPC` if the node would have too many routes.
     pub(in super::super) fn build(
         &self,
         runs: &mut Runs,
@@ -237,19 +238,19 @@ impl<'w> Blueprint<'w> {
             writer.children(shape, children, self.children(exclusive));
         }
         writer.routes(shape, &entries, number, inserted, behind, has_metrics);
-        // INVARIANT: Everything that the numbers in front speak of has been written.
+        // INVARIANT: All parts that the fixed part describes have been written.
         Ok(NewNode(writer.node))
     }
 }
 
-/// A node that is being written.
+/// A node that is being built.
 struct Writer {
     node: NonNull<Node>,
     size: usize,
 }
 
 impl Writer {
-    /// Whether bytes are none of those that were written when the node was made.
+    /// Returns whether the bytes are in the spare room or in the variable part.
     fn has_room(&self, offset: usize, len: usize) -> bool {
         let spare = offset_of!(Node, spare);
         let end = offset + len;
@@ -261,7 +262,8 @@ impl Writer {
     #[inline(always)]
     fn put<T>(&mut self, offset: usize, value: T) {
         debug_assert!(self.has_room(offset, size_of::<T>()));
-        // SAFETY: All offsets come from the `Shape` that the object was allocated for. Nobody else has it.
+        // SAFETY: All offsets come from the `Shape` that the object was allocated for. Only this writer
+        // has the object.
         unsafe {
             self.node
                 .as_ptr()
@@ -294,12 +296,12 @@ impl Writer {
         }
     }
 
-    /// Writes links to so many children, and what finds them.
+    /// Writes links to `len` children, and their index.
     fn children(&mut self, shape: Shape, len: usize, children: impl Iterator<Item = (u8, Link)>) {
         let (mut bits, mut listed) = ([0_u64; GROUPS], 0);
         for (number, (value, child)) in children.enumerate() {
             if number == 0 {
-                // Where there are fewer, the first fills up the list.
+                // The first child's value fills up a list of fewer than eight.
                 listed = repeated(value);
             }
             if number < FEW {
@@ -321,12 +323,12 @@ impl Writer {
         }
     }
 
-    /// Writes elements one behind the other; returns where they end.
+    /// Writes elements one after the other. Returns the offset of their end.
     fn copy<T: Copy>(&mut self, offset: usize, elements: &[T]) -> usize {
         let end = offset + size_of_val(elements);
         debug_assert!(self.has_room(offset, size_of_val(elements)));
-        // SAFETY: All offsets come from the `Shape` that the object was allocated for, with room for as
-        // many elements. Nobody else has it.
+        // SAFETY: All offsets come from the `Shape` that the object was allocated for, with room for
+        // these elements. Only this writer has the object.
         unsafe {
             ptr::copy_nonoverlapping(
                 elements.as_ptr().cast::<u8>(),
@@ -337,7 +339,8 @@ impl Writer {
         end
     }
 
-    /// Writes the old routes before `number`, `inserted`, and the old ones from `behind` on.
+    /// Writes the old routes before `number`, then `inserted`, then the old routes from `behind`
+    /// on.
     fn routes(
         &mut self,
         shape: Shape,
@@ -372,7 +375,7 @@ impl Writer {
     }
 }
 
-/// Where runs begin, by groups of values.
+/// Returns a bitmap of the values where runs begin.
 fn starts_of(runs: &Runs) -> [u64; GROUPS] {
     let mut starts = [0; GROUPS];
     for (start, _) in runs.iter() {
@@ -381,7 +384,7 @@ fn starts_of(runs: &Runs) -> [u64; GROUPS] {
     starts
 }
 
-/// How many bits are set before each group: before the last there are at most 192.
+/// Returns the number of bits set before each group: at most 192, before the last one.
 fn before(bits: &[u64; GROUPS]) -> [u8; GROUPS] {
     let mut before = [0; GROUPS];
     for group in 1..GROUPS {

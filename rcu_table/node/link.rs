@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pointers to nodes, which say what a reader wants to know before it has read anything of the node.
+//! Links: pointers to nodes, with tag bits that describe the node.
 
 use super::{Exclusive, NewNode, Node, NodeRef};
 use crate::rcu::Guard;
@@ -10,104 +10,104 @@ use core::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// A pointer to a node that readers follow, or to nothing.
+/// A pointer to a node that readers follow, or null.
 ///
 /// # Invariants
 ///
-/// Null, or the [`Target`] of a [`Node`] that is not freed before a grace period has ended since it was
-/// last stored here. Among the nodes of a trie, each is pointed to by one link.
+/// Null, or the [`Target`] of a [`Node`] that is not freed before a grace period has ended since it
+/// was last stored here. In a trie, one link points to each node.
 #[repr(transparent)]
 pub(in super::super) struct Link(AtomicPtr<Node>);
 
-/// What a link holds if it is not null: a pointer to a node, with marks in the bits that are 0 in its address.
+/// The pointer in a link that is not null: a node's address, with tags in the bits that are 0 in
+/// it.
 ///
 /// # Invariants
 ///
-/// The node is so many bytes before the pointer as the low bits say, which has provenance for its whole object.
+/// The pointer minus its tags is the address of a node. The pointer has provenance for the node's
+/// whole object.
 #[derive(Clone, Copy)]
 pub(super) struct Target(*mut Node);
 
 /// The node is flat.
 const FLAT: usize = 1 << 0;
-/// It has children.
+/// The node has children.
 const CHILDREN: usize = 1 << 1;
-/// Nodes are left out above it.
+/// The trie leaves out nodes between the node and its parent.
 const SKIPS: usize = 1 << 2;
-const MARKS: usize = FLAT | CHILDREN | SKIPS;
-const _: () = assert!(align_of::<Node>() > MARKS);
+const TAGS: usize = FLAT | CHILDREN | SKIPS;
+const _: () = assert!(align_of::<Node>() > TAGS);
 
 impl Target {
-    /// A node that hangs where one of depth `due` leaves none out.
+    /// Adds the tags to a node's address. `due` is the depth of a node in this place if the trie
+    /// leaves out none above it.
     fn new(node: NodeRef<'_>, due: u8) -> Self {
-        let marks = [
+        let tags = [
             (node.head().is_flat(), FLAT),
             (node.children() > 0, CHILDREN),
             (node.depth() != due, SKIPS),
         ];
-        let marks = marks
-            .into_iter()
-            .filter(|(is, _)| *is)
-            .map(|(_, mark)| mark);
-        // INVARIANT: The bits are 0 in the node's address.
-        Self(node.node.as_ptr().wrapping_byte_add(marks.sum()))
+        let tags = tags.into_iter().filter(|(is, _)| *is).map(|(_, tag)| tag);
+        // INVARIANT: By the node's alignment, the tag bits are 0 in its address.
+        Self(node.node.as_ptr().wrapping_byte_add(tags.sum()))
     }
 
     #[inline(always)]
     fn from_raw(raw: *mut Node) -> Option<Self> {
-        // INVARIANT: A link that is not null holds one.
+        // INVARIANT: A link that is not null holds a target.
         (!raw.is_null()).then_some(Self(raw))
     }
 
     #[inline(always)]
-    fn marks(self) -> usize {
-        self.0 as usize & MARKS
+    fn tags(self) -> usize {
+        self.0 as usize & TAGS
     }
 
-    /// Where the node is.
+    /// Returns the address of the node.
     #[inline(always)]
     pub(super) fn node(self) -> *mut Node {
-        self.0.wrapping_byte_sub(self.marks())
+        self.0.wrapping_byte_sub(self.tags())
     }
 
-    /// Whether the node is flat.
+    /// Returns whether the node is flat.
     #[inline(always)]
     pub(super) fn is_flat(self) -> bool {
-        self.marks() & FLAT != 0
+        self.tags() & FLAT != 0
     }
 
-    /// Whether the node has children.
+    /// Returns whether the node has children.
     #[inline(always)]
     pub(super) fn has_children(self) -> bool {
-        self.marks() & CHILDREN != 0
+        self.tags() & CHILDREN != 0
     }
 
-    /// Whether nodes are left out above it.
+    /// Returns whether the trie leaves out nodes above the node.
     #[inline(always)]
     pub(super) fn skips(self) -> bool {
-        self.marks() & SKIPS != 0
+        self.tags() & SKIPS != 0
     }
 }
 
 impl Link {
-    /// To nothing.
+    /// Creates a link without a node.
     pub(in super::super) const fn null() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// To a node that is not published yet, for a parent that is not either.
+    /// Creates a link to an unpublished node, for an unpublished parent.
     pub(super) fn to_new(new: NewNode) -> Self {
         let target = Target::new(new.node(), new.node().depth());
         let _ = new.into_raw();
         Self(AtomicPtr::new(target.0))
     }
 
-    /// To the same node as `other`, in a node of the same depth.
+    /// Creates a link to the node of `other`, for a parent of the same depth.
     pub(super) fn copy_of(other: &Link) -> Self {
-        // ORDERING: Whoever publishes the copy publishes the node with it.
+        // ORDERING: The release that publishes the copy publishes the node's contents with it.
         Self(AtomicPtr::new(other.0.load(Ordering::Relaxed)))
     }
 
-    /// To the same node as `other`, in a node of depth `above`.
+    /// Creates a link to the node of `other`, for a parent of depth `above`.
     pub(super) fn below(above: u8, other: &Link, exclusive: &Exclusive) -> Self {
         let raw = match other.peek(exclusive) {
             Some(node) => Target::new(node, above + 1).0,
@@ -116,48 +116,48 @@ impl Link {
         Self(AtomicPtr::new(raw))
     }
 
-    /// What readers see.
+    /// Returns the node that readers see, and the tags of the link.
     #[inline(always)]
     pub(super) fn follow<'g>(&'g self, _guard: &'g Guard) -> Option<(Target, NodeRef<'g>)> {
-        // ORDERING: Pairs with the release in `put()`: the node's contents are seen.
+        // ORDERING: Acquire pairs with the release in `put()`: the node's contents are visible.
         let target = Target::from_raw(self.0.load(Ordering::Acquire))?;
         Some((target, NodeRef::from_raw(target.node())?))
     }
 
-    /// The node that readers see.
+    /// Returns the node that readers see.
     #[inline(always)]
     pub(in super::super) fn get<'g>(&'g self, guard: &'g Guard) -> Option<NodeRef<'g>> {
         Some(self.follow(guard)?.1)
     }
 
-    /// What the updater sees.
+    /// Returns the node, for the updater.
     pub(in super::super) fn peek<'w>(&self, _exclusive: &'w Exclusive) -> Option<NodeRef<'w>> {
-        // ORDERING: Whoever stored it had the right that this thread has now.
+        // ORDERING: The thread that stored it held the right to change the trie before this thread.
         NodeRef::from_raw(Target::from_raw(self.0.load(Ordering::Relaxed))?.node())
     }
 
-    /// Whether there is a node.
+    /// Returns whether there is no node.
     pub(super) fn is_null(&self) -> bool {
         // ORDERING: Nothing of the node is read.
         self.0.load(Ordering::Relaxed).is_null()
     }
 
-    /// Publishes a new node in the place of what is there. `due` is the depth of a node there that leaves none
-    /// out.
+    /// Publishes a new node in place of the current one. `due` is as for [`Target::new`].
     pub(in super::super) fn put(&self, new: NewNode, due: u8, _exclusive: &Exclusive) {
         let target = Target::new(new.node(), due);
         let _ = new.into_raw();
-        // ORDERING: Release publishes the node's contents: `rcu_assign_pointer()`.
+        // ORDERING: Release publishes the node's contents, as `rcu_assign_pointer()` does.
         self.0.store(target.0, Ordering::Release);
     }
 
-    /// Publishes a node that hangs elsewhere, for that place to go.
+    /// Publishes a node here that another link publishes too. The caller unlinks the node that has
+    /// the other link.
     pub(in super::super) fn put_again(&self, node: NodeRef<'_>, due: u8, _exclusive: &Exclusive) {
-        // ORDERING: As in `put()`; readers may come here who have not seen the node published.
+        // ORDERING: Release as in `put()`: a reader of this link may not have read the other link.
         self.0.store(Target::new(node, due).0, Ordering::Release);
     }
 
-    /// Unpublishes what is there.
+    /// Unpublishes the node.
     pub(in super::super) fn cut(&self, _exclusive: &Exclusive) {
         // ORDERING: Null has no contents.
         self.0.store(ptr::null_mut(), Ordering::Relaxed);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The way of a reader from the root to the longest prefix.
+//! Lookup: the walk from the root to the longest prefix that covers an address.
 
 use super::{byte_at, bytes::select, halves, Link, NodeRef, STRIDE};
 use crate::rcu::Guard;
 
-/// What a value of the address is served by, and where that was found.
+/// The next hop that serves an address, and the node in which it was found.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Found<'g> {
     pub(in super::super) node: NodeRef<'g>,
     pub(in super::super) hop: u32,
 }
 
-/// What a lookup brings back from a node that has a next hop for the address. It costs time at each node.
+/// The result of a lookup. The walk updates it at each node, so each part of it costs time.
 pub(in super::super) trait Finding<'g>: Copy {
     fn of(node: NodeRef<'g>, hop: u32) -> Self;
     fn hop(self) -> u32;
-    /// The better one, without a branch.
+    /// Returns `better` if it has a next hop, else `self`, without a branch.
     fn or(self, better: Self) -> Self;
 }
 
@@ -58,8 +58,8 @@ impl<'g> Finding<'g> for Found<'g> {
     }
 }
 
-/// Walks from the root to the longest prefix that covers the address `bits`. `SKIPS` says whether nodes
-/// may be missing in between, so that each has to be asked whether it is on the way.
+/// Walks from the root to the longest prefix that covers the address `bits`. `SKIPS`: the trie
+/// leaves out nodes, so the walk checks whether a node is on the path of the address.
 #[inline(always)]
 fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
     root: &'g Link,
@@ -67,7 +67,7 @@ fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
     guard: &'g Guard,
 ) -> Option<F> {
     let [high, low] = halves(bits);
-    // Of the address, what the nodes below decide.
+    // The bits that the nodes below decide, from the highest bit on.
     let mut rest = high;
     let (mut target, mut node) = root.follow(guard)?;
     let mut depth = 0;
@@ -78,7 +78,7 @@ fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
             false => (rest >> (u64::BITS - u32::from(STRIDE))) as u8,
         };
         rest <<= STRIDE;
-        // What a node has for the address is chosen without a branch: which ones have something is hard to predict.
+        // `or()` has no branch, because it is hard to predict which nodes have a next hop.
         let child = if target.is_flat() {
             let step = node.step_flat(value);
             best = best.or(F::of(node, step.hop));
@@ -95,7 +95,7 @@ fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
         };
         depth += 1;
         if SKIPS && next.skips() {
-            if !child.is_on_way_of([high, low]) {
+            if !child.is_on_path_of([high, low]) {
                 break;
             }
             depth = child.depth();
@@ -105,11 +105,11 @@ fn walk<'g, F: Finding<'g>, const SKIPS: bool>(
     (best.hop() != 0).then_some(best)
 }
 
-/// [`walk`] with the processor's own instruction for counting bits.
+/// [`walk`] with the processor's instruction that counts bits.
 ///
 /// # Safety
 ///
-/// The processor has it.
+/// The processor has the instruction `popcnt`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
 unsafe fn walk_popcnt<'g, F: Finding<'g>, const SKIPS: bool>(
@@ -120,7 +120,8 @@ unsafe fn walk_popcnt<'g, F: Finding<'g>, const SKIPS: bool>(
     walk::<F, SKIPS>(root, bits, guard)
 }
 
-/// [`walk`] for other processors; not inlined, so that it takes no registers from the callers of the other.
+/// [`walk`] for other processors. It is not inlined, so that [`walk_popcnt`]'s callers keep their
+/// registers.
 #[cold]
 #[inline(never)]
 fn walk_portably<'g, F: Finding<'g>, const SKIPS: bool>(
@@ -131,11 +132,11 @@ fn walk_portably<'g, F: Finding<'g>, const SKIPS: bool>(
     walk::<F, SKIPS>(root, bits, guard)
 }
 
-/// How lookup counts bits on this machine.
+/// The variant of lookup for this processor.
 ///
 /// # Invariants
 ///
-/// `has_popcnt` only if the processor has the instruction.
+/// If `has_popcnt` is set, the processor has the instruction.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Lookup {
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
@@ -143,14 +144,14 @@ pub(in super::super) struct Lookup {
 }
 
 impl Lookup {
-    /// Finds out what the processor can do.
+    /// Selects the variant by the processor's features.
     pub(in super::super) fn new() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             const POPCNT: u32 = 1 << 23;
-            // SAFETY: Every processor of this architecture has the instruction.
+            // SAFETY: Every x86-64 processor has the instruction `cpuid`.
             let features = unsafe { core::arch::x86_64::__cpuid(1) };
-            // INVARIANT: The processor says so.
+            // INVARIANT: `cpuid` reports the instruction.
             Self {
                 has_popcnt: features.ecx & POPCNT != 0,
             }
@@ -159,7 +160,7 @@ impl Lookup {
         Self { has_popcnt: false }
     }
 
-    /// The longest prefix below `root` that covers the address `bits`; see [`walk`].
+    /// Finds the longest prefix below `root` that covers the address `bits`; see [`walk`].
     #[inline]
     pub(in super::super) fn find<'g, F: Finding<'g>, const SKIPS: bool>(
         self,

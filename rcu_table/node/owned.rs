@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who owns nodes before they are published and after they have been unlinked.
+//! The owners of nodes before they are published and after they are unlinked.
 
 use super::{Exclusive, Link, Node, NodeRef, Quarantined, FRESH, MAX_DEPTH};
 use crate::{
@@ -14,11 +14,12 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// A node that has not been published. Dropped, it is freed, and its children stay where else they are.
+/// A node that has not been published. Its drop frees the node, but not its children, which belong
+/// to other owners.
 pub(in super::super) struct NewNode(pub(super) NonNull<Node>);
 
 impl NewNode {
-    /// The node as it is.
+    /// Returns the node.
     pub(super) fn node(&self) -> NodeRef<'_> {
         // INVARIANT: The node is live and owned.
         NodeRef {
@@ -27,12 +28,12 @@ impl NewNode {
         }
     }
 
-    /// The memory of the whole object.
+    /// Returns the memory of the whole object.
     pub(in super::super) fn footprint(&self) -> Footprint {
         self.node().footprint()
     }
 
-    /// A link to it, for a parent that is not published yet either.
+    /// Returns a link to the node, for an unpublished parent.
     pub(in super::super) fn into_chain(self) -> NewChain {
         NewChain(Link::to_new(self))
     }
@@ -49,16 +50,16 @@ impl Drop for NewNode {
     }
 }
 
-/// An unpublished chain of nodes with one child each. Dropped, it is freed.
+/// An unpublished chain of nodes with one child each. Its drop frees them.
 pub(in super::super) struct NewChain(Link);
 
 impl NewChain {
-    /// Points to the topmost.
+    /// Returns the link to the topmost node.
     pub(in super::super) fn link(&self) -> &Link {
         &self.0
     }
 
-    /// The topmost hangs elsewhere now.
+    /// Releases ownership: a parent owns the topmost node now.
     pub(in super::super) fn keep(self) {
         mem::forget(self);
     }
@@ -78,7 +79,7 @@ impl Drop for NewChain {
     }
 }
 
-/// Takes a node back.
+/// Regains ownership of a node.
 ///
 /// # Safety
 ///
@@ -88,36 +89,37 @@ unsafe fn owned(node: NonNull<Node>) -> UniqueRcuBox<Node> {
     unsafe { UniqueRcuBox::from_raw_value(node) }
 }
 
-/// The roots of both families' tries: what a transaction exchanges with one store.
+/// The roots of both families' tries. A transaction replaces them by one store.
 pub(in super::super) struct Roots([Link; 2]);
 
 impl Roots {
-    /// Those of empty tries.
+    /// Creates the roots of empty tries.
     pub(in super::super) fn new() -> Self {
         Self([Link::null(), Link::null()])
     }
 
-    /// The same tries under new roots.
+    /// Creates new roots of the same tries.
     pub(in super::super) fn copy_of(other: &Roots) -> Self {
         Self([Link::copy_of(&other.0[0]), Link::copy_of(&other.0[1])])
     }
 
-    /// The root of one family.
+    /// Returns the root of one family.
     #[inline(always)]
     pub(in super::super) fn of(&self, family: Family) -> &Link {
         &self.0[family as usize]
     }
 
-    /// What is published, for the updater.
+    /// Returns the published roots, for the updater.
     pub(in super::super) fn current<'w>(
         roots: &'w Rcu<Self>,
         _exclusive: &'w Exclusive,
     ) -> Option<&'w Self> {
-        // SAFETY: Only who has the right to change the table exchanges its roots, by `&mut`.
+        // SAFETY: Only `publish()` replaces the roots. It takes `&mut Exclusive`, of which the caller
+        // holds a shared borrow for `'w`.
         unsafe { roots.protected() }
     }
 
-    /// Exchanges what is published.
+    /// Publishes new roots and returns the old ones.
     pub(in super::super) fn publish(
         roots: &Rcu<Self>,
         new: UniqueRcuBox<Self>,
@@ -131,16 +133,16 @@ impl Reclaim for Roots {
     type Context = Softirq;
 }
 
-/// A node that no link points to any more. Readers from before may still be there.
+/// A node that no link points to any more. Older readers may still use it.
 ///
 /// # Invariants
 ///
 /// The node is live and owned.
-#[must_use = "say what becomes of the node"]
+#[must_use = "the node must be retired or freed"]
 pub(in super::super) struct Unlinked(NonNull<Node>);
 
 impl Unlinked {
-    /// The node as it is.
+    /// Returns the node.
     pub(in super::super) fn node(&self) -> NodeRef<'_> {
         // INVARIANT: By the type invariant the node is live.
         NodeRef {
@@ -149,35 +151,38 @@ impl Unlinked {
         }
     }
 
-    /// For RCU to reclaim after a grace period.
+    /// Retires the node. RCU reclaims it after a grace period.
     pub(in super::super) fn retire(self) -> Retired<Node> {
         // SAFETY: By the type invariant the node is owned and unlinked.
         unsafe { Retired::from_raw_value(self.0) }
     }
 
-    /// The same, with a detour: see [`Quarantined`].
+    /// Retires the node into quarantine; see [`Quarantined`].
     pub(in super::super) fn quarantine(self) -> Retired<Quarantined> {
         Quarantined::enter(self.node().footprint());
-        // SAFETY: By the type invariant the node is owned and unlinked; it is the only field of its new type.
+        // SAFETY: By the type invariant the node is owned and unlinked. `Quarantined` is a transparent
+        // wrapper of it.
         unsafe { Retired::from_raw_value(self.0.cast()) }
     }
 
-    /// Frees the node at once. It was never published, or a grace period has ended since it was unlinked.
+    /// Frees the node at once. The caller guarantees that it was never published, or that a grace
+    /// period has ended since it was unlinked.
     pub(in super::super) fn free(self) {
-        // SAFETY: No reader can reach the node, by the caller's word; it is owned by the type invariant.
+        // SAFETY: By the type invariant the node is owned. The caller guarantees that no reader can reach
+        // it.
         drop(unsafe { owned(self.0) });
     }
 }
 
-/// Nodes that others have replaced.
+/// Nodes that a change has replaced.
 pub(in super::super) trait Replaced {
-    /// Calls `visit` with each.
+    /// Calls `visit` with each node.
     fn each(&self, visit: impl FnMut(NodeRef<'_>));
 
-    /// Gives each to `end`, which says what becomes of it.
+    /// Passes each node to `end`, which retires or frees it.
     fn unlink(self, exclusive: &mut Exclusive, end: impl FnMut(Unlinked));
 
-    /// The memory of all.
+    /// Returns the memory of all nodes.
     fn footprint(&self) -> Footprint {
         let mut sum = Footprint::default();
         self.each(|node| sum.add(node.footprint()));
@@ -185,21 +190,21 @@ pub(in super::super) trait Replaced {
     }
 }
 
-/// Nodes that no link of the trie points to any more, until it is said what becomes of them.
+/// The nodes that one change has unlinked, until they are retired or freed.
 ///
 /// # Invariants
 ///
-/// The first `len` are there, owned by this list.
+/// The first `len` entries are nodes that this list owns.
 pub(in super::super) struct Doomed {
     nodes: [Option<NonNull<Node>>; Self::MAX],
     len: usize,
 }
 
-// SAFETY: The nodes are owned, and `Send`.
+// SAFETY: The list owns the nodes, which are `Send`.
 unsafe impl Send for Doomed {}
 
 impl Doomed {
-    /// The most that one change unlinks: a path.
+    /// The maximum number of nodes that one change unlinks: those of a path.
     const MAX: usize = MAX_DEPTH + 2;
 
     pub(in super::super) const fn new() -> Self {
@@ -209,11 +214,11 @@ impl Doomed {
         }
     }
 
-    /// Adds a node that has been unlinked, or will be before the list is settled.
+    /// Adds a node that has been unlinked, or will be before the list is emptied.
     pub(in super::super) fn add(&mut self, node: NodeRef<'_>) {
-        // A change unlinks no more than there is room for.
+        // There is room for all nodes that a change can unlink.
         if let Some(room) = self.nodes.get_mut(self.len) {
-            // INVARIANT: What is unlinked belongs to who unlinked it.
+            // INVARIANT: The updater that unlinks a node owns it.
             *room = Some(node.node);
             self.len += 1;
         }
@@ -225,7 +230,8 @@ impl Doomed {
         self.nodes[self.len].take().map(Unlinked)
     }
 
-    /// Frees the nodes at once. They were never published, or a grace period has ended since.
+    /// Frees the nodes at once. The caller guarantees that they were never published, or that a
+    /// grace period has ended since they were unlinked.
     pub(in super::super) fn free(&mut self, exclusive: &mut Exclusive) {
         self.unlink(exclusive, Unlinked::free);
     }
@@ -249,10 +255,10 @@ impl Replaced for &mut Doomed {
     }
 }
 
-/// Published nodes that a transaction replaces, until it is committed.
+/// The published nodes that a transaction replaces, until it is committed.
 pub(in super::super) struct Condemned(KVVec<NonNull<Node>>);
 
-// SAFETY: Others use the nodes only as readers do.
+// SAFETY: Until the commit, other threads use the nodes only as readers do.
 unsafe impl Send for Condemned {}
 
 impl Condemned {
@@ -260,16 +266,16 @@ impl Condemned {
         Self(KVVec::new())
     }
 
-    /// Makes room for as many nodes as one change can add.
+    /// Reserves room for the nodes that one change can add.
     ///
     /// Errors: `ENOMEM`.
     pub(in super::super) fn reserve(&mut self) -> Result {
         Ok(self.0.reserve(MAX_DEPTH + 1, GFP_KERNEL)?)
     }
 
-    /// Adds a node of which the transaction has made a copy.
+    /// Adds a node that the transaction has copied.
     pub(in super::super) fn add(&mut self, node: NodeRef<'_>) {
-        // Room was made when the change began.
+        // The room was reserved when the change began.
         let _ = self.0.push_within_capacity(node.node);
     }
 }
@@ -277,7 +283,7 @@ impl Condemned {
 impl Replaced for Condemned {
     fn each(&self, mut visit: impl FnMut(NodeRef<'_>)) {
         for &node in &self.0 {
-            // INVARIANT: The nodes are there until the list is done with.
+            // INVARIANT: The nodes stay live until `unlink()` consumes the list.
             visit(NodeRef {
                 node,
                 _live: PhantomData,
@@ -285,41 +291,41 @@ impl Replaced for Condemned {
         }
     }
 
-    /// The transaction has been committed.
+    /// The caller has committed the transaction.
     fn unlink(self, _exclusive: &mut Exclusive, mut end: impl FnMut(Unlinked)) {
         for &node in &self.0 {
-            // INVARIANT: Since the commit the node is linked nowhere any more, and the list owned it.
+            // INVARIANT: Since the commit no link points to the node, and the list owned it.
             end(Unlinked(node));
         }
     }
 }
 
-/// A whole trie, or what a transaction has of one, that is to be freed.
+/// A whole trie, or a transaction's part of one, that will be freed.
 pub(in super::super) struct Tree(NonNull<Node>);
 
-// SAFETY: The nodes are owned, and `Send`.
+// SAFETY: The tree owns the nodes, which are `Send`.
 unsafe impl Send for Tree {}
 
 impl Tree {
-    /// What hangs at a link that is going, or of which the link is cut off.
+    /// Returns the tree at a link. The caller cuts the link or frees it.
     pub(in super::super) fn at(link: &Link, exclusive: &Exclusive) -> Option<Self> {
         link.peek(exclusive).map(|root| Self(root.node))
     }
 
     fn root(&self) -> NodeRef<'_> {
-        // INVARIANT: A tree is there until it is dismantled, which takes it by value.
+        // INVARIANT: The tree's nodes are live until it is dismantled, which consumes it.
         NodeRef {
             node: self.0,
             _live: PhantomData,
         }
     }
 
-    /// Gives each node to `end`, children first, with a fixed amount of stack.
+    /// Passes each node to `end`, children first, with bounded stack.
     pub(in super::super) fn dismantle(self, end: impl FnMut(Unlinked)) {
         self.dismantle_some(|_| true, end);
     }
 
-    /// Frees what an unfinished transaction has made, and leaves alone what it shares.
+    /// Frees the nodes that an unfinished transaction has built, and no published node.
     pub(in super::super) fn dismantle_fresh(self) {
         if self.root().is_fresh() {
             self.dismantle_some(|node| node.is_fresh(), Unlinked::free);
@@ -340,7 +346,7 @@ impl Tree {
         );
     }
 
-    /// Makes all that a transaction has made ordinary, for it is about to be published.
+    /// Clears [`FRESH`] in all nodes of a transaction, which is about to be published.
     pub(in super::super) fn settle(link: &Link, exclusive: &mut Exclusive) {
         let Some(tree) = Self::at(link, exclusive) else {
             return;
@@ -358,14 +364,15 @@ impl Tree {
     }
 
     fn dismantle_some(self, belongs: impl Fn(NodeRef<'_>) -> bool, mut end: impl FnMut(Unlinked)) {
-        // INVARIANT: The tree owned the node, whose children have been dealt with.
+        // INVARIANT: The tree owned the node, and `end` has taken over its children.
         self.each(belongs, |node| end(Unlinked(node)));
     }
 
-    /// Calls `visit` with each node that belongs, children first.
+    /// Calls `visit` with the root and each node below it that `belongs` accepts, children first.
+    /// Skips the nodes below one that it rejects.
     fn each(&self, belongs: impl Fn(NodeRef<'_>) -> bool, mut visit: impl FnMut(NonNull<Node>)) {
         let exclusive = Exclusive::new();
-        // The nodes on the way down, each with the value to go on with.
+        // The nodes from the root to the current one, each with the value of its next child.
         let mut path = [(self.0, Some(0_u8)); MAX_DEPTH + 1];
         let mut depth = 0;
         loop {

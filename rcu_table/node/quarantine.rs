@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Nodes that are marked before they are freed, so that torture notices a reader who reaches one.
+//! Nodes that are marked before they are freed, so that torture detects a reader that reaches one.
 //!
 //! ```text
 //!   unlinked ──grace period──► marked ──grace period──► freed
 //! ```
 //!
-//! A node that is read between the two is still whole: the mark is all that is wrong with it. So a
-//! missing grace period shows without memory being used that is not there.
+//! A marked node is still whole. So torture detects a missing grace period without an access to
+//! freed memory.
 
 use super::{Node, Reclaim};
 use crate::{
@@ -15,13 +15,13 @@ use crate::{
     rcu_table::stats::{self, Footprint},
 };
 
-/// A node in quarantine. RCU has it under another type, so that another function reclaims it: plain nodes
-/// need not be asked.
+/// A node in quarantine. Its own type gives it its own reclaim function, so plain nodes need no
+/// check.
 #[repr(transparent)]
 pub(in super::super) struct Quarantined(Node);
 
 impl Quarantined {
-    /// Takes note of a node that comes in.
+    /// Counts a node that enters quarantine.
     pub(super) fn enter(footprint: Footprint) {
         stats::entered_quarantine(footprint);
     }
@@ -30,7 +30,7 @@ impl Quarantined {
 impl Reclaim for Quarantined {
     type Context = Softirq;
 
-    /// Frees a node that was marked before, and otherwise marks it, and hands it to RCU again.
+    /// Frees a node that was marked before. Marks any other node and retires it again.
     fn reclaim(this: UniqueRcuBox<Self>) {
         if this.0.poison() {
             let footprint = this.0.footprint();

@@ -4,7 +4,7 @@
 
 use super::{Entry, NodeRef, Slot, FANOUT, STRIDE};
 
-/// Runs of values with the same next hop, as they are found. Once found, the first begins at 0.
+/// Runs of values with the same next hop. After the expansion the first run begins at 0.
 pub(in super::super) struct Runs {
     len: usize,
     starts: [u8; FANOUT],
@@ -24,18 +24,18 @@ impl Runs {
         self.len
     }
 
-    /// The runs in order: the first value of each, and its next hop.
+    /// Iterates over the runs in order: the first value of each, and its next hop.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u8, u32)> + '_ {
         let runs = self.starts.iter().zip(&self.hops).take(self.len);
         runs.map(|(start, hop)| (*start, *hop))
     }
 
-    /// Their next hops.
+    /// Returns the next hops of the runs.
     pub(super) fn hops(&self) -> &[u32] {
         &self.hops[..self.len]
     }
 
-    /// From `start` on, which is not before what was said last, `hop` serves.
+    /// Begins a run at `start` with the next hop `hop`. `start` is not below the last run's start.
     fn begin(&mut self, start: u16, hop: u32) {
         let Ok(start) = u8::try_from(start) else {
             return;
@@ -51,21 +51,22 @@ impl Runs {
         }
     }
 
-    /// Takes over an old node's runs.
+    /// Copies an old node's runs.
     pub(super) fn copy(&mut self, old: NodeRef<'_>) {
         self.len = 0;
         old.each_run(|start, hop| self.begin(start.into(), hop));
     }
 
-    /// Expands a node's routes, which are sorted.
+    /// Expands a node's sorted routes.
     pub(super) fn expand(&mut self, routes: impl Iterator<Item = Entry>) {
         self.len = 0;
         self.begin(0, 0);
         self.expand_inside(FANOUT as u16, 0, routes);
     }
 
-    /// Takes over an old node's runs but for what a prefix covers. There, `inside` are the routes of that
-    /// prefix and of those in it, and `outside` is the next hop of what these leave uncovered.
+    /// Copies an old node's runs, except for the values that a prefix covers. There, it expands
+    /// `inside`: the routes of that prefix and of the prefixes in it. Values that these do not
+    /// cover have the next hop `outside`.
     pub(super) fn patch(
         &mut self,
         old: NodeRef<'_>,
@@ -109,15 +110,15 @@ impl Runs {
         }
     }
 
-    /// Expands sorted routes up to `end`. A prefix inside another comes behind it. What none of them
-    /// covers has the next hop `outside`.
+    /// Expands sorted routes up to `end`. A prefix precedes the prefixes in it. Values that no
+    /// prefix covers have the next hop `outside`.
     fn expand_inside(&mut self, end: u16, outside: u32, routes: impl Iterator<Item = Entry>) {
-        // The prefixes that cover what is being looked at, each inside the one before.
+        // The prefixes that cover the current value, each inside the preceding one.
         let mut open = [(end, outside); STRIDE as usize + 2];
         let mut depth = 1;
         let mut before = None;
         for entry in routes {
-            // Of one prefix's routes the first serves.
+            // The first route of a prefix serves.
             if before.replace(entry.slot) == Some(entry.slot) {
                 continue;
             }
@@ -129,7 +130,7 @@ impl Runs {
         self.close(&open, depth, end);
     }
 
-    /// Ends the prefixes that end at `at` or before; returns how many are left.
+    /// Ends the prefixes that end at or before `at`. Returns the number of the remaining ones.
     fn close(&mut self, open: &[(u16, u32)], mut depth: usize, at: u16) -> usize {
         while depth > 1 && open[depth - 1].0 <= at {
             let (end, _) = open[depth - 1];
