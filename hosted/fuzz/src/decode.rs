@@ -8,8 +8,8 @@ use stall_decode::{Decoder, Event, Timeline};
 ///
 /// # Panics
 ///
-/// If the events of both runs differ, or an event has no line of the log, is not printable, or
-/// lacks a summary, causes or advice.
+/// - If the events of both runs differ.
+/// - If an event has no line of the log, is not printable, or lacks a summary, causes or advice.
 pub fn run(bytes: &[u8]) {
     let events = by_line(bytes);
     let lines = bytes.split(|&byte| byte == b'\n').count() as u64;

@@ -10,7 +10,7 @@ use std::{cell::RefCell, env, fs, path::PathBuf};
 /// The number of inputs that are checked together.
 const BATCH: usize = 128;
 
-/// The first inputs are checked one by one, so that an input that runs alone is checked.
+/// The first inputs are checked one by one, so that a run of a single input checks it.
 const CHECKED_ALONE: usize = 3;
 
 /// The environment variable with the folder for an input that leaks.
@@ -62,7 +62,9 @@ fn find_leak(inputs: &[Vec<u8>], target: impl Fn(&[u8])) -> ! {
         let after = live_after_callbacks();
         if after != before {
             let file = save(input);
-            panic!("a leak: {before:?} became {after:?} by {input:?}, saved in {file:?}");
+            panic!(
+                "a leak: {before:?} became {after:?} after the input {input:?}, saved in {file:?}"
+            );
         }
     }
     panic!("a leak that no single input repeats; the inputs are {inputs:?}");

@@ -10,8 +10,8 @@
 //! | [`operations`] | changes of a table, and failing allocations | the tests' oracle |
 //! | [`decode`] | a kernel log for `rcuctl decode` | the events of the same log read in other pieces |
 //!
-//! `scripts/fuzz` runs the targets under libFuzzer and AddressSanitizer. `tests/corpus.rs` runs the
-//! inputs in `corpus/` without either, as a part of `cargo test`.
+//! `scripts/fuzz` runs the targets under libFuzzer and AddressSanitizer. `tests/corpus.rs` runs
+//! them on the inputs in `corpus/` as a part of `cargo test`, without fuzzer and sanitizer.
 
 #![deny(unsafe_code)]
 

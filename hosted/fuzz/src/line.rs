@@ -17,8 +17,9 @@ type NumberedLine = (u64, Option<String>);
 ///
 /// # Panics
 ///
-/// If the lines depend on how the writes are split or differ from those of a naive splitter, if the
-/// text of a route parses as another route, or if a refusal does not name a word of its line.
+/// - If the lines depend on how the writes are split, or differ from those of a naive splitter.
+/// - If the text of a route parses as another route.
+/// - If a refusal does not name a word of its line.
 pub fn run(bytes: &[u8]) {
     let whole = split(bytes, bytes.len().max(1));
     let pieces = split(bytes, 1 + bytes.len() % 13);
@@ -119,7 +120,7 @@ pub(crate) fn check_route(line: &str, route: &Route) {
     let insert = Command::Insert(Mode::Add, *route);
     assert!(
         text.len() + "replace ".len() <= MAX_LINE,
-        "{line:?} shows as {text:?}"
+        "the route of {line:?} has a text that is too long for a line: {text:?}"
     );
     expect_parsed(&text, &insert);
     expect_parsed(&format!("add {text}"), &insert);

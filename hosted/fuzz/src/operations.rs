@@ -33,7 +33,7 @@ fn run_steps(bytes: &[u8]) {
         if bytes.is_empty() {
             break;
         }
-        // An error would mean an empty range to choose from, and there is none.
+        // Decoding fails only if it chooses from an empty range, and no range is empty.
         let Ok(step) = steps::Step::decode(&mut bytes) else {
             break;
         };

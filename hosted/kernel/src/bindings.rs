@@ -2,7 +2,8 @@
 
 //! The C functions that the module calls, over liburcu.
 //!
-//! Each has the kernel's name, signature and requirements, and checks those that it can.
+//! Each function has the kernel's name, signature and requirements. It checks the requirements on
+//! its context.
 
 #![expect(non_camel_case_types, reason = "C's names")]
 
@@ -182,7 +183,8 @@ pub unsafe fn synchronize_rcu_expedited() {
     unsafe { urcu_memb_synchronize_rcu() };
 }
 
-/// The cookie of a completed grace period. Cookies of liburcu are doubled and incremented.
+/// The cookie of a completed grace period. Cookies of liburcu are doubled and incremented, so that
+/// they differ from it.
 const COMPLETED: c_ulong = 0;
 
 /// Starts a grace period and returns its cookie.
@@ -381,7 +383,7 @@ pub unsafe fn queue_work_on(
     unsafe { (*queue).enqueue(work) }
 }
 
-/// Waits until a work item that is pending or running has run. A later queueing is not waited for.
+/// Waits until a work item that is pending or running has run. Ignores a later queueing.
 ///
 /// # Safety
 ///

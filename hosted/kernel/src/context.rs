@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The context of the current thread: what lockdep and the preemption counter track in the kernel.
+//! The context of the current thread. In the kernel, lockdep and the preemption counter track it.
 
 use crate::bindings;
 use core::cell::Cell;

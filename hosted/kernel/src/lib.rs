@@ -15,10 +15,14 @@
 //! | no leaks | [`alloc::live`] counts live allocations |
 //! | no use after free | debug assertions poison new and freed memory; memory comes from `malloc()`, so AddressSanitizer works |
 //!
-//! Differences from the kernel: threads register with liburcu on first use; callbacks run in one
-//! thread of liburcu's instead of softirq context; a reader can be preempted; sleepable RCU, which
-//! liburcu lacks, is built on mutexes, with a thread for each domain. The documentation of each
-//! item lists its other differences.
+//! Differences from the kernel:
+//!
+//! - Threads register with liburcu on first use.
+//! - Callbacks run in one thread of liburcu's, not in softirq context.
+//! - A reader can be preempted.
+//! - liburcu has no sleepable RCU, so it is built on mutexes, with a thread for each domain.
+//!
+//! The documentation of each item lists its other differences.
 //!
 //! [liburcu]: https://liburcu.org
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sleepable RCU over the standard library's mutexes, because liburcu has none.
+//! Sleepable RCU over the standard library's mutexes, because liburcu has no sleepable RCU.
 //!
 //! The functions have the kernel's names and are reached through [`bindings`](crate::bindings).
 //!
@@ -143,7 +143,7 @@ impl State {
         (after <= self.ended).then(|| self.callbacks.pop_front().map(|callback| callback.head))?
     }
 
-    /// Returns what prevents the end of the domain.
+    /// Returns the kind of activity that prevents the end of the domain.
     fn remainder(&self) -> Option<&'static str> {
         if self.readers != [0; 2] {
             Some("readers")
@@ -250,7 +250,7 @@ pub unsafe fn init_srcu_struct(ssp: *mut srcu_struct) -> c_int {
 ///
 /// # Panics
 ///
-/// With that warning; inside a read-side critical section of RCU or a callback.
+/// If it warns, or inside a read-side critical section of RCU or a callback.
 #[track_caller]
 pub unsafe fn cleanup_srcu_struct(ssp: *mut srcu_struct) {
     context::assert_may_sleep("cleanup_srcu_struct()");
@@ -278,7 +278,7 @@ pub unsafe fn cleanup_srcu_struct(ssp: *mut srcu_struct) {
     unsafe { (*ssp).domain = ptr::null_mut() };
 }
 
-/// Begins a read-side critical section. Returns the index to end it with.
+/// Begins a read-side critical section. Returns the index for [`__srcu_read_unlock`].
 ///
 /// # Safety
 ///

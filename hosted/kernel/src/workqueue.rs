@@ -74,7 +74,7 @@ impl Queue {
         is_new
     }
 
-    /// Waits until an item that is pending or running has run. A later queueing is not waited for.
+    /// Waits until an item that is pending or running has run. Ignores a later queueing.
     pub(crate) fn flush(&self, work: *mut work_struct) {
         let state = self.state();
         let last = state.tickets;

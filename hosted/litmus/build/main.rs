@@ -109,8 +109,9 @@ fn translate_library(module: &Path) -> (File, Vec<Site>) {
         } else {
             assert!(
                 !mentions_ordering(&source),
-                "{file} has memory orderings and no litmus test. Add it to CHECKED in \
-                 hosted/litmus/build/main.rs, and what it uses of the kernel to hosted/litmus/src/kernel.rs"
+                "{file} has memory orderings and no litmus test. Add the module to CHECKED in \
+                 hosted/litmus/build/main.rs, and the kernel functions that it calls to \
+                 hosted/litmus/src/kernel.rs"
             );
             omitted.insert(name);
         }

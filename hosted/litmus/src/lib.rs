@@ -83,8 +83,8 @@
 //! two accesses. A `write` in `litmus/src/object.rs` is the destructor's. Without a line `write`,
 //! the read is not ordered after the object's initialisation. Thread 0 is the test's first one;
 //! callbacks and work have their own threads. A place in `…/out/rcu.rs` is in the generated file;
-//! the names of the orderings there show the module's file. Then check what publishes the object
-//! (is it a release?), what finds it (is it an acquire?), and what waits for readers.
+//! the names of the orderings there show the module's file. Then check the store that publishes the
+//! object (is it a release?), the load that finds it (is it an acquire?), and the wait for readers.
 //!
 //! Other failures:
 //!
@@ -97,7 +97,7 @@
 //! | `found …, expected one of …` | some order of operations has a wrong result |
 //! | `deadlock` | a thread waits for an event that never occurs |
 //! | `exceeded maximum number of branches` | a thread polls for an event that never occurs |
-//! | the build script: `… is unknown` | the sources have a construct that the script must learn to translate |
+//! | the build script: `… is unknown` | the script cannot translate a construct of the sources |
 //!
 //! This command prints the number of orders or, with a weakening, the model checker's report:
 //!
@@ -116,9 +116,9 @@
 //!   program order. It treats sequentially consistent operations as acquire and release.
 //! - It misses some orders of loads and stores; `src/atomic.rs` avoids the known case. It allows a
 //!   store between the load and the store of an exchange, so it may report a race in correct code.
-//!   Exchanges are atomic to each other.
+//!   No exchange happens between the load and the store of another exchange.
 //! - In the kernel, grace periods also order code outside of read-side critical sections, because
-//!   it counts as a short reader. In the model they order readers only.
+//!   such code acts as a short reader. In the model they order readers only.
 //! - References are not accesses. The model checker sees only the accesses that [`object::Object`]
 //!   makes.
 //!

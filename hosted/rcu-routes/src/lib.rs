@@ -12,7 +12,7 @@
 //! | [`rcu_table`] | all other files of `tests/`; the suites in `ported_*.rs` come from other projects |
 //! | `device::command`, `device::lines`, `device::wire` | `src/device/*_tests.rs` |
 //!
-//! [`testing`] holds what the tests share; the fuzzers and benchmarks use it too.
+//! [`testing`] has the helpers that tests share. The fuzzers and benchmarks use them too.
 //!
 //! Everything but the doc tests also runs under AddressSanitizer. Debian's compiler lacks the
 //! sanitizer's library, so clang's replaces it:

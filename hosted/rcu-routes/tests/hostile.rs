@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Adversarial tables: their memory stays within bounds, a change replaces little, and all memory
-//! is freed. `table-bench hostile` measures larger tables of the same kinds, and times. Memory is
-//! counted for the whole process, so this file is one test.
+//! is freed. `table-bench hostile` measures larger tables of the same kinds, and their times.
+//! Memory is counted for the whole process, so this file is one test.
 
 #[path = "../../../bench/table-bench/src/hostile/inputs.rs"]
 mod inputs;

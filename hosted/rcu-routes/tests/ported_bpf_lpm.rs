@@ -339,13 +339,13 @@ fn test_lpm_trie_update_flags() {
     assert_eq!(update(Mode::Add, zero, 16, 3), (Err(EEXIST), Some(1)));
     assert_eq!(update(Mode::Change, zero, 16, 4), (Ok(()), Some(4)));
     assert_eq!(update(Mode::Replace, zero, 16, 1), (Ok(()), Some(1)));
-    // A prefix of the first.
+    // A shorter prefix that covers the first.
     assert_eq!(update(Mode::Change, in_8, 8, 2), (Err(ENOENT), None));
     assert_eq!(update(Mode::Add, in_8, 8, 2), (Ok(()), Some(2)));
-    // A sibling of the first.
+    // A prefix beside the first.
     assert_eq!(update(Mode::Add, in_9, 9, 5), (Ok(()), Some(5)));
     assert_eq!(update(Mode::Replace, in_9, 9, 3), (Ok(()), Some(3)));
-    // No route of the shorter length is left.
+    // The shorter prefix has no route any more.
     table.delete(address(zero), 8).unwrap();
     assert_eq!(update(Mode::Change, in_8, 8, 2), (Err(ENOENT), None));
     assert_eq!(table.lookup(address(zero)), Some(1));

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long readers and the updater run.
+/// The duration of the readers' and the updater's runs.
 const DURATION: Duration = Duration::from_secs(2);
 
 struct Element {
@@ -82,8 +82,8 @@ fn remove<const BUCKETS: usize>(
 
 const KEYS: u64 = 48;
 
-/// Checks the element found under a key: a permanent key has one, which is not older than one seen
-/// before.
+/// Checks the element found under a key. A permanent key must have one. An element must not be
+/// older than one seen before under its key.
 fn check_found(key: u64, found: Option<&Element>, newest: &mut HashMap<u64, u64>) {
     let Some(found) = found else {
         assert!(!Role::of(key).is_permanent(), "{key} was not found");
@@ -93,7 +93,10 @@ fn check_found(key: u64, found: Option<&Element>, newest: &mut HashMap<u64, u64>
     assert_eq!(found.key, key);
     if Role::of(key).is_permanent() {
         let newest = newest.entry(key).or_default();
-        assert!(found.version >= *newest, "an old version came back");
+        assert!(
+            found.version >= *newest,
+            "a version older than one seen before"
+        );
         *newest = found.version;
     }
 }

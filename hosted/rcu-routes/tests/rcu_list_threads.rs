@@ -17,9 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long readers and the updater run.
+/// The duration of the readers' and the updater's runs.
 const DURATION: Duration = Duration::from_secs(2);
-/// How long they run if the machine is too busy for both readers to see the updater.
+/// The maximum duration, on a machine too busy for both readers to see the updater sooner.
 const MAX_DURATION: Duration = Duration::from_secs(60);
 
 /// A list element. The list is sorted by its number; the version grows with each replacement.
@@ -91,7 +91,10 @@ fn walk(shared: &UpdaterLock<State>, newest: &mut HashMap<u64, u64>, pause: Opti
             Role::Kept => assert_eq!(seen.version, 0),
             Role::Replaced => {
                 let newest = newest.entry(seen.number).or_default();
-                assert!(seen.version >= *newest, "an old version came back");
+                assert!(
+                    seen.version >= *newest,
+                    "a version older than one seen before"
+                );
                 *newest = seen.version;
             }
             Role::Toggled => {

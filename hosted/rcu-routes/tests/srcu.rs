@@ -69,7 +69,7 @@ fn held<T: Reclaim>(pointer: &Arc<SrcuPointer<T>>) -> HeldReader {
     held_with(pointer, |_, wait| wait())
 }
 
-/// The same, with a body that calls its second argument to wait for the release.
+/// Starts such a reader with a body, which calls its second argument to wait for the release.
 fn held_with<T: Reclaim>(
     pointer: &Arc<SrcuPointer<T>>,
     body: impl FnOnce(&SrcuReader<'_, T>, &dyn Fn()) + Send + 'static,

@@ -80,9 +80,9 @@ impl Table {
         self
     }
 
-    /// Returns the routes with `count` different gateways for each family, as a router has few
-    /// neighbours. No gateway stands for AS 0: the lower half of its IPv6 gateway is zero, and some
-    /// tables store only this half and use zero for "no route".
+    /// Returns the routes with `count` different gateways for each family, because a router has few
+    /// neighbours. No gateway stands for AS 0, whose IPv6 gateway has a lower half of zero. Some
+    /// tables store only this half, and zero means "no route" to them.
     pub fn with_few_gateways(mut self, count: NonZeroU32) -> Self {
         for route in &mut self.routes {
             route.origin = route.origin % count + count.get();

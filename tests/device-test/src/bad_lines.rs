@@ -94,10 +94,14 @@ fn message_precedes_the_errno() -> Outcome {
         device.write("stats\n"),
         Err(Errno::EINVAL),
     )?;
-    equal("the answers after it", device.answers()?, String::new())
+    equal(
+        "the answers after the failed write()",
+        device.answers()?,
+        String::new(),
+    )
 }
 
-/// The start of the bad line was already counted, so the write that ends the line fails itself.
+/// An earlier write counted the start of the bad line, so the write that ends the line fails.
 fn split_bad_line() -> Outcome {
     for at in 1..BAD.len() {
         device::flush()?;
@@ -220,11 +224,11 @@ const TESTS: &Group = &[
     ("a pending errno stays with its file", errno_stays_with_its_file),
     ("the message is readable before the errno is returned", message_precedes_the_errno),
     ("a split bad line fails the write that ends it", split_bad_line),
-    ("a bad line around byte 4096 ends the write at its start", || bad_line_across(PAGE)),
-    ("a bad line around byte 8192 ends the write at its start", || bad_line_across(CHUNK)),
+    ("a bad line around byte 4096 ends the write at the line's start", || bad_line_across(PAGE)),
+    ("a bad line around byte 8192 ends the write at the line's start", || bad_line_across(CHUNK)),
     ("byte 256 of a line fails its write", overlong_line_in_two_writes),
-    ("a bad line in 1024 pieces of writev() ends it at its start", writev_with_a_bad_line),
-    ("a bad line before an unreadable page is reported", bad_line_before_an_unreadable_page),
+    ("a bad line in a writev() of 1024 pieces ends it at the line's start", writev_with_a_bad_line),
+    ("a bad line before an unreadable page returns the line's errno", bad_line_before_an_unreadable_page),
 ];
 
 pub fn tests() -> Vec<Test> {

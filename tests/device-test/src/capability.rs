@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Permissions: whoever has the file may query; a change requires `CAP_NET_ADMIN` of both the
-//! opener and the writer.
+//! Permissions: every process with an open file may query. A change requires that both the opener
+//! and the writer have `CAP_NET_ADMIN`.
 
 use std::{
     fs::{self, Permissions},
@@ -219,8 +219,8 @@ const TESTS: &Group = &[
     ("an unprivileged writer of a privileged file is denied", unprivileged_writer_is_denied),
     ("a privileged writer of an unprivileged file is denied", unprivileged_opener_is_denied),
     ("the writer of the newline must have the capability", writer_of_the_newline_counts),
-    ("user nobody can only query an accessible node", nobody_can_query_an_accessible_node),
-    ("user nobody can only query an inherited file", nobody_can_query_an_inherited_file),
+    ("user nobody can query an accessible node and change nothing", nobody_can_query_an_accessible_node),
+    ("user nobody can query an inherited file and change nothing", nobody_can_query_an_inherited_file),
     ("root of a user namespace is denied", root_of_a_user_namespace_is_denied),
 ];
 

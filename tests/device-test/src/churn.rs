@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers of a table that changes: each answer is one that was correct during the call, and each
-//! dump has all routes that were present throughout.
+//! Readers of a table that changes. Each answer must have been correct at some time during its
+//! call. Each dump must have all routes that were present throughout.
 
 mod full_speed;
 #[path = "../../../hosted/rcu-routes/tests/churn"]
@@ -32,8 +32,8 @@ use crate::{
 /// The minimum duration of each test except the one at full speed.
 const DURATION: Duration = Duration::from_millis(1500);
 
-/// Repeats `change` in one thread and runs `check` in two others. `check` gets a function that
-/// returns whether it may end.
+/// Repeats `change` in one thread and runs `check` in two others. The argument of `check` is a
+/// function that returns whether `check` may end.
 fn under_churn(
     change: impl Fn(&Device) -> Outcome + Sync,
     check: impl Fn(&dyn Fn() -> bool) -> Outcome + Sync,
@@ -58,7 +58,7 @@ fn under_churn(
     })
 }
 
-/// Repeats a lookup. Each answer must be one of `legal`, and more than one must be seen.
+/// Repeats a lookup. Each answer must be one of `legal`, and there must be different answers.
 fn check_answers(address: &str, legal: &[&str], may_end: &dyn Fn() -> bool) -> Outcome {
     let device = Device::open()?;
     let command = format!("get {address}\n");
@@ -71,7 +71,7 @@ fn check_answers(address: &str, legal: &[&str], may_end: &dyn Fn() -> bool) -> O
         }
         seen.insert(answer);
         ensure(
-            "more than one answer is seen",
+            "there are different answers",
             seen.len() > 1 || start.elapsed() < TIMEOUT,
         )?;
     }
@@ -149,7 +149,7 @@ fn key(line: &str) -> Option<(std::net::Ipv4Addr, u8)> {
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("readers get only correct answers while a writer runs at full speed", full_speed::readers_get_only_correct_answers),
-    ("replace leaves no gap", replace_leaves_no_gap),
+    ("a lookup during replace finds the old or the new route", replace_leaves_no_gap),
     ("a dump has each stable route once, in order", dump_under_churn),
 ];
 

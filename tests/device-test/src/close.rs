@@ -47,7 +47,7 @@ fn whole_lines_are_no_error() -> Outcome {
         device.write("bogus\n"),
         Err(Errno::EINVAL),
     )?;
-    equal("close() after it", device.close(), Ok(()))
+    equal("close() after the bad line", device.close(), Ok(()))
 }
 
 /// Each `close()` of a descriptor reports the unfinished line; only the last one discards it.
@@ -67,8 +67,8 @@ fn closing_a_duplicate_keeps_the_line() -> Outcome {
 
 #[rustfmt::skip]
 const TESTS: &Group = &[
-    ("a missing newline is EINVAL and discards the line", missing_newline_is_einval),
-    ("whole lines, good or bad, are no error", whole_lines_are_no_error),
+    ("close() within a line is EINVAL and discards the line", missing_newline_is_einval),
+    ("close() after whole lines, good or bad, succeeds", whole_lines_are_no_error),
     ("closing a duplicate is EINVAL and keeps the line", closing_a_duplicate_keeps_the_line),
 ];
 

@@ -33,7 +33,7 @@ const COUNTDOWN: u32 = 1_000_000;
 /// The allocations that fail.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// One allocation, counted from 1. A fallback of the kernel succeeds.
+    /// One allocation, counted from 1. The kernel's fallback allocation, if any, succeeds.
     Nth(u32),
     /// All allocations after this number of bytes.
     Beyond(u32),
@@ -136,7 +136,7 @@ fn each_fault(mut attempt: impl FnMut(&Injection, Fault) -> Outcome<(bool, bool)
             }
         }
         ensure(format!("the call succeeds in the end ({name})"), !has_fired)?;
-        // The kernel may have a fallback for every single allocation, but not without any memory.
+        // The kernel may have a fallback for each single failure, but none if all memory is gone.
         ensure(
             format!("the call fails at least once ({name})"),
             failures > 0 || matches!(fault_of(1), Fault::Nth(_)),
@@ -401,20 +401,20 @@ fn fail_open() -> Outcome {
 
 #[rustfmt::skip]
 const TESTS: &Group = &[
-    ("a first add is all or nothing", fail_first_add),
-    ("an add among others is all or nothing", fail_add_among_others),
+    ("an add to an empty table is all or nothing", fail_first_add),
+    ("an add to a table with routes is all or nothing", fail_add_among_others),
     ("replace is all or nothing", fail_replace),
     ("del is all or nothing", fail_delete),
-    ("get is ENOMEM or answered", fail_get),
-    ("help is ENOMEM or answered", fail_help),
-    ("show is ENOMEM or answered", fail_show),
-    ("a failed show does not count for the limit", failed_shows_do_not_count),
+    ("get returns ENOMEM or is answered", fail_get),
+    ("help returns ENOMEM or is answered", fail_help),
+    ("show returns ENOMEM or is answered", fail_show),
+    ("a failed show does not count as an unread answer", failed_shows_do_not_count),
     ("flush succeeds", flush_needs_no_memory),
     ("a transaction is all or nothing", fail_transaction),
     ("a reload is all or nothing", fail_reload),
     ("read() of the table can be repeated", fail_reads_of_the_table),
     ("read() of answers can be repeated", fail_reads_of_answers),
-    ("open() is ENOMEM or succeeds", fail_open),
+    ("open() returns ENOMEM or succeeds", fail_open),
 ];
 
 pub fn tests() -> Vec<Test> {

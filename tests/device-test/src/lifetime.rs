@@ -134,7 +134,7 @@ const TESTS: &Group = &[
     ("close() drops unread answers", close_drops_unread_answers),
     ("flush ends 64 dumps at whole lines", flush_ends_dumps),
     ("64 dumps continue in a new table", dumps_continue_in_a_new_table),
-    ("a closed file leaves nothing to the next one", closed_file_leaves_nothing),
+    ("a new file has no answers or partial line of a closed one", closed_file_leaves_nothing),
 ];
 
 pub fn tests() -> Vec<Test> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Misuse of the text protocol. For each bad line, checks the errno, the message with the line's
-//! number, that the table is unchanged, and that the file is still usable.
+//! Misuse of the text protocol. For each bad line, checks the errno and the message with the line's
+//! number. Checks that the table is unchanged and that the file is still usable.
 
 use nix::errno::Errno::{self, EEXIST, ENETUNREACH, ENOENT, ESRCH};
 
@@ -190,7 +190,7 @@ impl Row {
         let expected = format!("line 1: {}\n", self.message);
         same_text("the message", &device.answers()?, &expected)?;
         same_text(
-            "the answer to a query after it",
+            "the answer to a query after the bad line",
             &device.query(QUERY)?,
             ANSWER,
         )?;
@@ -208,11 +208,11 @@ impl Row {
             device.write(text),
             Ok(good.len()),
         )?;
-        equal("the write() after it", device.write(QUERY), Err(self.errno))?;
+        equal("the next write()", device.write(QUERY), Err(self.errno))?;
         let expected = format!("{ANSWER}line 4: {}\n", self.message);
         same_text("the answers", &device.answers()?, &expected)?;
         same_text(
-            "the answer to a query after them",
+            "the answer to a query after both writes",
             &device.query(QUERY)?,
             ANSWER,
         )?;

@@ -174,7 +174,7 @@ fn empty_read() -> Outcome {
     let device = Device::open_as(OFlag::O_RDONLY)?;
     equal("read() of 0 bytes", device.read(&mut []), Ok(0))?;
     same_text(
-        "the answers after it",
+        "the answers after the empty read()",
         &device.answers()?,
         "10.0.0.0/8 dev a\n",
     )
@@ -217,13 +217,13 @@ fn answers_after_end_of_file() -> Outcome {
     equal("read() at the end", device.read(&mut [0; 64]), Ok(0))?;
     for _ in 0..3 {
         same_text("an answer", &device.query("get ::1\n")?, "::1/128 dev lo\n")?;
-        equal("read() after it", device.read(&mut [0; 64]), Ok(0))?;
+        equal("read() after the answer", device.read(&mut [0; 64]), Ok(0))?;
         same_text("the table again", &device.query("show\n")?, MIXED)?;
     }
     Ok(())
 }
 
-/// After a write, the rest of the whole table is not read any more.
+/// A write discards the rest of the dump of the whole table.
 fn write_ends_the_dump() -> Outcome {
     device::run(routes::lines(500))?;
     let device = Device::open()?;
@@ -304,9 +304,9 @@ fn lseek_is_espipe() -> Outcome {
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("the whole table is in order", whole_table_in_order),
-    ("an empty table is end of file", empty_table),
-    ("tables of sizes around a piece are complete", sizes_around_a_piece),
-    ("any number of bytes may be read at a time", any_read_size),
+    ("a read of an empty table returns end of file", empty_table),
+    ("dumps around multiples of 128 routes are complete", sizes_around_a_piece),
+    ("reads of any size return the whole table", any_read_size),
     ("one large read() returns all answers", one_large_read),
     ("readv() fills all buffers", readv),
     ("EFAULT loses no byte of an answer", unwritable_buffer_loses_nothing),

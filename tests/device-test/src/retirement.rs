@@ -8,7 +8,7 @@ use crate::{
     tap::{ensure, equal, Group, Outcome, Test},
 };
 
-/// Adding and deleting a route each retires the node that it replaces.
+/// Each add and each delete of a route retires the node that it replaces.
 fn deletes_are_reclaimed() -> Outcome {
     const ROUNDS: u32 = 10;
     let count = device::scaled(1072);
@@ -96,7 +96,7 @@ const TESTS: &Group = &[
     ("retired objects of thousands of deletes are counted and reclaimed", deletes_are_reclaimed),
     ("deleting each route frees every node", delete_frees_every_node),
     ("flush frees all memory", flush_frees_all),
-    ("the size depends on the routes only", size_depends_on_the_routes_only),
+    ("the table's size depends only on its routes", size_depends_on_the_routes_only),
 ];
 
 pub fn tests() -> Vec<Test> {

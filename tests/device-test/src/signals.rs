@@ -152,7 +152,7 @@ fn killed_writer() -> Outcome {
 const TESTS: &Group = &[
     ("an interrupted write() can be continued", interrupted_write),
     ("an interrupted read() can be continued", interrupted_read),
-    ("a killed writer leaves whole routes", killed_writer),
+    ("after a writer is killed, the table has the first routes it wrote", killed_writer),
 ];
 
 pub fn tests() -> Vec<Test> {

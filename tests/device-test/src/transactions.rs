@@ -67,7 +67,7 @@ fn failed_commit_names_the_line() -> Outcome {
     device.close().during("close()")
 }
 
-/// A script in one write: the count includes the lines before the commit.
+/// The returned count of the write includes the lines before the commit.
 fn failed_commit_ends_its_write() -> Outcome {
     device::run(OLD)?;
     let device = Device::open()?;
@@ -181,7 +181,7 @@ fn transaction_is_limited() -> Outcome {
     device.write_all("abort\n")
 }
 
-/// In one write, through a file that is open for writing only.
+/// Makes all changes by one write to a file that is open for writing only.
 fn many_changes() -> Outcome {
     let count = scaled(50_000);
     let lines = crate::routes::lines(count);

@@ -33,7 +33,7 @@ fn unread_answers_are_limited() -> Outcome {
         Err(Errno::ENOBUFS),
     )?;
     equal(
-        "the write() after it",
+        "the third write()",
         device.write("show\n"),
         Err(Errno::ENOBUFS),
     )?;
@@ -43,7 +43,7 @@ fn unread_answers_are_limited() -> Outcome {
         + &format!("line {two}: too many answers unread; read them first\n");
     same_text("the kept answers", &device.answers()?, &expected)?;
     same_text(
-        "the answer after all were read",
+        "the answer after all answers were read",
         &device.query("help\n")?,
         &help,
     )
@@ -67,7 +67,7 @@ fn unread_messages_are_limited() -> Outcome {
         (MAX_UNREAD..MAX_UNREAD + MESSAGES).contains(&read),
     )?;
     equal(
-        "a bad line after all were read",
+        "a bad line after all messages were read",
         device.write("bogus\n"),
         Err(Errno::EINVAL),
     )?;
@@ -101,13 +101,13 @@ fn empty_dumps_are_limited() -> Outcome {
         start.elapsed() < TIMEOUT,
     )?;
     equal(
-        "the answer after all were read",
+        "the answer after all answers were read",
         device.query("show\n")?,
         String::new(),
     )
 }
 
-/// The reader is always 20 rounds behind; each round is a text and a dump.
+/// The reader is always 20 rounds behind the writer. Each round has a `get` and a `show`.
 fn reading_lags_behind() -> Outcome {
     const ROUNDS: u32 = 300;
     const LAG: u32 = 20;
@@ -154,9 +154,9 @@ fn reader_beside_writer() -> Outcome {
 
 #[rustfmt::skip]
 const TESTS: &Group = &[
-    ("unread answers end in ENOBUFS until they are read", unread_answers_are_limited),
+    ("too many unread answers are ENOBUFS until they are read", unread_answers_are_limited),
     ("unread messages are limited", unread_messages_are_limited),
-    ("thousands of empty dumps are limited and read soon", empty_dumps_are_limited),
+    ("the number of empty dumps is limited, and all are read within the time-out", empty_dumps_are_limited),
     ("answers keep their order while reading lags behind", reading_lags_behind),
     ("one thread reads the answers of another", reader_beside_writer),
 ];

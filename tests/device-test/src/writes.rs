@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writing good lines: how they may be split, what `write()` returns, and what takes effect.
+//! Writing good lines: splits between writes, results of `write()`, and effects on the table.
 
 use std::{io::IoSlice, net::Ipv4Addr, thread};
 
@@ -172,7 +172,11 @@ fn empty_write() -> Outcome {
     device::run(TWO)?;
     let device = Device::open()?;
     equal("write() of 0 bytes", device.write(""), Ok(0))?;
-    same_text("the answers after it", &device.answers()?, TWO)?;
+    same_text(
+        "the answers after the empty write()",
+        &device.answers()?,
+        TWO,
+    )?;
     device.write_all("get 10.0.0")?;
     equal("write() of 0 bytes within a line", device.write(""), Ok(0))?;
     device.write_all(".1\n")?;
@@ -256,13 +260,13 @@ const TESTS: &Group = &[
     ("lines may be written byte by byte", byte_at_a_time),
     ("a line takes effect with its newline", newline_commits),
     ("one call accepts 1 MiB of lines", one_mebibyte),
-    ("good lines may cross byte 4096 and byte 8192", good_lines_across_chunks),
+    ("lines may cross bytes 4096 and 8192 of a write", good_lines_across_chunks),
     ("a line may have 255 bytes", longest_line),
     ("writev() accepts single bytes", writev_of_single_bytes),
     ("an unreadable buffer is EFAULT and changes nothing", unreadable_buffer),
-    ("a partly readable buffer returns the readable bytes", partly_readable_buffer),
+    ("a partly readable buffer returns the number of readable bytes", partly_readable_buffer),
     ("a write of 0 bytes changes nothing", empty_write),
-    ("access modes and the flags that shells use", access_modes),
+    ("access modes are enforced, and the open flags of shells work", access_modes),
     ("four threads write through one file", writers_of_one_file),
     ("four threads write through four files", writers_of_several_files),
 ];

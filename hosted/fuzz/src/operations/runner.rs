@@ -19,7 +19,7 @@ use kernel::{
 };
 use rcu_routes::testing::dump;
 
-/// The settings of all tables: a table requires a static.
+/// The settings of all tables. A table requires that its settings are static.
 static SETTINGS: Settings = Settings::new();
 
 /// An allocation that fails, if any, and whether its failure was already handled.
@@ -153,7 +153,7 @@ impl Runner {
         drop(failing);
         let after = Snapshot::of(&self.table);
         if changed {
-            // A flush without effect may count or not.
+            // The generation may or may not count a flush of an empty table.
             let is_counted = self.last.generation != after.generation;
             assert!(
                 is_counted || self.last.routes == after.routes,

@@ -31,7 +31,7 @@ pub struct Vec<T> {
 
 /// Memory from `kmalloc()`.
 pub type KVec<T> = Vec<T>;
-/// Memory from either in the kernel.
+/// Memory from `kmalloc()`, or from `vmalloc()` if large, in the kernel.
 pub type KVVec<T> = Vec<T>;
 
 /// The element that did not fit.
@@ -184,7 +184,7 @@ impl<T> Vec<T> {
         Ok(())
     }
 
-    /// Removes an element and moves the following ones up.
+    /// Removes an element and moves the following elements one place forward.
     ///
     /// Errors: [`RemoveError`].
     pub fn remove(&mut self, at: usize) -> Result<T, RemoveError> {
@@ -240,7 +240,7 @@ impl<T> Deref for Vec<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: By the type invariant that many elements are live.
+        // SAFETY: By the type invariant `len` elements are live.
         unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.len) }
     }
 }
@@ -248,7 +248,7 @@ impl<T> Deref for Vec<T> {
 impl<T> DerefMut for Vec<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: By the type invariant that many elements are live, and borrowed exclusively.
+        // SAFETY: By the type invariant `len` elements are live, and they are borrowed exclusively.
         unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) }
     }
 }

@@ -22,7 +22,7 @@ struct Inner<T> {
 }
 
 /// A reference-counted allocation that pins its contents and has no weak references. An overflow of
-/// the count aborts, where the kernel's saturates.
+/// the count aborts the process; the kernel's count saturates.
 ///
 /// # Invariants
 ///

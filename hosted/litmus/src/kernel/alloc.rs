@@ -81,8 +81,8 @@ impl<T: ?Sized> Drop for KBox<T> {
         // SAFETY: The box owns the value, which is not used afterwards.
         unsafe { ptr::drop_in_place(value) };
         if layout.size() != 0 {
-            // INVARIANT: A `Box` allocated the memory; it is in a `ManuallyDrop`, so it does not
-            // free it.
+            // INVARIANT: The `Box` that allocated the memory is in a `ManuallyDrop`, so only
+            // `Freed` frees the memory.
             FREED.with_borrow_mut(|freed| freed.0.push((value.cast(), layout)));
         }
     }

@@ -65,7 +65,8 @@ pub unsafe fn call_rcu(head: *mut callback_head, func: rcu_callback_t) {
     });
 }
 
-/// Frees memory without a destructor after a grace period. The model checker could not see that.
+/// Frees memory without a destructor after a grace period. The model checker could not observe such
+/// a free, so no test may cause one.
 pub fn kvfree_call_rcu(_head: *mut callback_head, _object: *mut c_void) {
     unreachable!("no test frees without a destructor");
 }

@@ -38,7 +38,7 @@ pub(super) struct Domain {
     deferred_callbacks: RefCell<Option<VecDeque<Callback>>>,
 }
 
-/// The most critical sections of one execution.
+/// The maximum number of critical sections in one execution.
 const MAX_SECTIONS: usize = 8;
 
 type Callback = Box<dyn FnOnce()>;

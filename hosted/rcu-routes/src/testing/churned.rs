@@ -2,7 +2,7 @@
 
 //! Elements of a container that changes while readers search it.
 
-/// What happens to an element while readers search.
+/// The changes of an element while readers search.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Always present, the same entry.
@@ -29,7 +29,7 @@ impl Role {
     }
 }
 
-/// Words that readers verify. Dropping them makes them wrong, so that a read after that is
+/// Words that readers verify. The drop overwrites them with wrong words, so that a later read is
 /// detected.
 pub struct Checksum([u64; 6]);
 

@@ -21,13 +21,13 @@ impl HeldReader {
     }
 
     /// Starts a reader that runs `body` in its critical section. `body` calls its second argument
-    /// to wait for the release; this returns when it waits.
+    /// to wait for the release. This function returns once `body` waits.
     pub fn start_with(body: impl FnOnce(&Guard, &dyn Fn()) + Send + 'static) -> Self {
         Self::spawn(|wait| body(&read_lock(), wait))
     }
 
-    /// Starts a thread whose `body` enters a critical section of any kind and calls its argument in
-    /// it.
+    /// Starts a thread whose `body` enters a critical section of any kind. Inside it, `body` calls
+    /// its argument to wait for the release.
     pub fn spawn(body: impl FnOnce(&dyn Fn()) + Send + 'static) -> Self {
         let (entered, wait_entered) = mpsc::channel();
         let (release, wait_release) = mpsc::channel();

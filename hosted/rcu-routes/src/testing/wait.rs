@@ -10,11 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a test waits for an event that must not happen. Without readers, a grace period takes
-/// liburcu's callback thread some 10 ms.
+/// The time that a test waits for an event that must not happen. Without readers, liburcu runs a
+/// callback about 10 ms after it is queued.
 pub const SETTLE_TIME: Duration = Duration::from_millis(150);
 
-/// How long a test waits for an event that must happen.
+/// The maximum time that a test waits for an event that must happen.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits until `condition` holds. Panics after [`TIMEOUT`].
@@ -33,7 +33,7 @@ pub fn drain_callbacks() {
     barrier();
 }
 
-/// Excludes other tests of the process that call this. No callback of an earlier test is pending.
+/// Excludes other tests of the process that call this, after all their callbacks have run.
 pub fn run_alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

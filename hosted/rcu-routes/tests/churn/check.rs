@@ -3,13 +3,14 @@
 //! The rules that the answers of lookups and dumps must obey.
 //!
 //! A lookup visits nodes one after the other while single routes change. Of two distant changes it
-//! can see the later one alone. The rules for a lookup are:
+//! can see the later one alone. The window of a lookup has the steps that overlap it; `history.rs`
+//! defines it. The rules for a lookup are:
 //!
 //! 1. The answer served after some step of its window; or
 //! 2. the window has several steps, the answer was present after one of them, and each better route
 //!    was absent after one of them.
 //!
-//! The second case is counted. A reader that has seen a step never sees an earlier state
+//! The second case is counted as `mixed`. A reader that has seen a step never sees an earlier state
 //! afterwards.
 
 use super::{
@@ -131,7 +132,7 @@ impl<'a> Checker<'a> {
 
     fn may_be_mixed(&self, window: &Window, query: usize, answer: Option<Answer>) -> bool {
         let covering = &self.universe.queries[query].covering;
-        // Two states differ by one step, so nothing can be mixed.
+        // A window of two states has one step, so no answer can be mixed.
         let several = window.end() - window.start() > 1;
         let was_present = answer.is_none_or(|answer| self.was_present(window, answer));
         let mut better = covering

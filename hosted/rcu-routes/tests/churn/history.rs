@@ -29,7 +29,7 @@ pub struct History {
     done: AtomicU32,
 }
 
-/// The steps after one of which an answer must be right.
+/// A range of steps. An answer must be right after one of them.
 pub type Window = RangeInclusive<u32>;
 
 impl History {

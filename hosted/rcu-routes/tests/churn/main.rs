@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! One thread changes the table at full speed by single changes, transactions, reloads and flushes,
-//! in all reclaim modes. Two readers look up and dump; each answer must have been right at that
-//! time. Afterwards the table has the expected contents and leaks nothing.
+//! in all reclaim modes. Two readers look up and dump; each answer must have been right at some
+//! time during its call. Afterwards the table has the expected contents and leaks nothing.
 //!
 //! `CHURN_SECONDS` sets the duration. AddressSanitizer runs this too.
 
@@ -34,10 +34,10 @@ use universe::{Answer, Family, Universe};
 
 static SETTINGS: Settings = Settings::new();
 
-/// How often the writer takes a step that waits for a grace period.
+/// The interval between steps that wait for a grace period.
 const WAIT_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Returns how long the writer runs.
+/// Returns the duration of the writer's run.
 fn duration() -> Duration {
     let seconds = env::var("CHURN_SECONDS").map_or(4, |text| text.parse().expect("seconds"));
     Duration::from_secs(seconds)
@@ -147,7 +147,7 @@ impl Churn {
         let start = Instant::now();
         let mut waited = start;
         while start.elapsed() < duration() && !self.stop.is_set() {
-            // The modes alternate, so that each one handles what another has retired.
+            // The modes alternate while memory that another mode retired awaits reclaim.
             let turn = start.elapsed().as_millis() / 100;
             SETTINGS.set_reclaim(ReclaimMode::ALL[turn as usize % ReclaimMode::ALL.len()]);
             self.history.begin(plan.step, &plan.state);

@@ -7,7 +7,7 @@ use super::{
     universe::{Family, Lifetime, Universe, ROUTE_COUNT},
 };
 
-/// What an insert expects to find under the route's key.
+/// The condition of an insert on the route with the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Add,

@@ -149,7 +149,7 @@ fn remove_children_and_retain() {
             remove_children(&map, short(&map, root));
             check(&map, &sorted(&map, left));
             assert_eq!(memory(&map), memory(&map_of(family, left)), "{root}");
-            // They can be inserted again.
+            // All routes can be inserted again.
             for (text, number) in *present {
                 insert(&map, short(&map, text), *number);
             }

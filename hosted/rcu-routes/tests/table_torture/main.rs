@@ -3,7 +3,7 @@
 //! The module's torture of the table in user space: without a bug it finds nothing, and it detects
 //! each injected bug. `torture/table.rs` explains the method; this file has the threads.
 
-// The module's root has these; `table` imports them.
+// `torture/table.rs` imports these modules from the crate root, as in the kernel module.
 use rcu_routes::{rcu, rcu_table};
 
 #[path = "../../../../torture"]
@@ -24,7 +24,7 @@ use torture::table::{
     Bug, FakeWriter, Finding, Read, ReadKind, Reader, Step, TableTorture, Writer,
 };
 
-/// Returns how long a run without a bug takes.
+/// Returns the duration of a run without a bug.
 fn duration() -> Duration {
     let seconds = env::var("TORTURE_SECONDS").map_or(2, |text| text.parse().expect("seconds"));
     Duration::from_secs(seconds)
@@ -56,7 +56,7 @@ impl Tally {
         self.reads.iter().filter(|read| read.is_raced).count()
     }
 
-    /// Returns the name of a kind of which there were too few.
+    /// Returns the name of a kind of step or read that occurred too rarely.
     fn scarce(&self) -> Option<&'static str> {
         let mut steps = Step::ALL.iter().copied();
         let step = steps.find(|step| self.count(*step) == 0 && *step != Step::NoMemory);

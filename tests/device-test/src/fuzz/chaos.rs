@@ -199,7 +199,7 @@ impl Actor {
 
     fn set_fail_nth(&self, nth: Option<usize>) {
         if let (Some(file), Some(nth)) = (&self.fail_nth, nth) {
-            // If this fails, the allocation succeeds; the fuzzer needs no certain failure.
+            // If this write fails, no allocation fails. The fuzzer does not depend on a failure.
             let _ = file.write_at(nth.to_string().as_bytes(), 0);
         }
     }
@@ -312,7 +312,7 @@ impl Actor {
         self.arena.put(&mut self.random, &structure)
     }
 
-    /// Returns the bytes of operations, some of them invalid. The kernel may also take them for
+    /// Returns the bytes of operations, some of them invalid. An ioctl may also read them as
     /// addresses.
     fn elements(&mut self) -> Vec<u8> {
         let mut elements = Vec::new();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! System calls with arbitrary arguments. Memory that the kernel may write to is not used
-//! otherwise.
+//! System calls with arbitrary arguments. The program itself uses no memory that the kernel may
+//! write to.
 
 use std::{
     num::NonZeroUsize,
