@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Commands for people: `make help`. Kbuild has the kernel's part of the build.
+# The commands that a person runs; `make help` lists them. Kbuild describes the module to the
+# kernel's build.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
@@ -52,10 +53,10 @@ codegen:
 
 help:
 	@echo 'In a virtual machine, with a kernel that the lab builds:'
-	@echo '  make demo      shows the module, its device and its tool at work'
+	@echo '  make demo      demonstrates the module, its device and its tool'
 	@echo '  make test      runs all tests; the last line counts them'
 	@echo '  make soak      runs torture, churn and random sequences for TIME=300 seconds each'
-	@echo '  make bench     measures the table and RCU beside their alternatives; tables, JSON and plots'
+	@echo '  make bench     measures the table and RCU beside their alternatives; writes JSON and plots'
 	@echo '  make fuzz      feeds random input to the module for TIME=60 seconds'
 	@echo '  make codegen   compares the machine code of the RCU library with that of C'
 	@echo '  make lint      checks formats, lints and licences'

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The test anything protocol for shell scripts, in the build machine and in the guest. Sourced.
+# Prints the Test Anything Protocol, for shell scripts on the build machine and in the guest.
+# Sourced.
 
 tap_number=0
 tap_failures=0
 
-# tap_check NAME COMMAND...: passes if the command succeeds; shows what it printed if not.
+# tap_check NAME COMMAND...: passes if COMMAND succeeds; prints its output otherwise.
 tap_check() {
     tap_name=$1
     shift

@@ -14,7 +14,7 @@ if ! mkdir -p "$LAB_DIR" || ! [ -w "$LAB_DIR" ]; then
 fi
 LAB_DIR=$(cd "$LAB_DIR" && pwd)
 
-say() { printf '%s\n' "$*" >&2; }
+message() { printf '%s\n' "$*" >&2; }
 
 die() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
@@ -34,7 +34,7 @@ lock() {
     local fd
     exec {fd}>"$LAB_DIR/$1.lock"
     flock --nonblock "$fd" && return
-    say "Waiting for another run, which holds $LAB_DIR/$1.lock"
+    message "Waiting for another run, which holds $LAB_DIR/$1.lock"
     flock "$fd"
 }
 
@@ -44,8 +44,8 @@ keep_newest() {
     ls -1t "$2" | tail -n "+$(($1 + 1))" | (cd "$2" && xargs -r rm -rf)
 }
 
-# make_folder FOLDER LOCK COMMAND...: creates FOLDER unless it exists. COMMAND fills an empty
-# folder, its current one, which gets its final name when COMMAND succeeds.
+# make_folder FOLDER LOCK COMMAND...: creates FOLDER unless it exists. COMMAND runs in an empty
+# folder and fills it. The folder gets the name FOLDER only if COMMAND succeeds.
 make_folder() {
     local folder=$1
     [ ! -d "$folder" ] || return 0
@@ -57,14 +57,15 @@ make_folder() {
     mv "$folder.partial" "$folder"
 }
 
-# pack FOLDER ARCHIVE: makes an initramfs. Uncompressed, because an emulated CPU unpacks slowly.
+# pack FOLDER ARCHIVE: makes an initramfs. It is not compressed, because an emulated CPU unpacks
+# slowly.
 pack() {
     # shellcheck disable=SC2016 # The inner shell expands it.
     "$REPO/scripts/lab/in-root" bash -c \
         'cd "$0" && find . -mindepth 1 -print0 | sort -z | cpio --null --create --format=newc --owner=0:0 --quiet' "$1" >"$2"
 }
 
-# need_disk GIB WHAT: fails if WHAT would fill the disk.
+# need_disk GIB WHAT: fails unless the lab's disk has GIB GiB free for WHAT.
 need_disk() {
     local have
     have=$(df --output=avail --block-size=1G "$LAB_DIR" | tail -n 1 | tr -d ' ')
@@ -81,7 +82,7 @@ step() {
     shift 3
     [ -t 2 ] && interval=1
     mkdir -p "$(dirname "$log")"
-    say "$what (about $(human_time "$estimate"), log in $log)"
+    message "$what (about $(human_time "$estimate"), log in $log)"
     "$@" >"$log" 2>&1 </dev/null &
     pid=$!
     # shellcheck disable=SC2064 # Expands now: a later step has another pid.
@@ -94,7 +95,7 @@ step() {
         if [ -t 2 ]; then
             printf '\r  %s of about %s ' "$(human_time "$elapsed")" "$(human_time "$estimate")" >&2
         else
-            say "  $what: $(human_time "$elapsed") of about $(human_time "$estimate")"
+            message "  $what: $(human_time "$elapsed") of about $(human_time "$estimate")"
         fi
     done
     wait "$pid" || status=$?
@@ -104,5 +105,5 @@ step() {
         tail -n 30 "$log" >&2
         die "$what failed with status $status; the whole log is $log"
     fi
-    say "  done in $(human_time $((SECONDS - start)))"
+    message "  done in $(human_time $((SECONDS - start)))"
 }

@@ -6,11 +6,11 @@
 #   NAME INSTRUCTIONS CALLS ATOMICS FENCES LOADS STORES STACK PANIC CALLEES
 #
 # - LOADS, STORES: instructions that read or write memory; an instruction that does both counts in both
-# - STACK: those that access the stack instead (push, pop, relative to %rsp)
+# - STACK: instructions that access the stack (push, pop, relative to %rsp); LOADS and STORES omit them
 # - ATOMICS: atomic instructions
 # - FENCES: atomic instructions on the stack, and `mfence`, `lfence`, `sfence`
 # - CALLS: calls of other functions, and jumps to them
-# - CALLEES: their names in the order of the code, separated by commas, or `-`
+# - CALLEES: the names of the called functions in the order of the code, separated by commas, or `-`
 # - PANIC: an instruction or callee that does not return, also in callees of the same file, or `-`
 #
 # Some instructions do no work, and the compilers of C and Rust may place them differently. They do
@@ -173,7 +173,8 @@ function target_of(operands,    register) {
     return operands
 }
 
-# Returns the name of a relocation. That of a local function is its section and offset, until the end.
+# Returns the name of a relocation. A local function's relocation names its section and offset;
+# resolved() finds the function's name at the end.
 function named(relocated) { return relocated ~ /^\./ ? relocated : symbol(relocated) }
 
 function symbol(relocated) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Functions that are worse than C's, each in one way. A check that accepts its function is broken.
+//! Functions that are worse than C's, each in one way. A check must reject its function.
 
 use core::{
     mem,

@@ -54,18 +54,19 @@ check_descriptions() {
 log_has() { dmesg | grep -F -e "$1"; }
 is_loaded() { grep -q '^rust_rcu_demo ' /proc/modules; }
 set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
-# refuses ERROR PARAMETER VALUE EXPECTED: writing VALUE fails with ERROR, and the log has what is
-# EXPECTED.
+# refuses ERROR PARAMETER VALUE EXPECTED: writing VALUE fails with ERROR, and the log names the
+# EXPECTED values.
 refuses() {
     tap_check "$2=$3 is refused: $1" fails_with "$1" set_parameter "$2" "$3\n"
     tap_check "$2=$3: the log has the valid values" \
         log_has "parameter $2: expected $4, found \"$3\""
 }
-# Prints the parameters that are settings, and no reports of runs.
+# Prints all parameters except the reports of runs.
 settings() { grep '' $parameters/* | grep -vE "^$parameters/(scale|stall|torture):"; }
 settings_are() { same "$1" "$(settings)"; }
 
-# within SECONDS COMMAND...: COMMAND succeeds within SECONDS; it is tried ten times a second.
+# within SECONDS COMMAND...: repeats COMMAND ten times a second until it succeeds, for at most
+# SECONDS.
 within() {
     tries=$(($1 * 10))
     shift
@@ -79,7 +80,7 @@ within() {
 stat_is() { test "$(rcuctl stats | sed -n "s/^$1  *//p")" = "$2"; }
 slab_kib() { awk '/^SUnreclaim/ { print $2 }' /proc/meminfo; }
 
-# Runs of the parameter $job: its report, its state and its threads.
+# The following functions inspect the runs of the parameter $job: report, state and threads.
 # shellcheck disable=SC2154 # The suite sets job.
 report() { sed -n "s/^$1 //p" "$parameters/$job"; }
 # reports KEY VALUE

@@ -5,7 +5,7 @@
 # internet table. Prints TAP. Needs beside it: helpers.sh, tap.sh, device-test, client64, routes,
 # addresses, answers, and client32 where the kernel has 32-bit callers.
 #
-# Environment: CHURN_SECS, for which the device's writer churns (default 3).
+# Environment: CHURN_SECS, the duration of the device's churn (default 3).
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
@@ -77,7 +77,7 @@ tap_check 'insmod refuses a loaded module' not insmod "$module"
 tap_check 'only root may open the device' test "$(stat -c %a $device)" = 600
 
 tap_check 'the device adds a route' sh -c "echo add 10.0.0.0/8 via 10.0.0.1 metric 20 > $device"
-tap_check 'the device reads as its routes' prints '10.0.0.0/8 via 10.0.0.1 metric 20' cat $device
+tap_check 'reading the device prints its routes' prints '10.0.0.0/8 via 10.0.0.1 metric 20' cat $device
 tap_check 'rcuctl route get prints the route of an address' \
     prints '10.0.0.0/8 via 10.0.0.1 metric 20' rcuctl route get 10.1.2.3
 tap_check 'rcuctl route get exits 2 for an address without a route' \
@@ -98,7 +98,7 @@ tap_check 'rmmod is refused while the device is open' not rmmod rust_rcu_demo
 tap_check 'after a refused rmmod the module is loaded' is_loaded
 exec 3<&-
 
-# include NAME COMMAND...: the TAP of COMMAND becomes a part of this one.
+# include NAME COMMAND...: adds the TAP lines of COMMAND to those of this suite.
 include() {
     name=$1
     shift
@@ -111,7 +111,7 @@ for bits in 64 32; do
     if [ -e client$bits ]; then
         include "the $bits-bit client of the ioctls" ./client$bits
     else
-        tap_skip "the $bits-bit client of the ioctls" 'this kernel has no such callers'
+        tap_skip "the $bits-bit client of the ioctls" "this kernel has no $bits-bit callers"
     fi
 done
 rcuctl route flush
@@ -121,7 +121,7 @@ inet6=$(grep -c '^[^ ]*:' routes)
 tap_check 'the real table loads' rcuctl route load routes
 tap_check 'the real table has all its IPv6 routes' stat_is routes_inet6 "$inet6"
 tap_check 'the real table has all its IPv4 routes' stat_is routes_inet $((total - inet6))
-tap_check 'lookups in the real table equal those of another implementation' \
+tap_check 'lookups in the real table have the answers of another implementation' \
     sh -c 'rcuctl route get --batch addresses >got && cmp got answers'
 tap_check 'rcuctl route save writes the table that was loaded' \
     sh -c 'rcuctl route save saved && cmp saved routes'

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in user-mode Linux: the benchmarks compare equal work. peers.ko fills the kernel's own tables
-# with the routes of the module's table. All tables must see the same addresses and give the same
-# answers. Prints TAP. Needs beside it: helpers.sh, rows.sh, tap.sh, routes, peers.ko.
+# Runs in user-mode Linux: checks that the benchmarks compare equal work. peers.ko fills the
+# kernel's own tables with the routes of the module's table. All tables must see the same addresses
+# and give the same answers. Prints TAP. Needs beside it: helpers.sh, rows.sh, tap.sh, routes,
+# peers.ko.
 # shellcheck source=tests/guest/rows.sh
 . ./rows.sh
 
@@ -20,7 +21,7 @@ measure() {
     : >found
     send "$@" && tail -c +$((old + 1)) /dev/peers >found
 }
-# look_up SEED: in the module's table and in those of the peers.
+# look_up SEED: looks up the addresses of SEED in the module's table and in the peers' tables.
 look_up() {
     rcuctl scale lookup --runs 1 --loops $passes --seed "$1" >/dev/null &&
         measure lookup $runs $passes "$(nproc)" "$1"
@@ -50,7 +51,7 @@ update_labels() {
         for change in delete add; do echo "peer=${peer%:*} family=${peer#*:} change=$change"; done
     done
 }
-sound() { figures_are_sound found $((runs * passes / batch)); }
+plausible() { figures_are_plausible found $((runs * passes / batch)); }
 # Sends updates until the report is full; it holds fewer than 200 of them.
 fill_report() {
     for seed in $(seq 200); do send update 1 1 "$seed" || return; done
@@ -99,17 +100,17 @@ for seed in 1 2; do
 done
 tap_check 'peers: lookup: there is a row for each stream, with one reader and on all CPUs' \
     same "$(lookup_labels)" "$(labels found)"
-tap_check 'peers: lookup: the figures are sound' sound
+tap_check 'peers: lookup: the figures are plausible' plausible
 tap_check 'peers: more readers than CPUs are refused' not send lookup 1 $passes $(($(nproc) + 1)) 1
 tap_check "peers: read, C's counterpart of scale=read, succeeds" \
     measure read $runs $passes "$(nproc)"
-tap_check 'peers: read: there is a row for one reader and for all CPUs' \
+tap_check 'peers: read: there is a row with one reader and a row on all CPUs' \
     same "$(read_labels)" "$(labels found)"
-tap_check 'peers: read: the figures are sound' sound
+tap_check 'peers: read: the figures are plausible' plausible
 tap_check 'peers: update succeeds' measure update $runs $changes 1
 tap_check 'peers: update: there is a row for each peer and change' \
     same "$(update_labels)" "$(labels found)"
-tap_check 'peers: update: the figures are sound' sound
+tap_check 'peers: update: the figures are plausible' plausible
 tap_check 'peers: update: the number of changes is the requested one' \
     counts_are $((runs * changes)) found
 tap_check 'peers: more figures than the buffer holds are refused' \

@@ -6,7 +6,7 @@
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
-# Time is measured in batches of so many passes.
+# Readers measure the time of batches of this many passes.
 # shellcheck disable=SC2034 # The suites use it.
 batch=4096
 
@@ -17,10 +17,10 @@ labels() { rows "$1" | sed 's/ \(min\|count\|absent\)=.*//'; }
 # counts_are COUNT FILE: each row with a count has COUNT.
 counts_are() { same "$1" "$(rows "$2" | sed -n 's/.* count=\([0-9]*\) .*/\1/p' | sort -u)"; }
 
-# figures_are_sound FILE BATCHES: the figures of each row are above zero and in order. A row of
-# readers has no figures exactly if all batches of each reader, of which there were BATCHES, were
-# dropped. Only rwlock may be absent.
-figures_are_sound() {
+# figures_are_plausible FILE BATCHES: the figures of each row are above zero and in order. A row of
+# readers lacks figures if and only if each reader dropped all its BATCHES batches. Only the row of
+# rwlock may be absent.
+figures_are_plausible() {
     # shellcheck disable=SC2016 # awk's fields.
     rows "$1" | awk -v "batches=$2" '
         function wrong(why) { print why ": " $0; bad = 1 }

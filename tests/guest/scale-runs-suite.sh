@@ -90,7 +90,7 @@ if [ -z "$slow" ] && [ "$cpus" -gt 1 ]; then
     set_parameter scale_loops "$passes\n"
 fi
 
-# Readers of an offline CPU meet on another CPU, or find that there are too few CPUs.
+# The reader of an offline CPU moves to another CPU and notices that, or a run finds too few CPUs.
 online=/sys/devices/system/cpu/cpu1/online
 ends_when_a_cpu_goes_offline() {
     set_parameter scale "$1\n" && sleep 0.3 && echo 0 >$online && ends_with 'failed 6'
@@ -109,8 +109,8 @@ else
     tap_skip 'a run fails with ENXIO when a CPU goes offline' 'no CPU can go offline'
 fi
 
-# Allocations fail for a task, or for all new threads. The threads keep that mark, so no later test
-# in this boot may let allocations fail.
+# Fault injection is enabled for a task, or for kthreadd, from which new kernel threads inherit it.
+# These threads keep it, so no later test in this boot may let allocations fail.
 failslab=/sys/kernel/debug/failslab
 starts_or_fails() {
     number=$(report runs) started=0 refused=0
@@ -163,7 +163,7 @@ if [ -e $failslab ]; then
         completes_or_fails lookup 10
     set_parameter scale_writer 'none\n'
     tap_check 'runs without memory leave the table unchanged' table_is some
-    tap_check 'a run with memory completes after runs without' measures gp
+    tap_check 'a run with memory completes after runs without memory' measures gp
 else
     tap_skip 'a start without memory succeeds or fails with ENOMEM' 'this kernel has no failslab'
 fi
@@ -184,7 +184,8 @@ kinds='read lookup update gp'
 for kind in $kinds; do
     tap_check "$kind: rmmod during a run leaves no thread" unload_during start_with_routes "$kind"
 done
-# A table takes 600 KiB, as do the buffers of a run; the allocator keeps a little. KASAN keeps more.
+# A table takes 600 KiB, and so do the buffers of a run. The allocator keeps a little; KASAN keeps
+# more.
 now=$(slab_kib)
 [ -n "$slow" ] || tap_check "runs leak no memory (slab $slab KiB before, $now KiB after)" \
     test $((now - slab)) -lt 3072

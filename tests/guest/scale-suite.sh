@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: the measurements of `scale`, with few passes. Checks the rows of each kind,
-# their figures but not the times, the streams of addresses and answers, and that the table stays
+# that their figures are plausible, the streams of addresses and answers, and that the table stays
 # unchanged. Prints TAP. Needs beside it: helpers.sh, rows.sh, tap.sh, routes. scale-runs-suite.sh
 # tests the runs themselves.
 #
@@ -22,10 +22,10 @@ differ() { test -n "$1" && test "$1" != "$2"; }
 # measures KIND: a run of KIND completes.
 measures() { set_parameter scale "$1\n" && becomes state idle 60 && reports result 'done'; }
 labels_are() { same "$1" "$(labels $report)"; }
-sound() { figures_are_sound $report $((runs * ((passes + batch - 1) / batch))); }
+plausible() { figures_are_plausible $report $((runs * ((passes + batch - 1) / batch))); }
 table_is() { rcuctl route show >shown && cmp shown "$1"; }
 
-# Prints the numbers of readers: one, and one for each CPU.
+# Prints the numbers of readers in a run: 1, and the number of CPUs.
 reader_counts() { if [ "$cpus" -gt 1 ]; then echo "1 $cpus"; else echo 1; fi; }
 read_labels() {
     for readers in $(reader_counts); do
@@ -77,11 +77,11 @@ changes_are_counted() {
 # A file in sysfs is at most a page, and the kernel would cut a longer report.
 fits_a_page() { test "$(wc -c <$report)" -lt 4095 && tail -n 1 $report | grep ' behind=[0-9]*$'; }
 
-# Streams: a hash of the addresses and one of the answers.
+# Prints the lines of streams, each with a hash of its addresses and a hash of its answers.
 streams() { grep '^stream ' $report; }
 # hash_of addresses|answers FAMILY STREAM
 hash_of() { streams | sed -n "s/^stream family=$2 stream=$3 .* $1=\([0-9a-f]*\).*/\1/p"; }
-# all_differ STREAMS: streams a and b have other addresses than in STREAMS.
+# all_differ STREAMS: the streams a and b have other addresses now than in STREAMS.
 all_differ() {
     for family in inet inet6; do
         for stream in a b; do
@@ -126,7 +126,6 @@ check_descriptions 'scale charp' 'scale_nreaders int' 'scale_loops uint' 'scale_
     'scale_writer charp' 'scale_seed uint'
 tap_check 'insmod succeeds for scale' insmod "$module"
 
-# Without routes.
 for kind in lookup update; do
     tap_check "scale=$kind starts with an empty table" set_parameter scale "$kind\n"
     becomes state idle 60
@@ -155,12 +154,12 @@ tap_check 'routes of both families load' rcuctl route load some
 tap_check 'read: a run completes' measures read
 tap_check 'read: there is a row for each primitive, with one reader and on all CPUs' \
     labels_are "$(read_labels)"
-tap_check 'read: the figures are sound' sound
+tap_check 'read: the figures are plausible' plausible
 tap_check 'read: the number of runs is the requested one' reports passed $runs
 tap_check 'read: the number of loops is the requested one' reports loops "$passes"
 set_parameter scale_nreaders '1\n'
 tap_check 'read: a run with one reader completes' measures read
-tap_check 'read: with one reader there is no other row' \
+tap_check 'read: nreaders=1 gives only rows of one reader' \
     labels_are "$(read_labels | grep 'readers=1$')"
 set_parameter scale_nreaders '512\n'
 set_parameter scale_loops "$waits\n"
@@ -168,7 +167,7 @@ tap_check 'gp: a run completes' measures gp
 tap_check 'gp: the CPUs limit the number of readers' reports readers "$cpus"
 tap_check 'gp: there is a row for each way to wait, on idle CPUs and beside readers' \
     labels_are "$(gp_labels)"
-tap_check 'gp: the figures are sound' sound
+tap_check 'gp: the figures are plausible' plausible
 tap_check 'gp: the number of waits is the requested one' counts_are $((waits * runs)) $report
 set_parameter scale_nreaders '-1\n'
 set_parameter scale_loops "$passes\n"
@@ -176,25 +175,25 @@ set_parameter scale_loops "$passes\n"
 tap_check 'lookup: a run completes' measures lookup
 tap_check 'lookup: there is a row for each family and stream, with one reader and on all CPUs' \
     labels_are "$(lookup_labels none inet inet6)"
-tap_check 'lookup: the figures are sound' sound
+tap_check 'lookup: the figures are plausible' plausible
 first=$(streams)
-tap_check 'lookup: two streams of each family are described' test "$(echo "$first" | wc -l)" = 4
+tap_check 'lookup: the report has two streams of each family' test "$(echo "$first" | wc -l)" = 4
 tap_check 'lookup: a second run completes' measures lookup
-tap_check 'lookup: the same seed has the same addresses and answers' same "$first" "$(streams)"
+tap_check 'lookup: the same seed gives the same addresses and answers' same "$first" "$(streams)"
 set_parameter scale_seed '2\n'
 for writer in paced full; do
     set_parameter scale_writer "$writer\n"
     tap_check "lookup, $writer writer: a run completes" measures lookup
     tap_check "lookup, $writer writer: each stream has rows with and without the writer" \
         labels_are "$(lookup_labels $writer inet inet6)"
-    tap_check "lookup, $writer writer: the figures are sound" sound
+    tap_check "lookup, $writer writer: the figures are plausible" plausible
     tap_check "lookup, $writer writer: the table is unchanged" table_is some
 done
-tap_check 'lookup: another seed has other addresses' all_differ "$first"
+tap_check 'lookup: another seed gives other addresses' all_differ "$first"
 set_parameter scale_writer 'none\n'
 set_parameter scale_family 'inet6\n'
 tap_check 'lookup: a run of one family completes' measures lookup
-tap_check 'lookup: a run of one family has no row of the other' \
+tap_check 'lookup: a run of one family has no row of the other family' \
     labels_are "$(lookup_labels none inet6)"
 set_parameter scale_family 'inet\n'
 set_parameter scale_loops "$batch\n"
@@ -218,7 +217,7 @@ set_parameter reclaim 'kvfree\n'
 tap_check 'update: a run completes' measures update
 tap_check 'update: there is a row for each family, reclaim mode and change' \
     labels_are "$(update_labels)"
-tap_check 'update: the figures are sound' sound
+tap_check 'update: the figures are plausible' plausible
 tap_check 'update: the number of changes is the requested one' changes_are_counted
 tap_check 'update: the report fits a page' fits_a_page
 tap_check 'update: the table is unchanged' table_is some

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: `rcuctl stall run` provokes each kind of stall that this kernel can have.
+# Runs in the guest: `rcuctl stall run` provokes each kind of stall that this kernel supports.
 # Checks the kernel's report, the decoded kind and culprit, and that time-outs, settings and grace
 # periods are as before. Prints TAP and a line "# seconds KIND N" for each kind: the time from its
 # start to the kernel's first line. Needs beside it: helpers.sh, stalls.sh, tap.sh.
@@ -21,7 +21,7 @@ all_timeouts() {
     done
 }
 
-# What the decoder must report for a kind; nothing if the kernel does not complain.
+# Prints the kind that the decoder must report; nothing for kinds without a kernel message.
 decoded_kind() {
     case $1 in
         cpu_* | task_*) echo rcu-cpu-stall ;;
@@ -38,7 +38,7 @@ decoded_kind() {
         memory_exhausted) echo oom ;;
     esac
 }
-# The decoded event of that kind, alone.
+# Prints the decoded event of that kind and no other event.
 event() { sed 's/{"kind":/\n&/g' decoded | grep "^{\"kind\":\"$(decoded_kind "$kind")\""; }
 # The event names the culprit: a thread by number and name, or its CPU.
 names_culprit() {
@@ -55,8 +55,8 @@ names_culprit() {
 }
 result_has() { grep -F "\"$1\":$2" decoded || { cat decoded; return 1; }; }
 
-# A host with little time for the guest delays its ticks and thereby RCU's report, so a fit kernel
-# gets three tries.
+# A busy host delays the guest's ticks and thereby RCU's report. So a kind that leaves the kernel
+# fit gets three tries.
 provoked() {
     for try in 1 2 3; do
         ! rcuctl stall run --json ${unsafe:+--unsafe} "$kind" >decoded 2>errors || return 0
@@ -128,11 +128,11 @@ rcuctl_itself() {
     tap_check 'rcuctl stall stop succeeds' rcuctl stall stop
     tap_check 'rcuctl stall stop ends the stall' becomes state idle 30
     wait $client || :
-    tap_check 'rcuctl stall stop lets rcuctl stall run restore the time-outs' \
+    tap_check 'after rcuctl stall stop, rcuctl stall run restores the time-outs' \
         same "$before" "$(all_timeouts)"
 }
 
-# The kernel reports some things once only; rcuctl makes it forget them by this file system.
+# The kernel prints some warnings only once. rcuctl re-enables them through this file system.
 grep -q ' /sys/kernel/debug ' /proc/mounts || mount -t debugfs none /sys/kernel/debug
 prepare_cpus
 insmod "$module"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: who may start a stall and with which parameters, and starting, stopping and
+# Runs in the guest: the permissions and parameters of a stall, and starting, stopping and
 # unloading. Prints TAP. Needs beside it: helpers.sh, stalls.sh, tap.sh. stall-kinds-suite.sh tests
 # the kinds themselves.
 #
@@ -187,8 +187,8 @@ start_long_stall() {
     [ "$1" != cpu_irq_off ] || set_parameter stall_hold_ms '10000\n'
     set_parameter stall "$1\n" && within 30 log_has "stall: begin $1"
 }
-# While a CPU has its interrupts off, a process that must interrupt it waits. Then the stall can end
-# before rmmod starts, and the attempt counts for nothing.
+# A process that must interrupt a CPU waits while that CPU has its interrupts off. So the stall can
+# end before rmmod starts; then the attempt is repeated.
 unload_stops() {
     for _ in 1 2 3; do
         unload_during start_long_stall "$1" && log_has "stall: end $1 " | grep ' ms: stopped;' && return

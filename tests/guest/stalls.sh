@@ -24,7 +24,7 @@ kinds_that_have() { sed -n "s/^has \([a-z_]*\) $1\$/\1/p" $parameters/stall; }
 stall_settings() { for name in cpu hold_ms holdoff_ms unsafe; do cat "$parameters/stall_$name"; done | tr '\n' ' '; }
 stall_settings_are() { same "$1 " "$(stall_settings)"; }
 
-# set_timeouts FILE=VALUE...: sets those that this kernel has and prints their old values.
+# set_timeouts FILE=VALUE...: sets the time-outs that this kernel has, and prints their old values.
 set_timeouts() {
     for timeout; do
         file=${timeout%%=*}
@@ -51,9 +51,10 @@ timeouts_are() {
     done
 }
 
-# Keeps this shell and the grace-period thread off the CPU of the culprits, the last one: a thread
-# that waits there while interrupts are off starts no grace period. A second after boot the kernel
-# switches to a better clock and stops all CPUs for it, which a looping culprit would delay.
+# Culprits run on the last CPU. Keeps this shell and the grace-period thread off it: while
+# interrupts are off there, a thread that waits for that CPU starts no grace period. A second after
+# boot the kernel switches to a better clock and stops all CPUs for it, which a looping culprit
+# would delay.
 prepare_cpus() {
     within 10 not grep -q early /sys/devices/system/clocksource/clocksource0/current_clocksource
     for pid in $$ $(pidof rcu_preempt rcu_sched); do taskset -p 1 "$pid" >/dev/null; done

@@ -5,8 +5,8 @@
 # torture must catch; starting, stopping and unloading. Prints TAP. Needs beside it: helpers.sh,
 # tap.sh, routes, addresses, answers.
 #
-# Environment: TORTURE_SECS, the least duration of a run (default 5), TORTURE_BUG_SECS within which
-# a bug must be caught (60), TORTURE_TYPES (all).
+# Environment: TORTURE_SECS, the minimum duration of a run (default 5); TORTURE_BUG_SECS, the time
+# within which a bug must be caught (60); TORTURE_TYPES (all).
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
@@ -28,8 +28,8 @@ counted() {
         }' $parameters/torture
 }
 lasts() { test "$(report seconds)" -ge "$1"; }
-# torture_until_counted COUNTERS ARGUMENT...: a run lasts $secs seconds and until COUNTERS are above
-# 0, which takes longer on a slow machine. It exits with the verdict.
+# torture_until_counted COUNTERS ARGUMENT...: runs torture for at least $secs seconds, and until all
+# COUNTERS are above 0, which takes longer on a slow machine. Returns rcuctl's exit status.
 torture_until_counted() {
     awaited=$1
     shift
@@ -166,11 +166,11 @@ catches() {
 finding_of() {
     case $1-$2 in
         table-skip_gp | table-early_free) echo 'table: reader reached a reclaimed node' ;;
-        # A lookup or a dump may see it first.
+        # A lookup or a dump may detect the bug first.
         table-plain_store | table-lost_change) echo 'table: (reader got an answer that was not valid|dump was wrong)' ;;
         table-lost_callback) echo 'table: retired memory was never reclaimed' ;;
         table-torn_transaction) echo 'table: (snapshot showed half a transaction|reader got an answer that was not valid|dump was wrong)' ;;
-        # Any reader may see the next hop of another route first.
+        # Any reader may be the first to find the next hop of another route.
         table-reuse_before_gp) echo 'table: ' ;;
         *-skip_gp) echo 'was retired grace periods ago' ;;
         *-early_free) echo 'that was freed' ;;
