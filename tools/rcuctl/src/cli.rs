@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::decode::Decode;
 use crate::parameters::PARAMETERS;
@@ -63,7 +64,10 @@ impl Cli {
                 stall.needs_module() && stall.parameters == Path::new(PARAMETERS)
             }
             Command::Scale(scale) => scale.job.parameters == Path::new(PARAMETERS),
-            Command::Decode(_) | Command::Watch(_) => false,
+            Command::Decode(_)
+            | Command::Watch(_)
+            | Command::Completion { .. }
+            | Command::ManPages { .. } => false,
         }
     }
 }
@@ -93,6 +97,19 @@ pub enum Command {
     Stall(Stall),
 
     Scale(Scale),
+
+    /// Print the completion script of a shell, for example: source <(rcuctl completion bash)
+    Completion {
+        shell: Shell,
+    },
+
+    /// Write a man page for each command
+    #[command(hide = true)]
+    ManPages {
+        /// Folder to write to
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -287,6 +304,8 @@ mod tests {
             ("stall stop", true),
             ("stall list --parameters /tmp/other", false),
             ("stall explain", false),
+            ("completion fish", false),
+            ("man-pages /tmp/pages", false),
         ] {
             let cli = parse(words).expect("a command");
             assert_eq!(cli.needs_module(), needed, "{words}");

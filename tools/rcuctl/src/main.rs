@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 mod cli;
+mod completion;
 mod decode;
 mod device;
 mod error;
@@ -17,6 +18,7 @@ mod input;
 mod interrupt;
 mod kmsg;
 mod layout;
+mod man_pages;
 mod module;
 mod output;
 mod parameters;
@@ -84,6 +86,8 @@ fn run(cli: &Cli) -> Result<Status> {
         Command::Torture(options) => torture::torture(options, &mut out)?,
         Command::Stall(options) => stall::stall(options, &mut out)?,
         Command::Scale(options) => scale::scale(options, &mut out)?,
+        Command::Completion { shell } => completion::print(*shell, &mut out)?,
+        Command::ManPages { folder } => man_pages::write(folder)?,
     };
     out.flush()?;
     Ok(status)
