@@ -10,6 +10,7 @@
 //! | [`params`] | module parameters |
 //! | [`random`] | pseudo-random numbers |
 //! | [`sched`] | yielding the CPU |
+//! | [`version`] | the module's version |
 
 pub mod cpu;
 pub(crate) mod delay;
@@ -17,3 +18,4 @@ pub mod kthread;
 pub(crate) mod params;
 pub(crate) mod random;
 pub(crate) mod sched;
+pub(crate) mod version;

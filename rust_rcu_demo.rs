@@ -36,6 +36,7 @@ module! {
     description: "RCU in safe Rust: abstractions, and a route table built on them",
     license: "GPL",
 }
+kernel_ext::version::module_version!("0.1.0");
 
 /// The table's settings, which the parameters below change.
 static SETTINGS: Settings = Settings::new();

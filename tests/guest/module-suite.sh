@@ -26,6 +26,9 @@ documented_parameters() { sed -n "s/:[A-Z].*//p" modinfo.parm | sort; }
 
 tap_check 'modinfo has the licence' modinfo_has license '^GPL$'
 tap_check 'modinfo describes the module' modinfo_has description 'RCU in safe Rust'
+tap_check 'modinfo has the author' modinfo_has author '^The rust_rcu_demo maintainers$'
+version=$(rcuctl --version | cut -d' ' -f2)
+tap_check 'modinfo has the version of rcuctl' modinfo_has version "^$version\$"
 tap_check 'before insmod there is no device' not test -e $device
 
 check_descriptions 'reclaim charp' 'reclaim_max_kb uint' 'max_routes ulong'
@@ -42,6 +45,7 @@ tap_check 'after a refused insmod the module is not loaded' not is_loaded
 
 tap_check 'insmod accepts valid values' \
     insmod "$module" reclaim=kvfree reclaim_max_kb=0x10 max_routes=7
+tap_check 'sysfs has the version that modinfo has' prints "$version" cat /sys/module/rust_rcu_demo/version
 tap_check 'reclaim has the value given to insmod' parameter_is reclaim kvfree
 tap_check 'reclaim_max_kb has the value given to insmod' parameter_is reclaim_max_kb 16
 tap_check 'max_routes has the value given to insmod' parameter_is max_routes 7
