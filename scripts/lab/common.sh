@@ -38,6 +38,17 @@ lock() {
     flock "$fd"
 }
 
+# arch_of KERNEL_BUILD_FOLDER: prints its ARCH, which make needs for modules too.
+arch_of() {
+    if grep -qx CONFIG_UML=y "$1/.config"; then
+        echo um
+    elif grep -qx CONFIG_ARM64=y "$1/.config"; then
+        echo arm64
+    else
+        echo x86_64
+    fi
+}
+
 # keep_newest COUNT FOLDER: removes all but the newest COUNT entries of FOLDER.
 keep_newest() {
     # shellcheck disable=SC2012 # The lab's scripts choose the names.
