@@ -4,7 +4,7 @@
 
 use core::{
     mem,
-    sync::atomic::{fence, Ordering},
+    sync::atomic::{fence, AtomicPtr, Ordering},
 };
 
 use super::{Config, Guard, Locked, Rcu, UniqueRcuBox, Retired, State, UpdateSide, Updater};
@@ -76,4 +76,16 @@ pub fn worse_select<'u>(
     choose: for<'s> fn(&'s State) -> &'s Rcu<Config, Locked<State>>,
 ) -> UpdateSide<'u, Rcu<Config, Locked<State>>> {
     updater.select(choose)
+}
+
+/// Loads without ordering, unlike a dereference.
+#[no_mangle]
+pub fn worse_acquires(config: &AtomicPtr<Config>) -> *mut Config {
+    config.load(Ordering::Relaxed)
+}
+
+/// Publishes without ordering, unlike `replace_c()`.
+#[no_mangle]
+pub fn worse_releases(config: &AtomicPtr<Config>, new: *mut Config) {
+    config.store(new, Ordering::Relaxed);
 }
