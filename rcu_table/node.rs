@@ -64,7 +64,9 @@ mod runs;
 pub(super) use build::Blueprint;
 pub(super) use link::Link;
 pub(super) use lookup::{Finding, Found, Lookup};
-pub(super) use owned::{Condemned, Doomed, NewChain, NewNode, Replaced, Roots, Tree, Unlinked};
+pub(super) use owned::{
+    CopiedNodes, NewChain, NewNode, Replaced, Roots, Tree, Unlinked, UnlinkedNodes,
+};
 pub(super) use quarantine::Quarantined;
 pub(super) use reading::NodeRef;
 pub(super) use runs::Runs;
@@ -314,8 +316,8 @@ impl Node {
 /// reload needs it too, to build the new contents.
 ///
 /// With a shared borrow, an updater reads nodes without a read-side critical section. No node that
-/// it can reach is freed during the borrow: [`Doomed`] is emptied with `&mut`, and a [`Tree`] is
-/// dismantled after the borrow in which it was cut.
+/// it can reach is freed during the borrow: [`UnlinkedNodes`] is emptied with `&mut`, and a
+/// [`Tree`] is dismantled after the borrow in which it was cut.
 pub(super) struct Exclusive(());
 
 impl Exclusive {

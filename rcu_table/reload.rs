@@ -48,7 +48,7 @@ impl Reload {
         let hop_change = resources.apply(Target::new(roots, &mut self.totals), operation)?;
         hop_change.commit(&mut resources);
         // No reader has seen these nodes.
-        state.free_doomed();
+        state.free_unlinked_nodes();
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 
 use super::{
     next_hops::{Interner, NextHops},
-    node::{Condemned, Doomed, Exclusive, Lookup, Roots, Runs, Tree, Unlinked},
+    node::{CopiedNodes, Exclusive, Lookup, Roots, Runs, Tree, Unlinked, UnlinkedNodes},
     prefix::{Family, Prefix},
     quarantine::Quarantine,
     reclaim::{self, KvfreeLedger, Policy},
@@ -37,7 +37,7 @@ pub(super) struct TableState {
     pub(super) exclusive: Exclusive,
     interner: Interner,
     runs: KBox<Runs>,
-    doomed: Doomed,
+    unlinked_nodes: UnlinkedNodes,
     ledger: KvfreeLedger,
     pub(super) totals: Totals,
 }
@@ -50,21 +50,21 @@ impl TableState {
             hops: &table.next_hops,
             interner: &mut self.interner,
             runs: &mut self.runs,
-            doomed: &mut self.doomed,
+            unlinked_nodes: &mut self.unlinked_nodes,
             max_routes: table.settings.max_routes(),
         };
         (resources, &mut self.totals)
     }
 
     /// Frees unlinked nodes that were never published.
-    pub(super) fn free_doomed(&mut self) {
-        self.doomed.free(&mut self.exclusive);
+    pub(super) fn free_unlinked_nodes(&mut self) {
+        self.unlinked_nodes.free(&mut self.exclusive);
     }
 
     /// Retires nodes that a transaction has replaced.
     ///
     /// Context: may sleep; waits for a grace period in some modes.
-    pub(super) fn retire(&mut self, nodes: Condemned, policy: Policy) {
+    pub(super) fn retire(&mut self, nodes: CopiedNodes, policy: Policy) {
         reclaim::retire(nodes, &mut self.exclusive, policy, &mut self.ledger);
     }
 }
@@ -135,7 +135,7 @@ impl Table {
                 exclusive: Exclusive::new(),
                 interner: Interner::new(settings),
                 runs: KBox::new(Runs::new(), GFP_KERNEL)?,
-                doomed: Doomed::new(),
+                unlinked_nodes: UnlinkedNodes::new(),
                 ledger: KvfreeLedger::new(),
                 totals: Totals::default(),
             }),
@@ -175,11 +175,11 @@ impl Table {
         hop_change.commit(&mut resources);
         let TableState {
             exclusive,
-            doomed,
+            unlinked_nodes,
             ledger,
             ..
         } = &mut *state;
-        reclaim::retire(doomed, exclusive, policy, ledger);
+        reclaim::retire(unlinked_nodes, exclusive, policy, ledger);
         self.count_change();
         drop(state);
         self.wait_if_over_limit();

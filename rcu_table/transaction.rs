@@ -6,7 +6,7 @@
 //! new roots with one store.
 
 use super::{
-    node::{Condemned, Exclusive, Roots, Tree},
+    node::{CopiedNodes, Exclusive, Roots, Tree},
     reclaim::{self, Policy},
     table::{trees_of, TableState, YIELD_INTERVAL},
     update::{HopChange, Operation, Target, Totals},
@@ -153,7 +153,7 @@ struct Draft {
     totals: Totals,
     hop_changes: KVVec<HopChange>,
     /// The published nodes that have been copied.
-    condemned: Condemned,
+    copied_nodes: CopiedNodes,
     /// The tries that have been flushed.
     trees: KVec<Tree>,
 }
@@ -165,7 +165,7 @@ impl Draft {
             roots: UniqueRcuBox::new(Roots::new(), GFP_KERNEL)?,
             totals: Totals::default(),
             hop_changes: KVVec::with_capacity(operations, GFP_KERNEL)?,
-            condemned: Condemned::new(),
+            copied_nodes: CopiedNodes::new(),
             trees: KVec::new(),
         })
     }
@@ -204,7 +204,7 @@ impl Draft {
         state: &mut TableState,
         operation: &Operation,
     ) -> Result<HopChange> {
-        self.condemned.reserve()?;
+        self.copied_nodes.reserve()?;
         if let Operation::Flush(family) = operation {
             self.flush(*family, &state.exclusive)?;
             return Ok(HopChange::default());
@@ -212,12 +212,12 @@ impl Draft {
         let target = Target {
             roots: &self.roots,
             totals: &mut self.totals,
-            condemned: Some(&mut self.condemned),
+            copied_nodes: Some(&mut self.copied_nodes),
         };
         let (mut resources, _) = state.split(table);
         let result = resources.apply(target, operation);
         // The change unlinked only nodes that this transaction has built.
-        state.free_doomed();
+        state.free_unlinked_nodes();
         result
     }
 
@@ -244,7 +244,7 @@ impl Draft {
         while let Some(tree) = self.trees.pop() {
             tree.dismantle_fresh();
         }
-        state.free_doomed();
+        state.free_unlinked_nodes();
         let (mut resources, _) = state.split(table);
         for hop_change in &self.hop_changes {
             hop_change.undo(&mut resources);
@@ -262,7 +262,7 @@ impl Draft {
         for hop_change in &self.hop_changes {
             hop_change.commit(&mut resources);
         }
-        state.retire(self.condemned, policy);
+        state.retire(self.copied_nodes, policy);
         Replaced {
             roots,
             trees: self.trees,

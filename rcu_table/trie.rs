@@ -11,8 +11,8 @@
 
 use super::{
     node::{
-        common_depth, depth_of, value_at, Blueprint, Condemned, Doomed, Entry, Exclusive, Link,
-        NewChain, NewNode, NodeRef, Runs, Slot, MAX_DEPTH,
+        common_depth, depth_of, value_at, Blueprint, CopiedNodes, Entry, Exclusive, Link, NewChain,
+        NewNode, NodeRef, Runs, Slot, UnlinkedNodes, MAX_DEPTH,
     },
     stats::Footprint,
     Family, Prefix,
@@ -44,9 +44,9 @@ pub(super) struct Edit<'u> {
     pub(super) exclusive: &'u Exclusive,
     pub(super) runs: &'u mut Runs,
     /// The nodes that the change makes superfluous.
-    pub(super) doomed: &'u mut Doomed,
+    pub(super) unlinked_nodes: &'u mut UnlinkedNodes,
     /// In a transaction, the published nodes that it has copied.
-    pub(super) condemned: Option<&'u mut Condemned>,
+    pub(super) copied_nodes: Option<&'u mut CopiedNodes>,
     pub(super) balance: Balance,
 }
 
@@ -92,15 +92,15 @@ pub(super) fn find_route(
 impl<'u> Edit<'u> {
     fn build(&mut self, blueprint: &Blueprint<'_>) -> Result<NewNode> {
         let is_flat = |runs, children| is_flat(self.family, blueprint.depth, runs, children);
-        let fresh = self.condemned.is_some();
+        let fresh = self.copied_nodes.is_some();
         let node = blueprint.build(self.runs, is_flat, fresh, self.exclusive)?;
         self.balance.added.add(node.footprint());
         Ok(node)
     }
 
-    fn doom(&mut self, node: NodeRef<'_>) {
+    fn record_unlinked(&mut self, node: NodeRef<'_>) {
         self.balance.removed.add(node.footprint());
-        self.doomed.add(node);
+        self.unlinked_nodes.add(node);
     }
 
     /// Returns the node at a link; in a transaction, the transaction's own copy. `due` is the depth
@@ -109,13 +109,13 @@ impl<'u> Edit<'u> {
         let Some(node) = link.peek(self.exclusive) else {
             return Ok(None);
         };
-        if self.condemned.is_none() || node.is_fresh() {
+        if self.copied_nodes.is_none() || node.is_fresh() {
             return Ok(Some(node));
         }
         let copy = self.build(&Blueprint::copy_of(node))?;
         self.balance.removed.add(node.footprint());
-        if let Some(condemned) = &mut self.condemned {
-            condemned.add(node);
+        if let Some(copied_nodes) = &mut self.copied_nodes {
+            copied_nodes.add(node);
         }
         link.put(copy, due, self.exclusive);
         Ok(link.peek(self.exclusive))
@@ -171,7 +171,7 @@ impl<'u> Edit<'u> {
                 let copy = self.build(&copy)?;
                 link.put(copy, due, self.exclusive);
                 chain.keep();
-                self.doom(node);
+                self.record_unlinked(node);
                 return Ok(());
             };
             (link, due) = (below, node.depth() + 1);
@@ -214,7 +214,7 @@ impl<'u> Edit<'u> {
         let copy = Blueprint::copy_of(node).with_route(first + before, entry, replaces);
         let copy = self.build(&copy)?;
         link.put(copy, due, self.exclusive);
-        self.doom(node);
+        self.record_unlinked(node);
         Ok(())
     }
 
@@ -299,7 +299,7 @@ impl<'u> Edit<'u> {
             break;
         }
         for (_, _, node) in path[at..len].iter().flatten() {
-            self.doom(*node);
+            self.record_unlinked(*node);
         }
         Ok(())
     }

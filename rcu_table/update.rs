@@ -4,7 +4,7 @@
 
 use super::{
     next_hops::{Interner, NextHops},
-    node::{Condemned, Doomed, Entry, Exclusive, Link, Roots, Runs},
+    node::{CopiedNodes, Entry, Exclusive, Link, Roots, Runs, UnlinkedNodes},
     stats::Footprint,
     trie::{find_route, Balance, Edit},
     Family, NextHop, Prefix, Route,
@@ -91,7 +91,7 @@ pub(super) struct Resources<'u> {
     pub(super) hops: &'u NextHops,
     pub(super) interner: &'u mut Interner,
     pub(super) runs: &'u mut Runs,
-    pub(super) doomed: &'u mut Doomed,
+    pub(super) unlinked_nodes: &'u mut UnlinkedNodes,
     pub(super) max_routes: usize,
 }
 
@@ -100,7 +100,7 @@ pub(super) struct Target<'t> {
     pub(super) roots: &'t Roots,
     pub(super) totals: &'t mut Totals,
     /// In a transaction, the published nodes that it has copied.
-    pub(super) condemned: Option<&'t mut Condemned>,
+    pub(super) copied_nodes: Option<&'t mut CopiedNodes>,
 }
 
 impl<'t> Target<'t> {
@@ -109,7 +109,7 @@ impl<'t> Target<'t> {
         Self {
             roots,
             totals,
-            condemned: None,
+            copied_nodes: None,
         }
     }
 }
@@ -221,8 +221,8 @@ impl Resources<'_> {
             family,
             exclusive: self.exclusive,
             runs: &mut *self.runs,
-            doomed: &mut *self.doomed,
-            condemned: target.condemned.as_deref_mut(),
+            unlinked_nodes: &mut *self.unlinked_nodes,
+            copied_nodes: target.copied_nodes.as_deref_mut(),
             balance: Balance::default(),
         };
         make(&mut edit, target.roots.of(family))?;

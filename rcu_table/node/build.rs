@@ -262,8 +262,8 @@ impl Writer {
     #[inline(always)]
     fn put<T>(&mut self, offset: usize, value: T) {
         debug_assert!(self.has_room(offset, size_of::<T>()));
-        // SAFETY: All offsets come from the `Shape` that the object was allocated for. Only this writer
-        // has the object.
+        // SAFETY: All offsets come from the `Shape` that the object was allocated for. Only this
+        // writer has the object.
         unsafe {
             self.node
                 .as_ptr()
@@ -327,8 +327,8 @@ impl Writer {
     fn copy<T: Copy>(&mut self, offset: usize, elements: &[T]) -> usize {
         let end = offset + size_of_val(elements);
         debug_assert!(self.has_room(offset, size_of_val(elements)));
-        // SAFETY: All offsets come from the `Shape` that the object was allocated for, with room for
-        // these elements. Only this writer has the object.
+        // SAFETY: All offsets come from the `Shape` that the object was allocated for, with room
+        // for these elements. Only this writer has the object.
         unsafe {
             ptr::copy_nonoverlapping(
                 elements.as_ptr().cast::<u8>(),

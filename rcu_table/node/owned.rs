@@ -114,8 +114,8 @@ impl Roots {
         roots: &'w Rcu<Self>,
         _exclusive: &'w Exclusive,
     ) -> Option<&'w Self> {
-        // SAFETY: Only `publish()` replaces the roots. It takes `&mut Exclusive`, of which the caller
-        // holds a shared borrow for `'w`.
+        // SAFETY: Only `publish()` replaces the roots. It takes `&mut Exclusive`, of which the
+        // caller holds a shared borrow for `'w`.
         unsafe { roots.protected() }
     }
 
@@ -160,16 +160,16 @@ impl Unlinked {
     /// Retires the node into quarantine; see [`Quarantined`].
     pub(in super::super) fn quarantine(self) -> Retired<Quarantined> {
         Quarantined::enter(self.node().footprint());
-        // SAFETY: By the type invariant the node is owned and unlinked. `Quarantined` is a transparent
-        // wrapper of it.
+        // SAFETY: By the type invariant the node is owned and unlinked. `Quarantined` is a
+        // transparent wrapper of it.
         unsafe { Retired::from_raw_value(self.0.cast()) }
     }
 
     /// Frees the node at once. The caller guarantees that it was never published, or that a grace
     /// period has ended since it was unlinked.
     pub(in super::super) fn free(self) {
-        // SAFETY: By the type invariant the node is owned. The caller guarantees that no reader can reach
-        // it.
+        // SAFETY: By the type invariant the node is owned. The caller guarantees that no reader can
+        // reach it.
         drop(unsafe { owned(self.0) });
     }
 }
@@ -195,15 +195,15 @@ pub(in super::super) trait Replaced {
 /// # Invariants
 ///
 /// The first `len` entries are nodes that this list owns.
-pub(in super::super) struct Doomed {
+pub(in super::super) struct UnlinkedNodes {
     nodes: [Option<NonNull<Node>>; Self::MAX],
     len: usize,
 }
 
 // SAFETY: The list owns the nodes, which are `Send`.
-unsafe impl Send for Doomed {}
+unsafe impl Send for UnlinkedNodes {}
 
-impl Doomed {
+impl UnlinkedNodes {
     /// The maximum number of nodes that one change unlinks: those of a path.
     const MAX: usize = MAX_DEPTH + 2;
 
@@ -237,7 +237,7 @@ impl Doomed {
     }
 }
 
-impl Replaced for &mut Doomed {
+impl Replaced for &mut UnlinkedNodes {
     fn each(&self, mut visit: impl FnMut(NodeRef<'_>)) {
         for &node in self.nodes[..self.len].iter().flatten() {
             // INVARIANT: The list owns the node.
@@ -256,12 +256,12 @@ impl Replaced for &mut Doomed {
 }
 
 /// The published nodes that a transaction replaces, until it is committed.
-pub(in super::super) struct Condemned(KVVec<NonNull<Node>>);
+pub(in super::super) struct CopiedNodes(KVVec<NonNull<Node>>);
 
 // SAFETY: Until the commit, other threads use the nodes only as readers do.
-unsafe impl Send for Condemned {}
+unsafe impl Send for CopiedNodes {}
 
-impl Condemned {
+impl CopiedNodes {
     pub(in super::super) const fn new() -> Self {
         Self(KVVec::new())
     }
@@ -280,7 +280,7 @@ impl Condemned {
     }
 }
 
-impl Replaced for Condemned {
+impl Replaced for CopiedNodes {
     fn each(&self, mut visit: impl FnMut(NodeRef<'_>)) {
         for &node in &self.0 {
             // INVARIANT: The nodes stay live until `unlink()` consumes the list.

@@ -33,8 +33,8 @@ impl<'a> NodeRef<'a> {
     /// Returns the node at an address that a link holds.
     #[inline(always)]
     pub(super) fn from_raw(node: *mut Node) -> Option<Self> {
-        // INVARIANT: A link holds live nodes. The caller has a guard or the right to change the trie
-        // for `'a`, which keeps them live.
+        // INVARIANT: A link holds live nodes. The caller has a guard or the right to change the
+        // trie for `'a`, which keeps them live.
         NonNull::new(node).map(|node| Self {
             node,
             _live: PhantomData,
@@ -43,8 +43,8 @@ impl<'a> NodeRef<'a> {
 
     #[inline(always)]
     pub(super) fn head(self) -> &'a Node {
-        // SAFETY: By the type invariant the node is live. Except for an atomic, its fixed part does not
-        // change while a reference to it is in use.
+        // SAFETY: By the type invariant the node is live. Except for an atomic, its fixed part does
+        // not change while a reference to it is in use.
         unsafe { self.node.as_ref() }
     }
 
@@ -55,8 +55,8 @@ impl<'a> NodeRef<'a> {
     /// [`Shape`](super::Shape) places a `T` at that offset.
     #[inline(always)]
     unsafe fn at<T>(self, offset: usize) -> &'a T {
-        // SAFETY: By the type invariant the object is live and the pointer is valid for all of it. The
-        // caller guarantees that a `T` is there. It is initialised, and changes only if it is
+        // SAFETY: By the type invariant the object is live and the pointer is valid for all of it.
+        // The caller guarantees that a `T` is there. It is initialised, and changes only if it is
         // atomic.
         unsafe { &*self.node.as_ptr().cast::<u8>().add(offset).cast::<T>() }
     }
@@ -157,8 +157,8 @@ impl<'a> NodeRef<'a> {
         let (group, bit) = place(value);
         let begun = self.head().starts[group % GROUPS] & (bit | (bit - 1));
         let number = usize::from(self.head().before[group % GROUPS]) + count(begun);
-        // SAFETY: `number` runs begin at or before the value, and each run has a next hop. `number` is
-        // not 0, because by the node's type invariant the first run begins at 0.
+        // SAFETY: `number` runs begin at or before the value, and each run has a next hop. `number`
+        // is not 0, because by the node's type invariant the first run begins at 0.
         *unsafe { self.at::<u32>(HOPS + (number - 1) * size_of::<u32>()) }
     }
 
@@ -170,8 +170,8 @@ impl<'a> NodeRef<'a> {
             let found = equal(repeated(value), self.listed_children(index));
             let number = found.trailing_zeros() as usize / 8;
             let at = index + FEW + number * size_of::<Link>();
-            // SAFETY: Each listed child has a link. The bytes that fill up the list repeat the first
-            // value, so the search finds the first child instead of them.
+            // SAFETY: Each listed child has a link. The bytes that fill up the list repeat the
+            // first value, so the search finds the first child instead of them.
             return (found != 0).then(|| unsafe { self.at::<Link>(at) });
         }
         let (group, bit) = place(value);
