@@ -6,8 +6,8 @@
 //! ```text
 //!   rcu_stall       runs one stall, on another CPU than the culprit
 //!     │ starts
-//!     ├─► culprit   a thread, a callback or an interrupt that blocks a grace period or misuses RCU; it checks every
-//!     │             few milliseconds whether the run is over
+//!     ├─► culprit   a thread, a callback or an interrupt that blocks a grace period or misuses
+//!     │             RCU; it checks every few milliseconds whether the run is over
 //!     └─► waiter    waits for the blocked grace period
 //! ```
 //!

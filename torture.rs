@@ -5,26 +5,28 @@
 //! [`crate::rcu`].
 //!
 //! ```text
-//!   writer     publishes a new element and retires the old one by a random method. When its grace period
-//!              is reported to have ended it sets its age to 2, then 3, 4 … 10, then reuses it
+//!   writer     publishes a new element and retires the old one by a random method. When the old
+//!              one's grace period is reported to have ended, its age becomes 2, then 3, 4 … 10.
+//!              Then the writer reuses it
 //!                        │
 //!                        ▼ published            age 0     age 1        age 2, 3 … 10
 //!   readers    find an element ── delay ──────── retired: right ── a grace period ended: WRONG
 //! ```
 //!
-//! A reader that sees its element's age rise above 1 before its critical section ends has proved that a
-//! grace period did not wait for a reader. Elements are not freed while the run lasts, so a broken grace
-//! period gives counts and no corruption. At the same time there are:
+//! A reader that sees its element's age rise above 1 before its critical section ends has proved
+//! that a grace period did not wait for a reader. Elements are not freed while the run lasts, so a
+//! broken grace period gives counts and no corruption. At the same time there are:
 //!
-//! - readers in nested and overlapping sections, under spin locks, in interrupts, preempted by real-time
-//!   threads, and asleep under SRCU;
+//! - readers in nested and overlapping sections, under spin locks, in interrupts, preempted by
+//!   real-time threads, and asleep under SRCU;
 //! - *fake writers*, which cause grace periods of other kinds and free objects by `kvfree_rcu()`;
 //! - cookies, which must not be complete before a reader ends and must be complete after a wait;
-//! - barriers, which must not return before the callbacks that every CPU queued; and floods of callbacks,
-//!   which must make progress;
+//! - barriers, which must not return before the callbacks that every CPU queued;
+//! - floods of callbacks, which must make progress;
 //! - pauses (`stutter`), and CPU hotplug (`onoff_interval`).
 //!
-//! With the parameter `bug` the test injects a bug and must fail. `docs/torture.md` describes the method.
+//! With the parameter `bug` the test injects a bug and must fail. `docs/torture.md` describes the
+//! method.
 //!
 //! C: [`kernel/rcu/rcutorture.c`](srctree/kernel/rcu/rcutorture.c)
 

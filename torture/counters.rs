@@ -66,8 +66,8 @@ counters! {
 /// Number of ages in the histogram. The last one stands for all higher ages.
 pub(super) const AGES: usize = 11;
 
-/// The counters of one reader, or of several threads that count rarely. Aligned, so that readers share
-/// no cache line.
+/// The counters of one reader, or of several threads that count rarely. Aligned, so that readers
+/// share no cache line.
 #[repr(align(128))]
 pub(super) struct Counters {
     counts: [AtomicU64; Count::ALL.len()],

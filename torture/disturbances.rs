@@ -8,7 +8,8 @@ use crate::kernel_ext::{cpu, delay::sleep_ms, random::Random};
 /// Attempts to bring a CPU online.
 const ONLINE_ATTEMPTS: u32 = 50;
 
-/// The stutter thread: pauses all other threads periodically, so that RCU becomes idle and restarts.
+/// The stutter thread: pauses all other threads periodically, so that RCU becomes idle and
+/// restarts.
 pub(super) fn stutter(run: &Run) {
     let ms = run.plan.stutter.saturating_mul(1000);
     while !run.is_over() {

@@ -26,7 +26,8 @@ impl CallbackCount {
     }
 
     pub(super) fn get(&self) -> u32 {
-        // ORDERING: Acquire pairs with the release in `reclaim()`: the callbacks' effects are visible.
+        // ORDERING: Acquire pairs with the release in `reclaim()`: the callbacks' effects are
+        // visible.
         self.0.load(Ordering::Acquire)
     }
 }
@@ -63,7 +64,8 @@ pub(super) trait Flavour: Send + Sync + Sized + 'static {
     /// Runs one read-side critical section in an interrupt handler.
     fn read_in_interrupt(&self, reader: &mut Reader<'_>);
 
-    /// Publishes an element and retires the old one by a random method. The old one returns to the pool.
+    /// Publishes an element and retires the old one by a random method. The old one returns to the
+    /// pool.
     ///
     /// Context: may sleep.
     fn update(&self, update: Update<'_>, run: &Run, random: &mut Random);

@@ -11,13 +11,14 @@
 //!                                         when its grace period is reported to have ended
 //! ```
 //!
-//! An element contains only a reference to its record. Elements and records are not freed before the run
-//! ends. So a grace period that is too short makes readers find an old or a reused record, which they
-//! count; it corrupts no memory.
+//! An element contains only a reference to its record. Elements and records are not freed before
+//! the run ends. So a grace period that is too short makes readers find an old or a reused record,
+//! which they count; it corrupts no memory.
 //!
-//! A record's *age* is 0 while its element is published, 1 once it is retired, 2 once its grace period has
-//! ended, and one more after each further grace period. A reader that found the element sees an age of 0
-//! or 1 until its critical section ends, unless a grace period did not wait for it.
+//! A record's *age* is 0 while its element is published, 1 once it is retired, 2 once its grace
+//! period has ended, and one more after each further grace period. A reader that found the element
+//! sees an age of 0 or 1 until its critical section ends, unless a grace period did not wait for
+//! it.
 
 use super::{
     bug::Bug,
@@ -86,14 +87,14 @@ pub(super) struct Record {
     incarnation: AtomicU64,
     contents: [AtomicU64; WORDS],
     is_in_pool: AtomicBool,
-    /// The writer removes the box only if `is_in_pool` is set, and a callback stores it only if it is not.
-    /// So neither waits for the lock, which callbacks take in softirq context.
+    /// The writer removes the box only if `is_in_pool` is set, and a callback stores it only if it
+    /// is not. So neither waits for the lock, which callbacks take in softirq context.
     #[pin]
     stored: SpinLock<Option<UniqueRcuBox<Element>>>,
 }
 
-// ORDERING: Relaxed: the pointer's publication and grace periods must order these fields; this is the
-// property under test. Only `is_in_pool` orders by itself.
+// ORDERING: Relaxed: the pointer's publication and grace periods must order these fields; this is
+// the property under test. Only `is_in_pool` orders by itself.
 impl Record {
     fn new() -> impl PinInit<Self> {
         pin_init!(Self {

@@ -21,7 +21,8 @@ use crate::{
 };
 use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 
-/// An object without a destructor. Its second field is the complement of the first until it is freed.
+/// An object without a destructor. Its second field is the complement of the first until it is
+/// freed.
 struct Canary {
     value: u64,
     complement: u64,

@@ -27,8 +27,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Checks the element, delays, and checks it again. The caller's critical section must last until this
-    /// returns.
+    /// Checks the element, delays, and checks it again. The caller's critical section must last
+    /// until this returns.
     ///
     /// Context: inside a read-side critical section.
     pub(super) fn observe(&mut self, element: Option<&Element>, delay: impl FnOnce(&mut Self)) {
@@ -46,8 +46,9 @@ impl Reader<'_> {
         self.counters.count(Count::Reads);
     }
 
-    /// Delays inside the critical section: usually not at all, occasionally briefly, rarely for long. With
-    /// an injected bug more often: only a reader that is active at that moment can detect most bugs.
+    /// Delays inside the critical section: usually not at all, occasionally briefly, rarely for
+    /// long. With an injected bug more often: only a reader that is active at that moment can
+    /// detect most bugs.
     ///
     /// Context: any; keeps the CPU busy.
     pub(super) fn delay(&mut self) {

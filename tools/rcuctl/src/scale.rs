@@ -39,7 +39,8 @@ const JOB: Job = Job {
     commands: "`rcuctl scale --status` shows it, `rcuctl scale --stop` stops it",
 };
 
-/// A run stops after its current batch, which takes long for a contended lock in an emulated machine.
+/// A run stops after its current batch, which takes long for a contended lock in an emulated
+/// machine.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {

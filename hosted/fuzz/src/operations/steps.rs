@@ -10,7 +10,7 @@ use core::{fmt, net::IpAddr};
 /// The maximum number of changes in a transaction or a reload.
 const MAX_OPERATIONS: usize = 12;
 
-/// How a transaction or a reload ends.
+/// The end of a transaction or a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Commit,

@@ -85,7 +85,7 @@ holds! {
     racing_callbacks_lose_no_object: work::racing_callbacks;
     racing_drains_initialise_the_work_item_once: work::racing_drains;
     updater_that_sees_a_drain_sees_its_work_item: work::visible_drain;
-    // It passes without the bound too, in ten times the time.
+    // Without the bound the test passes too, in ten times the time.
     drain_waits_for_callbacks_of_callbacks: work::nested_callbacks, up_to_preemptions(3);
     drain_waits_for_callbacks_of_work: work::callback_of_work;
     drain_waits_for_an_updater_that_sees_it: work::dropped_drain;

@@ -16,7 +16,7 @@ pub enum Family {
     Inet6,
 }
 
-/// How a route is added and removed.
+/// The kinds of changes that add and remove a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
     /// Always present: a step that removes it adds it again.
