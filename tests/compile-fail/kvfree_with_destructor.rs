@@ -3,6 +3,7 @@
 // kvfree_rcu() frees the memory without a destructor. The error comes with the instance of the
 // function, so it names the type instead of a line.
 // ERROR NAMES: Retired::<Buffer>::HAS_NO_DESTRUCTOR
+// ERROR SAYS: kvfree_rcu() runs no destructor
 
 struct Buffer(KVec<u8>);                                 // VIOLATION
 struct Buffer([u8; 16]);                                 // TWIN

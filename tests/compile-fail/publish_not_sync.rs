@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // Readers on all CPUs share a published object.
+// ERROR SAYS: cannot be shared between threads safely
 
 struct Counter(core::cell::Cell<u32>);                   // VIOLATION
 struct Counter(core::sync::atomic::AtomicU32);           // TWIN

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // A reference that outlives the critical section is a use after free.
+// ERROR SAYS: `guard` does not live long enough
 
 fn read(current: &Rcu<Config>) -> u32 {
     let config;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // Two updates at the same time would both retire the same old object.
+// ERROR SAYS: cannot borrow `updater` as mutable more than once at a time
 
 fn update(state: &UpdaterLock<State>) {
     let mut updater = state.lock();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // Readers cannot write: a published object does not change.
+// ERROR SAYS: which is behind a `&` reference
 
 fn write(current: &Rcu<Config>) {
     let guard = read_lock();
