@@ -16,7 +16,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # The scripts run other makes, which must not inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all load unload install clean vm demo test soak bench lint fuzz codegen help
+.PHONY: all load unload install clean vm demo test soak bench lint fuzz litmus codegen help
 
 all:
 	@scripts/check-kernel $(if $(filter file,$(origin KDIR)),,$(KDIR))
@@ -47,6 +47,9 @@ demo test bench lint:
 soak fuzz:
 	$(LAB) scripts/$@ $(if $(TIME),--time $(TIME))
 
+litmus:
+	$(LAB) scripts/litmus
+
 codegen:
 	$(LAB) tests/codegen/run
 	$(LAB) tests/codegen/lookup
@@ -58,6 +61,7 @@ help:
 	@echo '  make soak      runs torture, churn and random sequences for TIME=300 seconds each'
 	@echo '  make bench     measures the table and RCU beside their alternatives; writes JSON and plots'
 	@echo '  make fuzz      feeds random input to the module for TIME=60 seconds'
+	@echo '  make litmus    checks the memory orderings in the model of the kernel, if herd7 is installed'
 	@echo '  make codegen   compares the machine code of the RCU library with that of C'
 	@echo '  make lint      checks formats, lints and licences'
 	@echo '  make vm        starts a shell in the guest; exit ends it'

@@ -17,13 +17,12 @@ module! {
     license: "GPL",
 }
 
-/// The object that readers see. It is complete, and does not change while they read it.
-#[derive(Clone, Default)]
+/// The object that readers see. It does not change while they read it.
 struct Config {
-    timeout_ms: u32,
-    version: u32,
+    limit: u32,
 }
 
+/// The destructor of a `Config` never sleeps.
 impl Reclaim for Config {
     type Context = Softirq;
 }
@@ -34,23 +33,16 @@ struct State {
 }
 
 /// A reader. It neither waits nor allocates, and may run on all CPUs at once.
-fn log_config(state: &State) {
+fn limit(state: &State) -> Option<u32> {
     let guard = rcu::read_lock();
-    if let Some(config) = state.config.dereference(&guard) {
-        pr_info!("{} ms, version {}\n", config.timeout_ms, config.version);
-    }
+    state.config.dereference(&guard).map(|config| config.limit)
 }
 
-/// An updater. It publishes a changed copy; the old one is reclaimed after a grace period.
-fn set_timeout(state: &UpdaterLock<State>, timeout_ms: u32) -> Result {
+/// An updater. Readers see the old or the new object; a callback frees the old one.
+fn set_limit(state: &UpdaterLock<State>, limit: u32) -> Result {
+    let new = UniqueRcuBox::new(Config { limit }, GFP_KERNEL)?;
     let mut updater = state.lock();
-    let old = updater.select(|state| &state.config).copy_update(|old| {
-        let mut config = old.cloned().unwrap_or_default();
-        config.timeout_ms = timeout_ms;
-        config.version += 1;
-        UniqueRcuBox::new(config, GFP_KERNEL)
-    })?;
-    if let Some(old) = old {
+    if let Some(old) = updater.select(|state| &state.config).replace(Some(new)) {
         old.call_rcu();
     }
     Ok(())
@@ -70,10 +62,9 @@ impl kernel::InPlaceModule for Sample {
             _drain: CallbackDrain::new(),
             state <- UpdaterLock::new(State { config: Rcu::locked(None) }, new_mutex!((), "config")),
             _: {
-                set_timeout(&state, 10)?;
-                log_config(&state);
-                set_timeout(&state, 20)?;
-                log_config(&state);
+                set_limit(&state, 10)?;
+                set_limit(&state, 20)?;
+                pr_info!("limit: {:?}\n", limit(&state));
             },
         })
     }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest: the tests of the RCU library, modules that unload with callbacks in flight, and
-# the sample. Prints TAP. Needs beside it: helpers.sh, tap.sh and the modules of tests/modules and
+# the samples. Prints TAP. Needs beside it: helpers.sh, tap.sh and the modules of tests/modules and
 # samples.
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
@@ -46,8 +46,12 @@ tap_check 'a module without a drain unloads' rmmod drain_missing
 sleep 1
 tap_check 'no callback ran after the module without a drain was unloaded' nothing_reclaimed
 
-tap_check 'the sample loads' insmod rcu_config.ko
-tap_check 'the sample unloads' rmmod rcu_config
-tap_check 'the sample has logged its two updates' \
-    test "$(log_of rcu_config | tr '\n' ';')" = '10 ms, version 1;20 ms, version 2;'
+for sample in rcu_config rcu_list; do
+    tap_check "the sample $sample loads" insmod $sample.ko
+    tap_check "the sample $sample unloads" rmmod $sample
+done
+tap_check 'a reader of the sample rcu_config finds the second update' \
+    test "$(log_of rcu_config)" = 'limit: Some(20)'
+tap_check 'a reader of the sample rcu_list finds the server that was not removed' \
+    test "$(log_of rcu_list | tr '\n' ';')" = 'server 1: None;server 2: Some(20);'
 tap_end
