@@ -136,6 +136,9 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     /// `kvfree_rcu()`. Does not compile for types with a destructor.
     ///
     /// Context: any.
+    // rustc does not inline a cold function, so an error of the assertion names the caller's line.
+    // LLVM inlines it.
+    #[cold]
     pub fn kvfree_rcu(self) {
         let () = Self::HAS_NO_DESTRUCTOR;
         let object = self.into_object().as_ptr();

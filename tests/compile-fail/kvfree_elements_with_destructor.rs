@@ -2,6 +2,7 @@
 
 // kvfree_rcu() would skip the destructors of the elements.
 // ERROR NAMES: Flexible<u32, kernel::alloc::Vec<u8
+// ERROR SAYS: |         old.kvfree_rcu();
 
 type Buffers = Flexible<u32, KVec<u8>>;                  // VIOLATION
 type Buffers = Flexible<u32, [u8; 16]>;                  // TWIN

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // kvfree_rcu() frees the memory without a destructor. The error comes with the instance of the
-// function, so it names the type instead of a line.
+// function: it names the type, and a note shows the call.
 // ERROR NAMES: Retired::<Buffer>::HAS_NO_DESTRUCTOR
 // ERROR SAYS: kvfree_rcu() runs no destructor
+// ERROR SAYS: |     old.kvfree_rcu();
 
 struct Buffer(KVec<u8>);                                 // VIOLATION
 struct Buffer([u8; 16]);                                 // TWIN
