@@ -3,11 +3,14 @@
 # The commands that a person runs; `make help` lists them. Kbuild describes the module to the
 # kernel's build.
 
-KDIR ?= /lib/modules/$(shell uname -r)/build
+HEADERS = $(or $(KDIR),/lib/modules/$(shell uname -r)/build)
+METADATA = scripts/rust-metadata/rust-metadata
+# The headers, or what `make metadata` made of them. Found once, when a target needs it.
+BUILD = $(eval BUILD := $(or $(shell RUSTC="$(RUSTC)" $(METADATA) --print $(HEADERS) 2>/dev/null),$(HEADERS)))$(BUILD)
 
 # clang must build the modules of a kernel that clang built.
-LLVM ?= $(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),1)
-KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(LLVM),LLVM=$(LLVM)) $(if $(RUSTC),RUSTC="$(RUSTC)")
+LLVM ?= $(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(HEADERS)/include/config/auto.conf),1)
+KBUILD = $(MAKE) -C $(BUILD) M=$(CURDIR) $(if $(LLVM),LLVM=$(LLVM)) $(if $(RUSTC),RUSTC="$(RUSTC)")
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 # The lab's scripts read these from the environment. make must not expand the dollars of CMD.
@@ -16,11 +19,14 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # The scripts run other makes, which must not inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all load unload install clean vm demo test soak bench lint fuzz litmus codegen help
+.PHONY: all metadata load unload install clean vm demo test soak bench lint fuzz litmus codegen help
 
 all:
-	@scripts/check-kernel $(if $(filter file,$(origin KDIR)),,$(KDIR))
+	@scripts/check-kernel $(KDIR)
 	+$(KBUILD) modules
+
+metadata:
+	$(LAB) RUSTC="$(RUSTC)" $(METADATA) $(KDIR)
 
 load: all
 	@grep -qs '^rust_rcu_demo ' /proc/modules || $(SUDO) insmod rust_rcu_demo.ko
@@ -36,7 +42,7 @@ install: all
 	+$(SUDO) $(KBUILD) modules_install
 
 clean:
-	+@[ ! -e $(KDIR)/Makefile ] || $(KBUILD) clean
+	+@[ ! -e $(BUILD)/Makefile ] || $(KBUILD) clean
 
 vm:
 	$(LAB) scripts/vm
@@ -70,6 +76,7 @@ help:
 	@echo
 	@echo 'For your own kernel:'
 	@echo '  make           builds the module for the running kernel, or prints why it cannot'
+	@echo '  make metadata  makes the Rust metadata that the headers of Debian and others lack'
 	@echo '  make load      builds and loads it; make unload unloads it'
 	@echo '  make install   builds and installs it for modprobe'
 	@echo '  make clean     removes the files that make built here'
