@@ -10,6 +10,7 @@
 //! | [`params`] | module parameters |
 //! | [`random`] | pseudo-random numbers |
 //! | [`sched`] | yielding the CPU |
+//! | [`sort`] | sorting numbers |
 //! | [`version`] | the module's version |
 
 pub mod cpu;
@@ -18,4 +19,5 @@ pub mod kthread;
 pub(crate) mod params;
 pub(crate) mod random;
 pub(crate) mod sched;
+pub(crate) mod sort;
 pub(crate) mod version;

@@ -3,6 +3,7 @@
 //! The samples of one row.
 
 use super::quantile::quantile;
+use crate::kernel_ext::sort::sort_numbers;
 use kernel::prelude::*;
 
 /// Samples in ascending order.
@@ -21,7 +22,7 @@ impl Samples {
         for sample in samples {
             let _ = self.0.push_within_capacity(*sample);
         }
-        self.0.sort_unstable();
+        sort_numbers(&mut self.0);
     }
 
     pub(super) fn len(&self) -> usize {
