@@ -26,10 +26,13 @@ unsafe impl Sync for RwLock {}
 
 impl RwLock {
     /// Whether this kernel exports the lock's functions. A kernel that inlines them does not.
-    pub(super) const IS_AVAILABLE: bool = cfg!(all(
-        CONFIG_QUEUED_RWLOCKS,
-        not(CONFIG_INLINE_READ_LOCK),
-        not(CONFIG_INLINE_READ_UNLOCK)
+    pub(super) const IS_AVAILABLE: bool = cfg!(any(
+        CONFIG_PREEMPT_RT,
+        all(
+            CONFIG_QUEUED_RWLOCKS,
+            not(CONFIG_INLINE_READ_LOCK),
+            not(CONFIG_INLINE_READ_UNLOCK)
+        )
     ));
 
     /// An unlocked lock of a lock class.
@@ -39,46 +42,74 @@ impl RwLock {
             lock <- Opaque::ffi_init(move |place: *mut bindings::rwlock_t| {
                 // SAFETY: `place` is valid for writes. An unlocked queued lock is all zeroes.
                 unsafe { place.write_bytes(0, 1) };
-                // SAFETY: `place` is valid for writes and pinned.
-                unsafe { init_lockdep(place, key) };
+                // SAFETY: `place` is valid for writes and pinned, and all zeroes.
+                unsafe { init(place, key) };
             }),
         })
     }
 
     /// Runs an empty section under the read lock; nothing without [`Self::IS_AVAILABLE`].
     ///
-    /// Context: any.
-    #[cfg(all(
-        CONFIG_QUEUED_RWLOCKS,
-        not(CONFIG_INLINE_READ_LOCK),
-        not(CONFIG_INLINE_READ_UNLOCK)
-    ))]
+    /// Context: any; may sleep with `PREEMPT_RT`.
     #[inline]
     pub(super) fn read_section(&self) {
-        // SAFETY: By the type invariant `lock` is initialised.
-        unsafe { bindings::_raw_read_lock(self.lock.get()) };
-        black_box(());
-        // SAFETY: This thread has locked it above.
-        unsafe { bindings::_raw_read_unlock(self.lock.get()) };
-    }
+        #[cfg(all(
+            CONFIG_QUEUED_RWLOCKS,
+            not(CONFIG_PREEMPT_RT),
+            not(CONFIG_INLINE_READ_LOCK),
+            not(CONFIG_INLINE_READ_UNLOCK)
+        ))]
+        use bindings::{_raw_read_lock as lock, _raw_read_unlock as unlock};
+        #[cfg(CONFIG_PREEMPT_RT)]
+        use bindings::{rt_read_lock as lock, rt_read_unlock as unlock};
 
-    #[cfg(not(all(
-        CONFIG_QUEUED_RWLOCKS,
-        not(CONFIG_INLINE_READ_LOCK),
-        not(CONFIG_INLINE_READ_UNLOCK)
-    )))]
-    pub(super) fn read_section(&self) {
-        let _ = &self.lock;
+        #[cfg(any(
+            CONFIG_PREEMPT_RT,
+            all(
+                CONFIG_QUEUED_RWLOCKS,
+                not(CONFIG_INLINE_READ_LOCK),
+                not(CONFIG_INLINE_READ_UNLOCK)
+            )
+        ))]
+        {
+            // SAFETY: By the type invariant `lock` is initialised.
+            unsafe { lock(self.lock.get()) };
+            black_box(());
+            // SAFETY: This thread has locked it above.
+            unsafe { unlock(self.lock.get()) };
+        }
     }
 }
 
-/// Initialises the lock's fields for lockdep.
+/// Initialises what is not zero in an unlocked lock.
+///
+/// # Safety
+///
+/// `lock` is valid for writes, does not move, and is all zeroes.
+#[cfg(CONFIG_PREEMPT_RT)]
+unsafe fn init(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClassKey>) {
+    /// C's `READER_BIAS`: no writer.
+    const READER_BIAS: c_int = c_int::MIN;
+    // SAFETY: The caller promises a valid `lock`, so its fields are in bounds.
+    unsafe {
+        bindings::rt_mutex_base_init(&raw mut (*lock).rwbase.rtmutex);
+        (*lock).rwbase.readers.counter = READER_BIAS;
+    }
+    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
+    // SAFETY: The caller promises a valid `lock`. The name and the key are static.
+    unsafe {
+        bindings::__rt_rwlock_init(lock, c"scale_rwlock".as_ptr().cast(), as_ptr(key))
+    };
+    let _ = key;
+}
+
+/// Initialises the lock's fields for the kernel's checks.
 ///
 /// # Safety
 ///
 /// `lock` is valid for writes and does not move.
-#[cfg(CONFIG_DEBUG_SPINLOCK)]
-unsafe fn init_lockdep(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClassKey>) {
+#[cfg(all(CONFIG_DEBUG_SPINLOCK, not(CONFIG_PREEMPT_RT)))]
+unsafe fn init(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClassKey>) {
     // SAFETY: The caller promises a valid `lock`. The name and the key are static.
     unsafe { bindings::__rwlock_init(lock, c"scale_rwlock".as_ptr().cast(), as_ptr(key)) };
 }
@@ -86,8 +117,8 @@ unsafe fn init_lockdep(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClas
 /// # Safety
 ///
 /// None.
-#[cfg(not(CONFIG_DEBUG_SPINLOCK))]
-unsafe fn init_lockdep(_lock: *mut bindings::rwlock_t, _key: Pin<&'static LockClassKey>) {}
+#[cfg(not(any(CONFIG_DEBUG_SPINLOCK, CONFIG_PREEMPT_RT)))]
+unsafe fn init(_lock: *mut bindings::rwlock_t, _key: Pin<&'static LockClassKey>) {}
 
 /// C's `rw_semaphore`, for readers only.
 ///

@@ -12,7 +12,7 @@ use crate::{
     kernel_ext::cpu,
     rcu::{self, read_lock, Reclaim, Softirq, UniqueRcuBox},
 };
-use kernel::{new_spinlock, prelude::*, sync::Arc};
+use kernel::{prelude::*, sync::Arc};
 
 pub(super) const PREEMPT_OFF: StallKind = StallKind {
     name: "cpu_preempt_off",
@@ -61,12 +61,13 @@ fn preempt_off(run: &Arc<Run>) -> Result {
 ///
 /// Errors: those of [`StallThreads::spawn`]. Context: may sleep.
 pub(super) fn spawn_spinning_reader(threads: &mut StallThreads<'_>) -> Result {
-    let lock = Arc::pin_init(new_spinlock!((), "stall"), GFP_KERNEL)?;
+    let preemption = raw::PreemptionLock::new()?;
     threads.spawn_culprit(move |run| {
-        let _preemption_is_off = lock.lock();
-        let _reader = read_lock();
-        run.note_culprit_began();
-        run.spin_until_over();
+        preemption.hold(|| {
+            let _reader = read_lock();
+            run.note_culprit_began();
+            run.spin_until_over();
+        });
     })
 }
 

@@ -13,11 +13,13 @@
 mod interrupt;
 mod kthread;
 mod oom;
+mod preemption;
 mod published;
 
 pub(super) use interrupt::interrupt_meanwhile;
 pub(super) use kthread::{delay_gp_kthread, find_kthread};
 pub(super) use oom::{OomNotifier, Spare};
+pub(super) use preemption::PreemptionLock;
 pub(super) use published::Published;
 
 use crate::rcu::Guard;

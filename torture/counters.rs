@@ -24,7 +24,7 @@ counters! {
     Reads: "reads",
     NestedReads: "nested_reads",
     OverlappingReads: "overlapping_reads",
-    PreemptOffReads: "preempt_off_reads",
+    SpinLockReads: "spin_lock_reads",
     IrqReads: "irq_reads",
     SleepingReads: "sleeping_reads",
     PreemptedReads: "preempted_reads",

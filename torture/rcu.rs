@@ -49,7 +49,7 @@ impl Canary {
 pub(super) struct Pointer {
     pointer: Rcu<Element>,
     canary: Rcu<Canary>,
-    /// Readers hold it to disable preemption.
+    /// Readers hold it instead of the RCU read-side lock.
     #[pin]
     lock: SpinLock<()>,
 }
@@ -114,7 +114,7 @@ impl Flavour for Pointer {
             }
             2 => {
                 let held = self.lock.lock();
-                reader.counters.count(Count::PreemptOffReads);
+                reader.counters.count(Count::SpinLockReads);
                 self.read_in(&held, reader, Reader::delay);
             }
             _ => rcu::read(|section| self.read_in(section, reader, Reader::delay)),

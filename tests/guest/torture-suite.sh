@@ -133,7 +133,7 @@ all_counters='reads updates grace_periods fake_updates'
 pointer_counters='gp_sync gp_exp gp_call gp_work gp_poll gp_cond barriers cookies floods nested_reads irq_reads'
 for type in $types; do
     case $type in
-        rcu) counters="$all_counters $pointer_counters overlapping_reads preempt_off_reads gp_kvfree" ;;
+        rcu) counters="$all_counters $pointer_counters overlapping_reads spin_lock_reads gp_kvfree" ;;
         srcu) counters="$all_counters $pointer_counters sleeping_reads" ;;
         table) counters='reads updates fake_updates lookups groups dumps adds changes deletes transactions reloads' ;;
     esac
