@@ -15,7 +15,7 @@
 HUNG_TASK_FILES='/proc/sys/kernel/hung_task_timeout_secs /proc/sys/kernel/hung_task_warnings'
 
 all_timeouts() {
-    for file in $HUNG_TASK_FILES $timeouts; do
+    for file in $HUNG_TASK_FILES $timeouts /sys/kernel/rcu_normal; do
         file=${file%%=*}
         [ ! -e "$file" ] || echo "$file=$(cat "$file")"
     done

@@ -149,6 +149,7 @@ impl FakeJob for FakeStall {
         ),
         (HUNG_TIMEOUT, "120"),
         ("/proc/sys/kernel/hung_task_warnings", "10"),
+        ("/sys/kernel/rcu_normal", "0"),
         ("/sys/devices/system/cpu/online", "0-1"),
         ("/proc/self/oom_score_adj", "0"),
         // It can only be written, and keeps no value.

@@ -40,6 +40,9 @@ pub enum Blame {
 /// The kernel's words for a hung task.
 pub const HUNG_TASK: &str = "blocked for more than";
 
+/// The kernel's words for a stall of an expedited grace period.
+pub const EXPEDITED: &str = "detected expedited stalls on CPUs/tasks:";
+
 /// The reason that `clear_warn_once` removes.
 pub const WARNS_ONCE: &str = "The kernel prints this warning once after boot. rcuctl clears that \
      through debugfs, which is not mounted: sudo mount -t debugfs none /sys/kernel/debug";

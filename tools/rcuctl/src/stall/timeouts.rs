@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's time-outs, which are shorter while a stall lasts.
+//! The kernel's time-outs, which are shorter while a stall lasts, and other settings on which its
+//! reports depend.
 
-use super::kinds::HUNG_TASK;
+use super::kinds::{EXPEDITED, HUNG_TASK};
 use crate::error::{Error, Result};
 use crate::parameters::{ParameterError, Parameters};
 use crate::settings::Settings;
@@ -26,17 +27,22 @@ const HUNG: [(&str, &str); 2] = [
     ("/proc/sys/kernel/hung_task_warnings", "-1"),
 ];
 
+/// 1 makes expedited grace periods normal ones. `PREEMPT_RT` sets it at the end of the boot.
+const ALL_NORMAL: [(&str, &str); 1] = [("/sys/kernel/rcu_normal", "0")];
+
 /// Suppresses the reports of stalls.
 const SUPPRESS: &str = "/sys/module/rcupdate/parameters/rcu_cpu_stall_suppress";
 
 /// Lets the kernel repeat warnings that it prints once.
 const CLEAR_WARN_ONCE: &str = "/sys/kernel/debug/clear_warn_once";
 
-/// Shortens the time-outs that the report of a kind depends on, if this kernel has them.
+/// Shortens the time-outs that the report of a kind depends on, if this kernel has them, and lets
+/// expedited grace periods be expedited.
 pub fn shorten<'a, P: Parameters>(parameters: &'a P, expects: &str) -> Result<Settings<'a, P>> {
     let hung = HUNG.iter().filter(|_| expects == HUNG_TASK);
+    let normal = ALL_NORMAL.iter().filter(|_| expects == EXPEDITED);
     let mut settings = Vec::new();
-    for &(name, value) in RCU.iter().chain(hung) {
+    for &(name, value) in RCU.iter().chain(hung).chain(normal) {
         if read_optional(parameters, name)?.is_some() {
             settings.push((name, value.to_string()));
         }
@@ -88,6 +94,18 @@ mod tests {
         drop(settings);
         assert_eq!(fake.value(HUNG[0].0), "120");
         assert_eq!(fake.value(HUNG[1].0), "10");
+    }
+
+    #[test]
+    fn expedited_grace_periods_are_expedited_for_their_stall_only() {
+        let fake = Fake::new();
+        fake.write(ALL_NORMAL[0].0, "1").expect("accepted");
+        let settings = shorten(&fake, EXPEDITED).expect("accepted");
+        assert_eq!(fake.value(ALL_NORMAL[0].0), "0");
+        settings.restore().expect("accepted");
+        assert_eq!(fake.value(ALL_NORMAL[0].0), "1");
+        let _settings = shorten(&fake, HUNG_TASK).expect("accepted");
+        assert_eq!(fake.value(ALL_NORMAL[0].0), "1");
     }
 
     #[test]
