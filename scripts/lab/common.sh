@@ -21,6 +21,21 @@ die() {
     exit 1
 }
 
+# The stock kernels of Debian that the lab runs under QEMU, as KERNEL names them. They have one
+# configuration, `stock`.
+DEBIAN_KERNELS=(debian-7.3 debian-7.3-rt debian-7.3-cloud)
+
+# default_kernel MACHINE
+default_kernel() { case $1 in uml) echo 7.3 ;; *) echo 6.18 ;; esac; }
+# default_config MACHINE KERNEL
+default_config() {
+    case $1/$2 in
+        uml/*) echo uml ;;
+        */debian-*) echo stock ;;
+        *) echo perf ;;
+    esac
+}
+
 # Prints the leading comment of the calling script.
 usage() {
     sed -n '3,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
