@@ -53,7 +53,8 @@ lock() {
     flock "$fd"
 }
 
-# arch_of KERNEL_BUILD_FOLDER: prints its ARCH, which make needs for modules too.
+# arch_of KERNEL_BUILD_FOLDER: prints the value of ARCH with which make built the kernel. Modules
+# need the same value.
 arch_of() {
     if grep -qx CONFIG_UML=y "$1/.config"; then
         echo um

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Measures the functions in the output of `llvm-objdump -dtr --no-show-raw-insn --show-all-symbols` for
-# an object file or a kernel. measure-x86.awk or measure-arm64.awk, the next program, has what depends
-# on the processor. Prints one line for each function:
+# Measures the functions in the output of `llvm-objdump -dtr --no-show-raw-insn --show-all-symbols`
+# for an object file or a kernel. measure-x86.awk or measure-arm64.awk, the next program, has the
+# functions that depend on the processor. Prints one line for each function:
 #
 #   NAME INSTRUCTIONS CALLS ATOMICS FENCES LOADS STORES STACK ACQUIRES RELEASES PANIC CALLEES
 #
@@ -10,8 +10,8 @@
 # - STACK: accesses to the stack; LOADS and STORES omit them
 # - ATOMICS: atomic operations
 # - FENCES: instructions that only order accesses
-# - ACQUIRES, RELEASES: loads and stores, also of atomic operations, whose instruction orders other
-#   accesses; none on x86-64, where each load and store does
+# - ACQUIRES, RELEASES: instructions that load with acquire or store with release; 0 on x86-64,
+#   where every load acquires and every store releases
 # - CALLS: calls of other functions, and jumps to them
 # - CALLEES: the names of the called functions in the order of the code, separated by commas, or `-`
 # - PANIC: a trap or callee that does not return, also in callees of the same file, or `-`
