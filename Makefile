@@ -5,7 +5,8 @@
 
 HEADERS = $(or $(KDIR),/lib/modules/$(shell uname -r)/build)
 METADATA = scripts/rust-metadata/rust-metadata
-# The headers, or what `make metadata` made of them. Found once, when a target needs it.
+# The headers, or the build folder that `make metadata` made for them. make searches it at the first
+# use and keeps the result.
 BUILD = $(eval BUILD := $(or $(shell RUSTC="$(RUSTC)" $(METADATA) --print $(HEADERS) 2>/dev/null),$(HEADERS)))$(BUILD)
 
 # clang must build the modules of a kernel that clang built.
