@@ -2,16 +2,19 @@
 
 //! Objects that RCU can protect, while they have one owner.
 
-#![expect(unsafe_code, reason = "converts objects to and from raw pointers")]
+#![expect(unsafe_code, reason = "owns objects through raw pointers")]
 
-use super::object::{Head, Object};
+use super::object::{self, Head, KernelAllocator, Object};
 use core::{
+    alloc::Layout,
+    marker::PhantomData,
+    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     pin::Pin,
-    ptr::NonNull,
+    ptr::{self, NonNull},
 };
 use kernel::{
-    alloc::{AllocError, Flags},
+    alloc::{allocator::Kmalloc, AllocError, Flags},
     prelude::*,
 };
 
@@ -30,29 +33,65 @@ struct SizedObject<T> {
 /// The object never moves, whether published, retired or owned again. A type that must not move is
 /// therefore allowed; only [`Self::as_pin_mut`] changes such a value.
 ///
+/// The type does not name the allocator, because C's `kvfree()` and `kvfree_rcu()` free the memory
+/// of each.
+///
 /// # Examples
 ///
 /// ```
-/// use kernel::prelude::*;
+/// use kernel::{alloc::allocator::KVmalloc, prelude::*};
 /// use rcu_routes::rcu::UniqueRcuBox;
 ///
 /// let mut limits = UniqueRcuBox::new([1, 2, 3], GFP_KERNEL)?;
 /// limits[0] = 10;
 /// assert_eq!(*limits, [10, 2, 3]);
+///
+/// // A large object.
+/// let table = UniqueRcuBox::new_in::<KVmalloc>([0_u8; 8192], GFP_KERNEL)?;
+/// assert_eq!(table.len(), 8192);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct UniqueRcuBox<T: ?Sized>(KBox<Object<T>>);
+///
+/// # Invariants
+///
+/// `object` is live and owned by this value. A [`KernelAllocator`] allocated it, with the layout of
+/// the object or a larger one.
+pub struct UniqueRcuBox<T: ?Sized> {
+    object: NonNull<Object<T>>,
+    owned: PhantomData<T>,
+}
+
+// SAFETY: A box owns its value, as a plain value would.
+unsafe impl<T: Send + ?Sized> Send for UniqueRcuBox<T> {}
+// SAFETY: A shared box gives only shared access to its value.
+unsafe impl<T: Sync + ?Sized> Sync for UniqueRcuBox<T> {}
 
 impl<T> UniqueRcuBox<T> {
-    /// Moves `value` into memory that RCU can reclaim.
+    /// Moves `value` into memory of `kmalloc()` that RCU can reclaim.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
+    #[inline]
     pub fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
-        let head = Head::new();
-        Ok(Self(KBox::new(Object { head, value }, flags)?))
+        Self::new_in::<Kmalloc>(value, flags)
     }
 
-    /// Initialises a value in place, in memory that RCU can reclaim.
+    /// Moves `value` into memory of the allocator `A` that RCU can reclaim.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`. `Vmalloc` and
+    /// `KVmalloc` may sleep with any flags. Their objects must be dropped in a context in which
+    /// `kvfree()` may be called: not with a spin lock held.
+    #[inline]
+    pub fn new_in<A: KernelAllocator>(value: T, flags: Flags) -> Result<Self, AllocError> {
+        let object = object::allocate::<T, A>(Layout::new::<Object<T>>(), flags)?;
+        // SAFETY: The memory has the layout of an object, so that of its value. Nobody else has its
+        // address.
+        unsafe { object::value_of(object).write(value) };
+        // SAFETY: `A` allocated the object. It is initialised, because a head needs no
+        // initialisation.
+        Ok(unsafe { Self::from_raw(object) })
+    }
+
+    /// Initialises a value in place, in memory of `kmalloc()` that RCU can reclaim.
     ///
     /// Errors: `ENOMEM`, or an error of `init`. Context: as `flags` say; may sleep with
     /// `GFP_KERNEL`.
@@ -68,8 +107,25 @@ impl<T> UniqueRcuBox<T> {
         // types.
         let object = unsafe { Pin::into_inner_unchecked(object) };
         let object = KBox::into_raw(object).cast::<Object<T>>();
-        // SAFETY: The pointer came from a box, and both types have the same fields in C's layout.
-        Ok(Self(unsafe { KBox::from_raw(object) }))
+        // SAFETY: A box is not null.
+        let object = unsafe { NonNull::new_unchecked(object) };
+        // SAFETY: `Kmalloc` allocated the box. Both types have the same fields in C's layout.
+        Ok(unsafe { Self::from_raw(object) })
+    }
+
+    /// Moves the value out of the object, and frees the memory.
+    ///
+    /// Context: that in which the memory may be freed; see [`Self::new_in`].
+    pub fn into_inner(self) -> T
+    where
+        T: Unpin,
+    {
+        let object = self.into_raw();
+        // SAFETY: By the type invariant the object was live and owned. It is not used again.
+        let value = unsafe { object::value_of(object).read() };
+        // SAFETY: The value has been moved out, and nothing else owns the memory.
+        unsafe { object::free(object) };
+        value
     }
 }
 
@@ -78,30 +134,44 @@ impl<T: ?Sized> UniqueRcuBox<T> {
     ///
     /// Context: any.
     pub fn as_pin_mut(&mut self) -> Pin<&mut T> {
+        // SAFETY: By the type invariant the object is live and owned.
+        let value = unsafe { object::value_of(self.object).as_mut() };
         // SAFETY: The value does not move until it is dropped: a `UniqueRcuBox` does not move its
         // object, and gives `&mut` only to `Unpin` types.
-        unsafe { Pin::new_unchecked(&mut self.0.value) }
+        unsafe { Pin::new_unchecked(value) }
     }
 
     /// Gives up ownership, until [`UniqueRcuBox::from_raw`].
     #[inline]
     pub(super) fn into_raw(self) -> NonNull<Object<T>> {
-        let object = KBox::into_raw(self.0);
-        // SAFETY: A box is not null.
-        unsafe { NonNull::new_unchecked(object) }
+        ManuallyDrop::new(self).object
     }
 
     /// Restores the ownership that [`UniqueRcuBox::into_raw`] gave up.
     ///
     /// # Safety
     ///
-    /// - `object` came from [`UniqueRcuBox::into_raw`], or was allocated by `Kmalloc` and
-    ///   initialised in the same way.
+    /// - `object` came from [`UniqueRcuBox::into_raw`], or was allocated by a [`KernelAllocator`]
+    ///   and initialised in the same way.
     /// - It has no other owner, and no reader can reach it.
     #[inline]
     pub(super) unsafe fn from_raw(object: NonNull<Object<T>>) -> Self {
-        // SAFETY: `Kmalloc` allocated the object, as for a `KBox`, and nothing else owns it.
-        Self(unsafe { KBox::from_raw(object.as_ptr()) })
+        // INVARIANT: The caller guarantees the allocator, and that there is no other owner.
+        Self {
+            object,
+            owned: PhantomData,
+        }
+    }
+}
+
+impl<T: ?Sized> Drop for UniqueRcuBox<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the object is live and owned. It is not used again.
+        unsafe { ptr::drop_in_place(object::value_of(self.object).as_ptr()) };
+        // SAFETY: By the type invariant a `KernelAllocator` allocated the object. Its value has
+        // been dropped.
+        unsafe { object::free(self.object) };
     }
 }
 
@@ -110,13 +180,15 @@ impl<T: ?Sized> Deref for UniqueRcuBox<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.0.value
+        // SAFETY: By the type invariant the object is live. It is borrowed with the box.
+        unsafe { object::value(self.object) }
     }
 }
 
 impl<T: Unpin + ?Sized> DerefMut for UniqueRcuBox<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.0.value
+        // SAFETY: By the type invariant the object is live and owned.
+        unsafe { object::value_of(self.object).as_mut() }
     }
 }

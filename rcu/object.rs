@@ -2,13 +2,20 @@
 
 //! The memory layout of RCU-protected objects.
 
-#![expect(unsafe_code, reason = "computes addresses of objects")]
+#![expect(unsafe_code, reason = "allocates and addresses objects")]
 
 use core::{
+    alloc::Layout,
     mem::{offset_of, MaybeUninit},
-    ptr::{addr_of, NonNull},
+    ptr::{addr_of, addr_of_mut, NonNull},
 };
-use kernel::bindings;
+use kernel::{
+    alloc::{
+        allocator::{KVmalloc, Kmalloc, Vmalloc},
+        AllocError, Allocator, Flags, NumaNode,
+    },
+    bindings,
+};
 
 /// Memory for C's `struct rcu_head`.
 #[repr(transparent)]
@@ -37,8 +44,45 @@ pub struct Object<T: ?Sized> {
     pub(super) value: T,
 }
 
+/// An allocator whose memory C's `kvfree()` frees: `Kmalloc`, `Vmalloc` or `KVmalloc`.
+pub trait KernelAllocator: Allocator + private::Sealed {}
+
+impl private::Sealed for Kmalloc {}
+impl private::Sealed for Vmalloc {}
+impl private::Sealed for KVmalloc {}
+
+impl KernelAllocator for Kmalloc {}
+impl KernelAllocator for Vmalloc {}
+impl KernelAllocator for KVmalloc {}
+
+/// Allocates uninitialised memory for an object of a sized type, with a layout at least as large.
+///
+/// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
+#[inline]
+pub(super) fn allocate<T, A: KernelAllocator>(
+    layout: Layout,
+    flags: Flags,
+) -> Result<NonNull<Object<T>>, AllocError> {
+    Ok(A::alloc(layout, flags, NumaNode::NO_NODE)?.cast())
+}
+
+/// Frees the memory of an object, without a destructor.
+///
+/// # Safety
+///
+/// A [`KernelAllocator`] allocated the object. It has no other owner, and nothing uses it again.
+#[inline]
+pub(super) unsafe fn free<T: ?Sized>(object: NonNull<Object<T>>) {
+    // SAFETY: `kvfree()` frees the memory of each `KernelAllocator`, of which the caller is the
+    // owner.
+    unsafe { bindings::kvfree(object.as_ptr().cast_const().cast()) };
+}
+
 mod private {
     use super::{Head, NonNull, Object};
+
+    /// Keeps other modules from implementing [`KernelAllocator`](super::KernelAllocator).
+    pub trait Sealed {}
 
     /// A type whose objects are found by their address alone, as an atomic pointer holds it: a
     /// sized type or [`Flexible`](super::super::Flexible).
@@ -80,6 +124,20 @@ pub(super) unsafe fn object_of<T>(value: NonNull<T>) -> NonNull<Object<T>> {
         .wrapping_sub(offset_of!(Object<T>, value));
     // SAFETY: The caller guarantees that there is an object at this address, so it is not null.
     unsafe { NonNull::new_unchecked(object.cast()) }
+}
+
+/// Returns the address of an object's value.
+///
+/// # Safety
+///
+/// `object` points to allocated memory with the layout of an object.
+#[inline]
+pub(super) unsafe fn value_of<T: ?Sized>(object: NonNull<Object<T>>) -> NonNull<T> {
+    // SAFETY: The caller guarantees that the object is allocated, so the address of its field is in
+    // bounds.
+    let value = unsafe { addr_of_mut!((*object.as_ptr()).value) };
+    // SAFETY: A field of an object is not null.
+    unsafe { NonNull::new_unchecked(value) }
 }
 
 /// Borrows the value of an object, but not the head, which RCU writes.

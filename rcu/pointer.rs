@@ -9,7 +9,7 @@ use super::{
     updater::{Locked, UpdateSide, UpdatedUnder},
     ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
-use core::marker::PhantomData;
+use core::{marker::PhantomData, pin::Pin};
 
 /// A pointer that readers follow under a [`Guard`](super::Guard) while updaters replace the object
 /// it points to: C's `T __rcu *`. It may be null. It owns the object.
@@ -50,12 +50,18 @@ use core::marker::PhantomData;
 /// # Ok::<(), Error>(())
 /// ```
 ///
+/// # Layout
+///
+/// It has the layout of a pointer, so it can be a field of a `#[repr(C)]` struct that C code shares.
+/// An object begins with its `struct rcu_head`. A null pointer is valid.
+///
 /// # Invariants
 ///
 /// After it is unpublished, an object is reclaimed only
 ///
 /// - when a grace period has ended that began after it was unpublished, or
 /// - when no reader can borrow this pointer any more.
+#[repr(transparent)]
 pub struct Rcu<T: Reclaim + ?Sized, U = Exchange> {
     published: Published<T>,
     updaters: PhantomData<fn() -> U>,
@@ -121,6 +127,26 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
     pub unsafe fn protected(&self) -> Option<&T> {
         // SAFETY: The caller guarantees that nobody unpublishes the object, so it stays live.
         unsafe { borrow(self.published.address()) }
+    }
+
+    /// Returns whether the pointer is null, for code that does not access the object: C's
+    /// `rcu_access_pointer()`. Another updater may change the pointer at any time.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn is_null(&self) -> bool {
+        self.published.is_null()
+    }
+
+    /// Borrows the published object as [`Self::dereference`] does, pinned: it never moves.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn dereference_pinned<'g>(&'g self, section: &'g impl ReadSide) -> Option<Pin<&'g T>> {
+        // SAFETY: The object does not move until it is dropped: neither this pointer nor
+        // `UniqueRcuBox` moves it, and they give `&mut` only to `Unpin` types.
+        self.dereference(section)
+            .map(|value| unsafe { Pin::new_unchecked(value) })
     }
 
     /// Unpublishes the object and returns it. No reader has it, because `&mut self` excludes their

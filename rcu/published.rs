@@ -21,6 +21,7 @@ use core::{
 /// - `object` is null, or the address of a live object that came from `UniqueRcuBox::into_raw` and
 ///   that this pointer owns.
 /// - Readers can reach that object only through a shared borrow of this pointer.
+#[repr(transparent)]
 pub(super) struct Published<T: Reclaim + ?Sized> {
     object: AtomicPtr<Head>,
     owned: PhantomData<UniqueRcuBox<T>>,
@@ -73,6 +74,13 @@ impl<T: Reclaim + ?Sized> Published<T> {
         // ORDERING: Relaxed suffices: the updaters' mutual exclusion orders this load after the
         // store that it reads.
         self.object.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the pointer is null: C's `rcu_access_pointer()`.
+    #[inline]
+    pub(super) fn is_null(&self) -> bool {
+        // ORDERING: Relaxed suffices: nothing is accessed through the result.
+        self.object.load(Ordering::Relaxed).is_null()
     }
 
     /// Publishes `new`, or null, by an exchange and unpublishes the previous object, whose

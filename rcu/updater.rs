@@ -4,13 +4,14 @@
 
 #![expect(unsafe_code, reason = "declares an unsafe trait")]
 
+use super::lock::ExclusiveLock;
 use core::{marker::PhantomData, mem::size_of, ops::Deref, ptr};
-use kernel::{
-    prelude::*,
-    sync::{Mutex, MutexGuard},
-};
+use kernel::{prelude::*, sync::Mutex};
 
-/// A state that readers share and that one updater at a time changes.
+/// A state that readers share and that one updater at a time changes, and the updaters' lock.
+///
+/// `L` is the lock: a `Mutex`, a `SpinLock`, or from 7.3 on a `SpinLockIrq`. It may protect data of
+/// its own, which [`Updater::data`] borrows.
 ///
 /// Readers reach `S` through `Deref`, without the lock. RCU-protected structures in `S` name `S` in
 /// their type, such as [`Rcu<T, Locked<S>>`](super::Rcu) and [`List<T, S>`](super::List). They
@@ -57,18 +58,56 @@ use kernel::{
 /// assert_eq!((config.timeout_ms, config.retries), (20, 3));
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// A spin lock that protects a counter too:
+///
+/// ```
+/// use kernel::{new_spinlock, prelude::*, sync::{Arc, SpinLock}};
+/// use rcu_routes::rcu::{Locked, Rcu, UniqueRcuBox, UpdaterLock};
+/// # struct Config(u32);
+/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
+///
+/// struct State {
+///     config: Rcu<Config, Locked<State>>,
+/// }
+///
+/// let state = State { config: Rcu::locked(None) };
+/// let state = UpdaterLock::new(state, new_spinlock!(0, "updates"));
+/// let state: Arc<UpdaterLock<State, SpinLock<u64>>> = Arc::pin_init(state, GFP_KERNEL)?;
+///
+/// let new = UniqueRcuBox::new(Config(1), GFP_KERNEL)?;
+/// let mut updater = state.lock();
+/// *updater.data() += 1;
+/// let old = updater.select(|state| &state.config).replace(Some(new));
+/// assert!(old.is_none());
+/// # Ok::<(), Error>(())
+/// ```
 #[pin_data]
-pub struct UpdaterLock<S> {
+pub struct UpdaterLock<S, L = Mutex<()>> {
     #[pin]
     state: S,
     #[pin]
-    lock: Mutex<()>,
+    lock: L,
 }
 
-impl<S> UpdaterLock<S> {
+impl<S, L: ExclusiveLock> UpdaterLock<S, L> {
     /// Returns an initialiser of `state` with `lock` for its updaters.
-    pub fn new(state: impl PinInit<S>, lock: impl PinInit<Mutex<()>>) -> impl PinInit<Self> {
+    pub fn new(state: impl PinInit<S>, lock: impl PinInit<L>) -> impl PinInit<Self> {
         pin_init!(Self {
+            state <- state,
+            lock <- lock,
+        })
+    }
+
+    /// Returns an initialiser of a state whose own initialiser may fail, such as one that
+    /// allocates.
+    ///
+    /// Errors: those of `state`.
+    pub fn try_new(
+        state: impl PinInit<S, Error>,
+        lock: impl PinInit<L>,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             state <- state,
             lock <- lock,
         })
@@ -76,17 +115,19 @@ impl<S> UpdaterLock<S> {
 
     /// Acquires the lock, waiting for other updaters.
     ///
-    /// Context: may sleep; must not be called inside a read-side critical section.
+    /// Context: that of the lock; may sleep with a `Mutex`, and must then not be called inside a
+    /// read-side critical section.
     #[track_caller]
-    pub fn lock(&self) -> Updater<'_, S> {
+    #[inline]
+    pub fn lock(&self) -> Updater<'_, S, L> {
         Updater {
             state: &self.state,
-            _lock: self.lock.lock(),
+            held: self.lock.acquire(),
         }
     }
 }
 
-impl<S> Deref for UpdaterLock<S> {
+impl<S, L> Deref for UpdaterLock<S, L> {
     type Target = S;
 
     #[inline]
@@ -101,12 +142,23 @@ impl<S> Deref for UpdaterLock<S> {
 ///
 /// See [`UpdaterLock`].
 #[must_use = "the lock is released when this is dropped"]
-pub struct Updater<'a, S> {
+pub struct Updater<'a, S, L: ExclusiveLock + 'a = Mutex<()>> {
     state: &'a S,
-    _lock: MutexGuard<'a, ()>,
+    held: L::Held<'a>,
 }
 
-impl<S> Updater<'_, S> {
+impl<S, L: ExclusiveLock> Updater<'_, S, L> {
+    /// Borrows the data that the lock itself protects.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn data(&mut self) -> &mut L::Data
+    where
+        L::Data: Unpin,
+    {
+        L::data(&mut self.held)
+    }
+
     /// Selects a structure of the state to update.
     ///
     /// Context: any.
@@ -132,7 +184,7 @@ impl<S> Updater<'_, S> {
     }
 }
 
-impl<S> Deref for Updater<'_, S> {
+impl<S, L: ExclusiveLock> Deref for Updater<'_, S, L> {
     type Target = S;
 
     #[inline]

@@ -7,6 +7,8 @@
 
 mod collections;
 mod grace_periods;
+mod locks;
+mod owners;
 mod pointers;
 mod retired;
 mod srcu;
@@ -95,6 +97,21 @@ cases! {
         pinned_object_does_not_move
         flexible_objects_of_any_length_are_complete
         dropped_pointer_drops_its_object_at_once;
+    owners:
+        objects_of_kmalloc_are_reclaimed
+        objects_of_vmalloc_are_reclaimed
+        objects_of_kvmalloc_are_reclaimed
+        dropped_rcu_box_keeps_its_object_for_readers
+        object_of_an_xarray_is_kept_for_its_readers
+        reader_keeps_a_reference_after_its_section
+        pointer_has_the_layout_of_a_c_pointer;
+    locks:
+        updates_under_a_mutex_with_data_are_not_lost
+        updates_under_a_spin_lock_are_not_lost
+        updates_under_an_irq_disabling_lock_are_not_lost
+        failed_initialiser_of_a_state_drops_nothing
+        found_object_lives_until_its_lock_is_released
+        found_object_is_locked_by_one_thread_at_a_time;
     collections:
         reader_at_a_removed_entry_reaches_the_rest
         readers_see_list_updates_in_order

@@ -12,6 +12,8 @@ pub use crate::srcu::{
     get_state_synchronize_srcu, init_srcu_struct, poll_state_synchronize_srcu, srcu_barrier,
     srcu_struct, start_poll_synchronize_srcu, synchronize_srcu, synchronize_srcu_expedited,
 };
+/// C's `struct xarray`.
+pub use crate::xarray::Raw as xarray;
 use crate::{alloc, context, workqueue};
 use core::{
     cell::UnsafeCell,
@@ -150,6 +152,28 @@ pub unsafe fn kvfree_call_rcu(head: *mut callback_head, object: *mut c_void) {
     );
     // SAFETY: The caller guarantees that `head` is valid and in no other queue.
     unsafe { call_rcu(head, Some(free)) };
+}
+
+/// Frees memory of any allocator.
+///
+/// # Safety
+///
+/// `object` came from [`alloc`], has not been freed, and is not used again.
+pub unsafe fn kvfree(object: *const c_void) {
+    if let Some(object) = NonNull::new(object.cast_mut().cast::<u8>()) {
+        // SAFETY: The caller guarantees a live allocation.
+        unsafe { alloc::free(object) };
+    }
+}
+
+/// Returns the entry at an index of an array, or null.
+///
+/// # Safety
+///
+/// The array is initialised.
+pub unsafe fn xa_load(array: *mut xarray, index: usize) -> *mut c_void {
+    // SAFETY: The caller guarantees an initialised array.
+    unsafe { (*array).load(index) }
 }
 
 /// Yields the CPU.

@@ -51,6 +51,8 @@ pub mod task;
 pub mod types;
 #[expect(unsafe_code, reason = "calls C functions through pointers")]
 pub mod workqueue;
+#[expect(unsafe_code, reason = "owns objects through raw pointers")]
+pub mod xarray;
 
 #[doc(hidden)]
 pub use pinned_init as __pinned_init;

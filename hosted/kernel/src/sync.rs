@@ -4,6 +4,8 @@
 
 #[expect(unsafe_code, reason = "shares memory through raw pointers")]
 mod arc;
+#[expect(unsafe_code, reason = "counts references through raw pointers")]
+pub mod aref;
 mod mutex;
 #[expect(unsafe_code, reason = "calls C functions")]
 pub mod rcu;

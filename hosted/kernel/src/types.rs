@@ -2,8 +2,47 @@
 
 //! Types for C objects.
 
-use core::{cell::UnsafeCell, mem::MaybeUninit};
+use core::{cell::UnsafeCell, ffi::c_void, mem::MaybeUninit};
 use pinned_init::{pin_init_from_closure, PinInit};
+
+/// An owner that can be stored as a pointer outside of Rust.
+///
+/// # Safety
+///
+/// `into_foreign()` returns a pointer that is not null and is aligned to `FOREIGN_ALIGN`.
+pub unsafe trait ForeignOwnable: Sized {
+    /// The alignment of foreign pointers.
+    const FOREIGN_ALIGN: usize;
+
+    /// A shared borrow of the object.
+    type Borrowed<'a>;
+    /// An exclusive borrow of the object.
+    type BorrowedMut<'a>;
+
+    /// Gives up ownership for a pointer.
+    fn into_foreign(self) -> *mut c_void;
+
+    /// Restores the ownership.
+    ///
+    /// # Safety
+    ///
+    /// `pointer` came from `into_foreign()`, whose ownership is restored once.
+    unsafe fn from_foreign(pointer: *mut c_void) -> Self;
+
+    /// Borrows the object.
+    ///
+    /// # Safety
+    ///
+    /// `pointer` came from `into_foreign()`, and the ownership is not restored during `'a`.
+    unsafe fn borrow<'a>(pointer: *mut c_void) -> Self::Borrowed<'a>;
+
+    /// Borrows the object exclusively.
+    ///
+    /// # Safety
+    ///
+    /// As for `borrow()`, and there is no other borrow during `'a`.
+    unsafe fn borrow_mut<'a>(pointer: *mut c_void) -> Self::BorrowedMut<'a>;
+}
 
 /// A C object that Rust neither initialises nor accesses.
 #[repr(transparent)]

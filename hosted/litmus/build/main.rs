@@ -31,6 +31,7 @@ const CHECKED: &[&str] = &[
     "grace_period",
     "hash_table",
     "list",
+    "lock",
     "new_entry",
     "object",
     "pointer",

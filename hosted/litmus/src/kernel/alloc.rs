@@ -3,16 +3,16 @@
 //! Memory that is not freed before the execution ends. A reader that accesses a dropped object then
 //! reads allocated memory, and the model checker reports the access.
 
-pub use stand_in::alloc::{AllocError, Flags};
+pub use stand_in::alloc::{AllocError, Allocator, Flags, NumaNode};
 
 use super::prelude::*;
 use core::{
     mem::{ManuallyDrop, MaybeUninit},
     ops::{Deref, DerefMut},
-    ptr,
+    ptr::{self, NonNull},
 };
 use std::{
-    alloc::{dealloc, Layout},
+    alloc::{alloc, dealloc, Layout},
     cell::RefCell,
     thread::panicking,
 };
@@ -21,7 +21,7 @@ thread_local! {
     static FREED: RefCell<Freed> = const { RefCell::new(Freed(Vec::new())) };
 }
 
-/// The memory of dropped objects.
+/// The memory of dropped objects, and all memory of the allocators.
 ///
 /// # Invariants
 ///
@@ -42,6 +42,46 @@ impl Drop for Freed {
 /// Frees the memory of the last execution's dropped objects.
 pub(super) fn free_all() {
     drop(FREED.replace(Freed(Vec::new())));
+}
+
+/// The allocators. Their memory is freed when the next execution begins.
+pub mod allocator {
+    use super::*;
+
+    pub struct Kmalloc;
+    pub struct Vmalloc;
+    pub struct KVmalloc;
+
+    impl Allocator for Kmalloc {
+        fn alloc(layout: Layout, _: Flags, _: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
+            assert_ne!(layout.size(), 0);
+            // SAFETY: The layout has a size.
+            let memory = NonNull::new(unsafe { alloc(layout) }).ok_or(AllocError)?;
+            // INVARIANT: The global allocator allocated the memory, and `kvfree()` does not free it.
+            FREED.with_borrow_mut(|freed| freed.0.push((memory.as_ptr(), layout)));
+            Ok(NonNull::slice_from_raw_parts(memory, layout.size()))
+        }
+    }
+
+    impl Allocator for Vmalloc {
+        fn alloc(
+            layout: Layout,
+            flags: Flags,
+            node: NumaNode,
+        ) -> Result<NonNull<[u8]>, AllocError> {
+            Kmalloc::alloc(layout, flags, node)
+        }
+    }
+
+    impl Allocator for KVmalloc {
+        fn alloc(
+            layout: Layout,
+            flags: Flags,
+            node: NumaNode,
+        ) -> Result<NonNull<[u8]>, AllocError> {
+            Kmalloc::alloc(layout, flags, node)
+        }
+    }
 }
 
 /// An owned allocation.

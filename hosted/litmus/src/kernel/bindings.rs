@@ -71,6 +71,9 @@ pub fn kvfree_call_rcu(_head: *mut callback_head, _object: *mut c_void) {
     unreachable!("no test frees without a destructor");
 }
 
+/// Frees memory: not before the execution ends, see [`alloc`](super::alloc).
+pub fn kvfree(_object: *const c_void) {}
+
 /// The cookie of a completed grace period. Other cookies are the number of a grace period plus one.
 const COMPLETED: c_ulong = 0;
 

@@ -8,7 +8,11 @@ pub mod srcu;
 pub use stand_in::sync::LockClassKey;
 
 use crate::ordering::at;
-use core::{convert::Infallible, marker::PhantomData};
+use core::{
+    convert::Infallible,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
 use loom::{
     sync::atomic::{AtomicBool, Ordering},
     thread::{self, Thread},
@@ -92,6 +96,20 @@ impl<T> Mutex<T> {
 /// A held lock.
 pub struct MutexGuard<'a, T>(&'a Mutex<T>);
 
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        unreachable!("no test reads the data of a mutex")
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        unreachable!("no test writes the data of a mutex")
+    }
+}
+
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         if !panicking() {
@@ -100,21 +118,43 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-/// A spin lock. The model has no instances.
-pub struct SpinLock<T> {
-    never: Infallible,
-    _inner: T,
+/// Defines a spin lock of which the model has no instances.
+macro_rules! spin_lock {
+    ($lock:ident, $guard:ident) => {
+        /// A spin lock. The model has no instances.
+        pub struct $lock<T> {
+            never: Infallible,
+            _inner: T,
+        }
+
+        impl<T> $lock<T> {
+            /// Acquires the lock.
+            pub fn lock(&self) -> $guard<'_, T> {
+                match self.never {}
+            }
+        }
+
+        /// A held spin lock. The model has no instances.
+        pub struct $guard<'a, T: ?Sized> {
+            never: Infallible,
+            _lock: PhantomData<&'a T>,
+        }
+
+        impl<T: ?Sized> Deref for $guard<'_, T> {
+            type Target = T;
+
+            fn deref(&self) -> &T {
+                match self.never {}
+            }
+        }
+
+        impl<T: ?Sized> DerefMut for $guard<'_, T> {
+            fn deref_mut(&mut self) -> &mut T {
+                match self.never {}
+            }
+        }
+    };
 }
 
-impl<T> SpinLock<T> {
-    /// Acquires the lock.
-    pub fn lock(&self) -> SpinLockGuard<'_, T> {
-        match self.never {}
-    }
-}
-
-/// A held spin lock. The model has no instances.
-pub struct SpinLockGuard<'a, T: ?Sized> {
-    _never: Infallible,
-    _lock: PhantomData<&'a T>,
-}
+spin_lock!(SpinLock, SpinLockGuard);
+spin_lock!(SpinLockIrq, SpinLockIrqGuard);
