@@ -2,7 +2,7 @@
 
 //! References that readers keep beyond their critical section.
 
-use super::Reclaim;
+use super::{Keyed, Reclaim};
 use kernel::sync::{
     aref::{ARef, AlwaysRefCounted},
     Arc,
@@ -42,6 +42,14 @@ use kernel::sync::{
 /// ```
 impl<T: Reclaim> Reclaim for Arc<T> {
     type Context = T::Context;
+}
+
+impl<T: Keyed> Keyed for Arc<T> {
+    type Key = T::Key;
+
+    fn key(&self) -> &T::Key {
+        (**self).key()
+    }
 }
 
 /// A published reference to an object of C; see the implementation for [`Arc`].

@@ -68,19 +68,18 @@ impl<T: Reclaim + ?Sized> Published<T> {
 
     /// Returns the address of the published object, for [`borrow`] and [`Self::publish`].
     ///
-    /// The caller must be the only updater.
+    /// Only the only updater may access the object.
     #[inline]
     pub(super) fn address(&self) -> *mut Head {
         // ORDERING: Relaxed suffices: the updaters' mutual exclusion orders this load after the
-        // store that it reads.
+        // store that it reads. Others access nothing through the result.
         self.object.load(Ordering::Relaxed)
     }
 
     /// Returns whether the pointer is null: C's `rcu_access_pointer()`.
     #[inline]
     pub(super) fn is_null(&self) -> bool {
-        // ORDERING: Relaxed suffices: nothing is accessed through the result.
-        self.object.load(Ordering::Relaxed).is_null()
+        self.address().is_null()
     }
 
     /// Publishes `new`, or null, by an exchange and unpublishes the previous object, whose

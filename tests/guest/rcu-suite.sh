@@ -54,4 +54,19 @@ tap_check 'a reader of the sample rcu_config finds the second update' \
     test "$(log_of rcu_config)" = 'limit: Some(20)'
 tap_check 'a reader of the sample rcu_list finds the server that was not removed' \
     test "$(log_of rcu_list | tr '\n' ';')" = 'server 1: None;server 2: Some(20);'
+
+# sample_logs MODULE LINES: checks that the sample loads, unloads, and has logged LINES, which end
+# with a semicolon each.
+sample_logs() {
+    tap_check "the sample $1 loads" insmod "$1.ko"
+    tap_check "the sample $1 unloads" rmmod "$1"
+    tap_check "the sample $1 has logged what it found" \
+        test "$(log_of "$1" | grep -v 'taints kernel' | tr '\n' ';')" = "$2"
+}
+sample_logs rcu_arc_cache \
+    'session 1 of root kept, cached: false;session 1 freed;session 2 freed;'
+sample_logs rcu_xarray \
+    'buffer 3 has 2 users;buffer 3 is gone: true;buffer 3 freed;buffer 4 freed;'
+sample_logs rcu_irq_table \
+    'interrupt: port 22 blocked: true;interrupt: port 23 blocked: true;3 changes;'
 tap_end

@@ -166,6 +166,16 @@ pub unsafe fn kvfree(object: *const c_void) {
     }
 }
 
+/// Returns a random number.
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn get_random_u64() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
 /// Returns the entry at an index of an array, or null.
 ///
 /// # Safety
