@@ -52,7 +52,7 @@ use core::{marker::PhantomData, pin::Pin};
 ///
 /// # Layout
 ///
-/// It has the layout of a pointer, so it can be a field of a `#[repr(C)]` struct that C code shares.
+/// It has the layout of a pointer, so a `#[repr(C)]` struct that C code shares can contain it.
 /// An object begins with its `struct rcu_head`. A null pointer is valid.
 ///
 /// # Invariants

@@ -30,7 +30,8 @@ use kernel::{bindings, types::ForeignOwnable, xarray::XArray};
 /// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
 /// let array = KBox::pin_init(XArray::new(AllocKind::Alloc), GFP_KERNEL)?;
-/// array.lock().store(7, RcuBox::new(Config(1), GFP_KERNEL)?, GFP_KERNEL)?;
+/// let new = RcuBox::new(Config(1), GFP_KERNEL)?; // Allocated before the spin lock is held.
+/// array.lock().store(7, new, GFP_KERNEL)?;
 ///
 /// let guard = read_lock();
 /// let found = xa_load(&array, 7, &guard);

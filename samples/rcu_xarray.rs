@@ -104,7 +104,9 @@ impl kernel::InPlaceModule for Sample {
             buffers <- XArray::new(AllocKind::Alloc),
             _: {
                 for handle in [3, 4] {
-                    buffers.lock().store(handle, Buffer::new(handle)?, GFP_KERNEL)?;
+                    // Allocates before it acquires the array's lock, a spin lock.
+                    let buffer = Buffer::new(handle)?;
+                    buffers.lock().store(handle, buffer, GFP_KERNEL)?;
                 }
                 open(&buffers, 3)?;
                 pr_info!("buffer 3 has {} users\n", open(&buffers, 3)?);
