@@ -4,7 +4,7 @@
 // ERROR SAYS: cannot be shared between threads safely
 
 struct Counter(core::cell::Cell<u32>);                   // VIOLATION
-struct Counter(core::sync::atomic::AtomicU32);           // TWIN
+struct Counter(kernel::sync::atomic::Atomic<u32>);       // TWIN
 
 impl Reclaim for Counter { type Context = Softirq; }  // VIOLATION: E0277
 impl Reclaim for Counter { type Context = Softirq; }  // TWIN
