@@ -85,7 +85,7 @@ impl<T> UniqueRcuBox<T> {
         let object = object::allocate::<T, A>(Layout::new::<Object<T>>(), flags)?;
         // SAFETY: The memory has the layout of an object, so that of its value. Nobody else has its
         // address.
-        unsafe { object::value_of(object).write(value) };
+        unsafe { object::value_of(object).as_ptr().write(value) };
         // SAFETY: `A` allocated the object. It is initialised, because a head needs no
         // initialisation.
         Ok(unsafe { Self::from_raw(object) })
@@ -122,7 +122,7 @@ impl<T> UniqueRcuBox<T> {
     {
         let object = self.into_raw();
         // SAFETY: By the type invariant the object was live and owned. It is not used again.
-        let value = unsafe { object::value_of(object).read() };
+        let value = unsafe { object::value_of(object).as_ptr().read() };
         // SAFETY: The value has been moved out, and nothing else owns the memory.
         unsafe { object::free(object) };
         value

@@ -143,10 +143,10 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
     /// Context: any; never waits.
     #[inline]
     pub fn dereference_pinned<'g>(&'g self, section: &'g impl ReadSide) -> Option<Pin<&'g T>> {
+        let value = self.dereference(section)?;
         // SAFETY: The object does not move until it is dropped: neither this pointer nor
         // `UniqueRcuBox` moves it, and they give `&mut` only to `Unpin` types.
-        self.dereference(section)
-            .map(|value| unsafe { Pin::new_unchecked(value) })
+        Some(unsafe { Pin::new_unchecked(value) })
     }
 
     /// Unpublishes the object and returns it. No reader has it, because `&mut self` excludes their

@@ -8,8 +8,11 @@
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/srcu.h>
+#include <linux/xarray.h>
 
 struct config {
 	struct rcu_head rcu;
@@ -40,6 +43,32 @@ struct state {
 	unsigned long generation;
 	struct config __rcu *config;
 	struct mutex lock;
+};
+
+/* Rust's UpdaterLock<State, SpinLock<()>>. */
+struct spin_state {
+	unsigned long generation;
+	struct config __rcu *config;
+	spinlock_t lock;
+};
+
+/* An object with a lock of its own. */
+struct session {
+	struct rcu_head rcu;
+	spinlock_t lock;
+	int packets;
+};
+
+/* Rust's Arc<i32>. */
+struct shared {
+	refcount_t refs;
+	int value;
+};
+
+/* The object of Rust's Rcu<Arc<i32>>. */
+struct shared_pointer {
+	struct rcu_head rcu;
+	struct shared *shared;
 };
 
 /* Rust's Updater: the holder of the lock of the state. */
@@ -172,6 +201,68 @@ struct config *locked_replace_c(struct state *state, struct config *new)
 	old = rcu_replace_pointer(state->config, new, lockdep_is_held(&state->lock));
 	mutex_unlock(&state->lock);
 	return old;
+}
+
+struct config *spin_replace_c(struct spin_state *state, struct config *new)
+{
+	struct config *old;
+
+	spin_lock(&state->lock);
+	old = rcu_replace_pointer(state->config, new, lockdep_is_held(&state->lock));
+	spin_unlock(&state->lock);
+	return old;
+}
+
+void find_and_lock_c(struct session __rcu **session)
+{
+	struct session *found;
+
+	rcu_read_lock();
+	found = rcu_dereference(*session);
+	if (!found) {
+		rcu_read_unlock();
+		return;
+	}
+	spin_lock(&found->lock);
+	found->packets++;
+	spin_unlock(&found->lock);
+	rcu_read_unlock();
+}
+
+struct shared *keep_c(struct shared_pointer __rcu **pointer)
+{
+	struct shared_pointer *found;
+	struct shared *kept = NULL;
+
+	rcu_read_lock();
+	found = rcu_dereference(*pointer);
+	if (found) {
+		kept = found->shared;
+		refcount_inc(&kept->refs);
+	}
+	rcu_read_unlock();
+	return kept;
+}
+
+/* Context: inside a read-side critical section. */
+int xarray_c(struct xarray *array, unsigned long index)
+{
+	struct config *found = xa_load(array, index);
+
+	return found ? found->value : -1;
+}
+
+/* Context: inside a read-side critical section. */
+bool is_null_c(struct config __rcu **config)
+{
+	return !rcu_access_pointer(*config);
+}
+
+void spin_add_c(struct session *session)
+{
+	spin_lock(&session->lock);
+	session->packets++;
+	spin_unlock(&session->lock);
 }
 
 unsigned long mutex_replace_c(struct counter *counter, unsigned long new)

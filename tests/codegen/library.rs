@@ -3,10 +3,14 @@
 //! RCU with the library: each `NAME_rust()` corresponds to `NAME_c()` of `idiom.c`.
 
 use core::{convert::Infallible, mem};
-use kernel::sync::Mutex;
+use kernel::{
+    prelude::*,
+    sync::{Arc, Mutex, SpinLock},
+    xarray::XArray,
+};
 use rcu::{
-    read_lock, Flexible, Guard, List, Locked, Rcu, Reclaim, Retired, Softirq, SrcuPointer,
-    UniqueRcuBox, UpdateSide, Updater, UpdaterLock,
+    find_and_lock, read_lock, xa_load, Flexible, Guard, List, Locked, Rcu, RcuBox, Reclaim,
+    Retired, Softirq, SrcuPointer, UniqueRcuBox, UpdateSide, Updater, UpdaterLock,
 };
 
 /// The library.
@@ -32,6 +36,17 @@ impl Reclaim for Config {
 pub struct State {
     generation: usize,
     config: Rcu<Config, Locked<State>>,
+}
+
+/// C's `struct session`, without the head.
+#[pin_data]
+pub struct Session {
+    #[pin]
+    packets: SpinLock<i32>,
+}
+
+impl Reclaim for Session {
+    type Context = Softirq;
 }
 
 /// Reads inside a critical section of its own.
@@ -147,6 +162,50 @@ pub fn locked_replace_rust(
     new: Option<UniqueRcuBox<Config>>,
 ) -> Option<Retired<Config>> {
     state.lock().select(|state| &state.config).replace(new)
+}
+
+/// Publishes under a spin lock, which it acquires and releases.
+#[no_mangle]
+pub fn spin_replace_rust(
+    state: &UpdaterLock<State, SpinLock<()>>,
+    new: Option<UniqueRcuBox<Config>>,
+) -> Option<Retired<Config>> {
+    state.lock().select(|state| &state.config).replace(new)
+}
+
+/// Finds an object, and changes what its own spin lock protects.
+#[no_mangle]
+pub fn find_and_lock_rust(session: &Rcu<Session>) {
+    let found = find_and_lock(|search| session.dereference(search), |it| &it.packets);
+    if let Some(mut packets) = found {
+        *packets = packets.wrapping_add(1);
+    }
+}
+
+/// Finds a reference and keeps it.
+#[no_mangle]
+pub fn keep_rust(pointer: &Rcu<Arc<Config>>) -> Option<Arc<Config>> {
+    let guard = read_lock();
+    pointer.dereference(&guard).cloned()
+}
+
+/// Finds an object in an array, inside its caller's critical section.
+#[no_mangle]
+pub fn xarray_rust(array: &XArray<RcuBox<Config>>, index: usize, section: &Guard) -> i32 {
+    xa_load(array, index, section).map_or(-1, |found| found.value)
+}
+
+/// Tests the pointer without a reader.
+#[no_mangle]
+pub fn is_null_rust(config: &Rcu<Config>) -> bool {
+    config.is_null()
+}
+
+/// Changes a value under a spin lock, without RCU: the baseline for the kernel crate's spin lock.
+#[no_mangle]
+pub fn spin_add_rust(session: &Session) {
+    let mut packets = session.packets.lock();
+    *packets = packets.wrapping_add(1);
 }
 
 /// Changes a value under a mutex, without RCU: the baseline for the kernel crate's mutex.
