@@ -11,6 +11,7 @@ use super::{
 use core::{
     mem::{align_of, ManuallyDrop},
     ops::Deref,
+    pin::Pin,
     ptr::NonNull,
 };
 use kernel::{
@@ -25,7 +26,8 @@ use kernel::{
 /// means, and an [`XArray`](kernel::xarray::XArray), whose readers call
 /// [`xa_load`](super::xa_load).
 ///
-/// Dropping it drops a [`Retired`] object; [`Self::retire`] offers the other endings.
+/// Dropping it tears the object down at once, by [`Reclaim::teardown`], and drops a [`Retired`]
+/// object. [`Self::retire`] offers the other endings.
 ///
 /// # Examples
 ///
@@ -41,6 +43,34 @@ use kernel::{
 /// drop(owner);
 /// // The object is reclaimed after this reader.
 /// assert_eq!(seen.0, 1);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// An object that stops its users at once, and is freed after a grace period:
+///
+/// ```
+/// use core::{pin::Pin, sync::atomic::{AtomicBool, Ordering}};
+/// use kernel::prelude::*;
+/// use rcu_routes::rcu::{read_lock, RcuBox, Reclaim, Softirq};
+///
+/// struct Fence {
+///     is_signalled: AtomicBool,
+/// }
+///
+/// impl Reclaim for Fence {
+///     type Context = Softirq;
+///
+///     fn teardown(this: Pin<&Self>) {
+///         this.is_signalled.store(true, Ordering::Relaxed);
+///     }
+/// }
+///
+/// let owner = RcuBox::new(Fence { is_signalled: AtomicBool::new(false) }, GFP_KERNEL)?;
+/// let guard = read_lock();
+/// let fence = owner.with_rcu(&guard);
+/// assert!(!fence.is_signalled.load(Ordering::Relaxed));
+/// drop(owner);
+/// assert!(fence.is_signalled.load(Ordering::Relaxed));
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -80,15 +110,30 @@ impl<T: Reclaim + ?Sized> RcuBox<T> {
         unsafe { object::value(self.object) }
     }
 
-    /// Retires the object: new readers cannot reach it, because this takes its owner.
+    /// Tears the object down and retires it: new readers cannot reach it, because this takes its
+    /// owner.
     ///
-    /// Context: any.
+    /// Context: that of [`Reclaim::teardown`].
     #[inline]
     pub fn retire(self) -> Retired<T> {
-        let object = ManuallyDrop::new(self).object;
+        let mut owner = ManuallyDrop::new(self);
+        // SAFETY: `owner` is not used again, and its destructor does not run.
+        unsafe { owner.give_up() }
+    }
+
+    /// Tears the object down and retires it.
+    ///
+    /// # Safety
+    ///
+    /// This value is not used again.
+    #[inline]
+    unsafe fn give_up(&mut self) -> Retired<T> {
+        // SAFETY: The object does not move until it is dropped: nothing moves an object, and
+        // `UniqueRcuBox` gives `&mut` only to `Unpin` types.
+        T::teardown(unsafe { Pin::new_unchecked(&**self) });
         // SAFETY: By the type invariant this owned the object, and readers reached it only through
-        // a borrow of this value.
-        unsafe { Retired::new(object) }
+        // a borrow of this value, which ends here.
+        unsafe { Retired::new(self.object) }
     }
 }
 
@@ -114,9 +159,8 @@ impl<T: Reclaim + ?Sized> Deref for RcuBox<T> {
 
 impl<T: Reclaim + ?Sized> Drop for RcuBox<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant this owned the object, and readers reached it only through
-        // a borrow of this value. `self` is not used again.
-        drop(unsafe { Retired::new(self.object) });
+        // SAFETY: `self` is not used again.
+        drop(unsafe { self.give_up() });
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     object::{Head, Thin},
     UniqueRcuBox,
 };
-use core::ptr::NonNull;
+use core::{pin::Pin, ptr::NonNull};
 use kernel::bindings;
 
 /// A type that RCU may protect and reclaim.
@@ -48,6 +48,17 @@ pub trait Reclaim: Thin + Send + Sync + 'static {
     /// Context: `Self::Context`; process context after [`queue_work`](super::Retired::queue_work).
     fn reclaim(this: UniqueRcuBox<Self>) {
         drop(this);
+    }
+
+    /// Cleans up when the owner of an [`RcuBox`](super::RcuBox) gives the object up: before its
+    /// grace period, so readers may use the object meanwhile. It cancels a timer, for example, or
+    /// wakes waiters. The destructor runs after the grace period, as for any object.
+    ///
+    /// The reference is shared because of these readers. The default does nothing.
+    ///
+    /// Context: that in which the owner is dropped or retired.
+    fn teardown(this: Pin<&Self>) {
+        let _ = this;
     }
 }
 

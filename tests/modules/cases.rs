@@ -102,6 +102,7 @@ cases! {
         objects_of_vmalloc_are_reclaimed
         objects_of_kvmalloc_are_reclaimed
         dropped_rcu_box_keeps_its_object_for_readers
+        object_is_torn_down_before_and_freed_after_its_readers
         object_of_an_xarray_is_kept_for_its_readers
         reader_keeps_a_reference_after_its_section
         pointer_has_the_layout_of_a_c_pointer;
