@@ -84,6 +84,6 @@ help:
 	@echo
 	@echo 'Variables:'
 	@echo '  KDIR=FOLDER    the build folder of your kernel; RUSTC= and LLVM= choose its compilers'
-	@echo '  MACHINE=qemu|uml KERNEL=6.18|6.19|7.3|/source CONFIG=debug|perf|none'
+	@echo '  MACHINE=qemu|qemu-arm64|uml KERNEL=6.18|6.19|7.3|/source CONFIG=debug|perf|none'
 	@echo '                 the virtual machine; see scripts/vm --help'
 	@echo '  LAB_DIR=FOLDER the folder of everything downloaded or built, default ~/.cache/rust_rcu_demo'
