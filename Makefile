@@ -13,6 +13,8 @@ BUILD = $(eval BUILD := $(or $(shell RUSTC="$(RUSTC)" $(METADATA) --print $(HEAD
 LLVM ?= $(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(HEADERS)/include/config/auto.conf),1)
 KBUILD = $(MAKE) -C $(BUILD) M=$(CURDIR) $(if $(LLVM),LLVM=$(LLVM)) $(if $(RUSTC),RUSTC="$(RUSTC)")
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
+# DESTDIR is a folder of the caller.
+ROOT = $(if $(DESTDIR),,$(SUDO))
 
 # The lab's scripts read these from the environment. make must not expand the dollars of CMD.
 override CMD := $(value CMD)
@@ -20,7 +22,8 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # The scripts run other makes, which must not inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all metadata load unload install clean vm demo test soak bench lint fuzz litmus codegen help
+.PHONY: all metadata load unload install clean deb vm demo test test-packages soak bench lint fuzz litmus \
+	codegen help
 
 all:
 	@scripts/check-kernel $(KDIR)
@@ -39,11 +42,14 @@ load: all
 unload:
 	@! grep -qs '^rust_rcu_demo ' /proc/modules || $(SUDO) rmmod rust_rcu_demo
 
-install: all
-	+$(SUDO) $(KBUILD) modules_install
+include scripts/install.mk
 
 clean:
+	rm -rf $(OUT)
 	+@[ ! -e $(BUILD)/Makefile ] || $(KBUILD) clean
+
+deb:
+	$(LAB) scripts/deb
 
 vm:
 	$(LAB) scripts/vm
@@ -57,6 +63,9 @@ soak fuzz:
 litmus:
 	$(LAB) scripts/litmus
 
+test-packages:
+	$(LAB) tests/packages/run
+
 codegen:
 	$(LAB) tests/codegen/run
 	$(LAB) tests/codegen/lookup
@@ -65,6 +74,7 @@ help:
 	@echo 'In a virtual machine, with a kernel that the lab builds:'
 	@echo '  make demo      demonstrates the module, its device and its tool'
 	@echo '  make test      runs all tests; the last line counts them'
+	@echo '  make test-packages  installs the packages and the kernel of Debian in a fresh Debian, and boots it'
 	@echo '  make soak      runs torture, churn and random sequences for TIME=300 seconds each'
 	@echo '  make bench     measures the table and RCU beside their alternatives; writes JSON and plots'
 	@echo '  make fuzz      feeds random input to the module for TIME=60 seconds'
@@ -79,7 +89,10 @@ help:
 	@echo '  make           builds the module for the running kernel, or prints why it cannot'
 	@echo '  make metadata  makes the Rust metadata that the headers of Debian and others lack'
 	@echo '  make load      builds and loads it; make unload unloads it'
-	@echo '  make install   builds and installs it for modprobe'
+	@echo '  make install   builds and installs the module, rcuctl, its man pages and a udev rule; DESTDIR= and'
+	@echo '                 prefix= are those of GNU; install-module and install-tools do a part'
+	@echo '  make uninstall removes what make install installed'
+	@echo '  make deb       builds Debian packages: the module for dkms, and rcuctl'
 	@echo '  make clean     removes the files that make built here'
 	@echo
 	@echo 'Variables:'
