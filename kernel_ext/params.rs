@@ -84,7 +84,7 @@ macro_rules! parameter {
                     set(<$type as params::Value>::parse(argument, range)?)
                 },
             );
-            #[used]
+            #[used(compiler)]
             #[link_section = "__param"]
             static KERNEL_PARAM: params::KernelParam = params::KernelParam::new(&PARAMETER);
 
@@ -95,13 +95,13 @@ macro_rules! parameter {
                 concat!("" $(, $unit, "; ")?),
                 $default,
             );
-            #[used]
+            #[used(compiler)]
             #[link_section = ".modinfo"]
             static MODINFO_DESCRIPTION: [u8; DESCRIPTION.len()] = DESCRIPTION.bytes();
 
             const TYPE: params::Text =
                 params::parameter_type(stringify!($name), <$type as params::Value>::TYPE);
-            #[used]
+            #[used(compiler)]
             #[link_section = ".modinfo"]
             static MODINFO_TYPE: [u8; TYPE.len()] = TYPE.bytes();
         };

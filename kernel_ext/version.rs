@@ -14,7 +14,7 @@ macro_rules! module_version {
         )]
         const _: () = {
             const TEXT: &[u8] = concat!("version=", $version, "\0").as_bytes();
-            #[used]
+            #[used(compiler)]
             #[link_section = ".modinfo"]
             static VERSION: [u8; TEXT.len()] = match TEXT.first_chunk() {
                 Some(bytes) => *bytes,

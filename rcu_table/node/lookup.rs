@@ -149,6 +149,7 @@ impl Lookup {
         #[cfg(target_arch = "x86_64")]
         {
             const POPCNT: u32 = 1 << 23;
+            #[allow(unused_unsafe, reason = "a newer core declares `__cpuid` safe")]
             // SAFETY: Every x86-64 processor has the instruction `cpuid`.
             let features = unsafe { core::arch::x86_64::__cpuid(1) };
             // INVARIANT: `cpuid` reports the instruction.
