@@ -237,7 +237,7 @@ impl<T: Reclaim, const N: usize> Drop for Buckets<T, N> {
     reason = "its replacement, std's DefaultHasher, has no seed and is not in core"
 )]
 #[inline]
-fn hash<K: Hash + ?Sized>(key: &K, seed: [u64; 2]) -> u64 {
+pub(super) fn hash<K: Hash + ?Sized>(key: &K, seed: [u64; 2]) -> u64 {
     let mut hasher = core::hash::SipHasher::new_with_keys(seed[0], seed[1]);
     key.hash(&mut hasher);
     hasher.finish()

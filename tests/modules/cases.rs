@@ -10,6 +10,7 @@ mod grace_periods;
 mod locks;
 mod owners;
 mod pointers;
+mod resizable;
 mod retired;
 mod srcu;
 mod stress;
@@ -117,6 +118,10 @@ cases! {
         reader_at_a_removed_entry_reaches_the_rest
         readers_see_list_updates_in_order
         hash_table_replaces_and_removes_by_key;
+    resizable:
+        resized_table_keeps_its_entries
+        resize_spares_the_links_of_earlier_readers
+        lookups_never_miss_an_entry_during_resizes;
     srcu:
         srcu_synchronize_returns_the_object_after_a_sleeping_reader
         call_srcu_reclaims_after_the_reader

@@ -29,7 +29,7 @@
 //!
 //! # The tests
 //!
-//! `tests/orderings/` has the tests: `pointer.rs`, `list.rs`, `srcu.rs`, `work.rs`. Its `main.rs`
+//! `tests/orderings/` has the tests: `pointer.rs`, `list.rs`, `resizable.rs`, `srcu.rs`, `work.rs`. Its `main.rs`
 //! lists them and the weakenings. All tests but one explore every order; that one is limited to
 //! three preemptions. Each outcome that a test allows must occur in some order. Relaxed orderings
 //! cannot be weakened; the tests pass, so they are strong enough.
@@ -45,6 +45,9 @@
 //! | `chain Link::publish store` | Relaxed | `list_insertion_without_release_is_detected` |
 //! | `chain Link::publish store` | Relaxed | `list_replacement_without_release_is_detected` |
 //! | `chain Link::publish store` | Relaxed | `list_removal_without_release_is_detected`: weakened only where an entry is removed |
+//! | `resizable_table Link::load load` | Relaxed | `resizable_reader_without_acquire_is_detected` |
+//! | `resizable_table Link::publish store` | Relaxed | `resizable_insertion_without_release_is_detected` |
+//! | `published Published::publish store` | Relaxed | `resize_without_release_is_detected` |
 //! | `published Published::dereference load` | Relaxed | `srcu_reader_without_acquire_is_detected` |
 //! | `published Published::replace swap` | Acquire | `srcu_swap_without_release_is_detected` |
 //! | `published Published::replace swap` | Release | `srcu_swap_without_acquire_is_detected` |

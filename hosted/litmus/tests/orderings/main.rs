@@ -8,6 +8,7 @@
 
 mod list;
 mod pointer;
+mod resizable;
 mod srcu;
 mod work;
 
@@ -77,6 +78,10 @@ holds! {
     hash_table_reader_sees_the_old_or_the_new_entry: list::hash_table;
     locked_updaters_of_a_hash_table_count_entries: list::counted_entries;
 
+    resizable_reader_sees_the_old_or_the_new_entry: resizable::replace;
+    resizable_reader_finds_an_entry_during_a_resize: resizable::resize;
+    second_resize_waits_for_readers_of_the_first_array: resizable::resize_twice;
+
     srcu_reader_sees_the_published_object: srcu::message_passing;
     racing_srcu_updaters_reclaim_the_objects_of_each_other: srcu::racing_updaters;
     srcu_synchronize_reclaims_after_readers: srcu::grace_period;
@@ -111,6 +116,13 @@ weakened! {
         fails_without "chain Link::publish store" Release => Relaxed, confined;
     hash_table_reader_without_acquire_is_detected: list::hash_table
         fails_without "chain Iter::next load" Acquire => Relaxed;
+
+    resizable_reader_without_acquire_is_detected: resizable::replace
+        fails_without "resizable_table Link::load load" Acquire => Relaxed;
+    resizable_insertion_without_release_is_detected: resizable::replace
+        fails_without "resizable_table Link::publish store" Release => Relaxed;
+    resize_without_release_is_detected: resizable::resize
+        fails_without "published Published::publish store" Release => Relaxed;
 
     srcu_reader_without_acquire_is_detected: srcu::message_passing
         fails_without "published Published::dereference load" Acquire => Relaxed;
