@@ -35,7 +35,7 @@ pub fn resize() {
     let updater = thread::spawn({
         let table = table.clone();
         move || {
-            assert!(table.resize());
+            assert!(table.resize(1));
             let old = table.insert(1, 2);
             old.unwrap().synchronize().number.write(10);
         }
@@ -44,18 +44,18 @@ pub fn resize() {
     updater.join().unwrap();
 }
 
-/// An updater resizes a table twice during a lookup. The second resize succeeds only if no reader
-/// uses the links that it changes.
+/// An updater resizes a table twice during a lookup. The second resize distributes the entries of a
+/// bucket, so that a reader would lose its way if it still used the links of the first array.
 pub fn resize_twice() {
-    let table = Table::with(&[(1, 1), (2, 2)]);
+    let table = Table::with(&[(1, 1), (2, 2), (3, 3)]);
     let updater = thread::spawn({
         let table = table.clone();
         move || {
-            assert!(table.resize());
-            table.resize();
+            assert!(table.resize(1));
+            table.resize(4);
         }
     });
-    assert_one_of(&[2], &table.find(2));
+    assert_one_of(&[3], &table.find(3));
     updater.join().unwrap();
 }
 
@@ -84,7 +84,7 @@ struct Shared(Pin<KBox<UpdaterLock<Table>>>);
 
 impl Table {
     fn with(numbers: &[(usize, usize)]) -> Rc<Shared> {
-        let entries = ResizableTable::new(buckets(), [0, 0]);
+        let entries = ResizableTable::new(buckets(1), [0, 0]);
         let table = UpdaterLock::new(Self { entries }, Mutex::new(()));
         let table = Shared(KBox::pin_init(table, GFP_KERNEL).unwrap());
         for &(key, number) in numbers {
@@ -111,13 +111,13 @@ impl Shared {
         self.0.lock().select(|table| &table.entries).insert(new)
     }
 
-    fn resize(&self) -> bool {
-        let new = buckets();
+    fn resize(&self, len: usize) -> bool {
+        let new = buckets(len);
         let mut updater = self.0.lock();
         updater.select(|table| &table.entries).resize(new).is_ok()
     }
 }
 
-fn buckets() -> NewBuckets<Numbered> {
-    NewBuckets::new(1, GFP_KERNEL).unwrap()
+fn buckets(len: usize) -> NewBuckets<Numbered> {
+    NewBuckets::new(len, GFP_KERNEL).unwrap()
 }
