@@ -20,7 +20,10 @@
 //! | need | type or function |
 //! |---|---|
 //! | one pointer that anyone may replace | [`Rcu`] |
-//! | structures that one updater at a time changes | [`UpdaterLock`] with [`Rcu<T, Locked<S>>`](Rcu), [`List`], [`HashTable`] |
+//! | structures that one updater at a time changes | [`UpdaterLock`] with [`Rcu<T, Locked<S>>`](Rcu), [`List`], [`HashTable`], [`ResizableTable`] |
+//! | objects in the kernel crate's `XArray` | [`RcuBox`], [`xa_load`] |
+//! | an object that the reader keeps | `Rcu<Arc<T>>`, see [`Reclaim`] |
+//! | an object whose own spin lock the reader acquires | [`find_and_lock`] |
 //! | readers that sleep | [`SrcuPointer`], [`Srcu`] |
 //! | readers that cannot leak their guard | [`read`] |
 //! | objects that end in an array | [`Flexible`] |
