@@ -20,7 +20,7 @@ use kernel::{prelude::*, sync::Arc};
 
 pub(super) const PREEMPTED: StallKind = StallKind {
     name: "task_preempted",
-    shows: "a real-time thread preempts a reader",
+    shows: "a thread of higher priority preempts a reader",
     expects: "Tasks blocked on level-",
     missing: NO_PREEMPTIBLE_READERS,
     provoke: preempted,
@@ -50,15 +50,31 @@ pub(super) const TASKS: StallKind = StallKind {
 /// Without preemptible readers, RCU treats each context switch as the end of a reader.
 const NO_PREEMPTIBLE_READERS: Option<&str> = unless(cfg!(CONFIG_PREEMPT_RCU), "CONFIG_PREEMPT_RCU");
 
+/// The priorities of the thread that preempts, and of the reader.
+///
+/// With `PREEMPT_RT` a thread of each CPU does RCU's work. It has the lowest real-time priority, so
+/// a real-time preempter would starve that thread, and RCU would report only this.
+const PREEMPTER_AND_READER: (Priority, Priority) = if cfg!(CONFIG_PREEMPT_RT) {
+    (Priority::Normal, Priority::Lowest)
+} else {
+    (Priority::RealTime, Priority::Normal)
+};
+
 fn preempted(run: &Arc<Run>) -> Result {
     let mut threads = StallThreads::new(run);
-    let preempter = Attributes {
-        priority: Priority::RealTime,
-        ..threads.on_stalled_cpu()
+    let on_stalled_cpu = threads.on_stalled_cpu();
+    let of_priority = |priority| Attributes {
+        priority,
+        ..on_stalled_cpu
     };
-    threads.spawn_blocked(c"stall_preempter", preempter, Run::spin_until_over)?;
+    let (preempter, reader) = PREEMPTER_AND_READER;
+    threads.spawn_blocked(
+        c"stall_preempter",
+        of_priority(preempter),
+        Run::spin_until_over,
+    )?;
     threads.spawn_waiter(rcu::synchronize)?;
-    threads.spawn_culprit(|run| {
+    threads.spawn(c"stall_reader", of_priority(reader), |run| {
         let _reader = read_lock();
         run.note_culprit_began();
         spin_preemptibly(run);
