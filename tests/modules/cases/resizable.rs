@@ -158,16 +158,17 @@ pub(super) fn lookups_never_miss_an_entry_during_resizes() -> Outcome {
     while lookups.load(Ordering::Relaxed) < 2 {
         platform::sleep_ms(1);
     }
-    let mut done = 0;
-    while done < RESIZES {
-        insert(&state, KEYS + done as u64 % 5, &drops)?;
-        if resize(&state, [2, 97, 16, 1][done % 4])? {
-            done += 1;
+    let mut failed = 0;
+    for round in 0..RESIZES {
+        insert(&state, KEYS + round as u64 % 5, &drops)?;
+        if !resize_after_readers(&state, [2, 97, 16, 1][round % 4])? {
+            failed += 1;
         }
-        remove(&state, KEYS + (done as u64 + 2) % 5);
+        remove(&state, KEYS + (round as u64 + 3) % 5);
     }
     is_done.store(1, Ordering::Relaxed);
     platform::join(threads);
+    ensure!(failed == 0);
     ensure!(misses.load(Ordering::Relaxed) == 0);
     ensure!(lookups.load(Ordering::Relaxed) >= 2);
     Ok(())
