@@ -99,6 +99,6 @@ help:
 	@echo '  KDIR=FOLDER    the build folder of your kernel; RUSTC= and LLVM= choose its compilers'
 	@echo '  MACHINE=qemu|qemu-arm64|uml KERNEL=6.18|6.19|7.3|/source CONFIG=debug|perf|none'
 	@echo '                 the virtual machine; see scripts/vm --help'
-	@echo '  KERNEL=debian-7.3|debian-7.3-rt|debian-7.3-cloud'
+	@echo '  KERNEL=debian-6.18|debian-7.3|debian-7.3-rt|debian-7.3-cloud'
 	@echo '                 an unmodified kernel of Debian in the virtual machine'
 	@echo '  LAB_DIR=FOLDER the folder of everything downloaded or built, default ~/.cache/rust_rcu_demo'

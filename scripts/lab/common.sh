@@ -23,7 +23,7 @@ die() {
 
 # The stock kernels of Debian that the lab runs under QEMU, as KERNEL names them. They have one
 # configuration, `stock`.
-DEBIAN_KERNELS=(debian-7.3 debian-7.3-rt debian-7.3-cloud)
+DEBIAN_KERNELS=(debian-6.18 debian-7.3 debian-7.3-rt debian-7.3-cloud)
 
 # default_kernel MACHINE
 default_kernel() { case $1 in uml) echo 7.3 ;; *) echo 6.18 ;; esac; }
