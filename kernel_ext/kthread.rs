@@ -3,6 +3,7 @@
 //! Kernel threads that run a closure.
 //!
 //! ```ignore
+//! let drain = ThreadDrain::new()?; // A field of the module's type.
 //! let thread = Kthread::spawn(c"worker", Attributes::default(), || {
 //!     while !should_stop() {
 //!         // ...
@@ -15,8 +16,13 @@
 
 #![expect(unsafe_code, reason = "calls C functions")]
 
+mod drain;
+
+pub use drain::ThreadDrain;
+
 use crate::kernel_ext::cpu::is_online;
 use core::{ffi::CStr, ptr::NonNull};
+use drain::Counted;
 use kernel::{
     bindings,
     error::from_err_ptr,
@@ -24,8 +30,8 @@ use kernel::{
     sync::{Arc, Completion},
 };
 
-/// A kernel thread. Dropping it requests the thread to stop and waits until it has ended, so the
-/// module's code and statics outlive the thread.
+/// A kernel thread. Dropping it requests the thread to stop and waits until it has ended. If it is
+/// never dropped, the module's [`ThreadDrain`] does so.
 ///
 /// # Invariants
 ///
@@ -64,6 +70,7 @@ pub enum Priority {
 struct Start<F> {
     work: F,
     started: Arc<Completion>,
+    counted: Counted,
 }
 
 impl Kthread {
@@ -74,16 +81,26 @@ impl Kthread {
     /// before it begins.
     ///
     /// Errors: `ENOMEM`, or `EAGAIN` where C returns it for lack of memory; `EINTR` if the caller
-    /// is being killed; `ENXIO` if the CPU is not online. Context: may sleep.
+    /// is being killed; `ENXIO` if the CPU is not online; `ENODEV` if there is no [`ThreadDrain`],
+    /// with an error in the log. Context: may sleep.
     pub fn spawn<F: FnOnce() + Send + 'static>(
         name: &'static CStr,
         attributes: Attributes,
         work: F,
     ) -> Result<Self> {
+        let Some(counted) = Counted::new() else {
+            pr_err!(
+                "kthread: {name:?} is not started, because there is no ThreadDrain or it is being \
+                 dropped. Make a ThreadDrain a field of the module's type, behind all that own \
+                 threads, and initialise it before them\n"
+            );
+            return Err(ENODEV);
+        };
         let started = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
         let start = Start {
             work,
             started: started.clone(),
+            counted,
         };
         let task = create(name, start, attributes.cpu)?;
         let task = task.as_ptr();
@@ -147,12 +164,17 @@ fn create<F: FnOnce() + Send + 'static>(
 /// The format of the name. It keeps a `%` in the name from being interpreted.
 const FORMAT: &CStr = c"%s";
 
-/// Returns whether the current [`Kthread`] was requested to stop: C's `kthread_should_stop()`.
+/// Returns whether the current [`Kthread`] was requested to stop, or the [`ThreadDrain`] waits for
+/// its end: C's `kthread_should_stop()`. Returns false outside of a kernel thread.
 ///
-/// Context: a kernel thread.
+/// Context: any; in an interrupt it asks for the interrupted task.
 pub fn should_stop() -> bool {
-    // SAFETY: The current task is a kernel thread.
-    unsafe { bindings::kthread_should_stop() }
+    // SAFETY: The current task is valid, and only this thread changes its flags.
+    let flags = unsafe { (*bindings::get_current()).flags };
+    // SAFETY: C's function reads the `struct kthread` of the task. `copy_process()` allocates one
+    // for each task with `PF_KTHREAD`.
+    flags & bindings::PF_KTHREAD != 0
+        && (drain::is_draining() || unsafe { bindings::kthread_should_stop() })
 }
 
 /// Returns the number of times that the current task was preempted.
@@ -177,10 +199,23 @@ impl Drop for Kthread {
 /// Only the thread that [`create`] has created calls this, and only once. `start` is a
 /// `Start<F>` from a box that the call then owns.
 unsafe extern "C" fn run<F: FnOnce()>(start: *mut c_void) -> c_int {
-    // SAFETY: `start` is a `Start<F>` from a box, which this call owns.
+    // SAFETY: The caller guarantees a `Start<F>` from a box, and gives it up to this call.
     let start = unsafe { KBox::from_raw(start.cast::<Start<F>>()) };
-    let Start { work, started } = KBox::into_inner(start);
+    let counted = work_of(start);
+    // SAFETY: `kthread_create_on_node()` has created the current thread. `work_of()` has dropped
+    // all values but `counted`.
+    unsafe { counted.exit() }
+}
+
+/// Does the work of a thread and drops all of its values.
+fn work_of<F: FnOnce()>(start: KBox<Start<F>>) -> Counted {
+    let Start {
+        work,
+        started,
+        counted,
+    } = KBox::into_inner(start);
     started.complete_all();
+    drop(started);
     work();
-    0
+    counted
 }

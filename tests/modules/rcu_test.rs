@@ -30,12 +30,14 @@ module! {
 }
 
 struct RcuTest {
+    _threads: kernel_ext::kthread::ThreadDrain,
     _drain: rcu::CallbackDrain,
 }
 
 impl kernel::Module for RcuTest {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let drain = rcu::CallbackDrain::new();
+        let threads = kernel_ext::kthread::ThreadDrain::new()?;
         for (number, (name, case)) in cases::CASES.iter().enumerate() {
             match case() {
                 Ok(()) => pr_info!("ok {} - {name}\n", number + 1),
@@ -45,6 +47,9 @@ impl kernel::Module for RcuTest {
             }
         }
         pr_info!("1..{}\n", cases::CASES.len());
-        Ok(Self { _drain: drain })
+        Ok(Self {
+            _threads: threads,
+            _drain: drain,
+        })
     }
 }
