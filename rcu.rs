@@ -84,7 +84,7 @@ pub use pointer::{Exchange, Rcu};
 pub use polled::Polled;
 pub use rcu_box::RcuBox;
 pub use reader::{read, Overlap, ReadSide, Section};
-pub use reclaim::{Context, Reclaim, Softirq, Workqueue};
+pub use reclaim::{Anywhere, Context, InSoftirq, InWorkqueue, Reclaim, Softirq, Workqueue};
 pub use resizable_table::{NewBuckets, ResizableEntry, ResizableTable};
 pub use retired::Retired;
 pub use seed::random_seed;

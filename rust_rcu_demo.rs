@@ -101,7 +101,7 @@ impl kernel::InPlaceModule for RustRcuDemo {
         let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL);
         // The drains are initialised first, so that they also run when a later step fails.
         try_pin_init!(Self {
-            drain: rcu::CallbackDrain::new(),
+            drain: rcu::CallbackDrain::new()?,
             threads: ThreadDrain::new()?,
             stall: stall::CONTROL.register()?,
             torture: torture::CONTROL.register()?,

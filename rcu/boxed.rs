@@ -4,11 +4,15 @@
 
 #![expect(unsafe_code, reason = "owns objects through raw pointers")]
 
-use super::object::{self, Head, KernelAllocator, Object};
+use super::{
+    object::{self, Head, KernelAllocator, Object},
+    reclaim::Context,
+    work::{self, Item},
+    Reclaim,
+};
 use core::{
-    alloc::Layout,
     marker::PhantomData,
-    mem::ManuallyDrop,
+    mem::{ManuallyDrop, MaybeUninit},
     ops::{Deref, DerefMut},
     pin::Pin,
     ptr::{self, NonNull},
@@ -27,6 +31,15 @@ struct SizedObject<T> {
     value: T,
 }
 
+/// The same, followed by a work item; `work` finds it there.
+#[pin_data]
+#[repr(C)]
+struct ObjectWithItem<T> {
+    #[pin]
+    object: SizedObject<T>,
+    _item: MaybeUninit<Item>,
+}
+
 /// An owned, unpublished object with room for an `rcu_head`. No reader can reach it, so its owner
 /// may change it.
 ///
@@ -40,15 +53,21 @@ struct SizedObject<T> {
 ///
 /// ```
 /// use kernel::{alloc::allocator::KVmalloc, prelude::*};
-/// use rcu_routes::rcu::UniqueRcuBox;
+/// use rcu_routes::rcu::{Reclaim, Softirq, UniqueRcuBox};
 ///
-/// let mut limits = UniqueRcuBox::new([1, 2, 3], GFP_KERNEL)?;
-/// limits[0] = 10;
-/// assert_eq!(*limits, [10, 2, 3]);
+/// struct Table<const N: usize>([u8; N]);
+///
+/// impl<const N: usize> Reclaim for Table<N> {
+///     type Context = Softirq;
+/// }
+///
+/// let mut limits = UniqueRcuBox::new(Table([1, 2, 3]), GFP_KERNEL)?;
+/// limits.0[0] = 10;
+/// assert_eq!(limits.0, [10, 2, 3]);
 ///
 /// // A large object.
-/// let table = UniqueRcuBox::new_in::<KVmalloc>([0_u8; 8192], GFP_KERNEL)?;
-/// assert_eq!(table.len(), 8192);
+/// let table = UniqueRcuBox::new_in::<KVmalloc>(Table([0; 8192]), GFP_KERNEL)?;
+/// assert_eq!(table.0.len(), 8192);
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -66,7 +85,7 @@ unsafe impl<T: Send + ?Sized> Send for UniqueRcuBox<T> {}
 // SAFETY: A shared box gives only shared access to its value.
 unsafe impl<T: Sync + ?Sized> Sync for UniqueRcuBox<T> {}
 
-impl<T> UniqueRcuBox<T> {
+impl<T: Reclaim> UniqueRcuBox<T> {
     /// Moves `value` into memory of `kmalloc()` that RCU can reclaim.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
@@ -82,7 +101,9 @@ impl<T> UniqueRcuBox<T> {
     /// `kvfree()` may be called: not with a spin lock held.
     #[inline]
     pub fn new_in<A: KernelAllocator>(value: T, flags: Flags) -> Result<Self, AllocError> {
-        let object = object::allocate::<T, A>(Layout::new::<Object<T>>(), flags)?;
+        // Refuses a type whose `RECLAIM` does not compile.
+        let _ = T::RECLAIM;
+        let object = object::allocate::<T, A>(work::object_layout::<T>()?, flags)?;
         // SAFETY: The memory has the layout of an object, so that of its value. Nobody else has its
         // address.
         unsafe { object::value_of(object).as_ptr().write(value) };
@@ -99,18 +120,29 @@ impl<T> UniqueRcuBox<T> {
     where
         Error: From<E>,
     {
-        let object = KBox::<SizedObject<T>>::pin_init::<Error>(
-            try_pin_init!(SizedObject { head: Head::new(), value <- init }? Error),
-            flags,
-        )?;
+        let _ = T::RECLAIM;
+        let object = try_pin_init!(SizedObject { head: Head::new(), value <- init }? Error);
+        if !T::Context::HAS_WORK {
+            // SAFETY: The box begins with an initialised object, in C's layout.
+            return Ok(unsafe { Self::from_pinned(KBox::pin_init::<Error>(object, flags)?) });
+        }
+        let _item = MaybeUninit::uninit();
+        let object = try_pin_init!(ObjectWithItem { object <- object, _item }? Error);
+        // SAFETY: The box begins with an initialised object, in C's layout.
+        Ok(unsafe { Self::from_pinned(KBox::pin_init::<Error>(object, flags)?) })
+    }
+
+    /// # Safety
+    ///
+    /// The box begins with an initialised `Object<T>`, and is at least as large as one.
+    unsafe fn from_pinned<O>(object: Pin<KBox<O>>) -> Self {
         // SAFETY: A `UniqueRcuBox` does not move its object, and gives `&mut` only to `Unpin`
         // types.
-        let object = unsafe { Pin::into_inner_unchecked(object) };
-        let object = KBox::into_raw(object).cast::<Object<T>>();
+        let object = KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) });
         // SAFETY: A box is not null.
-        let object = unsafe { NonNull::new_unchecked(object) };
-        // SAFETY: `Kmalloc` allocated the box. Both types have the same fields in C's layout.
-        Ok(unsafe { Self::from_raw(object) })
+        let object = unsafe { NonNull::new_unchecked(object.cast::<Object<T>>()) };
+        // SAFETY: `Kmalloc` allocated the box, which the caller has given up.
+        unsafe { Self::from_raw(object) }
     }
 
     /// Moves the value out of the object, and frees the memory.

@@ -18,6 +18,7 @@
 
 use super::{
     object::{self, Object},
+    reclaim::drops,
     Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
@@ -35,8 +36,8 @@ use kernel::{
 /// An entry of a [`List`](super::List) or a [`HashTable`](super::HashTable): a value and the link
 /// to the next entry.
 ///
-/// Reclaiming an entry drops it, in the context that [`Reclaim::Context`] of its value names. It
-/// does not call [`Reclaim::reclaim`] of the value, which needs a value without a link.
+/// Reclaiming an entry drops it, in the context that [`Reclaim::Context`] of its value names. A
+/// value with [`Reclaim::RECLAIM`], which needs a value without a link, does not compile.
 ///
 /// # Examples
 ///
@@ -112,6 +113,7 @@ impl<T: Reclaim> DerefMut for Entry<T> {
 
 impl<T: Reclaim> Reclaim for Entry<T> {
     type Context = T::Context;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
 }
 
 /// The first link of a [`Chain`], or the link of an entry: a pointer to the next entry. The type is

@@ -6,8 +6,9 @@
 
 #![expect(unsafe_code, reason = "calls C")]
 
-#[cfg(not(kernel_7_3))]
-use kernel::bindings;
+#[cfg(all(not(kernel_7_3), CONFIG_DEBUG_LOCK_ALLOC))]
+use core::ptr;
+use kernel::{bindings, prelude::*, sync::LockClassKey};
 
 #[cfg(kernel_7_3)]
 pub(super) use kernel::{
@@ -17,28 +18,6 @@ pub(super) use kernel::{
 
 #[cfg(not(kernel_7_3))]
 pub(super) use bindings::rcu_gp_oldstate;
-
-#[cfg(kernel_7_3)]
-pub(super) use kernel::sync::srcu::{Guard as SrcuGuard, Srcu};
-
-#[cfg(not(kernel_7_3))]
-pub(super) use srcu::{Guard as SrcuGuard, Srcu};
-
-/// Returns the system's per-CPU workqueue.
-#[cfg(not(kernel_7_3))]
-pub(super) fn system_workqueue() -> *mut bindings::workqueue_struct {
-    core::ptr::from_ref(kernel::workqueue::system())
-        .cast_mut()
-        .cast()
-}
-
-/// Returns the system's per-CPU workqueue. The kernel crate has it only under a name that C
-/// deprecates.
-#[cfg(kernel_7_3)]
-pub(super) fn system_workqueue() -> *mut kernel::bindings::workqueue_struct {
-    // SAFETY: The kernel writes the variable once, before it loads modules.
-    unsafe { kernel::bindings::system_percpu_wq }
-}
 
 /// C's `synchronize_rcu()`.
 ///
@@ -60,172 +39,139 @@ pub(super) fn rcu_barrier() {
     unsafe { bindings::rcu_barrier() };
 }
 
-/// SRCU with the interface that `kernel::sync::srcu` has in later kernels.
-#[cfg(not(kernel_7_3))]
-mod srcu {
-    use core::marker::PhantomData;
-    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
-    use core::ptr;
-    use kernel::{bindings, error::to_result, prelude::*, sync::LockClassKey, types::Opaque};
-
-    /// # Invariants
-    ///
-    /// `inner` is initialised. It does not move, and is cleaned up only by the drop.
-    #[repr(transparent)]
-    #[pin_data(PinnedDrop)]
-    pub(in super::super) struct Srcu {
-        #[pin]
-        inner: Opaque<bindings::srcu_struct>,
-    }
-
-    // SAFETY: A domain belongs to no thread.
-    unsafe impl Send for Srcu {}
-    // SAFETY: SRCU's functions synchronise their accesses to the domain.
-    unsafe impl Sync for Srcu {}
-
-    impl Srcu {
-        pub(in super::super) fn new(
-            name: &'static CStr,
-            key: Pin<&'static LockClassKey>,
-        ) -> impl PinInit<Self, Error> {
-            try_pin_init!(Self {
-                // INVARIANT: C initialises it, or this fails.
-                inner <- Opaque::try_ffi_init(move |place| {
-                    // SAFETY: The place is valid for writes, and its content is pinned.
-                    to_result(unsafe { initialise(place, name, key) })
-                }),
-            })
-        }
-
-        #[inline]
-        pub(in super::super) fn read_lock(&self) -> Guard<'_> {
-            // SAFETY: By the type invariant the domain is initialised.
-            let index = unsafe { bindings::__srcu_read_lock(self.inner.get()) };
-            self.lockdep_acquire();
-            // INVARIANT: `__srcu_read_lock()` returned this index to this thread.
-            Guard {
-                domain: self,
-                index,
-                thread: PhantomData,
-            }
-        }
-
-        #[track_caller]
-        pub(in super::super) fn synchronize(&self) {
-            // SAFETY: By the type invariant the domain is initialised.
-            unsafe { bindings::synchronize_srcu(self.inner.get()) };
-        }
-
-        #[track_caller]
-        pub(in super::super) fn synchronize_expedited(&self) {
-            // SAFETY: By the type invariant the domain is initialised.
-            unsafe { bindings::synchronize_srcu_expedited(self.inner.get()) };
-        }
-    }
-
-    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
-    impl Srcu {
-        /// Reports the reader to lockdep, as C's inline `srcu_read_lock()` does.
-        fn lockdep_acquire(&self) {
-            const IS_TRYLOCK: c_int = 0;
-            const RECURSIVE_READER: c_int = 2;
-            const CHECK_ALL: c_int = 1;
-            // SAFETY: By the type invariant the domain is initialised, including its lockdep map.
-            unsafe {
-                bindings::lock_acquire(
-                    self.lockdep_map(),
-                    0,
-                    IS_TRYLOCK,
-                    RECURSIVE_READER,
-                    CHECK_ALL,
-                    ptr::null_mut(),
-                    Self::read_lock as *const () as c_ulong,
-                )
-            };
-        }
-
-        /// Reports the reader's end to lockdep, as C's inline `srcu_read_unlock()` does.
-        fn lockdep_release(&self) {
-            let place = Self::lockdep_release as *const () as c_ulong;
-            // SAFETY: The guard that calls this has acquired the map, in the same thread.
-            unsafe { bindings::lock_release(self.lockdep_map(), place) };
-        }
-
-        fn lockdep_map(&self) -> *mut bindings::lockdep_map {
-            // SAFETY: The structure is live, so the address of its field is in bounds.
-            unsafe { ptr::addr_of_mut!((*self.inner.get()).dep_map) }
-        }
-    }
-
-    #[cfg(not(CONFIG_DEBUG_LOCK_ALLOC))]
-    impl Srcu {
-        #[inline(always)]
-        fn lockdep_acquire(&self) {}
-
-        #[inline(always)]
-        fn lockdep_release(&self) {}
-    }
-
-    #[pinned_drop]
-    impl PinnedDrop for Srcu {
-        fn drop(self: Pin<&mut Self>) {
-            let domain = self.inner.get();
-            // SAFETY: By the type invariant the domain is initialised.
-            unsafe { bindings::srcu_barrier(domain) };
-            // If a reader or a grace period is left, this returns without freeing anything. The
-            // drop of `super::super::Srcu` has waited for both.
-            // SAFETY: By the type invariant the domain is initialised. `srcu_barrier()` has waited
-            // for the callbacks, and nobody borrows a domain that is being dropped.
-            unsafe { bindings::cleanup_srcu_struct(domain) };
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `place` is valid for writes, and its content does not move while it is initialised.
-    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
-    unsafe fn initialise(
-        place: *mut bindings::srcu_struct,
-        name: &'static CStr,
-        key: Pin<&'static LockClassKey>,
-    ) -> c_int {
-        // `as_ptr()` of a key is private in these kernels. A key is `repr(transparent)` around C's.
-        let key = ptr::from_ref(key.get_ref()).cast_mut().cast();
-        // SAFETY: The caller guarantees the place; name and key are static.
-        unsafe { bindings::__init_srcu_struct(place, name.as_char_ptr(), key) }
-    }
-
-    /// # Safety
-    ///
-    /// `place` is valid for writes, and its content does not move while it is initialised.
-    #[cfg(not(CONFIG_DEBUG_LOCK_ALLOC))]
-    unsafe fn initialise(
-        place: *mut bindings::srcu_struct,
-        _name: &'static CStr,
-        _key: Pin<&'static LockClassKey>,
-    ) -> c_int {
-        // SAFETY: The caller guarantees that the place is valid for writes and its content pinned.
-        unsafe { bindings::init_srcu_struct(place) }
-    }
-
-    /// # Invariants
-    ///
-    /// `__srcu_read_lock()` of `domain` returned `index` to this thread, which has not unlocked it
-    /// yet.
-    pub(in super::super) struct Guard<'a> {
-        domain: &'a Srcu,
-        index: c_int,
-        /// Keeps the guard in its thread, where the section must end.
-        thread: PhantomData<*mut ()>,
-    }
-
-    impl Drop for Guard<'_> {
-        #[inline]
-        fn drop(&mut self) {
-            self.domain.lockdep_release();
-            // SAFETY: By the type invariants the domain is initialised, and this thread holds
-            // `index`.
-            unsafe { bindings::__srcu_read_unlock(self.domain.inner.get(), self.index) };
-        }
-    }
+/// C's `init_srcu_struct()`. Returns an errno.
+///
+/// # Safety
+///
+/// `domain` is valid for writes, and its content does not move until it is cleaned up.
+#[cfg(kernel_7_3)]
+pub(super) unsafe fn srcu_initialise(
+    domain: *mut bindings::srcu_struct,
+    name: &'static CStr,
+    key: Pin<&'static LockClassKey>,
+) -> c_int {
+    // SAFETY: The caller guarantees that the domain is valid for writes. Name and key are
+    // static.
+    unsafe { bindings::init_srcu_struct_with_key(domain, name.as_char_ptr(), key.as_ptr()) }
 }
+
+/// C's `init_srcu_struct()`. Returns an errno.
+///
+/// # Safety
+///
+/// `domain` is valid for writes, and its content does not move until it is cleaned up.
+#[cfg(all(not(kernel_7_3), CONFIG_DEBUG_LOCK_ALLOC))]
+pub(super) unsafe fn srcu_initialise(
+    domain: *mut bindings::srcu_struct,
+    name: &'static CStr,
+    key: Pin<&'static LockClassKey>,
+) -> c_int {
+    // `as_ptr()` of a key is private in these kernels, whose keys are `repr(transparent)`
+    // around C's. Lockdep uses only the address.
+    let key = ptr::from_ref(key.get_ref()).cast_mut().cast();
+    // SAFETY: The caller guarantees that the domain is valid for writes. Name and key are
+    // static.
+    unsafe { bindings::__init_srcu_struct(domain, name.as_char_ptr(), key) }
+}
+
+/// C's `init_srcu_struct()`. Returns an errno.
+///
+/// # Safety
+///
+/// `domain` is valid for writes, and its content does not move until it is cleaned up.
+#[cfg(all(not(kernel_7_3), not(CONFIG_DEBUG_LOCK_ALLOC)))]
+pub(super) unsafe fn srcu_initialise(
+    domain: *mut bindings::srcu_struct,
+    _name: &'static CStr,
+    _key: Pin<&'static LockClassKey>,
+) -> c_int {
+    // SAFETY: The caller guarantees that the domain is valid for writes and its content pinned.
+    unsafe { bindings::init_srcu_struct(domain) }
+}
+
+/// C's `srcu_read_lock()`. Returns an index for [`srcu_read_unlock`].
+///
+/// # Safety
+///
+/// `domain` is initialised. The same thread calls [`srcu_read_unlock`] later, or the domain is never
+/// cleaned up.
+#[inline]
+pub(super) unsafe fn srcu_read_lock(domain: *mut bindings::srcu_struct) -> c_int {
+    // SAFETY: The caller guarantees an initialised domain.
+    let index = unsafe { lock(domain) };
+    // SAFETY: The caller guarantees an initialised domain.
+    unsafe { lockdep_acquire(domain) };
+    index
+}
+
+/// C's `srcu_read_unlock()`.
+///
+/// # Safety
+///
+/// [`srcu_read_lock`] of this domain returned `index` to this thread, which has not unlocked it yet.
+#[inline]
+pub(super) unsafe fn srcu_read_unlock(domain: *mut bindings::srcu_struct, index: c_int) {
+    // SAFETY: `srcu_read_lock()` of this domain has acquired its map, in this thread.
+    unsafe { lockdep_release(domain) };
+    // SAFETY: The caller guarantees that this thread holds the index.
+    unsafe { unlock(domain, index) };
+}
+
+#[cfg(not(kernel_7_3))]
+use bindings::{__srcu_read_lock as lock, __srcu_read_unlock as unlock};
+#[cfg(kernel_7_3)]
+use bindings::{srcu_read_lock as lock, srcu_read_unlock as unlock};
+
+/// Reports a reader to lockdep, as C's inline `srcu_read_lock()` does.
+///
+/// # Safety
+///
+/// `domain` is initialised.
+#[cfg(all(not(kernel_7_3), CONFIG_DEBUG_LOCK_ALLOC))]
+unsafe fn lockdep_acquire(domain: *mut bindings::srcu_struct) {
+    const IS_TRYLOCK: c_int = 0;
+    const RECURSIVE_READER: c_int = 2;
+    const CHECK_ALL: c_int = 1;
+    // SAFETY: The caller guarantees an initialised domain, which includes its lockdep map.
+    unsafe {
+        bindings::lock_acquire(
+            ptr::addr_of_mut!((*domain).dep_map),
+            0,
+            IS_TRYLOCK,
+            RECURSIVE_READER,
+            CHECK_ALL,
+            ptr::null_mut(),
+            lockdep_acquire as *const () as c_ulong,
+        )
+    };
+}
+
+/// Reports a reader's end to lockdep, as C's inline `srcu_read_unlock()` does.
+///
+/// # Safety
+///
+/// [`lockdep_acquire`] was called before, by this thread.
+#[cfg(all(not(kernel_7_3), CONFIG_DEBUG_LOCK_ALLOC))]
+unsafe fn lockdep_release(domain: *mut bindings::srcu_struct) {
+    let place = lockdep_release as *const () as c_ulong;
+    // SAFETY: The caller guarantees that this thread has acquired the map.
+    unsafe { bindings::lock_release(ptr::addr_of_mut!((*domain).dep_map), place) };
+}
+
+/// There is no lockdep, or `lock()` and `unlock()` report to it.
+///
+/// # Safety
+///
+/// None.
+#[cfg(any(kernel_7_3, not(CONFIG_DEBUG_LOCK_ALLOC)))]
+#[inline(always)]
+unsafe fn lockdep_acquire(_domain: *mut bindings::srcu_struct) {}
+
+/// There is no lockdep, or `lock()` and `unlock()` report to it.
+///
+/// # Safety
+///
+/// None.
+#[cfg(any(kernel_7_3, not(CONFIG_DEBUG_LOCK_ALLOC)))]
+#[inline(always)]
+unsafe fn lockdep_release(_domain: *mut bindings::srcu_struct) {}

@@ -2,7 +2,7 @@
 
 //! References that readers keep beyond their critical section.
 
-use super::{Keyed, Reclaim};
+use super::{reclaim::drops, Keyed, Reclaim, UniqueRcuBox};
 use kernel::sync::{
     aref::{ARef, AlwaysRefCounted},
     Arc,
@@ -42,6 +42,7 @@ use kernel::sync::{
 /// ```
 impl<T: Reclaim> Reclaim for Arc<T> {
     type Context = T::Context;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
 }
 
 impl<T: Keyed> Keyed for Arc<T> {
@@ -55,4 +56,5 @@ impl<T: Keyed> Keyed for Arc<T> {
 /// A published reference to an object of C; see the implementation for [`Arc`].
 impl<T: Reclaim + AlwaysRefCounted> Reclaim for ARef<T> {
     type Context = T::Context;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
 }

@@ -145,7 +145,10 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
         let () = Self::HAS_BUCKETS;
         // INVARIANT: The table has no entries.
         let table = pin_init!(Self {
-            buckets: Buckets::uninit(),
+            // INVARIANT: The initialisation below follows, before anything can use the table or
+            // drop it.
+            // SAFETY: The initialisation below cannot fail.
+            buckets: unsafe { Buckets::uninit() },
             len: AtomicUsize::new(0),
             seed,
             updaters: PhantomData,
@@ -169,7 +172,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
     /// Context: any; never waits.
     #[inline]
     pub fn get<'g>(&'g self, key: &T::Key, _section: &'g impl ReadSide) -> Option<&'g T> {
-        // SAFETY: The critical section lasts while `_section` is borrowed.
+        // SAFETY: The result borrows `_section`, so the critical section lasts while it is used.
         let mut values = unsafe { self.bucket(key).iter() };
         values.find(|value| value.key() == key)
     }
@@ -183,7 +186,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
     /// Context: any; never waits.
     pub fn iter<'g>(&'g self, _section: &'g impl ReadSide) -> impl Iterator<Item = &'g T> + 'g {
         let buckets = self.buckets.get().iter();
-        // SAFETY: The critical section lasts while `_section` is borrowed.
+        // SAFETY: The result borrows `_section`, so the critical section lasts while it is used.
         buckets.flat_map(|bucket| unsafe { bucket.iter() })
     }
 
@@ -201,11 +204,14 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
 ///
 /// # Invariants
 ///
-/// The buckets are initialised, except during `HashTable::new()`.
+/// The buckets are initialised, except between [`Buckets::uninit`] and [`Buckets::init`].
 struct Buckets<T: Reclaim, const N: usize>(MaybeUninit<[Chain<T>; N]>);
 
 impl<T: Reclaim, const N: usize> Buckets<T, N> {
-    const fn uninit() -> Self {
+    /// # Safety
+    ///
+    /// The caller calls [`Self::init`] before it uses or drops the buckets.
+    const unsafe fn uninit() -> Self {
         Self(MaybeUninit::uninit())
     }
 
@@ -306,15 +312,15 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
         Some(old)
     }
 
-    /// Removes all entries, bucket by bucket, and passes each to `retire`, for example
-    /// [`Retired::call_rcu`].
+    /// Removes all entries, one by one, and passes each to `retire`, for example
+    /// [`Retired::call_rcu`]. If `retire` panics, the entries that it has not received remain.
     ///
     /// Context: that of `retire`.
     pub fn clear(&mut self, mut retire: impl FnMut(Retired<Entry<T>>)) {
         let table = self.structure();
         for bucket in table.buckets.get() {
             // SAFETY: By the type invariant only `self` updates the table.
-            for old in unsafe { bucket.clear() } {
+            while let Some(old) = unsafe { bucket.first().remove() } {
                 // INVARIANT: One entry was removed.
                 table.add_to_len(-1);
                 retire(old);

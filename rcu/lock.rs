@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "states what locks guarantee")]
 
+use super::context::assert_may_sleep;
 use core::ops::Deref;
 use kernel::sync::{Mutex, MutexGuard, SpinLock, SpinLockGuard};
 #[cfg(kernel_7_3)]
@@ -32,6 +33,7 @@ pub unsafe trait ExclusiveLock {
     ///
     /// Context: that of the lock.
     #[doc(hidden)]
+    #[track_caller]
     fn acquire(&self) -> Self::Held<'_>;
 
     /// Borrows the data for changes.
@@ -58,7 +60,7 @@ pub unsafe trait ExclusiveLock {
 pub unsafe trait SpinningLock: ExclusiveLock {}
 
 macro_rules! exclusive_lock {
-    ($lock:ident, $held:ident) => {
+    ($lock:ident, $held:ident $(, $check:expr)?) => {
         // SAFETY: The kernel's lock has one holder at a time, and the guard is the holder.
         unsafe impl<D> ExclusiveLock for $lock<D> {
             type Data = D;
@@ -68,7 +70,9 @@ macro_rules! exclusive_lock {
                 Self: 'a;
 
             #[inline]
+            #[track_caller]
             fn acquire(&self) -> $held<'_, D> {
+                $($check;)?
                 self.lock()
             }
 
@@ -83,7 +87,7 @@ macro_rules! exclusive_lock {
     };
 }
 
-exclusive_lock!(Mutex, MutexGuard);
+exclusive_lock!(Mutex, MutexGuard, assert_may_sleep("UpdaterLock::lock()"));
 exclusive_lock!(SpinLock, SpinLockGuard);
 #[cfg(kernel_7_3)]
 exclusive_lock!(SpinLockIrq, SpinLockIrqGuard);

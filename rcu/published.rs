@@ -6,6 +6,7 @@
 
 use super::{
     object::{self, Head, Object},
+    reclaim::dispose,
     Reclaim, UniqueRcuBox,
 };
 use core::{
@@ -130,7 +131,9 @@ impl<T: Reclaim + ?Sized> Published<T> {
 
 impl<T: Reclaim + ?Sized> Drop for Published<T> {
     fn drop(&mut self) {
-        drop(self.take());
+        if let Some(object) = self.take() {
+            dispose(object);
+        }
     }
 }
 

@@ -32,6 +32,19 @@ use kernel::bindings;
 ///     type Context = Softirq;
 /// }
 /// ```
+///
+/// An object that returns to a pool:
+///
+/// ```
+/// use rcu_routes::rcu::{Reclaim, Softirq, UniqueRcuBox};
+/// # struct Buffer;
+/// # fn return_to_pool(buffer: UniqueRcuBox<Buffer>) {}
+///
+/// impl Reclaim for Buffer {
+///     type Context = Softirq;
+///     const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(return_to_pool);
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "RCU cannot reclaim a `{Self}`, because the type does not implement `Reclaim`",
     label = "`{Self}` does not implement `Reclaim`",
@@ -39,16 +52,19 @@ use kernel::bindings;
     note = "if its destructor may sleep, choose `type Context = Workqueue;`"
 )]
 pub trait Reclaim: Thin + Send + Sync + 'static {
-    /// The context in which [`Self::reclaim`] runs: [`Softirq`] if it never sleeps, else
+    /// The context in which an object is reclaimed: [`Softirq`] if that never sleeps, else
     /// [`Workqueue`]. A dropped [`Retired`](super::Retired) is reclaimed in this context.
     type Context: Context;
 
-    /// Reclaims an object whose grace period has ended. The default drops it.
+    /// Receives each object that no reader can reach any more, unless its owner receives it. If it
+    /// is `None`, the object is dropped.
     ///
-    /// Context: `Self::Context`; process context after [`queue_work`](super::Retired::queue_work).
-    fn reclaim(this: UniqueRcuBox<Self>) {
-        drop(this);
-    }
+    /// It is a constant, so that code which cannot call it does not compile: `kvfree_rcu()` of such
+    /// an object, and an [`Entry`](super::Entry) with such a value.
+    ///
+    /// Context: `Self::Context`; process context after [`queue_work`](super::Retired::queue_work);
+    /// the context of the drop if a pointer is dropped that still holds the object.
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = None;
 
     /// Cleans up when the owner of an [`RcuBox`](super::RcuBox) gives the object up: before its
     /// grace period, so readers may use the object meanwhile. It cancels a timer, for example, or
@@ -62,26 +78,79 @@ pub trait Reclaim: Thin + Send + Sync + 'static {
     }
 }
 
+/// The value of [`Reclaim::RECLAIM`] for a type whose destructor drops a value of type `$value`.
+/// Does not compile if that would skip `RECLAIM` of the value.
+macro_rules! drops {
+    ($value:ty) => {{
+        assert!(
+            <$value as Reclaim>::RECLAIM.is_none(),
+            "the value is dropped with its entry or last reference, which would skip its RECLAIM"
+        );
+        None
+    }};
+}
+pub(super) use drops;
+
+/// Reclaims an object that no reader can reach.
+#[inline]
+pub(super) fn dispose<T: Reclaim + ?Sized>(object: UniqueRcuBox<T>) {
+    match T::RECLAIM {
+        Some(reclaim) => reclaim(object),
+        None => drop(object),
+    }
+}
+
 mod private {
     /// Keeps other modules from implementing [`Context`](super::Context).
     pub trait Sealed {}
 }
 use private::Sealed;
 
-/// A context in which objects are reclaimed: [`Softirq`] or [`Workqueue`].
+/// A context in which objects are reclaimed: [`Softirq`], [`Workqueue`] or [`Anywhere`].
 ///
 /// # Examples
 ///
 /// See [`Reclaim`] and [`Workqueue`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a context in which RCU reclaims objects",
-    label = "expected `Softirq` or `Workqueue`",
+    label = "expected `Softirq`, `Workqueue` or `Anywhere`",
     note = "choose `type Context = Softirq;` if the destructor never sleeps, else `Workqueue`"
 )]
 pub trait Context: Sealed {
+    /// Whether reclaiming an object may sleep.
     #[doc(hidden)]
     const MAY_SLEEP: bool;
+
+    /// Whether objects have room for a work item.
+    #[doc(hidden)]
+    const HAS_WORK: bool;
 }
+
+/// A context that includes softirqs, so that `call_rcu()` may reclaim objects: [`Softirq`] or
+/// [`Anywhere`].
+///
+/// # Examples
+///
+/// See [`Reclaim`].
+#[diagnostic::on_unimplemented(
+    message = "reclaiming this object may sleep, so a callback cannot do it",
+    label = "its `Reclaim::Context` is `{Self}`",
+    note = "use `queue_work()`, or `type Context = Softirq` if its destructor never sleeps"
+)]
+pub trait InSoftirq: Context {}
+
+/// A context that includes process context, so that `queue_work()` may reclaim objects:
+/// [`Workqueue`] or [`Anywhere`].
+///
+/// # Examples
+///
+/// See [`Workqueue`].
+#[diagnostic::on_unimplemented(
+    message = "objects of this type have no work item, so `queue_work()` cannot reclaim them",
+    label = "its `Reclaim::Context` is `{Self}`",
+    note = "use `call_rcu()`, or `type Context = Workqueue` or `Anywhere`"
+)]
+pub trait InWorkqueue: Context {}
 
 /// Reclaims objects with bottom halves off: their destructors must not sleep.
 ///
@@ -94,9 +163,14 @@ impl Sealed for Softirq {}
 
 impl Context for Softirq {
     const MAY_SLEEP: bool = false;
+    const HAS_WORK: bool = false;
 }
 
-/// Reclaims objects in process context: their destructors may sleep.
+impl InSoftirq for Softirq {}
+
+/// Reclaims objects in process context: their destructors may sleep, also to wait for each other.
+///
+/// Each object has room for a work item, as one with C's `struct rcu_work` has.
 ///
 /// # Examples
 ///
@@ -124,7 +198,43 @@ impl Sealed for Workqueue {}
 
 impl Context for Workqueue {
     const MAY_SLEEP: bool = true;
+    const HAS_WORK: bool = true;
 }
+
+impl InWorkqueue for Workqueue {}
+
+/// Reclaims objects as [`Softirq`] does, or in process context if
+/// [`queue_work`](super::Retired::queue_work) is called. Destructors must not sleep. Each object
+/// has room for a work item.
+///
+/// # Examples
+///
+/// ```
+/// use rcu_routes::rcu::{Anywhere, Reclaim};
+///
+/// struct Table([u64; 1024]);
+///
+/// impl Drop for Table {
+///     fn drop(&mut self) {
+///         self.0.fill(0); // Long, but it does not sleep.
+///     }
+/// }
+///
+/// impl Reclaim for Table {
+///     type Context = Anywhere;
+/// }
+/// ```
+pub struct Anywhere(());
+
+impl Sealed for Anywhere {}
+
+impl Context for Anywhere {
+    const MAY_SLEEP: bool = false;
+    const HAS_WORK: bool = true;
+}
+
+impl InSoftirq for Anywhere {}
+impl InWorkqueue for Anywhere {}
 
 /// Reclaims the object that begins at `head`; a callback for `call_rcu()` and `call_srcu()`.
 ///
@@ -140,5 +250,5 @@ pub(super) unsafe extern "C" fn reclaim<T: Reclaim + ?Sized>(head: *mut bindings
     let object = unsafe { T::from_head(head) };
     // SAFETY: The object came from `UniqueRcuBox::into_raw`, its owner gave it up, and it has no
     // readers.
-    T::reclaim(unsafe { UniqueRcuBox::from_raw(object) });
+    dispose(unsafe { UniqueRcuBox::from_raw(object) });
 }

@@ -20,6 +20,7 @@ use super::{
     hash_table::{hash, Keyed},
     object::{self, Object},
     published::{borrow, Published},
+    reclaim::drops,
     updater::{UpdateSide, UpdatedUnder},
     GracePeriod, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
@@ -70,6 +71,7 @@ impl<T: Reclaim> DerefMut for ResizableEntry<T> {
 
 impl<T: Reclaim> Reclaim for ResizableEntry<T> {
     type Context = T::Context;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
 }
 
 /// A pointer to an entry: the first of a bucket, or the next of an entry.

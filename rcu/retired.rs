@@ -8,8 +8,8 @@ use super::{
     drain::{log_leak, Permit},
     grace_period,
     object::Object,
-    reclaim::{reclaim, Context},
-    work, Reclaim, Softirq, UniqueRcuBox,
+    reclaim::{reclaim, Context, InSoftirq, InWorkqueue},
+    work, Reclaim, UniqueRcuBox,
 };
 use core::{
     mem::{self, ManuallyDrop},
@@ -26,8 +26,8 @@ use kernel::bindings;
 /// | [`synchronize`](Self::synchronize) | yes | returns the object | `synchronize_rcu()` |
 /// | [`synchronize_expedited`](Self::synchronize_expedited) | shortly | returns the object | `synchronize_rcu_expedited()` |
 /// | [`start_poll`](Self::start_poll), [`start_poll_expedited`](Self::start_poll_expedited), [`snapshot`](Self::snapshot) | no | returns the object when polled later | `start_poll_synchronize_rcu()` |
-/// | [`call_rcu`](Self::call_rcu) | no | [`Reclaim::reclaim`] with bottom halves off | `call_rcu()` |
-/// | [`queue_work`](Self::queue_work) | no | [`Reclaim::reclaim`] in process context | `queue_rcu_work()` |
+/// | [`call_rcu`](Self::call_rcu) | no | reclaims it with bottom halves off | `call_rcu()` |
+/// | [`queue_work`](Self::queue_work) | no | reclaims it in process context | `queue_rcu_work()` |
 /// | [`kvfree_rcu`](Self::kvfree_rcu) | no | frees the memory, without a destructor | `kvfree_rcu()` |
 ///
 /// Dropping it is the same as `call_rcu()` or `queue_work()`, depending on [`Reclaim::Context`].
@@ -41,7 +41,7 @@ use kernel::bindings;
 /// # struct Config(u32);
 /// # impl Reclaim for Config { type Context = Softirq; }
 ///
-/// let drain = CallbackDrain::new(); // Every module has one.
+/// let drain = CallbackDrain::new()?; // Every module has one.
 /// let config = Rcu::new(UniqueRcuBox::new(Config(1), GFP_KERNEL)?);
 ///
 /// // Wait, and use the old object again.
@@ -69,8 +69,13 @@ unsafe impl<T: Reclaim + ?Sized> Send for Retired<T> {}
 unsafe impl<T: Reclaim + ?Sized> Sync for Retired<T> {}
 
 impl<T: Reclaim + ?Sized> Retired<T> {
-    const HAS_NO_DESTRUCTOR: () =
+    const IS_PLAIN_MEMORY: () = {
         assert!(!mem::needs_drop::<T>(), "kvfree_rcu() runs no destructor");
+        assert!(
+            T::RECLAIM.is_none(),
+            "kvfree_rcu() would skip Reclaim::RECLAIM"
+        );
+    };
 
     /// # Safety
     ///
@@ -118,33 +123,27 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         unsafe { self.into_box() }
     }
 
-    /// Calls [`Reclaim::reclaim`] in process context after a grace period, without waiting for it,
-    /// as C's `queue_rcu_work()` does.
-    ///
-    /// Without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the
-    /// log.
-    ///
-    /// Context: any.
-    pub fn queue_work(self) {
-        match Permit::new() {
-            Some(permit) => self.queue_callback(&permit, work::add_pending::<T>),
-            None => self.leak("queue_work()"),
-        }
-    }
-
     /// Frees the memory after a grace period, without running any code of this module: C's
-    /// `kvfree_rcu()`. Does not compile for types with a destructor.
+    /// `kvfree_rcu()`. Does not compile for types with a destructor or [`Reclaim::RECLAIM`].
     ///
     /// Context: any.
     // rustc does not inline a cold function, so an error of the assertion names the caller's line.
     // LLVM inlines it.
     #[cold]
     pub fn kvfree_rcu(self) {
-        let () = Self::HAS_NO_DESTRUCTOR;
+        let () = Self::IS_PLAIN_MEMORY;
         let object = self.into_object().as_ptr();
         // SAFETY: By the type invariant the object is unpublished and owned. It is an allocation of
         // `kmalloc()` that begins with its head, whose type in C depends on the kernel.
         unsafe { bindings::kvfree_call_rcu(object.cast(), object.cast()) };
+    }
+
+    /// Reclaims the object in process context after a grace period.
+    fn queue_reclaim_work(self) {
+        match Permit::new() {
+            Some(permit) => self.queue_callback(&permit, work::queue_reclaim::<T>),
+            None => self.leak("queue_work()"),
+        }
     }
 
     /// Gives the object to `call_rcu()`, which passes it to `callback`.
@@ -160,7 +159,7 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         unsafe { bindings::call_rcu(head.as_ptr(), Some(callback)) };
     }
 
-    /// Calls [`Reclaim::reclaim`] with bottom halves off after a grace period.
+    /// Reclaims the object with bottom halves off after a grace period.
     fn queue_reclaim(self) {
         match Permit::for_callback() {
             Some(permit) => self.queue_callback(&permit, reclaim::<T>),
@@ -175,16 +174,33 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     }
 }
 
-impl<T: Reclaim<Context = Softirq> + ?Sized> Retired<T> {
-    /// Calls [`Reclaim::reclaim`] with bottom halves off after a grace period, without waiting for
-    /// it: C's `call_rcu()`. Does not compile for types whose destructor may sleep.
+impl<T: Reclaim + ?Sized> Retired<T> {
+    /// Reclaims the object with bottom halves off after a grace period, without waiting for it: C's
+    /// `call_rcu()`. Does not compile for types whose destructor may sleep.
     ///
     /// In a module without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an
     /// error in the log.
     ///
     /// Context: any.
-    pub fn call_rcu(self) {
+    pub fn call_rcu(self)
+    where
+        T::Context: InSoftirq,
+    {
         self.queue_reclaim();
+    }
+
+    /// Reclaims the object in process context after a grace period, without waiting for it: C's
+    /// `queue_rcu_work()`. Does not compile for types whose objects have no work item.
+    ///
+    /// Without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the
+    /// log.
+    ///
+    /// Context: any.
+    pub fn queue_work(self)
+    where
+        T::Context: InWorkqueue,
+    {
+        self.queue_reclaim_work();
     }
 }
 
@@ -195,7 +211,7 @@ impl<T: Reclaim + ?Sized> Drop for Retired<T> {
             object: self.object,
         };
         if T::Context::MAY_SLEEP {
-            deferred.queue_work();
+            deferred.queue_reclaim_work();
         } else {
             deferred.queue_reclaim();
         }

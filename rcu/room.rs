@@ -6,7 +6,7 @@
 
 use super::{
     object::{object_of, Object},
-    Reclaim, Retired, UniqueRcuBox,
+    Reclaim, Retired, Softirq, UniqueRcuBox,
 };
 use core::{
     alloc::Layout,
@@ -14,7 +14,7 @@ use core::{
 };
 use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 
-impl<T> UniqueRcuBox<T> {
+impl<T: Reclaim<Context = Softirq>> UniqueRcuBox<T> {
     /// Moves `value` into memory that RCU can reclaim, followed by `room` uninitialised bytes.
     ///
     /// The caller owns the object until it calls [`UniqueRcuBox::from_raw_value`] or
@@ -50,7 +50,7 @@ impl<T> UniqueRcuBox<T> {
     }
 }
 
-impl<T: Reclaim> Retired<T> {
+impl<T: Reclaim<Context = Softirq>> Retired<T> {
     /// Retires an object that [`UniqueRcuBox::with_room`] created and that the caller has
     /// unpublished.
     ///

@@ -8,9 +8,25 @@
 
 #![expect(unsafe_code, reason = "calls C")]
 
-use super::{compat, context::assert_may_wait};
-use core::{mem::size_of, ptr};
-use kernel::{bindings, prelude::*, sync::LockClassKey};
+use super::{
+    compat,
+    context::{assert_may_sleep, assert_may_wait},
+};
+use core::marker::PhantomData;
+use kernel::{bindings, error::to_result, prelude::*, sync::LockClassKey, types::Opaque};
+
+// The exported name is in the root of the crate, where it must not collide with an import of
+// `new_srcu`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rcu_new_srcu {
+    ($($name:literal)? $(,)?) => {
+        $crate::rcu::Srcu::new(
+            ::kernel::optional_name!($($name)?),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
 
 /// Creates an initialiser for an [`Srcu`] with a lock class of its own and a name for lockdep: C's
 /// `init_srcu_struct()`.
@@ -24,16 +40,8 @@ use kernel::{bindings, prelude::*, sync::LockClassKey};
 /// let domain = Arc::pin_init(new_srcu!("my_domain"), GFP_KERNEL)?;
 /// # Ok::<(), Error>(())
 /// ```
-#[macro_export]
-macro_rules! new_srcu {
-    ($($name:literal)? $(,)?) => {
-        $crate::rcu::Srcu::new(
-            ::kernel::optional_name!($($name)?),
-            ::kernel::static_lock_class!(),
-        )
-    };
-}
-pub use new_srcu;
+#[doc(inline)]
+pub use __rcu_new_srcu as new_srcu;
 
 /// A domain of sleepable RCU. Its grace periods wait for its own readers and for no others.
 ///
@@ -41,12 +49,11 @@ pub use new_srcu;
 /// object must be unpublished before a grace period of *the same* domain;
 /// [`SrcuPointer`](super::SrcuPointer) ensures that.
 ///
-/// The drop may sleep: it waits for all readers, grace periods and callbacks of the domain. Then
-/// the callbacks' code can be unloaded. No type prevents two exceptions:
+/// The drop may sleep: it waits for all readers, grace periods and callbacks of the domain. If the
+/// guard of a reader was leaked (`mem::forget`), it never returns.
 ///
-/// - If the guard of a reader was leaked (`mem::forget`), the drop never returns.
-/// - If the domain itself was leaked, nothing waits for its callbacks, which must not outlive the
-///   module.
+/// A domain may also be leaked, or belong to a `static`. The module's
+/// [`CallbackDrain`](super::CallbackDrain) waits for its callbacks.
 ///
 /// # Examples
 ///
@@ -66,11 +73,20 @@ pub use new_srcu;
 /// assert!(cookie.is_complete());
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Invariants
+///
+/// `domain` is initialised. It does not move, and only the drop cleans it up.
 #[pin_data(PinnedDrop)]
 pub struct Srcu {
     #[pin]
-    domain: compat::Srcu,
+    domain: Opaque<bindings::srcu_struct>,
 }
+
+// SAFETY: A domain belongs to no thread.
+unsafe impl Send for Srcu {}
+// SAFETY: SRCU's functions synchronise their accesses to the domain.
+unsafe impl Sync for Srcu {}
 
 impl Srcu {
     /// Returns an initialiser for a domain. Use [`new_srcu!`].
@@ -78,7 +94,12 @@ impl Srcu {
     /// Errors: `ENOMEM`. Context: may sleep.
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            domain <- compat::Srcu::new(name, key),
+            // INVARIANT: C initialises it, or this fails.
+            domain <- Opaque::try_ffi_init(move |domain| {
+                assert_may_sleep("Srcu::new()");
+                // SAFETY: The place is valid for writes, and its content is pinned.
+                to_result(unsafe { compat::srcu_initialise(domain, name, key) })
+            }),
         })
     }
 
@@ -87,8 +108,13 @@ impl Srcu {
     /// Context: any but NMI; never waits.
     #[inline]
     pub fn read_lock(&self) -> SrcuGuard<'_> {
+        // INVARIANT: C returns the index to this thread.
         SrcuGuard {
-            _section: self.domain.read_lock(),
+            domain: self,
+            // SAFETY: By the type invariant the domain is initialised. The drop of the guard
+            // unlocks in this thread. If the guard is leaked, the drop of the domain never returns.
+            index: unsafe { compat::srcu_read_lock(self.as_raw()) },
+            thread: PhantomData,
         }
     }
 
@@ -100,7 +126,8 @@ impl Srcu {
     #[track_caller]
     pub fn synchronize(&self) {
         assert_may_wait("Srcu::synchronize()");
-        self.domain.synchronize();
+        // SAFETY: By the type invariant the domain is initialised.
+        unsafe { bindings::synchronize_srcu(self.as_raw()) };
     }
 
     /// Waits as [`Self::synchronize`] does, but spins before it sleeps: C's
@@ -110,7 +137,8 @@ impl Srcu {
     #[track_caller]
     pub fn synchronize_expedited(&self) {
         assert_may_wait("Srcu::synchronize_expedited()");
-        self.domain.synchronize_expedited();
+        // SAFETY: By the type invariant the domain is initialised.
+        unsafe { bindings::synchronize_srcu_expedited(self.as_raw()) };
     }
 
     /// Waits until all callbacks that were queued in this domain before have run: C's
@@ -120,15 +148,13 @@ impl Srcu {
     #[track_caller]
     pub fn barrier(&self) {
         assert_may_wait("Srcu::barrier()");
-        // SAFETY: The domain is initialised.
+        // SAFETY: By the type invariant the domain is initialised.
         unsafe { bindings::srcu_barrier(self.as_raw()) };
     }
 
     #[inline]
     pub(super) fn as_raw(&self) -> *mut bindings::srcu_struct {
-        // In every kernel `compat::Srcu` is `repr(transparent)` around an `Opaque` of C's struct.
-        const _: () = assert!(size_of::<compat::Srcu>() == size_of::<bindings::srcu_struct>());
-        ptr::from_ref(&self.domain).cast_mut().cast()
+        self.domain.get()
     }
 }
 
@@ -136,11 +162,17 @@ impl Srcu {
 impl PinnedDrop for Srcu {
     fn drop(self: Pin<&mut Self>) {
         assert_may_wait("drop() of an Srcu");
-        // The drop of `domain` waits only for callbacks. If it finds a reader or a grace period,
-        // `cleanup_srcu_struct()` returns early, and SRCU later uses freed memory. No reader or
-        // cookie can begin any more. This grace period ends after those that cookies have started.
-        // If a reader's guard was leaked, it never ends, which is better than a use after free.
-        self.domain.synchronize();
+        // If `cleanup_srcu_struct()` finds a reader or a grace period, it returns early, and SRCU
+        // later uses freed memory. No reader or cookie can begin any more. This grace period ends
+        // after those that cookies have started. If a reader's guard was leaked, it never ends,
+        // which is better than a use after free.
+        // SAFETY: By the type invariant the domain is initialised.
+        unsafe { bindings::synchronize_srcu(self.as_raw()) };
+        // SAFETY: By the type invariant the domain is initialised.
+        unsafe { bindings::srcu_barrier(self.as_raw()) };
+        // SAFETY: By the type invariant the domain is initialised. Readers, grace periods and
+        // callbacks have ended, and nobody borrows a domain that is being dropped.
+        unsafe { bindings::cleanup_srcu_struct(self.as_raw()) };
     }
 }
 
@@ -152,9 +184,25 @@ impl PinnedDrop for Srcu {
 /// # Examples
 ///
 /// See [`Srcu`].
+///
+/// # Invariants
+///
+/// C's `srcu_read_lock()` of `domain` returned `index` to this thread, which has not unlocked it
+/// yet.
 #[must_use = "the read-side critical section ends when this is dropped"]
 pub struct SrcuGuard<'a> {
-    _section: compat::SrcuGuard<'a>,
+    domain: &'a Srcu,
+    index: c_int,
+    /// Keeps the guard in its thread, where the section must end.
+    thread: PhantomData<*mut ()>,
+}
+
+impl Drop for SrcuGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this thread holds the index of this domain.
+        unsafe { compat::srcu_read_unlock(self.domain.as_raw(), self.index) };
+    }
 }
 
 /// A cookie for a grace period of one domain. Polling it tells whether the read-side critical
@@ -192,7 +240,7 @@ impl<'a> SrcuGracePeriod<'a> {
     ///
     /// Context: any.
     pub fn snapshot(domain: &'a Srcu) -> Self {
-        // SAFETY: The domain is initialised.
+        // SAFETY: By the invariant of `Srcu` the domain is initialised.
         let cookie = unsafe { bindings::get_state_synchronize_srcu(domain.as_raw()) };
         // INVARIANT: C created the cookie for this domain.
         Self { domain, cookie }
@@ -203,7 +251,7 @@ impl<'a> SrcuGracePeriod<'a> {
     ///
     /// Context: any but NMI.
     pub fn start(domain: &'a Srcu) -> Self {
-        // SAFETY: The domain is initialised.
+        // SAFETY: By the invariant of `Srcu` the domain is initialised.
         let cookie = unsafe { bindings::start_poll_synchronize_srcu(domain.as_raw()) };
         // INVARIANT: C created the cookie for this domain.
         Self { domain, cookie }
@@ -216,7 +264,8 @@ impl<'a> SrcuGracePeriod<'a> {
     ///
     /// Context: any.
     pub fn is_complete(self) -> bool {
-        // SAFETY: The domain is initialised, and by the type invariant the cookie belongs to it.
+        // SAFETY: By the invariant of `Srcu` the domain is initialised. By the type invariant the
+        // cookie belongs to it.
         unsafe { bindings::poll_state_synchronize_srcu(self.domain.as_raw(), self.cookie) }
     }
 }

@@ -7,12 +7,15 @@
 #![expect(unsafe_code, reason = "hands objects to C as raw pointers")]
 
 use super::{
-    drain::{log_leak, Permit},
+    drain::{self, log_leak, Permit},
     object::Object,
-    reclaim::{reclaim, Context},
-    work, Reclaim, Softirq, Srcu, SrcuGracePeriod, UniqueRcuBox,
+    reclaim::{reclaim, Context, InSoftirq, InWorkqueue},
+    work, Reclaim, Srcu, SrcuGracePeriod, UniqueRcuBox,
 };
-use core::{mem::ManuallyDrop, ptr::NonNull};
+use core::{
+    mem::{self, ManuallyDrop},
+    ptr::NonNull,
+};
 use kernel::bindings;
 
 /// An object that new readers of its [`SrcuPointer`](super::SrcuPointer) cannot reach and that old
@@ -26,8 +29,8 @@ use kernel::bindings;
 /// | [`synchronize`](Self::synchronize) | yes | returns the object | `synchronize_srcu()` |
 /// | [`synchronize_expedited`](Self::synchronize_expedited) | shortly, if readers are short | returns the object | `synchronize_srcu_expedited()` |
 /// | [`start_poll`](Self::start_poll), [`snapshot`](Self::snapshot) | no | returns the object when polled later | `start_poll_synchronize_srcu()` |
-/// | [`call_srcu`](Self::call_srcu) | no | [`Reclaim::reclaim`] with bottom halves off | `call_srcu()` |
-/// | [`queue_work`](Self::queue_work) | no | [`Reclaim::reclaim`] in process context | `call_srcu()` and a work item |
+/// | [`call_srcu`](Self::call_srcu) | no | reclaims it with bottom halves off | `call_srcu()` |
+/// | [`queue_work`](Self::queue_work) | no | reclaims it in process context | `call_srcu()` and a work item |
 ///
 /// Dropping it is the same as `call_srcu()` or `queue_work()`, depending on [`Reclaim::Context`].
 /// The drop never frees the object at once.
@@ -141,40 +144,75 @@ impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
         }
     }
 
-    /// Calls [`Reclaim::reclaim`] in process context after a grace period, without waiting for it.
-    ///
-    /// Unlike a callback, the work may outlive the pointer. If no
-    /// [`CallbackDrain`](super::CallbackDrain) exists when the grace period ends, the object is
-    /// leaked, with an error in the log.
-    ///
-    /// Context: any but NMI.
-    pub fn queue_work(self) {
-        self.queue_callback(queue_pending::<T>);
+    /// Reclaims the object in process context after a grace period.
+    fn queue_reclaim_work(self) {
+        match Permit::new() {
+            Some(permit) => self.queue_callback(&permit, queue_work::<T>),
+            None => self.leak("SrcuRetired::queue_work()"),
+        }
+    }
+
+    /// Reclaims the object with bottom halves off after a grace period.
+    fn queue_reclaim(self) {
+        match Permit::for_callback() {
+            Some(permit) => self.queue_callback(&permit, reclaim_object::<T>),
+            None => self.leak("SrcuRetired::call_srcu()"),
+        }
     }
 
     /// Gives the object to `call_srcu()`, which passes it to `callback`.
-    fn queue_callback(self, callback: unsafe extern "C" fn(*mut bindings::callback_head)) {
+    fn queue_callback(
+        self,
+        permit: &Permit,
+        callback: unsafe extern "C" fn(*mut bindings::callback_head),
+    ) {
+        permit.announce_srcu_callback();
         let domain = self.domain.as_raw();
         let head = self.into_object().cast::<bindings::callback_head>();
         // SAFETY: By the type invariant this owned the object, so its head is in no other list of
-        // callbacks. The drop of the domain waits for the callback, so that the domain and the
-        // callback's code exist until it has run.
+        // callbacks. The domain is live until the callback has run: its drop waits, and a domain
+        // that is never dropped remains. The drain behind the permit keeps the callback's code
+        // loaded until then.
         unsafe { bindings::call_srcu(domain, head.as_ptr(), Some(callback)) };
+    }
+
+    #[cold]
+    fn leak(self, ending: &str) {
+        log_leak::<T>(ending);
+        mem::forget(self);
     }
 }
 
-impl<T: Reclaim<Context = Softirq> + ?Sized> SrcuRetired<'_, T> {
-    /// Calls [`Reclaim::reclaim`] with bottom halves off after a grace period, without waiting for
-    /// it: C's `call_srcu()`.
+impl<T: Reclaim + ?Sized> SrcuRetired<'_, T> {
+    /// Reclaims the object with bottom halves off after a grace period, without waiting for it: C's
+    /// `call_srcu()`.
     ///
     /// Does not compile for types whose destructor may sleep: the callback runs in a kernel thread,
     /// but must not sleep.
     ///
-    /// [`Srcu::barrier`] of the pointer's domain waits for it, and so does the drop of the pointer.
+    /// [`Srcu::barrier`] of the pointer's domain waits for it, and so do the drops of the pointer
+    /// and of the module's [`CallbackDrain`](super::CallbackDrain). In a module without a drain the
+    /// object is leaked, with an error in the log.
     ///
     /// Context: any but NMI.
-    pub fn call_srcu(self) {
-        self.queue_callback(reclaim::<T>);
+    pub fn call_srcu(self)
+    where
+        T::Context: InSoftirq,
+    {
+        self.queue_reclaim();
+    }
+
+    /// Reclaims the object in process context after a grace period, without waiting for it.
+    ///
+    /// Unlike a callback, the work may outlive the pointer. Without a
+    /// [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the log.
+    ///
+    /// Context: any but NMI.
+    pub fn queue_work(self)
+    where
+        T::Context: InWorkqueue,
+    {
+        self.queue_reclaim_work();
     }
 }
 
@@ -186,31 +224,37 @@ impl<T: Reclaim + ?Sized> Drop for SrcuRetired<'_, T> {
             domain: self.domain,
         };
         if T::Context::MAY_SLEEP {
-            deferred.queue_work();
+            deferred.queue_reclaim_work();
         } else {
-            deferred.queue_callback(reclaim::<T>);
+            deferred.queue_reclaim();
         }
     }
+}
+
+/// Reclaims an object; a callback for `call_srcu()`.
+///
+/// # Safety
+///
+/// - `head` and `T` are as [`reclaim`] requires.
+/// - The callback was announced.
+unsafe extern "C" fn reclaim_object<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
+    // SAFETY: SRCU passes the head of an object whose owner gave it up to `call_srcu()`. The grace
+    // period of the only domain whose readers could reach it has ended.
+    unsafe { reclaim::<T>(head) };
+    drain::note_end_of_srcu_callback();
 }
 
 /// Passes an object on to process context; a callback for `call_srcu()`.
 ///
 /// # Safety
 ///
-/// `head` and `T` are as [`reclaim`] requires.
-unsafe extern "C" fn queue_pending<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
-    // Without a drain the work's code might be unloaded before it is called.
-    let Some(permit) = Permit::new() else {
-        return log_leak::<T>("SrcuRetired::queue_work()");
-    };
-    // The drain does not wait for callbacks of SRCU, but its last pass begins after this callback:
-    // - Either the domain was dropped before the drain, and its drop waited for this callback.
-    // - Or the domain belongs to an object that awaits reclaim. The drain waits for the drop of
-    //   that object, which waits for this callback.
-    permit.announce_callback();
-    // SAFETY: The caller guarantees what `reclaim` requires, and the permit's drain waits for the
-    // work.
-    unsafe { work::add_pending::<T>(head) };
+/// As for [`reclaim_object`], and `T::Context::HAS_WORK`.
+unsafe extern "C" fn queue_work<T: Reclaim + ?Sized>(head: *mut bindings::callback_head) {
+    // SAFETY: SRCU passes the head of an object whose owner gave it up to `call_srcu()`. The grace
+    // period of the only domain whose readers could reach it has ended. The drain waits for this
+    // callback.
+    unsafe { work::queue_reclaim::<T>(head) };
+    drain::note_end_of_srcu_callback();
 }
 
 /// An [`SrcuRetired`] object with the cookie of the grace period that it waits for.

@@ -16,7 +16,7 @@ use kernel::{prelude::*, sync::Mutex};
 /// Readers reach `S` through `Deref`, without the lock. RCU-protected structures in `S` name `S` in
 /// their type, such as [`Rcu<T, Locked<S>>`](super::Rcu) and [`List<T, S>`](super::List). They
 /// change only through an [`UpdateSide`], which requires the lock of *this* state. With the lock of
-/// another state the code does not compile, or [`Updater::select`] panics.
+/// another state the code does not build, or [`Updater::try_select`] returns an error.
 ///
 /// # Examples
 ///
@@ -159,28 +159,47 @@ impl<S, L: ExclusiveLock> Updater<'_, S, L> {
         L::data(&mut self.held)
     }
 
-    /// Selects a structure of the state to update.
+    /// Selects a field of the state to update: `updater.select(|state| &state.config)`.
+    ///
+    /// A module in which `choose` returns anything but a part of the state, such as a `static`,
+    /// does not link: `rust_build_error` is undefined. The compiler must be able to see that the
+    /// choice is right. If it depends on the time of the call, use [`Self::try_select`]. In user
+    /// space a wrong choice panics.
     ///
     /// Context: any.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `choose` returns a structure outside the state, such as a `static`. The check
-    /// costs nothing if `choose` names a field.
-    #[inline]
+    #[inline(always)]
     pub fn select<P: UpdatedUnder<S>>(
         &mut self,
         choose: impl for<'s> FnOnce(&'s S) -> &'s P,
     ) -> UpdateSide<'_, P> {
-        let chosen = choose(self.state);
-        assert!(
-            is_part(chosen, self.state),
+        let structure = choose(self.state);
+        build_assert!(
+            is_part(structure, self.state),
             "the selected structure is outside the locked state; select a field of it"
         );
         // INVARIANT: The structure names the state in its type and is part of it, so only the
         // holder of the lock changes it. `&mut self` keeps the lock held and excludes a second
         // selection.
-        UpdateSide { structure: chosen }
+        UpdateSide { structure }
+    }
+
+    /// Selects a structure of the state to update, such as an element of an array:
+    /// `updater.try_select(|state| &state.lists[index])?`.
+    ///
+    /// Errors: `EINVAL` if `choose` returns a structure outside the state. Context: any.
+    #[inline]
+    pub fn try_select<P: UpdatedUnder<S>>(
+        &mut self,
+        choose: impl for<'s> FnOnce(&'s S) -> &'s P,
+    ) -> Result<UpdateSide<'_, P>> {
+        let structure = choose(self.state);
+        if !is_part(structure, self.state) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: The structure names the state in its type and is part of it, so only the
+        // holder of the lock changes it. `&mut self` keeps the lock held and excludes a second
+        // selection.
+        Ok(UpdateSide { structure })
     }
 }
 
@@ -194,7 +213,7 @@ impl<S, L: ExclusiveLock> Deref for Updater<'_, S, L> {
 }
 
 /// Returns whether `part` lies inside the memory of `whole`.
-#[inline]
+#[inline(always)]
 fn is_part<P, S>(part: &P, whole: &S) -> bool {
     let offset = (ptr::from_ref(part) as usize).wrapping_sub(ptr::from_ref(whole) as usize);
     size_of::<P>() <= size_of::<S>() && offset <= size_of::<S>() - size_of::<P>()

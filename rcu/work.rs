@@ -1,147 +1,166 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reclaims objects in process context.
+//! Reclaims objects in process context, each by a work item of its own: C's `queue_rcu_work()`.
 //!
-//! A callback of `call_rcu()` must not sleep, so it links its object, by the head, into a list that
-//! one work item reclaims. C's `queue_rcu_work()` needs a work item in every object.
+//! An object whose context allows that has a work item at its end, so that retiring it allocates
+//! nothing. A destructor may wait for the destructor of another object.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-#![expect(unsafe_code, reason = "links objects by raw pointers and calls C")]
+#![expect(unsafe_code, reason = "addresses work items by hand and calls C")]
 
-use super::{compat, reclaim::reclaim, Reclaim};
-use core::{
-    ffi::c_int,
-    mem,
-    ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, AtomicU8, Ordering},
+use super::{
+    drain::CallbackDrain,
+    object::Object,
+    reclaim::{reclaim, Context},
+    Reclaim,
 };
-use kernel::{bindings, task::might_sleep, types::Opaque};
+use core::{
+    alloc::Layout,
+    ffi::c_int,
+    mem::{align_of, size_of_val},
+    ptr::{self, addr_of_mut, NonNull},
+    sync::atomic::{AtomicPtr, Ordering},
+};
+use kernel::{alloc::AllocError, bindings, prelude::*, types::Opaque};
 
-/// Objects whose grace period has ended, linked by their heads, newest first.
-static PENDING: AtomicPtr<bindings::callback_head> = AtomicPtr::new(ptr::null_mut());
+/// The workqueue. It exists while a [`CallbackDrain`] does.
+static QUEUE: AtomicPtr<bindings::workqueue_struct> = AtomicPtr::new(ptr::null_mut());
 
-/// The work item that reclaims the pending objects.
-static RECLAIMER: Reclaimer = Reclaimer(Opaque::uninit());
+/// Creates the workqueue. The caller excludes other calls, and there is no [`CallbackDrain`].
+///
+/// Errors: `ENOMEM`. Context: may sleep.
+pub(super) fn create_queue() -> Result {
+    // SAFETY: The name has no conversions, so no argument follows.
+    let queue = unsafe {
+        bindings::alloc_workqueue_noprof(
+            c"rcu_reclaim".as_ptr().cast(),
+            bindings::wq_flags_WQ_UNBOUND,
+            0,
+        )
+    };
+    if queue.is_null() {
+        return Err(ENOMEM);
+    }
+    // ORDERING: Relaxed suffices: `CallbackDrain::new()` releases it with the number of drains.
+    QUEUE.store(queue, Ordering::Relaxed);
+    Ok(())
+}
 
-struct Reclaimer(Opaque<bindings::work_struct>);
-
-// SAFETY: The workqueue's functions synchronise their accesses to the work item.
-unsafe impl Sync for Reclaimer {}
-
-static STATE: AtomicU8 = AtomicU8::new(UNINITIALISED);
-const UNINITIALISED: u8 = 0;
-const INITIALISING: u8 = 1;
-const READY: u8 = 2;
-
-/// Initialises the work item, unless another thread has done so or is doing so.
+/// Destroys the workqueue after its last work.
 ///
 /// Context: may sleep.
-pub(super) fn init_once() {
-    might_sleep();
-    // ORDERING: The acquire loads pair with the release store: a thread that finds the item ready
-    // finds it initialised.
-    match STATE.compare_exchange(
-        UNINITIALISED,
-        INITIALISING,
-        Ordering::Acquire,
-        Ordering::Acquire,
-    ) {
-        Ok(_) => {
-            init();
-            STATE.store(READY, Ordering::Release);
-        }
-        Err(_) => {
-            while STATE.load(Ordering::Acquire) != READY {
-                core::hint::spin_loop();
-            }
-        }
+///
+/// # Safety
+///
+/// [`create_queue`] was called before. There is no [`CallbackDrain`], and all callbacks that were
+/// queued while one existed have run.
+pub(super) unsafe fn destroy_queue() {
+    let queue = QUEUE.swap(ptr::null_mut(), Ordering::Relaxed);
+    // SAFETY: `create_queue()` has created the queue. Only callbacks queue work, and the caller
+    // guarantees that none is left.
+    unsafe { bindings::destroy_workqueue(queue) };
+}
+
+/// Waits until all works that were queued before have run.
+///
+/// Context: may sleep.
+pub(super) fn flush(_drain: &CallbackDrain) {
+    let queue = QUEUE.load(Ordering::Relaxed);
+    // SAFETY: The queue exists while a `CallbackDrain` does.
+    unsafe { bindings::__flush_workqueue(queue) };
+}
+
+/// The work item at the end of an object.
+#[repr(C)]
+pub(super) struct Item {
+    work: bindings::work_struct,
+    /// The head of the object.
+    head: *mut bindings::callback_head,
+}
+
+/// Returns the layout of an object of a sized type, with a work item if its context needs one.
+///
+/// Errors: [`AllocError`] if it is too large.
+#[inline]
+pub(super) fn object_layout<T: Reclaim>() -> Result<Layout, AllocError> {
+    let object = Layout::new::<Object<T>>();
+    if !T::Context::HAS_WORK {
+        return Ok(object);
+    }
+    match object.extend(Layout::new::<Item>()) {
+        Ok((layout, _)) => Ok(layout.pad_to_align()),
+        Err(_) => Err(AllocError),
     }
 }
 
-fn init() {
-    struct LockClass(Opaque<bindings::lock_class_key>);
-    // SAFETY: Lockdep uses only the address of a key.
-    unsafe impl Sync for LockClass {}
-    static CLASS: LockClass = LockClass(Opaque::zeroed());
+/// Returns the work item of an object.
+///
+/// # Safety
+///
+/// `object` is live, room for an item follows it in its allocation, and nobody else accesses it.
+unsafe fn item_of<T: Reclaim + ?Sized>(object: NonNull<Object<T>>) -> *mut Item {
+    // SAFETY: The object is live, and nobody else accesses it.
+    let size = size_of_val(unsafe { object.as_ref() });
+    let offset = size.next_multiple_of(align_of::<Item>());
+    // SAFETY: C's layout has the item at the next aligned address, inside the allocation.
+    unsafe { object.as_ptr().cast::<u8>().add(offset).cast() }
+}
 
-    // SAFETY: The work item is static. Only the thread that moved `STATE` to `INITIALISING` calls
-    // this, and nobody uses the item before `STATE` is `READY`.
+/// Queues the work that reclaims an object; a callback for `call_rcu()` and `call_srcu()`.
+///
+/// # Safety
+///
+/// - `head` and `T` are as [`reclaim`] requires, and `T::Context::HAS_WORK`.
+/// - A `CallbackDrain` waits for this call.
+pub(super) unsafe extern "C" fn queue_reclaim<T: Reclaim + ?Sized>(
+    head: *mut bindings::callback_head,
+) {
+    // SAFETY: The head of an object is not null.
+    let object = unsafe { T::from_head(NonNull::new_unchecked(head.cast())) };
+    // SAFETY: `UniqueRcuBox` has allocated room for an item behind the object, because its context
+    // has one.
+    // No reader can reach it, and the owner has given it up to this call.
+    let item = unsafe { item_of(object) };
+    // SAFETY: The item is part of an allocation that this call owns.
+    let work = unsafe {
+        addr_of_mut!((*item).head).write(head);
+        addr_of_mut!((*item).work)
+    };
+    // SAFETY: The memory is valid for writes. `run()` may be called with the work of this item.
     unsafe {
         bindings::init_work_with_key(
-            RECLAIMER.0.get(),
-            Some(reclaim_pending),
+            work,
+            Some(run::<T>),
             false,
-            c"rcu_reclaimer".as_ptr().cast(),
+            c"rcu_reclaim".as_ptr().cast(),
             CLASS.0.get(),
         )
     };
-}
-
-/// Waits until all objects that are pending now have been reclaimed.
-///
-/// Context: may sleep.
-pub(super) fn flush() {
-    // SAFETY: Only a `CallbackDrain` calls this, whose creation has initialised the work item.
-    unsafe { bindings::flush_work(RECLAIMER.0.get()) };
-}
-
-/// Adds an object to the pending list; a callback for `call_rcu()`.
-///
-/// # Safety
-///
-/// - `head` and `T` are as [`reclaim`] requires.
-/// - A `CallbackDrain` exists and waits for this call.
-pub(super) unsafe extern "C" fn add_pending<T: Reclaim + ?Sized>(
-    head: *mut bindings::callback_head,
-) {
-    // SAFETY: The owner of the object gave it up to this call, so nobody else accesses the head.
-    unsafe { (*head).func = Some(reclaim::<T>) };
-    let mut next = PENDING.load(Ordering::Relaxed);
-    loop {
-        // SAFETY: The object is not in the list yet, so nobody else accesses the head.
-        unsafe { (*head).next = next };
-        // ORDERING: Release pairs with the acquire in `remove_pending()`.
-        match PENDING.compare_exchange_weak(next, head, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => break,
-            Err(found) => next = found,
-        }
-    }
     let cpu = bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int;
-    // SAFETY: The system's workqueue is never freed. The drain has initialised the work item, and
-    // flushes it before the module is unloaded.
-    unsafe { bindings::queue_work_on(cpu, compat::system_workqueue(), RECLAIMER.0.get()) };
+    // ORDERING: Relaxed suffices: the drain's creation is ordered before the callback was queued.
+    let queue = QUEUE.load(Ordering::Relaxed);
+    // SAFETY: The drain destroys the queue after this call has returned and the work has run. The
+    // work was initialised above, and remains valid until `run()` frees the object.
+    unsafe { bindings::queue_work_on(cpu, queue, work) };
 }
+
+/// The lock class of all items.
+static CLASS: LockClass = LockClass(Opaque::zeroed());
+
+struct LockClass(Opaque<bindings::lock_class_key>);
+
+// SAFETY: Lockdep uses only the address of a key.
+unsafe impl Sync for LockClass {}
 
 /// # Safety
 ///
-/// Only the workqueue calls this.
-unsafe extern "C" fn reclaim_pending(_work: *mut bindings::work_struct) {
-    let mut next = remove_pending();
-    while let Some(head) = NonNull::new(next) {
-        // SAFETY: `remove_pending()` gave the list to this call, and `add_pending()` has
-        // initialised each head.
-        let (after, reclaim) = unsafe { ((*head.as_ptr()).next, (*head.as_ptr()).func) };
-        next = after;
-        if let Some(reclaim) = reclaim {
-            // SAFETY: `add_pending()` stored this function for the object, and nobody else owns it.
-            unsafe { reclaim(head.as_ptr()) };
-        }
-        might_sleep();
-    }
-}
-
-/// Removes all pending objects and returns them, oldest first.
-fn remove_pending() -> *mut bindings::callback_head {
-    // ORDERING: Acquire pairs with the release in `add_pending()`: the heads are initialised.
-    let mut newest = PENDING.swap(ptr::null_mut(), Ordering::Acquire);
-    let mut oldest = ptr::null_mut();
-    while let Some(head) = NonNull::new(newest) {
-        // SAFETY: The exchange gave the list to this call, and `add_pending()` has initialised each
-        // head.
-        let next = unsafe { &mut (*head.as_ptr()).next };
-        newest = mem::replace(next, oldest);
-        oldest = head.as_ptr();
-    }
-    oldest
+/// Only the workqueue calls this, with the work of an item that [`queue_reclaim::<T>`] has queued.
+unsafe extern "C" fn run<T: Reclaim + ?Sized>(work: *mut bindings::work_struct) {
+    // SAFETY: The work is the first field of its item, whose head `queue_reclaim()` has written.
+    let head = unsafe { (*work.cast::<Item>()).head };
+    // SAFETY: `queue_reclaim()` has received the object from its owner after the grace period, and
+    // has given it up to this call. A workqueue does not access a work item after its function has
+    // begun.
+    unsafe { reclaim::<T>(head) };
 }

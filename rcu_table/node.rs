@@ -202,7 +202,10 @@ pub(super) struct Node {
 
 impl Reclaim for Node {
     type Context = Softirq;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl Node {
     fn reclaim(this: UniqueRcuBox<Self>) {
         super::stats::reclaimed(this.footprint());
     }

@@ -134,7 +134,7 @@ pub(super) fn retire(
     nodes.unlink(exclusive, |node| match (policy.mode, policy.quarantine) {
         (ReclaimMode::Kvfree, _) => {
             let footprint = node.node().footprint();
-            node.retire().kvfree_rcu();
+            node.retire_uncounted().kvfree_rcu();
             ledger.add(footprint);
         }
         (ReclaimMode::Call, Some(quarantine)) => {

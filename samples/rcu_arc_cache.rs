@@ -84,7 +84,7 @@ impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let cache = pin_init!(Cache { sessions <- HashTable::new(rcu::random_seed()) });
         try_pin_init!(Self {
-            _drain: CallbackDrain::new(),
+            _drain: CallbackDrain::new()?,
             cache <- UpdaterLock::new(cache, new_mutex!((), "cache")),
             _: {
                 insert(&cache, 1, "root")?;

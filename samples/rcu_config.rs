@@ -59,7 +59,7 @@ struct Sample {
 impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _drain: CallbackDrain::new(),
+            _drain: CallbackDrain::new()?,
             state <- UpdaterLock::new(State { config: Rcu::locked(None) }, new_mutex!((), "config")),
             _: {
                 set_limit(&state, 10)?;

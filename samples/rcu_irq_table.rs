@@ -113,7 +113,7 @@ struct Sample {
 
 impl kernel::Module for Sample {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let drain = CallbackDrain::new();
+        let drain = CallbackDrain::new()?;
         let tables = pin_init!(Tables { ports <- HashTable::new(rcu::random_seed()) });
         let driver = Arc::pin_init(
             pin_init!(Driver {

@@ -77,7 +77,7 @@ struct Sample {
 impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _drain: CallbackDrain::new(),
+            _drain: CallbackDrain::new()?,
             state <- UpdaterLock::new(State { servers: List::new() }, new_mutex!((), "servers")),
             _: {
                 add(&state, 1, 10)?;

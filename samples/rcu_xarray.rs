@@ -100,7 +100,7 @@ struct Sample {
 impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _drain: CallbackDrain::new(),
+            _drain: CallbackDrain::new()?,
             buffers <- XArray::new(AllocKind::Alloc),
             _: {
                 for handle in [3, 4] {

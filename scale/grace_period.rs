@@ -59,7 +59,10 @@ struct Probe {
 
 impl Reclaim for Probe {
     type Context = Softirq;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl Probe {
     fn reclaim(this: UniqueRcuBox<Self>) {
         let ns = this.began.elapsed().as_nanos() as u64;
         // ORDERING: Relaxed: the completion orders it.

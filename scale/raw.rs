@@ -110,7 +110,7 @@ unsafe fn init(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClassKey>) {
 /// `lock` is valid for writes and does not move.
 #[cfg(all(CONFIG_DEBUG_SPINLOCK, not(CONFIG_PREEMPT_RT)))]
 unsafe fn init(lock: *mut bindings::rwlock_t, key: Pin<&'static LockClassKey>) {
-    // SAFETY: The caller promises a valid `lock`. The name and the key are static.
+    // SAFETY: The caller guarantees that `lock` is valid. The name and the key are static.
     unsafe { bindings::__rwlock_init(lock, c"scale_rwlock".as_ptr().cast(), as_ptr(key)) };
 }
 

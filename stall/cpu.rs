@@ -76,7 +76,10 @@ struct SpinningCallback(Arc<Run>);
 
 impl Reclaim for SpinningCallback {
     type Context = Softirq;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl SpinningCallback {
     fn reclaim(this: UniqueRcuBox<Self>) {
         this.0.note_culprit_began();
         this.0.spin_until_over();

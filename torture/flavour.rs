@@ -34,7 +34,10 @@ impl CallbackCount {
 
 impl Reclaim for CountedCallback {
     type Context = Softirq;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl CountedCallback {
     fn reclaim(this: UniqueRcuBox<Self>) {
         // ORDERING: Release pairs with the acquire in `get()`.
         this.0 .0.fetch_add(1, Ordering::Release);

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     kernel_ext::delay::sleep_ms,
-    rcu::{Reclaim, Softirq, UniqueRcuBox},
+    rcu::{Anywhere, Reclaim, UniqueRcuBox},
 };
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::{
@@ -59,11 +59,8 @@ impl Element {
 }
 
 impl Reclaim for Element {
-    type Context = Softirq;
-
-    fn reclaim(this: UniqueRcuBox<Self>) {
-        return_to_pool(this);
-    }
+    type Context = Anywhere;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(return_to_pool);
 }
 
 /// Returns an element to the pool after its grace period.

@@ -85,7 +85,8 @@ impl Drop for NewChain {
 ///
 /// `node` is live, nobody else uses or owns it, and no reader can reach it.
 unsafe fn owned(node: NonNull<Node>) -> UniqueRcuBox<Node> {
-    // SAFETY: Nodes come from `UniqueRcuBox::with_room()`; the rest is the caller's promise.
+    // SAFETY: Nodes come from `UniqueRcuBox::with_room()`. The caller guarantees that this one has no
+    // other owner and no reader.
     unsafe { UniqueRcuBox::from_raw_value(node) }
 }
 
@@ -133,6 +134,14 @@ impl Reclaim for Roots {
     type Context = Softirq;
 }
 
+/// A node that is reclaimed without being counted, by `kvfree_rcu()`.
+#[repr(transparent)]
+pub(in super::super) struct Uncounted(#[allow(dead_code, reason = "only its layout matters")] Node);
+
+impl Reclaim for Uncounted {
+    type Context = Softirq;
+}
+
 /// A node that no link points to any more. Older readers may still use it.
 ///
 /// # Invariants
@@ -155,6 +164,13 @@ impl Unlinked {
     pub(in super::super) fn retire(self) -> Retired<Node> {
         // SAFETY: By the type invariant the node is owned and unlinked.
         unsafe { Retired::from_raw_value(self.0) }
+    }
+
+    /// Retires the node's memory alone. The caller counts the node as reclaimed.
+    pub(in super::super) fn retire_uncounted(self) -> Retired<Uncounted> {
+        // SAFETY: By the type invariant the node is owned and unlinked. `Uncounted` is transparent,
+        // so the object has the same layout.
+        unsafe { Retired::from_raw_value(self.0.cast()) }
     }
 
     /// Retires the node into quarantine; see [`Quarantined`].

@@ -29,7 +29,10 @@ impl Quarantined {
 
 impl Reclaim for Quarantined {
     type Context = Softirq;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl Quarantined {
     /// Frees a node that was marked before. Marks any other node and retires it again.
     fn reclaim(this: UniqueRcuBox<Self>) {
         if this.0.poison() {

@@ -2,6 +2,6 @@
 
 // Objects are reclaimed in one of two contexts. A CallbackDrain would not wait for a third.
 
-struct Anywhere;
+struct Elsewhere;
 
-impl Context for Anywhere { const MAY_SLEEP: bool = true; } // VIOLATION: E0277
+impl Context for Elsewhere { const MAY_SLEEP: bool = true; const HAS_WORK: bool = true; } // VIOLATION: E0277

@@ -17,7 +17,7 @@ use kernel::{
 };
 use rcu::{
     read_lock, synchronize, Context, Entry, Flexible, GracePeriod, Guard, HashTable, Keyed, List,
-    Locked, Overlap, Polled, Rcu, UniqueRcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
+    Anywhere, Locked, Overlap, Polled, Rcu, UniqueRcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
     SrcuGracePeriod, SrcuGuard, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UpdateSide,
     UpdatedUnder, Updater, UpdaterLock, Workqueue,
 };

@@ -2,7 +2,7 @@
 
 // kvfree_rcu() frees the memory without a destructor. The error comes with the instance of the
 // function: it names the type, and a note shows the call.
-// ERROR NAMES: Retired::<Buffer>::HAS_NO_DESTRUCTOR
+// ERROR NAMES: Retired::<Buffer>::IS_PLAIN_MEMORY
 // ERROR SAYS: kvfree_rcu() runs no destructor
 // ERROR SAYS: |     old.kvfree_rcu();
 

@@ -7,6 +7,6 @@ struct Device(u32);
 impl Reclaim for Device { type Context = Workqueue; }
 
 fn retire(old: Retired<Device>) {
-    old.call_rcu();                                      // VIOLATION: E0599
+    old.call_rcu();                                      // VIOLATION: E0277
     old.queue_work();                                    // TWIN
 }

@@ -9,11 +9,14 @@
 
 if [ -e wait_in_reader.ko ]; then
     insmod wait_in_reader.ko
-    for call in rcu::synchronize rcu::synchronize_expedited GracePeriod::wait GracePeriod::wait_expedited \
-        FullGracePeriod::wait rcu::barrier; do
+    calls='rcu::synchronize rcu::synchronize_expedited GracePeriod::wait GracePeriod::wait_expedited
+        FullGracePeriod::wait rcu::barrier Srcu::synchronize'
+    for call in $calls; do
         tap_check "the log names $call() called inside a reader" \
             log_has "wait_in_reader: $call() inside an RCU read-side critical section, at "
     done
+    tap_check 'no wait inside a reader returns, nor any object' \
+        log_has 'wait_in_reader: 0 calls have returned'
 else
     insmod guard_leaked.ko && rmmod guard_leaked
     tap_check 'grace periods continue after the task that leaked a guard has ended' \

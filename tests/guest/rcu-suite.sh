@@ -46,6 +46,34 @@ tap_check 'a module without a drain unloads' rmmod drain_missing
 sleep 1
 tap_check 'no callback ran after the module without a drain was unloaded' nothing_reclaimed
 
+tap_check 'a module whose domain is in a static loads' insmod srcu_static.ko
+tap_check 'a module whose domain is in a static unloads' rmmod srcu_static
+tap_check 'it unloads after 3,000 callbacks of that domain have run' \
+    log_has 'srcu_static: reclaimed 3000 of 3000'
+tap_check 'a module without a drain, with a domain, loads' insmod srcu_no_drain.ko
+tap_check 'a module without a drain, with a domain, unloads' rmmod srcu_no_drain
+tap_check 'callbacks of SRCU without a drain leak their objects, and the log says so' \
+    log_has 'srcu::Counted without a CallbackDrain: the object is leaked'
+all_dropped() {
+    log_of unload_chain | grep -E '^dropped ([0-9]{4,}) of \1$' || { log_of unload_chain; return 1; }
+}
+tap_check 'a module whose destructors retire objects loads' insmod unload_chain.ko
+tap_check 'a module whose destructors retire objects unloads' rmmod unload_chain
+tap_check 'it unloads after all destructors of callbacks, of SRCU and of works' all_dropped
+tap_check 'a module with threads that nobody joins loads' insmod thread_static.ko
+tap_check 'a module with threads that nobody joins unloads' rmmod thread_static
+tap_check 'it unloads after its threads have ended' \
+    log_has 'thread_static: 2 of 2 threads have ended'
+tap_check 'a thread without a drain does not start' \
+    log_has 'kthread: "thread_static" is not started, because there is no ThreadDrain'
+tap_check 'one module cannot have two drains of threads, nor a thread without one' \
+    test "$(log_of thread_static | grep -c 'started without\|two drains')" = 0
+tap_check 'asking outside of a kernel thread whether it should stop loads' \
+    insmod stop_outside_thread.ko
+tap_check 'insmod should not stop' log_has 'stop_outside_thread: insmod should stop: false'
+rmmod stop_outside_thread
+sleep 1
+
 for sample in rcu_config rcu_list; do
     tap_check "the sample $sample loads" insmod $sample.ko
     tap_check "the sample $sample unloads" rmmod $sample

@@ -22,7 +22,7 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 use platform::{CallContext, Thread};
-use rcu::{Reclaim, Softirq, Workqueue};
+use rcu::{Anywhere, Reclaim, Workqueue};
 
 /// The reason why a test failed.
 pub(crate) struct Failure {
@@ -77,6 +77,8 @@ cases! {
         drop_reclaims_after_the_readers
         queue_work_reclaims_after_the_readers
         drop_runs_a_sleeping_destructor_in_process_context
+        destructors_in_process_context_may_wait_for_each_other
+        dropped_pointer_returns_its_object_to_the_pool
         kvfree_rcu_keeps_the_object_for_its_readers
         start_poll_returns_the_object_after_its_readers
         start_poll_expedited_returns_the_object_after_its_readers
@@ -216,7 +218,7 @@ impl Drop for Tracked {
 }
 
 impl Reclaim for Tracked {
-    type Context = Softirq;
+    type Context = Anywhere;
 }
 
 /// A [`Tracked`] object with a destructor that sleeps.

@@ -6,7 +6,7 @@
 use super::{rcu, FAILS_AFTER_STEP};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::prelude::*;
-use rcu::{read_lock, CallbackDrain, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
+use rcu::{read_lock, Anywhere, CallbackDrain, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
 
 /// Declares a module that runs this test.
 macro_rules! drain_test {
@@ -46,7 +46,7 @@ impl Drop for Counted {
 }
 
 impl Reclaim for Counted {
-    type Context = Softirq;
+    type Context = Anywhere;
 }
 
 struct Plain(#[allow(dead_code, reason = "only its size matters")] [u64; 4]);
@@ -132,7 +132,7 @@ impl kernel::InPlaceModule for DrainTest {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _report: Report(()),
-            _drain: CallbackDrain::new(),
+            _drain: CallbackDrain::new()?,
             _first: Step::new(1, CALLBACKS)?,
             _second: Step::new(2, 0)?,
             _third: Step::new(3, 0)?,

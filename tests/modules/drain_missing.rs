@@ -11,7 +11,7 @@ mod project {
 pub use project::rcu;
 
 use kernel::prelude::*;
-use rcu::{Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
+use rcu::{Anywhere, Rcu, Reclaim, Retired, UniqueRcuBox};
 
 module! {
     type: DrainMissing,
@@ -30,7 +30,7 @@ impl Drop for Forgotten {
 }
 
 impl Reclaim for Forgotten {
-    type Context = Softirq;
+    type Context = Anywhere;
 }
 
 struct DrainMissing;

@@ -36,7 +36,7 @@ struct RcuTest {
 
 impl kernel::Module for RcuTest {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let drain = rcu::CallbackDrain::new();
+        let drain = rcu::CallbackDrain::new()?;
         let threads = kernel_ext::kthread::ThreadDrain::new()?;
         for (number, (name, case)) in cases::CASES.iter().enumerate() {
             match case() {

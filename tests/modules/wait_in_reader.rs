@@ -1,19 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls each waiting function inside a reader: each logs an error with its name.
+//! Calls each waiting function inside a reader: each logs an error with its name, and blocks its
+//! thread for ever, so that a reader never uses a reference after it has waited.
 //!
-//! A real reader would wait for itself for ever. So the readers here exist for lockdep only.
+//! A real reader would stall grace periods. So the readers here exist for lockdep only. The module
+//! cannot be unloaded.
 
 #![deny(unsafe_code)]
 
+#[path = "../../kernel_ext"]
+/// Threads.
+pub mod kernel_ext {
+    pub mod cpu;
+    pub mod kthread;
+}
 #[path = "../.."]
 mod project {
     pub mod rcu;
 }
 pub use project::rcu;
 
-use core::ptr;
-use kernel::{bindings, prelude::*};
+use core::{
+    mem, ptr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use kernel::{
+    bindings, new_mutex,
+    prelude::*,
+    time::{delay::fsleep, Delta},
+};
+use kernel_ext::kthread::{Attributes, Kthread, ThreadDrain};
+use rcu::{
+    CallbackDrain, FullGracePeriod, GracePeriod, Reclaim, Retired, Softirq, SrcuPointer,
+    UniqueRcuBox, UpdaterLock,
+};
 
 module! {
     type: WaitInReader,
@@ -23,40 +43,89 @@ module! {
     license: "GPL",
 }
 
-struct WaitInReader;
+/// The number of calls that have returned.
+static RETURNED: AtomicUsize = AtomicUsize::new(0);
+
+struct Object;
+
+impl Reclaim for Object {
+    type Context = Softirq;
+}
+
+fn retired() -> Result<Retired<Object>> {
+    Ok(UniqueRcuBox::new(Object, GFP_KERNEL)?.retire())
+}
+
+/// The calls that wait for readers. With preemptible readers, the others only sleep.
+fn calls() -> Result {
+    let cookie = GracePeriod::completed();
+    let full = FullGracePeriod::completed();
+    let (one, two, three) = (retired()?, retired()?, retired()?.start_poll());
+    as_reader(rcu::synchronize)?;
+    as_reader(rcu::synchronize_expedited)?;
+    as_reader(move || cookie.wait())?;
+    as_reader(move || cookie.wait_expedited())?;
+    as_reader(move || full.wait())?;
+    as_reader(move || drop(one.synchronize()))?;
+    as_reader(move || drop(two.synchronize_expedited()))?;
+    as_reader(move || drop(three.wait()))?;
+    as_reader(rcu::barrier)?;
+    let pointer = KBox::pin_init(
+        SrcuPointer::<Object>::new(None, rcu::new_srcu!("wait_in_reader")),
+        GFP_KERNEL,
+    )?;
+    as_reader(move || pointer.domain().synchronize())?;
+    if !cfg!(CONFIG_PREEMPT_RCU) {
+        let lock = KBox::pin_init(
+            UpdaterLock::new((), new_mutex!((), "wait_in_reader")),
+            GFP_KERNEL,
+        )?;
+        as_reader(move || drop(lock.lock()))?;
+        as_reader(|| drop(CallbackDrain::new()))?;
+    }
+    Ok(())
+}
+
+struct WaitInReader {
+    _drain: CallbackDrain,
+    _threads: ThreadDrain,
+}
 
 impl kernel::Module for WaitInReader {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let cookie = rcu::GracePeriod::completed();
-        let full = rcu::FullGracePeriod::completed();
-        as_reader(|| rcu::synchronize());
-        as_reader(|| rcu::synchronize_expedited());
-        as_reader(|| cookie.wait());
-        as_reader(|| cookie.wait_expedited());
-        as_reader(|| full.wait());
-        // Last, because it locks a mutex: lockdep warns of that once and then turns itself off.
-        as_reader(|| rcu::barrier());
-        Ok(Self)
+        let this = Self {
+            _drain: CallbackDrain::new()?,
+            _threads: ThreadDrain::new()?,
+        };
+        calls()?;
+        fsleep(Delta::from_millis(500));
+        pr_info!("{} calls have returned\n", RETURNED.load(Ordering::Relaxed));
+        Ok(this)
     }
 }
 
-/// Runs `call` while lockdep believes that this is a reader.
+/// Runs `call` in a thread that lockdep believes to be a reader.
 #[expect(unsafe_code, reason = "changes lockdep's records")]
-fn as_reader(call: impl FnOnce()) {
-    // SAFETY: The map is one of RCU's static maps. The arguments are those of `rcu_read_lock()`,
-    // and `lock_release()` follows.
-    unsafe {
-        bindings::lock_acquire(
-            ptr::addr_of_mut!(bindings::rcu_lock_map),
-            0,
-            0,
-            2,
-            0,
-            ptr::null_mut(),
-            0,
-        );
-    }
-    call();
-    // SAFETY: `lock_acquire()` has acquired the map in this function.
-    unsafe { bindings::lock_release(ptr::addr_of_mut!(bindings::rcu_lock_map), 0) };
+fn as_reader(call: impl FnOnce() + Send + 'static) -> Result {
+    let thread = Kthread::spawn(c"wait_in_reader", Attributes::default(), move || {
+        // SAFETY: The map is one of RCU's static maps. The arguments are those of
+        // `rcu_read_lock()`, and `lock_release()` follows.
+        unsafe {
+            bindings::lock_acquire(
+                ptr::addr_of_mut!(bindings::rcu_lock_map),
+                0,
+                0,
+                2,
+                0,
+                ptr::null_mut(),
+                0,
+            );
+        }
+        call();
+        // SAFETY: `lock_acquire()` has acquired the map in this function.
+        unsafe { bindings::lock_release(ptr::addr_of_mut!(bindings::rcu_lock_map), 0) };
+        RETURNED.fetch_add(1, Ordering::Relaxed);
+    })?;
+    mem::forget(thread);
+    Ok(())
 }

@@ -12,12 +12,17 @@ pub use crate::srcu::{
     get_state_synchronize_srcu, init_srcu_struct, poll_state_synchronize_srcu, srcu_barrier,
     srcu_struct, start_poll_synchronize_srcu, synchronize_srcu, synchronize_srcu_expedited,
 };
+pub use crate::workqueue::{
+    __flush_workqueue, alloc_workqueue_noprof, destroy_workqueue, init_work_with_key,
+    lock_class_key, queue_work_on, work_func_t, work_struct, workqueue_struct, wq_flags_WQ_UNBOUND,
+    wq_misc_consts_WORK_CPU_UNBOUND,
+};
 /// C's `struct xarray`.
 pub use crate::xarray::Raw as xarray;
-use crate::{alloc, context, workqueue};
+use crate::{alloc, context};
 use core::{
     cell::UnsafeCell,
-    ffi::{c_char, c_int, c_ulong, c_void},
+    ffi::{c_long, c_ulong, c_void},
     ptr::{self, NonNull},
 };
 use std::{sync::Once, thread, time::Duration};
@@ -369,67 +374,21 @@ pub unsafe fn cond_synchronize_rcu_full(cookie: *mut rcu_gp_oldstate) {
     unsafe { cond_synchronize_rcu((*cookie).rgos_norm) };
 }
 
-/// A work item.
-pub struct work_struct {
-    pub(crate) func: work_func_t,
-}
-
-/// The function of a work item.
-pub type work_func_t = Option<unsafe extern "C" fn(work: *mut work_struct)>;
-
-/// A lock class: empty, because there is no lockdep here.
-pub struct lock_class_key(());
-
-/// A workqueue.
-pub type workqueue_struct = workqueue::Queue;
-
-/// No CPU in particular.
-#[expect(non_upper_case_globals, reason = "C's name")]
-pub const wq_misc_consts_WORK_CPU_UNBOUND: u32 = 8192;
-
-/// Initialises a work item.
+/// Sleeps for a number of ticks.
 ///
 /// # Safety
 ///
-/// `work` is valid for writing and not queued.
-pub unsafe fn init_work_with_key(
-    work: *mut work_struct,
-    func: work_func_t,
-    _onstack: bool,
-    _name: *const c_char,
-    _key: *mut lock_class_key,
-) {
-    // SAFETY: The caller guarantees that `work` is valid for writing and not queued.
-    unsafe { work.write(work_struct { func }) };
-}
-
-/// Queues a work item. Returns false if it was already pending.
-///
-/// # Safety
-///
-/// The queue is static. The work item is initialised and stays valid until it has run.
-pub unsafe fn queue_work_on(
-    _cpu: c_int,
-    queue: *mut workqueue_struct,
-    work: *mut work_struct,
-) -> bool {
-    // SAFETY: The caller guarantees that the queue is static.
-    unsafe { (*queue).enqueue(work) }
-}
-
-/// Waits until a work item that is pending or running has run. Ignores a later queueing.
-///
-/// # Safety
-///
-/// The work item is initialised.
+/// None beyond the context, which is checked.
 ///
 /// # Panics
 ///
-/// Inside a read-side critical section or a callback.
+/// Inside a read-side critical section or a callback, or if the time is unlimited.
 #[track_caller]
-pub unsafe fn flush_work(work: *mut work_struct) {
-    context::assert_may_sleep("flush_work()");
-    workqueue::system().flush(work);
+pub unsafe fn schedule_timeout_uninterruptible(timeout: c_long) -> c_long {
+    context::assert_may_sleep("schedule_timeout_uninterruptible()");
+    assert_ne!(timeout, c_long::MAX, "a task is blocked for ever");
+    thread::sleep(Duration::from_millis(timeout as u64));
+    0
 }
 
 /// Prints a backtrace if `condition` holds. Returns the condition.

@@ -54,5 +54,13 @@ pub mod workqueue;
 #[expect(unsafe_code, reason = "owns objects through raw pointers")]
 pub mod xarray;
 
+/// Asserts a condition. The kernel's macro does so when the module is linked.
+#[macro_export]
+macro_rules! build_assert {
+    ($condition:expr, $message:expr) => {
+        assert!($condition, "{}", $message)
+    };
+}
+
 #[doc(hidden)]
 pub use pinned_init as __pinned_init;

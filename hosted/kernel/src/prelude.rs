@@ -4,6 +4,7 @@
 
 pub use crate::{
     alloc::{flags::*, KBox, KVVec, KVec},
+    build_assert,
     error::{code::*, Error, Result},
     init::InPlaceInit,
     pr_err, pr_info, try_pin_init,

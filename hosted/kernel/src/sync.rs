@@ -24,6 +24,11 @@ impl LockClassKey {
     pub const fn new() -> Self {
         Self(())
     }
+
+    /// Returns a pointer to C's key, which must not be accessed.
+    pub fn as_ptr(&self) -> *mut crate::bindings::lock_class_key {
+        core::ptr::from_ref(self).cast_mut().cast()
+    }
 }
 
 /// Returns the lock class of the call site.

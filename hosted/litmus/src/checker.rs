@@ -112,23 +112,6 @@ impl Test {
         }
     }
 
-    /// Asserts that the test passes in every order although one ordering that it uses is weakened.
-    ///
-    /// # Panics
-    ///
-    /// If the test fails, or does not use the ordering.
-    pub fn assert_holds_despite(self, weakening: Weakening) {
-        match self.run(Some(weakening)) {
-            Ok(executions) => println!("passed in {executions} executions"),
-            Err(failure) => panic!("the ordering is needed: {failure}"),
-        }
-        assert!(
-            ordering::used().contains(weakening.site().name),
-            "the test does not use {}",
-            weakening.site().name
-        );
-    }
-
     /// Returns the orderings that the test uses in an execution without preemptions.
     pub fn orderings(self) -> BTreeSet<&'static str> {
         let result = self.up_to_preemptions(0).run_once(None, false);

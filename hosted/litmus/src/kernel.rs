@@ -12,8 +12,8 @@
 //! | code before `call_rcu()`, and the grace period | the callback | `call_rcu()` spawns the callback's thread |
 //! | callbacks | the end of `rcu_barrier()` | it joins their threads |
 //! | code before `mutex_unlock()` | code after the next `mutex_lock()` | release and acquire |
-//! | code before `queue_work()` | the next run of the work | release and acquire |
-//! | a run of the work | the next run, and the end of `flush_work()` | release and acquire |
+//! | code before `queue_work()` | the work | it spawns the work's thread |
+//! | works | the end of `flush_workqueue()` | it joins their threads |
 //!
 //! Each SRCU domain has the same order, independently of RCU and of other domains. Readers are not
 //! ordered with each other. Grace periods do not order updaters.
@@ -61,7 +61,7 @@ const fn site(name: &'static str, ordering: Ordering) -> Site {
 /// The state of the kernel in one execution of a test.
 struct Execution {
     rcu: domain::Domain,
-    work: workqueue::Work,
+    work: workqueue::Queue,
     /// Whether grace periods end without waiting for readers.
     has_broken_grace_periods: Cell<bool>,
     /// Whether the module is unloaded.
@@ -86,7 +86,7 @@ pub(crate) fn boot() {
     alloc::free_all();
     let execution = Execution {
         rcu: domain::Domain::new(),
-        work: workqueue::Work::new(),
+        work: workqueue::Queue::new(),
         has_broken_grace_periods: Cell::new(false),
         is_unloaded: Cell::new(false),
     };
@@ -95,7 +95,7 @@ pub(crate) fn boot() {
 
 /// Waits until no callback and no work is pending.
 pub(crate) fn shut_down() {
-    while rcu_barrier() | flush_work() {}
+    while rcu_barrier() | flush_works() {}
 }
 
 /// Lets grace periods end without waiting for readers, until the end of this execution.
@@ -114,12 +114,12 @@ pub fn deferred_callback() -> impl FnOnce() {
     this_execution().rcu.deferred_callback()
 }
 
-/// Defers later work to [`run_deferred_work`].
+/// Defers later works to [`run_deferred_work`].
 pub fn defer_work() {
     this_execution().work.defer();
 }
 
-/// Runs the deferred work in the calling thread.
+/// Runs the deferred works in the calling thread.
 pub fn run_deferred_work() {
     this_execution().work.run_deferred();
 }
@@ -139,7 +139,7 @@ fn rcu_barrier() -> bool {
     this_execution().rcu.barrier()
 }
 
-/// Waits for work. Returns whether any was queued.
-fn flush_work() -> bool {
+/// Waits for works. Returns whether any were queued.
+fn flush_works() -> bool {
     this_execution().work.flush()
 }

@@ -2,7 +2,7 @@
 
 //! Checks the memory orderings of the module's RCU layer with the model checker [loom]. With the
 //! orderings as they ship, no access of a reader races with one of an updater. With a single
-//! ordering weakened, the model checker reports a race. Two orderings are stronger than needed.
+//! ordering weakened, the model checker reports a race.
 //!
 //! On x86 most weakenings change no instruction, so no run of the module can detect a missing
 //! acquire or release. The model checker runs a test in every order of its threads' atomic
@@ -51,12 +51,10 @@
 //! | `published Published::dereference load` | Relaxed | `srcu_reader_without_acquire_is_detected` |
 //! | `published Published::replace swap` | Acquire | `srcu_swap_without_release_is_detected` |
 //! | `published Published::replace swap` | Release | `srcu_swap_without_acquire_is_detected` |
-//! | `work add_pending compare_exchange_weak success` | Relaxed | `callback_that_queues_work_without_release_is_detected` |
-//! | `work remove_pending swap` | Relaxed | `work_without_acquire_is_detected` |
-//! | `work init_once store` | Relaxed | `initialisation_of_work_without_release_is_detected` |
-//! | `work init_once load` | Relaxed | `racing_drain_without_acquire_is_detected` |
-//! | `work init_once compare_exchange success` | Relaxed | `first_racing_drain_needs_no_acquire`: passes, see below |
-//! | `work init_once compare_exchange failure` | Relaxed | `second_racing_drain_acquires_by_a_later_load`: passes, see below |
+//! | `drain note_end_of_srcu_callback fetch_add` | Relaxed | `end_of_srcu_callback_without_release_is_detected` |
+//! | `drain wait_for_srcu_callbacks load 2` | Relaxed | `wait_for_srcu_callback_without_acquire_is_detected` |
+//! | `drain DrainLock::acquire swap` | Relaxed | `lock_of_drains_without_acquire_is_detected` |
+//! | `drain DrainLock::drop swap` | Relaxed | `lock_of_drains_without_release_is_detected` |
 //! | `drain CallbackDrain::new fetch_add` | Relaxed | `new_drain_without_release_is_detected` |
 //! | `drain Permit::new load` | Relaxed | `search_for_a_drain_without_acquire_is_detected` |
 //! | `rcu_read_lock` | Relaxed | `read_lock_without_acquire_is_detected` |
@@ -67,10 +65,6 @@
 //! | `mutex_unlock` | Relaxed | `mutex_unlock_without_release_is_detected` |
 //!
 //! The last six are the model's own.
-//!
-//! Two orderings of `work::init_once()` are stronger than needed. A successful exchange reads the
-//! initial value, which no thread released. After a failed exchange the thread loads the same
-//! variable with acquire until it is `READY`, and that load orders its accesses.
 //!
 //! # How to read a failure
 //!

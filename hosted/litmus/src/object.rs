@@ -5,7 +5,7 @@
 
 use crate::{
     kernel::prelude::*,
-    rcu::{Reclaim, Softirq, UniqueRcuBox},
+    rcu::{Anywhere, Reclaim, UniqueRcuBox},
 };
 use loom::cell::UnsafeCell;
 use std::{
@@ -67,7 +67,7 @@ impl Object {
 }
 
 impl Reclaim for Object {
-    type Context = Softirq;
+    type Context = Anywhere;
 }
 
 impl Drop for Object {

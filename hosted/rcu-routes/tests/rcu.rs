@@ -3,18 +3,18 @@
 //! The life of RCU-protected objects: each is reclaimed exactly once and only after its grace
 //! period.
 
-use kernel::prelude::*;
+use kernel::{new_mutex, prelude::*};
 use rcu_routes::{
     rcu::{
-        barrier, read_lock, synchronize, CallbackDrain, Rcu, Reclaim, Retired, Softirq,
-        UniqueRcuBox,
+        barrier, read_lock, synchronize, CallbackDrain, Locked, Rcu, Reclaim, Retired, Softirq,
+        UniqueRcuBox, UpdaterLock,
     },
     testing::{
         drain_callbacks, panic_message, wait_until, Counted, Drops, HeldReader, SETTLE_TIME,
     },
 };
 use std::{
-    mem,
+    mem::{self, ManuallyDrop},
     sync::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
         Arc,
@@ -209,7 +209,10 @@ fn reclaim_of_the_type_is_called_instead_of_drop() {
     struct Special(u64);
     impl Reclaim for Special {
         type Context = Softirq;
+        const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+    }
 
+    impl Special {
         fn reclaim(this: UniqueRcuBox<Self>) {
             RECLAIMED.fetch_add(this.0 as usize, Ordering::SeqCst);
         }
@@ -225,7 +228,10 @@ fn a_callback_can_retire_objects() {
     struct Outer(Rcu<Counted>);
     impl Reclaim for Outer {
         type Context = Softirq;
+        const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+    }
 
+    impl Outer {
         fn reclaim(this: UniqueRcuBox<Self>) {
             this.0.replace(None).unwrap().call_rcu();
         }
@@ -254,7 +260,7 @@ fn barrier_waits_for_callbacks_behind_a_reader() {
 #[test]
 fn the_drain_waits_for_callbacks() {
     let drops = Drops::default();
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     for _ in 0..100 {
         retired(&drops).call_rcu();
     }
@@ -344,7 +350,7 @@ fn barrier_under_a_guard_panics() {
 
 #[test]
 fn dropping_the_drain_under_a_guard_panics() {
-    panic_message_under_a_guard(|| drop(CallbackDrain::new()));
+    panic_message_under_a_guard(|| drop(CallbackDrain::new().unwrap()));
 }
 
 #[test]
@@ -378,4 +384,25 @@ fn guards_nest() {
     panic_message_under_a_guard(synchronize);
     drop(outer);
     synchronize();
+}
+
+/// A state with a lifetime.
+struct Named<'x> {
+    config: Rcu<Counted, Locked<Named<'x>>>,
+    _name: &'x str,
+}
+
+#[test]
+fn a_borrow_for_the_lifetime_of_the_state_is_rejected() {
+    let name = String::from("name");
+    let named = |_name| Named {
+        config: Rcu::locked(None),
+        _name,
+    };
+    let theirs = ManuallyDrop::new(named(&name));
+    let ours = UpdaterLock::new(named(&name), new_mutex!((), "ours"));
+    let ours = KBox::pin_init(ours, GFP_KERNEL).unwrap();
+    let mut updater = ours.lock();
+    assert_eq!(updater.try_select(|_| &theirs.config).err(), Some(EINVAL));
+    assert!(updater.try_select(|ours| &ours.config).is_ok());
 }

@@ -307,7 +307,7 @@ fn clear_passes_every_entry_to_the_callback() {
 }
 
 #[test]
-fn clear_drops_every_entry_if_the_callback_panics() {
+fn clear_keeps_the_remaining_entries_if_the_callback_panics() {
     let drops = Drops::default();
     let shared = shared::<_, 2>(SEED);
     for key in 0..20 {
@@ -317,6 +317,9 @@ fn clear_drops_every_entry_if_the_callback_panics() {
         update(&shared, |table| table.clear(|_| panic!("on purpose")));
     }));
     assert!(panic.is_err());
+    // One entry was removed, and is the panicking callback's.
+    assert_eq!(all(&shared).len(), 19);
+    assert_eq!(update(&shared, |table| table.len()), 19);
     drop(shared);
     barrier();
     assert_eq!(drops.count(), 20);
@@ -478,6 +481,10 @@ fn a_table_outside_the_locked_state_is_rejected() {
     assert!(result.is_err());
     assert!(all(&THEIRS).is_empty());
     assert_eq!(drops.count(), 1);
+    let mut updater = ours.lock();
+    let error = updater.try_select(|_| &THEIRS.table).err();
+    assert_eq!(error, Some(EINVAL));
+    assert!(updater.try_select(|ours| &ours.table).is_ok());
 }
 
 /// A random change.

@@ -15,8 +15,8 @@ use proptest::prelude::{
 };
 use rcu_routes::{
     rcu::{
-        barrier, read_lock, CallbackDrain, Cleared, CursorMut, Entry, Iter, List, Reclaim, Retired,
-        Softirq, UniqueRcuBox, UpdateSide, UpdaterLock, Workqueue,
+        barrier, read_lock, Anywhere, CallbackDrain, Cleared, CursorMut, Entry, Iter, List,
+        Reclaim, Retired, Softirq, UniqueRcuBox, UpdateSide, UpdaterLock, Workqueue,
     },
     testing::{Counted, Drops, HeldReader, SETTLE_TIME},
 };
@@ -468,7 +468,7 @@ const METHODS: [ReclaimMethod; 8] = [
 
 impl ReclaimMethod {
     /// Reclaims an entry and returns it if the method does.
-    fn reclaim<T: Reclaim<Context = Softirq>>(
+    fn reclaim<T: Reclaim<Context = Anywhere>>(
         self,
         retired: Retired<Entry<T>>,
     ) -> Option<UniqueRcuBox<Entry<T>>> {
@@ -489,7 +489,7 @@ impl ReclaimMethod {
 #[test]
 fn every_reclaim_method_drops_each_entry_exactly_once() {
     for method in METHODS {
-        let drain = CallbackDrain::new();
+        let drain = CallbackDrain::new().unwrap();
         let drops = Drops::default();
         let shared = list_of(&drops, &[0, 1, 2, 3, 4, 5, 6, 7]);
         let removed = at(&shared, 1, |cursor| cursor.remove_current().unwrap());
@@ -557,7 +557,7 @@ fn a_destructor_that_may_sleep_runs_in_process_context() {
     impl Reclaim for Sleeper {
         type Context = Workqueue;
     }
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     let drops = Drops::default();
     let shared = shared();
     update(&shared, |list| {
@@ -907,7 +907,7 @@ proptest! {
     fn random_changes_match_a_vector(
         changes in prop::collection::vec((any_change(), any_method()), 1..100),
     ) {
-        let drain = CallbackDrain::new();
+        let drain = CallbackDrain::new().unwrap();
         let mut comparison = Comparison::new();
         for (change, method) in &changes {
             comparison.apply(change, *method);

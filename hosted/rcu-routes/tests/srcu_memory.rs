@@ -6,7 +6,7 @@
 use kernel::{alloc::live, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu::{
-        new_srcu, CallbackDrain, Reclaim, Softirq, SrcuGracePeriod, SrcuPointer, UniqueRcuBox,
+        new_srcu, Anywhere, CallbackDrain, Reclaim, SrcuGracePeriod, SrcuPointer, UniqueRcuBox,
         Workqueue,
     },
     testing::SETTLE_TIME,
@@ -16,14 +16,17 @@ use std::thread;
 struct Plain<const SLEEPS: bool>([u64; 16]);
 
 impl Reclaim for Plain<false> {
-    type Context = Softirq;
+    type Context = Anywhere;
 }
 
 impl Reclaim for Plain<true> {
     type Context = Workqueue;
 }
 
-fn plain<const SLEEPS: bool>(value: u64) -> UniqueRcuBox<Plain<SLEEPS>> {
+fn plain<const SLEEPS: bool>(value: u64) -> UniqueRcuBox<Plain<SLEEPS>>
+where
+    Plain<SLEEPS>: Reclaim,
+{
     UniqueRcuBox::new(Plain([value; 16]), GFP_KERNEL).unwrap()
 }
 
@@ -47,7 +50,7 @@ fn every_reclaim_method_frees_once_after_the_reader() {
     assert_eq!(live(), before);
 
     // Every method frees each object exactly once: a double free would change the count.
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     let other = pointer(plain::<true>(1));
     let before = live();
     for value in 0..1000 {

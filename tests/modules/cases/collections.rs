@@ -110,7 +110,7 @@ struct TableState {
 pub(super) fn hash_table_replaces_and_removes_by_key() -> Outcome {
     const KEYS: u64 = 100;
     let drops = Drops::new()?;
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new()?;
     let state = pin_init!(TableState { table <- HashTable::new([1, 2]) });
     let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "table")), GFP_KERNEL)?;
     for number in 0..KEYS * 3 / 2 {

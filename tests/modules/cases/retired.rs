@@ -6,9 +6,15 @@ use super::{
     ensure, platform, rcu, spawn_reader, spin_ms, Drops, Failure, Outcome, SleepyTracked, Tracked,
     CANARY, HOLD_MS,
 };
-use core::hint::black_box;
+use core::{
+    hint::black_box,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 use kernel::{prelude::*, sync::Arc};
-use rcu::{read_lock, CallbackDrain, Polled, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
+use rcu::{
+    read_lock, Anywhere, CallbackDrain, Polled, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox,
+    Workqueue,
+};
 
 fn tracked() -> Result<(Rcu<Tracked>, Arc<Drops>), Failure> {
     let drops = Drops::new()?;
@@ -101,6 +107,75 @@ pub(super) fn drop_runs_a_sleeping_destructor_in_process_context() -> Outcome {
     Ok(())
 }
 
+/// An object whose destructor waits for the destructor of another object.
+struct Waiting {
+    own: Arc<AtomicUsize>,
+    other: Arc<AtomicUsize>,
+    waited_in_vain: Arc<AtomicUsize>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.own.store(1, Ordering::Release);
+        let start = platform::now_ms();
+        while self.other.load(Ordering::Acquire) == 0 {
+            if platform::now_ms() - start > WAIT_MS {
+                self.waited_in_vain.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            platform::sleep_ms(1);
+        }
+    }
+}
+
+/// The time within which the other destructor must begin.
+const WAIT_MS: u64 = 2_000;
+
+impl Reclaim for Waiting {
+    type Context = Workqueue;
+}
+
+pub(super) fn destructors_in_process_context_may_wait_for_each_other() -> Outcome {
+    let begun = || Arc::new(AtomicUsize::new(0), GFP_KERNEL);
+    let (first, second, waited_in_vain) = (begun()?, begun()?, begun()?);
+    let waiting = |own: &Arc<AtomicUsize>, other: &Arc<AtomicUsize>| Waiting {
+        own: own.clone(),
+        other: other.clone(),
+        waited_in_vain: waited_in_vain.clone(),
+    };
+    let objects = [waiting(&first, &second), waiting(&second, &first)];
+    let drain = CallbackDrain::new()?;
+    for object in objects {
+        UniqueRcuBox::new(object, GFP_KERNEL)?.retire().queue_work();
+    }
+    drop(drain);
+    ensure!(first.load(Ordering::Relaxed) + second.load(Ordering::Relaxed) == 2);
+    ensure!(waited_in_vain.load(Ordering::Relaxed) == 0);
+    Ok(())
+}
+
+/// An object that counts its reclaim instead of its drop.
+struct Returned {
+    returned: Arc<AtomicUsize>,
+}
+
+impl Reclaim for Returned {
+    type Context = Softirq;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(|this| {
+        this.returned.fetch_add(1, Ordering::Relaxed);
+    });
+}
+
+pub(super) fn dropped_pointer_returns_its_object_to_the_pool() -> Outcome {
+    let returned = Arc::new(AtomicUsize::new(0), GFP_KERNEL)?;
+    let object = Returned {
+        returned: returned.clone(),
+    };
+    drop(Rcu::new(UniqueRcuBox::new(object, GFP_KERNEL)?));
+    ensure!(returned.load(Ordering::Relaxed) == 1);
+    Ok(())
+}
+
 /// An object without a destructor.
 struct Plain([u64; 32]);
 
@@ -177,8 +252,11 @@ struct Chain {
 }
 
 impl Reclaim for Chain {
-    type Context = Softirq;
+    type Context = Anywhere;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl Chain {
     fn reclaim(this: UniqueRcuBox<Self>) {
         match this.next.replace(None) {
             Some(next) if this.tracked.number % 2 == 0 => next.queue_work(),
@@ -191,7 +269,7 @@ impl Reclaim for Chain {
 pub(super) fn drain_waits_for_callbacks_of_callbacks() -> Outcome {
     const LENGTH: usize = 7;
     let drops = Drops::new()?;
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new()?;
     let first = Rcu::null();
     for number in 0..LENGTH {
         let chain = Chain {

@@ -68,7 +68,7 @@ pub(super) fn call_srcu_reclaims_after_the_reader() -> Outcome {
 
 pub(super) fn srcu_queue_work_reclaims_in_process_context() -> Outcome {
     let drops = Drops::new()?;
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new()?;
     let object = UniqueRcuBox::new(SleepyTracked(Tracked::new(1, &drops)), GFP_KERNEL)?;
     let pointer = SrcuPointer::new(Some(object), new_srcu!("sleepy_tracked"));
     let pointer = Arc::pin_init(pointer, GFP_KERNEL)?;

@@ -63,7 +63,7 @@ fn update_until_stopped(shared: &Shared, drops: &Arc<Drops>) -> Result<usize, Fa
 
 pub(super) fn readers_never_see_a_reclaimed_object() -> Outcome {
     let drops = Drops::new()?;
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new()?;
     let shared = Shared {
         pointer: Rcu::new(UniqueRcuBox::new(Tracked::new(0, &drops), GFP_KERNEL)?),
         stop: AtomicBool::new(false),

@@ -3,13 +3,12 @@
 //! C's functions and types, implemented by the model. A function without requirements is safe.
 
 #![expect(non_camel_case_types, reason = "C's names")]
-#![expect(non_upper_case_globals, reason = "C's names")]
 
 /// C's `struct srcu_struct`.
 pub use super::sync::srcu::Srcu as srcu_struct;
 
 use super::{domain::Domain, task::might_sleep, this_execution, workqueue};
-use core::ffi::{c_char, c_int, c_ulong, c_void};
+use core::ffi::{c_char, c_int, c_long, c_ulong, c_void};
 use std::thread::panicking;
 
 /// C's `struct rcu_head`.
@@ -232,24 +231,103 @@ pub unsafe fn poll_state_synchronize_srcu(domain: *mut srcu_struct, cookie: c_ul
         .is_complete()
 }
 
-/// A work item. Only its address is used.
-pub struct work_struct(());
+/// Initialises a domain.
+///
+/// # Safety
+///
+/// `domain` is valid for writes.
+pub unsafe fn init_srcu_struct_with_key(
+    domain: *mut srcu_struct,
+    _name: *const c_char,
+    _key: *mut lock_class_key,
+) -> c_int {
+    // SAFETY: `domain` is valid for writes by this function's requirements.
+    unsafe { domain.write(srcu_struct::new()) };
+    0
+}
+
+/// Ends a domain that is no longer used.
+///
+/// # Safety
+///
+/// `domain` is live and not used again.
+pub unsafe fn cleanup_srcu_struct(domain: *mut srcu_struct) {
+    // After a failure the model checker cannot be used.
+    if !panicking() {
+        // SAFETY: `domain` is live and not used again by this function's requirements.
+        unsafe { domain.drop_in_place() };
+    }
+}
+
+/// Begins a read-side critical section of the domain and returns its index.
+///
+/// # Safety
+///
+/// `domain` is live.
+pub unsafe fn srcu_read_lock(domain: *mut srcu_struct) -> c_int {
+    // SAFETY: `domain` is live by this function's requirements.
+    unsafe { &*domain }.read_lock()
+}
+
+/// Ends a read-side critical section of the domain.
+///
+/// # Safety
+///
+/// `domain` is live, and [`srcu_read_lock`] returned the index.
+pub unsafe fn srcu_read_unlock(domain: *mut srcu_struct, index: c_int) {
+    // SAFETY: `domain` is live by this function's requirements.
+    unsafe { &*domain }.read_unlock(index);
+}
+
+/// Waits for a grace period of the domain.
+///
+/// # Safety
+///
+/// `domain` is live.
+#[track_caller]
+pub unsafe fn synchronize_srcu(domain: *mut srcu_struct) {
+    // A destructor may call this after a failure, when the model checker cannot be used.
+    if !panicking() {
+        might_sleep();
+        // SAFETY: `domain` is live by this function's requirements.
+        unsafe { srcu(domain) }.begin_grace_period().wait();
+    }
+}
+
+/// Waits for a grace period of the domain.
+///
+/// # Safety
+///
+/// `domain` is live.
+#[track_caller]
+pub unsafe fn synchronize_srcu_expedited(domain: *mut srcu_struct) {
+    // SAFETY: `domain` is live by this function's requirements.
+    unsafe { synchronize_srcu(domain) };
+}
+
+/// A work item.
+pub struct work_struct {
+    func: work_func_t,
+}
 
 /// The function of a work item.
 pub type work_func_t = Option<unsafe extern "C-unwind" fn(work: *mut work_struct)>;
 
-/// A class of locks.
-pub struct lock_class_key(());
+pub use stand_in::bindings::lock_class_key;
 
 /// Any CPU.
 #[expect(non_upper_case_globals, reason = "C's name")]
 pub const wq_misc_consts_WORK_CPU_UNBOUND: u32 = 8192;
 
+/// Any CPU.
+#[expect(non_upper_case_globals, reason = "C's name")]
+pub const wq_flags_WQ_UNBOUND: u32 = 2;
+
 /// Initialises the work item.
 ///
 /// # Safety
 ///
-/// `func` may be called with `work`, in any thread.
+/// `work` is valid for writes.
 pub unsafe fn init_work_with_key(
     work: *mut work_struct,
     func: work_func_t,
@@ -257,32 +335,80 @@ pub unsafe fn init_work_with_key(
     _name: *const c_char,
     _key: *mut lock_class_key,
 ) {
-    let func = func.expect("a work item has a function");
-    this_execution().work.initialise(move || {
-        // SAFETY: `func` may be called with `work` in any thread by this function's requirements.
-        unsafe { func(work) };
-    });
+    // SAFETY: `work` is valid for writes by this function's requirements.
+    unsafe { work.write(work_struct { func }) };
 }
 
-/// A workqueue.
+/// A workqueue. The model has only one, so its address is not used: with a weakened ordering a
+/// thread may use the queue although it has no address yet.
 pub type workqueue_struct = workqueue::Queue;
 
-/// The system's workqueue. The model has only one, so its address is not used.
-pub static mut system_percpu_wq: *mut workqueue_struct = std::ptr::null_mut();
-
-/// Queues the work item. Returns false if it was already pending.
-pub fn queue_work_on(_cpu: c_int, _queue: *mut workqueue::Queue, _work: *mut work_struct) -> bool {
-    this_execution().work.queue()
+/// Creates the workqueue.
+pub fn alloc_workqueue_noprof(
+    _name: *const c_char,
+    _flags: u32,
+    _max_active: c_int,
+) -> *mut workqueue_struct {
+    workqueue::Queue::create()
 }
 
-/// Waits until the work item is neither pending nor running.
+/// Destroys the workqueue after its last work.
+///
+/// # Safety
+///
+/// [`alloc_workqueue_noprof`] returned the queue, which is not used again.
 #[track_caller]
-pub fn flush_work(_work: *mut work_struct) {
+pub unsafe fn destroy_workqueue(queue: *mut workqueue_struct) {
+    // SAFETY: The queue is live by this function's requirements.
+    unsafe { __flush_workqueue(queue) };
+    if !panicking() {
+        this_execution().work.destroy();
+    }
+}
+
+/// Waits for the works that are queued.
+///
+/// # Safety
+///
+/// The queue is live.
+#[track_caller]
+pub unsafe fn __flush_workqueue(_queue: *mut workqueue_struct) {
     // A destructor may call this after a failure, when the model checker cannot be used.
     if !panicking() {
         might_sleep();
-        super::flush_work();
+        this_execution().work.flush();
     }
+}
+
+/// Queues the work item.
+///
+/// # Safety
+///
+/// The queue is live. The work item is initialised and valid until its function has begun.
+pub unsafe fn queue_work_on(
+    _cpu: c_int,
+    _queue: *mut workqueue_struct,
+    work: *mut work_struct,
+) -> bool {
+    // SAFETY: The work item is initialised by this function's requirements.
+    let func = unsafe { (*work).func }.expect("a work item has a function");
+    this_execution().work.queue(move || {
+        // SAFETY: The work item is valid by this function's requirements.
+        unsafe { func(work) };
+    });
+    true
+}
+
+/// Lets other threads run.
+pub fn schedule() {
+    loom::thread::yield_now();
+}
+
+/// Lets other threads run.
+pub fn schedule_timeout_uninterruptible(timeout: c_long) -> c_long {
+    assert_ne!(timeout, c_long::MAX, "a thread is blocked for ever");
+    loom::thread::yield_now();
+    0
 }
 
 /// Panics if `condition` holds; otherwise returns false.

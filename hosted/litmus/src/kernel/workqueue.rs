@@ -1,93 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Work in process context. The module has only one work item.
+//! Work in process context. The module has only one workqueue.
 
-use super::{domain::join_all, sync::RawLock, this_execution};
+use super::{domain::join_all, this_execution};
 use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, Ordering},
     thread::{self, JoinHandle},
 };
 use std::{
     cell::{Cell, RefCell},
-    rc::Rc,
+    collections::VecDeque,
+    ptr,
 };
 
-/// A workqueue.
-pub struct Queue(());
-
-static SYSTEM: Queue = Queue(());
-
-/// The system's workqueue.
-pub fn system() -> &'static Queue {
-    &SYSTEM
-}
-
-/// The work item.
-pub(super) struct Work {
-    function: RefCell<Option<Rc<dyn Fn()>>>,
-    /// Records accesses to `function`.
+/// The workqueue. It is part of an execution, so that accesses after its end can be recognised.
+pub struct Queue {
+    /// Records creation, use and destruction.
     memory: UnsafeCell<()>,
-    is_pending: AtomicBool,
-    is_running: RawLock,
-    is_deferred: Cell<bool>,
+    is_live: Cell<bool>,
+    /// The works for [`Self::run_deferred`]; `None` if works are not deferred.
+    deferred: RefCell<Option<VecDeque<Work>>>,
     workers: RefCell<Vec<JoinHandle<()>>>,
 }
 
-impl Work {
+type Work = Box<dyn FnOnce()>;
+
+impl Queue {
     pub(super) fn new() -> Self {
         Self {
-            function: RefCell::default(),
             memory: UnsafeCell::new(()),
-            is_pending: AtomicBool::new(false),
-            is_running: RawLock::default(),
-            is_deferred: Cell::new(false),
+            is_live: Cell::new(false),
+            deferred: RefCell::default(),
             workers: RefCell::default(),
         }
     }
 
-    pub(super) fn initialise(&self, function: impl Fn() + 'static) {
+    pub(super) fn create() -> *mut Self {
+        let execution = this_execution();
+        let queue = &execution.work;
+        queue.memory.with_mut(|_| ());
+        assert!(!queue.is_live.replace(true), "there is only one workqueue");
+        // The execution outlives all threads.
+        ptr::from_ref(queue).cast_mut()
+    }
+
+    pub(super) fn destroy(&self) {
         self.memory.with_mut(|_| ());
-        self.function.replace(Some(Rc::new(function)));
+        assert!(self.is_live.replace(false), "the workqueue was destroyed");
     }
 
-    /// Runs the work in a new thread, unless it is pending or deferred. Returns false if it was
-    /// pending.
-    pub(super) fn queue(&self) -> bool {
-        let function = self.function();
-        let was_pending = self.is_pending.swap(true, Ordering::AcqRel);
-        if !was_pending && !self.is_deferred.get() {
-            let worker = thread::spawn(move || this_execution().work.run(&*function));
-            self.workers.borrow_mut().push(worker);
+    /// Runs a work in a new thread, or defers it.
+    pub(super) fn queue(&self, work: impl FnOnce() + 'static) {
+        self.memory.with(|_| ());
+        assert!(self.is_live.get(), "the workqueue was destroyed");
+        let work = Box::new(move || {
+            this_execution().assert_is_loaded();
+            work();
+        });
+        if let Some(deferred) = &mut *self.deferred.borrow_mut() {
+            return deferred.push_back(work);
         }
-        !was_pending
+        self.workers.borrow_mut().push(thread::spawn(work));
     }
 
-    fn run(&self, function: &dyn Fn()) {
-        this_execution().assert_is_loaded();
-        self.is_running.lock(Ordering::Acquire);
-        self.is_pending.swap(false, Ordering::AcqRel);
-        function();
-        self.is_running.unlock(Ordering::Release);
-    }
-
-    /// Defers later work to [`Self::run_deferred`].
+    /// Defers later works to [`Self::run_deferred`].
     pub(super) fn defer(&self) {
-        self.is_deferred.set(true);
+        self.deferred.replace(Some(VecDeque::new()));
     }
 
+    /// Runs the deferred works in the calling thread.
     pub(super) fn run_deferred(&self) {
-        self.run(&*self.function());
+        loop {
+            let mut deferred = self.deferred.borrow_mut();
+            let Some(work) = deferred.as_mut().and_then(VecDeque::pop_front) else {
+                return;
+            };
+            drop(deferred);
+            work();
+        }
     }
 
-    /// Waits for the work that is queued. Returns whether there was any.
+    /// Waits for the works that are queued. Returns whether there were any.
     pub(super) fn flush(&self) -> bool {
         join_all(&self.workers)
-    }
-
-    fn function(&self) -> Rc<dyn Fn()> {
-        self.memory.with(|_| ());
-        let function = self.function.borrow().clone();
-        function.expect("work is initialised before it is queued")
     }
 }

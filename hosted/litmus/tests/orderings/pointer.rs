@@ -108,7 +108,7 @@ pub fn polled_grace_period() {
 
 /// A reader, and an updater that queues a callback, which frees the object.
 pub fn callback() {
-    let _drain = CallbackDrain::new();
+    let _drain = CallbackDrain::new().unwrap();
     unpublish(|pointer| pointer.replace(None).unwrap().call_rcu());
 }
 

@@ -5,15 +5,20 @@
 
 use litmus::{
     checker::assert_one_of,
-    kernel::{prelude::*, sync::LockClassKey},
+    kernel::{self, prelude::*, sync::LockClassKey},
     object::Object,
-    rcu::{Srcu, SrcuPointer},
+    rcu::{CallbackDrain, Reclaim, Softirq, Srcu, SrcuPointer, UniqueRcuBox},
 };
-use loom::thread;
-use std::rc::Rc;
+use loom::{cell::UnsafeCell, thread};
+use std::{
+    mem::ManuallyDrop,
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// The kernel's litmus test MP+onceassign+derefonce, with an exchange instead of the store.
 pub fn message_passing() {
+    let drain = CallbackDrain::new().unwrap();
     let pointer = pointer(1);
     let updater = thread::spawn({
         let pointer = pointer.clone();
@@ -23,6 +28,10 @@ pub fn message_passing() {
     assert_one_of(&[1, 2], &reader.dereference().unwrap().read());
     drop(reader);
     updater.join().unwrap();
+    // The orders of the remaining operations do not matter.
+    loom::stop_exploring();
+    drop(pointer);
+    drop(drain);
 }
 
 /// Two updaters. Each may reclaim the object that the other published.
@@ -57,9 +66,36 @@ pub fn grace_period() {
     updater.join().unwrap();
 }
 
+/// A drain waits for the callback of a domain that is never dropped.
+pub fn leaked_domain() {
+    let drain = CallbackDrain::new().unwrap();
+    let pointer = ManuallyDrop::new(domain_of(None));
+    let memory = Arc::<Mutex<UnsafeCell<()>>>::default();
+    let object = UniqueRcuBox::new(Noted(memory.clone()), GFP_KERNEL).unwrap();
+    pointer.retire(object).call_srcu();
+    drop(drain);
+    kernel::unload();
+    // The callback's write is ordered before this read.
+    memory.lock().unwrap().with(|_| ());
+}
+
+/// An object whose reclaim writes to memory.
+struct Noted(Arc<Mutex<UnsafeCell<()>>>);
+
+impl Reclaim for Noted {
+    type Context = Softirq;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(|this| {
+        let memory = this.0.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.with_mut(|_| ());
+    });
+}
+
 fn pointer(number: usize) -> Rc<Pin<KBox<SrcuPointer<Object>>>> {
+    Rc::new(domain_of(Some(Object::boxed(number))))
+}
+
+fn domain_of<T: Reclaim>(first: Option<UniqueRcuBox<T>>) -> Pin<KBox<SrcuPointer<T>>> {
     static CLASS: LockClassKey = LockClassKey::new();
     let domain = Srcu::new(c"litmus", Pin::static_ref(&CLASS));
-    let pointer = SrcuPointer::new(Some(Object::boxed(number)), domain);
-    Rc::new(KBox::pin_init(pointer, GFP_KERNEL).unwrap())
+    KBox::pin_init(SrcuPointer::new(first, domain), GFP_KERNEL).unwrap()
 }

@@ -6,7 +6,7 @@ use litmus::{
     checker::assert_one_of,
     kernel::{self, prelude::*},
     object::Object,
-    rcu::{CallbackDrain, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox},
+    rcu::{Anywhere, CallbackDrain, Rcu, Reclaim, Retired, UniqueRcuBox},
 };
 use loom::thread;
 use std::sync::{
@@ -16,7 +16,7 @@ use std::sync::{
 
 /// A callback adds an object to the work's list while the work reclaims another one.
 pub fn pending_objects() {
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     kernel::defer_callbacks();
     retired(1).queue_work();
     kernel::deferred_callback()();
@@ -28,7 +28,7 @@ pub fn pending_objects() {
 
 /// Two callbacks add objects to the work's list at the same time.
 pub fn racing_callbacks() {
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     let reclaimed = Arc::default();
     kernel::defer_callbacks();
     kernel::defer_work();
@@ -45,8 +45,8 @@ pub fn racing_callbacks() {
 /// Two threads create drains at the same time, and one of them then uses the work item.
 pub fn racing_drains() {
     kernel::defer_callbacks();
-    let other = thread::spawn(CallbackDrain::new);
-    let drain = CallbackDrain::new();
+    let other = thread::spawn(|| CallbackDrain::new().unwrap());
+    let drain = CallbackDrain::new().unwrap();
     retired(1).queue_work();
     kernel::deferred_callback()();
     // The orders of the remaining operations do not matter.
@@ -59,7 +59,7 @@ pub fn racing_drains() {
 pub fn visible_drain() {
     let reclaimed = Arc::default();
     let old = counted(&reclaimed);
-    let drain = thread::spawn(CallbackDrain::new);
+    let drain = thread::spawn(|| CallbackDrain::new().unwrap());
     old.queue_work();
     drop(drain.join().unwrap());
     // If the updater sees no drain, the object is leaked.
@@ -68,7 +68,7 @@ pub fn visible_drain() {
 
 /// A callback queues a second one, which queues a third. The drain waits for all of them.
 pub fn nested_callbacks() {
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     let reclaimed = Arc::default();
     let third = counted(&reclaimed);
     let second = then(third, Retired::call_rcu);
@@ -84,7 +84,7 @@ pub fn nested_callbacks() {
 
 /// Work queues a callback. The drain waits for both.
 pub fn callback_of_work() {
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     let reclaimed = Arc::default();
     then(counted(&reclaimed), Retired::call_rcu).queue_work();
     drop(drain);
@@ -99,7 +99,7 @@ pub fn callback_of_work() {
 /// An updater queues a callback during the drop of the last drain. It sees no drain, or the drop
 /// waits for its callback.
 pub fn dropped_drain() {
-    let drain = CallbackDrain::new();
+    let drain = CallbackDrain::new().unwrap();
     let reclaimed = Arc::default();
     let old = counted(&reclaimed);
     let other = thread::spawn(move || old.call_rcu());
@@ -117,8 +117,11 @@ struct Then {
 }
 
 impl Reclaim for Then {
-    type Context = Softirq;
+    type Context = Anywhere;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl Then {
     fn reclaim(mut this: UniqueRcuBox<Self>) {
         this.object.write(3);
         (this.next.get_mut().unwrap())();
@@ -141,8 +144,11 @@ struct Counted {
 }
 
 impl Reclaim for Counted {
-    type Context = Softirq;
+    type Context = Anywhere;
+    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = Some(Self::reclaim);
+}
 
+impl Counted {
     fn reclaim(mut this: UniqueRcuBox<Self>) {
         this.object.write(3);
         this.reclaimed.fetch_add(1, Relaxed);

@@ -2,7 +2,7 @@
 
 //! Objects whose drops are counted.
 
-use crate::rcu::{Reclaim, Softirq, UniqueRcuBox};
+use crate::rcu::{Anywhere, Reclaim, UniqueRcuBox};
 use kernel::prelude::*;
 use std::sync::{
     atomic::{AtomicUsize, Ordering},
@@ -51,5 +51,5 @@ impl Drop for Counted {
 }
 
 impl Reclaim for Counted {
-    type Context = Softirq;
+    type Context = Anywhere;
 }

@@ -13,7 +13,7 @@ use rcu_routes::rcu;
 
 #[test]
 fn all_cases_pass() {
-    let _drain = rcu::CallbackDrain::new();
+    let _drain = rcu::CallbackDrain::new().unwrap();
     let mut failures = Vec::new();
     for (name, case) in cases::CASES {
         println!("{name}");

@@ -2,68 +2,35 @@
 
 //! SRCU.
 
-use super::LockClassKey;
-use crate::kernel::{
-    domain::{Domain, Reader},
-    error::Error,
-    task::might_sleep,
-};
-use core::{ffi::CStr, marker::PhantomData, pin::Pin};
-use pinned_init::PinInit;
-use std::thread::panicking;
+use crate::kernel::domain::{Domain, Reader};
+use core::{cell::RefCell, ffi::c_int};
 
-/// An SRCU domain.
+/// An SRCU domain: C's `struct srcu_struct`.
 pub struct Srcu {
     pub(in crate::kernel) domain: Domain,
+    /// The critical sections by their index.
+    readers: RefCell<Vec<Option<Reader>>>,
 }
 
 impl Srcu {
-    /// Returns an initialiser.
-    pub fn new(
-        _name: &'static CStr,
-        _key: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self, Error> {
-        Ok(Self {
+    pub(in crate::kernel) fn new() -> Self {
+        Self {
             domain: Domain::new(),
-        })
-    }
-
-    /// Begins a read-side critical section.
-    pub fn read_lock(&self) -> Guard<'_> {
-        Guard {
-            _section: self.domain.read_lock(),
-            _domain: PhantomData,
+            readers: RefCell::default(),
         }
     }
 
-    /// Waits for a grace period.
-    #[track_caller]
-    pub fn synchronize(&self) {
-        // A destructor may call this after a failure, when the model checker cannot be used.
-        if !panicking() {
-            might_sleep();
-            self.domain.begin_grace_period().wait();
-        }
+    /// Begins a read-side critical section and returns its index.
+    pub(in crate::kernel) fn read_lock(&self) -> c_int {
+        let reader = self.domain.read_lock();
+        let mut readers = self.readers.borrow_mut();
+        readers.push(Some(reader));
+        readers.len() as c_int - 1
     }
 
-    /// Waits for a grace period.
-    #[track_caller]
-    pub fn synchronize_expedited(&self) {
-        self.synchronize();
+    /// Ends the read-side critical section with this index.
+    pub(in crate::kernel) fn read_unlock(&self, index: c_int) {
+        let reader = self.readers.borrow_mut()[index as usize].take();
+        drop(reader.expect("the section lasts"));
     }
-}
-
-impl Drop for Srcu {
-    fn drop(&mut self) {
-        if !panicking() {
-            self.domain.barrier();
-        }
-    }
-}
-
-/// A read-side critical section.
-#[must_use = "the critical section ends when this is dropped"]
-pub struct Guard<'a> {
-    _section: Reader,
-    _domain: PhantomData<&'a Srcu>,
 }

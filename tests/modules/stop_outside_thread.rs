@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Asks in insmod, which is no kernel thread, whether the current thread should stop.
+
+#![deny(unsafe_code)]
+
+#[path = "../../kernel_ext"]
+/// Threads.
+pub mod kernel_ext {
+    pub mod cpu;
+    pub mod kthread;
+}
+
+use kernel::prelude::*;
+
+module! {
+    type: StopOutsideThread,
+    name: "stop_outside_thread",
+    authors: ["The rust_rcu_demo maintainers"],
+    description: "Test of the threads: should_stop() outside of a thread",
+    license: "GPL",
+}
+
+struct StopOutsideThread;
+
+impl kernel::Module for StopOutsideThread {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        pr_info!(
+            "insmod should stop: {}\n",
+            kernel_ext::kthread::should_stop()
+        );
+        Ok(Self)
+    }
+}

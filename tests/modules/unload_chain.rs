@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Attacks the drain: at unload, objects whose destructors retire further objects, by callbacks of
+//! RCU, by callbacks of an SRCU domain that a `static` owns, and by works. Also leaks a retired
+//! object, a started grace period of SRCU and a second drain's work.
+
+#![deny(unsafe_code)]
+
+#[path = "../.."]
+mod project {
+    pub mod rcu;
+}
+pub use project::rcu;
+
+use core::{
+    mem,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use kernel::{alloc::flags::GFP_ATOMIC, prelude::*};
+use rcu::{
+    new_srcu, Anywhere, CallbackDrain, Rcu, Reclaim, SrcuGracePeriod, SrcuPointer, UniqueRcuBox,
+    Workqueue,
+};
+
+module! {
+    type: UnloadChain,
+    name: "unload_chain",
+    authors: ["The rust_rcu_demo maintainers"],
+    description: "Test of the RCU library: destructors that retire objects during unload",
+    license: "GPL",
+}
+
+/// Chains that begin at unload.
+const CHAINS: usize = 300;
+/// Further objects of each chain.
+const LENGTH: u32 = 8;
+
+static RETIRED: AtomicUsize = AtomicUsize::new(0);
+static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+static HOLDER: Rcu<Holder> = Rcu::null();
+
+/// An object that owns a domain.
+struct Holder(Pin<KBox<SrcuPointer<Link>>>);
+
+impl Reclaim for Holder {
+    type Context = Workqueue;
+}
+
+/// An object whose destructor retires the next one.
+struct Link {
+    left: u32,
+}
+
+impl Reclaim for Link {
+    type Context = Anywhere;
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.left > 0 && retire(self.left - 1).is_err() {
+            pr_err!("no memory\n");
+        }
+        DROPPED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Retires an object, in one of six ways.
+fn retire(left: u32) -> Result {
+    let link = UniqueRcuBox::new(Link { left }, GFP_ATOMIC)?;
+    let number = RETIRED.fetch_add(1, Ordering::Relaxed);
+    rcu::read(|section| {
+        let Some(holder) = HOLDER.dereference(section) else {
+            return Err(EINVAL);
+        };
+        match number % 6 {
+            0 => link.retire().call_rcu(),
+            1 => link.retire().queue_work(),
+            2 => drop(link.retire()),
+            3 => holder.0.retire(link).call_srcu(),
+            4 => holder.0.retire(link).queue_work(),
+            _ => drop(holder.0.retire(link).start_poll()),
+        }
+        Ok(())
+    })
+}
+
+struct UnloadChain {
+    _drain: CallbackDrain,
+    _report: Report,
+}
+
+/// It is dropped last.
+struct Report;
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let dropped = DROPPED.load(Ordering::Relaxed);
+        pr_info!("dropped {dropped} of {}\n", RETIRED.load(Ordering::Relaxed));
+    }
+}
+
+impl kernel::Module for UnloadChain {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let drain = CallbackDrain::new()?;
+        let pointer = KBox::pin_init(
+            SrcuPointer::new(None, new_srcu!("unload_chain")),
+            GFP_KERNEL,
+        )?;
+        drop(HOLDER.replace(Some(UniqueRcuBox::new(Holder(pointer), GFP_KERNEL)?)));
+        Ok(Self {
+            _drain: drain,
+            _report: Report,
+        })
+    }
+}
+
+impl Drop for UnloadChain {
+    fn drop(&mut self) {
+        for chain in 0..CHAINS {
+            if retire(LENGTH).is_err() {
+                pr_err!("no memory\n");
+            }
+            if chain == CHAINS / 2 {
+                // Another drain's end must not take the workqueue away.
+                drop(CallbackDrain::new());
+            }
+        }
+        let guard = rcu::read_lock();
+        if let Some(holder) = HOLDER.dereference(&guard) {
+            let _ = SrcuGracePeriod::start(holder.0.domain());
+            if let Ok(forgotten) = UniqueRcuBox::new(Link { left: 0 }, GFP_ATOMIC) {
+                mem::forget(holder.0.retire(forgotten));
+            }
+        }
+    }
+}
