@@ -29,7 +29,8 @@ RCUCTL_RUSTFLAGS ?= -C target-feature=+crt-static
 RUST_TARGET ?= $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 
 RELEASE = $(shell cat $(HEADERS)/include/config/kernel.release 2>/dev/null)
-SIG_HASH = $(shell sed -n 's/^CONFIG_MODULE_SIG_HASH="\(.*\)"/\1/p' $(HEADERS)/include/config/auto.conf)
+# Kconfig quotes strings in some versions.
+SIG_HASH = $(shell sed -n 's/^CONFIG_MODULE_SIG_HASH="*\([^"]*\)"*$$/\1/p' $(HEADERS)/include/config/auto.conf)
 MODULE_FILE = $(DESTDIR)$(INSTALL_MOD_PATH)/lib/modules/$(RELEASE)/$(or $(INSTALL_MOD_DIR),updates)/rust_rcu_demo.ko
 
 # rcuctl contains pages of docs/stalls and messages of the device.
@@ -54,12 +55,13 @@ tools: $(OUT)/rcuctl
 
 install: install-module install-tools install-files
 
-# modules_install runs depmod only where the build folder has a System.map.
+# modules_install signs with the kernel's own key, which exists only where the kernel was built. It runs
+# depmod only where the build folder has a System.map.
 install-module: all
 ifdef MODULE_SIG_KEY
 	$(HEADERS)/scripts/sign-file $(SIG_HASH) "$(MODULE_SIG_KEY)" "$(MODULE_SIG_CERT)" rust_rcu_demo.ko
 endif
-	+$(ROOT) $(KBUILD) INSTALL_MOD_PATH=$(DESTDIR)$(INSTALL_MOD_PATH) modules_install
+	+$(ROOT) $(KBUILD) $(if $(MODULE_SIG_KEY),CONFIG_MODULE_SIG_ALL=) INSTALL_MOD_PATH=$(DESTDIR)$(INSTALL_MOD_PATH) modules_install
 	$(if $(DESTDIR)$(INSTALL_MOD_PATH),,$(ROOT) depmod $(RELEASE))
 
 install-tools: tools
