@@ -19,6 +19,12 @@ pub(super) use kernel::{
 #[cfg(not(kernel_7_3))]
 pub(super) use bindings::rcu_gp_oldstate;
 
+/// C's `call_rcu_hurry()`, which is `call_rcu()` unless callbacks can be lazy.
+#[cfg(not(CONFIG_RCU_LAZY))]
+pub(super) use bindings::call_rcu as call_rcu_hurry;
+#[cfg(CONFIG_RCU_LAZY)]
+pub(super) use bindings::call_rcu_hurry;
+
 /// C's `synchronize_rcu()`.
 ///
 /// Context: may sleep; must not be called inside a read-side critical section.

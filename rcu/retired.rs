@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "hands objects to C as raw pointers")]
 
 use super::{
+    compat,
     drain::{log_leak, Permit},
     grace_period,
     object::Object,
@@ -26,7 +27,7 @@ use kernel::bindings;
 /// | [`synchronize`](Self::synchronize) | yes | returns the object | `synchronize_rcu()` |
 /// | [`synchronize_expedited`](Self::synchronize_expedited) | shortly | returns the object | `synchronize_rcu_expedited()` |
 /// | [`start_poll`](Self::start_poll), [`start_poll_expedited`](Self::start_poll_expedited), [`snapshot`](Self::snapshot) | no | returns the object when polled later | `start_poll_synchronize_rcu()` |
-/// | [`call_rcu`](Self::call_rcu) | no | reclaims it with bottom halves off | `call_rcu()` |
+/// | [`call_rcu`](Self::call_rcu), [`call_rcu_hurry`](Self::call_rcu_hurry) | no | reclaims it with bottom halves off | `call_rcu()` |
 /// | [`queue_work`](Self::queue_work) | no | reclaims it in process context | `queue_rcu_work()` |
 /// | [`kvfree_rcu`](Self::kvfree_rcu) | no | frees the memory, without a destructor | `kvfree_rcu()` |
 ///
@@ -187,6 +188,25 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         T::Context: InSoftirq,
     {
         self.queue_reclaim();
+    }
+
+    /// Reclaims the object as [`Self::call_rcu`] does, for code that waits for that: C's
+    /// `call_rcu_hurry()`. With `CONFIG_RCU_LAZY` other callbacks may be delayed for seconds, to
+    /// save energy.
+    ///
+    /// Context: any.
+    pub fn call_rcu_hurry(self)
+    where
+        T::Context: InSoftirq,
+    {
+        let Some(permit) = Permit::for_callback() else {
+            return self.leak("call_rcu_hurry()");
+        };
+        permit.announce_callback();
+        let head = self.into_object().cast::<bindings::callback_head>();
+        // SAFETY: By the type invariant this owned the object, so its head is in no other list of
+        // callbacks. The drain behind the permit keeps the callback loaded until it has run.
+        unsafe { compat::call_rcu_hurry(head.as_ptr(), Some(reclaim::<T>)) };
     }
 
     /// Reclaims the object in process context after a grace period, without waiting for it: C's

@@ -74,6 +74,7 @@ cases! {
         synchronize_returns_the_object_after_its_readers
         synchronize_expedited_returns_the_object_after_its_readers
         call_rcu_reclaims_after_the_readers
+        call_rcu_hurry_reclaims_after_the_readers
         drop_reclaims_after_the_readers
         queue_work_reclaims_after_the_readers
         drop_runs_a_sleeping_destructor_in_process_context

@@ -86,6 +86,18 @@ pub(super) fn call_rcu_reclaims_after_the_readers() -> Outcome {
     Ok(())
 }
 
+pub(super) fn call_rcu_hurry_reclaims_after_the_readers() -> Outcome {
+    let (pointer, drops) = tracked()?;
+    reclaims_after_the_readers(
+        &pointer,
+        &drops,
+        Tracked::is_intact,
+        Retired::call_rcu_hurry,
+    )?;
+    ensure!(drops.count_in_callback() == usize::from(platform::RECOGNISES_CALLBACKS));
+    Ok(())
+}
+
 pub(super) fn drop_reclaims_after_the_readers() -> Outcome {
     let (pointer, drops) = tracked()?;
     reclaims_after_the_readers(&pointer, &drops, Tracked::is_intact, drop)?;
