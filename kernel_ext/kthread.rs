@@ -171,10 +171,12 @@ const FORMAT: &CStr = c"%s";
 pub fn should_stop() -> bool {
     // SAFETY: The current task is valid, and only this thread changes its flags.
     let flags = unsafe { (*bindings::get_current()).flags };
+    if flags & bindings::PF_KTHREAD == 0 {
+        return false;
+    }
     // SAFETY: C's function reads the `struct kthread` of the task. `copy_process()` allocates one
     // for each task with `PF_KTHREAD`.
-    flags & bindings::PF_KTHREAD != 0
-        && (drain::is_draining() || unsafe { bindings::kthread_should_stop() })
+    drain::is_draining() || unsafe { bindings::kthread_should_stop() }
 }
 
 /// Returns the number of times that the current task was preempted.
