@@ -69,7 +69,8 @@ pub fn worse_panic(config: &Rcu<Config>, section: &Guard) -> i32 {
         .unwrap()
 }
 
-/// Checks the address at run time, unlike `select_c()`, because the closure is unknown.
+/// Keeps the assertion, unlike `select_c()`, because the closure is unknown. A module with this
+/// function does not link.
 #[no_mangle]
 pub fn worse_select<'u>(
     updater: &'u mut Updater<'_, State>,
