@@ -54,8 +54,9 @@ timeouts_are() {
 # Culprits run on the last CPU. Keeps this shell and the grace-period thread off it: while
 # interrupts are off there, a thread that waits for that CPU starts no grace period. A second after
 # boot the kernel switches to a better clock and stops all CPUs for it, which a looping culprit
-# would delay.
+# would delay. With PREEMPT_RT the culprit also stops the timers of its CPU, and with them the
+# detector of hung tasks if that slept there.
 prepare_cpus() {
     within 10 not grep -q early /sys/devices/system/clocksource/clocksource0/current_clocksource
-    for pid in $$ $(pidof rcu_preempt rcu_sched); do taskset -p 1 "$pid" >/dev/null; done
+    for pid in $$ $(pidof rcu_preempt rcu_sched khungtaskd); do taskset -p 1 "$pid" >/dev/null; done
 }
