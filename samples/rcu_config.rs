@@ -9,14 +9,6 @@ pub mod rcu;
 use kernel::{new_mutex, prelude::*};
 use rcu::{CallbackDrain, Locked, Rcu, Reclaim, Softirq, UniqueRcuBox, UpdaterLock};
 
-module! {
-    type: Sample,
-    name: "rcu_config",
-    authors: ["The rust_rcu_demo maintainers"],
-    description: "Sample: a configuration protected by RCU, in safe Rust",
-    license: "GPL",
-}
-
 /// The object that readers see. It does not change while they read it.
 struct Config {
     limit: u32,
@@ -46,6 +38,14 @@ fn set_limit(state: &UpdaterLock<State>, limit: u32) -> Result {
         old.call_rcu();
     }
     Ok(())
+}
+
+module! {
+    type: Sample,
+    name: "rcu_config",
+    authors: ["The rust_rcu_demo maintainers"],
+    description: "Sample: a configuration protected by RCU, in safe Rust",
+    license: "GPL",
 }
 
 /// The drain is the last field: when it is dropped, nothing else can queue a callback any more.
