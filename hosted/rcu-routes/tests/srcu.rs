@@ -271,6 +271,7 @@ fn the_drain_waits_for_callbacks_of_a_domain_that_is_never_dropped() {
     reader.release();
     dropping.join().unwrap();
     assert_eq!(drops.count(), 1);
+    keep_reachable(&*pointer);
     std::mem::forget(pointer);
 }
 
