@@ -101,8 +101,8 @@ impl<T: Reclaim> UniqueRcuBox<T> {
     /// `kvfree()` may be called: not with a spin lock held.
     #[inline]
     pub fn new_in<A: KernelAllocator>(value: T, flags: Flags) -> Result<Self, AllocError> {
-        // Refuses a type whose `RECLAIM` does not compile.
-        let _ = T::RECLAIM;
+        // Refuses a type whose constants do not compile.
+        let _ = (T::RECLAIM, T::TEARDOWN);
         let object = object::allocate::<T, A>(work::object_layout::<T>()?, flags)?;
         // SAFETY: The memory has the layout of an object, so that of its value. Nobody else has its
         // address.
@@ -120,7 +120,7 @@ impl<T: Reclaim> UniqueRcuBox<T> {
     where
         Error: From<E>,
     {
-        let _ = T::RECLAIM;
+        let _ = (T::RECLAIM, T::TEARDOWN);
         let object = try_pin_init!(SizedObject { head: Head::new(), value <- init }? Error);
         if !T::Context::HAS_WORK {
             // SAFETY: The box begins with an initialised object, in C's layout.

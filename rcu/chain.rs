@@ -18,7 +18,7 @@
 
 use super::{
     object::{self, Object},
-    reclaim::drops,
+    reclaim::{drops, tear_down},
     Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
@@ -114,6 +114,11 @@ impl<T: Reclaim> DerefMut for Entry<T> {
 impl<T: Reclaim> Reclaim for Entry<T> {
     type Context = T::Context;
     const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
+    const TEARDOWN: Option<fn(Pin<&Self>)> = match T::TEARDOWN {
+        // SAFETY: The value is pinned with the entry.
+        Some(_) => Some(|entry| tear_down(unsafe { entry.map_unchecked(|entry| &entry.value) })),
+        None => None,
+    };
 }
 
 /// The first link of a [`Chain`], or the link of an entry: a pointer to the next entry. The type is
@@ -220,7 +225,7 @@ impl<T: Reclaim> Link<T> {
     pub(super) unsafe fn replace(
         &self,
         new: UniqueRcuBox<Entry<T>>,
-    ) -> Result<Retired<Entry<T>>, UniqueRcuBox<Entry<T>>> {
+    ) -> Result<Unlinked<T>, UniqueRcuBox<Entry<T>>> {
         let Some(old) = NonNull::new(self.get()) else {
             return Err(new);
         };
@@ -229,8 +234,8 @@ impl<T: Reclaim> Link<T> {
         // INVARIANT: The chain owns the new object now and no longer owns the old one, whose link
         // does not change.
         self.publish(Self::prepare(new, next.get()).as_ptr());
-        // SAFETY: The chain owned the object, and no other link pointed to it.
-        Ok(unsafe { Retired::new(old) })
+        // INVARIANT: The chain owned the object, and no other link pointed to it.
+        Ok(Unlinked(old))
     }
 
     /// Removes the entry that this points to: C's `list_del_rcu()`.
@@ -239,14 +244,14 @@ impl<T: Reclaim> Link<T> {
     ///
     /// The link belongs to a chain. The caller is its only updater.
     #[inline]
-    pub(super) unsafe fn remove(&self) -> Option<Retired<Entry<T>>> {
+    pub(super) unsafe fn remove(&self) -> Option<Unlinked<T>> {
         let old = NonNull::new(self.get())?;
         // SAFETY: By the type invariant it is an object of the chain, which is live.
         let next = unsafe { &object::value(old).link };
         // INVARIANT: The chain no longer owns the old object, whose link does not change.
         self.publish(next.get());
-        // SAFETY: The chain owned the object, and no other link pointed to it.
-        Some(unsafe { Retired::new(old) })
+        // INVARIANT: The chain owned the object, and no other link pointed to it.
+        Some(Unlinked(old))
     }
 
     /// Gives up ownership of an entry that will point to `next`.
@@ -259,6 +264,24 @@ impl<T: Reclaim> Link<T> {
         // orders this store too.
         new.link.0.store(next, Ordering::Relaxed);
         new.into_raw()
+    }
+}
+
+/// An entry that was removed from its chain. Updaters make their structure consistent before they
+/// retire it, because that calls [`Reclaim::TEARDOWN`].
+///
+/// # Invariants
+///
+/// The object came from `UniqueRcuBox::into_raw`, and this value owns it. Readers that begin from
+/// now on cannot reach it.
+#[must_use]
+pub(super) struct Unlinked<T: Reclaim>(NonNull<Object<Entry<T>>>);
+
+impl<T: Reclaim> Unlinked<T> {
+    #[inline]
+    pub(super) fn retire(self) -> Retired<Entry<T>> {
+        // SAFETY: By the type invariant this owned the object, which is unpublished.
+        unsafe { Retired::new(self.0) }
     }
 }
 
@@ -311,8 +334,9 @@ impl<T: Reclaim> Drop for Chain<T> {
         while let Some(object) = NonNull::new(next) {
             // SAFETY: By the type invariant the chain owns the object, and readers reach it only
             // through a shared borrow of the chain, which `&mut self` excludes.
-            let entry = unsafe { UniqueRcuBox::from_raw(object) };
+            let mut entry = unsafe { UniqueRcuBox::from_raw(object) };
             next = entry.link.get();
+            tear_down(entry.as_pin_mut().as_ref());
         }
     }
 }

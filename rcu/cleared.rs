@@ -6,7 +6,9 @@
 
 use super::{
     chain::{Chain, Entry, Link},
-    grace_period, object, Reclaim, Retired, UniqueRcuBox,
+    grace_period, object,
+    reclaim::tear_down,
+    Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     iter::FusedIterator,
@@ -70,14 +72,32 @@ impl<T: Reclaim> Chain<T> {
         self.first().publish(ptr::null_mut());
         // INVARIANT: The chain owned the objects and no longer does. Only its first link led to
         // them.
-        Cleared {
+        let cleared = Cleared {
             next: Link::to(all),
             owned: PhantomData,
-        }
+        };
+        cleared.tear_down();
+        cleared
     }
 }
 
 impl<T: Reclaim> Cleared<T> {
+    /// Tears all entries down.
+    #[inline]
+    fn tear_down(&self) {
+        if T::TEARDOWN.is_none() {
+            return;
+        }
+        let mut next = self.next.get();
+        while let Some(object) = NonNull::new(next) {
+            // SAFETY: By the type invariant this value owns the object, which readers only read.
+            // Nothing moves it: `UniqueRcuBox` gives `&mut` only to `Unpin` types.
+            let entry = unsafe { object::pinned_value(object) };
+            next = entry.link.get();
+            tear_down(entry);
+        }
+    }
+
     /// Waits for one grace period and returns all entries: C's `synchronize_rcu()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
@@ -100,7 +120,8 @@ impl<T: Reclaim> Iterator for Cleared<T> {
         // INVARIANT: This value still owns the rest, but no longer the object.
         self.next = Link::to(next.get());
         // SAFETY: By the type invariant this value owned the object, which is unpublished.
-        Some(unsafe { Retired::new(object) })
+        // `clear()` has torn it down.
+        Some(unsafe { Retired::torn_down(object) })
     }
 }
 

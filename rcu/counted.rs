@@ -3,10 +3,23 @@
 //! References that readers keep beyond their critical section.
 
 use super::{reclaim::drops, Keyed, Reclaim, UniqueRcuBox};
+use core::pin::Pin;
 use kernel::sync::{
     aref::{ARef, AlwaysRefCounted},
     Arc,
 };
+
+/// The value of [`Reclaim::TEARDOWN`] for a reference to a `$value`. Does not compile if the value
+/// has a teardown: others may use the value when this reference leaves its container.
+macro_rules! shares {
+    ($value:ty) => {{
+        assert!(
+            <$value as Reclaim>::TEARDOWN.is_none(),
+            "others may share the value, so the end of a reference would skip its TEARDOWN"
+        );
+        None
+    }};
+}
 
 /// A published reference: `Rcu<Arc<T>>`, or a list or table of `Arc<T>`.
 ///
@@ -43,6 +56,7 @@ use kernel::sync::{
 impl<T: Reclaim> Reclaim for Arc<T> {
     type Context = T::Context;
     const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
+    const TEARDOWN: Option<fn(Pin<&Self>)> = shares!(T);
 }
 
 impl<T: Keyed> Keyed for Arc<T> {
@@ -57,4 +71,5 @@ impl<T: Keyed> Keyed for Arc<T> {
 impl<T: Reclaim + AlwaysRefCounted> Reclaim for ARef<T> {
     type Context = T::Context;
     const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
+    const TEARDOWN: Option<fn(Pin<&Self>)> = shares!(T);
 }

@@ -288,7 +288,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
         // INVARIANT: The entry is in the bucket of its key.
         // SAFETY: By the type invariant only `self` updates the table.
         let new = match unsafe { link.replace(new) } {
-            Ok(old) => return Some(old),
+            Ok(old) => return Some(old.retire()),
             Err(new) => new,
         };
         // SAFETY: By the type invariant only `self` updates the table. The result is not used.
@@ -309,7 +309,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
         let old = unsafe { link.remove() }?;
         // INVARIANT: One entry was removed.
         table.add_to_len(-1);
-        Some(old)
+        Some(old.retire())
     }
 
     /// Removes all entries, one by one, and passes each to `retire`, for example
@@ -323,7 +323,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
             while let Some(old) = unsafe { bucket.first().remove() } {
                 // INVARIANT: One entry was removed.
                 table.add_to_len(-1);
-                retire(old);
+                retire(old.retire());
             }
         }
     }

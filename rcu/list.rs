@@ -365,7 +365,7 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
         // SAFETY: By the type invariant this is the only updater.
         let old = unsafe { self.link.remove() }?;
         self.update_last(self.link);
-        Some(old)
+        Some(old.retire())
     }
 
     /// Replaces the current entry by `new`: C's `list_replace_rcu()`.
@@ -383,7 +383,7 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
         if let Some(new) = self.entry() {
             self.update_last(&new.link);
         }
-        Ok(old)
+        Ok(old.retire())
     }
 
     /// Updates `List::last` if the list ends with `link`.

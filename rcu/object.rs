@@ -7,6 +7,7 @@
 use core::{
     alloc::Layout,
     mem::{offset_of, MaybeUninit},
+    pin::Pin,
     ptr::{addr_of, addr_of_mut, NonNull},
 };
 use kernel::{
@@ -149,4 +150,15 @@ pub(super) unsafe fn value_of<T: ?Sized>(object: NonNull<Object<T>>) -> NonNull<
 pub(super) unsafe fn value<'a, T: ?Sized>(object: NonNull<Object<T>>) -> &'a T {
     // SAFETY: The object is live during `'a`, so its value is valid for reads.
     unsafe { &*addr_of!((*object.as_ptr()).value) }
+}
+
+/// Borrows the value of an object, pinned.
+///
+/// # Safety
+///
+/// As for [`value`], and the value does not move until it is dropped.
+#[inline]
+pub(super) unsafe fn pinned_value<'a, T: ?Sized>(object: NonNull<Object<T>>) -> Pin<&'a T> {
+    // SAFETY: The caller guarantees a live object that does not move.
+    unsafe { Pin::new_unchecked(value(object)) }
 }

@@ -152,7 +152,7 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
     /// Unpublishes the object and returns it. No reader has it, because `&mut self` excludes their
     /// borrows.
     ///
-    /// Context: any.
+    /// Context: that of [`Reclaim::TEARDOWN`], if any.
     pub fn take(&mut self) -> Option<UniqueRcuBox<T>> {
         self.published.take()
     }

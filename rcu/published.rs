@@ -6,7 +6,7 @@
 
 use super::{
     object::{self, Head, Object},
-    reclaim::dispose,
+    reclaim::{dispose, tear_down},
     Reclaim, UniqueRcuBox,
 };
 use core::{
@@ -115,17 +115,19 @@ impl<T: Reclaim + ?Sized> Published<T> {
         unsafe { whole(old) }
     }
 
-    /// Unpublishes the object. It has no readers, because `&mut self` excludes their borrows.
+    /// Unpublishes the object and tears it down. It has no readers, because `&mut self` excludes their borrows.
     pub(super) fn take(&mut self) -> Option<UniqueRcuBox<T>> {
         // ORDERING: Relaxed suffices: `&mut self` is ordered after all accesses through `&self`.
         let object = self.object.load(Ordering::Relaxed);
         // INVARIANT: Null is allowed.
         self.object.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: By the type invariant this was the address of a live object.
-        let object = unsafe { whole(object)? };
+        let object = unsafe { whole::<T>(object)? };
         // SAFETY: By the type invariant this pointer owned the object, and readers reach it only
         // through a shared borrow of this pointer, which `&mut self` excludes.
-        Some(unsafe { UniqueRcuBox::from_raw(object) })
+        let mut object = unsafe { UniqueRcuBox::from_raw(object) };
+        tear_down(object.as_pin_mut().as_ref());
+        Some(object)
     }
 }
 

@@ -11,7 +11,6 @@ use super::{
 use core::{
     mem::{align_of, ManuallyDrop},
     ops::Deref,
-    pin::Pin,
     ptr::NonNull,
 };
 use kernel::{
@@ -26,8 +25,8 @@ use kernel::{
 /// means, and an [`XArray`](kernel::xarray::XArray), whose readers call
 /// [`xa_load`](super::xa_load).
 ///
-/// Dropping it tears the object down at once, by [`Reclaim::teardown`], and drops a [`Retired`]
-/// object. [`Self::retire`] offers the other endings.
+/// Dropping it retires the object: [`Reclaim::TEARDOWN`] runs at once, and the destructor after a
+/// grace period. [`Self::retire`] offers the other endings.
 ///
 /// # Examples
 ///
@@ -59,10 +58,9 @@ use kernel::{
 ///
 /// impl Reclaim for Fence {
 ///     type Context = Softirq;
-///
-///     fn teardown(this: Pin<&Self>) {
+///     const TEARDOWN: Option<fn(Pin<&Self>)> = Some(|this| {
 ///         this.is_signalled.store(true, Ordering::Relaxed);
-///     }
+///     });
 /// }
 ///
 /// let owner = RcuBox::new(Fence { is_signalled: AtomicBool::new(false) }, GFP_KERNEL)?;
@@ -110,10 +108,9 @@ impl<T: Reclaim + ?Sized> RcuBox<T> {
         unsafe { object::value(self.object) }
     }
 
-    /// Tears the object down and retires it: new readers cannot reach it, because this takes its
-    /// owner.
+    /// Retires the object: new readers cannot reach it, because this takes its owner.
     ///
-    /// Context: that of [`Reclaim::teardown`].
+    /// Context: that of [`Reclaim::TEARDOWN`].
     #[inline]
     pub fn retire(self) -> Retired<T> {
         let mut owner = ManuallyDrop::new(self);
@@ -121,16 +118,13 @@ impl<T: Reclaim + ?Sized> RcuBox<T> {
         unsafe { owner.give_up() }
     }
 
-    /// Tears the object down and retires it.
+    /// Retires the object.
     ///
     /// # Safety
     ///
     /// This value is not used again.
     #[inline]
     unsafe fn give_up(&mut self) -> Retired<T> {
-        // SAFETY: The object does not move until it is dropped: nothing moves an object, and
-        // `UniqueRcuBox` gives `&mut` only to `Unpin` types.
-        T::teardown(unsafe { Pin::new_unchecked(&**self) });
         // SAFETY: By the type invariant this owned the object, and readers reached it only through
         // a borrow of this value, which ends here.
         unsafe { Retired::new(self.object) }

@@ -66,16 +66,19 @@ pub trait Reclaim: Thin + Send + Sync + 'static {
     /// the context of the drop if a pointer is dropped that still holds the object.
     const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = None;
 
-    /// Cleans up when the owner of an [`RcuBox`](super::RcuBox) gives the object up: before its
-    /// grace period, so readers may use the object meanwhile. It cancels a timer, for example, or
-    /// wakes waiters. The destructor runs after the grace period, as for any object.
+    /// Cleans up when the object leaves its container: a pointer, list, table or
+    /// [`RcuBox`](super::RcuBox). It cancels a timer, for example, or wakes waiters.
     ///
-    /// The reference is shared because of these readers. The default does nothing.
+    /// It runs before the grace period, so readers may use the object meanwhile, and it receives a
+    /// shared reference. The destructor runs after the grace period, as for any object. If the
+    /// owner receives the object after the grace period and publishes it again, it is torn down
+    /// again. An object that was never published is not torn down, unless it is retired.
     ///
-    /// Context: that in which the owner is dropped or retired.
-    fn teardown(this: Pin<&Self>) {
-        let _ = this;
-    }
+    /// It is a constant, so that an `Arc`, which others may still use, does not compile.
+    ///
+    /// Context: that in which the object is removed or its container is dropped, with the updaters'
+    /// lock held, if any. It must not acquire that lock.
+    const TEARDOWN: Option<fn(Pin<&Self>)> = None;
 }
 
 /// The value of [`Reclaim::RECLAIM`] for a type whose destructor drops a value of type `$value`.
@@ -90,6 +93,14 @@ macro_rules! drops {
     }};
 }
 pub(super) use drops;
+
+/// Runs [`Reclaim::TEARDOWN`] of an object that leaves its container.
+#[inline]
+pub(super) fn tear_down<T: Reclaim + ?Sized>(value: Pin<&T>) {
+    if let Some(teardown) = T::TEARDOWN {
+        teardown(value);
+    }
+}
 
 /// Reclaims an object that no reader can reach.
 #[inline]

@@ -20,7 +20,7 @@ use super::{
     hash_table::{hash, Keyed},
     object::{self, Object},
     published::{borrow, Published},
-    reclaim::drops,
+    reclaim::{drops, tear_down},
     updater::{UpdateSide, UpdatedUnder},
     GracePeriod, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
@@ -28,6 +28,7 @@ use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     ops::{Deref, DerefMut},
+    pin::Pin,
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
 };
@@ -72,6 +73,11 @@ impl<T: Reclaim> DerefMut for ResizableEntry<T> {
 impl<T: Reclaim> Reclaim for ResizableEntry<T> {
     type Context = T::Context;
     const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
+    const TEARDOWN: Option<fn(Pin<&Self>)> = match T::TEARDOWN {
+        // SAFETY: The value is pinned with the entry.
+        Some(_) => Some(|entry| tear_down(unsafe { entry.map_unchecked(|entry| &entry.value) })),
+        None => None,
+    };
 }
 
 /// A pointer to an entry: the first of a bucket, or the next of an entry.
@@ -338,8 +344,9 @@ impl<T: Reclaim + Keyed, S> Drop for ResizableTable<T, S> {
             while let Some(object) = NonNull::new(next) {
                 // SAFETY: By the type invariant the table owned the object, and readers reach it
                 // only through a shared borrow of the table, which `&mut self` excludes.
-                let entry = unsafe { UniqueRcuBox::from_raw(object) };
+                let mut entry = unsafe { UniqueRcuBox::from_raw(object) };
                 next = entry.links[view.side].get();
+                tear_down(entry.as_pin_mut().as_ref());
             }
         }
     }

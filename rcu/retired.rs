@@ -8,8 +8,8 @@ use super::{
     compat,
     drain::{log_leak, Permit},
     grace_period,
-    object::Object,
-    reclaim::{reclaim, Context, InSoftirq, InWorkqueue},
+    object::{self, Object},
+    reclaim::{reclaim, tear_down, Context, InSoftirq, InWorkqueue},
     work, Reclaim, UniqueRcuBox,
 };
 use core::{
@@ -78,11 +78,28 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         );
     };
 
+    /// Tears the object down, and retires it.
+    ///
     /// # Safety
     ///
     /// `object` came from `UniqueRcuBox::into_raw`. The caller owns it and has unpublished it.
     #[inline]
     pub(super) unsafe fn new(object: NonNull<Object<T>>) -> Self {
+        // SAFETY: The caller owns the object and has unpublished it.
+        let retired = unsafe { Self::torn_down(object) };
+        // SAFETY: The object is owned, and readers only read it. Nothing moves it until it is
+        // dropped: `UniqueRcuBox` gives `&mut` only to `Unpin` types.
+        tear_down(unsafe { object::pinned_value(object) });
+        retired
+    }
+
+    /// Retires an object that was torn down.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::new`].
+    #[inline]
+    pub(super) unsafe fn torn_down(object: NonNull<Object<T>>) -> Self {
         // INVARIANT: The caller passes the ownership on, and new readers cannot reach what is
         // unpublished.
         Self { object }

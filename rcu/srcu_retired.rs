@@ -8,8 +8,8 @@
 
 use super::{
     drain::{self, log_leak, Permit},
-    object::Object,
-    reclaim::{reclaim, Context, InSoftirq, InWorkqueue},
+    object::{self, Object},
+    reclaim::{reclaim, tear_down, Context, InSoftirq, InWorkqueue},
     work, Reclaim, Srcu, SrcuGracePeriod, UniqueRcuBox,
 };
 use core::{
@@ -72,6 +72,8 @@ unsafe impl<T: Reclaim + ?Sized> Send for SrcuRetired<'_, T> {}
 unsafe impl<T: Reclaim + ?Sized> Sync for SrcuRetired<'_, T> {}
 
 impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
+    /// Tears the object down, and retires it.
+    ///
     /// # Safety
     ///
     /// `object` came from `UniqueRcuBox::into_raw`. The caller owns it and has unpublished it. Only
@@ -80,7 +82,11 @@ impl<'a, T: Reclaim + ?Sized> SrcuRetired<'a, T> {
     pub(super) unsafe fn new(object: NonNull<Object<T>>, domain: &'a Srcu) -> Self {
         // INVARIANT: The caller passes the ownership on, and new readers cannot reach what is
         // unpublished.
-        Self { object, domain }
+        let retired = Self { object, domain };
+        // SAFETY: The object is owned, and readers only read it. Nothing moves it until it is
+        // dropped: `UniqueRcuBox` gives `&mut` only to `Unpin` types.
+        tear_down(unsafe { object::pinned_value(object) });
+        retired
     }
 
     fn into_object(self) -> NonNull<Object<T>> {

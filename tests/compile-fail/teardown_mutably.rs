@@ -6,8 +6,7 @@ struct Fence { signalled: bool }
 
 impl Reclaim for Fence {
     type Context = Softirq;
-
-    fn teardown(this: Pin<&Self>) {
+    const TEARDOWN: Option<fn(Pin<&Self>)> = Some(|this| {
         this.signalled = true;                           // VIOLATION: E0594
-    }
+    });
 }

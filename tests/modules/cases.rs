@@ -14,6 +14,7 @@ mod resizable;
 mod retired;
 mod srcu;
 mod stress;
+mod teardown;
 
 use crate::{platform, rcu};
 use core::{
@@ -106,7 +107,6 @@ cases! {
         objects_of_vmalloc_are_reclaimed
         objects_of_kvmalloc_are_reclaimed
         dropped_rcu_box_keeps_its_object_for_readers
-        object_is_torn_down_before_and_freed_after_its_readers
         object_of_an_xarray_is_kept_for_its_readers
         reader_keeps_a_reference_after_its_section
         pointer_has_the_layout_of_a_c_pointer;
@@ -132,6 +132,17 @@ cases! {
         srcu_start_poll_returns_the_object_after_its_reader
         srcu_cookie_is_incomplete_during_an_earlier_reader
         dropped_srcu_pointer_waits_for_callbacks;
+    teardown:
+        object_is_torn_down_before_and_freed_after_its_readers
+        object_of_a_pointer_is_torn_down_once
+        object_of_a_locked_pointer_is_torn_down_once
+        entry_of_a_list_is_torn_down_once
+        entry_of_a_hash_table_is_torn_down_once
+        entry_of_a_resizable_table_is_torn_down_once
+        object_of_an_srcu_pointer_is_torn_down_once
+        object_of_an_xarray_is_torn_down_once
+        each_ending_follows_one_teardown
+        unpublished_object_is_torn_down_only_if_it_is_retired;
     stress:
         readers_never_see_a_reclaimed_object;
 }

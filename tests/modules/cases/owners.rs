@@ -93,41 +93,6 @@ pub(super) fn dropped_rcu_box_keeps_its_object_for_readers() -> Outcome {
     Ok(())
 }
 
-/// An object that counts its teardowns.
-struct Fence {
-    tracked: Tracked,
-    teardowns: Arc<Drops>,
-}
-
-impl Reclaim for Fence {
-    type Context = Softirq;
-
-    fn teardown(this: Pin<&Self>) {
-        if this.tracked.is_intact() {
-            this.teardowns.add();
-        }
-    }
-}
-
-pub(super) fn object_is_torn_down_before_and_freed_after_its_readers() -> Outcome {
-    let (drops, teardowns) = (Drops::new()?, Drops::new()?);
-    let fence = |number| Fence {
-        tracked: Tracked::new(number, &drops),
-        teardowns: teardowns.clone(),
-    };
-    let owner = RcuBox::new(fence(1), GFP_KERNEL)?;
-    let again = RcuBox::new(fence(2), GFP_KERNEL)?;
-    let guard = read_lock();
-    let seen = owner.with_rcu(&guard);
-    drop(owner);
-    ensure!(teardowns.count() == 1 && drops.count() == 0 && seen.tracked.is_intact());
-    drop(guard);
-    ensure!(drops.wait_for_one());
-    drop(again.retire().synchronize());
-    ensure!(teardowns.count() == 2 && drops.count() == 2);
-    Ok(())
-}
-
 pub(super) fn object_of_an_xarray_is_kept_for_its_readers() -> Outcome {
     let drops = Drops::new()?;
     let array = KBox::pin_init(XArray::new(AllocKind::Alloc), GFP_KERNEL)?;
