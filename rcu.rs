@@ -15,7 +15,8 @@
 //! - An updater builds a [`UniqueRcuBox`] and publishes it with [`Rcu::replace`], which returns the
 //!   previous object as a [`Retired`]. The updater then waits for a grace period and owns the
 //!   object again, or leaves it to be reclaimed.
-//! - A module that passes objects to `call_rcu()` has a [`CallbackDrain`] as its last field.
+//! - A module is declared by `drained_module!` in place of `module!`, so that its code remains loaded
+//!   until its last callback has run.
 //!
 //! | need | type or function |
 //! |---|---|
@@ -41,6 +42,8 @@ mod compat;
 mod context;
 mod counted;
 mod drain;
+#[cfg(MODULE)]
+mod drained;
 mod find_and_lock;
 mod flexible;
 mod grace_period;
@@ -71,6 +74,8 @@ pub use boxed::UniqueRcuBox;
 pub use chain::{Entry, Iter};
 pub use cleared::Cleared;
 pub use drain::CallbackDrain;
+#[cfg(MODULE)]
+pub use drained::{drained_module, Drain, Drained, DrainedModule};
 pub use find_and_lock::{find_and_lock, LockedObject, Search};
 pub use flexible::Flexible;
 pub use grace_period::{barrier, synchronize, synchronize_expedited, FullGracePeriod, GracePeriod};

@@ -16,10 +16,7 @@
 #![deny(unsafe_code)]
 
 use kernel::{prelude::*, sync::Arc};
-use kernel_ext::{
-    kthread::ThreadDrain,
-    params::{names, parameter, Choice},
-};
+use kernel_ext::params::{names, parameter, Choice};
 use lab::control::Registration;
 use rcu_table::{ReclaimMode, Settings, Table};
 
@@ -32,8 +29,9 @@ mod scale;
 mod stall;
 mod torture;
 
-module! {
+rcu::drained_module! {
     type: RustRcuDemo,
+    drains: [kernel_ext::kthread],
     name: "rust_rcu_demo",
     authors: ["The rust_rcu_demo maintainers"],
     description: "RCU in safe Rust: abstractions, and a route table built on them",
@@ -83,7 +81,7 @@ parameter! {
 }
 
 /// The module. Unload drops the fields in order. It ends a stall first, because dropping the other
-/// fields may wait for the stall. Finally the drains wait for all threads, then for all callbacks.
+/// fields may wait for the stall. Then it waits for all threads, then for all callbacks.
 #[pin_data]
 struct RustRcuDemo {
     stall: Registration<stall::Stall>,
@@ -91,18 +89,12 @@ struct RustRcuDemo {
     #[pin]
     device: device::Registration,
     torture: Registration<torture::Run>,
-    threads: ThreadDrain,
-    drain: rcu::CallbackDrain,
 }
 
 impl kernel::InPlaceModule for RustRcuDemo {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // An unused table has no callbacks, so it needs no drain if a step fails.
         let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL);
-        // The drains are initialised first, so that they also run when a later step fails.
         try_pin_init!(Self {
-            drain: rcu::CallbackDrain::new()?,
-            threads: ThreadDrain::new()?,
             stall: stall::CONTROL.register()?,
             torture: torture::CONTROL.register()?,
             scale: scale::Registration::new(table.clone()?)?,

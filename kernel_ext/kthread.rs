@@ -3,7 +3,12 @@
 //! Kernel threads that run a closure.
 //!
 //! ```ignore
-//! let drain = ThreadDrain::new()?; // A field of the module's type.
+//! rcu::drained_module! {
+//!     type: MyModule,
+//!     drains: [kernel_ext::kthread],
+//!     // ...
+//! }
+//!
 //! let thread = Kthread::spawn(c"worker", Attributes::default(), || {
 //!     while !should_stop() {
 //!         // ...
@@ -18,7 +23,7 @@
 
 mod drain;
 
-pub use drain::ThreadDrain;
+pub use drain::{close_drain, open_drain};
 
 use crate::kernel_ext::cpu::is_online;
 use core::{ffi::CStr, ptr::NonNull};
@@ -31,7 +36,7 @@ use kernel::{
 };
 
 /// A kernel thread. Dropping it requests the thread to stop and waits until it has ended. If it is
-/// never dropped, the module's [`ThreadDrain`] does so.
+/// never dropped, the module's unload does so.
 ///
 /// # Invariants
 ///
@@ -81,8 +86,8 @@ impl Kthread {
     /// before it begins.
     ///
     /// Errors: `ENOMEM`, or `EAGAIN` where C returns it for lack of memory; `EINTR` if the caller
-    /// is being killed; `ENXIO` if the CPU is not online; `ENODEV` if there is no [`ThreadDrain`],
-    /// with an error in the log. Context: may sleep.
+    /// is being killed; `ENXIO` if the CPU is not online; `ENODEV`, with an error in the log, if
+    /// the module does not wait for threads, or is being unloaded. Context: may sleep.
     pub fn spawn<F: FnOnce() + Send + 'static>(
         name: &'static CStr,
         attributes: Attributes,
@@ -90,9 +95,9 @@ impl Kthread {
     ) -> Result<Self> {
         let Some(counted) = Counted::new() else {
             pr_err!(
-                "kthread: {name:?} is not started, because there is no ThreadDrain or it is being \
-                 dropped. Make a ThreadDrain a field of the module's type, behind all that own \
-                 threads, and initialise it before them\n"
+                "kthread: {name:?} is not started, because the module does not wait for threads, or \
+                 is being unloaded. Declare the module with rcu::drained_module! and name kthread \
+                 in its drains:\n"
             );
             return Err(ENODEV);
         };
@@ -164,8 +169,8 @@ fn create<F: FnOnce() + Send + 'static>(
 /// The format of the name. It keeps a `%` in the name from being interpreted.
 const FORMAT: &CStr = c"%s";
 
-/// Returns whether the current [`Kthread`] was requested to stop, or the [`ThreadDrain`] waits for
-/// its end: C's `kthread_should_stop()`. Returns false outside of a kernel thread.
+/// Returns whether the current [`Kthread`] was requested to stop, or the module's unload waits for its
+/// end: C's `kthread_should_stop()`. Returns false outside of a kernel thread.
 ///
 /// Context: any; in an interrupt it asks for the interrupted task.
 pub fn should_stop() -> bool {

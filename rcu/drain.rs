@@ -11,8 +11,12 @@ use core::{
 };
 use kernel::{bindings, prelude::*};
 
-/// The number of [`CallbackDrain`]s that exist.
+/// The number of [`CallbackDrain`]s and of [`open`] drains, or [`CLOSED`] and more. Callbacks may be
+/// queued while it is between.
 static DRAINS: AtomicUsize = AtomicUsize::new(0);
+
+/// The module is being unloaded.
+const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// Whether a callback was queued since a drain last cleared this. Rarely written, so that CPUs that
 /// queue callbacks share a clean cache line.
@@ -26,65 +30,131 @@ static SRCU_ENDED: AtomicUsize = AtomicUsize::new(0);
 /// The number of objects that were leaked for lack of a drain.
 static LEAKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Keeps the module's code loaded until its last callback has run.
+/// Permits callbacks and works.
 ///
-/// Make it the *last* field of the module's type, so that it is dropped after everything that can
-/// queue a callback. Initialise it *first*, so that a failed init drops it as well. Without a
-/// drain, objects that need a callback are leaked, with an error in the log.
+/// Errors: `ENOMEM`; in a module `EBUSY` if it was called before. Context: may sleep.
 ///
-/// Its drop waits for callbacks of SRCU domains that are never dropped, too. If a reader of such a
-/// domain was leaked, it never returns.
+/// # Safety
 ///
-/// A drain that is not dropped (`mem::forget`, a `static`) does not wait. No type prevents that.
+/// [`close`] is called before the code of the callbacks is unloaded.
+pub(super) unsafe fn open() -> Result {
+    let _lock = OpenLock::acquire();
+    if cfg!(MODULE) && DRAINS.load(Ordering::Relaxed) != 0 {
+        return Err(EBUSY);
+    }
+    work::create_queue()?;
+    // ORDERING: Release pairs with the acquire in `Permit::new()`: a thread that finds the drain
+    // finds the workqueue.
+    DRAINS.fetch_add(1, Ordering::Release);
+    Ok(())
+}
+
+/// Waits until all callbacks and works have run, and permits no more of them.
+///
+/// Context: may sleep.
+///
+/// # Safety
+///
+/// [`open`] has succeeded, and this is called once.
+#[cfg(MODULE)]
+pub(super) unsafe fn close() {
+    wait_for_all();
+    // ORDERING: Relaxed suffices: readers that begin after the grace period below see it.
+    DRAINS.fetch_add(CLOSED, Ordering::Relaxed);
+    // Other threads may hold a `Permit` that they have not used yet.
+    synchronize();
+    wait_for_callbacks();
+    // SAFETY: `open()` has created the queue. Nobody holds a permit, and all callbacks have run.
+    unsafe { work::destroy_queue() };
+}
+
+/// Waits, when it is dropped, until all callbacks and works have run, including those that callbacks
+/// and works queue.
+///
+/// [`drained_module!`](super::drained_module) does that before unload. A `CallbackDrain` is for code
+/// that must wait earlier, and for works in user space.
+///
+/// It waits for callbacks of SRCU domains that are never dropped, too. If a reader of such a domain
+/// was leaked, it never returns.
 ///
 /// # Examples
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::{CallbackDrain, Rcu};
-/// # struct Config;
+/// use rcu_routes::rcu::{CallbackDrain, UniqueRcuBox};
+/// # struct Config(u32);
 /// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
 ///
-/// #[pin_data]
-/// struct MyModule {
-///     config: Rcu<Config>,
-///     drain: CallbackDrain, // Dropped last.
-/// }
-///
-/// # let module = KBox::pin_init(
-/// try_pin_init!(MyModule {
-///     drain: CallbackDrain::new()?, // Initialised first.
-///     config: Rcu::null(),
-/// })
-/// # , GFP_KERNEL)?;
+/// let drain = CallbackDrain::new()?;
+/// UniqueRcuBox::new(Config(1), GFP_KERNEL)?.retire().call_rcu();
+/// drop(drain);
+/// // The object has been reclaimed.
 /// # Ok::<(), Error>(())
 /// ```
 pub struct CallbackDrain(());
 
 impl CallbackDrain {
-    /// Creates a drain. Its drop waits until all callbacks and works of
-    /// [`Retired`](super::Retired) and [`SrcuRetired`](super::SrcuRetired) have run.
+    /// Creates a drain.
     ///
-    /// Errors: `ENOMEM`. Context: may sleep.
+    /// Errors: `ENODEV` in a module that [`drained_module!`](super::drained_module) does not
+    /// declare; in user space `ENOMEM`. Context: may sleep.
     #[track_caller]
     pub fn new() -> Result<Self> {
         assert_may_sleep("CallbackDrain::new()");
-        let _lock = DrainLock::acquire();
-        // ORDERING: Relaxed suffices: the lock orders all accesses but those of `Permit::new()`.
-        if DRAINS.load(Ordering::Relaxed) == 0 {
-            work::create_queue()?;
+        if !cfg!(MODULE) {
+            // SAFETY: The code of callbacks is never unloaded.
+            unsafe { open()? };
+            return Ok(Self(()));
         }
-        // ORDERING: Release pairs with the acquire in `Permit::new()`: a thread that finds the
-        // drain finds the workqueue.
-        DRAINS.fetch_add(1, Ordering::Release);
+        // ORDERING: Relaxed suffices: it is only counted. If `close()` has begun meanwhile, the
+        // number remains greater than `CLOSED`.
+        if !is_open(DRAINS.load(Ordering::Relaxed)) {
+            return Err(ENODEV);
+        }
+        DRAINS.fetch_add(1, Ordering::Relaxed);
         Ok(Self(()))
     }
+}
 
-    /// Waits until all callbacks and works that were queued before have run.
-    fn wait_for_callbacks(&self) {
-        barrier();
-        wait_for_srcu_callbacks();
-        work::flush(self);
+/// Returns whether callbacks may be queued.
+#[inline]
+fn is_open(drains: usize) -> bool {
+    drains != 0 && drains < CLOSED
+}
+
+/// Waits until all callbacks and works that were queued before have run.
+fn wait_for_callbacks() {
+    barrier();
+    wait_for_srcu_callbacks();
+    work::flush();
+}
+
+/// Waits until all callbacks and works have run, including those that they queue.
+fn wait_for_all() {
+    // Each pass waits for all callbacks that were queued before it. A callback or work that runs
+    // meanwhile may queue another callback: it sets `QUEUED`, or found it set before the pass. So no
+    // callback is left after a pass that finds `QUEUED` clear at its beginning and at its end.
+    loop {
+        // ORDERING: Relaxed suffices. A running callback might read the `true` that this exchange
+        // removes, and then not announce the callback that it queues itself.
+        // - If the running callback was queued before the exchange, this pass waits for it.
+        //   `queued_before` is true, so another pass waits for the callback that it queued.
+        // - If it was queued after the exchange, the grace period before it runs orders its read
+        //   after the exchange, so it reads no old value.
+        // The waits order the stores of callbacks before the load below.
+        let queued_before = QUEUED.swap(false, Ordering::Relaxed);
+        wait_for_callbacks();
+        if !queued_before && !QUEUED.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+}
+
+impl Drop for CallbackDrain {
+    fn drop(&mut self) {
+        wait_for_all();
+        // ORDERING: Relaxed suffices: it is only counted.
+        DRAINS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -115,68 +185,34 @@ pub(super) fn note_end_of_srcu_callback() {
     SRCU_ENDED.fetch_add(1, Ordering::Release);
 }
 
-impl Drop for CallbackDrain {
-    fn drop(&mut self) {
-        // Each pass waits for all callbacks that were queued before it. A callback or work that
-        // runs meanwhile may queue another callback: it sets `QUEUED`, or found it set before the
-        // pass. So no callback is left after a pass that finds `QUEUED` clear at its beginning and
-        // at its end.
-        loop {
-            // ORDERING: Relaxed suffices. A running callback might read the `true` that this
-            // exchange removes, and then not announce the callback that it queues itself.
-            // - If the running callback was queued before the exchange, this pass waits for it.
-            //   `queued_before` is true, so another pass waits for the callback that it queued.
-            // - If it was queued after the exchange, the grace period before it runs orders its
-            //   read after the exchange, so it reads no old value.
-            // The waits order the stores of callbacks before the load below.
-            let queued_before = QUEUED.swap(false, Ordering::Relaxed);
-            self.wait_for_callbacks();
-            if !queued_before && !QUEUED.load(Ordering::Relaxed) {
-                break;
-            }
-        }
-        let _lock = DrainLock::acquire();
-        // ORDERING: Relaxed suffices: readers that begin after the grace period below see the new
-        // count.
-        if DRAINS.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // If this drain is not dropped last, other threads may hold a `Permit` that they have
-            // not used yet.
-            synchronize();
-            self.wait_for_callbacks();
-            // SAFETY: The creation of the first drain has created the queue. This was the last
-            // drain. Nobody holds a permit, and all callbacks have run.
-            unsafe { work::destroy_queue() };
-        }
-    }
-}
-
-/// Excludes the creation of a drain and the end of another from each other.
-struct DrainLock(());
+/// Excludes two calls of [`open`] from each other.
+struct OpenLock(());
 
 static IS_LOCKED: AtomicBool = AtomicBool::new(false);
 
-impl DrainLock {
+impl OpenLock {
     /// Context: may sleep.
     fn acquire() -> Self {
         // ORDERING: Acquire pairs with the release in `drop()`.
         while IS_LOCKED.swap(true, Ordering::Acquire) {
+            // A waiter with a real-time priority must not keep the holder from running.
             // SAFETY: The function has no memory safety requirement.
-            unsafe { bindings::schedule() };
+            unsafe { bindings::schedule_timeout_uninterruptible(1) };
         }
         Self(())
     }
 }
 
-impl Drop for DrainLock {
+impl Drop for OpenLock {
     fn drop(&mut self) {
         // The model checker does not order a store with the exchanges of `acquire()`.
         IS_LOCKED.swap(false, Ordering::Release);
     }
 }
 
-/// Permission to queue a callback. A drain waits for each callback that is queued with a permit.
+/// Permission to queue a callback. [`close`] waits for each callback that is queued with a permit.
 pub(super) struct Permit {
-    /// The drop of the last drain waits for this reader.
+    /// [`close`] waits for this reader.
     _reader: Option<Guard>,
 }
 
@@ -185,8 +221,8 @@ impl Permit {
     #[inline]
     pub(super) fn new() -> Option<Self> {
         let reader = read_lock();
-        // ORDERING: Acquire pairs with the release in `CallbackDrain::new()`: the workqueue exists.
-        (DRAINS.load(Ordering::Acquire) > 0).then_some(Self {
+        // ORDERING: Acquire pairs with the release in `open()`: the workqueue exists.
+        is_open(DRAINS.load(Ordering::Acquire)).then_some(Self {
             _reader: Some(reader),
         })
     }
@@ -204,7 +240,7 @@ impl Permit {
     /// Announces a callback to the drain, before it is queued.
     #[inline]
     pub(super) fn announce_callback(&self) {
-        // ORDERING: Relaxed suffices, as `CallbackDrain::drop()` explains.
+        // ORDERING: Relaxed suffices, as `wait_for_all()` explains.
         if !QUEUED.load(Ordering::Relaxed) {
             QUEUED.store(true, Ordering::Relaxed);
         }
@@ -220,8 +256,8 @@ impl Permit {
     }
 }
 
-/// Logs that an object is leaked, because its module has no drain: the callback's code might be
-/// unloaded before it is called. Thousands of leaks fill only a few lines.
+/// Logs that an object is leaked, because nothing waits for its callback before the callback's code
+/// is unloaded. Thousands of leaks fill only a few lines.
 #[cold]
 pub(super) fn log_leak<T: ?Sized>(ending: &str) {
     // ORDERING: Relaxed suffices: it is a statistic.
@@ -230,8 +266,8 @@ pub(super) fn log_leak<T: ?Sized>(ending: &str) {
         return;
     }
     pr_err!(
-        "rcu: {ending} of {} without a CallbackDrain: the object is leaked. Make a CallbackDrain \
-         the last field of the module's type and initialise it first\n",
+        "rcu: {ending} of {} in a module without drains: the object is leaked. Declare the module \
+         with rcu::drained_module! in place of module!\n",
         type_name::<T>()
     );
 }

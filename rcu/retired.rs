@@ -38,11 +38,10 @@ use kernel::bindings;
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use rcu_routes::rcu::{CallbackDrain, Rcu, UniqueRcuBox, Reclaim, Softirq};
+/// use rcu_routes::rcu::{Rcu, UniqueRcuBox, Reclaim, Softirq};
 /// # struct Config(u32);
 /// # impl Reclaim for Config { type Context = Softirq; }
 ///
-/// let drain = CallbackDrain::new()?; // Every module has one.
 /// let config = Rcu::new(UniqueRcuBox::new(Config(1), GFP_KERNEL)?);
 ///
 /// // Wait, and use the old object again.
@@ -196,8 +195,8 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     /// Reclaims the object with bottom halves off after a grace period, without waiting for it: C's
     /// `call_rcu()`. Does not compile for types whose destructor may sleep.
     ///
-    /// In a module without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an
-    /// error in the log.
+    /// In a module that `module!` declares, in place of `drained_module!`, the object is leaked, with
+    /// an error in the log.
     ///
     /// Context: any.
     pub fn call_rcu(self)
@@ -229,8 +228,8 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     /// Reclaims the object in process context after a grace period, without waiting for it: C's
     /// `queue_rcu_work()`. Does not compile for types whose objects have no work item.
     ///
-    /// Without a [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the
-    /// log.
+    /// In a module that `module!` declares, in place of `drained_module!`, the object is leaked, with
+    /// an error in the log. In user space it needs a [`CallbackDrain`](super::CallbackDrain).
     ///
     /// Context: any.
     pub fn queue_work(self)

@@ -52,8 +52,7 @@ pub use __rcu_new_srcu as new_srcu;
 /// The drop may sleep: it waits for all readers, grace periods and callbacks of the domain. If the
 /// guard of a reader was leaked (`mem::forget`), it never returns.
 ///
-/// A domain may also be leaked, or belong to a `static`. The module's
-/// [`CallbackDrain`](super::CallbackDrain) waits for its callbacks.
+/// A domain may also be leaked, or belong to a `static`. The module's unload waits for its callbacks.
 ///
 /// # Examples
 ///

@@ -22,8 +22,7 @@ use kernel::prelude::*;
 /// 2. The published object is dropped.
 ///
 /// So after the drop every object of the pointer has been reclaimed and no callback runs. The
-/// exception is [`SrcuRetired::queue_work`], whose work a [`CallbackDrain`](super::CallbackDrain)
-/// waits for.
+/// exception is [`SrcuRetired::queue_work`], whose work the module's unload waits for.
 ///
 /// - The drop may sleep, so an object that owns such a pointer has the context
 ///   [`Workqueue`](super::Workqueue).

@@ -196,9 +196,9 @@ impl<T: Reclaim + ?Sized> SrcuRetired<'_, T> {
     /// Does not compile for types whose destructor may sleep: the callback runs in a kernel thread,
     /// but must not sleep.
     ///
-    /// [`Srcu::barrier`] of the pointer's domain waits for it, and so do the drops of the pointer
-    /// and of the module's [`CallbackDrain`](super::CallbackDrain). In a module without a drain the
-    /// object is leaked, with an error in the log.
+    /// [`Srcu::barrier`] of the pointer's domain waits for it, and so do the drop of the pointer and
+    /// the module's unload. See [`Retired::call_rcu`](super::Retired::call_rcu) for a module that
+    /// does not wait.
     ///
     /// Context: any but NMI.
     pub fn call_srcu(self)
@@ -210,8 +210,8 @@ impl<T: Reclaim + ?Sized> SrcuRetired<'_, T> {
 
     /// Reclaims the object in process context after a grace period, without waiting for it.
     ///
-    /// Unlike a callback, the work may outlive the pointer. Without a
-    /// [`CallbackDrain`](super::CallbackDrain) the object is leaked, with an error in the log.
+    /// Unlike a callback, the work may outlive the pointer. See
+    /// [`Retired::queue_work`](super::Retired::queue_work) for a module that does not wait.
     ///
     /// Context: any but NMI.
     pub fn queue_work(self)

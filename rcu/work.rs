@@ -10,7 +10,6 @@
 #![expect(unsafe_code, reason = "addresses work items by hand and calls C")]
 
 use super::{
-    drain::CallbackDrain,
     object::Object,
     reclaim::{reclaim, Context},
     Reclaim,
@@ -24,13 +23,16 @@ use core::{
 };
 use kernel::{alloc::AllocError, bindings, prelude::*, types::Opaque};
 
-/// The workqueue. It exists while a [`CallbackDrain`] does.
+/// The workqueue, or null.
 static QUEUE: AtomicPtr<bindings::workqueue_struct> = AtomicPtr::new(ptr::null_mut());
 
-/// Creates the workqueue. The caller excludes other calls, and there is no [`CallbackDrain`].
+/// Creates the workqueue unless it exists. The caller excludes other calls.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
 pub(super) fn create_queue() -> Result {
+    if !QUEUE.load(Ordering::Relaxed).is_null() {
+        return Ok(());
+    }
     // SAFETY: The name has no conversions, so no argument follows.
     let queue = unsafe {
         bindings::alloc_workqueue_noprof(
@@ -42,7 +44,7 @@ pub(super) fn create_queue() -> Result {
     if queue.is_null() {
         return Err(ENOMEM);
     }
-    // ORDERING: Relaxed suffices: `CallbackDrain::new()` releases it with the number of drains.
+    // ORDERING: Relaxed suffices: `drain::open()` releases it with the number of drains.
     QUEUE.store(queue, Ordering::Relaxed);
     Ok(())
 }
@@ -53,8 +55,8 @@ pub(super) fn create_queue() -> Result {
 ///
 /// # Safety
 ///
-/// [`create_queue`] was called before. There is no [`CallbackDrain`], and all callbacks that were
-/// queued while one existed have run.
+/// [`create_queue`] was called before. All callbacks have run, and nobody can queue another.
+#[cfg(MODULE)]
 pub(super) unsafe fn destroy_queue() {
     let queue = QUEUE.swap(ptr::null_mut(), Ordering::Relaxed);
     // SAFETY: `create_queue()` has created the queue. Only callbacks queue work, and the caller
@@ -65,10 +67,12 @@ pub(super) unsafe fn destroy_queue() {
 /// Waits until all works that were queued before have run.
 ///
 /// Context: may sleep.
-pub(super) fn flush(_drain: &CallbackDrain) {
+pub(super) fn flush() {
     let queue = QUEUE.load(Ordering::Relaxed);
-    // SAFETY: The queue exists while a `CallbackDrain` does.
-    unsafe { bindings::__flush_workqueue(queue) };
+    if !queue.is_null() {
+        // SAFETY: Only `drain::close()` destroys the queue, after all works.
+        unsafe { bindings::__flush_workqueue(queue) };
+    }
 }
 
 /// The work item at the end of an object.
@@ -112,7 +116,7 @@ unsafe fn item_of<T: Reclaim + ?Sized>(object: NonNull<Object<T>>) -> *mut Item 
 /// # Safety
 ///
 /// - `head` and `T` are as [`reclaim`] requires, and `T::Context::HAS_WORK`.
-/// - A `CallbackDrain` waits for this call.
+/// - It was queued with a `Permit`.
 pub(super) unsafe extern "C" fn queue_reclaim<T: Reclaim + ?Sized>(
     head: *mut bindings::callback_head,
 ) {
@@ -138,9 +142,9 @@ pub(super) unsafe extern "C" fn queue_reclaim<T: Reclaim + ?Sized>(
         )
     };
     let cpu = bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int;
-    // ORDERING: Relaxed suffices: the drain's creation is ordered before the callback was queued.
+    // ORDERING: Relaxed suffices: the permit orders the queue's creation before the callback was queued.
     let queue = QUEUE.load(Ordering::Relaxed);
-    // SAFETY: The drain destroys the queue after this call has returned and the work has run. The
+    // SAFETY: `drain::close()` destroys the queue after this call has returned and the work has run. The
     // work was initialised above, and remains valid until `run()` frees the object.
     unsafe { bindings::queue_work_on(cpu, queue, work) };
 }

@@ -8,9 +8,9 @@
 pub mod rcu;
 
 use kernel::{new_mutex, prelude::*, sync::Arc};
-use rcu::{CallbackDrain, Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock};
+use rcu::{Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock};
 
-module! {
+rcu::drained_module! {
     type: Sample,
     name: "rcu_arc_cache",
     authors: ["The rust_rcu_demo maintainers"],
@@ -72,19 +72,16 @@ fn remove(cache: &UpdaterLock<Cache>, id: u64) {
     }
 }
 
-/// The drain is the last field: when it is dropped, nothing else can queue a callback any more.
 #[pin_data]
 struct Sample {
     #[pin]
     cache: UpdaterLock<Cache>,
-    _drain: CallbackDrain,
 }
 
 impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let cache = pin_init!(Cache { sessions <- HashTable::new(rcu::random_seed()) });
         try_pin_init!(Self {
-            _drain: CallbackDrain::new()?,
             cache <- UpdaterLock::new(cache, new_mutex!((), "cache")),
             _: {
                 insert(&cache, 1, "root")?;

@@ -7,7 +7,7 @@
 pub mod rcu;
 
 use kernel::{new_mutex, prelude::*};
-use rcu::{CallbackDrain, Locked, Rcu, Reclaim, Softirq, UniqueRcuBox, UpdaterLock};
+use rcu::{Locked, Rcu, Reclaim, Softirq, UniqueRcuBox, UpdaterLock};
 
 /// The object that readers see. It does not change while they read it.
 struct Config {
@@ -40,7 +40,7 @@ fn set_limit(state: &UpdaterLock<State>, limit: u32) -> Result {
     Ok(())
 }
 
-module! {
+rcu::drained_module! {
     type: Sample,
     name: "rcu_config",
     authors: ["The rust_rcu_demo maintainers"],
@@ -48,18 +48,15 @@ module! {
     license: "GPL",
 }
 
-/// The drain is the last field: when it is dropped, nothing else can queue a callback any more.
 #[pin_data]
 struct Sample {
     #[pin]
     state: UpdaterLock<State>,
-    _drain: CallbackDrain,
 }
 
 impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _drain: CallbackDrain::new()?,
             state <- UpdaterLock::new(State { config: Rcu::locked(None) }, new_mutex!((), "config")),
             _: {
                 set_limit(&state, 10)?;

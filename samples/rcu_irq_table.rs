@@ -19,9 +19,9 @@ use kernel::{
         Delta, Monotonic,
     },
 };
-use rcu::{CallbackDrain, Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock};
+use rcu::{Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock};
 
-module! {
+rcu::drained_module! {
     type: Sample,
     name: "rcu_irq_table",
     authors: ["The rust_rcu_demo maintainers"],
@@ -104,16 +104,14 @@ fn set_port(driver: &Driver, number: u16, is_blocked: bool) -> Result {
     Ok(())
 }
 
-/// Fields are dropped in order: the timer is cancelled before the driver and the drain.
+/// Fields are dropped in order: the timer is cancelled before the driver.
 struct Sample {
     _timer: ArcHrTimerHandle<Driver>,
     _driver: Arc<Driver>,
-    _drain: CallbackDrain,
 }
 
 impl kernel::Module for Sample {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let drain = CallbackDrain::new()?;
         let tables = pin_init!(Tables { ports <- HashTable::new(rcu::random_seed()) });
         let driver = Arc::pin_init(
             pin_init!(Driver {
@@ -135,7 +133,6 @@ impl kernel::Module for Sample {
         Ok(Self {
             _timer: timer,
             _driver: driver,
-            _drain: drain,
         })
     }
 }

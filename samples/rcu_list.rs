@@ -7,9 +7,9 @@
 pub mod rcu;
 
 use kernel::{new_mutex, prelude::*};
-use rcu::{CallbackDrain, Entry, List, Reclaim, Softirq, UpdaterLock};
+use rcu::{Entry, List, Reclaim, Softirq, UpdaterLock};
 
-module! {
+rcu::drained_module! {
     type: Sample,
     name: "rcu_list",
     authors: ["The rust_rcu_demo maintainers"],
@@ -65,19 +65,16 @@ fn remove(state: &UpdaterLock<State>, id: u32) -> Result {
     Ok(())
 }
 
-/// Unload drops the fields in order: first the list with its entries, last the drain, which waits
-/// for the callbacks.
+/// Unload drops this with the list and its entries, and then waits for the callbacks.
 #[pin_data]
 struct Sample {
     #[pin]
     state: UpdaterLock<State>,
-    _drain: CallbackDrain,
 }
 
 impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _drain: CallbackDrain::new()?,
             state <- UpdaterLock::new(State { servers: List::new() }, new_mutex!((), "servers")),
             _: {
                 add(&state, 1, 10)?;

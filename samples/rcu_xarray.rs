@@ -13,9 +13,9 @@ use kernel::{
     sync::SpinLock,
     xarray::{AllocKind, XArray},
 };
-use rcu::{find_and_lock, xa_load, CallbackDrain, RcuBox, Reclaim, Softirq, UniqueRcuBox};
+use rcu::{find_and_lock, xa_load, RcuBox, Reclaim, Softirq, UniqueRcuBox};
 
-module! {
+rcu::drained_module! {
     type: Sample,
     name: "rcu_xarray",
     authors: ["The rust_rcu_demo maintainers"],
@@ -89,18 +89,15 @@ fn close(buffers: &XArray<RcuBox<Buffer>>, handle: usize) -> Result {
     Ok(())
 }
 
-/// The drain is the last field: when it is dropped, nothing else can queue a callback any more.
 #[pin_data]
 struct Sample {
     #[pin]
     buffers: XArray<RcuBox<Buffer>>,
-    _drain: CallbackDrain,
 }
 
 impl kernel::InPlaceModule for Sample {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _drain: CallbackDrain::new()?,
             buffers <- XArray::new(AllocKind::Alloc),
             _: {
                 for handle in [3, 4] {

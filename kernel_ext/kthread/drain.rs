@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Keeps the module loaded until its threads have ended.
+//! Keeps the module's code loaded until its last [`Kthread`](super::Kthread) has ended.
 
 #![expect(unsafe_code, reason = "calls C functions")]
 
 use core::sync::atomic::{AtomicUsize, Ordering};
-use kernel::{bindings, prelude::*, types::Opaque};
+use kernel::{bindings, types::Opaque};
 
-/// [`CLOSED`], [`PREPARING`], or [`OPEN`] plus [`THREAD`] for each thread that was counted since.
+/// [`CLOSED`], or [`OPEN`] plus [`THREAD`] for each thread that was counted.
 static THREADS: AtomicUsize = AtomicUsize::new(CLOSED);
 
-/// There is no [`ThreadDrain`], and no thread.
+/// No thread may start.
 const CLOSED: usize = 0;
-/// A [`ThreadDrain`] is being created.
-const PREPARING: usize = 1;
-/// A [`ThreadDrain`] exists, so threads may start.
-const OPEN: usize = 2;
-const THREAD: usize = 4;
+/// Threads may start.
+const OPEN: usize = 1;
+const THREAD: usize = 2;
 
 /// Completed once for each counted thread, when that thread has left the module's code.
 static ENDED: Ended = Ended(Opaque::uninit());
@@ -26,46 +24,36 @@ struct Ended(Opaque<bindings::completion>);
 // SAFETY: C's functions synchronise their accesses to a completion.
 unsafe impl Sync for Ended {}
 
-/// Keeps the module's code loaded until its last [`Kthread`](super::Kthread) has ended, even one
-/// that is owned by a `static`, or was forgotten.
+/// Permits threads to start.
 ///
-/// Make it a field of the module's type, behind all fields that own threads, and initialise it
-/// before them. Without it no thread starts.
+/// `drained_module!` calls this if its `drains:` names the module [`kthread`](super).
 ///
-/// Its drop requests the remaining threads to stop and waits until they have ended. A leaked drain
-/// (`mem::forget`) does not wait. No type prevents the leak.
-pub struct ThreadDrain(());
-
-impl ThreadDrain {
-    /// Creates the module's drain.
-    ///
-    /// Errors: `EBUSY` if the module has a drain already. Context: any.
-    pub fn new() -> Result<Self> {
-        // ORDERING: Acquire pairs with the release at the end of `drop()`: C no longer uses the
-        // completion.
-        THREADS
-            .compare_exchange(CLOSED, PREPARING, Ordering::Acquire, Ordering::Relaxed)
-            .map_err(|_| EBUSY)?;
-        // SAFETY: The memory is static. No thread is counted, so nobody uses the completion, and
-        // the exchange excludes other calls.
-        unsafe { bindings::init_completion(ENDED.0.get()) };
-        // ORDERING: Release pairs with the acquire in `Counted::new()`: a counted thread finds the
-        // completion initialised.
-        THREADS.store(OPEN, Ordering::Release);
-        Ok(Self(()))
-    }
+/// # Safety
+///
+/// It is called once. [`close_drain`] is called before the module is unloaded.
+pub unsafe fn open_drain() {
+    // SAFETY: The memory is static. No thread is counted, so nobody uses the completion.
+    unsafe { bindings::init_completion(ENDED.0.get()) };
+    // ORDERING: Release pairs with the acquire in `Counted::new()`: a counted thread finds the
+    // completion initialised.
+    THREADS.store(OPEN, Ordering::Release);
 }
 
-impl Drop for ThreadDrain {
-    fn drop(&mut self) {
-        // ORDERING: Relaxed suffices: only the number matters, which does not change from here on.
-        let counted = THREADS.fetch_and(!OPEN, Ordering::Relaxed) & !OPEN;
-        for _ in 0..counted / THREAD {
-            // SAFETY: `new()` has initialised the completion. Each counted thread completes it, so
-            // this returns once for each.
-            unsafe { bindings::wait_for_completion(ENDED.0.get()) };
-        }
-        THREADS.store(CLOSED, Ordering::Release);
+/// Requests the remaining threads to stop, even those that a `static` owns or that were forgotten,
+/// and waits until they have ended. Permits no more threads.
+///
+/// Context: may sleep.
+///
+/// # Safety
+///
+/// It is called once, after [`open_drain`].
+pub unsafe fn close_drain() {
+    // ORDERING: Relaxed suffices: only the number matters, which does not change from here on.
+    let counted = THREADS.fetch_and(!OPEN, Ordering::Relaxed) & !OPEN;
+    for _ in 0..counted / THREAD {
+        // SAFETY: `open_drain()` has initialised the completion. Each counted thread completes it,
+        // so this returns once for each.
+        unsafe { bindings::wait_for_completion(ENDED.0.get()) };
     }
 }
 

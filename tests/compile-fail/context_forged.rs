@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Objects are reclaimed in one of two contexts. A CallbackDrain would not wait for a third.
+// Objects are reclaimed in one of two contexts. Unload would not wait for a third.
 
 struct Elsewhere;
 

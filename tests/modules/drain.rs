@@ -4,9 +4,9 @@
 //! callbacks run code of this module: if they run after it is unloaded, the kernel crashes.
 
 use super::{rcu, FAILS_AFTER_STEP};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel::prelude::*;
-use rcu::{read_lock, Anywhere, CallbackDrain, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
+use rcu::{read_lock, Anywhere, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox};
 
 /// Declares a module that runs this test.
 macro_rules! drain_test {
@@ -16,7 +16,7 @@ macro_rules! drain_test {
         /// The step after which init fails; 0 for none.
         const FAILS_AFTER_STEP: usize = $step;
 
-        kernel::prelude::module! {
+        rcu::drained_module! {
             type: DrainTest,
             name: $name,
             authors: ["The rust_rcu_demo maintainers"],
@@ -37,11 +37,15 @@ const FREES: usize = 300;
 static QUEUED: AtomicUsize = AtomicUsize::new(0);
 static RECLAIMED: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether the module's value was dropped, so that it queues nothing more.
+static IS_DROPPED: AtomicBool = AtomicBool::new(false);
+
 struct Counted;
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        RECLAIMED.fetch_add(1, Ordering::Relaxed);
+        RECLAIMED.fetch_add(1, Ordering::SeqCst);
+        report();
     }
 }
 
@@ -55,18 +59,25 @@ impl Reclaim for Plain {
     type Context = Softirq;
 }
 
-/// Logs how many of the queued objects were reclaimed. It is initialised before the drain and
-/// dropped after it.
-struct Report(());
+/// The module's last field.
+struct Last(());
 
-impl Drop for Report {
+impl Drop for Last {
     fn drop(&mut self) {
+        IS_DROPPED.store(true, Ordering::SeqCst);
+        report();
+    }
+}
+
+/// Logs that all objects were reclaimed.
+fn report() {
+    if IS_DROPPED.load(Ordering::SeqCst) && load(&RECLAIMED) == load(&QUEUED) {
         pr_info!("reclaimed {} of {}\n", load(&RECLAIMED), load(&QUEUED));
     }
 }
 
 fn load(count: &AtomicUsize) -> usize {
-    count.load(Ordering::Relaxed)
+    count.load(Ordering::SeqCst)
 }
 
 /// A part of the module that queues callbacks when it is created and when it is dropped.
@@ -124,15 +135,13 @@ pub(crate) struct DrainTest {
     _third: Step,
     _second: Step,
     _first: Step,
-    _drain: CallbackDrain,
-    _report: Report,
+    _last: Last,
 }
 
 impl kernel::InPlaceModule for DrainTest {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _report: Report(()),
-            _drain: CallbackDrain::new()?,
+            _last: Last(()),
             _first: Step::new(1, CALLBACKS)?,
             _second: Step::new(2, 0)?,
             _third: Step::new(3, 0)?,

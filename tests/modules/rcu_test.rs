@@ -21,23 +21,19 @@ pub use project::rcu;
 
 use kernel::prelude::*;
 
-module! {
+rcu::drained_module! {
     type: RcuTest,
+    drains: [kernel_ext::kthread],
     name: "rcu_test",
     authors: ["The rust_rcu_demo maintainers"],
     description: "Tests of the RCU library",
     license: "GPL",
 }
 
-struct RcuTest {
-    _threads: kernel_ext::kthread::ThreadDrain,
-    _drain: rcu::CallbackDrain,
-}
+struct RcuTest;
 
 impl kernel::Module for RcuTest {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let drain = rcu::CallbackDrain::new()?;
-        let threads = kernel_ext::kthread::ThreadDrain::new()?;
         for (number, (name, case)) in cases::CASES.iter().enumerate() {
             match case() {
                 Ok(()) => pr_info!("ok {} - {name}\n", number + 1),
@@ -47,9 +43,6 @@ impl kernel::Module for RcuTest {
             }
         }
         pr_info!("1..{}\n", cases::CASES.len());
-        Ok(Self {
-            _threads: threads,
-            _drain: drain,
-        })
+        Ok(Self)
     }
 }

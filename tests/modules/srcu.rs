@@ -19,6 +19,9 @@ pub(crate) struct Counted;
 impl Drop for Counted {
     fn drop(&mut self) {
         RECLAIMED.fetch_add(1, Ordering::Relaxed);
+        if load(&RECLAIMED) == CALLBACKS {
+            pr_info!("reclaimed {CALLBACKS} of {}\n", load(&QUEUED));
+        }
     }
 }
 
@@ -61,13 +64,4 @@ pub(crate) fn queue(holder: &Rcu<Holder>) -> Result {
 
 fn load(count: &AtomicUsize) -> usize {
     count.load(Ordering::Relaxed)
-}
-
-/// Logs how many of the queued objects were reclaimed. It is dropped last.
-pub(crate) struct Report;
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        pr_info!("reclaimed {} of {}\n", load(&RECLAIMED), load(&QUEUED));
-    }
 }

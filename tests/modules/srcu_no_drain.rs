@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The domain of `srcu.rs` belongs to an object that is leaked, because this module has no drain.
+//! The domain of `srcu.rs` belongs to an object that is leaked, because this module does not wait for
+//! callbacks.
 
 #![deny(unsafe_code)]
 
@@ -18,20 +19,18 @@ module! {
     type: SrcuNoDrain,
     name: "srcu_no_drain",
     authors: ["The rust_rcu_demo maintainers"],
-    description: "Test of the RCU library: callbacks of SRCU without a CallbackDrain",
+    description: "Test of the RCU library: callbacks of SRCU that nothing waits for",
     license: "GPL",
 }
 
 struct SrcuNoDrain {
     holder: Rcu<srcu::Holder>,
-    _report: srcu::Report,
 }
 
 impl kernel::Module for SrcuNoDrain {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         Ok(Self {
             holder: Rcu::new(srcu::Holder::new()?),
-            _report: srcu::Report,
         })
     }
 }

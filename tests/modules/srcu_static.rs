@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The domain of `srcu.rs` belongs to a `static`. The module's drain waits for the callbacks.
+//! The domain of `srcu.rs` belongs to a `static`. Unload waits for the callbacks.
 
 #![deny(unsafe_code)]
 
@@ -13,9 +13,9 @@ pub use project::rcu;
 
 use kernel::prelude::*;
 // A module may import the macro into its root.
-use rcu::{new_srcu, CallbackDrain, Rcu};
+use rcu::{new_srcu, Rcu};
 
-module! {
+rcu::drained_module! {
     type: SrcuStatic,
     name: "srcu_static",
     authors: ["The rust_rcu_demo maintainers"],
@@ -25,19 +25,12 @@ module! {
 
 static HOLDER: Rcu<srcu::Holder> = Rcu::null();
 
-struct SrcuStatic {
-    _drain: CallbackDrain,
-    _report: srcu::Report,
-}
+struct SrcuStatic;
 
 impl kernel::Module for SrcuStatic {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let drain = CallbackDrain::new()?;
         drop(HOLDER.replace(Some(srcu::Holder::new()?)));
-        Ok(Self {
-            _drain: drain,
-            _report: srcu::Report,
-        })
+        Ok(Self)
     }
 }
 

@@ -22,11 +22,12 @@ use kernel::{
     prelude::*,
     time::{delay::fsleep, Delta},
 };
-use kernel_ext::kthread::{should_stop, Attributes, Kthread, ThreadDrain};
+use kernel_ext::kthread::{should_stop, Attributes, Kthread};
 use rcu::{Rcu, Reclaim, UniqueRcuBox, Workqueue};
 
-module! {
+rcu::drained_module! {
     type: ThreadStatic,
+    drains: [kernel_ext::kthread],
     name: "thread_static",
     authors: ["The rust_rcu_demo maintainers"],
     description: "Test of the threads: owners that are never dropped",
@@ -50,41 +51,17 @@ fn spawn() -> Result<Kthread> {
         }
         // The module must remain loaded during this sleep, too.
         fsleep(Delta::from_millis(300));
-        ENDED.fetch_add(1, Ordering::Relaxed);
+        let ended = ENDED.fetch_add(1, Ordering::Relaxed) + 1;
+        pr_info!("{ended} of 2 threads have ended\n");
     })
 }
 
-struct ThreadStatic {
-    _threads: ThreadDrain,
-    _report: Report,
-}
-
-/// It is dropped last.
-struct Report;
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        pr_info!(
-            "{} of 2 threads have ended\n",
-            ENDED.load(Ordering::Relaxed)
-        );
-    }
-}
+struct ThreadStatic;
 
 impl kernel::Module for ThreadStatic {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        if spawn().is_ok() {
-            pr_err!("a thread started without a drain\n");
-        }
-        let threads = ThreadDrain::new()?;
-        if ThreadDrain::new().is_ok() {
-            pr_err!("a module has two drains\n");
-        }
         drop(OWNER.replace(Some(UniqueRcuBox::new(Owner(spawn()?), GFP_KERNEL)?)));
         core::mem::forget(spawn()?);
-        Ok(Self {
-            _threads: threads,
-            _report: Report,
-        })
+        Ok(Self)
     }
 }

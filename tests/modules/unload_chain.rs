@@ -2,7 +2,7 @@
 
 //! Attacks the drain: at unload, objects whose destructors retire further objects, by callbacks of
 //! RCU, by callbacks of an SRCU domain that a `static` owns, and by works. Also leaks a retired
-//! object, a started grace period of SRCU and a second drain's work.
+//! object, a started grace period of SRCU and a drain, and tries to make a second module value.
 
 #![deny(unsafe_code)]
 
@@ -14,15 +14,15 @@ pub use project::rcu;
 
 use core::{
     mem,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
-use kernel::{alloc::flags::GFP_ATOMIC, prelude::*};
+use kernel::{alloc::flags::GFP_ATOMIC, prelude::*, InPlaceModule};
 use rcu::{
-    new_srcu, Anywhere, CallbackDrain, Rcu, Reclaim, SrcuGracePeriod, SrcuPointer, UniqueRcuBox,
-    Workqueue,
+    new_srcu, Anywhere, CallbackDrain, Drained, Rcu, Reclaim, SrcuGracePeriod, SrcuPointer,
+    UniqueRcuBox, Workqueue,
 };
 
-module! {
+rcu::drained_module! {
     type: UnloadChain,
     name: "unload_chain",
     authors: ["The rust_rcu_demo maintainers"],
@@ -37,6 +37,8 @@ const LENGTH: u32 = 8;
 
 static RETIRED: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
+/// Whether the module's value was dropped.
+static IS_DROPPED: AtomicBool = AtomicBool::new(false);
 
 static HOLDER: Rcu<Holder> = Rcu::null();
 
@@ -61,14 +63,17 @@ impl Drop for Link {
         if self.left > 0 && retire(self.left - 1).is_err() {
             pr_err!("no memory\n");
         }
-        DROPPED.fetch_add(1, Ordering::Relaxed);
+        let dropped = DROPPED.fetch_add(1, Ordering::SeqCst) + 1;
+        if IS_DROPPED.load(Ordering::SeqCst) && dropped == RETIRED.load(Ordering::SeqCst) {
+            pr_info!("dropped {dropped} of {dropped}\n");
+        }
     }
 }
 
 /// Retires an object, in one of six ways.
 fn retire(left: u32) -> Result {
     let link = UniqueRcuBox::new(Link { left }, GFP_ATOMIC)?;
-    let number = RETIRED.fetch_add(1, Ordering::Relaxed);
+    let number = RETIRED.fetch_add(1, Ordering::SeqCst);
     rcu::read(|section| {
         let Some(holder) = HOLDER.dereference(section) else {
             return Err(EINVAL);
@@ -85,33 +90,24 @@ fn retire(left: u32) -> Result {
     })
 }
 
-struct UnloadChain {
-    _drain: CallbackDrain,
-    _report: Report,
-}
-
-/// It is dropped last.
-struct Report;
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        let dropped = DROPPED.load(Ordering::Relaxed);
-        pr_info!("dropped {dropped} of {}\n", RETIRED.load(Ordering::Relaxed));
-    }
-}
+struct UnloadChain;
 
 impl kernel::Module for UnloadChain {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
-        let drain = CallbackDrain::new()?;
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        // A drain that nobody drops.
+        mem::forget(CallbackDrain::new()?);
+        // A second module value, at a place where nobody drops it.
+        let second = KBox::pin_init(Drained::<Self>::init(module), GFP_KERNEL);
+        if let Ok(second) = second {
+            pr_err!("a module has two values\n");
+            mem::forget(second);
+        }
         let pointer = KBox::pin_init(
             SrcuPointer::new(None, new_srcu!("unload_chain")),
             GFP_KERNEL,
         )?;
         drop(HOLDER.replace(Some(UniqueRcuBox::new(Holder(pointer), GFP_KERNEL)?)));
-        Ok(Self {
-            _drain: drain,
-            _report: Report,
-        })
+        Ok(Self)
     }
 }
 
@@ -133,5 +129,6 @@ impl Drop for UnloadChain {
                 mem::forget(holder.0.retire(forgotten));
             }
         }
+        IS_DROPPED.store(true, Ordering::SeqCst);
     }
 }

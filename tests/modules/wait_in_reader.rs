@@ -29,14 +29,15 @@ use kernel::{
     prelude::*,
     time::{delay::fsleep, Delta},
 };
-use kernel_ext::kthread::{Attributes, Kthread, ThreadDrain};
+use kernel_ext::kthread::{Attributes, Kthread};
 use rcu::{
     CallbackDrain, FullGracePeriod, GracePeriod, Reclaim, Retired, Softirq, SrcuPointer,
     UniqueRcuBox, UpdaterLock,
 };
 
-module! {
+rcu::drained_module! {
     type: WaitInReader,
+    drains: [kernel_ext::kthread],
     name: "wait_in_reader",
     authors: ["The rust_rcu_demo maintainers"],
     description: "Test of the RCU library: waiting inside a reader",
@@ -86,21 +87,14 @@ fn calls() -> Result {
     Ok(())
 }
 
-struct WaitInReader {
-    _drain: CallbackDrain,
-    _threads: ThreadDrain,
-}
+struct WaitInReader;
 
 impl kernel::Module for WaitInReader {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let this = Self {
-            _drain: CallbackDrain::new()?,
-            _threads: ThreadDrain::new()?,
-        };
         calls()?;
         fsleep(Delta::from_millis(500));
         pr_info!("{} calls have returned\n", RETURNED.load(Ordering::Relaxed));
-        Ok(this)
+        Ok(Self)
     }
 }
 

@@ -133,6 +133,18 @@ fn translate_library(module: &Path) -> (File, Vec<Site>) {
             #(#with_statics::make_statics();)*
         }
     });
+    root.items.push(parse_quote! {
+        /// Does what the load of a module does. Returns whether it was the first load.
+        pub fn open_drain() -> bool {
+            unsafe { drain::open() }.is_ok()
+        }
+    });
+    root.items.push(parse_quote! {
+        /// Does what the unload of a module does.
+        pub fn close_drain() {
+            unsafe { drain::close() };
+        }
+    });
     (root, sites)
 }
 

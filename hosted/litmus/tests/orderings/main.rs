@@ -86,12 +86,12 @@ holds! {
 
     work_reclaims_objects_after_their_callbacks: work::pending_objects;
     racing_callbacks_lose_no_object: work::racing_callbacks;
-    racing_drains_create_the_workqueue_once: work::racing_drains;
+    racing_loads_create_the_workqueue_once: work::racing_drains;
     updater_that_sees_a_drain_sees_its_workqueue: work::visible_drain;
     // Without the bound the test passes too, in ten times the time.
     drain_waits_for_callbacks_of_callbacks: work::nested_callbacks, up_to_preemptions(3);
     drain_waits_for_callbacks_of_work: work::callback_of_work;
-    drain_waits_for_an_updater_that_sees_it: work::dropped_drain;
+    unload_waits_for_an_updater_that_sees_a_drain: work::closed_drain;
 }
 
 weakened! {
@@ -135,11 +135,11 @@ weakened! {
         fails_without "drain wait_for_srcu_callbacks load 2" Acquire => Relaxed;
 
     lock_of_drains_without_acquire_is_detected: work::racing_drains
-        fails_without "drain DrainLock::acquire swap" Acquire => Relaxed;
+        fails_without "drain OpenLock::acquire swap" Acquire => Relaxed;
     lock_of_drains_without_release_is_detected: work::racing_drains
-        fails_without "drain DrainLock::drop swap" Release => Relaxed;
+        fails_without "drain OpenLock::drop swap" Release => Relaxed;
     new_drain_without_release_is_detected: work::visible_drain
-        fails_without "drain CallbackDrain::new fetch_add" Release => Relaxed;
+        fails_without "drain open fetch_add" Release => Relaxed;
     search_for_a_drain_without_acquire_is_detected: work::visible_drain
         fails_without "drain Permit::new load" Acquire => Relaxed;
 

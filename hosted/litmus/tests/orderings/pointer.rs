@@ -7,7 +7,7 @@ use litmus::{
     checker::assert_one_of,
     kernel::{self, prelude::*, sync::Mutex},
     object::Object,
-    rcu::{read_lock, CallbackDrain, Locked, Rcu, UpdaterLock},
+    rcu::{close_drain, open_drain, read_lock, Locked, Rcu, UpdaterLock},
 };
 use loom::thread;
 use std::rc::Rc;
@@ -108,8 +108,9 @@ pub fn polled_grace_period() {
 
 /// A reader, and an updater that queues a callback, which frees the object.
 pub fn callback() {
-    let _drain = CallbackDrain::new().unwrap();
+    open_drain();
     unpublish(|pointer| pointer.replace(None).unwrap().call_rcu());
+    close_drain();
 }
 
 fn unpublish(updater: impl FnOnce(&Rcu<Object>) + 'static) {

@@ -7,7 +7,7 @@ use litmus::{
     checker::assert_one_of,
     kernel::{self, prelude::*, sync::LockClassKey},
     object::Object,
-    rcu::{CallbackDrain, Reclaim, Softirq, Srcu, SrcuPointer, UniqueRcuBox},
+    rcu::{close_drain, open_drain, Reclaim, Softirq, Srcu, SrcuPointer, UniqueRcuBox},
 };
 use loom::{cell::UnsafeCell, thread};
 use std::{
@@ -18,7 +18,7 @@ use std::{
 
 /// The kernel's litmus test MP+onceassign+derefonce, with an exchange instead of the store.
 pub fn message_passing() {
-    let drain = CallbackDrain::new().unwrap();
+    open_drain();
     let pointer = pointer(1);
     let updater = thread::spawn({
         let pointer = pointer.clone();
@@ -31,7 +31,7 @@ pub fn message_passing() {
     // The orders of the remaining operations do not matter.
     loom::stop_exploring();
     drop(pointer);
-    drop(drain);
+    close_drain();
 }
 
 /// Two updaters. Each may reclaim the object that the other published.
@@ -68,12 +68,12 @@ pub fn grace_period() {
 
 /// A drain waits for the callback of a domain that is never dropped.
 pub fn leaked_domain() {
-    let drain = CallbackDrain::new().unwrap();
+    open_drain();
     let pointer = ManuallyDrop::new(domain_of(None));
     let memory = Arc::<Mutex<UnsafeCell<()>>>::default();
     let object = UniqueRcuBox::new(Noted(memory.clone()), GFP_KERNEL).unwrap();
     pointer.retire(object).call_srcu();
-    drop(drain);
+    close_drain();
     kernel::unload();
     // The callback's write is ordered before this read.
     memory.lock().unwrap().with(|_| ());

@@ -6,7 +6,7 @@ use litmus::{
     checker::assert_one_of,
     kernel::{self, prelude::*},
     object::Object,
-    rcu::{Anywhere, CallbackDrain, Rcu, Reclaim, Retired, UniqueRcuBox},
+    rcu::{close_drain, open_drain, Anywhere, CallbackDrain, Rcu, Reclaim, Retired, UniqueRcuBox},
 };
 use loom::thread;
 use std::sync::{
@@ -16,6 +16,7 @@ use std::sync::{
 
 /// A callback adds an object to the work's list while the work reclaims another one.
 pub fn pending_objects() {
+    open_drain();
     let drain = CallbackDrain::new().unwrap();
     kernel::defer_callbacks();
     retired(1).queue_work();
@@ -24,11 +25,12 @@ pub fn pending_objects() {
     retired(2).queue_work();
     kernel::deferred_callback()();
     drop(drain);
+    close_drain();
 }
 
 /// Two callbacks add objects to the work's list at the same time.
 pub fn racing_callbacks() {
-    let drain = CallbackDrain::new().unwrap();
+    open_drain();
     let reclaimed = Arc::default();
     kernel::defer_callbacks();
     kernel::defer_work();
@@ -39,41 +41,42 @@ pub fn racing_callbacks() {
     other.join().unwrap();
     kernel::run_deferred_work();
     assert_eq!(reclaimed.load(Relaxed), 2);
-    drop(drain);
+    close_drain();
 }
 
 /// Two threads create drains at the same time, and one of them then uses the work item.
 pub fn racing_drains() {
     kernel::defer_callbacks();
-    let other = thread::spawn(|| CallbackDrain::new().unwrap());
-    let drain = CallbackDrain::new().unwrap();
+    let other = thread::spawn(open_drain);
+    open_drain();
     retired(1).queue_work();
     kernel::deferred_callback()();
     // The orders of the remaining operations do not matter.
     loom::stop_exploring();
-    drop(other.join().unwrap());
-    drop(drain);
+    other.join().unwrap();
+    close_drain();
 }
 
 /// An updater that sees a drain uses the work item that the drain's creation initialised.
 pub fn visible_drain() {
     let reclaimed = Arc::default();
     let old = counted(&reclaimed);
-    let drain = thread::spawn(|| CallbackDrain::new().unwrap());
+    let drain = thread::spawn(open_drain);
     old.queue_work();
-    drop(drain.join().unwrap());
+    drain.join().unwrap();
+    close_drain();
     // If the updater sees no drain, the object is leaked.
     assert_one_of(&[0, 1], &reclaimed.load(Relaxed));
 }
 
 /// A callback queues a second one, which queues a third. The drain waits for all of them.
 pub fn nested_callbacks() {
-    let drain = CallbackDrain::new().unwrap();
+    open_drain();
     let reclaimed = Arc::default();
     let third = counted(&reclaimed);
     let second = then(third, Retired::call_rcu);
     then(second, Retired::call_rcu).call_rcu();
-    drop(drain);
+    close_drain();
     kernel::unload();
     assert_eq!(
         reclaimed.load(Relaxed),
@@ -84,10 +87,10 @@ pub fn nested_callbacks() {
 
 /// Work queues a callback. The drain waits for both.
 pub fn callback_of_work() {
-    let drain = CallbackDrain::new().unwrap();
+    open_drain();
     let reclaimed = Arc::default();
     then(counted(&reclaimed), Retired::call_rcu).queue_work();
-    drop(drain);
+    close_drain();
     kernel::unload();
     assert_eq!(
         reclaimed.load(Relaxed),
@@ -96,14 +99,13 @@ pub fn callback_of_work() {
     );
 }
 
-/// An updater queues a callback during the drop of the last drain. It sees no drain, or the drop
-/// waits for its callback.
-pub fn dropped_drain() {
-    let drain = CallbackDrain::new().unwrap();
+/// An updater queues a callback during unload. It sees no drain, or unload waits for its callback.
+pub fn closed_drain() {
+    open_drain();
     let reclaimed = Arc::default();
     let old = counted(&reclaimed);
     let other = thread::spawn(move || old.call_rcu());
-    drop(drain);
+    close_drain();
     kernel::unload();
     other.join().unwrap();
     // If the updater sees no drain, the object is leaked.
