@@ -4,30 +4,23 @@
 
 use crate::functions::Class;
 use crate::stack::{base, function, Dump, Frame, Place};
+use crate::waits;
 
 /// Frames kept per backtrace.
 const MAX_FRAMES: usize = 32;
 
-/// Function classes that cannot be the culprit, in addition to reporting and interrupt entry.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Skipped(&'static [Class]);
+/// Frames of unknown drivers tolerated between two frames of interrupt code.
+const MAX_DRIVER_FRAMES: usize = 2;
 
-impl Skipped {
-    /// For a stack of code that runs or waits.
-    pub(crate) const USUAL: Self = Self(&[
-        Class::Idle,
-        Class::Scheduler,
-        Class::Locking,
-        Class::Rcu,
-        Class::Probe,
-    ]);
-    /// For RCU's own kthreads.
-    pub(crate) const RCU_KTHREAD: Self = Self(&[Class::Scheduler, Class::Locking]);
-    /// For memory allocations.
-    pub(crate) const ALLOCATION: Self =
-        Self(&[Class::Scheduler, Class::Locking, Class::Rcu, Class::Memory]);
-    /// For wrong memory accesses.
-    pub(crate) const ACCESS: Self = Self(&[Class::Access]);
+/// How a report came about, which decides what its stack begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An interrupt, NMI or another task printed the stack. The interrupted code counts.
+    Interrupt,
+    /// The code at fault called the report.
+    Caller,
+    /// The stack is that of RCU's own kthread.
+    RcuKthread,
 }
 
 /// The stack of the code that was running or waiting, without the code that reported it.
@@ -35,124 +28,212 @@ impl Skipped {
 pub(crate) struct Backtrace {
     /// Functions, innermost first.
     pub(crate) frames: Vec<String>,
-    /// The innermost function that is not skipped.
+    /// The innermost function that is no helper.
     pub(crate) culprit: Option<String>,
-    /// The function of RCU, lock or scheduler that the culprit called.
-    pub(crate) called: Option<String>,
+    /// The module of the culprit.
+    pub(crate) module: Option<String>,
+    /// Why the culprit may be wrong.
+    pub(crate) doubt: Option<&'static str>,
+    /// The wait in which the culprit is.
+    pub(crate) waits_for: Option<String>,
+    /// Whether the log has only the reporting part of the stack.
+    pub(crate) is_cut: bool,
+    /// Whether the CPU was in user mode.
+    pub(crate) is_in_user_mode: bool,
 }
 
+const LEFTOVER: &str = "the unwinder marked it with `?`: it may be left over from an earlier call";
+const STALE: &str =
+    "the stack is that of the task's last context switch, not of what it ran when it was reported";
+
 impl Backtrace {
-    pub(crate) fn new(dump: &Dump, skipped: Skipped) -> Self {
+    pub(crate) fn new(dump: &Dump, origin: Origin) -> Self {
         let mut frames: Vec<_> = dump
             .frames
             .iter()
-            .map(|frame| (frame, Class::of(&frame.symbol)))
+            .map(|frame| (frame, Class::of_frame(frame)))
             .collect();
-        mark_clock_drivers(&mut frames);
-        let frames = without_unreliable(frames);
-        let frames = interrupted(&frames);
-        let mut backtrace = Self::default();
+        mark_drivers(&mut frames);
+        let (frames, is_cut) = without_unreliable(frames, origin);
+        let (frames, ends_in_report) = match origin {
+            Origin::Interrupt => interrupted(&frames),
+            _ => (frames.as_slice(), false),
+        };
+        let mut backtrace = Self {
+            is_cut: is_cut || ends_in_report,
+            ..Self::default()
+        };
+        let mut inner = None;
         for &(frame, class) in frames {
             if !matches!(class, Class::Reporting | Class::Entry) {
-                backtrace.push(frame.function(), class, skipped);
+                // Registers and the first frame of a trace name the same function.
+                let is_same = inner == Some((Place::Registers, &frame.symbol));
+                if !is_same {
+                    backtrace.push(frame, class, origin);
+                }
+                inner = Some((frame.place, &frame.symbol));
             }
         }
+        backtrace.find_wait(frames);
         // If nothing else is left, the clock itself may have stopped.
         if backtrace.culprit.is_none() {
             let probe = frames.iter().find(|(_, class)| *class == Class::Probe);
             backtrace.culprit = probe.map(|(frame, _)| frame.function());
         }
         if backtrace.frames.is_empty() {
+            backtrace.is_in_user_mode = dump.is_in_user_mode && !backtrace.is_cut;
             let idle = dump.idle_at.as_deref().map(function);
             backtrace.frames.extend(idle);
+        }
+        if backtrace.culprit.is_some() && is_stale(dump) {
+            backtrace.doubt = Some(STALE);
         }
         backtrace
     }
 
-    fn push(&mut self, function: String, class: Class, skipped: Skipped) {
-        if self.culprit.is_none() {
-            if !skipped.0.contains(&class) {
-                self.culprit = Some(function.clone());
-            } else if class != Class::Idle {
-                self.called = Some(function.clone());
-            }
+    fn push(&mut self, frame: &Frame, class: Class, origin: Origin) {
+        let function = frame.function();
+        let is_helper = match (class, origin) {
+            (Class::Other, _) | (Class::Rcu, Origin::RcuKthread) => false,
+            _ => true,
+        };
+        if self.culprit.is_none() && !is_helper {
+            self.culprit = Some(function.clone());
+            self.module.clone_from(&frame.module);
+            self.doubt = (frame.place == Place::Unreliable).then_some(LEFTOVER);
         }
-        if self.frames.len() < MAX_FRAMES && self.frames.last() != Some(&function) {
+        if self.frames.len() < MAX_FRAMES {
             self.frames.push(function);
         }
+    }
+
+    /// Finds what the innermost frames wait for.
+    fn find_wait(&mut self, frames: &[Classed<'_>]) {
+        let inner = frames
+            .iter()
+            .filter(|(_, class)| !matches!(class, Class::Reporting | Class::Entry | Class::Irq))
+            .take_while(|(_, class)| !matches!(class, Class::Other | Class::Plumbing));
+        let inner: Vec<_> = inner.map(|(frame, class)| (frame.function(), *class)).collect();
+        self.waits_for = waits::of(&inner, self.culprit.as_deref());
     }
 }
 
 /// A frame and the class of its function.
 type Classed<'a> = (&'a Frame, Class);
 
-/// Marks clock drivers, which call the handler of the clock interrupt, as reporting code.
-fn mark_clock_drivers(frames: &mut [Classed<'_>]) {
+/// Returns whether a running task's stack was saved when the task last gave up its CPU.
+fn is_stale(dump: &Dump) -> bool {
+    let first = dump.frames.first();
+    let is_switch = first.is_some_and(|first| base(&first.symbol).starts_with("__switch_to"));
+    is_switch && dump.state.as_deref() == Some("R") && dump.is_of_task
+}
+
+/// Marks drivers that call or are called by the generic code of interrupts.
+///
+/// The driver of a clock calls the handler of the clock interrupt. The driver of an interrupt
+/// controller calls the handling of one interrupt.
+fn mark_drivers(frames: &mut [Classed<'_>]) {
     let is_handler = |frame: &Frame| {
         let name = base(&frame.symbol);
-        name == "hrtimer_interrupt" || name == "tick_handle_periodic"
+        name == "hrtimer_interrupt" || name == "tick_handle_periodic" || name == "event_handler"
     };
-    let mut called_by: Option<&Frame> = None;
+    let mut inner: Option<(&Frame, Class, bool)> = None;
     let traced = frames
         .iter_mut()
-        .filter(|(frame, _)| frame.place == Place::Trace);
+        .filter(|(frame, _)| frame.place != Place::Registers);
     for (frame, class) in traced {
-        // Some drivers have two functions, such as hv_stimer0_percpu_isr() and hv_stimer0_isr().
-        let is_driver = called_by
-            .is_some_and(|inner| is_handler(inner) || base(&frame.symbol).ends_with("_isr"));
-        if is_driver && *class == Class::Other {
-            *class = Class::Reporting;
+        let name = base(&frame.symbol);
+        let mut is_clock = false;
+        if let (Some((called, called_class, was_clock)), Class::Other) = (inner, *class) {
+            // Some drivers have two functions, such as hv_stimer0_percpu_isr() and hv_stimer0_isr().
+            is_clock = is_handler(called) || was_clock && name.ends_with("_isr");
+            if is_clock {
+                *class = Class::Reporting;
+            } else if called_class == Class::Irq && is_interrupt_controller(name) {
+                *class = Class::Irq;
+            }
         }
-        called_by = Some(*frame).filter(|frame| is_handler(frame) || is_driver);
+        inner = Some((frame, *class, is_clock));
     }
 }
 
-/// Drops unreliable frames.
+/// Returns whether a caller of the generic interrupt code is the driver of a controller.
+fn is_interrupt_controller(name: &str) -> bool {
+    ["irq", "IRQ", "interrupt", "intc", "demux", "cascade", "chained"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
+/// Drops unreliable frames. Returns whether the stack was cut before its reliable part ended.
 ///
-/// Keeps all frames if only reporting code is reliable. If the last reliable frame is in the
-/// scheduler, keeps the frames outside of it: unwinders fail there, on the way into an interrupt.
-fn without_unreliable(frames: Vec<Classed<'_>>) -> Vec<Classed<'_>> {
+/// Keeps them all if none is reliable. If the last reliable frame is in the scheduler or enters an
+/// interrupt, keeps the frames outside of it: unwinders fail there.
+fn without_unreliable(frames: Vec<Classed<'_>>, origin: Origin) -> (Vec<Classed<'_>>, bool) {
     let is_reliable = |frame: &Frame| frame.place != Place::Unreliable;
-    let mut reliable = frames.iter().filter(|(frame, _)| is_reliable(frame));
-    if !reliable.any(|(_, class)| *class != Class::Reporting) {
-        return frames;
-    }
-    let last = frames.iter().rposition(|(frame, _)| is_reliable(frame));
-    let unwinder_failed_at = last.filter(|&last| {
-        let frame = frames.get(last);
-        frame.is_some_and(|(_, class)| *class == Class::Scheduler)
-    });
+    let Some(last) = frames.iter().rposition(|(frame, _)| is_reliable(frame)) else {
+        return (frames, false);
+    };
+    let last_class = frames.get(last).map_or(Class::Other, |(_, class)| *class);
+    let is_in_report = matches!(last_class, Class::Reporting | Class::Irq);
+    let behind = frames.iter().skip(last + 1);
+    let entry = behind.clone().position(|(_, class)| *class == Class::Entry);
+    let kept_from = match last_class {
+        Class::Scheduler | Class::Entry => Some(last + 1),
+        Class::Reporting | Class::Irq if origin == Origin::Interrupt => {
+            entry.map(|entry| last + 1 + entry)
+        }
+        Class::Other | Class::Plumbing | Class::Idle => None,
+        _ => Some(last + 1),
+    };
+    let is_cut = kept_from.is_none() && is_in_report && origin == Origin::Interrupt;
     let is_kept = |at: usize, frame: &Frame| {
-        is_reliable(frame) || unwinder_failed_at.is_some_and(|last| at > last)
+        is_reliable(frame) || kept_from.is_some_and(|from| at >= from)
     };
     let frames = frames.into_iter().enumerate();
     let frames = frames.filter(|(at, (frame, _))| is_kept(*at, frame));
-    frames.map(|(_, frame)| frame).collect()
+    (frames.map(|(_, frame)| frame).collect(), is_cut)
 }
 
-/// Returns the frames of the interrupted code, outside of the interrupt that made the report.
-fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> &'b [Classed<'a>] {
+/// Returns the frames of the interrupted code, outside of the interrupt that made the report, and
+/// whether the log has no such frames.
+fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> (&'b [Classed<'a>], bool) {
     let is_report = |(_, class): &Classed<'_>| *class == Class::Reporting;
     // Registers first: another CPU requested this dump, and they show where this CPU was.
     let first = frames.first();
     if first.is_some_and(|first| first.0.place == Place::Registers && !is_report(first)) {
-        return frames;
+        return (frames, false);
     }
     // Reporting code after other frames belongs to another printk, not to this report.
     let mut leading = frames
         .iter()
         .take_while(|(_, class)| *class != Class::Other);
     let Some(report) = leading.position(is_report) else {
-        return frames;
+        return (frames, false);
     };
     let entry = frames
         .iter()
         .skip(report)
         .position(|(frame, class)| frame.place == Place::Registers || *class == Class::Entry);
-    match entry {
-        Some(entry) => frames.get(report + entry..).unwrap_or(frames),
-        None => frames,
+    let outside = match entry {
+        Some(entry) => report + entry,
+        None => end_of_report(frames, report),
+    };
+    let frames = frames.get(outside..).unwrap_or_default();
+    (frames, entry.is_none() && frames.is_empty())
+}
+
+/// Returns the index after the last frame of the interrupt that made the report.
+fn end_of_report(frames: &[Classed<'_>], report: usize) -> usize {
+    let mut end = report;
+    for (at, (_, class)) in frames.iter().enumerate().skip(report) {
+        if at > end + MAX_DRIVER_FRAMES {
+            break;
+        }
+        if matches!(class, Class::Reporting | Class::Irq) {
+            end = at + 1;
+        }
     }
+    end
 }
 
 #[cfg(test)]
@@ -164,11 +245,11 @@ mod tests {
         let mut dump = Dump::default();
         for line in lines {
             match part(line) {
-                Some(Part::Frame(frame)) => dump.push(frame),
+                Some(Part::Frames(frame, caller)) => dump.push(frame, caller),
                 other => panic!("{line:?} is {other:?}"),
             }
         }
-        Backtrace::new(&dump, Skipped::USUAL)
+        Backtrace::new(&dump, Origin::Interrupt)
     }
 
     #[test]
@@ -187,7 +268,7 @@ mod tests {
             "process_one_work+0x1a7/0x3a0",
         ]);
         assert_eq!(backtrace.culprit.as_deref(), Some("evil_driver_work"));
-        assert_eq!(backtrace.called.as_deref(), Some("_raw_spin_lock"));
+        assert_eq!(backtrace.waits_for.as_deref(), Some("_raw_spin_lock"));
         assert_eq!(
             backtrace.frames,
             [
@@ -211,7 +292,7 @@ mod tests {
             "namespace_unlock+0x5d/0x80",
         ]);
         assert_eq!(backtrace.culprit.as_deref(), Some("namespace_unlock"));
-        assert_eq!(backtrace.called.as_deref(), Some("synchronize_rcu"));
+        assert_eq!(backtrace.waits_for.as_deref(), Some("synchronize_rcu"));
     }
 
     #[test]
@@ -222,7 +303,7 @@ mod tests {
             "do_idle+0x1ee/0x210",
             "cpu_startup_entry+0x19/0x20",
         ]);
-        assert!(backtrace.culprit.is_none() && backtrace.called.is_none());
+        assert!(backtrace.culprit.is_none() && backtrace.waits_for.is_none());
     }
 
     #[test]
@@ -240,12 +321,14 @@ mod tests {
     fn a_long_stack_is_cut() {
         let mut long = Dump::default();
         for number in 0..50 {
-            long.push(Frame {
+            let frame = Frame {
                 symbol: format!("f{number}"),
                 place: Place::Trace,
-            });
+                module: None,
+            };
+            long.push(frame, None);
         }
-        let backtrace = Backtrace::new(&long, Skipped::USUAL);
+        let backtrace = Backtrace::new(&long, Origin::Interrupt);
         assert_eq!(backtrace.frames.len(), MAX_FRAMES);
     }
 

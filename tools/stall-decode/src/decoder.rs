@@ -6,6 +6,7 @@
 //! log marks no end of a report, and two CPUs may print at the same time. `open` decides how long a
 //! report lasts, and `routing` to which open report a dump belongs.
 
+mod doubled;
 mod needles;
 mod open;
 mod routing;
@@ -20,6 +21,7 @@ use crate::report::FAMILIES;
 use crate::scan::number_after;
 use crate::stack::{looks_like_release, part, Heading};
 use crate::unwrap::{self, Line, QuotedPrintable};
+use doubled::Doubled;
 use needles::{Found, Mark};
 use open::OpenReports;
 
@@ -47,6 +49,7 @@ pub struct Decoder {
     /// The release in the boot's `Linux version` line.
     release: Option<String>,
     open: OpenReports,
+    doubled: Doubled,
     /// A `WARNING:` whose message may follow, and its line.
     warning: Option<(Heading, u64)>,
     incidents: Incidents,
@@ -69,6 +72,7 @@ impl Decoder {
             boot: 1,
             release: None,
             open: OpenReports::default(),
+            doubled: Doubled::default(),
             warning: None,
             incidents: Incidents::default(),
             ready: VecDeque::new(),
@@ -142,6 +146,10 @@ impl Decoder {
             return;
         }
         let found = needles::find(line.text, self.open.is_empty());
+        let may_count = !self.open.is_empty() || found.header_families().next().is_some();
+        if may_count && self.doubled.is_repetition(line) {
+            return;
+        }
         if self.begins_report(line, &found) {
             return;
         }
@@ -276,7 +284,7 @@ impl Decoder {
     /// Turns completed reports into events.
     fn emit(&mut self) {
         while let Some(mut report) = self.open.pop_done() {
-            (report.family.complete)(&mut report);
+            report.complete();
             let mut event = report.event;
             if event.kernel.is_none() {
                 event.kernel.clone_from(&self.release);

@@ -5,9 +5,11 @@
 use serde::Serialize;
 
 mod detail;
+mod evidence;
 mod kind;
 
 pub use detail::{CpuDetail, CpuTime, Field, Kthread, Task, Time};
+pub(crate) use evidence::Evidence;
 pub use kind::EventKind;
 
 /// CPUs, and tasks, kept per report.
@@ -77,6 +79,18 @@ pub struct Event {
     /// The innermost function outside of reporting, interrupt entry, scheduler, locks and RCU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub culprit_frame: Option<String>,
+    /// The module of that function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub culprit_module: Option<String>,
+    /// Why that function may not be the culprit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub culprit_doubt: Option<&'static str>,
+    /// The function of the work item that the culprit, a kernel worker, runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<String>,
+    /// The task that holds the lock for which a hung task waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Task>,
     /// The culprit's stack without the reporting code, innermost function first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<String>,
@@ -120,6 +134,10 @@ pub struct Event {
     /// Next steps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<String>,
+
+    /// Facts for the diagnosis that have no field of their own.
+    #[serde(skip)]
+    pub(crate) evidence: Evidence,
 }
 
 impl Event {

@@ -25,21 +25,6 @@ const REORDERED: f64 = 60.0;
 /// Seconds between reports of one stall: three times the time-out of 21 s, and slack.
 const REPEAT: f64 = 100.0;
 
-/// Functions in which a task waits for a grace period.
-const GRACE_PERIOD_WAITS: &[&str] = &[
-    "synchronize_",
-    "rcu_barrier",
-    "srcu_barrier",
-    "wait_rcu",
-    "__wait_rcu",
-    "cond_synchronize",
-    "kvfree_rcu",
-    "exp_funnel_lock",
-    "_synchronize_rcu",
-    "__synchronize_srcu",
-    "_rcu_barrier",
-];
-
 #[derive(Debug)]
 struct Incident {
     id: u64,
@@ -281,7 +266,8 @@ fn seconds_since(earlier: Option<&Time>, event: &Event) -> Option<f64> {
 
 /// Returns whether a hung task waits for a grace period.
 pub(crate) fn waits_for_grace_period(event: &Event) -> bool {
-    waits_in(event, GRACE_PERIOD_WAITS)
+    let function = event.waits_for.as_deref();
+    function.is_some_and(crate::waits::is_for_grace_period)
 }
 
 /// Returns whether a hung task waits in a function with one of these prefixes.

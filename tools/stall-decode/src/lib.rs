@@ -61,6 +61,7 @@ mod stack;
 mod tests;
 mod timeline;
 mod unwrap;
+mod waits;
 
 pub use decoder::Decoder;
 pub use event::{CpuDetail, CpuTime, Event, EventKind, Field, Kthread, Task, Time};

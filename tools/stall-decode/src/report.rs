@@ -2,7 +2,7 @@
 
 //! Reports whose lines are still being read. Each family of reports has a file with its parsers.
 
-use crate::backtrace::{Backtrace, Skipped};
+use crate::backtrace::{Backtrace, Origin};
 use crate::event::{Event, EventKind, Task, Time};
 use crate::scan::Scan;
 use crate::stack::{Dump, Heading, Role};
@@ -100,6 +100,14 @@ pub(crate) enum Expected {
 }
 
 impl Report {
+    /// Completes the event from all lines of the report.
+    pub(crate) fn complete(&mut self) {
+        for dump in &mut self.dumps {
+            dump.finish(None);
+        }
+        (self.family.complete)(self);
+    }
+
     /// Starts a dump, or continues the current one if `heading` belongs to it. Returns its index.
     pub(crate) fn begin_dump(
         &mut self,
@@ -133,6 +141,7 @@ impl Report {
         dump.comm = heading.comm.clone().or(dump.comm.take());
         dump.state = heading.state.clone().or(dump.state.take());
         dump.idle_at = heading.idle_at.clone().or(dump.idle_at.take());
+        dump.is_of_task |= heading.state.is_some();
         Some(at)
     }
 
@@ -169,19 +178,19 @@ impl Report {
     }
 
     /// Adds the task of a dump, and its stack.
-    pub(crate) fn add_task_and_stack(&mut self, dump: &Dump, skipped: Skipped) {
+    pub(crate) fn add_task_and_stack(&mut self, dump: &Dump, origin: Origin) {
         if let Some(task) = task_of(dump) {
             self.event.add_task(task);
         }
-        self.add_stack(dump, skipped);
+        self.add_stack(dump, origin);
     }
 
     /// Sets the event's stack, unless it already has one with a culprit.
-    pub(crate) fn add_stack(&mut self, dump: &Dump, skipped: Skipped) {
+    pub(crate) fn add_stack(&mut self, dump: &Dump, origin: Origin) {
         if self.event.culprit_frame.is_some() && !self.event.frames.is_empty() {
             return;
         }
-        let backtrace = Backtrace::new(dump, skipped);
+        let backtrace = Backtrace::new(dump, origin);
         if self.event.frames.is_empty() || backtrace.culprit.is_some() {
             self.set_backtrace(backtrace);
         }
@@ -190,10 +199,14 @@ impl Report {
     pub(crate) fn set_backtrace(&mut self, backtrace: Backtrace) {
         self.event.frames = backtrace.frames;
         self.event.culprit_frame = backtrace.culprit;
+        self.event.culprit_module = backtrace.module;
+        self.event.culprit_doubt = backtrace.doubt;
+        self.event.evidence.is_stack_cut = backtrace.is_cut;
+        self.event.evidence.is_in_user_mode = backtrace.is_in_user_mode;
     }
 
     /// Adds CPU, task and stack of the current task, whose dump is the first.
-    pub(crate) fn add_current_task(&mut self, skipped: Skipped) {
+    pub(crate) fn add_current_task(&mut self, origin: Origin) {
         let dump = self.subject_dumps().find(|dump| !dump.frames.is_empty());
         let Some(dump) = dump.or_else(|| self.subject_dumps().next()).cloned() else {
             return;
@@ -210,7 +223,7 @@ impl Report {
                 self.event.add_task(task);
             }
         }
-        self.add_stack(&dump, skipped);
+        self.add_stack(&dump, origin);
     }
 
     /// Parses a lock in lockdep's list, or its head: `1 lock held by foo/57:`.

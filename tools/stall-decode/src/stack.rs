@@ -45,23 +45,50 @@ pub(crate) struct Dump {
     pub(crate) frames: Vec<Frame>,
     /// Whether a trace has begun, so that another heading starts another dump.
     pub(crate) has_trace: bool,
+    /// Whether the registers show user mode.
+    pub(crate) is_in_user_mode: bool,
+    /// Whether the kernel printed the stack of a task, not that of a CPU.
+    pub(crate) is_of_task: bool,
+    /// The work item that a worker runs.
+    pub(crate) work: Option<Work>,
+    /// Seconds by which the clock of the dump's CPU is behind that of the reporting CPU.
+    pub(crate) clock_behind: Option<f64>,
+    /// The caller that the last line named. The next line normally repeats it.
+    pub(crate) caller: Option<Frame>,
+}
+
+/// The work item that a worker runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Work {
+    pub(crate) queue: String,
+    /// The function of the work item; none if the worker is idle.
+    pub(crate) function: Option<String>,
+    pub(crate) module: Option<String>,
 }
 
 impl Dump {
-    /// Adds a frame.
-    pub(crate) fn push(&mut self, frame: Frame) {
-        if self.frames.len() >= MAX_FRAMES {
-            return;
-        }
+    /// Adds a frame, and the caller that the line names.
+    pub(crate) fn push(&mut self, frame: Frame, caller: Option<Frame>) {
+        self.finish(Some(&frame));
         // Some architectures print the registers again after the trace.
         let is_repeated_start = frame.place == Place::Registers
             && self.frames.first().is_some_and(|first| {
                 first.place == Place::Registers && first.symbol == frame.symbol
             });
-        // Doubled log lines double frames. Direct recursion has equal frames too, but is rare in
-        // the kernel.
-        if !is_repeated_start && self.frames.last() != Some(&frame) {
+        if !is_repeated_start && self.frames.len() < MAX_FRAMES {
             self.frames.push(frame);
+        }
+        self.caller = caller;
+    }
+
+    /// Adds the caller that the last line named, unless `next` is that function.
+    pub(crate) fn finish(&mut self, next: Option<&Frame>) {
+        let Some(caller) = self.caller.take() else {
+            return;
+        };
+        let is_next = next.is_some_and(|next| next.symbol == caller.symbol);
+        if !is_next && self.frames.len() < MAX_FRAMES {
+            self.frames.push(caller);
         }
     }
 }
@@ -72,7 +99,10 @@ pub(crate) enum Part {
     Heading(Heading),
     /// `Call Trace:`
     Trace,
-    Frame(Frame),
+    /// A frame, and its caller if the line names it.
+    Frames(Frame, Option<Frame>),
+    /// `Workqueue: events foo_work [foo]`
+    Work(Work),
     /// Registers of user mode.
     UserMode,
 }
@@ -89,13 +119,28 @@ pub(crate) fn part(text: &str) -> Option<Part> {
         b'B' if text.starts_with("Backtrace") => Some(Part::Trace),
         b'P' => heading::process(text).or_else(|| frame::registers(text)),
         b'R' | b'E' | b'p' | b'e' | b'K' | b'-' => frame::registers(text),
-        b'W' => heading::warning(text),
+        b'W' => heading::warning(text).or_else(|| work(text).map(Part::Work)),
         _ => None,
     };
     found
-        .or_else(|| frame(text).map(Part::Frame))
+        .or_else(|| frame::frames(text).map(|(frame, caller)| Part::Frames(frame, caller)))
         .or_else(|| heading::legacy_task(text))
         .or_else(|| heading::legacy_cpu(text))
+}
+
+/// Parses `Workqueue: events foo_work [foo]`; an idle worker has ` 0x0` as function.
+fn work(text: &str) -> Option<Work> {
+    let rest = text.strip_prefix("Workqueue: ")?.trim();
+    let (queue, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let mut scan = crate::scan::Scan::new(rest.trim_start());
+    let name = scan.run(|byte| byte.is_ascii_alphanumeric() || b"_.$".contains(&byte));
+    let is_idle = queue == "0x0" || name == "0x0" || name.is_empty();
+    let module = scan.spaces().rest().strip_prefix('[');
+    Some(Work {
+        queue: queue.to_string(),
+        function: (!is_idle).then(|| function(name)),
+        module: module.and_then(|module| Some(module.split_once(']')?.0.to_string())),
+    })
 }
 
 fn call_trace(text: &str) -> Option<Part> {

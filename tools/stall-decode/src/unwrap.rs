@@ -45,7 +45,12 @@ pub(crate) fn unwrap(text: &str, number: u64) -> Option<Line<'_>> {
     let text = match stamp::first_stamp(text) {
         Some(found) => {
             line.stamp = Some(found.stamp);
-            after_stamp(Scan::new(found.rest), &mut line)
+            let rest = after_stamp(Scan::new(found.rest), &mut line);
+            // A logger of key-value pairs quotes the kernel's line: `msg="[   12.3] text"`.
+            match found.is_quoted {
+                true => rest.rsplit_once('"').map_or(rest, |(rest, _)| rest),
+                false => rest,
+            }
         }
         None => without_stamp(text, &mut line)?,
     };

@@ -74,9 +74,11 @@ impl OpenReports {
             return;
         };
         match part {
-            Part::Heading(_) | Part::UserMode => (),
+            Part::Heading(_) => (),
+            Part::UserMode => dump.is_in_user_mode |= dump.frames.is_empty(),
             Part::Trace => dump.has_trace = true,
-            Part::Frame(frame) => dump.push(frame),
+            Part::Work(work) => dump.work = Some(work),
+            Part::Frames(frame, caller) => dump.push(frame, caller),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Sleeping in atomic context: `__might_resched()` and `__schedule_bug()` in `kernel/sched/core.c`.
 
 use super::{event_of_task, Expected, Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind, Task};
 use crate::scan::{number_after, small_after, Scan};
 use crate::stack;
@@ -173,7 +173,7 @@ fn preempt_count(count: &str) -> String {
 }
 
 fn complete(report: &mut Report) {
-    report.add_current_task(Skipped::ALLOCATION);
+    report.add_current_task(Origin::Caller);
 }
 
 #[cfg(test)]

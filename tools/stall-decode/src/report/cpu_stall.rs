@@ -6,7 +6,7 @@ mod cpu_line;
 
 use super::culprits::{self, flavor};
 use super::{Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::{number_after, small_after, Scan};
 use crate::stack::Dump;
@@ -180,11 +180,11 @@ fn complete(report: &mut Report) {
         of_cpus.extend(unnamed.find(|dump| !report.lists_task_of(dump)));
     }
     for dump in of_cpus {
-        report.add_task_and_stack(dump, Skipped::USUAL);
+        report.add_task_and_stack(dump, Origin::Interrupt);
     }
     for dump in &dumps {
         if report.lists_task_of(dump) {
-            report.add_task_and_stack(dump, Skipped::USUAL);
+            report.add_task_and_stack(dump, Origin::Interrupt);
         }
     }
 }

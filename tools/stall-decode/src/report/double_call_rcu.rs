@@ -4,7 +4,7 @@
 //! `lib/debugobjects.c`.
 
 use super::{Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::Scan;
 use crate::stack;
@@ -57,7 +57,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
 }
 
 fn complete(report: &mut Report) {
-    report.add_current_task(Skipped::USUAL);
+    report.add_current_task(Origin::Caller);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use super::culprits::{flavor, in_braces};
 use super::{Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::Scan;
 
@@ -107,7 +107,7 @@ fn complete(report: &mut Report) {
         // The list is empty if the line was cut off.
         let is_list_lost = cpus.is_empty() && listed.is_empty();
         if is_of_cpu || is_of_task || is_only_one || is_list_lost {
-            report.add_task_and_stack(dump, Skipped::USUAL);
+            report.add_task_and_stack(dump, Origin::Interrupt);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Tasks in uninterruptible sleep for minutes: `kernel/hung_task.c`.
 
 use super::{event_of_task, task_of, Family, Report};
-use crate::backtrace::{Backtrace, Skipped};
+use crate::backtrace::{Backtrace, Origin};
 use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::taint_and_kernel;
@@ -87,8 +87,8 @@ fn complete(report: &mut Report) {
     if let Some(task) = task_of(&dump).filter(|task| task.pid.is_some()) {
         report.event.add_task(task);
     }
-    let backtrace = Backtrace::new(&dump, Skipped::USUAL);
-    report.event.waits_for.clone_from(&backtrace.called);
+    let backtrace = Backtrace::new(&dump, Origin::Interrupt);
+    report.event.waits_for.clone_from(&backtrace.waits_for);
     report.set_backtrace(backtrace);
 }
 

@@ -4,7 +4,7 @@
 
 use super::culprits::flavor;
 use super::{task_of, Family, Report};
-use crate::backtrace::{Backtrace, Skipped};
+use crate::backtrace::{Backtrace, Origin};
 use crate::event::{Event, EventKind, Kthread, Task};
 use crate::scan::{number_after, Scan};
 use crate::stack::Role;
@@ -161,12 +161,12 @@ fn complete(report: &mut Report) {
                 .event
                 .add_field("runs on its CPU", task.to_string(), meaning);
         }
-        report.add_stack(&dump, Skipped::USUAL);
+        report.add_stack(&dump, Origin::Interrupt);
     }
     // If the CPU is idle, the kthread's own stack shows where it waits.
     if report.event.culprit_frame.is_none() {
         if let Some(dump) = report.dump_of(Role::GpKthread).cloned() {
-            report.set_backtrace(Backtrace::new(&dump, Skipped::RCU_KTHREAD));
+            report.set_backtrace(Backtrace::new(&dump, Origin::RcuKthread));
         }
     }
 }

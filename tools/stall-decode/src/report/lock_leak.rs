@@ -4,7 +4,7 @@
 //! `kernel/locking/lockdep.c`, `kernel/workqueue.c`.
 
 use super::{event_of_task, task_named, Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{frame, function};
@@ -101,7 +101,7 @@ fn work_item(event: &mut Event, text: &str) {
 }
 
 fn complete(report: &mut Report) {
-    report.add_current_task(Skipped::USUAL);
+    report.add_current_task(Origin::Caller);
     // Without a stack, lockdep's line on the lock names the function that acquired it.
     if report.event.culprit_frame.is_none() {
         let lock = report.event.locks.first();

@@ -3,7 +3,7 @@
 //! Soft and hard lockups: `kernel/watchdog.c`, and PowerPC's `arch/powerpc/kernel/watchdog.c`.
 
 use super::{event_of_task, task_of, Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack;
@@ -122,7 +122,7 @@ fn complete(report: &mut Report) {
         if report.event.tasks.is_empty() {
             report.event.tasks.extend(task_of(&dump));
         }
-        report.add_stack(&dump, Skipped::USUAL);
+        report.add_stack(&dump, Origin::Interrupt);
     }
 }
 

@@ -4,7 +4,7 @@
 //! `mm/oom_kill.c`.
 
 use super::{event_of_task, task_named, Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind, Task};
 use crate::scan::{number_after, Scan};
 
@@ -147,7 +147,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
 
 fn complete(report: &mut Report) {
     if report.event.kind == EventKind::PageAllocationFailure {
-        report.add_current_task(Skipped::ALLOCATION);
+        report.add_current_task(Origin::Caller);
         return;
     }
     let dump = report
@@ -155,7 +155,7 @@ fn complete(report: &mut Report) {
         .find(|dump| !dump.frames.is_empty())
         .cloned();
     if let Some(dump) = dump {
-        report.add_stack(&dump, Skipped::ALLOCATION);
+        report.add_stack(&dump, Origin::Caller);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Wrong uses of RCU found by lockdep: `lockdep_rcu_suspicious()` in `kernel/locking/lockdep.c`.
 
 use super::{Expected, Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::Scan;
 use crate::stack::taint_and_kernel;
@@ -92,7 +92,7 @@ fn message(report: &mut Report, text: &str) -> bool {
 }
 
 fn complete(report: &mut Report) {
-    report.add_current_task(Skipped::USUAL);
+    report.add_current_task(Origin::Caller);
 }
 
 #[cfg(test)]

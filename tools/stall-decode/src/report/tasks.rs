@@ -4,7 +4,7 @@
 
 use super::culprits::flavor;
 use super::{Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind, Task};
 use crate::scan::{small_after, Scan};
 
@@ -92,7 +92,7 @@ fn trace_flags(flags: &str) -> Vec<&'static str> {
 fn complete(report: &mut Report) {
     let dumps: Vec<_> = report.subject_dumps().cloned().collect();
     for dump in &dumps {
-        report.add_task_and_stack(dump, Skipped::USUAL);
+        report.add_task_and_stack(dump, Origin::Interrupt);
     }
 }
 

@@ -4,8 +4,9 @@
 //! crashes at poison addresses.
 
 use super::{task_named, Family, Report};
-use crate::backtrace::{Backtrace, Skipped};
+use crate::backtrace::{Backtrace, Origin};
 use crate::event::{Event, EventKind};
+use crate::functions::Class;
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{self, Role};
 
@@ -122,32 +123,36 @@ fn access(event: &mut Event, text: &str) {
 }
 
 fn complete(report: &mut Report) {
-    report.add_current_task(Skipped::ACCESS);
+    report.add_current_task(Origin::Caller);
+    if report.event.culprit_frame.is_none() {
+        let named = report.event.symbol.as_deref();
+        let is_own_code = named.is_some_and(|name| Class::of(name) == Class::Other);
+        if is_own_code {
+            report.event.culprit_frame.clone_from(&report.event.symbol);
+        }
+    }
     let roles = [
         (
             Role::Allocated,
             "allocated in",
-            Skipped::ALLOCATION,
             "the stack that allocated the object",
         ),
         (
             Role::Freed,
             "freed in",
-            Skipped::ALLOCATION,
             "the stack that freed the object",
         ),
         (
             Role::Queued,
             "queued in",
-            Skipped::USUAL,
             "the stack that queued the object to RCU or a work queue",
         ),
     ];
-    for (role, name, skipped, meaning) in roles {
+    for (role, name, meaning) in roles {
         if let Some(dump) = report.dump_of(role).cloned() {
             let mut frames = dump.frames.iter();
             let by_rcu = frames.any(|frame| runs_callbacks(&frame.symbol));
-            let frames = Backtrace::new(&dump, skipped).frames.into_iter();
+            let frames = Backtrace::new(&dump, Origin::Caller).frames.into_iter();
             let frames = frames.filter(|frame| !frame.starts_with("kasan_"));
             let stack: Vec<_> = frames.take(MAX_FIELD_FRAMES).collect();
             let meaning = match (role, by_rcu) {

@@ -3,7 +3,7 @@
 //! Voluntary context switches in a reader: the warning of `rcu_note_context_switch()`.
 
 use super::{Family, Report};
-use crate::backtrace::Skipped;
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::Scan;
 
@@ -56,7 +56,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
 }
 
 fn complete(report: &mut Report) {
-    report.add_current_task(Skipped::USUAL);
+    report.add_current_task(Origin::Caller);
 }
 
 #[cfg(test)]

@@ -21,15 +21,33 @@ pub(crate) enum Place {
 /// A frame of a stack dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// The symbol as printed, without its offset.
+    /// The symbol as printed, without its offset; the address if the kernel has no symbol for it.
     pub(crate) symbol: String,
     pub(crate) place: Place,
+    /// The module of the function.
+    pub(crate) module: Option<String>,
 }
 
 impl Frame {
-    /// Returns the function's readable name.
+    /// Returns the function's readable name. An address is followed by its module.
     pub(crate) fn function(&self) -> String {
-        symbol::function(&self.symbol)
+        match &self.module {
+            Some(module) if self.is_address() => format!("{} [{module}]", self.symbol),
+            _ => symbol::function(&self.symbol),
+        }
+    }
+
+    /// Returns whether the kernel printed an address instead of a symbol.
+    pub(crate) fn is_address(&self) -> bool {
+        self.symbol.starts_with("0x")
+    }
+
+    fn new(found: Found<'_>, place: Place) -> Self {
+        Self {
+            symbol: found.symbol.to_string(),
+            place,
+            module: found.module.map(str::to_string),
+        }
     }
 }
 
@@ -63,15 +81,17 @@ pub(super) fn registers(text: &str) -> Option<Part> {
             return None;
         }
     }
-    let symbol = symbol_at(scan.rest())?;
-    Some(Part::Frame(Frame {
-        symbol: symbol.to_string(),
-        place: Place::Registers,
-    }))
+    let found = symbol_at(scan.rest())?;
+    Some(Part::Frames(Frame::new(found, Place::Registers), None))
 }
 
 /// Parses a line of a trace.
 pub(crate) fn frame(text: &str) -> Option<Frame> {
+    frames(text).map(|(frame, _)| frame)
+}
+
+/// Parses a line of a trace, and the caller that 32-bit ARM prints on the same line.
+pub(super) fn frames(text: &str) -> Option<(Frame, Option<Frame>)> {
     let mut rest = text.trim_start();
     // `<IRQ>`, `<<EOE>>`
     while rest.starts_with('<') {
@@ -99,11 +119,12 @@ pub(crate) fn frame(text: &str) -> Option<Frame> {
     if memchr(b'(', rest.as_bytes()).is_some() && rest.contains("(unreliable)") {
         place = Place::Unreliable;
     }
-    let symbol = symbol_at(rest)?;
-    Some(Frame {
-        symbol: symbol.to_string(),
-        place,
-    })
+    let found = symbol_at(rest)?;
+    let caller = found
+        .from
+        .and_then(symbol_at)
+        .map(|caller| Frame::new(caller, place));
+    Some((Frame::new(found, place), caller))
 }
 
 /// Strips up to three addresses: `[<ffffffff81000000>]`, `[c000000000123456]`.
@@ -123,8 +144,17 @@ fn without_addresses(mut text: &str) -> &str {
     text
 }
 
-/// Returns the symbol before an offset, a source line, or arm's `from CALLER`.
-fn symbol_at(text: &str) -> Option<&str> {
+/// A symbol found in a line.
+#[derive(Clone, Copy, Debug)]
+struct Found<'a> {
+    symbol: &'a str,
+    module: Option<&'a str>,
+    /// The text after ARM's ` from `.
+    from: Option<&'a str>,
+}
+
+/// Parses the symbol before an offset, a source line, a module, or ARM's `from CALLER`.
+fn symbol_at(text: &str) -> Option<Found<'_>> {
     let text = without_addresses(text.trim_start());
     // MIPS and RISC-V print a bare address. s390 and arm put the symbol in parentheses.
     let text = match text.split_once(' ') {
@@ -133,6 +163,9 @@ fn symbol_at(text: &str) -> Option<&str> {
         }
         _ => text,
     };
+    if text.starts_with("0x") {
+        return address_of_module(text);
+    }
     let (text, is_in_parentheses) = match text.strip_prefix('(') {
         Some(rest) => (rest, true),
         None => (text, false),
@@ -143,12 +176,45 @@ fn symbol_at(text: &str) -> Option<&str> {
     if first.is_ascii_digit() || symbol.len() > 512 {
         return None;
     }
-    let rest = scan.rest();
-    let is_symbol = rest.starts_with("+0x")
-        || (is_in_parentheses && rest.starts_with(") from "))
-        || rest.starts_with(" from ") && rest.contains("+0x")
-        || is_source(rest);
-    is_symbol.then_some(symbol)
+    let has_offset = scan.rest().starts_with("+0x");
+    if has_offset {
+        scan.run(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
+    }
+    let is_decoded = !has_offset && is_source(scan.rest());
+    let module = module_at(scan.rest());
+    if module.is_some() {
+        scan.until("]");
+    }
+    let from = scan.rest().trim_start_matches(')').strip_prefix(" from ");
+    let from = from.filter(|from| is_in_parentheses || from.contains("+0x"));
+    let is_symbol = has_offset || is_decoded || from.is_some();
+    is_symbol.then_some(Found {
+        symbol,
+        module,
+        from,
+    })
+}
+
+/// Parses ` [foo]`, ` [foo@000000001b568c00+0x11000]`, ` [foo 5ad1b0]`, ` [foo(O)]`.
+fn module_at(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix(" [")?;
+    let mut scan = Scan::new(inside);
+    let name = scan.run(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let ends = matches!(scan.peek(), Some(b']' | b'@' | b' ' | b'('));
+    (ends && !name.is_empty() && name != "inline").then_some(name)
+}
+
+/// Parses an address in a module whose symbols the kernel lacks: `0xffffffffa081d01b [foo]`.
+fn address_of_module(text: &str) -> Option<Found<'_>> {
+    let digits = text.get(2..)?.bytes();
+    let digits = digits.take_while(u8::is_ascii_hexdigit).count();
+    let (symbol, rest) = text.split_at_checked(digits + 2)?;
+    let module = module_at(rest);
+    (digits >= 8 && module.is_some()).then_some(Found {
+        symbol,
+        module,
+        from: None,
+    })
 }
 
 /// Returns whether a source line of `decode_stacktrace.sh` follows: ` kernel/fork.c:12 [inline]`.
@@ -232,12 +298,71 @@ mod tests {
             "Krnl PSW : 0704c00180000000 0000000000112233 (foo+0x12/0x20)",
             "--- interrupt: 901 at foo+0x12/0x20",
         ] {
-            let expected = Part::Frame(Frame {
-                symbol: "foo".to_string(),
-                place: Place::Registers,
-            });
-            assert_eq!(part(text), Some(expected), "{text}");
+            let Some(Part::Frames(frame, None)) = part(text) else {
+                panic!("no frame: {text}");
+            };
+            assert_eq!(
+                (frame.symbol.as_str(), frame.place),
+                ("foo", Place::Registers),
+                "{text}"
+            );
         }
         assert_eq!(part("RIP: 0033:0x7f12a4c0"), Some(Part::UserMode));
+    }
+
+    #[test]
+    fn modules_are_parsed_with_and_without_symbols() {
+        for (text, function, module) in [
+            ("loop+0x1/0x2 [foo]", "loop", Some("foo")),
+            ("loop+0x1/0x2 [foo 5ad1b0c2]", "loop", Some("foo")),
+            ("loop+0x1/0x2 [foo(O)]", "loop", Some("foo")),
+            ("loop+0x1/0x2", "loop", None),
+            ("loop (kernel/fork.c:12) [inline]", "loop", None),
+            (
+                "0xffffffffa081d200 [foo@000000001b568c00+0x11000]",
+                "0xffffffffa081d200 [foo]",
+                Some("foo"),
+            ),
+            (
+                "[<ffffffffa081d200>] ? 0xffffffffa081d1ff [foo]",
+                "0xffffffffa081d1ff [foo]",
+                Some("foo"),
+            ),
+        ] {
+            let frame = frame(text).unwrap_or_else(|| panic!("no frame: {text}"));
+            assert_eq!(
+                (frame.function().as_str(), frame.module.as_deref()),
+                (function, module),
+                "{text}"
+            );
+        }
+        assert_eq!(frame("0x7f12a4c0ffee"), None);
+    }
+
+    #[test]
+    fn arm_prints_the_caller_on_the_same_line() {
+        for (text, function, caller) in [
+            (
+                "[<7f4ba618>] (foo_loop [foo]) from [<7f4ba718>] (foo_ioctl+0x80/0xe4 [foo])",
+                "foo_loop",
+                "foo_ioctl",
+            ),
+            (
+                "[<7f4ba618>] (foo_loop+0x0/0x10 [foo]) from [<80300000>] (vfs_ioctl+0x80/0xe4)",
+                "foo_loop",
+                "vfs_ioctl",
+            ),
+            (
+                "[<c0019e08>](foo_loop+0x0/0x118) from [<c001a16c>](show_stack+0x18/0x1c)",
+                "foo_loop",
+                "show_stack",
+            ),
+            ("foo_loop [foo] from foo_ioctl+0x80/0xe4 [foo]", "foo_loop", "foo_ioctl"),
+            ("foo_loop from foo_ioctl+0x80/0xe4", "foo_loop", "foo_ioctl"),
+        ] {
+            let (frame, from) = frames(text).unwrap_or_else(|| panic!("no frame: {text}"));
+            let from = from.unwrap_or_else(|| panic!("no caller: {text}"));
+            assert_eq!((frame.function().as_str(), from.function().as_str()), (function, caller));
+        }
     }
 }

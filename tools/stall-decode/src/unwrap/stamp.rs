@@ -8,7 +8,7 @@ use super::calendar;
 use crate::scan::Scan;
 
 /// Bytes of a line that a wrapper may fill before the stamp.
-const MAX_WRAPPER: usize = 240;
+const MAX_WRAPPER: usize = 420;
 
 /// The time of a line, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub(super) struct Found<'a> {
     pub(super) stamp: Stamp<'a>,
     /// Offset of the bracket.
     at: usize,
+    /// Whether a quotation mark precedes the bracket.
+    pub(super) is_quoted: bool,
     pub(super) rest: &'a str,
 }
 
@@ -42,7 +44,13 @@ pub(super) fn first_stamp(text: &str) -> Option<Found<'_>> {
                 Stamp::Day(..) => first_stamp(rest).filter(|found| found.at < 12),
                 _ => None,
             };
-            return Some(kernel.unwrap_or(Found { stamp, at, rest }));
+            let is_quoted = text.get(..at).is_some_and(|before| before.ends_with("=\""));
+            return Some(kernel.unwrap_or(Found {
+                stamp,
+                at,
+                is_quoted,
+                rest,
+            }));
         }
         from = at + 1;
     }
