@@ -46,6 +46,9 @@ const LEFTOVER: &str = "the unwinder marked it with `?`: it may be left over fro
 const STALE: &str =
     "the stack is that of the task's last context switch, not of what it ran when it was reported";
 
+const MIXED: &str =
+    "two CPUs printed their stacks at the same time: the lines are assigned to them in turn";
+
 impl Backtrace {
     pub(crate) fn new(dump: &Dump, origin: Origin) -> Self {
         let mut frames: Vec<_> = dump
@@ -87,6 +90,8 @@ impl Backtrace {
         }
         if backtrace.culprit.is_some() && is_stale(dump) {
             backtrace.doubt = Some(STALE);
+        } else if backtrace.culprit.is_some() && dump.is_mixed {
+            backtrace.doubt = Some(MIXED);
         }
         backtrace
     }

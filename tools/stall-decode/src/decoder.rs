@@ -150,6 +150,9 @@ impl Decoder {
         if may_count && self.doubled.is_repetition(line) {
             return;
         }
+        if !self.open.is_empty() {
+            self.open.note_nmi(line, &self.clock);
+        }
         if self.begins_report(line, &found) {
             return;
         }

@@ -8,8 +8,8 @@ mod detail;
 mod evidence;
 mod kind;
 
-pub use detail::{CpuDetail, CpuTime, Field, Kthread, Task, Time};
-pub(crate) use evidence::Evidence;
+pub use detail::{CpuDetail, CpuTime, Field, Kthread, Stack, Task, Time};
+pub(crate) use evidence::{Evidence, Zone};
 pub use kind::EventKind;
 
 /// CPUs, and tasks, kept per report.
@@ -94,6 +94,9 @@ pub struct Event {
     /// The culprit's stack without the reporting code, innermost function first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<String>,
+    /// Every stack of the report, with its owner.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<Stack>,
     /// The function of RCU, lock or wait in which a hung task waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,

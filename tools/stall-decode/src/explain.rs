@@ -8,6 +8,7 @@
 
 mod atomic;
 mod cpu_stall;
+mod csd_lock;
 mod double_call_rcu;
 mod expedited;
 mod fields;
@@ -23,6 +24,7 @@ mod suspicious;
 mod tasks;
 mod use_after_free;
 mod voluntary;
+mod workqueue;
 
 use crate::event::{CpuDetail, Event, EventKind};
 
@@ -44,6 +46,8 @@ pub(crate) fn explain(event: &mut Event) {
         EventKind::HungTask => (hung_task::summary, hung_task::explain),
         EventKind::SoftLockup => (lockup::soft_summary, lockup::explain_soft),
         EventKind::HardLockup => (lockup::hard_summary, lockup::explain_hard),
+        EventKind::WorkqueueLockup => (workqueue::summary, workqueue::explain),
+        EventKind::CsdLock => (csd_lock::summary, csd_lock::explain),
         EventKind::DoubleCallRcu => (double_call_rcu::summary, double_call_rcu::explain),
         EventKind::UseAfterFree => (use_after_free::summary, use_after_free::explain),
         EventKind::LockLeak => (lock_leak::summary, lock_leak::explain),

@@ -16,6 +16,8 @@ const EARLY_BOOT: f64 = 5.0;
 pub(crate) struct LogClock {
     /// The time of the last line that had one.
     pub(crate) now: Option<f64>,
+    /// The time of the line before.
+    previous: Option<f64>,
     /// Whether `now` is a time of day. A log may mix times of day and uptimes, which cannot be
     /// compared.
     pub(crate) is_time_of_day: bool,
@@ -36,6 +38,7 @@ impl LogClock {
             return;
         };
         self.is_time_of_day = !matches!(stamp, Stamp::Boot(_));
+        self.previous = self.now;
         match stamp {
             Stamp::Boot(clock) => self.now = Some(clock),
             Stamp::Day(clock, text) => {
@@ -77,6 +80,11 @@ impl LogClock {
         *latest = Some(clock);
         self.early_lines = 0;
         Some(self.first_early)
+    }
+
+    /// Returns the seconds since the line before.
+    pub(crate) fn step(&self) -> Option<f64> {
+        Some(self.now? - self.previous?)
     }
 
     /// Returns the time of the current line.

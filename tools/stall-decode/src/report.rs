@@ -3,13 +3,14 @@
 //! Reports whose lines are still being read. Each family of reports has a file with its parsers.
 
 use crate::backtrace::{Backtrace, Origin};
-use crate::event::{Event, EventKind, Task, Time};
+use crate::event::{Event, EventKind, Stack, Task, Time};
 use crate::scan::Scan;
-use crate::stack::{Dump, Heading, Role};
+use crate::stack::{base, Dump, Frame, Heading, Role};
 use crate::unwrap::Caller;
 
 mod atomic;
 mod cpu_stall;
+mod csd_lock;
 mod culprits;
 mod double_call_rcu;
 mod expedited;
@@ -22,6 +23,7 @@ mod suspicious;
 mod tasks;
 mod use_after_free;
 mod voluntary;
+mod workqueue;
 
 /// A family of reports: its search strings and parsers.
 #[derive(Debug)]
@@ -38,10 +40,12 @@ pub(crate) struct Family {
     pub(crate) parse_detail: fn(&mut Report, &str) -> bool,
     /// Completes the event from the whole report.
     pub(crate) complete: fn(&mut Report),
+    /// How the family's reports come about.
+    pub(crate) origin: Origin,
 }
 
 /// All families, in the order in which they parse a line.
-pub(crate) static FAMILIES: [&Family; 13] = [
+pub(crate) static FAMILIES: [&Family; 15] = [
     &cpu_stall::FAMILY,
     &kthread::FAMILY,
     &expedited::FAMILY,
@@ -51,6 +55,8 @@ pub(crate) static FAMILIES: [&Family; 13] = [
     &atomic::FAMILY,
     &hung_task::FAMILY,
     &lockup::FAMILY,
+    &workqueue::FAMILY,
+    &csd_lock::FAMILY,
     &double_call_rcu::FAMILY,
     &use_after_free::FAMILY,
     &lock_leak::FAMILY,
@@ -62,6 +68,9 @@ const MAX_DUMPS: usize = 24;
 
 /// Locks kept per report.
 const MAX_LOCKS: usize = 32;
+
+const ONLY_WORK: &str =
+    "the log lacks the stack; this is the function of the work item that the worker runs";
 
 /// A report that may have more lines.
 #[derive(Debug)]
@@ -83,6 +92,8 @@ pub(crate) struct Report {
     /// one.
     pub(crate) is_sealed: bool,
     pub(crate) is_done: bool,
+    /// Whether another report of the same form was open when this one or that one began.
+    pub(crate) has_sibling: bool,
     /// The input line being parsed.
     pub(crate) current_line: u64,
     /// The report's last line so far, and its time.
@@ -106,6 +117,34 @@ impl Report {
             dump.finish(None);
         }
         (self.family.complete)(self);
+        self.add_evidence();
+        self.event.stacks = self.dumps.iter().filter_map(|dump| self.stack_of(dump)).collect();
+    }
+
+    /// Adds what all dumps show, whatever their role.
+    fn add_evidence(&mut self) {
+        let dumps = &self.dumps;
+        let evidence = &mut self.event.evidence;
+        evidence.silent_cpus.retain(|&cpu| !dumps.iter().any(|dump| dump.cpu == Some(cpu)));
+        let behind = dumps.iter().filter_map(|dump| Some((dump.cpu?, dump.clock_behind?)));
+        evidence.clock_behind = behind.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        evidence.is_realtime |= dumps.iter().any(|dump| dump.is_realtime);
+    }
+
+    /// Returns a stack with its owner, as the event shows it.
+    fn stack_of(&self, dump: &Dump) -> Option<Stack> {
+        if dump.frames.is_empty() && dump.idle_at.is_none() {
+            return None;
+        }
+        let origin = match dump.role {
+            Role::GpKthread => Origin::RcuKthread,
+            _ => self.family.origin,
+        };
+        let frames = Backtrace::new(dump, origin).frames;
+        (!frames.is_empty()).then(|| Stack {
+            of: owner_of(dump),
+            frames,
+        })
     }
 
     /// Starts a dump, or continues the current one if `heading` belongs to it. Returns its index.
@@ -142,6 +181,7 @@ impl Report {
         dump.state = heading.state.clone().or(dump.state.take());
         dump.idle_at = heading.idle_at.clone().or(dump.idle_at.take());
         dump.is_of_task |= heading.state.is_some();
+        dump.is_realtime |= heading.is_realtime;
         Some(at)
     }
 
@@ -192,7 +232,26 @@ impl Report {
         }
         let backtrace = Backtrace::new(dump, origin);
         if self.event.frames.is_empty() || backtrace.culprit.is_some() {
+            let is_empty = backtrace.culprit.is_none() && backtrace.frames.is_empty();
             self.set_backtrace(backtrace);
+            self.add_work(dump, is_empty);
+        }
+    }
+
+    /// Adds the work item of a dump's worker. It is the lead if the stack is missing.
+    fn add_work(&mut self, dump: &Dump, is_stack_empty: bool) {
+        let is_worker = |frame: &Frame| base(&frame.symbol) == "worker_thread";
+        let runs_work = |frame: &Frame| base(&frame.symbol).ends_with("process_one_work");
+        self.event.evidence.is_idle_worker = dump.frames.iter().any(is_worker)
+            && !dump.frames.iter().any(runs_work);
+        let Some(work) = &dump.work else {
+            return;
+        };
+        self.event.work.clone_from(&work.function);
+        if is_stack_empty && work.function.is_some() {
+            self.event.culprit_frame.clone_from(&work.function);
+            self.event.culprit_module.clone_from(&work.module);
+            self.event.culprit_doubt = Some(ONLY_WORK);
         }
     }
 
@@ -224,6 +283,21 @@ impl Report {
             }
         }
         self.add_stack(&dump, origin);
+    }
+
+    /// Parses `Sending NMI from CPU 1 to CPUs 2-3:`.
+    pub(crate) fn parse_nmi_request(&mut self, text: &str) -> bool {
+        if !text.starts_with("Sending NMI from CPU ") {
+            return false;
+        }
+        if let Some(mut scan) = Scan::after(text, " to CPUs ") {
+            for cpu in scan.cpu_list() {
+                if !self.event.evidence.silent_cpus.contains(&cpu) {
+                    self.event.evidence.silent_cpus.push(cpu);
+                }
+            }
+        }
+        true
     }
 
     /// Parses a lock in lockdep's list, or its head: `1 lock held by foo/57:`.
@@ -263,6 +337,32 @@ impl Report {
             self.event.kernel = Some(kernel.to_string());
         }
         is_release
+    }
+}
+
+/// Names the owner of a stack.
+fn owner_of(dump: &Dump) -> String {
+    let task = task_of(dump).map(|task| task.to_string());
+    let cpu = dump.cpu.map(|cpu| format!("CPU {cpu}"));
+    let who: Vec<_> = cpu.into_iter().chain(task).collect();
+    let who = who.join(", ");
+    let what = match dump.role {
+        Role::Subject => "",
+        Role::GpKthread => "grace-period kthread",
+        Role::GpKthreadCpu => "CPU where the grace-period kthread last ran",
+        Role::Detector => "CPU that made the report; not to blame",
+        Role::Holder => "holder of the lock",
+        Role::Worker => "worker of the pool",
+        Role::Panic => "panic",
+        Role::Allocated => "allocation of the object",
+        Role::Freed => "free of the object",
+        Role::Queued => "queueing of the callback or work",
+    };
+    match (who.is_empty(), what.is_empty()) {
+        (true, true) => "unknown".to_string(),
+        (true, false) => what.to_string(),
+        (false, true) => who,
+        (false, false) => format!("{who} ({what})"),
     }
 }
 

@@ -6,6 +6,9 @@
 
 use memchr::memmem;
 
+/// CPUs parsed per list.
+const MAX_LISTED: u32 = 64;
+
 /// The unparsed rest of a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scan<'a> {
@@ -101,6 +104,23 @@ impl<'a> Scan<'a> {
     pub(crate) fn hex(&mut self) -> Option<u64> {
         self.eat("0x");
         u64::from_str_radix(self.run(|byte| byte.is_ascii_hexdigit()), 16).ok()
+    }
+
+    /// Consumes a list of CPUs: `1,3-5`.
+    pub(crate) fn cpu_list(&mut self) -> Vec<u32> {
+        let mut cpus = Vec::new();
+        while let Some(first) = self.spaces().small() {
+            let mut last = first;
+            if self.eat("-") {
+                last = self.small().unwrap_or(first);
+            }
+            let last = last.min(first.saturating_add(MAX_LISTED - 1));
+            cpus.extend((first..=last).take(MAX_LISTED as usize - cpus.len()));
+            if !self.eat(",") {
+                break;
+            }
+        }
+        cpus
     }
 
     /// Consumes the text before white space.

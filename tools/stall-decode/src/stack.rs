@@ -24,6 +24,14 @@ pub(crate) enum Role {
     GpKthread,
     /// The CPU on which the grace-period kthread last ran.
     GpKthreadCpu,
+    /// The CPU that reported the stall of others.
+    Detector,
+    /// The task that holds a lock.
+    Holder,
+    /// A worker of a pool that makes no progress.
+    Worker,
+    /// The panic that followed the report.
+    Panic,
     /// The allocation of an object.
     Allocated,
     /// The free of an object.
@@ -53,6 +61,10 @@ pub(crate) struct Dump {
     pub(crate) work: Option<Work>,
     /// Seconds by which the clock of the dump's CPU is behind that of the reporting CPU.
     pub(crate) clock_behind: Option<f64>,
+    /// Whether the kernel that printed it is PREEMPT_RT.
+    pub(crate) is_realtime: bool,
+    /// Whether another CPU's dump was printed at the same time, without caller IDs.
+    pub(crate) is_mixed: bool,
     /// The caller that the last line named. The next line normally repeats it.
     pub(crate) caller: Option<Frame>,
 }

@@ -183,7 +183,10 @@ fn class(kind: EventKind) -> &'static str {
         EventKind::RcuCpuStall | EventKind::RcuExpeditedStall | EventKind::RcuTasksStall => "stall",
         EventKind::RcuKthreadStarved => "starved",
         EventKind::HungTask => "hung",
-        EventKind::SoftLockup | EventKind::HardLockup => "lockup",
+        EventKind::SoftLockup
+        | EventKind::HardLockup
+        | EventKind::WorkqueueLockup
+        | EventKind::CsdLock => "lockup",
         EventKind::PageAllocationFailure | EventKind::Oom => "memory",
         _ => "misuse",
     }

@@ -54,7 +54,9 @@ pub(crate) fn unwrap(text: &str, number: u64) -> Option<Line<'_>> {
         }
         None => without_stamp(text, &mut line)?,
     };
-    line.text = text.trim_matches([' ', '\t']);
+    let text = text.trim_matches([' ', '\t']);
+    // Android's kernels mark a continued line.
+    line.text = text.strip_prefix("<c>").unwrap_or(text);
     Some(line)
 }
 

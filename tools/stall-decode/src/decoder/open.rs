@@ -15,6 +15,10 @@ pub(super) const MAX_OPEN: usize = 16;
 pub(super) const STALE_LINES: u64 = 400;
 /// Seconds after a report's last line until it ends. Slow consoles and unanswered NMIs delay lines.
 const STALE_SECONDS: f64 = 40.0;
+/// Seconds without an answer to an NMI. The kernel waits for 10 s.
+const MIN_NMI_WAIT: f64 = 9.0;
+/// Lines between two reports that two CPUs print at the same time.
+const SIBLING_LINES: u64 = 20;
 /// Lines within which a logger may repeat a first line.
 const DOUBLED_LINES: u64 = 200;
 
@@ -24,6 +28,9 @@ pub(super) struct OpenReports {
     pub(super) reports: Vec<Report>,
     pub(super) routes: Routes,
     last_id: u64,
+    /// When the newest NMI was requested, and the seconds until the next line, if they are many.
+    nmi_sent: Option<Time>,
+    nmi_wait: Option<f64>,
 }
 
 impl OpenReports {
@@ -42,8 +49,14 @@ impl OpenReports {
         let Some(&family) = FAMILIES.get(family_index) else {
             return;
         };
-        self.end_replaced(line, &event, family_index);
+        let has_sibling = self.end_replaced(line, &event, family_index);
         self.last_id += 1;
+        let mut event = event;
+        if event.kind == EventKind::RcuKthreadStarved {
+            event.evidence.nmi_wait = self.nmi_wait;
+        } else {
+            self.nmi_wait = None;
+        }
         let mut report = Report {
             id: self.last_id,
             family,
@@ -57,6 +70,7 @@ impl OpenReports {
             expected: None,
             is_sealed: false,
             is_done: false,
+            has_sibling,
             current_line: line.number,
             last_line: line.number,
         };
@@ -86,27 +100,65 @@ impl OpenReports {
     }
 
     /// Ends the reports that a new one replaces: those of its caller or family, and of starved
-    /// kthreads.
-    fn end_replaced(&mut self, line: &Line<'_>, event: &Event, family_index: usize) {
+    /// kthreads. Returns whether an incomplete report of the same family stays open.
+    fn end_replaced(&mut self, line: &Line<'_>, event: &Event, family_index: usize) -> bool {
         // A starved kthread is reported within the report of its stall, which continues after it.
         if event.kind == EventKind::RcuKthreadStarved {
-            return;
+            return false;
         }
+        let mut has_sibling = false;
         for report in &mut self.reports {
             let are_known = line.caller.is_some() && report.caller.is_some();
             let is_same = are_known && report.caller == line.caller;
             let is_other = are_known && report.caller != line.caller;
             let is_same_family = report.family_index == family_index;
+            // Two CPUs that report at the same time mix their lines.
+            let is_incomplete = report.event.kind == EventKind::RcuCpuStall
+                && report.event.t_jiffies.is_none()
+                && line.number.saturating_sub(report.last_line) <= SIBLING_LINES;
+            if is_same_family && is_incomplete && !is_same && !report.is_done {
+                report.has_sibling = true;
+                has_sibling = true;
+                continue;
+            }
             report.is_done |= is_same
                 || is_same_family && !is_other
                 || report.event.kind == EventKind::RcuKthreadStarved;
         }
+        has_sibling
     }
 
-    /// Adds a detail to the newest report whose parser accepts it. Returns whether there is one.
+    /// Notices how long the reporting CPU waited for the answer to an NMI.
+    pub(super) fn note_nmi(&mut self, line: &Line<'_>, clock: &LogClock) {
+        if let Some(wait) = self.nmi_sent.take().and_then(|sent| clock.seconds_since(&sent)) {
+            if wait > MIN_NMI_WAIT {
+                self.nmi_wait = Some(wait);
+                if let Some(report) = self.reports.iter_mut().rfind(|report| report.event.kind.is_stall()) {
+                    report.event.evidence.nmi_wait = Some(wait);
+                }
+            }
+        }
+        if line.text.starts_with("Sending NMI from CPU ") {
+            self.nmi_sent = clock.time(line.stamp);
+        }
+    }
+
+    /// Adds a detail to the report whose parser accepts it. Returns whether there is one.
+    ///
+    /// The newest report is first, but of reports that mix their lines the oldest.
     pub(super) fn add_detail(&mut self, line: &Line<'_>, found: u32, clock: &LogClock) -> bool {
-        let first_byte = line.text.bytes().next();
-        for report in self.reports.iter_mut().rev() {
+        let siblings = self.reports.iter().position(|report| report.has_sibling);
+        let oldest_first = siblings.map_or(0..0, |first| first..self.reports.len());
+        let newest_first = (0..oldest_first.start).rev();
+        let newest_first = match siblings {
+            Some(_) => newest_first,
+            None => (0..self.reports.len()).rev(),
+        };
+        for at in oldest_first.chain(newest_first) {
+            let Some(report) = self.reports.get_mut(at) else {
+                continue;
+            };
+            let first_byte = line.text.bytes().next();
             let starts = report.family.detail_starts;
             let is_candidate = found & (1 << report.family_index) != 0
                 || report.expected.is_some()

@@ -18,6 +18,9 @@ const MAX_ROUTES: usize = 16;
 /// Lines between a message and its `WARNING:`, which x86 prints after the message.
 const WARNING_LINES: u64 = 5;
 
+/// Seconds by which the clock of a CPU that answers an NMI must be behind to be worth a note.
+const MIN_BEHIND: f64 = 2.0;
+
 /// The dump to which a caller's frames belong.
 #[derive(Clone, Copy, Debug)]
 struct Route {
@@ -28,19 +31,23 @@ struct Route {
 
 /// The routes of all callers, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Routes(Vec<Route>);
+pub(super) struct Routes {
+    routes: Vec<Route>,
+    /// Two dumps that two CPUs print at the same time, line by line. The first gets the next frame.
+    mixed: Option<[Route; 2]>,
+}
 
 impl Routes {
     fn get(&self, caller: Option<Caller>) -> Option<Route> {
-        self.0.iter().find(|route| route.caller == caller).copied()
+        self.routes.iter().find(|route| route.caller == caller).copied()
     }
 
     pub(super) fn set(&mut self, caller: Option<Caller>, report: u64, dump: usize) {
         self.remove(caller);
-        if self.0.len() >= MAX_ROUTES {
-            self.0.remove(0);
+        if self.routes.len() >= MAX_ROUTES {
+            self.routes.remove(0);
         }
-        self.0.push(Route {
+        self.routes.push(Route {
             caller,
             report,
             dump,
@@ -48,11 +55,13 @@ impl Routes {
     }
 
     pub(super) fn remove(&mut self, caller: Option<Caller>) {
-        self.0.retain(|route| route.caller != caller);
+        self.mixed = None;
+        self.routes.retain(|route| route.caller != caller);
     }
 
     pub(super) fn remove_report(&mut self, report: u64) {
-        self.0.retain(|route| route.report != report);
+        self.mixed = None;
+        self.routes.retain(|route| route.report != report);
     }
 }
 
@@ -61,6 +70,7 @@ impl OpenReports {
     pub(super) fn add_part(&mut self, line: &Line<'_>, part: Part, clock: &LogClock) {
         let at = match &part {
             Part::Heading(heading) => self.begin_dump(line, heading),
+            Part::Frames(..) => self.alternate(line).or_else(|| self.current_dump(line)),
             _ => self.current_dump(line),
         };
         let Some((report, dump)) = at else {
@@ -74,7 +84,13 @@ impl OpenReports {
             return;
         };
         match part {
-            Part::Heading(_) => (),
+            Part::Heading(heading) => {
+                let behind = clock.step().map(|step| -step);
+                let behind = behind.filter(|&behind| behind > MIN_BEHIND);
+                if let (Some(behind), Some(_)) = (behind, heading.cpu) {
+                    dump.clock_behind.get_or_insert(behind);
+                }
+            }
             Part::UserMode => dump.is_in_user_mode |= dump.frames.is_empty(),
             Part::Trace => dump.has_trace = true,
             Part::Work(work) => dump.work = Some(work),
@@ -104,8 +120,52 @@ impl OpenReports {
         true
     }
 
+    /// Returns the dump whose turn it is, if two CPUs print their stacks at the same time.
+    fn alternate(&mut self, line: &Line<'_>) -> Option<(usize, usize)> {
+        let [first, second] = self.routes.mixed.filter(|_| line.caller.is_none())?;
+        self.routes.mixed = Some([second, first]);
+        let at = self.reports.iter().position(|report| report.id == first.report)?;
+        Some((at, first.dump))
+    }
+
+    /// Notices that another CPU's heading directly follows that of a dump without frames.
+    fn mix(&mut self, before: Option<Route>, line: &Line<'_>, heading: &Heading) {
+        let after = self.routes.get(line.caller);
+        let (Some(before), Some(after), None) = (before, after, line.caller) else {
+            return;
+        };
+        let dump_of = |route: Route| {
+            let mut reports = self.reports.iter();
+            let report = reports.find(|report| report.id == route.report && !report.is_done)?;
+            report.dumps.get(route.dump)
+        };
+        let is_mixed = heading.pid.is_some()
+            && dump_of(before).zip(dump_of(after)).is_some_and(|(first, second)| {
+                let differ = first.cpu.is_some() && second.cpu.is_some() && first.cpu != second.cpu;
+                differ && first.pid.is_some() && first.frames.is_empty() && !first.has_trace
+            });
+        if !is_mixed {
+            return;
+        }
+        self.routes.mixed = Some([before, after]);
+        for route in [before, after] {
+            let mut reports = self.reports.iter_mut();
+            let report = reports.find(|report| report.id == route.report);
+            if let Some(dump) = report.and_then(|report| report.dumps.get_mut(route.dump)) {
+                dump.is_mixed = true;
+            }
+        }
+    }
+
     /// Returns the report and dump of a heading.
     fn begin_dump(&mut self, line: &Line<'_>, heading: &Heading) -> Option<(usize, usize)> {
+        let before = self.routes.get(line.caller);
+        let found = self.dump_of_heading(line, heading);
+        self.mix(before, line, heading);
+        found
+    }
+
+    fn dump_of_heading(&mut self, line: &Line<'_>, heading: &Heading) -> Option<(usize, usize)> {
         let Some(at) = self.report_of(line, heading) else {
             self.routes.remove(line.caller);
             return None;
@@ -205,5 +265,8 @@ fn lists(report: &Report, heading: &Heading) -> bool {
 
 /// Returns whether the kernel requests dumps from other CPUs for a report of this kind.
 fn sends_nmi(kind: EventKind) -> bool {
-    kind.is_stall() || matches!(kind, EventKind::HardLockup | EventKind::SoftLockup)
+    kind.is_stall() || matches!(
+            kind,
+            EventKind::HardLockup | EventKind::SoftLockup | EventKind::CsdLock
+        )
 }

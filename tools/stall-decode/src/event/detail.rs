@@ -150,6 +150,15 @@ pub struct Kthread {
     pub timer_softirqs: Option<u64>,
 }
 
+/// A stack that a report prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stack {
+    /// The owner: a CPU, a task, and its part in the report.
+    pub of: String,
+    /// Functions, innermost first, without the reporting code.
+    pub frames: Vec<String>,
+}
+
 /// A field of a report with its meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Field {

@@ -9,4 +9,53 @@ pub(crate) struct Evidence {
     pub(crate) is_stack_cut: bool,
     /// The CPU was in user mode when it was interrupted.
     pub(crate) is_in_user_mode: bool,
+    /// The list of CPUs and tasks continues on the next line.
+    pub(crate) is_list_open: bool,
+    /// CPUs to which an NMI was sent, without an answer in the log.
+    pub(crate) silent_cpus: Vec<u32>,
+    /// Seconds between an NMI and the next line of the log, if many.
+    pub(crate) nmi_wait: Option<f64>,
+    /// The CPU whose clock is furthest behind that of the reporting CPU, and the seconds.
+    pub(crate) clock_behind: Option<(u32, f64)>,
+    /// The kernel is PREEMPT_RT.
+    pub(crate) is_realtime: bool,
+    /// The culprit is a kernel worker without a work item.
+    pub(crate) is_idle_worker: bool,
+    /// The state of memory in a report on memory.
+    pub(crate) memory: Memory,
+    /// Whether `hz` was guessed.
+    pub(crate) is_hz_guessed: bool,
+    /// Uptime in seconds at the report.
+    pub(crate) uptime: Option<f64>,
+    /// The nesting of the task's readers in an earlier report of the same grace period.
+    pub(crate) earlier_nesting: Option<i64>,
+    /// What earlier events of the incident mean for this one, in sentences.
+    pub(crate) story: Vec<String>,
+}
+
+/// The state of memory in a report on memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// 2^order pages were requested.
+    pub(crate) order: u64,
+    /// The flags of the allocation.
+    pub(crate) flags: String,
+    /// A memory policy restricts the nodes.
+    pub(crate) has_nodemask: bool,
+    pub(crate) zones: Vec<Zone>,
+    pub(crate) ram_kb: Option<u64>,
+    /// Anonymous memory of the killed process.
+    pub(crate) victim_kb: Option<u64>,
+}
+
+/// Free memory of a zone, and its watermarks.
+#[derive(Clone, Debug)]
+pub(crate) struct Zone {
+    /// Node and name: `0 Normal`.
+    pub(crate) name: String,
+    pub(crate) free_kb: u64,
+    pub(crate) min_kb: u64,
+    pub(crate) high_kb: u64,
+    /// Whether a free block is large enough for the request, if the report shows it.
+    pub(crate) has_block: Option<bool>,
 }

@@ -29,6 +29,10 @@ pub enum EventKind {
     SoftLockup,
     /// A CPU that handles no interrupts (`kernel/watchdog.c`).
     HardLockup,
+    /// A worker pool that makes no progress (`kernel/workqueue.c`).
+    WorkqueueLockup,
+    /// A CPU that does not answer cross-CPU calls (`kernel/smp.c`).
+    CsdLock,
     /// An `rcu_head` that was queued twice.
     DoubleCallRcu,
     /// An access to freed memory (KASAN, KFENCE, SLUB's poison).
@@ -43,7 +47,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::RcuCpuStall,
         Self::RcuExpeditedStall,
         Self::RcuTasksStall,
@@ -54,6 +58,8 @@ impl EventKind {
         Self::HungTask,
         Self::SoftLockup,
         Self::HardLockup,
+        Self::WorkqueueLockup,
+        Self::CsdLock,
         Self::DoubleCallRcu,
         Self::UseAfterFree,
         Self::LockLeak,
@@ -74,6 +80,8 @@ impl EventKind {
             Self::HungTask => "hung-task",
             Self::SoftLockup => "soft-lockup",
             Self::HardLockup => "hard-lockup",
+            Self::WorkqueueLockup => "workqueue-lockup",
+            Self::CsdLock => "csd-lock",
             Self::DoubleCallRcu => "double-call-rcu",
             Self::UseAfterFree => "use-after-free",
             Self::LockLeak => "lock-leak",

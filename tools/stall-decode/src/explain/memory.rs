@@ -5,24 +5,114 @@
 use super::{in_function, tasks, Explanation};
 use crate::event::Event;
 
+/// Requests above this order (8 pages) are costly: the allocator gives up early.
+const COSTLY_ORDER: u64 = 3;
+/// A killed process below this size did not fill the memory.
+const SMALL_VICTIM_KB: u64 = 65_536;
+
 pub(super) fn allocation_summary(event: &Event) -> String {
+    let order = event.evidence.memory.order;
+    let what = match order {
+        0 => "one page".to_string(),
+        _ => format!("2^{order} contiguous pages"),
+    };
+    let for_fault = match event.field("needed by") {
+        Some(_) => " for a page fault",
+        None => "",
+    };
     format!(
-        "A page allocation by {} failed{}: no free pages of the requested kind.",
+        "An allocation of {what} by {}{for_fault} failed{}: {}.",
         tasks(event),
-        in_function(event)
+        in_function(event),
+        verdict(event).0
     )
 }
 
-pub(super) fn explain_allocation(_: &Event, out: &mut Explanation) {
-    out.cause("memory is fragmented (order above 0), or the caller could not wait (GFP_ATOMIC)")
-        .cause("memory is short: objects that wait for a grace period count as used; look for a stall before this report")
-        .advise("Allocate smaller blocks (kvmalloc, order 0), and handle the failure. Check slab_unreclaimable, and `q=` in RCU's reports.");
+/// The reason of a failed allocation, with its explanation.
+fn verdict(event: &Event) -> (String, Reason) {
+    let memory = &event.evidence.memory;
+    let flags = memory.flags.as_str();
+    let allowed: Vec<_> = memory.zones.iter().filter(|zone| suits(&zone.name, flags)).collect();
+    let plenty = allowed.iter().filter(|zone| zone.free_kb > zone.high_kb.max(zone.min_kb));
+    let richest = plenty.max_by_key(|zone| zone.free_kb);
+    let can_wait = !flags.contains("GFP_ATOMIC") && !flags.contains("GFP_NOWAIT");
+    let is_free = |order: u64| richest.filter(|zone| order == 0 || zone.has_block == Some(true));
+    if let Some(zone) = is_free(memory.order) {
+        let text = format!("memory was not short: zone {} had {} kB free", zone.name, zone.free_kb);
+        return (text, Reason::NotShort);
+    }
+    if memory.order > 0 && richest.is_some() {
+        return ("free memory is fragmented".to_string(), Reason::Fragmented);
+    }
+    if !can_wait {
+        return ("the allocation cannot wait for reclaim".to_string(), Reason::CannotWait);
+    }
+    if memory.order > 0 {
+        return ("no block of that size is free".to_string(), Reason::Fragmented);
+    }
+    ("no free page of the requested kind".to_string(), Reason::Short)
+}
+
+/// Returns whether an allocation with these flags may use a zone.
+fn suits(zone: &str, flags: &str) -> bool {
+    let is_limited = flags.contains("GFP_DMA");
+    let is_dma = zone.contains(" DMA");
+    !is_limited || is_dma
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    NotShort,
+    Fragmented,
+    CannotWait,
+    Short,
+}
+
+pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
+    let memory = &event.evidence.memory;
+    match verdict(event).1 {
+        Reason::NotShort => not_short(event, out),
+        Reason::Fragmented => {
+            out.cause(format!("memory is fragmented: pages are free, but no 2^{} of them in a row", memory.order))
+                .advise("Allocate smaller blocks (kvmalloc(), order 0, scatter lists), and handle the failure. `echo 1 > /proc/sys/vm/compact_memory` compacts memory; a larger vm.min_free_kbytes helps.");
+            if memory.order > COSTLY_ORDER {
+                out.cause("the request is costly (above 8 pages): the allocator gives up early");
+            }
+        }
+        Reason::CannotWait => {
+            out.cause("the caller cannot wait (GFP_ATOMIC), and a burst has used up the free pages: the allocator could not reclaim for it")
+                .advise("A driver that handles the failure drops a packet and goes on: harmless if rare. Raise vm.min_free_kbytes, or refill from a context that may wait.");
+        }
+        Reason::Short => {
+            out.cause("memory is short")
+                .advise("Find what uses the memory: slab_unreclaimable, the table of tasks, `q=` in RCU's reports.");
+        }
+    }
+    if event.field("VM_FAULT_OOM").is_some() {
+        out.cause("the kernel repeats the page fault until an allocation succeeds: the task makes no progress");
+    }
+    if event.field("slab_unreclaimable").is_some() && verdict(event).1 == Reason::Short {
+        out.cause("objects that wait for a grace period count as used: look for a stall before this report");
+    }
+}
+
+/// Explains an allocation that failed although memory was free.
+fn not_short(event: &Event, out: &mut Explanation) {
+    let nodes = event.field("nodemask");
+    match nodes {
+        Some(nodes) => out.cause(format!("a memory policy restricted the allocation to node {}, and the allocator found no usable zone there although one is free: the node or zone list passed to it was wrong", nodes.value)),
+        None => out.cause("the allocator was asked for a node or zone that it could not use, although memory is free: a wrong node number, a cpuset or a memory policy"),
+    };
+    out.advise("Do not look for a shortage of memory. Look at the code that selects the node for this allocation: a memory policy, a cpuset, alloc_pages_node() with a wrong node, or a change of policy_node().");
 }
 
 pub(super) fn oom_summary(event: &Event) -> String {
     let reason = match event.message {
-        Some(_) => "a memory cgroup reached its limit",
-        None => "memory ran out",
+        Some(_) => "a memory cgroup reached its limit".to_string(),
+        None => match event.field("constraint") {
+            Some(field) => format!("{}, and those were full", field.meaning),
+            None => "memory ran out".to_string(),
+        },
     };
     match event.tasks.is_empty() {
         true => format!("The OOM killer ran: {reason}."),
@@ -36,9 +126,75 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
             .advise("Raise the limit (memory.max), or find what grew in the cgroup.");
         return;
     }
-    out.cause("processes use more memory than the machine has");
+    if event.field("constraint").is_some() {
+        out.cause("the allowed NUMA nodes are full, although others may have memory")
+            .advise("Widen the cpuset or the memory policy (numactl), or use less memory on these nodes.");
+        return;
+    }
+    let memory = &event.evidence.memory;
+    let is_small = memory.victim_kb.is_some_and(|victim| {
+        victim < SMALL_VICTIM_KB && memory.ram_kb.is_none_or(|ram| victim < ram / 20)
+    });
+    if is_small {
+        let victim = memory.victim_kb.unwrap_or_default() / 1024;
+        out.cause(format!("not the killed process: it used only {victim} MB of anonymous memory. Memory is elsewhere: in the kernel (slab_unreclaimable, page tables), in tmpfs (shmem), or in many small processes"))
+            .advise("Look at slab_unreclaimable, shmem and the sum of the table of tasks. If an RCU stall precedes this report, fix the stall: objects accumulate behind it.");
+    } else {
+        out.cause("processes use more memory than the machine has")
+            .advise("Look for the largest process in the table of tasks, and at slab_unreclaimable. If an RCU stall precedes this report, fix the stall.");
+    }
     if event.field("slab_unreclaimable").is_some() {
         out.cause("the kernel's own memory grew: if slab_unreclaimable is large, look for an RCU stall, behind which freed objects accumulate");
     }
-    out.advise("Look for the largest process in the table of tasks, and at slab_unreclaimable. If an RCU stall precedes this report, fix the stall.");
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::{decode, only};
+
+    #[test]
+    fn an_allocation_that_fails_with_free_memory_is_no_shortage() {
+        let event = only(
+            "bash: page allocation failure: order:0, mode:0x400dc0(GFP_KERNEL_ACCOUNT|__GFP_ZERO), nodemask=0,cpuset=user.slice,mems_allowed=0-1\n\
+             CPU: 78 PID: 57 Comm: bash Not tainted 6.4.0 #39\n\
+             Call Trace:\n\
+             warn_alloc+0x1/0x2\n\
+             __alloc_pages+0x1/0x2\n\
+             pte_alloc_one+0x1/0x2\n\
+             handle_mm_fault+0x1/0x2\n\
+             Mem-Info:\n\
+             Node 0 Normal free:116203888kB boost:0kB min:44556kB low:174568kB high:304580kB reserved_highatomic:0KB\n",
+        );
+        assert!(event.summary.contains("one page by bash (pid 57) for a page fault"), "{}", event.summary);
+        assert!(event.summary.contains("memory was not short: zone 0 Normal had 116203888 kB free"));
+        assert!(event.causes[0].contains("restricted the allocation to node 0"));
+        assert!(event.advice[0].starts_with("Do not look for a shortage"));
+    }
+
+    #[test]
+    fn order_and_flags_select_the_reason() {
+        let cause = |head: &str, free: &str| {
+            let event = only(&format!(
+                "rx: page allocation failure: {head}, nodemask=(null)\nNode 0 Normal free:{free}kB min:100kB low:200kB high:300kB\n"
+            ));
+            event.causes[0].clone()
+        };
+        assert!(cause("order:0, mode:0x20(GFP_ATOMIC)", "90").contains("cannot wait"));
+        assert!(cause("order:4, mode:0xc0(GFP_KERNEL)", "9000").contains("fragmented"));
+        assert!(cause("order:0, mode:0xc0(GFP_KERNEL)", "90").contains("memory is short"));
+        let nameless = only("page allocation failure: order:0, mode:0x2080020(GFP_ATOMIC)\n");
+        assert!(nameless.causes[0].contains("cannot wait"));
+    }
+
+    #[test]
+    fn each_killed_process_is_an_event_and_a_small_one_is_not_to_blame() {
+        let events = decode(
+            "Out of memory: Killed process 1 (small) total-vm:11964kB, anon-rss:4288kB, file-rss:3028kB\n\
+             Out of memory: Killed process 2 (large) total-vm:91196400kB, anon-rss:64288000kB, file-rss:3028kB\n",
+        );
+        let victims: Vec<_> = events.iter().map(|event| event.tasks[0].pid).collect();
+        assert_eq!(victims, [Some(1), Some(2)]);
+        assert!(events[0].causes[0].contains("not the killed process"), "{:?}", events[0].causes);
+        assert!(events[1].causes[0].contains("more memory than the machine has"));
+    }
 }

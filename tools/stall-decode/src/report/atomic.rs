@@ -27,6 +27,7 @@ pub(crate) static FAMILY: Family = Family {
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Caller,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -153,6 +154,9 @@ fn preempt_count(count: &str) -> String {
     let Some(count) = Scan::new(count).hex() else {
         return "the preemption count".to_string();
     };
+    if is_underflow(count) {
+        return UNDERFLOW.to_string();
+    }
     let mut parts = Vec::new();
     for (shift, mask, what) in [
         (0, 0xff, "disabled preemption (spinlocks count)"),
@@ -170,6 +174,15 @@ fn preempt_count(count: &str) -> String {
             .to_string();
     }
     parts.join("; ")
+}
+
+/// The meaning of a negative preemption count.
+pub(super) const UNDERFLOW: &str = "negative, an underflow: preemption was enabled more often than disabled, by an extra preempt_enable(), spin_unlock() or local_bh_enable()";
+
+/// Returns whether a preemption count is negative. Bit 31 alone only means that no reschedule is
+/// needed.
+pub(super) fn is_underflow(count: u64) -> bool {
+    count & 0x7000_0000 == 0x7000_0000
 }
 
 fn complete(report: &mut Report) {

@@ -9,7 +9,7 @@ use super::{Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::{number_after, small_after, Scan};
-use crate::stack::Dump;
+use crate::stack::{base, Dump, Role};
 
 pub(crate) static FAMILY: Family = Family {
     headers: &[
@@ -20,6 +20,9 @@ pub(crate) static FAMILY: Family = Family {
         // Details that begin a report whose first line is missing.
         "ticks this GP)",
         "GPs behind)",
+        "(detected by ",
+        "(t=",
+        "All QSes seen",
     ],
     details: &[
         "t=",
@@ -35,11 +38,17 @@ pub(crate) static FAMILY: Family = Family {
         "ending NMI",
         "(detected by",
         "rcu_node tree",
+        "softirq=",
+        "fqs=",
+        "Sending NMI",
+        "sending NMI",
+        "} ",
     ],
-    detail_starts: b"{",
+    detail_starts: b"{-}0123456789P",
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Interrupt,
 };
 
 /// First lines, and whether the stalled CPU prints them.
@@ -58,8 +67,7 @@ fn header(text: &str) -> Option<Event> {
     let Some((before, after, is_self)) = form else {
         return without_header(text);
     };
-    // Prose that quotes the line continues with punctuation.
-    if after.starts_with(['.', ',', '"', '\'', '`', ')', ';']) {
+    if is_prose(before, after) {
         return None;
     }
     let mut event = Event::new(EventKind::RcuCpuStall);
@@ -69,6 +77,7 @@ fn header(text: &str) -> Option<Event> {
         event.message = Some(format!("suppressed{after}"));
     }
     culprits::in_braces(&mut event, after);
+    event.evidence.is_list_open = after.contains('{') && !after.contains('}');
     if is_self == Some(true) && event.cpus.is_empty() {
         // `detected stall on CPU 0 (t=1000 jiffies)`
         if let Some(cpu) = Scan::new(after).spaces().small() {
@@ -82,11 +91,30 @@ fn header(text: &str) -> Option<Event> {
     Some(event)
 }
 
+/// Returns whether a line is a sentence about a stall, not the kernel's line.
+///
+/// Prose that quotes the line continues with punctuation and words, or begins with words.
+fn is_prose(before: &str, after: &str) -> bool {
+    let mut rest = after.chars();
+    let is_punctuated = rest
+        .next()
+        .is_some_and(|first| ".,\"'`);".contains(first));
+    let begins = before.trim_start_matches("rcu: ").starts_with("INFO: ");
+    is_punctuated && (!begins || rest.any(|other| other.is_ascii_alphanumeric()))
+}
+
 /// Begins a report whose first line is missing.
 fn without_header(text: &str) -> Option<Event> {
     let mut event = Event::new(EventKind::RcuCpuStall);
     event.header_missing = true;
-    cpu_line::parse(&mut event, text).then_some(event)
+    let text = text.strip_prefix("rcu:").unwrap_or(text).trim_start();
+    let has_cpu = cpu_line::parse(&mut event, text);
+    let begins = ["(detected by ", "(t=", "All QSes seen, last "]
+        .iter()
+        .any(|start| text.starts_with(start));
+    let has_totals = begins && totals(&mut event, text);
+    let has_note = begins && note(&mut event, text);
+    (has_cpu || has_totals || has_note).then_some(event)
 }
 
 /// Parses `(t=5250 jiffies g=1 q=2 ncpus=4)`, `(detected by 1, t=5250 jiffies, g=1, c=0, q=2)`.
@@ -105,6 +133,7 @@ fn totals(event: &mut Event, text: &str) -> bool {
     if by.is_none() && !scan.eat(" jiffies") {
         return false;
     }
+    event.self_detected = event.self_detected.or(Some(by.is_none()));
     event.t_jiffies = event.t_jiffies.or(jiffies);
     event.detected_by = event.detected_by.or(by.flatten());
     let gp_seq = Scan::after(rest, " g=").and_then(|mut scan| scan.signed());
@@ -119,12 +148,25 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if text.contains("INFO: rcu") && text.contains("detected stall") {
         return false;
     }
+    let has_sibling = report.has_sibling;
     let event = &mut report.event;
+    if event.evidence.is_list_open && culprits::continue_braces(event, text) {
+        event.evidence.is_list_open = !text.contains('}');
+        totals(event, text);
+        return true;
+    }
+    if text.contains("t=") && is_of_other_form(event, text) {
+        return false;
+    }
     if event.t_jiffies.is_none() && text.contains("t=") && totals(event, text) {
         cpu_line::parse(event, text);
         return true;
     }
-    if text.contains('(') && cpu_line::parse(event, text) {
+    if has_same_totals(event, text) {
+        return true;
+    }
+    let is_taken = has_sibling && !event.cpu_details.is_empty();
+    if !is_taken && text.contains('(') && cpu_line::parse(event, text) {
         return true;
     }
     if let Some(at) = text.find("Tasks blocked on level-") {
@@ -136,7 +178,37 @@ fn detail(report: &mut Report, text: &str) -> bool {
         totals(event, text);
         return true;
     }
-    note(event, text) || cpu_line::cputime(event, text) || is_filler(text)
+    if report.parse_nmi_request(text) {
+        return true;
+    }
+    let event = &mut report.event;
+    note(event, text) || cpu_line::rest(event, text) || cpu_line::cputime(event, text) || is_filler(text)
+}
+
+/// Returns whether `(t=` and `(detected by` belong to a report of the other form.
+///
+/// Only a self-detected report has `(t=`, and only one on other CPUs has `(detected by`. Both kinds
+/// may be printed at the same time.
+fn is_of_other_form(event: &Event, text: &str) -> bool {
+    if event.header_missing {
+        return false;
+    }
+    let is_by = text.contains("(detected by ");
+    let is_own = text.starts_with("(t=");
+    match event.self_detected {
+        Some(true) => is_by,
+        Some(false) => is_own,
+        None => false,
+    }
+}
+
+/// Returns whether a line repeats the totals of a report, as a second console does.
+fn has_same_totals(event: &Event, text: &str) -> bool {
+    let Some(t) = event.t_jiffies else {
+        return false;
+    };
+    let begins = text.starts_with("(t=") || text.starts_with("(detected by ");
+    begins && number_after(text, "t=") == Some(t)
 }
 
 /// Parses a note about the stall.
@@ -156,13 +228,48 @@ fn note(event: &mut Event, text: &str) -> bool {
 
 /// Returns whether a line belongs to the report but has no information.
 fn is_filler(text: &str) -> bool {
-    text.starts_with("Sending NMI from CPU")
-        || text.starts_with("Sending NMI to")
+    text.starts_with("Sending NMI to")
         || text.starts_with("sending NMI to")
         || text.starts_with("rcu_node tree")
 }
 
+/// Functions of a CPU that reports the stall of others.
+const DETECTORS: [&str; 6] = [
+    "print_other_cpu_stall",
+    "check_cpu_stall",
+    "rcu_check_callbacks",
+    "rcu_sched_clock_irq",
+    "rcu_pending",
+    "__rcu_pending",
+];
+
+/// Marks the stack of the CPU that made the report, which is not to blame.
+fn mark_detector(report: &mut Report) {
+    if report.event.self_detected != Some(false) {
+        return;
+    }
+    let Event {
+        cpus,
+        tasks,
+        detected_by: by,
+        ..
+    } = &report.event;
+    for dump in &mut report.dumps {
+        let is_listed = dump.cpu.is_some_and(|cpu| cpus.contains(&cpu))
+            || dump.pid.is_some() && tasks.iter().any(|task| task.pid == dump.pid);
+        let is_detector = dump.frames.iter().any(|frame| {
+            let name = base(&frame.symbol);
+            DETECTORS.contains(&name)
+        });
+        let is_by = dump.cpu.is_some() && dump.cpu == *by;
+        if dump.role == Role::Subject && !is_listed && (is_detector || is_by) {
+            dump.role = Role::Detector;
+        }
+    }
+}
+
 fn complete(report: &mut Report) {
+    mark_detector(report);
     let dumps: Vec<Dump> = report.subject_dumps().cloned().collect();
     // A CPU that reports itself prints its own stack first.
     if report.event.cpus.is_empty() && report.event.self_detected == Some(true) {

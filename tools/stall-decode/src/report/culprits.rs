@@ -33,15 +33,42 @@ pub(super) fn in_braces(event: &mut Event, text: &str) -> bool {
                     return true;
                 };
                 event.add_cpu(cpu);
+                let detail = detail_of(event, cpu);
                 if scan.eat("-") {
                     let flags = scan.run(|byte| b".OoNDd!?".contains(&byte));
-                    detail_of(event, cpu).flags = flags.to_string();
-                    detail_of(event, cpu).offline = flags.starts_with('O');
+                    detail.flags = flags.to_string();
+                    detail.offline = flags.starts_with('O');
                 }
             }
             _ => return true,
         }
     }
+}
+
+/// Parses a further line of a list that was broken: ` 2-... P57 }`, `-... 2-...`.
+///
+/// Returns whether the line continues the list.
+pub(super) fn continue_braces(event: &mut Event, text: &str) -> bool {
+    let mut scan = Scan::new(text.trim_start());
+    // A terminal may break the line between a CPU and its flags.
+    let mut ahead = scan;
+    if ahead.eat("-") {
+        let flags = ahead.run(|byte| b".OoNDd!?".contains(&byte));
+        if let (Some(detail), 3..) = (event.cpu_details.last_mut(), flags.len()) {
+            detail.flags = flags.to_string();
+            detail.offline = flags.starts_with('O');
+            scan = ahead;
+        }
+    }
+    let list = scan.rest().split('}').next().unwrap_or_default();
+    let mut words = list.split_ascii_whitespace();
+    let is_list = words.all(|word| {
+        let word = word.trim_start_matches('P');
+        word.bytes().next().is_some_and(|first| first.is_ascii_digit())
+            && word.bytes().all(|byte| byte.is_ascii_digit() || b"-.OoNDd!?".contains(&byte))
+    });
+    let is_something = text.contains('}') || !list.trim().is_empty();
+    is_list && is_something && in_braces(event, &format!("{{ {}", scan.rest()))
 }
 
 /// Parses `Tasks blocked on level-0 rcu_node (CPUs 0-3): P57/1:b..l`.

@@ -2,7 +2,7 @@
 
 //! Stalls of expedited grace periods: `kernel/rcu/tree_exp.h`.
 
-use super::culprits::{flavor, in_braces};
+use super::culprits::{continue_braces, flavor, in_braces};
 use super::{Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
@@ -17,10 +17,11 @@ pub(crate) static FAMILY: Family = Family {
         "Sending NMI from CPU",
         "l=",
     ],
-    detail_starts: b"P0123456789",
+    detail_starts: b"P0123456789-}",
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Interrupt,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -31,6 +32,7 @@ fn header(text: &str) -> Option<Event> {
         event.message = Some(after.trim_start_matches(", but ").to_string());
     }
     in_braces(&mut event, after);
+    event.evidence.is_list_open = after.contains('{') && !after.contains('}');
     end_of_list(&mut event, after);
     Some(event)
 }
@@ -64,35 +66,20 @@ fn detail(report: &mut Report, text: &str) -> bool {
         return true;
     }
     // The list is printed in pieces. Other CPUs may print between them.
-    if report.event.t_jiffies.is_none() && is_piece(text) {
-        return in_braces(&mut report.event, &format!("{{ {text}"));
+    let event = &mut report.event;
+    if event.evidence.is_list_open && !text.contains('{') && continue_braces(event, text) {
+        event.evidence.is_list_open = !text.contains('}');
+        end_of_list(event, text);
+        return true;
     }
-    if report.event.t_jiffies.is_none() && text.contains(" jiffies s: ") {
-        if text.contains('{') {
-            return false;
-        }
-        in_braces(&mut report.event, &format!("{{ {text}"));
-        return end_of_list(&mut report.event, text);
+    if report.parse_nmi_request(text) {
+        return true;
     }
     if text.contains("xpedited stall ended before state dump") {
         report.event.ended = true;
         return true;
     }
-    text.starts_with("Sending NMI from CPU") || text.starts_with("l=")
-}
-
-/// Returns whether a line is a piece of the list: ` 0-....`, ` P57`.
-fn is_piece(text: &str) -> bool {
-    let mut words = text.split(' ');
-    words.all(|word| {
-        let mut scan = Scan::new(word);
-        if scan.eat("P") {
-            return scan.number().is_some() && scan.is_empty();
-        }
-        let flags = scan.number().is_some() && scan.eat("-");
-        let marks = scan.run(|byte| b".OoND".contains(&byte));
-        flags && (3..=4).contains(&marks.len()) && scan.is_empty()
-    })
+    text.starts_with("l=")
 }
 
 fn complete(report: &mut Report) {

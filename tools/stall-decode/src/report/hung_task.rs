@@ -2,11 +2,11 @@
 
 //! Tasks in uninterruptible sleep for minutes: `kernel/hung_task.c`.
 
-use super::{event_of_task, task_of, Family, Report};
+use super::{event_of_task, task_named, task_of, Family, Report};
 use crate::backtrace::{Backtrace, Origin};
 use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
-use crate::stack::taint_and_kernel;
+use crate::stack::{taint_and_kernel, Role};
 
 pub(crate) static FAMILY: Family = Family {
     headers: &[
@@ -18,12 +18,12 @@ pub(crate) static FAMILY: Family = Family {
         "ainted",
         "INFO: task ",
         "Blocked by coredump",
-        "Workqueue: ",
     ],
     detail_starts: b"",
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Interrupt,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -54,25 +54,45 @@ fn detail(report: &mut Report, text: &str) -> bool {
         return true;
     }
     if let Some(scan) = Scan::after(text, "INFO: task ") {
-        let text = scan.rest();
-        let owner = text.split_once(" owned by task ");
-        let Some((_, owner)) = owner.or_else(|| text.split_once(" last held by task ")) else {
-            return text.contains("owner is not found") || text.contains("holder is not found");
-        };
-        let owner = owner.split(" <").next().unwrap_or(owner);
-        event.add_field(
-            "likely owner",
-            owner.trim_end_matches('.'),
-            "the task that holds the lock for which this one waits",
-        );
-        return true;
-    }
-    if let Some(work) = text.strip_prefix("Workqueue: ") {
-        let meaning = "the work queue, and the function of the work item";
-        event.add_field("Workqueue", work, meaning);
-        return true;
+        return blocked_on(report, scan.rest());
     }
     text.starts_with("Blocked by coredump")
+}
+
+/// Parses `foo:57 is blocked on a mutex likely owned by task holder:58.`, whose stack may follow.
+fn blocked_on(report: &mut Report, text: &str) -> bool {
+    let event = &mut report.event;
+    let waiter = event.tasks.first().and_then(|task| task.pid);
+    let (task, rest) = match text.split_once(" blocked on ") {
+        Some((task, rest)) => (task, rest),
+        None => return false,
+    };
+    let task = task.trim_end_matches(" is").split(" <").next().unwrap_or(task);
+    if name_and_pid(task, ':').map(|(_, pid)| pid) != waiter {
+        return false;
+    }
+    let lock = ["rw-semaphore", "rwsem", "semaphore", "mutex"]
+        .into_iter()
+        .find(|lock| rest.contains(lock));
+    if let Some(lock) = lock {
+        event.add_field("blocked on", lock, "the lock for which the task waits");
+    }
+    let owner = rest.split_once(" owned by task ");
+    let Some((_, owner)) = owner.or_else(|| rest.split_once(" held by task ")) else {
+        return rest.contains("owner is not found") || rest.contains("holder is not found");
+    };
+    let owner = owner.split(" <").next().unwrap_or(owner);
+    let owner = owner.trim_end_matches('.');
+    event.add_field(
+        "likely owner",
+        owner,
+        "the task that holds the lock for which this one waits",
+    );
+    if let Some((comm, pid)) = name_and_pid(owner, ':') {
+        event.holder = Some(task_named(comm, Some(pid)));
+        report.next_dump = Some(Role::Holder);
+    }
+    true
 }
 
 fn complete(report: &mut Report) {
@@ -87,9 +107,34 @@ fn complete(report: &mut Report) {
     if let Some(task) = task_of(&dump).filter(|task| task.pid.is_some()) {
         report.event.add_task(task);
     }
+    if let Some(work) = dump.work.as_ref() {
+        report.event.work.clone_from(&work.function);
+    }
+    add_holder(report);
     let backtrace = Backtrace::new(&dump, Origin::Interrupt);
     report.event.waits_for.clone_from(&backtrace.waits_for);
     report.set_backtrace(backtrace);
+}
+
+/// Adds what the holder of the lock does.
+fn add_holder(report: &mut Report) {
+    let Some(dump) = report.dump_of(Role::Holder).cloned() else {
+        return;
+    };
+    if let (Some(holder), Some(state)) = (&mut report.event.holder, &dump.state) {
+        holder.state = Some(state.clone());
+    }
+    let backtrace = Backtrace::new(&dump, Origin::Interrupt);
+    let does = match (&backtrace.waits_for, &backtrace.culprit) {
+        (Some(wait), Some(caller)) if wait != caller => {
+            format!("waits in {wait}() called by {caller}()")
+        }
+        (Some(wait), _) => format!("waits in {wait}()"),
+        (None, Some(function)) => format!("is in {function}()"),
+        (None, None) => return,
+    };
+    let meaning = "what the holder does, by its stack";
+    report.event.add_field("the owner", does, meaning);
 }
 
 #[cfg(test)]

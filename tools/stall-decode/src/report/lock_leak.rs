@@ -3,6 +3,7 @@
 //! Locks and readers still held at the return to user space, or at the end of a work item:
 //! `kernel/locking/lockdep.c`, `kernel/workqueue.c`.
 
+use super::atomic::{is_underflow, UNDERFLOW};
 use super::{event_of_task, task_named, Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
@@ -28,6 +29,7 @@ pub(crate) static FAMILY: Family = Family {
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Caller,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -49,6 +51,9 @@ fn header(text: &str) -> Option<Event> {
             .split_once('[')
             .or_else(|| task.split_once('/').map(|_| (task, "")))?;
         let pid = Scan::new(rest).small();
+        if let Some(event) = older_work_item(task) {
+            return Some(event);
+        }
         let mut event = event_of_task(EventKind::LockLeak, comm, pid);
         event.message = Some(
             "a work item ended with a lock held, a reader open, or preemption disabled".to_string(),
@@ -61,6 +66,26 @@ fn header(text: &str) -> Option<Event> {
     let mut event = event_of_task(EventKind::LockLeak, comm, Some(pid));
     event.message = Some("the task freezes or exits with locks held".to_string());
     Some(event)
+}
+
+/// Parses `kworker/0:2/0xffffffff/4586`: the worker, its preemption count, and its pid.
+fn older_work_item(task: &str) -> Option<Event> {
+    let (rest, pid) = name_and_pid(task, '/')?;
+    let (comm, count) = rest.rsplit_once("/0x")?;
+    let mut event = event_of_task(EventKind::LockLeak, comm, Some(pid));
+    event.message =
+        Some("a work item ended with a lock held, or preemption disabled".to_string());
+    add_preempt_count(&mut event, &format!("0x{count}"));
+    Some(event)
+}
+
+fn add_preempt_count(event: &mut Event, count: &str) {
+    let number = Scan::new(count).hex().unwrap_or_default();
+    let meaning = match is_underflow(number) {
+        true => UNDERFLOW,
+        false => "the preemption count when the work item ended: must be 0",
+    };
+    event.add_field("preempt", count, meaning);
 }
 
 fn detail(report: &mut Report, text: &str) -> bool {
@@ -83,11 +108,10 @@ fn detail(report: &mut Report, text: &str) -> bool {
 
 /// Parses `preempt=0x00000000 lock=0->1 RCU=0->1 workfn=leak [demo]`.
 fn work_item(event: &mut Event, text: &str) {
+    if let Some(mut count) = Scan::after(text, "preempt=") {
+        add_preempt_count(event, count.word());
+    }
     for (key, meaning) in [
-        (
-            "preempt",
-            "the preemption count when the work item ended: must be 0",
-        ),
         ("lock", "locks held before and after the work item"),
         ("RCU", "readers open before and after the work item"),
     ] {

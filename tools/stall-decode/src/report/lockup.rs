@@ -8,9 +8,6 @@ use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack;
 
-/// CPUs parsed per range.
-const MAX_RANGE: u32 = 64;
-
 pub(crate) static FAMILY: Family = Family {
     headers: &["soft lockup - CPU#", "hard LOCKUP", "Hard LOCKUP"],
     details: &[
@@ -23,6 +20,7 @@ pub(crate) static FAMILY: Family = Family {
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Interrupt,
 };
 
 fn header(text: &str) -> Option<Event> {
@@ -65,7 +63,9 @@ fn hard(text: &str) -> Option<Event> {
         .or_else(|| Scan::after(text, "etected Hard LOCKUP other CPUS:"))
         .or_else(|| Scan::after(text, "etected Hard LOCKUP other CPUs:"));
     if let Some(mut scan) = others {
-        add_cpus(&mut event, &mut scan);
+        for cpu in scan.cpu_list() {
+            event.add_cpu(cpu);
+        }
         event.detected_by = cpu_in(text);
         return Some(event);
     }
@@ -87,22 +87,6 @@ fn cpu_in(text: &str) -> Option<u32> {
     let mut scan = Scan::after(text, "CPU")?;
     scan.run(|byte| byte == b' ' || byte == b':');
     scan.small()
-}
-
-/// Adds the CPUs of a list: `1,3-5`.
-fn add_cpus(event: &mut Event, scan: &mut Scan<'_>) {
-    while let Some(first) = scan.spaces().small() {
-        let mut last = first;
-        if scan.eat("-") {
-            last = scan.small().unwrap_or(first);
-        }
-        for cpu in first..=last.min(first.saturating_add(MAX_RANGE - 1)) {
-            event.add_cpu(cpu);
-        }
-        if !scan.eat(",") {
-            break;
-        }
-    }
 }
 
 fn detail(_: &mut Report, text: &str) -> bool {

@@ -5,14 +5,17 @@
 
 use super::{event_of_task, task_named, Family, Report};
 use crate::backtrace::Origin;
-use crate::event::{Event, EventKind, Task};
+use crate::event::{Event, EventKind, Task, Zone};
 use crate::scan::{number_after, Scan};
+
+/// Zones kept per report.
+const MAX_ZONES: usize = 16;
 
 const CGROUP: &str = "the limit of a memory cgroup, not of the machine";
 
 pub(crate) static FAMILY: Family = Family {
     headers: &[
-        ": page allocation failure",
+        "page allocation failure",
         " invoked oom-killer",
         "ut of memory: Kill",
         "ut of memory: kill",
@@ -29,21 +32,30 @@ pub(crate) static FAMILY: Family = Family {
         "[ pid ]",
         "Tasks state",
         "oom_reaper:",
+        "pages RAM",
+        "VM_FAULT_OOM",
     ],
     detail_starts: b"",
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Caller,
 };
 
 fn header(text: &str) -> Option<Event> {
-    if let Some((comm, after)) = text.split_once(": page allocation failure") {
+    if let Some((before, after)) = text.split_once("page allocation failure") {
         let order = Scan::after(after, "order:")?.number()?;
-        let mut event = event_of_task(EventKind::PageAllocationFailure, comm, None);
+        // Some logs have lost the name of the task.
+        let mut event = match before.trim_end().trim_end_matches(':') {
+            "" => Event::new(EventKind::PageAllocationFailure),
+            comm => event_of_task(EventKind::PageAllocationFailure, comm, None),
+        };
         let pages = 1u64.checked_shl(order.try_into().ok()?).unwrap_or(0);
         let meaning = format!("2^{order} = {pages} contiguous pages were requested");
         event.add_field("order", order.to_string(), meaning);
         mode(&mut event, after, "mode:");
+        nodemask(&mut event, after);
+        event.evidence.memory.order = order;
         return Some(event);
     }
     if let Some((comm, after)) = text.split_once(" invoked oom-killer") {
@@ -67,12 +79,78 @@ fn mode(event: &mut Event, text: &str, key: &str) {
         return;
     };
     let value = scan.run(|byte| byte != b',' && byte != b' ');
+    event.evidence.memory.flags = value.to_string();
     let meaning = if value.contains("GFP_ATOMIC") {
         "the kind of allocation: it cannot wait, so the allocator cannot reclaim memory for it"
     } else {
         "the kind of allocation"
     };
     event.add_field(key.trim_end_matches([':', '=']), value, meaning);
+}
+
+/// Parses `nodemask=0,cpuset=/,mems_allowed=0-1`.
+fn nodemask(event: &mut Event, text: &str) {
+    let Some(mut mask) = Scan::after(text, "nodemask=") else {
+        return;
+    };
+    let nodes = mask.until(",cpuset=").unwrap_or_else(|| mask.word());
+    let nodes = nodes.trim_end_matches(',');
+    if !nodes.is_empty() && nodes != "(null)" {
+        let meaning = "the only NUMA nodes that a memory policy allows for this allocation";
+        event.add_field("nodemask", nodes, meaning);
+        event.evidence.memory.has_nodemask = true;
+    }
+    if let Some(allowed) = Scan::after(text, "mems_allowed=") {
+        let allowed = allowed.rest().split(' ').next().unwrap_or_default();
+        let meaning = "the NUMA nodes that the task's cpuset allows";
+        event.add_field("mems_allowed", allowed, meaning);
+    }
+}
+
+/// Parses `Node 0 Normal free:1kB boost:0kB min:2kB low:3kB high:4kB`, and the list of free blocks
+/// `Node 0 Normal: 515*4kB (UME) 5*8kB (UME) = 116202628kB`.
+fn zone(event: &mut Event, text: &str) {
+    let memory = &mut event.evidence.memory;
+    let Some(rest) = text.strip_prefix("Node ") else {
+        return;
+    };
+    let mut words = rest.split(' ');
+    let (Some(node), Some(name)) = (words.next(), words.next()) else {
+        return;
+    };
+    if let Some(name) = name.strip_suffix(':') {
+        let wanted = 4u64.checked_shl(memory.order.min(32) as u32).unwrap_or(u64::MAX);
+        let has_block = rest.split(' ').any(|word| {
+            let block = word.split_once('*');
+            block.is_some_and(|(count, size)| {
+                let size = size.trim_end_matches("kB").parse().unwrap_or(0);
+                count != "0" && size >= wanted
+            })
+        });
+        let zones = memory.zones.iter_mut();
+        for zone in zones.filter(|zone| zone.name == format!("{node} {name}")) {
+            zone.has_block = Some(has_block);
+        }
+        return;
+    }
+    let (Some(free), Some(min)) = (number_after(rest, " free:"), number_after(rest, " min:")) else {
+        return;
+    };
+    if memory.zones.len() < MAX_ZONES {
+        memory.zones.push(Zone {
+            name: format!("{node} {name}"),
+            free_kb: free,
+            min_kb: min,
+            high_kb: number_after(rest, " high:").unwrap_or(min),
+            has_block: None,
+        });
+        let value = format!("{free} kB free, min {min} kB");
+        let meaning = match free > min {
+            true => "above its watermark: this zone had memory",
+            false => "below its watermark: only emergencies may use the rest",
+        };
+        event.add_field(format!("zone {node} {name}"), value, meaning);
+    }
 }
 
 /// Parses `Out of memory: Killed process 57 (hog) total-vm:1kB`.
@@ -85,19 +163,23 @@ fn killed(event: &mut Event, text: &str) -> Option<()> {
     }
     let comm = scan.rest().split_once(')').map(|(comm, _)| comm);
     let comm = comm.map(|comm| comm.rsplit_once('(').map_or(comm, |(_, comm)| comm));
-    if event.tasks.is_empty() {
-        event.tasks.push(Task {
-            pid: Some(pid),
-            comm: comm.map(str::to_string),
-            ..Task::default()
-        });
+    let is_other = !event.tasks.iter().any(|task| task.pid == Some(pid));
+    // Each run of the OOM killer is an event of its own.
+    if is_other && !event.tasks.is_empty() && text.contains("ut of memory") {
+        return None;
     }
+    event.add_task(Task {
+        pid: Some(pid),
+        comm: comm.map(str::to_string),
+        ..Task::default()
+    });
     if text.contains("cgroup out of memory") {
         event.message = Some(CGROUP.to_string());
     }
     if let Some(mut rss) = Scan::after(text, "anon-rss:") {
         if event.field("anon-rss").is_none() {
             let value = rss.word().trim_end_matches(',');
+            event.evidence.memory.victim_kb = Scan::new(value).number();
             let meaning = "anonymous memory used by the killed process";
             event.add_field("anon-rss", value, meaning);
         }
@@ -109,6 +191,14 @@ fn killed(event: &mut Event, text: &str) -> Option<()> {
 fn constraint(event: &mut Event, text: &str) {
     if text.contains("CONSTRAINT_MEMCG") {
         event.message = Some(CGROUP.to_string());
+    }
+    for (constraint, meaning) in [
+        ("CONSTRAINT_CPUSET", "the task's cpuset allows only some NUMA nodes"),
+        ("CONSTRAINT_MEMORY_POLICY", "a memory policy allows only some NUMA nodes"),
+    ] {
+        if text.contains(constraint) {
+            event.add_field("constraint", constraint, meaning);
+        }
     }
     let comm = Scan::after(text, ",task=").map(|comm| comm.rest());
     let comm = comm.and_then(|comm| comm.split_once(",pid="));
@@ -136,9 +226,21 @@ fn detail(report: &mut Report, text: &str) -> bool {
         }
         return true;
     }
+    if text.starts_with("Node ") {
+        zone(event, text);
+        return true;
+    }
+    if let Some((pages, _)) = text.split_once(" pages RAM") {
+        event.evidence.memory.ram_kb = pages.trim().parse().ok().map(|pages: u64| pages * 4);
+        return true;
+    }
+    if text.contains("VM_FAULT_OOM leaked out to the #PF handler") {
+        let meaning = "the page fault that needed the memory is repeated: the task loops in it until an allocation succeeds";
+        event.add_field("VM_FAULT_OOM", "leaked out to the #PF handler", meaning);
+        return true;
+    }
     text.starts_with("Mem-Info:")
         || text.starts_with("active_anon:")
-        || text.starts_with("Node ")
         || text.starts_with("lowmem_reserve")
         || text.starts_with("[ pid ]")
         || text.starts_with("Tasks state")
@@ -148,6 +250,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
 fn complete(report: &mut Report) {
     if report.event.kind == EventKind::PageAllocationFailure {
         report.add_current_task(Origin::Caller);
+        name_user_of_page_fault(report);
         return;
     }
     let dump = report
@@ -156,6 +259,17 @@ fn complete(report: &mut Report) {
         .cloned();
     if let Some(dump) = dump {
         report.add_stack(&dump, Origin::Caller);
+    }
+}
+
+/// Notes that user mode needed the memory, by a page fault. No kernel code is then to blame.
+fn name_user_of_page_fault(report: &mut Report) {
+    let event = &mut report.event;
+    let mut frames = event.frames.iter();
+    let is_fault = frames.any(|frame| frame == "handle_mm_fault" || frame == "do_user_addr_fault");
+    if is_fault && event.culprit_frame.is_none() {
+        let meaning = "the task touched memory that has no page yet";
+        event.add_field("needed by", "a page fault", meaning);
     }
 }
 

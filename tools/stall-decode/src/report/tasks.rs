@@ -15,6 +15,7 @@ pub(crate) static FAMILY: Family = Family {
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Interrupt,
 };
 
 fn header(text: &str) -> Option<Event> {

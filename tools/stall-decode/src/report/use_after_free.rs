@@ -37,6 +37,7 @@ pub(crate) static FAMILY: Family = Family {
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Caller,
 };
 
 fn header(text: &str) -> Option<Event> {

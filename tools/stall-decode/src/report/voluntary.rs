@@ -18,6 +18,7 @@ pub(crate) static FAMILY: Family = Family {
     parse_header: header,
     parse_detail: detail,
     complete,
+    origin: Origin::Caller,
 };
 
 const MESSAGE: &str = "Voluntary context switch within RCU read-side critical section";

@@ -20,6 +20,8 @@ pub(crate) struct Heading {
     pub(crate) idle_at: Option<String>,
     /// Whether the line only announces a dump with a heading of its own.
     pub(crate) announces: bool,
+    /// Whether the line names a PREEMPT_RT kernel.
+    pub(crate) is_realtime: bool,
 }
 
 impl Heading {
@@ -55,7 +57,19 @@ pub(super) fn cpu(text: &str) -> Option<Part> {
         heading.comm = Some(comm_before_taint(comm.rest()));
     }
     (heading.taint, heading.kernel) = taint_and_kernel(scan.rest());
+    heading.is_realtime = is_realtime(scan.rest(), heading.kernel.as_deref());
     Some(Part::Heading(heading))
+}
+
+/// Returns whether a version is that of PREEMPT_RT: `#1 SMP PREEMPT_RT`, `6.1.0-18-rt-amd64`.
+pub(crate) fn is_realtime(version: &str, kernel: Option<&str>) -> bool {
+    let is_rt = |part: &str| {
+        part.strip_prefix("rt")
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    version.contains("PREEMPT_RT")
+        || version.contains("PREEMPT RT")
+        || kernel.is_some_and(|kernel| kernel.split(['-', '+', '.']).any(is_rt))
 }
 
 /// Parses `Pid: 57, comm: foo Not tainted 3.2.0 #1` of kernels before 3.10.

@@ -97,6 +97,18 @@ fn cpu_fields(detail: &mut CpuDetail, text: &str) {
     detail.false_positive = text.contains("(false positive?)");
 }
 
+/// Parses the rest of a CPU's line that was cut: `softirq=1/2 fqs=3`.
+pub(super) fn rest(event: &mut Event, text: &str) -> bool {
+    let is_rest = text.starts_with("softirq=") || text.starts_with("fqs=");
+    match event.cpu_details.last_mut().filter(|_| is_rest) {
+        Some(detail) => {
+            cpu_fields(detail, text);
+            true
+        }
+        None => false,
+    }
+}
+
 /// Parses a line of the table that `rcupdate.rcu_cpu_stall_cputime` adds.
 pub(super) fn cputime(event: &mut Event, text: &str) -> bool {
     let (values, is_number) = if let Some(rest) = text.strip_prefix("number:") {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Explains worker pools that make no progress.
+
+use super::{cpus, duration, in_function, Explanation};
+use crate::event::Event;
+
+pub(super) fn summary(event: &Event) -> String {
+    let seconds = event.seconds.map_or("long".to_string(), duration);
+    let busy = match &event.work {
+        Some(work) => format!("; {work}() is running{}", at(event, work)),
+        None => String::new(),
+    };
+    let waiting = event
+        .field("pending")
+        .map_or(String::new(), |field| format!("; waiting: {}", field.value));
+    format!(
+        "The worker pool of {} has started no work item for {seconds}{busy}{waiting}.",
+        cpus(event)
+    )
+}
+
+/// ` in spin()`, if the work item is in another function.
+fn at(event: &Event, work: &str) -> String {
+    match event.culprit_frame.as_deref() {
+        Some(function) if function != work => in_function(event),
+        _ => String::new(),
+    }
+}
+
+pub(super) fn explain(event: &Event, out: &mut Explanation) {
+    let cpus = cpus(event);
+    match &event.work {
+        Some(work) => {
+            out.cause(format!("the work item {work}() keeps a worker of {cpus} busy without sleeping, so that the pool starts no other"))
+                .advise(format!("Shorten {work}(), call cond_resched() in it, or queue it to a work queue with WQ_UNBOUND or WQ_CPU_INTENSIVE."));
+        }
+        None => {
+            out.cause(format!("{cpus} runs none of its workers: a task of real-time priority, an interrupt, or a loop in the kernel keeps the CPU"))
+                .advise(format!("Look for the stack of {cpus}: `echo l > /proc/sysrq-trigger` shows it. A soft lockup or an RCU stall of the same CPU names the culprit."));
+        }
+    }
+    out.hint(event);
+    out.cause("the pool cannot create a worker, because memory is short");
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::only;
+
+    #[test]
+    fn a_busy_work_item_is_to_blame_for_the_waiting_ones() {
+        let event = only(
+            "BUG: workqueue lockup - pool cpus=2 node=0 flags=0x0 nice=0 stuck for 58s!\n\
+             workqueue events: flags=0x0\n\
+             \x20 pwq 4: cpus=2 node=0 flags=0x0 nice=0 active=3/512 refcnt=5\n\
+             \x20   in-flight: 14164:foo_work [foo]\n\
+             \x20   pending: bar_work, baz_work\n",
+        );
+        assert_eq!(
+            event.summary,
+            "The worker pool of CPU 2 has started no work item for 58 s; foo_work() is running; waiting: bar_work, baz_work."
+        );
+        assert!(event.causes[0].contains("foo_work() keeps a worker of CPU 2 busy"));
+        assert!(event.advice[0].contains("WQ_UNBOUND"));
+    }
+}
