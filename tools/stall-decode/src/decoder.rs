@@ -226,6 +226,9 @@ impl Decoder {
         match mark {
             Mark::KernelVersion => self.kernel_version(line),
             Mark::Calibration => self.calibration(line.text),
+            Mark::JiffiesClock => self.jiffies_clock(line.text),
+            Mark::NetDevice => self.incidents.note_net_device(line),
+            Mark::Panic => self.open.panic(line),
             Mark::StallEnd => {
                 if let Some(time) = self.clock.time(line.stamp) {
                     self.open.set_stall_end(&time);
@@ -270,6 +273,16 @@ impl Decoder {
         if let (Some(loops @ 1..), Some(mips)) = (loops_per_jiffy, mips) {
             self.incidents
                 .set_rate(f64::from(mips) * 500_000.0 / loops as f64);
+        }
+    }
+
+    /// Derives the tick rate from `clocksource: jiffies: … max_idle_ns: 7645041785100000 ns`.
+    ///
+    /// The longest idle time is a fixed number of jiffies.
+    fn jiffies_clock(&mut self, text: &str) {
+        const MAX_IDLE_JIFFIES: f64 = 1_911_260.446_275;
+        if let Some(ns @ 1..) = number_after(text, "max_idle_ns:") {
+            self.incidents.set_rate(MAX_IDLE_JIFFIES * 1e12 / ns as f64);
         }
     }
 

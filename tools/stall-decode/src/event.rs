@@ -4,10 +4,12 @@
 
 use serde::Serialize;
 
+mod blame;
 mod detail;
 mod evidence;
 mod kind;
 
+pub use blame::{Blame, Culprit};
 pub use detail::{CpuDetail, CpuTime, Field, Kthread, Stack, Task, Time};
 pub(crate) use evidence::{Evidence, Zone};
 pub use kind::EventKind;
@@ -35,6 +37,8 @@ pub struct Event {
     pub boot: u64,
     /// What happened and the culprit, in a sentence.
     pub summary: String,
+    /// The summary, who is to blame and how sure that is, and why.
+    pub story: String,
 
     /// The RCU flavor: `rcu_preempt`, `rcu_sched`, `rcu_tasks`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +122,9 @@ pub struct Event {
     /// The kernel taint, as printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taint: Option<String>,
+    /// The reason of the panic that the kernel was configured to cause after this report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub panic: Option<String>,
     /// Whether the stall ended while it was being reported.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
@@ -131,6 +138,8 @@ pub struct Event {
     /// The report's fields with their meanings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
+    /// Who is to blame, and how sure that is.
+    pub blame: Blame,
     /// Likely causes, the likeliest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,

@@ -26,7 +26,7 @@ mod use_after_free;
 mod voluntary;
 mod workqueue;
 
-use crate::event::{CpuDetail, Event, EventKind};
+use crate::event::{Blame, CpuDetail, Culprit, Event, EventKind};
 
 /// Tasks named in a summary.
 const MAX_NAMED: usize = 8;
@@ -56,12 +56,26 @@ pub(crate) fn explain(event: &mut Event) {
         }
         EventKind::Oom => (memory::oom_summary, memory::explain_oom),
     };
-    event.summary = summary(event);
-    fields::fill(event);
     let mut explanation = Explanation::default();
     explain(event, &mut explanation);
+    explanation.complete(event);
+    event.summary = summary(event);
+    fields::fill(event);
     event.causes = explanation.causes;
     event.advice = explanation.advice;
+    event.blame = explanation.blame;
+    event.story = story(event);
+}
+
+/// Tells an event in three sentences: what happened, who is to blame, and why.
+fn story(event: &Event) -> String {
+    let Blame { text, sure, .. } = &event.blame;
+    let why = event.causes.first().map_or(String::new(), |cause| {
+        let mut letters = cause.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        format!(" {}{}.", first.map_or(String::new(), String::from), letters.as_str())
+    });
+    format!("{} To blame ({sure}): {text}.{why}", event.summary)
 }
 
 /// Causes and advice under construction.
@@ -69,9 +83,62 @@ pub(crate) fn explain(event: &mut Event) {
 struct Explanation {
     causes: Vec<String>,
     advice: Vec<String>,
+    blame: Blame,
 }
 
 impl Explanation {
+    /// Sets who is to blame.
+    fn blame(&mut self, culprit: Culprit, text: impl Into<String>) -> &mut Self {
+        self.blame = Blame {
+            culprit,
+            text: text.into(),
+            sure: "likely",
+        };
+        self
+    }
+
+    /// States that the blame is certain.
+    fn certain(&mut self) -> &mut Self {
+        self.blame.sure = "certain";
+        self
+    }
+
+    /// Completes the blame, and adds what holds for events of every kind.
+    fn complete(&mut self, event: &Event) {
+        if self.blame.text.is_empty() {
+            self.blame_by_default(event);
+        }
+        let blames_code = self.blame.culprit == Culprit::Code;
+        if let Some(doubt) = event.culprit_doubt.filter(|_| blames_code) {
+            let function = event.culprit_frame.as_deref().unwrap_or_default();
+            self.blame.sure = "guess";
+            self.causes.insert(
+                self.causes.len().min(1),
+                format!("{} is uncertain: {doubt}", called(function)),
+            );
+        }
+        if self.blame.culprit == Culprit::Unknown {
+            self.blame.sure = "guess";
+        }
+        if let Some(reason) = &event.panic {
+            self.cause(format!("the panic ({reason}) is no second fault: the kernel is configured to panic on this report"))
+                .advise("Find the cause above. A sysctl (kernel.softlockup_panic, hardlockup_panic, hung_task_panic, panic_on_rcu_stall, vm.panic_on_oom) selects the panic.");
+        }
+    }
+
+    fn blame_by_default(&mut self, event: &Event) {
+        let on_cpu = match event.cpus.as_slice() {
+            [one] => format!(" on CPU {one}"),
+            _ => String::new(),
+        };
+        match (&event.culprit_frame, event.tasks.first()) {
+            (Some(function), _) => self.blame(Culprit::Code, format!("{}{on_cpu}", called(function))),
+            (None, Some(task)) => self.blame(Culprit::Task, task.to_string()),
+            (None, None) if !event.cpus.is_empty() => self.blame(Culprit::Cpu, cpus(event)),
+            (None, None) => self.blame(Culprit::Unknown, "unknown: the log does not say"),
+        };
+    }
+
     fn cause(&mut self, text: impl Into<String>) -> &mut Self {
         self.causes.push(text.into());
         self
@@ -130,7 +197,15 @@ fn list(words: &[String]) -> String {
 /// ` in spin()`, if the culprit frame is known.
 fn in_function(event: &Event) -> String {
     let function = event.culprit_frame.as_ref();
-    function.map_or(String::new(), |function| format!(" in {function}()"))
+    function.map_or(String::new(), |function| format!(" in {}", called(function)))
+}
+
+/// `spin()`; an address without symbol stays as it is.
+fn called(function: &str) -> String {
+    match function.starts_with("0x") {
+        true => function.to_string(),
+        false => format!("{function}()"),
+    }
 }
 
 /// `21 s (5250 jiffies)`, `5250 jiffies`

@@ -5,6 +5,8 @@
 mod tick_rate;
 
 use crate::event::{Event, EventKind, Task, Time};
+use crate::scan::number_after;
+use crate::unwrap::Line;
 use tick_rate::TickRate;
 
 /// Incidents kept.
@@ -25,6 +27,12 @@ const REORDERED: f64 = 60.0;
 /// Seconds between reports of one stall: three times the time-out of 21 s, and slack.
 const REPEAT: f64 = 100.0;
 
+/// Seconds between two reports of one check for hung tasks.
+const SAME_CHECK: f64 = 5.0;
+
+/// Callbacks behind which memory runs out.
+const MANY_CALLBACKS: u64 = 100_000;
+
 #[derive(Debug)]
 struct Incident {
     id: u64,
@@ -40,6 +48,22 @@ struct Incident {
     ended_at: Option<Time>,
     /// Repetitions by kind, and by task for hung tasks.
     repeats: Vec<(EventKind, Option<Task>, u64)>,
+    /// The first event, which the others are consequences of.
+    root: Root,
+    /// Nesting of the readers of tasks in the first report that has it.
+    nesting: Vec<(u32, i64)>,
+    /// Callbacks queued at the newest report.
+    callbacks: u64,
+}
+
+/// The first event of an incident.
+#[derive(Debug, Default)]
+struct Root {
+    line: u64,
+    kind: EventKind,
+    /// Task and function.
+    place: String,
+    waits_for: Option<String>,
 }
 
 /// The incidents of the current boot.
@@ -48,6 +72,16 @@ pub(crate) struct Incidents {
     known: Vec<Incident>,
     last_id: u64,
     rate: TickRate,
+    /// The newest network device that cannot be removed.
+    net_device: Option<NetDevice>,
+}
+
+/// A network device that cannot be removed, because references to it remain.
+#[derive(Debug)]
+struct NetDevice {
+    name: String,
+    references: u64,
+    line: u64,
 }
 
 impl Incidents {
@@ -69,6 +103,22 @@ impl Incidents {
         }
     }
 
+    /// Notes `unregister_netdevice: waiting for lo to become free. Usage count = 4`.
+    pub(crate) fn note_net_device(&mut self, line: &Line<'_>) {
+        let Some((_, rest)) = line.text.split_once("waiting for ") else {
+            return;
+        };
+        let Some((name, rest)) = rest.split_once(" to become free") else {
+            return;
+        };
+        let first = self.net_device.as_ref().filter(|known| known.name == name);
+        self.net_device = Some(NetDevice {
+            line: first.map_or(line.number, |known| known.line),
+            name: name.to_string(),
+            references: number_after(rest, "count = ").unwrap_or(0),
+        });
+    }
+
     /// Sets incident, repetitions, and seconds of an event.
     pub(crate) fn place(&mut self, event: &mut Event, last: Option<Time>) {
         let clock = event.time.as_ref().map(|time| time.clock);
@@ -80,6 +130,13 @@ impl Incidents {
             return;
         };
         event.incident = known.id;
+        if found.is_some() {
+            known.tell(event);
+        }
+        if let Some(device) = &self.net_device {
+            event.evidence.net_device = waits_for_network(event)
+                .then(|| (device.name.clone(), device.references, device.line));
+        }
         known.extend(event, last);
         event.repeats = known.count(event);
         if let (Some(clock), Some(jiffies), true) = (clock, event.t_jiffies, event.kind.is_stall())
@@ -111,6 +168,14 @@ impl Incidents {
             last: None,
             ended_at: None,
             repeats: Vec::new(),
+            root: Root {
+                line: event.line,
+                kind: event.kind,
+                place: root_place(event),
+                waits_for: event.waits_for.clone(),
+            },
+            nesting: Vec::new(),
+            callbacks: 0,
         });
         self.known.len() - 1
     }
@@ -131,13 +196,71 @@ impl Incident {
         self.is_repeated_by(event)
             || self.is_continued_by(event, overlaps)
             || overlaps && self.is_waited_for_by(event)
+            || self.is_of_same_check(event, since_last)
+            || overlaps && self.exhausts_memory(event)
+    }
+
+    /// Returns whether a hung task waits for a lock, and was found in the same check as another one
+    /// of this incident, or waits for a task of it.
+    ///
+    /// The kernel checks all tasks at once, so those that wait for one lock are reported together.
+    fn is_of_same_check(&self, event: &Event, since_last: Option<f64>) -> bool {
+        if event.kind != EventKind::HungTask {
+            return false;
+        }
+        let holder = event.holder.as_ref().and_then(|holder| holder.pid);
+        if holder.is_some_and(|holder| self.tasks.iter().any(|task| task.pid == Some(holder))) {
+            return true;
+        }
+        let has_hung_task = self.repeats.iter().any(|(kind, ..)| *kind == EventKind::HungTask);
+        let is_near = since_last.is_some_and(|seconds| seconds.abs() < SAME_CHECK);
+        has_hung_task && is_near && holder.is_none() && waits_for_lock(event)
+    }
+
+    /// Returns whether an event shows that memory ran out behind this stall.
+    fn exhausts_memory(&self, event: &Event) -> bool {
+        let is_stall = self.kind.is_stall() || self.kind == EventKind::RcuKthreadStarved;
+        event.kind == EventKind::Oom && is_stall && self.callbacks > MANY_CALLBACKS
+    }
+
+    /// Adds what the incident's earlier events mean for a further one.
+    fn tell(&self, event: &mut Event) {
+        let Root { line, kind, place, .. } = &self.root;
+        let shares_task = self.shares_task(event);
+        let told = &mut event.evidence.story;
+        for task in &event.tasks {
+            let pid = task.pid.unwrap_or_default();
+            let known = self.nesting.iter().find(|(known, _)| *known == pid);
+            let earlier = known.map(|(_, nesting)| *nesting);
+            if earlier.is_some() && earlier < task.nesting {
+                event.evidence.earlier_nesting = earlier;
+            }
+        }
+        use EventKind::{HungTask, LockLeak, Oom, RcuKthreadStarved, VoluntaryContextSwitch};
+        match (*kind, event.kind) {
+            (VoluntaryContextSwitch | LockLeak, other) if other.is_stall() => {
+                told.push(format!("line {line} shows the same task earlier: a {kind} of {place}"));
+            }
+            (root, HungTask) if root.is_stall() || root == RcuKthreadStarved || root == VoluntaryContextSwitch => {
+                told.push(format!("a consequence of the {kind} at line {line}: {place} is to blame"));
+            }
+            (HungTask, HungTask) if !shares_task => {
+                let waits = self.root.waits_for.as_ref();
+                let waits = waits.map_or(String::new(), |wait| format!(", which waits in {wait}()"));
+                told.push(format!("found in the same check as {place} at line {line}{waits}: it may hold the lock"));
+            }
+            (root, Oom) if root.is_stall() => {
+                told.push(format!("a consequence of the {kind} at line {line}: {} callbacks waited behind it", self.callbacks));
+            }
+            _ => (),
+        }
     }
 
     /// Returns whether an event reports the same condition again.
     fn is_repeated_by(&self, event: &Event) -> bool {
         use EventKind::{
-            HardLockup, HungTask, RcuCpuStall, RcuExpeditedStall, RcuKthreadStarved, RcuTasksStall,
-            SoftLockup,
+            CsdLock, HardLockup, HungTask, Oom, RcuCpuStall, RcuExpeditedStall, RcuKthreadStarved,
+            RcuTasksStall, SoftLockup, WorkqueueLockup,
         };
         match (self.kind, event.kind) {
             (RcuCpuStall | RcuKthreadStarved, RcuCpuStall | RcuKthreadStarved) => {
@@ -154,7 +277,9 @@ impl Incident {
                 self.has_flavor_of(event) && (is_unknown || self.gp_seq == event.gp_seq)
             }
             (RcuTasksStall, RcuTasksStall) => self.has_flavor_of(event),
-            (SoftLockup, SoftLockup) | (HardLockup, HardLockup) => self.shares_cpu(event),
+            (SoftLockup | HardLockup, SoftLockup | HardLockup) => self.shares_cpu(event),
+            (WorkqueueLockup, WorkqueueLockup) | (CsdLock, CsdLock) => self.shares_cpu(event),
+            (Oom, Oom) => true,
             (HungTask, HungTask) => self.shares_task(event),
             (a, b) => a == b && self.place.is_some() && self.place == place_of(event),
         }
@@ -163,8 +288,7 @@ impl Incident {
     /// Returns whether an event reports the same culprit in another way.
     fn is_continued_by(&self, event: &Event, overlaps: bool) -> bool {
         use EventKind::{
-            HardLockup, LockLeak, RcuCpuStall, RcuExpeditedStall, SleepingInAtomic, SoftLockup,
-            VoluntaryContextSwitch,
+            LockLeak, RcuCpuStall, RcuExpeditedStall, SleepingInAtomic, VoluntaryContextSwitch,
         };
         match (self.kind, event.kind) {
             // One culprit blocks normal and expedited grace periods.
@@ -176,8 +300,9 @@ impl Incident {
                 self.shares_task(event)
             }
             (LockLeak, SleepingInAtomic) => self.shares_task(event),
-            (stall, SoftLockup | HardLockup) if stall.is_stall() => self.shares_cpu(event),
-            (SoftLockup | HardLockup, stall) if stall.is_stall() => self.shares_cpu(event),
+            (a, b) if is_about_cpus(a) && is_about_cpus(b) && !(a.is_stall() && b.is_stall()) => {
+                self.shares_cpu(event)
+            }
             _ => false,
         }
     }
@@ -187,15 +312,14 @@ impl Incident {
         if event.kind != EventKind::HungTask {
             return false;
         }
-        match self.kind {
-            EventKind::RcuTasksStall => {
-                waits_in(event, &["synchronize_rcu_tasks", "rcu_barrier_tasks"])
-            }
-            kind if kind.is_stall() || kind == EventKind::RcuKthreadStarved => {
-                waits_for_grace_period(event) && !waits_in(event, &["synchronize_rcu_tasks"])
-            }
-            _ => false,
+        if self.kind == EventKind::RcuTasksStall {
+            return waits_in(event, &["synchronize_rcu_tasks", "rcu_barrier_tasks"]);
         }
+        let is_stall =
+            |kind: EventKind| kind.is_stall() || kind == EventKind::RcuKthreadStarved;
+        self.repeats.iter().any(|(kind, ..)| is_stall(*kind))
+            && waits_for_grace_period(event)
+            && !waits_in(event, &["synchronize_rcu_tasks"])
     }
 
     fn shares_cpu(&self, event: &Event) -> bool {
@@ -218,6 +342,19 @@ impl Incident {
     fn extend(&mut self, event: &Event, last: Option<Time>) {
         self.ended_at = self.ended_at.take().or(event.ended_at.clone());
         self.last = last.or_else(|| event.time.clone()).or(self.last.take());
+        self.callbacks = event.callbacks.unwrap_or(self.callbacks);
+        for task in &event.tasks {
+            let known = self.tasks.iter().any(|other| other.pid == task.pid);
+            if !known && self.tasks.len() < MAX_TASKS {
+                self.tasks.push(task.clone());
+            }
+            if let (Some(pid), Some(nesting)) = (task.pid, task.nesting) {
+                let is_new = !self.nesting.iter().any(|(known, _)| *known == pid);
+                if is_new && self.nesting.len() < MAX_TASKS {
+                    self.nesting.push((pid, nesting));
+                }
+            }
+        }
         let gp_seq = event.gp_seq.filter(|_| event.kind.is_stall());
         self.gp_seq = self.gp_seq.or(gp_seq);
         for &cpu in &event.cpus {
@@ -274,6 +411,43 @@ pub(crate) fn waits_for_grace_period(event: &Event) -> bool {
 fn waits_in(event: &Event, prefixes: &[&str]) -> bool {
     let function = event.waits_for.as_deref();
     function.is_some_and(|function| prefixes.iter().any(|prefix| function.starts_with(prefix)))
+}
+
+/// Returns whether a hung task waits for a lock.
+fn waits_for_lock(event: &Event) -> bool {
+    let function = event.waits_for.as_deref().unwrap_or_default();
+    ["mutex", "lock", "rwsem", "down"]
+        .iter()
+        .any(|part| function.contains(part))
+}
+
+/// Returns whether a task waits where the removal of a network device holds the lock.
+fn waits_for_network(event: &Event) -> bool {
+    const PARTS: [&str; 9] = [
+        "net_ns", "netns", "rtnl", "cleanup_net", "pernet", "netdev", "netlink", "copy_net", "inet",
+    ];
+    let mut frames = event.frames.iter().chain(&event.waits_for);
+    event.kind == EventKind::HungTask
+        && frames.any(|frame| PARTS.iter().any(|part| frame.contains(part)))
+}
+
+/// Returns whether a report is about CPUs that do not make progress.
+fn is_about_cpus(kind: EventKind) -> bool {
+    use EventKind::{CsdLock, HardLockup, SoftLockup, WorkqueueLockup};
+    kind.is_stall() || matches!(kind, CsdLock | HardLockup | SoftLockup | WorkqueueLockup)
+}
+
+/// Names the task and function of an incident's first event.
+fn root_place(event: &Event) -> String {
+    let at = event
+        .culprit_frame
+        .as_ref()
+        .map_or(String::new(), |function| format!(" in {function}()"));
+    match (event.tasks.first(), event.cpus.first()) {
+        (Some(task), _) => format!("{task}{at}"),
+        (None, Some(cpu)) => format!("CPU {cpu}{at}"),
+        (None, None) => format!("the culprit{at}"),
+    }
 }
 
 fn place_of(event: &Event) -> Option<String> {

@@ -64,6 +64,6 @@ mod unwrap;
 mod waits;
 
 pub use decoder::Decoder;
-pub use event::{CpuDetail, CpuTime, Event, EventKind, Field, Kthread, Stack, Task, Time};
+pub use event::{Blame, CpuDetail, CpuTime, Culprit, Event, EventKind, Field, Kthread, Stack, Task, Time};
 pub use input::decode;
 pub use timeline::Timeline;

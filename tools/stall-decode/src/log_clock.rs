@@ -24,6 +24,9 @@ pub(crate) struct LogClock {
     /// The last full time of `dmesg -H`, and the seconds added to it since.
     base: Option<(f64, String)>,
     since: f64,
+    /// Seconds by which times of day are shifted. A log that begins with seconds since an unknown
+    /// time continues to count them when it prints its first time of day.
+    shift: Option<f64>,
     /// The latest time of this boot: since boot, and of day.
     latest: [Option<f64>; 2],
     /// Consecutive lines far before `latest`, and the number of the first of them.
@@ -42,6 +45,11 @@ impl LogClock {
         match stamp {
             Stamp::Boot(clock) => self.now = Some(clock),
             Stamp::Day(clock, text) => {
+                let shift = *self.shift.get_or_insert(match (&self.base, self.since > 0.0) {
+                    (None, true) => clock - self.since,
+                    _ => 0.0,
+                });
+                let clock = clock - shift;
                 self.now = Some(clock);
                 self.since = 0.0;
                 // The following `[  +0.1]` stamps count from a full minute.

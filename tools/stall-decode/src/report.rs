@@ -353,7 +353,6 @@ fn owner_of(dump: &Dump) -> String {
         Role::Detector => "CPU that made the report; not to blame",
         Role::Holder => "holder of the lock",
         Role::Worker => "worker of the pool",
-        Role::Panic => "panic",
         Role::Allocated => "allocation of the object",
         Role::Freed => "free of the object",
         Role::Queued => "queueing of the callback or work",

@@ -30,8 +30,6 @@ pub(crate) enum Role {
     Holder,
     /// A worker of a pool that makes no progress.
     Worker,
-    /// The panic that followed the report.
-    Panic,
     /// The allocation of an object.
     Allocated,
     /// The free of an object.

@@ -15,6 +15,12 @@ pub(super) enum Mark {
     KernelVersion,
     /// The calibration of the delay loop, which reveals the tick rate.
     Calibration,
+    /// The clock source of jiffies, which reveals the tick rate.
+    JiffiesClock,
+    /// A network device that cannot be removed.
+    NetDevice,
+    /// A panic, which may be a consequence of a report.
+    Panic,
     /// The end of a stall provoked by this project's stall lab or by rcutorture.
     StallEnd,
     /// A warning, whose message may be a report.
@@ -23,15 +29,17 @@ pub(super) enum Mark {
     OtherReport,
 }
 
-const MARKS: [(&str, Mark); 12] = [
+const MARKS: [(&str, Mark); 14] = [
     ("Linux version ", Mark::KernelVersion),
     ("BogoMIPS (lpj=", Mark::Calibration),
+    ("clocksource: jiffies:", Mark::JiffiesClock),
+    ("unregister_netdevice: waiting for ", Mark::NetDevice),
+    ("Kernel panic - not syncing", Mark::Panic),
     ("stall: end ", Mark::StallEnd),
     ("rcu_torture_stall end", Mark::StallEnd),
     ("WARNING: ", Mark::Warning),
     ("BUG: ", Mark::OtherReport),
     ("Oops", Mark::OtherReport),
-    ("Kernel panic - not syncing", Mark::OtherReport),
     ("[ cut here ]", Mark::OtherReport),
     ("---[ end ", Mark::OtherReport),
     ("Internal error: ", Mark::OtherReport),

@@ -185,6 +185,30 @@ impl OpenReports {
         }
     }
 
+    /// Notes a panic, which the kernel may be configured to cause after a report.
+    pub(super) fn panic(&mut self, line: &Line<'_>) {
+        let Some((_, reason)) = line.text.split_once("Kernel panic - not syncing") else {
+            return;
+        };
+        let reason = reason.trim_start_matches(": ");
+        let newest = self.reports.iter_mut().rev().find(|report| {
+            let kinds = panic_kinds(reason);
+            !report.is_done && kinds.contains(&report.event.kind)
+        });
+        if let Some(report) = newest {
+            report.event.panic.get_or_insert_with(|| reason.to_string());
+            let is_lockup = matches!(
+                report.event.kind,
+                EventKind::SoftLockup | EventKind::HardLockup
+            );
+            if is_lockup && !report.has_frames() {
+                // The report's own stack is missing. That of the panic is of the same CPU.
+                return;
+            }
+        }
+        self.seal(line);
+    }
+
     /// Stops adding dumps to the reports of a caller that has printed something else.
     pub(super) fn seal(&mut self, line: &Line<'_>) {
         let is_end = line.text.starts_with("---[ end ");
@@ -238,6 +262,23 @@ impl OpenReports {
         self.routes.remove_report(report.id);
         Some(report)
     }
+}
+
+/// Returns the kinds of report after which the kernel panics with a reason.
+fn panic_kinds(reason: &str) -> &'static [EventKind] {
+    use EventKind::{CsdLock, HardLockup, HungTask, Oom, RcuCpuStall, RcuExpeditedStall, SoftLockup};
+    let table: [(&str, &[EventKind]); 8] = [
+        ("softlockup", &[SoftLockup]),
+        ("Hard LOCKUP", &[HardLockup]),
+        ("hung_task", &[HungTask]),
+        ("RCU Stall", &[RcuCpuStall, RcuExpeditedStall]),
+        ("Out of memory", &[Oom]),
+        ("System is deadlocked on memory", &[Oom]),
+        ("csd", &[CsdLock]),
+        ("workqueue", &[EventKind::WorkqueueLockup]),
+    ];
+    let found = table.iter().find(|(start, _)| reason.starts_with(start));
+    found.map_or(&[], |(_, kinds)| kinds)
 }
 
 /// Returns whether two lines may be from one caller. An unknown caller matches any.

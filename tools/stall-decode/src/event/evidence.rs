@@ -25,8 +25,8 @@ pub(crate) struct Evidence {
     pub(crate) memory: Memory,
     /// Whether `hz` was guessed.
     pub(crate) is_hz_guessed: bool,
-    /// Uptime in seconds at the report.
-    pub(crate) uptime: Option<f64>,
+    /// A network device that cannot be removed: its name, its references, and the line.
+    pub(crate) net_device: Option<(String, u64, u64)>,
     /// The nesting of the task's readers in an earlier report of the same grace period.
     pub(crate) earlier_nesting: Option<i64>,
     /// What earlier events of the incident mean for this one, in sentences.

@@ -2,8 +2,9 @@
 
 //! Explains sleeping in atomic context.
 
-use super::{in_function, tasks, Explanation};
+use super::{called, in_function, tasks, Explanation};
 use crate::event::Event;
+use crate::scan::Scan;
 
 pub(super) fn summary(event: &Event) -> String {
     let task = tasks(event);
@@ -22,6 +23,12 @@ pub(super) fn summary(event: &Event) -> String {
 pub(super) fn explain(event: &Event, out: &mut Explanation) {
     let value = |name: &str| event.field(name).map_or("", |field| field.value.as_str());
     let is_set = |name: &str| !matches!(value(name), "" | "0");
+    let count = event.field("preempt_count");
+    if count.is_some_and(|count| count.meaning.starts_with("negative")) {
+        out.cause("the preemption count is negative, an underflow: an earlier unlock without a lock, or a double preempt_enable(); the code that the stack shows is only the first to notice")
+            .advise("Look for the extra unlock in code that the task ran before. CONFIG_DEBUG_PREEMPT reports it.");
+        return;
+    }
     let mut locks = event.locks.iter();
     if is_set("RCU nest depth") || locks.any(|lock| lock.contains("rcu_read_lock")) {
         if event.frames.iter().any(|frame| frame == "do_exit") {
@@ -32,21 +39,49 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
                 .advise("Move the sleeping call out of the reader (acquire a reference first), or use SRCU.");
         }
     }
+    realtime(event, out);
     if is_set("irqs_disabled()") {
         out.cause(
             "interrupts are disabled: by a lock acquired with _irqsave, or by an interrupt handler",
         );
     }
     if out.causes.is_empty() {
-        out.cause(
-            "a spinlock is held, preemption or softirqs are disabled, or this is an interrupt",
-        );
+        out.cause(context(count.map_or("", |count| count.value.as_str())));
     }
     let function = value("Preemption disabled at");
     if !function.is_empty() {
         out.advise(format!("{function}() began the atomic section. End it before the call, or use a function that does not sleep."));
     }
-    out.advise("In atomic sections, allocate with GFP_ATOMIC or beforehand, and use spinlocks instead of mutexes.");
+    let at = match &event.culprit_frame {
+        Some(function) => format!("Look at {}: ", called(function)),
+        None => String::new(),
+    };
+    out.advise(format!("{at}in atomic sections, allocate with GFP_ATOMIC or beforehand, use spinlocks instead of mutexes, and udelay() instead of a sleep."));
+}
+
+/// What makes a context atomic, by its preemption count.
+fn context(count: &str) -> &'static str {
+    let count = Scan::new(count).hex().unwrap_or_default();
+    match (count & 0xff00, count & 0xf0000) {
+        (_, 1..) => "the code runs in a hard interrupt",
+        (1.., _) => "the code runs in a softirq, or with softirqs disabled (spin_lock_bh())",
+        _ => "a spinlock is held, preemption or softirqs are disabled, or this is an interrupt",
+    }
+}
+
+/// Explains locks that sleep on PREEMPT_RT only.
+fn realtime(event: &Event, out: &mut Explanation) {
+    let is_sleeping_lock = |frame: &String| {
+        ["rt_spin_lock", "rt_read_lock", "rt_write_lock", "rtlock_slowlock"]
+            .iter()
+            .any(|start| frame.starts_with(start))
+    };
+    let place = event.location.as_deref().unwrap_or_default();
+    let is_lock = event.frames.iter().any(is_sleeping_lock) || place.contains("spinlock_rt.c");
+    if is_lock {
+        out.cause("PREEMPT_RT: a spinlock_t is a sleeping lock there, so that it must not be acquired with preemption or interrupts disabled, or under a raw_spinlock_t")
+            .advise("Use a raw_spinlock_t if the section is short, or acquire the spinlock_t outside of the section with disabled preemption or interrupts (no local_irq_save() or get_cpu() around it).");
+    }
 }
 
 #[cfg(test)]

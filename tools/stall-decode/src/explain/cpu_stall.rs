@@ -2,148 +2,171 @@
 
 //! Explains stalls of normal grace periods.
 
+mod blocked;
+mod cpu;
+
 use super::{frozen, stall, Context, Explanation};
-use crate::event::{CpuDetail, Event};
+use crate::event::{CpuDetail, Culprit, Event};
+
+/// What a report shows, in the order in which the cases are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    /// RCU printed no report, because a CPU does not answer cross-CPU calls.
+    Suppressed,
+    /// The whole machine stopped.
+    Frozen,
+    /// The stall ended while it was reported.
+    Ended,
+    /// All CPUs have passed through a quiescent state.
+    AllPassed,
+    /// The report names no CPU or task, because the log lacks its details.
+    NoDetails,
+    /// The listed CPUs are idle: the grace-period kthread did not notice.
+    Idle,
+    /// A CPU stalls.
+    Cpu,
+    /// Tasks block the grace period while they do not run.
+    Blocked,
+}
+
+pub(super) fn case(event: &Event) -> Case {
+    let message = event.message.as_deref().unwrap_or_default();
+    let names_nobody = event.cpus.is_empty() && event.tasks.is_empty();
+    if message.starts_with("suppressed") {
+        Case::Suppressed
+    } else if frozen::is_frozen(event) {
+        Case::Frozen
+    } else if names_nobody && event.ended {
+        Case::Ended
+    } else if names_nobody && message.contains("All QSes seen") {
+        Case::AllPassed
+    } else if names_nobody {
+        Case::NoDetails
+    } else if event.cpus.is_empty() {
+        Case::Blocked
+    } else if are_idle(event) && !has_blocked_task(event) {
+        Case::Idle
+    } else if are_idle(event) {
+        Case::Blocked
+    } else {
+        Case::Cpu
+    }
+}
+
+/// Returns whether RCU considers every listed CPU idle.
+fn are_idle(event: &Event) -> bool {
+    let is_idle = |detail: &CpuDetail| {
+        detail.false_positive || Context::of(detail) == Some(Context::Idle)
+    };
+    !event.cpu_details.is_empty()
+        && event.cpu_details.iter().all(is_idle)
+        && event.cpu_details.len() >= event.cpus.len()
+}
+
+fn has_blocked_task(event: &Event) -> bool {
+    event.tasks.iter().any(|task| task.nesting.is_some())
+}
+
+/// Returns whether the grace-period kthread scanned all the time, if the report shows it.
+fn kthread_ran(event: &Event) -> Option<bool> {
+    let scans = event.cpu_details.iter().filter_map(|detail| detail.fqs).max()?;
+    let t = event.t_jiffies?;
+    match () {
+        () if scans.saturating_mul(frozen::MAX_PER_SCAN) >= t => Some(true),
+        () if scans.saturating_mul(200) < t => Some(false),
+        () => None,
+    }
+}
 
 pub(super) fn explain(event: &Event, out: &mut Explanation) {
-    let message = event.message.as_deref().unwrap_or_default();
-    if message.starts_with("suppressed") {
-        out.cause(format!("{}, which stalls RCU too", stall::CSD_LOCK))
-            .advise(stall::CSD_LOCK_ADVICE);
-        return;
-    }
-    frozen::explain(event, out);
-    if event.cpus.is_empty() && event.tasks.is_empty() {
-        out.cause("all CPUs have passed through a quiescent state, but the grace-period kthread did not notice: it does not run, or its timer does not fire")
-            .advise("See the report on the grace-period kthread that follows this one.");
+    match case(event) {
+        Case::Suppressed => {
+            out.blame(Culprit::Cpu, "the CPU that the CSD-lock report names")
+                .cause(format!("{}, which stalls RCU too", stall::CSD_LOCK))
+                .advise(stall::CSD_LOCK_ADVICE);
+            return;
+        }
+        Case::Frozen => {
+            out.blame(Culprit::Host, "the host, or whatever stopped the machine");
+            frozen::explain(event, out);
+        }
+        Case::Ended => {
+            out.blame(Culprit::Nobody, "nobody: the stall is over");
+        }
+        Case::AllPassed => all_passed(event, out),
+        Case::NoDetails => no_details(event, out),
+        Case::Idle => idle(event, out),
+        Case::Cpu => cpu::explain(event, out),
+        Case::Blocked => blocked::explain(event, out),
     }
     if event.ended {
-        out.cause("the stall ended while it was being reported: the time-out is slightly too short, or the machine is overloaded");
+        out.cause("the stall ended while it was being reported: the time-out is slightly too short, or the machine is overloaded")
+            .advise("Nothing hangs any more. If it recurs, check the load, and rcupdate.rcu_cpu_stall_timeout=.");
     }
-    let mut details = event.cpu_details.iter();
-    if let Some(detail) = details.find(|detail| !detail.false_positive) {
-        cpu(event, detail, out);
+    if case(event) == Case::Cpu && has_blocked_task(event) {
+        blocked::explain(event, out);
     }
-    let mut details = event.cpu_details.iter();
-    if details.any(|detail| detail.false_positive || detail.fqs == Some(0)) {
-        out.cause("the grace-period kthread does not run: it made no force-quiescent-state scan in this grace period, so idle CPUs go unnoticed")
-            .advise("Find what keeps the grace-period kthread from running: real-time tasks on its CPU, a stuck CPU, or timers that do not fire.");
+    if matches!(case(event), Case::Cpu | Case::Blocked) {
+        out.hint(event);
     }
-    let has_blocked_task = event.tasks.iter().any(|task| task.nesting.is_some());
-    if has_blocked_task || (event.cpus.is_empty() && !event.tasks.is_empty()) {
-        blocked_tasks(event, out);
-    }
-    out.hint(event);
     stall::complete(event, out);
 }
 
-/// Explains tasks that block a grace period while they do not run.
-fn blocked_tasks(event: &Event, out: &mut Explanation) {
-    let mut states = event.tasks.iter().filter_map(|task| task.state.as_deref());
-    if states.clone().any(|state| state == "R") {
-        let by = event.detected_by.map_or(String::new(), |cpu| {
-            format!(" It may be CPU {cpu}, which made this report and does not list itself.")
-        });
-        out.cause("the task was preempted inside rcu_read_lock(), and tasks of higher priority or a loop in the kernel keep its CPU")
-            .advise(format!("Find what runs on its CPU: `echo l > /proc/sysrq-trigger` shows the stacks of all CPUs.{by} CONFIG_RCU_BOOST helps against real-time load."));
-    } else if states.next().is_some() {
-        out.cause("the task sleeps inside rcu_read_lock(): it waits for a lock, a device or a timer, which a reader must not do")
-            .advise("Find the wait in the task's stack. Move the wait out of the reader, or use SRCU.");
-    } else {
-        out.cause("a task sleeps or was preempted inside rcu_read_lock(): it waits where a reader must not, or real-time tasks of higher priority keep its CPU")
-            .advise("Look at the task's stack. If the task waits, move the wait out of the reader. If it is runnable, give it CPU time (CONFIG_RCU_BOOST helps against real-time load).");
-    }
-}
-
-/// Explains the line of a stalled CPU.
-fn cpu(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
-    let number = detail.cpu;
-    if detail.offline {
-        out.cause(format!(
-            "CPU {number} is offline without RCU's knowledge, or is going offline"
-        ));
+/// Explains a report that all CPUs have passed, by the age of the kthread's last activity.
+fn all_passed(event: &Event, out: &mut Explanation) {
+    let message = event.message.as_deref().unwrap_or_default();
+    let idle = message
+        .split_once("kthread activity ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse::<i64>().ok());
+    let just_ran = idle.zip(event.t_jiffies).is_some_and(|(idle, t)| {
+        idle.unsigned_abs().saturating_mul(10) < t
+    });
+    if let (true, Some(idle)) = (just_ran, idle) {
+        out.blame(Culprit::Nobody, "nobody any more: every CPU has passed")
+            .cause(format!("all CPUs have passed through a quiescent state, and the grace-period kthread ran {idle} jiffies ago: the grace period was about to end when it was reported"))
+            .advise("Nothing hangs any more. If it recurs, the CPUs or the grace-period kthread run too late: check the load, steal time, and real-time tasks.");
         return;
     }
-    if detail.rcuc_starved_jiffies.is_some() {
-        out.cause(format!("real-time tasks keep the rcuc kthread of CPU {number} from running"))
-            .advise("Raise the priority of rcuc (rcutree.kthread_prio=), or give the real-time task less CPU time.");
-    }
-    let place = match &event.culprit_frame {
-        Some(function) => format!("{function}()"),
-        None => format!("CPU {number}"),
-    };
-    let has_few_ticks = match (detail.ticks_this_gp, event.t_jiffies) {
-        (Some(ticks), Some(t)) => ticks.saturating_mul(10) < t,
-        _ => detail.gps_behind.is_some(),
-    };
-    let had_irqs_disabled = matches!(detail.irq_work, Some("not run" | "pending"));
-    match Context::of(detail) {
-        Some(Context::Idle) => {
-            out.cause(format!("CPU {number} is idle or in user mode, so it is not the culprit: the grace-period kthread has not noticed"));
-        }
-        Some(Context::Interrupt) if has_few_ticks && is_in_softirq(event) => {
-            out.cause(format!("{place} runs in a long softirq. The softirq began while CPU {number} was idle with its tick stopped, hence the few clock interrupts"))
-                .advise("Shorten the softirq, or move its work to a kthread.");
-        }
-        _ if had_irqs_disabled && has_few_ticks => {
-            out.cause(format!("CPU {number} had interrupts disabled all the time, or did not run: {place} loops or waits with interrupts disabled, or firmware or the hypervisor holds the CPU"))
-                .advise("Look for a loop between local_irq_disable() and local_irq_enable(), or under spin_lock_irqsave(). The hard-lockup detector shows its stack. In a virtual machine, check the load of the host.");
-        }
-        _ if has_few_ticks => {
-            out.cause(format!("CPU {number} handled few clock interrupts: interrupts were disabled for long, its tick was stopped (nohz_full), or the host did not run it"))
-                .advise("In a virtual machine, check steal time and the host. On hardware, check for disabled interrupts and for a broken clock source.");
-        }
-        _ => {
-            out.cause(format!("{place} runs in the kernel without rescheduling: a long or endless loop, with preemption or softirqs disabled, or in a reader"))
-                .advise("Shorten the loop, or leave the reader and call cond_resched() in it. Check what the loop waits for.");
-        }
-    }
+    let ago = idle.map_or(String::new(), |idle| format!(" for {idle} jiffies"));
+    out.blame(Culprit::GpKthread, "whatever keeps the grace-period kthread from running")
+        .cause(format!("all CPUs have passed through a quiescent state, but the grace-period kthread did not notice: it has not run{ago}, or its timer did not fire"))
+        .advise("See the report on the grace-period kthread that follows this one.");
+    clock_behind(event, out);
 }
 
-fn is_in_softirq(event: &Event) -> bool {
-    let runs_softirqs =
-        |frame: &String| frame.starts_with("handle_softirqs") || frame.starts_with("__do_softirq");
-    event.frames.iter().any(runs_softirqs)
+fn no_details(event: &Event, out: &mut Explanation) {
+    let what = match (event.t_jiffies, event.header_missing) {
+        (_, true) => "the log has only the end of this report: its list of CPUs and tasks is missing",
+        (None, _) => "the log has only the first line of this report: it does not say which CPU or task stalls",
+        _ => "the report lists no CPU or task in this log: its list is empty, or was lost",
+    };
+    out.blame(Culprit::Unknown, "unknown: the log does not say")
+        .cause(what)
+        .advise("Read the log from its source, with the lines around this one (dmesg, journalctl -k -b). Another report of the same stall may name the culprit.");
+}
+
+/// Explains idle CPUs that block a grace period: the kthread has not noticed.
+fn idle(event: &Event, out: &mut Explanation) {
+    let cpus = super::cpus(event);
+    if kthread_ran(event) == Some(true) {
+        out.blame(Culprit::Nobody, "nobody any more: the listed CPU is idle")
+            .cause(format!("{cpus} is idle, and the grace-period kthread scans: whatever kept the CPU has just ended"))
+            .advise("Nothing hangs any more. If it recurs, look for long softirqs or interrupts on that CPU.");
+        return;
+    }
+    out.blame(Culprit::GpKthread, "whatever keeps the grace-period kthread from running")
+        .cause(format!("the grace-period kthread does not run, so that idle CPUs go unnoticed: {cpus} is idle or in user mode, and not to blame"))
+        .advise("Find what keeps the grace-period kthread from running: real-time tasks on its CPU, a stuck CPU, or timers that do not fire.");
+    clock_behind(event, out);
+}
+
+/// Explains a CPU whose clock stopped.
+pub(super) fn clock_behind(event: &Event, out: &mut Explanation) {
+    if let Some((cpu, seconds)) = event.evidence.clock_behind {
+        out.cause(format!("the clock of CPU {cpu} is {seconds:.0} s behind that of the other CPUs: that virtual CPU did not run for so long"))
+            .advise(format!("In a virtual machine, find out why the host did not run the thread of vCPU {cpu}: an overcommitted host, a stopped or throttled thread."));
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::tests::only;
-
-    fn stall(detail: &str) -> crate::Event {
-        only(&format!(
-            "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
-             rcu: \t{detail}\n\
-             rcu: \t(detected by 0, t=5252 jiffies, g=9, q=3 ncpus=2)\n"
-        ))
-    }
-
-    fn first_cause(detail: &str) -> String {
-        stall(detail).causes.remove(0)
-    }
-
-    #[test]
-    fn the_fields_of_a_cpu_select_the_first_cause() {
-        let looping = first_cause(
-            "1-....: (5240 ticks this GP) idle=1234/1/0x4000000000000000 softirq=1/2 fqs=9",
-        );
-        assert!(looping.contains("without rescheduling"), "{looping}");
-        let irqs_off = first_cause(
-            "1-...!: (2 ticks this GP) idle=1234/1/0x4000000000000000 softirq=1/1 fqs=9",
-        );
-        assert!(irqs_off.contains("interrupts disabled"), "{irqs_off}");
-        let few = first_cause(
-            "1-....: (2 ticks this GP) idle=1234/1/0x4000000000000000 softirq=1/1 fqs=9",
-        );
-        assert!(few.contains("few clock interrupts"), "{few}");
-        let idle = first_cause("1-....: (2 ticks this GP) idle=1234/0/0x0 softirq=1/1 fqs=9");
-        assert!(idle.contains("not the culprit"), "{idle}");
-        let task = first_cause("Tasks blocked on level-0 rcu_node (CPUs 0-1): P57/1:b..l");
-        assert!(task.contains("inside rcu_read_lock()"), "{task}");
-        let no_culprit = first_cause("nothing");
-        assert!(
-            no_culprit.contains("grace-period kthread did not notice"),
-            "{no_culprit}"
-        );
-    }
-}
+mod tests;

@@ -32,9 +32,13 @@ fn totals(event: &mut Event) {
     let is_expedited = event.kind == EventKind::RcuExpeditedStall;
     if let Some(jiffies) = event.t_jiffies {
         let which = if is_expedited { "expedited " } else { "" };
-        let hz = event
-            .hz
-            .map_or(String::new(), |hz| format!(", at {hz} jiffies per second"));
+        let guess = match event.evidence.is_hz_guessed {
+            true => " (a guess from the usual time-outs)",
+            false => "",
+        };
+        let hz = event.hz.map_or(String::new(), |hz| {
+            format!(", at {hz} jiffies per second{guess}")
+        });
         let meaning = format!("jiffies since the {which}grace period began{hz}");
         event.add_field("t", jiffies.to_string(), meaning);
     }
@@ -72,8 +76,10 @@ fn blocked_task(event: &mut Event, task: &Task) {
     if let Some(nesting) = task.nesting {
         let name = format!("P{}", task.pid.unwrap_or_default());
         let value = format!("/{nesting}:{}", task.flags.join(", "));
-        let meaning =
-            format!("a task that blocks the grace period; its readers are nested {nesting} deep");
+        let meaning = match event.evidence.earlier_nesting {
+            Some(before) => format!("a task that blocks the grace period; its readers are nested {nesting} deep, after {before} in an earlier report"),
+            None => format!("a task that blocks the grace period; its readers are nested {nesting} deep"),
+        };
         event.add_field(name, value, meaning);
     }
 }

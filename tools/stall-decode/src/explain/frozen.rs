@@ -9,15 +9,23 @@
 use super::{age, Explanation};
 use crate::event::Event;
 
-/// Age of a first report, in seconds, beyond every usual time-out. A time-out may be up to 300 s.
-pub(super) const MAX_AGE: f64 = 180.0;
+/// Age of a first report, in seconds, beyond every time-out. A time-out may be up to 300 s.
+pub(super) const MAX_AGE: f64 = 305.0;
 /// Age in jiffies beyond the longest time-out, 300 s, at the highest tick rate, 1000 Hz.
 const MAX_JIFFIES: u64 = 305_000;
 /// Clock interrupts that prove that a CPU's clock ran when the grace period began.
 const MIN_TICKS: u64 = 20;
 
+/// Jiffies per scan, at most, of a grace-period kthread that runs. It scans every 2 to 4 jiffies.
+pub(super) const MAX_PER_SCAN: u64 = 25;
+
 const LATE: &str = "a time-out would have reported it earlier";
 const TOGETHER: &str = "the force-quiescent-state scans stopped at the same time";
+
+/// Returns whether the report shows that the whole machine stopped.
+pub(super) fn is_frozen(event: &Event) -> bool {
+    evidence(event).is_some()
+}
 
 pub(super) fn explain(event: &Event, out: &mut Explanation) {
     let Some(evidence) = evidence(event) else {
@@ -34,13 +42,18 @@ fn evidence(event: &Event) -> Option<&'static str> {
     let t = event.t_jiffies.filter(|_| event.repeats == 0)?;
     let details = || event.cpu_details.iter();
     let ticks = details().filter_map(|detail| detail.ticks_this_gp).max();
-    if ticks.is_some_and(|ticks| ticks.saturating_mul(2) >= t) {
+    // Scans up to the report show that the grace-period kthread ran, and so did the machine.
+    let scans = details().filter_map(|detail| detail.fqs).max();
+    let kthread_ran = scans.is_some_and(|scans| scans.saturating_mul(MAX_PER_SCAN) >= t);
+    let has_ticks = ticks.is_some_and(|ticks| ticks.saturating_mul(2) >= t);
+    if has_ticks {
         return None;
     }
-    let is_behind = details().any(|detail| detail.gps_behind.is_some());
-    let has_few_ticks = is_behind || ticks.is_some_and(|ticks| ticks.saturating_mul(10) < t);
-    let is_late = t > MAX_JIFFIES || event.hz.is_some_and(|hz| is_after_time_out(t, hz));
-    if event.seconds.is_some_and(|seconds| seconds > MAX_AGE) || has_few_ticks && is_late {
+    let has_few_ticks = ticks.is_some_and(|ticks| ticks.saturating_mul(10) < t);
+    let is_certain = !event.evidence.is_hz_guessed;
+    let is_old = t > MAX_JIFFIES || is_certain && event.seconds.is_some_and(|s| s > MAX_AGE);
+    let is_late = is_certain && event.hz.is_some_and(|hz| is_after_time_out(t, hz));
+    if !kthread_ran && (is_old || has_few_ticks && is_late) {
         return Some(LATE);
     }
     let stopped_together = details().any(|detail| match (detail.ticks_this_gp, detail.fqs) {

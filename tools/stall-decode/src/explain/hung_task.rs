@@ -2,36 +2,67 @@
 
 //! Explains hung tasks.
 
-use super::{duration, in_function, tasks, Explanation};
-use crate::event::Event;
+use super::{called, duration, in_function, tasks, Explanation};
+use crate::event::{Culprit, Event, Task};
 use crate::incident::waits_for_grace_period;
 
 pub(super) fn summary(event: &Event) -> String {
     let task = tasks(event);
     let seconds = event.seconds.map_or("long".to_string(), duration);
     let at = match (&event.waits_for, &event.culprit_frame) {
-        (Some(wait), Some(caller)) => format!(", waiting in {wait}() called by {caller}()"),
-        (Some(wait), None) => format!(", waiting in {wait}()"),
+        _ if is_unstarted(event) => ", waiting to be started: its creator has not woken it".to_string(),
+        (Some(wait), Some(caller)) if wait != caller => {
+            format!(", waiting in {wait}() called by {}", called(caller))
+        }
+        (Some(wait), _) => format!(", waiting in {wait}()"),
         (None, _) => in_function(event),
+    };
+    let holder = match &event.holder {
+        Some(holder) => format!(" for a lock that {holder} holds"),
+        None => String::new(),
     };
     let grace_period = match waits_for_grace_period(event) {
         true => ": the grace period does not end",
         false => "",
     };
-    format!("{task} has slept for more than {seconds}{at}{grace_period}.")
+    format!("{task} has slept for more than {seconds}{at}{holder}{grace_period}.")
+}
+
+/// Returns whether the task is a kthread that has not entered its function.
+///
+/// kthread_create() creates it asleep, and wake_up_process() starts it.
+fn is_unstarted(event: &Event) -> bool {
+    let is_start = |frame: &String| {
+        ["kthread", "ret_from_fork", "ret_from_kernel_thread", "schedule", "__schedule"]
+            .iter()
+            .any(|start| frame.starts_with(start))
+    };
+    event.frames.iter().any(|frame| frame == "kthread") && event.frames.iter().all(is_start)
 }
 
 pub(super) fn explain(event: &Event, out: &mut Explanation) {
-    if let Some(owner) = event.field("likely owner") {
-        out.cause(format!(
-            "{} holds the lock for which the task waits",
-            owner.value
-        ));
+    for told in &event.evidence.story {
+        out.cause(told.clone());
+    }
+    if is_unstarted(event) {
+        unstarted(event, out);
+        return;
+    }
+    if let Some((name, references, line)) = &event.evidence.net_device {
+        out.blame(Culprit::Unknown, format!("whatever holds a reference to the network device {name}"))
+            .cause(format!("the removal of the network device {name} does not end, because {references} references to it remain (unregister_netdevice, line {line}); it holds the lock for which this task waits"))
+            .advise(format!("Find the leaked reference to {name}: a socket, route or namespace that is not released, often a kernel bug that a newer kernel has fixed. CONFIG_NET_DEV_REFCNT_TRACKER names the holder. This task only waits."));
+        return;
+    }
+    if let Some(holder) = &event.holder {
+        held(event, holder, out);
     }
     let function = event.waits_for.as_deref().unwrap_or_default();
     if waits_for_grace_period(event) {
+        out.blame(Culprit::OtherEvent, "the reader or kthread that keeps the grace period from ending; this task only waits");
         grace_period(function, out);
-    } else if event.waits_for.is_some() {
+    } else if event.holder.is_none() && event.waits_for.is_some() {
+        out.blame(Culprit::Unknown, format!("whatever keeps {}; this task only waits", what(function)));
         other_wait(function, out);
     }
     if out.causes.is_empty() {
@@ -39,6 +70,37 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     }
     if out.advice.is_empty() {
         out.advise("`echo w > /proc/sysrq-trigger` shows the stacks of all tasks that hang.");
+    }
+}
+
+/// Explains a wait for a lock whose holder the kernel names.
+fn held(event: &Event, holder: &Task, out: &mut Explanation) {
+    let does = event.field("the owner").map(|field| field.value.as_str());
+    let does = does.map_or(String::new(), |does| format!("; {holder} {does}"));
+    out.blame(Culprit::Task, format!("{holder}, which holds the lock"))
+        .cause(format!("{holder} holds the lock for which the task waits{does}"))
+        .advise(format!("Find out what {holder} waits for, by its stack, and why it keeps the lock meanwhile. This task only waits."));
+}
+
+fn unstarted(event: &Event, out: &mut Explanation) {
+    let task = tasks(event);
+    out.blame(Culprit::Unknown, "the code that created the kthread and did not wake it")
+        .cause(format!("{task} is a kthread that was created but not started: its creator has not called wake_up_process(), and perhaps hangs or failed in between"))
+        .advise("Look at the code between kthread_create() and wake_up_process() or kthread_stop(), and for its caller among the other hung tasks. The kthread itself has run no code.");
+}
+
+/// What a wait needs, in words.
+fn what(function: &str) -> &'static str {
+    let has = |part: &str| function.contains(part);
+    match () {
+        () if has("mutex") || has("rwsem") || function.starts_with("down") || has("rtnl_lock") => "the lock",
+        () if has("fence") => "the fence from being signalled",
+        () if has("flush_work") || has("workqueue") || has("cancel_work") => "the work item from ending",
+        () if has("folio") || has("page") || has("buffer") || has("fdatawait") || has("io_schedule") => "the I/O from completing",
+        () if has("kthread") => "the other thread from answering",
+        () if has("freeze") => "the requests of the block queue from completing",
+        () if has("lock") => "the lock",
+        () => "the event from happening",
     }
 }
 
@@ -61,16 +123,20 @@ fn grace_period(function: &str, out: &mut Explanation) {
 }
 
 fn other_wait(function: &str, out: &mut Explanation) {
-    let is_lock = ["mutex", "rwsem", "lock"]
-        .iter()
-        .any(|part| function.contains(part));
-    if is_lock || function.starts_with("down") {
-        out.cause("the holder of the lock sleeps itself, or two tasks wait for each other")
-            .advise("Find the holder: `echo d > /proc/sysrq-trigger` lists all locks held (lockdep kernels), `echo w` all tasks that hang.");
-    } else {
-        out.cause("the event that it waits for does not happen: a device does not respond, or another task hangs")
-            .advise("Find in the stack what the task waits for. Other hung tasks in this log may be the cause.");
-    }
+    match what(function) {
+        "the lock" => out.cause(format!("the holder of the lock ({function}) sleeps itself, or two tasks wait for each other"))
+            .advise("Find the holder: `echo d > /proc/sysrq-trigger` lists all locks held (lockdep kernels), `echo w` all tasks that hang."),
+        "the fence from being signalled" => out.cause("a fence is not signalled: a GPU or another device has not finished its job, or its driver hangs")
+            .advise("Look for resets, time-outs or errors of that device in the log before this report."),
+        "the work item from ending" => out.cause("a work item does not end, or its worker pool makes no progress")
+            .advise("Find the work item among the other hung tasks (kworker), or by `echo t > /proc/sysrq-trigger`."),
+        "the I/O from completing" => out.cause("I/O does not complete: a disk, a network file system or its queue does not respond")
+            .advise("Look for errors of the disk, controller or server in the log. Check /proc/PID/stack of the file system's threads."),
+        "the requests of the block queue from completing" => out.cause("a request of the block queue does not complete, so that the queue cannot be frozen")
+            .advise("Look for time-outs and errors of that disk or its driver in the log."),
+        _ => out.cause("the event that it waits for does not happen: a device does not respond, or another task hangs")
+            .advise("Find in the stack what the task waits for. Other hung tasks in this log may be the cause."),
+    };
 }
 
 #[cfg(test)]

@@ -2,14 +2,23 @@
 
 //! Explains starvation of the grace-period kthread.
 
-use super::{age, frozen, Explanation};
-use crate::event::{Event, Kthread};
+use super::{age, called, frozen, Explanation};
+use crate::event::{Culprit, Event, Kthread};
+
+const MEMORY: &str = "Memory that waits for a grace period accumulates until the kthread runs: expect the OOM killer.";
 
 pub(super) fn summary(event: &Event) -> String {
     let kthread = event.kthread.clone().unwrap_or_default();
     let name = kthread.comm.as_deref().unwrap_or("RCU");
     let jiffies = kthread.starved_jiffies.or(kthread.timer_overdue_jiffies);
     let age = age(jiffies.unwrap_or_default(), event.seconds);
+    if own_wait(event, &kthread).is_some() {
+        return format!("The grace-period kthread {name} did not run for {age}, while the report itself waited for the answer to an NMI.");
+    }
+    let about = match event.evidence.is_hz_guessed {
+        true => "about ",
+        false => "",
+    };
     let (waits_in, cpu_is_in) = match &event.culprit_frame {
         Some(function) if is_stack_of_kthread(event) => {
             (format!(" in {function}()"), String::new())
@@ -25,7 +34,7 @@ pub(super) fn summary(event: &Event) -> String {
     let last_ran = kthread.cpu.map_or(String::new(), |cpu| {
         format!("; it last ran on CPU {cpu}{cpu_is_in}")
     });
-    format!("The grace-period kthread {name} {state} for {age}{last_ran}. No grace period ends until it runs.")
+    format!("The grace-period kthread {name} {state} for {about}{age}{last_ran}. No grace period ends until it runs.")
 }
 
 fn is_runnable(kthread: &Kthread) -> bool {
@@ -40,11 +49,26 @@ fn is_stack_of_kthread(event: &Event) -> bool {
 
 pub(super) fn explain(event: &Event, out: &mut Explanation) {
     let kthread = event.kthread.clone().unwrap_or_default();
-    if event
+    if let Some(wait) = own_wait(event, &kthread) {
+        out.blame(Culprit::OtherEvent, "the CPU that does not answer the NMI; see the report of the stall")
+            .cause(format!("the kthread is not starved: the report itself waited {wait:.0} s for the answer of a CPU to an NMI, and the kthread could not run meanwhile"))
+            .advise("Look at the CPU to which the NMI was sent and that did not answer. Ignore this report.");
+        return;
+    }
+    if event.evidence.clock_behind.is_some() {
+        out.blame(Culprit::Host, "the host, which did not run a vCPU");
+        super::cpu_stall::clock_behind(event, out);
+        out.advise(MEMORY);
+        return;
+    } else if event
         .seconds
         .is_some_and(|seconds| seconds > frozen::MAX_AGE)
     {
+        out.blame(Culprit::Host, "the host, or whatever stopped the machine");
         out.cause("the whole machine stopped: the host stopped, paused, migrated or starved a virtual machine; see the report of the stall");
+    }
+    if out.blame.text.is_empty() {
+        blame(event, &kthread, out);
     }
     if is_runnable(&kthread) {
         let cpu = kthread.cpu;
@@ -56,5 +80,36 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
             .advise("Look at the CPU whose timers are suspected. Try another clock source or idle driver (clocksource=, processor.max_cstate=1, nohz=off).");
     }
     out.cause("an emulator or a host is too slow for its guests")
-        .advise("Memory that waits for a grace period accumulates until the kthread runs: expect the OOM killer.");
+        .advise(MEMORY);
+}
+
+fn blame(event: &Event, kthread: &Kthread, out: &mut Explanation) {
+    let on_cpu = kthread.cpu.map_or(String::new(), |cpu| format!(" on CPU {cpu}"));
+    match &event.culprit_frame {
+        Some(function) if !is_stack_of_kthread(event) => {
+            out.blame(Culprit::Code, format!("{}{on_cpu}", called(function)));
+        }
+        _ if is_runnable(kthread) => {
+            out.blame(Culprit::GpKthread, format!("whatever runs{on_cpu} instead of the kthread; the log does not show it"));
+        }
+        _ => {
+            out.blame(Culprit::GpKthread, format!("the timer or wakeup of the kthread{on_cpu}, which did not come"));
+        }
+    };
+}
+
+/// Returns the seconds for which the report itself kept the kthread from running.
+///
+/// The CPU that reports a stall waits up to 10 s for each CPU that does not answer an NMI.
+fn own_wait(event: &Event, kthread: &Kthread) -> Option<f64> {
+    const RATES: [f64; 4] = [100.0, 250.0, 300.0, 1000.0];
+    let wait = event.evidence.nmi_wait?;
+    let starved = kthread.starved_jiffies? as f64;
+    let is_equal = |hz: f64| (starved / hz / wait - 1.0).abs() < 0.1;
+    let hz = event.hz.filter(|_| !event.evidence.is_hz_guessed).map(f64::from);
+    let matches = match hz {
+        Some(hz) => is_equal(hz),
+        None => RATES.into_iter().any(is_equal),
+    };
+    matches.then_some(wait)
 }

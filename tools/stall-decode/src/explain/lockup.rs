@@ -2,7 +2,7 @@
 
 //! Explains soft and hard lockups.
 
-use super::{cpus, duration, in_function, tasks, verb, Explanation};
+use super::{called, cpus, duration, in_function, tasks, verb, Explanation};
 use crate::event::Event;
 
 pub(super) fn soft_summary(event: &Event) -> String {
@@ -16,22 +16,82 @@ pub(super) fn soft_summary(event: &Event) -> String {
 }
 
 pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
-    out.cause("a loop in the kernel without rescheduling, with interrupts enabled")
-        .hint(event)
+    if event.evidence.is_in_user_mode {
+        out.cause("the CPU was in user mode when the stack was dumped: the kernel loop has just ended, or the host did not run the virtual CPU");
+    } else {
+        out.cause(format!("{} loops in the kernel without rescheduling, with interrupts enabled", place(event)));
+    }
+    out.hint(event)
         .cause("a virtual machine that its host did not run")
-        .advise("Look at the stack. RCU reports the same CPU soon, if it has not yet.");
+        .advise(format!("Look at the stack: shorten the loop of {}, or call cond_resched() in it. RCU reports the same CPU soon, if it has not yet.", place(event)));
+}
+
+/// The function in which a CPU is stuck, or else the CPU.
+fn place(event: &Event) -> String {
+    match &event.culprit_frame {
+        Some(function) => called(function),
+        None => cpus(event),
+    }
 }
 
 pub(super) fn hard_summary(event: &Event) -> String {
     let function = event.culprit_frame.as_ref();
-    let stuck = function.map_or(String::new(), |function| format!(", stuck in {function}()"));
+    let stuck = function.map_or(String::new(), |function| {
+        format!(", stuck in {}", called(function))
+    });
     let handles = verb(event, "handles", "handle");
-    format!("{} {handles} no interrupts{stuck}.", cpus(event))
+    let runs = match event.tasks.first() {
+        Some(task) => format!(", running {task}"),
+        None => String::new(),
+    };
+    let seconds = event.seconds.map(|seconds| format!(" for {}", duration(seconds)));
+    let seconds = seconds.unwrap_or_default();
+    format!("{} {handles} no interrupts{seconds}{runs}{stuck}.", cpus(event))
 }
 
 pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
-    out.cause("a loop or deadlock with interrupts disabled, or in an interrupt handler")
+    out.cause(format!("a loop or deadlock with interrupts disabled, or in an interrupt handler: {}", place(event)))
         .hint(event)
         .cause("hardware or firmware that holds the CPU (SMI), or a CPU that failed")
         .advise("Look at the stack of the CPU, and find the holder of the lock that it waits for.");
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::only;
+
+    #[test]
+    fn a_panic_after_a_soft_lockup_is_its_consequence() {
+        let event = only(
+            "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:57]\n\
+             CPU: 1 UID: 0 PID: 57 Comm: kworker/1:1 Not tainted 6.18.15 #1\n\
+             RIP: 0010:spin+0x1/0x2 [demo]\n\
+             Kernel panic - not syncing: softlockup: hung tasks\n\
+             CPU: 1 UID: 0 PID: 57 Comm: kworker/1:1 Tainted: G L 6.18.15 #1\n\
+             Call Trace:\n\
+             panic+0x1/0x2\n\
+             watchdog_timer_fn+0x1/0x2\n",
+        );
+        assert_eq!(event.panic.as_deref(), Some("softlockup: hung tasks"));
+        assert_eq!(event.culprit_frame.as_deref(), Some("spin"));
+        assert!(event.causes[0].contains("spin() loops in the kernel"));
+        assert!(event.causes.iter().any(|cause| cause.contains("no second fault")));
+        assert!(event.advice.iter().any(|advice| advice.contains("softlockup_panic")));
+    }
+
+    #[test]
+    fn the_time_without_heartbeat_is_named() {
+        let event = only(
+            "watchdog: CPU 1 self-detected hard LOCKUP @ do_raw_spin_lock+0x140/0x230\n\
+             watchdog: CPU 1 TB:75267453118, last heartbeat TB:69871699982 (10538ms ago)\n\
+             CPU: 1 PID: 1733 Comm: systemd-udevd Not tainted 4.19.0-rc7+ #1\n\
+             NIP [c0000000001c9f60] do_raw_spin_lock+0x140/0x230\n\
+             Call Trace:\n\
+             [c000003fe35b7080] [c0000000004a0100] foo_uevent+0x40/0x60\n",
+        );
+        assert_eq!(
+            event.summary,
+            "CPU 1 handles no interrupts for 10.5 s, running systemd-udevd (pid 1733), stuck in foo_uevent()."
+        );
+    }
 }

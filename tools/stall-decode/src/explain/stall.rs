@@ -2,6 +2,7 @@
 
 //! Text shared by normal, expedited and RCU Tasks stalls.
 
+use super::cpu_stall::{self, Case};
 use super::{age, cpus, in_function, list, Explanation, MAX_NAMED};
 use crate::event::{Event, EventKind, Task};
 
@@ -11,6 +12,16 @@ pub(super) const CSD_LOCK_ADVICE: &str =
 
 /// Summarizes a normal or expedited stall.
 pub(super) fn summary(event: &Event) -> String {
+    let is_normal = event.kind == EventKind::RcuCpuStall;
+    match is_normal.then(|| cpu_stall::case(event)) {
+        Some(Case::Idle) => return of_idle_cpus(event),
+        Some(Case::Frozen) => return of_nobody(event, "The whole machine stopped, so that"),
+        Some(Case::AllPassed) => return of_nobody(event, "every CPU and task has passed, but"),
+        Some(Case::Suppressed) => {
+            return format!("RCU detected a stall{}, but printed no report, because a CPU does not answer cross-CPU calls.", stall_age(event));
+        }
+        _ => (),
+    }
     let listed: Vec<_> = event
         .tasks
         .iter()
@@ -18,13 +29,16 @@ pub(super) fn summary(event: &Event) -> String {
         .map(ToString::to_string)
         .collect();
     if event.cpus.is_empty() && listed.is_empty() {
-        return without_culprit(event);
+        return of_nobody(event, "The report names no CPU or task, but");
     }
     let stalled = stalled(event);
     let repeat = repeat(event);
     if event.cpus.is_empty() {
         let culprits = list(listed.get(..MAX_NAMED).unwrap_or(&listed));
-        let at = in_function(event);
+        let at = match event.evidence.is_idle_worker {
+            true => ", while it waits for work".to_string(),
+            false => in_function(event),
+        };
         let noun = task_noun(listed.len());
         return format!("{noun} {culprits} {stalled} inside rcu_read_lock(){at}{repeat}.");
     }
@@ -35,13 +49,31 @@ pub(super) fn summary(event: &Event) -> String {
 }
 
 /// Summarizes a stall whose report names no CPU or task.
-fn without_culprit(event: &Event) -> String {
-    format!(
-        "The report names no CPU or task, but {} has not ended{}{}.",
+fn of_nobody(event: &Event, why: &str) -> String {
+    let text = format!(
+        "{why} {} has not ended{}{}.",
         grace_period(event),
         stall_age(event),
         repeat(event)
+    );
+    capital(&text)
+}
+
+/// Summarizes a stall in which the listed CPUs are idle.
+fn of_idle_cpus(event: &Event) -> String {
+    format!(
+        "{} has not ended{}: RCU waits for {}, although idle{}.",
+        capital(&grace_period(event)),
+        stall_age(event),
+        cpus(event),
+        repeat(event)
     )
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.map_or(String::new(), |first| format!("{first}{}", letters.as_str()))
 }
 
 /// `stalled a grace period of rcu_preempt for 21 s (5250 jiffies)`
@@ -60,7 +92,11 @@ fn grace_period(event: &Event) -> String {
 fn stall_age(event: &Event) -> String {
     let jiffies = event.t_jiffies;
     jiffies.map_or(String::new(), |jiffies| {
-        format!(" for {}", age(jiffies, event.seconds))
+        let about = match event.evidence.is_hz_guessed {
+            true => "about ",
+            false => "",
+        };
+        format!(" for {about}{}", age(jiffies, event.seconds))
     })
 }
 
@@ -93,9 +129,19 @@ fn doing(event: &Event) -> String {
         Some(task) if task.pid == Some(0) && event.culprit_frame.is_some() => {
             format!("{at}, in an interrupt taken while the CPU was idle")
         }
-        Some(task) => format!(", running {task}{at}"),
+        Some(task) => format!(", running {task}{at}{}", work(event)),
         None if event.culprit_frame.is_some() => format!(", stuck{at}"),
         None => String::new(),
+    }
+}
+
+/// `, in the work item foo_work()`, unless that is the culprit frame.
+fn work(event: &Event) -> String {
+    match &event.work {
+        Some(work) if event.culprit_frame.as_ref() != Some(work) => {
+            format!(", in the work item {work}()")
+        }
+        _ => String::new(),
     }
 }
 
@@ -104,10 +150,15 @@ pub(super) fn complete(event: &Event, out: &mut Explanation) {
     if out.causes.is_empty() {
         out.cause("a reader or a CPU does not reach a quiescent state: a loop in the kernel, disabled interrupts, or a CPU that does not run");
     }
-    let has_culprit = !event.cpus.is_empty() || !event.tasks.is_empty();
+    let is_normal = event.kind == EventKind::RcuCpuStall;
+    let needs_stack =
+        !is_normal || matches!(cpu_stall::case(event), Case::Cpu | Case::Blocked);
+    let has_culprit = needs_stack && (!event.cpus.is_empty() || !event.tasks.is_empty());
     if event.header_missing {
         out.advise("The report's first line is missing from this log. Read the log from further back (dmesg, journalctl -k -b).");
-    } else if event.frames.is_empty() && has_culprit {
+    } else if event.evidence.is_stack_cut && event.culprit_frame.is_none() {
+        out.advise("The log has only the reporting part of the stack: the lines below it are missing. Read the log from its source.");
+    } else if event.frames.is_empty() && has_culprit && !event.evidence.is_in_user_mode {
         out.advise("The log has no stack of the culprit. Check for lost lines, or raise the log level and enlarge the log buffer (loglevel=7 log_buf_len=4M).");
     }
     if out.advice.is_empty() {
@@ -129,7 +180,7 @@ mod tests {
         );
         assert_eq!(
             event.summary,
-            "CPU 3 stalled a grace period of rcu_preempt for 21 s (5250 jiffies), running spinner (pid 57) in spin()."
+            "CPU 3 stalled a grace period of rcu_preempt for about 21 s (5250 jiffies), running spinner (pid 57) in spin()."
         );
     }
 }

@@ -162,7 +162,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
         cpu_line::parse(event, text);
         return true;
     }
-    if has_same_totals(event, text) {
+    if !has_sibling && has_same_totals(event, text) {
         return true;
     }
     let is_taken = has_sibling && !event.cpu_details.is_empty();

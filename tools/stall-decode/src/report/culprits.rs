@@ -33,16 +33,20 @@ pub(super) fn in_braces(event: &mut Event, text: &str) -> bool {
                     return true;
                 };
                 event.add_cpu(cpu);
-                let detail = detail_of(event, cpu);
                 if scan.eat("-") {
                     let flags = scan.run(|byte| b".OoNDd!?".contains(&byte));
-                    detail.flags = flags.to_string();
-                    detail.offline = flags.starts_with('O');
+                    set_flags(event, cpu, flags);
                 }
             }
             _ => return true,
         }
     }
+}
+
+fn set_flags(event: &mut Event, cpu: u32, flags: &str) {
+    let detail = detail_of(event, cpu);
+    detail.flags = flags.to_string();
+    detail.offline = flags.starts_with('O');
 }
 
 /// Parses a further line of a list that was broken: ` 2-... P57 }`, `-... 2-...`.
@@ -54,9 +58,8 @@ pub(super) fn continue_braces(event: &mut Event, text: &str) -> bool {
     let mut ahead = scan;
     if ahead.eat("-") {
         let flags = ahead.run(|byte| b".OoNDd!?".contains(&byte));
-        if let (Some(detail), 3..) = (event.cpu_details.last_mut(), flags.len()) {
-            detail.flags = flags.to_string();
-            detail.offline = flags.starts_with('O');
+        if let (Some(&cpu), 3..) = (event.cpus.last(), flags.len()) {
+            set_flags(event, cpu, flags);
             scan = ahead;
         }
     }

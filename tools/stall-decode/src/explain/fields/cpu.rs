@@ -26,7 +26,7 @@ pub(super) fn fill(event: &mut Event, detail: &CpuDetail) {
         );
     }
     if let Some(behind) = detail.gps_behind {
-        let meaning = "grace periods that the CPU has not noticed: it has not run RCU's part of the clock interrupt since";
+        let meaning = "grace periods that the CPU has not noticed: its RCU softirq or rcuc kthread has not run since";
         add("GPs behind", behind.to_string(), meaning);
     }
     if let Some(idle) = detail.idle.clone() {
@@ -42,13 +42,15 @@ pub(super) fn fill(event: &mut Event, detail: &CpuDetail) {
     if let Some(fqs) = detail.fqs {
         let meaning = match fqs {
             0 => "force-quiescent-state scans in this grace period: none, so the grace-period kthread has not run",
+            _ if jiffies.is_some_and(|t| fqs.saturating_mul(25) >= t) => "force-quiescent-state scans in this grace period: the grace-period kthread ran all the time",
+            _ if jiffies.is_some_and(|t| fqs.saturating_mul(200) < t) => "force-quiescent-state scans in this grace period: few, so the grace-period kthread hardly ran",
             _ => "force-quiescent-state scans in this grace period: the grace-period kthread runs",
         };
         add("fqs", fqs.to_string(), meaning);
     }
     if let Some(starved) = detail.rcuc_starved_jiffies {
         let meaning =
-            "jiffies since the CPU's rcuc kthread last ran: real-time tasks keep it from running";
+            "jiffies since the CPU's rcuc kthread last ran, which invokes its callbacks";
         add("rcuc", starved.to_string(), meaning);
     }
     if detail.false_positive {
@@ -95,7 +97,7 @@ fn flags(detail: &CpuDetail) -> String {
             "an irq_work queued halfway through the time-out ran: interrupts were not disabled all the time"
         }
         Some("not run") => {
-            "an irq_work queued halfway through the time-out did not run in time: interrupts may be disabled for long"
+            "no irq_work was queued in this grace period: RCU has not tested whether interrupts are enabled"
         }
         Some("pending") => {
             "an irq_work queued halfway through the time-out is still pending: interrupts are disabled"
@@ -135,6 +137,7 @@ fn cputime(times: &CpuTime, mut add: impl FnMut(&str, String, &str)) {
     let three = |[first, second, third]: &[i64; 3]| format!("{first} / {second} / {third}");
     if let Some(number) = &times.number {
         let meaning = match number {
+            [0, 0, 0] => "interrupts, softirqs, context switches since half of the time-out: none",
             [_, _, 0] => "interrupts, softirqs, context switches since half of the time-out: no context switch",
             _ => "interrupts, softirqs, context switches since half of the time-out",
         };
@@ -142,6 +145,11 @@ fn cputime(times: &CpuTime, mut add: impl FnMut(&str, String, &str)) {
     }
     if let Some(milliseconds) = &times.milliseconds {
         let period = times.period.unwrap_or_default();
+        if milliseconds == &[0; 3] {
+            let meaning = format!("ms in interrupts, softirqs, and kernel tasks, of {period} ms: none, because no clock interrupt accounted any; this says nothing on what the CPU ran");
+            add("cputime", three(milliseconds), &meaning);
+            return;
+        }
         let names = ["interrupts", "softirqs", "kernel tasks"];
         let largest = milliseconds.iter().zip(names).max_by_key(|(ms, _)| **ms);
         let largest = largest.map_or("", |(_, name)| name);

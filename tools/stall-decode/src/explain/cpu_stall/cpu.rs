@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Explains a CPU that stalls a grace period.
+
+use super::kthread_ran;
+use crate::event::{CpuDetail, Culprit, Event};
+use crate::explain::{called, Context, Explanation};
+
+/// How many clock interrupts a CPU handled in the grace period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ticks {
+    Many,
+    Few,
+    /// The report does not say: the CPU has not noticed the grace period.
+    Unknown,
+}
+
+pub(super) fn explain(event: &Event, out: &mut Explanation) {
+    let mut details = event.cpu_details.iter();
+    let stalls = |detail: &&CpuDetail| {
+        let is_known = detail.ticks_this_gp.is_some() || detail.gps_behind.is_some();
+        let is_idle = detail.false_positive || Context::of(detail) == Some(Context::Idle);
+        (is_known || detail.offline) && !is_idle
+    };
+    let Some(detail) = details.find(stalls) else {
+        without_details(event, out);
+        return;
+    };
+    if event.evidence.is_in_user_mode {
+        user_mode(event, out);
+    }
+    rcuc(event, detail, out);
+    stalled(event, detail, out);
+    if kthread_ran(event) == Some(false) {
+        out.cause("the grace-period kthread did not run either: it made few force-quiescent-state scans, or none, in this grace period")
+            .advise("See the report on the grace-period kthread, if one follows.");
+    }
+    super::clock_behind(event, out);
+}
+
+/// The place in the code, or else the CPU.
+fn place(event: &Event, cpu: u32) -> String {
+    match &event.culprit_frame {
+        Some(function) => called(function),
+        None => format!("CPU {cpu}"),
+    }
+}
+
+fn blame(event: &Event, cpu: u32, out: &mut Explanation) {
+    match &event.culprit_frame {
+        Some(function) => out.blame(Culprit::Code, format!("{} on CPU {cpu}", called(function))),
+        None => out.blame(Culprit::Cpu, format!("CPU {cpu}; the log does not show its code")),
+    };
+}
+
+/// Explains a CPU of a report of old kernels, which print only its number.
+fn without_details(event: &Event, out: &mut Explanation) {
+    let Some(&cpu) = event.cpus.first() else {
+        return;
+    };
+    blame(event, cpu, out);
+    match &event.culprit_frame {
+        Some(function) => {
+            looping(&called(function), out);
+        }
+        None => {
+            out.cause(format!("CPU {cpu} does not reach a quiescent state: a loop in the kernel, disabled interrupts, or a CPU that does not run; the log does not say which"));
+        }
+    }
+}
+
+fn looping(place: &str, out: &mut Explanation) {
+    out.cause(format!("{place} runs in the kernel without rescheduling: a long or endless loop, with preemption or softirqs disabled, or in a reader"))
+        .advise("Shorten the loop, or leave the reader and call cond_resched() in it. Check what the loop waits for.");
+}
+
+fn stalled(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
+    let number = detail.cpu;
+    if detail.offline {
+        out.blame(Culprit::Cpu, format!("CPU {number}, which is offline"))
+            .cause(format!("CPU {number} is offline without RCU's knowledge, or is going offline"))
+            .advise("Look for CPU hotplug in the log before this report.");
+        return;
+    }
+    blame(event, number, out);
+    let place = place(event, number);
+    let is_pending = detail.irq_work == Some("pending");
+    let context = Context::of(detail);
+    match ticks(event, detail) {
+        _ if event.evidence.silent_cpus.contains(&number) => silent(event, number, out),
+        Ticks::Few if context == Some(Context::Interrupt) && is_in_softirq(event) => {
+            out.cause(format!("{place} runs in a long softirq. The softirq began while CPU {number} was idle with its tick stopped, hence the few clock interrupts"))
+                .advise("Shorten the softirq, or move its work to a kthread.");
+        }
+        _ if is_pending => irqs_disabled(number, &place, detail, out),
+        Ticks::Few if detail.irq_work == Some("not run") => few_and_unasked(number, &place, out),
+        Ticks::Few if detail.irq_work == Some("ran") && event.self_detected != Some(true) => {
+            out.cause(format!("CPU {number} handled few clock interrupts: interrupts were disabled for long, its tick was stopped (nohz_full), or the host did not run it"))
+                .advise("In a virtual machine, check steal time and the host. On hardware, check for disabled interrupts and for a broken clock source.");
+        }
+        Ticks::Few => few(event, number, &place, out),
+        Ticks::Unknown => behind(event, detail, &place, out),
+        Ticks::Many => looping(&place, out),
+    }
+}
+
+fn ticks(event: &Event, detail: &CpuDetail) -> Ticks {
+    match (detail.ticks_this_gp, event.t_jiffies) {
+        (Some(ticks), Some(t)) if ticks.saturating_mul(10) < t => Ticks::Few,
+        (Some(_), _) => Ticks::Many,
+        (None, _) => Ticks::Unknown,
+    }
+}
+
+/// Explains a CPU that does not even answer an NMI.
+fn silent(event: &Event, cpu: u32, out: &mut Explanation) {
+    let wait = event.evidence.nmi_wait.map_or(String::new(), |wait| format!(" within {wait:.0} s"));
+    out.blame(Culprit::Cpu, format!("CPU {cpu}, which answers nothing"))
+        .cause(format!("CPU {cpu} did not answer the NMI that requested its stack{wait}: it has interrupts disabled where no NMI reaches it, firmware holds it, the host does not run it, or it failed"))
+        .advise("In a virtual machine, check whether the host runs that vCPU. On hardware, check firmware (SMI), the machine-check log, and the hard-lockup detector.");
+}
+
+fn irqs_disabled(cpu: u32, place: &str, detail: &CpuDetail, out: &mut Explanation) {
+    out.cause(format!("CPU {cpu} had interrupts disabled all the time, or did not run: {place} loops or waits with interrupts disabled, or firmware or the hypervisor holds the CPU"))
+        .advise("Look for a loop between local_irq_disable() and local_irq_enable(), or under spin_lock_irqsave(). The hard-lockup detector shows its stack. In a virtual machine, check the load of the host.");
+    let times = detail.cputime.as_ref();
+    if times.is_some_and(|times| times.milliseconds == Some([0; 3])) {
+        out.cause("the table of CPU times is empty, because no clock interrupt accounted any: it says nothing on what the CPU ran");
+    }
+}
+
+/// Explains few clock interrupts on a CPU that RCU has not tested with an irq_work.
+fn few_and_unasked(cpu: u32, place: &str, out: &mut Explanation) {
+    out.cause(format!("CPU {cpu} handled few clock interrupts: interrupts disabled in {place}, a stopped tick, or a host that did not run it; RCU queued no irq_work that would tell"))
+        .advise("Look for a loop between local_irq_disable() and local_irq_enable(), or under spin_lock_irqsave(). In a virtual machine, check steal time and the host.");
+}
+
+fn few(event: &Event, cpu: u32, place: &str, out: &mut Explanation) {
+    if event.self_detected == Some(true) {
+        out.cause(format!("CPU {cpu} handled few clock interrupts in this grace period, but handles them now, as it reports itself: {place} had interrupts disabled until now, the tick was stopped, or the host did not run the CPU"))
+            .advise("In a virtual machine, check steal time and the host. On hardware, check for long sections with disabled interrupts.");
+    } else {
+        out.cause(format!("CPU {cpu} handled few clock interrupts: interrupts disabled in {place}, a stopped tick (nohz_full), or a host that did not run it"))
+            .advise("Look for a loop with interrupts disabled. In a virtual machine, check steal time and the host.");
+    }
+}
+
+/// Explains a CPU that has not noticed the grace period: its RCU softirq has not run.
+fn behind(event: &Event, detail: &CpuDetail, place: &str, out: &mut Explanation) {
+    let cpu = detail.cpu;
+    let running = match kthread_ran(event) {
+        Some(true) => "; the grace-period kthread scanned all the time, so the machine ran",
+        _ => "",
+    };
+    if event.self_detected == Some(true) || detail.irq_work == Some("ran") {
+        let in_softirq = match is_in_softirq(event) {
+            true => "runs in a softirq that does not end, so that RCU's own softirq waits behind it",
+            false => "loops in a softirq, or with softirqs or preemption disabled, so that RCU's softirq does not run",
+        };
+        let irqs = "interrupts are enabled, as CPU";
+        out.cause(format!("{place} {in_softirq}: {irqs} {cpu} handles its clock interrupt{running}"))
+            .advise("Shorten the work that runs there: limit the batch, or move it to a kthread that reschedules.");
+    } else {
+        out.cause(format!("CPU {cpu} has not noticed this grace period: {place} loops with softirqs or interrupts disabled{running}"))
+            .advise("Look at the stack: end the section with disabled softirqs or interrupts earlier. The hard-lockup detector tells whether interrupts are disabled.");
+    }
+}
+
+/// Explains a starved rcuc kthread, by what runs instead.
+fn rcuc(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
+    if detail.rcuc_starved_jiffies.is_none() {
+        return;
+    }
+    let cpu = detail.cpu;
+    let mut tasks = event.tasks.iter().filter_map(|task| task.comm.as_deref());
+    let is_rcuc = tasks.any(|comm| comm.starts_with("rcuc/"));
+    if is_rcuc {
+        out.cause(format!("rcuc/{cpu} itself runs: a callback that it invokes loops, waits for a lock, or there are too many callbacks"))
+            .advise("Look at the callback in the stack of rcuc. Its priority is not the problem.");
+    } else if event.culprit_frame.is_some() && !event.evidence.is_in_user_mode {
+        let place = place(event, cpu);
+        out.cause(format!("the rcuc kthread of CPU {cpu} cannot run while {place} keeps the CPU: with preemption disabled, or at a real-time priority above rcuc's"))
+            .advise("If the task is real-time, raise the priority of rcuc (rcutree.kthread_prio=). Otherwise end the section with disabled preemption.");
+    } else {
+        out.cause(format!("real-time tasks keep the rcuc kthread of CPU {cpu} from running"))
+            .advise("Raise the priority of rcuc (rcutree.kthread_prio=), or give the real-time task less CPU time.");
+    }
+}
+
+/// Explains a CPU that runs user mode all the time.
+fn user_mode(event: &Event, out: &mut Explanation) {
+    let task = event.tasks.first().map_or("a task".to_string(), ToString::to_string);
+    out.blame(Culprit::Task, format!("{task}, in user mode"))
+        .cause(format!("{task} runs in user mode: the kernel code is not to blame. A task of real-time priority keeps RCU's kthreads or softirqs from running, or the tick is stopped (nohz_full)"))
+        .advise("Give the task less CPU time, or a priority below RCU's kthreads (chrt -p; rcutree.kthread_prio=).");
+}
+
+fn is_in_softirq(event: &Event) -> bool {
+    let runs_softirqs = |frame: &String| {
+        ["handle_softirqs", "__do_softirq", "run_ksoftirqd", "do_softirq"]
+            .iter()
+            .any(|start| frame.starts_with(start))
+    };
+    let mut tasks = event.tasks.iter().filter_map(|task| task.comm.as_deref());
+    event.frames.iter().any(runs_softirqs) || tasks.any(|comm| comm.starts_with("ksoftirqd/"))
+}
