@@ -83,6 +83,12 @@ impl Backtrace {
             let probe = frames.iter().find(|(_, class)| *class == Class::Probe);
             backtrace.culprit = probe.map(|(frame, _)| frame.function());
         }
+        if backtrace.frames.is_empty() && dump.is_of_task && prints(dump) {
+            backtrace
+                .frames
+                .extend(dump.frames.iter().map(Frame::function).take(MAX_FRAMES));
+            backtrace.is_cut = false;
+        }
         if backtrace.frames.is_empty() {
             backtrace.is_in_user_mode = dump.is_in_user_mode && !backtrace.is_cut;
             let idle = dump.idle_at.as_deref().map(function);
@@ -98,11 +104,9 @@ impl Backtrace {
 
     fn push(&mut self, frame: &Frame, class: Class, origin: Origin) {
         let function = frame.function();
-        let is_helper = match (class, origin) {
-            (Class::Other, _) | (Class::Rcu, Origin::RcuKthread) => false,
-            _ => true,
-        };
-        if self.culprit.is_none() && !is_helper {
+        let is_own_code =
+            class == Class::Other || class == Class::Rcu && origin == Origin::RcuKthread;
+        if self.culprit.is_none() && is_own_code {
             self.culprit = Some(function.clone());
             self.module.clone_from(&frame.module);
             self.doubt = (frame.place == Place::Unreliable).then_some(LEFTOVER);
@@ -118,7 +122,9 @@ impl Backtrace {
             .iter()
             .filter(|(_, class)| !matches!(class, Class::Reporting | Class::Entry | Class::Irq))
             .take_while(|(_, class)| !matches!(class, Class::Other | Class::Plumbing));
-        let inner: Vec<_> = inner.map(|(frame, class)| (frame.function(), *class)).collect();
+        let inner: Vec<_> = inner
+            .map(|(frame, class)| (frame.function(), *class))
+            .collect();
         self.waits_for = waits::of(&inner, self.culprit.as_deref());
     }
 }
@@ -131,6 +137,16 @@ fn is_stale(dump: &Dump) -> bool {
     let first = dump.frames.first();
     let is_switch = first.is_some_and(|first| base(&first.symbol).starts_with("__switch_to"));
     is_switch && dump.state.as_deref() == Some("R") && dump.is_of_task
+}
+
+/// Returns whether the stack of a task shows that the task itself prints to the console.
+fn prints(dump: &Dump) -> bool {
+    let is_printing = |frame: &Frame| {
+        let name = base(&frame.symbol).trim_start_matches('_');
+        name.starts_with("console_") || name.starts_with("vprintk") || name.starts_with("printk")
+    };
+    let mut frames = dump.frames.iter();
+    frames.next().is_some_and(is_printing)
 }
 
 /// Marks drivers that call or are called by the generic code of interrupts.
@@ -164,9 +180,17 @@ fn mark_drivers(frames: &mut [Classed<'_>]) {
 
 /// Returns whether a caller of the generic interrupt code is the driver of a controller.
 fn is_interrupt_controller(name: &str) -> bool {
-    ["irq", "IRQ", "interrupt", "intc", "demux", "cascade", "chained"]
-        .iter()
-        .any(|part| name.contains(part))
+    [
+        "irq",
+        "IRQ",
+        "interrupt",
+        "intc",
+        "demux",
+        "cascade",
+        "chained",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }
 
 /// Drops unreliable frames. Returns whether the stack was cut before its reliable part ended.
@@ -191,9 +215,8 @@ fn without_unreliable(frames: Vec<Classed<'_>>, origin: Origin) -> (Vec<Classed<
         _ => Some(last + 1),
     };
     let is_cut = kept_from.is_none() && is_in_report && origin == Origin::Interrupt;
-    let is_kept = |at: usize, frame: &Frame| {
-        is_reliable(frame) || kept_from.is_some_and(|from| at >= from)
-    };
+    let is_kept =
+        |at: usize, frame: &Frame| is_reliable(frame) || kept_from.is_some_and(|from| at >= from);
     let frames = frames.into_iter().enumerate();
     let frames = frames.filter(|(at, (frame, _))| is_kept(*at, frame));
     (frames.map(|(_, frame)| frame).collect(), is_cut)

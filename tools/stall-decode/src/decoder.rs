@@ -20,7 +20,7 @@ use crate::log_clock::LogClock;
 use crate::report::FAMILIES;
 use crate::scan::number_after;
 use crate::stack::{looks_like_release, part, Heading};
-use crate::unwrap::{self, Line, QuotedPrintable};
+use crate::unwrap::{self, Line, Prefix, QuotedPrintable};
 use doubled::Doubled;
 use needles::{Found, Mark};
 use open::OpenReports;
@@ -50,6 +50,7 @@ pub struct Decoder {
     release: Option<String>,
     open: OpenReports,
     doubled: Doubled,
+    prefix: Prefix,
     /// A `WARNING:` whose message may follow, and its line.
     warning: Option<(Heading, u64)>,
     incidents: Incidents,
@@ -73,6 +74,7 @@ impl Decoder {
             release: None,
             open: OpenReports::default(),
             doubled: Doubled::default(),
+            prefix: Prefix::default(),
             warning: None,
             incidents: Incidents::default(),
             ready: VecDeque::new(),
@@ -145,6 +147,11 @@ impl Decoder {
         if line.text.is_empty() {
             return;
         }
+        let text = match self.open.is_empty() {
+            true => line.text,
+            false => self.prefix.strip(line.text),
+        };
+        let line = &Line { text, ..*line };
         let found = needles::find(line.text, self.open.is_empty());
         let may_count = !self.open.is_empty() || found.header_families().next().is_some();
         if may_count && self.doubled.is_repetition(line) {
@@ -204,6 +211,9 @@ impl Decoder {
         event.line = line.number;
         event.time = time;
         event.boot = self.boot;
+        if !event.header_missing {
+            self.prefix.learn(line.text);
+        }
         let heading = self.warning_heading(line, event.kind);
         self.open.begin(line, event, index, heading.as_ref());
         self.emit();
@@ -301,6 +311,9 @@ impl Decoder {
     fn emit(&mut self) {
         while let Some(mut report) = self.open.pop_done() {
             report.complete();
+            if let Some(next) = self.open.reports.first() {
+                report.borrow_evidence(next);
+            }
             let mut event = report.event;
             if event.kernel.is_none() {
                 event.kernel.clone_from(&self.release);

@@ -73,7 +73,11 @@ fn story(event: &Event) -> String {
     let why = event.causes.first().map_or(String::new(), |cause| {
         let mut letters = cause.chars();
         let first = letters.next().map(|first| first.to_ascii_uppercase());
-        format!(" {}{}.", first.map_or(String::new(), String::from), letters.as_str())
+        format!(
+            " {}{}.",
+            first.map_or(String::new(), String::from),
+            letters.as_str()
+        )
     });
     format!("{} To blame ({sure}): {text}.{why}", event.summary)
 }
@@ -117,6 +121,12 @@ impl Explanation {
                 format!("{} is uncertain: {doubt}", called(function)),
             );
         }
+        let address = event.culprit_frame.as_ref();
+        let address = address.filter(|function| function.starts_with("0x"));
+        if let (Some(address), Some(module)) = (address, &event.culprit_module) {
+            self.cause(format!("{address} is code of the module {module}, for which the kernel has no symbols"))
+                .advise(format!("Load {module} with its symbols, or subtract the load address in /sys/module/{module}/sections/.text and look the offset up with addr2line."));
+        }
         if self.blame.culprit == Culprit::Unknown {
             self.blame.sure = "guess";
         }
@@ -132,7 +142,9 @@ impl Explanation {
             _ => String::new(),
         };
         match (&event.culprit_frame, event.tasks.first()) {
-            (Some(function), _) => self.blame(Culprit::Code, format!("{}{on_cpu}", called(function))),
+            (Some(function), _) => {
+                self.blame(Culprit::Code, format!("{}{on_cpu}", called(function)))
+            }
             (None, Some(task)) => self.blame(Culprit::Task, task.to_string()),
             (None, None) if !event.cpus.is_empty() => self.blame(Culprit::Cpu, cpus(event)),
             (None, None) => self.blame(Culprit::Unknown, "unknown: the log does not say"),
@@ -197,7 +209,9 @@ fn list(words: &[String]) -> String {
 /// ` in spin()`, if the culprit frame is known.
 fn in_function(event: &Event) -> String {
     let function = event.culprit_frame.as_ref();
-    function.map_or(String::new(), |function| format!(" in {}", called(function)))
+    function.map_or(String::new(), |function| {
+        format!(" in {}", called(function))
+    })
 }
 
 /// `spin()`; an address without symbol stays as it is.

@@ -98,7 +98,9 @@ impl Pattern {
                 _ if at == last && !part.is_empty() => {
                     return rest.ends_with(part);
                 }
-                _ => rest.find(part).and_then(|from| rest.get(from + part.len()..)),
+                _ => rest
+                    .find(part)
+                    .and_then(|from| rest.get(from + part.len()..)),
             };
             match found {
                 Some(behind) => rest = behind,
@@ -156,7 +158,10 @@ impl Functions {
         };
         // A name is searched by its first byte that is no underscore.
         match text.trim_start_matches('_').bytes().next() {
-            Some(b'*') => self.patterns.iter_mut().for_each(|list| list.push(pattern())),
+            Some(b'*') => self
+                .patterns
+                .iter_mut()
+                .for_each(|list| list.push(pattern())),
             Some(first) => {
                 if let Some(list) = self.patterns.get_mut(usize::from(first)) {
                     list.push(pattern());
@@ -176,9 +181,10 @@ impl Functions {
         let bare = name.trim_start_matches('_');
         let first = bare.bytes().next().unwrap_or_default();
         let patterns = self.patterns.get(usize::from(first));
-        let found = patterns.into_iter().flatten().find(|pattern| {
-            (pattern.in_modules || !is_module) && pattern.matches(name, bare)
-        });
+        let found = patterns
+            .into_iter()
+            .flatten()
+            .find(|pattern| (pattern.in_modules || !is_module) && pattern.matches(name, bare));
         found.map_or(Class::Other, |pattern| pattern.class)
     }
 }

@@ -2,11 +2,13 @@
 
 //! Groups reports of one stall, its starved kthread, and its consequences into incidents.
 
+mod links;
 mod tick_rate;
 
 use crate::event::{Event, EventKind, Task, Time};
 use crate::scan::number_after;
 use crate::unwrap::Line;
+use links::{behind, is_about_cpus, root_place, waits_for_lock, waits_for_network, Root};
 use tick_rate::TickRate;
 
 /// Incidents kept.
@@ -50,20 +52,12 @@ struct Incident {
     repeats: Vec<(EventKind, Option<Task>, u64)>,
     /// The first event, which the others are consequences of.
     root: Root,
+    /// A hung task of the newest check that waits for no lock: the others may wait for it.
+    first_hung: Option<Root>,
     /// Nesting of the readers of tasks in the first report that has it.
     nesting: Vec<(u32, i64)>,
     /// Callbacks queued at the newest report.
     callbacks: u64,
-}
-
-/// The first event of an incident.
-#[derive(Debug, Default)]
-struct Root {
-    line: u64,
-    kind: EventKind,
-    /// Task and function.
-    place: String,
-    waits_for: Option<String>,
 }
 
 /// The incidents of the current boot.
@@ -174,6 +168,7 @@ impl Incidents {
                 place: root_place(event),
                 waits_for: event.waits_for.clone(),
             },
+            first_hung: None,
             nesting: Vec::new(),
             callbacks: 0,
         });
@@ -212,7 +207,10 @@ impl Incident {
         if holder.is_some_and(|holder| self.tasks.iter().any(|task| task.pid == Some(holder))) {
             return true;
         }
-        let has_hung_task = self.repeats.iter().any(|(kind, ..)| *kind == EventKind::HungTask);
+        let has_hung_task = self
+            .repeats
+            .iter()
+            .any(|(kind, ..)| *kind == EventKind::HungTask);
         let is_near = since_last.is_some_and(|seconds| seconds.abs() < SAME_CHECK);
         has_hung_task && is_near && holder.is_none() && waits_for_lock(event)
     }
@@ -225,7 +223,9 @@ impl Incident {
 
     /// Adds what the incident's earlier events mean for a further one.
     fn tell(&self, event: &mut Event) {
-        let Root { line, kind, place, .. } = &self.root;
+        let Root {
+            line, kind, place, ..
+        } = &self.root;
         let shares_task = self.shares_task(event);
         let told = &mut event.evidence.story;
         for task in &event.tasks {
@@ -239,18 +239,29 @@ impl Incident {
         use EventKind::{HungTask, LockLeak, Oom, RcuKthreadStarved, VoluntaryContextSwitch};
         match (*kind, event.kind) {
             (VoluntaryContextSwitch | LockLeak, other) if other.is_stall() => {
-                told.push(format!("line {line} shows the same task earlier: a {kind} of {place}"));
+                told.push(format!(
+                    "line {line} shows the same task earlier: a {kind} of {place}"
+                ));
             }
-            (root, HungTask) if root.is_stall() || root == RcuKthreadStarved || root == VoluntaryContextSwitch => {
-                told.push(format!("a consequence of the {kind} at line {line}: {place} is to blame"));
-            }
-            (HungTask, HungTask) if !shares_task => {
-                let waits = self.root.waits_for.as_ref();
-                let waits = waits.map_or(String::new(), |wait| format!(", which waits in {wait}()"));
-                told.push(format!("found in the same check as {place} at line {line}{waits}: it may hold the lock"));
+            (_, HungTask) => {
+                if let Some(first) = self
+                    .first_hung
+                    .as_ref()
+                    .filter(|_| !shares_task && waits_for_lock(event))
+                {
+                    event.evidence.story.push(behind(first));
+                }
+                if kind.is_stall() || matches!(kind, RcuKthreadStarved | VoluntaryContextSwitch) {
+                    event.evidence.story.push(format!(
+                        "a consequence of the {kind} at line {line}: {place} is to blame"
+                    ));
+                }
             }
             (root, Oom) if root.is_stall() => {
-                told.push(format!("a consequence of the {kind} at line {line}: {} callbacks waited behind it", self.callbacks));
+                told.push(format!(
+                    "a consequence of the {kind} at line {line}: {} callbacks waited behind it",
+                    self.callbacks
+                ));
             }
             _ => (),
         }
@@ -315,8 +326,7 @@ impl Incident {
         if self.kind == EventKind::RcuTasksStall {
             return waits_in(event, &["synchronize_rcu_tasks", "rcu_barrier_tasks"]);
         }
-        let is_stall =
-            |kind: EventKind| kind.is_stall() || kind == EventKind::RcuKthreadStarved;
+        let is_stall = |kind: EventKind| kind.is_stall() || kind == EventKind::RcuKthreadStarved;
         self.repeats.iter().any(|(kind, ..)| is_stall(*kind))
             && waits_for_grace_period(event)
             && !waits_in(event, &["synchronize_rcu_tasks"])
@@ -343,6 +353,15 @@ impl Incident {
         self.ended_at = self.ended_at.take().or(event.ended_at.clone());
         self.last = last.or_else(|| event.time.clone()).or(self.last.take());
         self.callbacks = event.callbacks.unwrap_or(self.callbacks);
+        let is_hung = event.kind == EventKind::HungTask && event.waits_for.is_some();
+        if is_hung && !waits_for_lock(event) {
+            self.first_hung = Some(Root {
+                line: event.line,
+                kind: event.kind,
+                place: root_place(event),
+                waits_for: event.waits_for.clone(),
+            });
+        }
         for task in &event.tasks {
             let known = self.tasks.iter().any(|other| other.pid == task.pid);
             if !known && self.tasks.len() < MAX_TASKS {
@@ -413,43 +432,6 @@ fn waits_in(event: &Event, prefixes: &[&str]) -> bool {
     function.is_some_and(|function| prefixes.iter().any(|prefix| function.starts_with(prefix)))
 }
 
-/// Returns whether a hung task waits for a lock.
-fn waits_for_lock(event: &Event) -> bool {
-    let function = event.waits_for.as_deref().unwrap_or_default();
-    ["mutex", "lock", "rwsem", "down"]
-        .iter()
-        .any(|part| function.contains(part))
-}
-
-/// Returns whether a task waits where the removal of a network device holds the lock.
-fn waits_for_network(event: &Event) -> bool {
-    const PARTS: [&str; 9] = [
-        "net_ns", "netns", "rtnl", "cleanup_net", "pernet", "netdev", "netlink", "copy_net", "inet",
-    ];
-    let mut frames = event.frames.iter().chain(&event.waits_for);
-    event.kind == EventKind::HungTask
-        && frames.any(|frame| PARTS.iter().any(|part| frame.contains(part)))
-}
-
-/// Returns whether a report is about CPUs that do not make progress.
-fn is_about_cpus(kind: EventKind) -> bool {
-    use EventKind::{CsdLock, HardLockup, SoftLockup, WorkqueueLockup};
-    kind.is_stall() || matches!(kind, CsdLock | HardLockup | SoftLockup | WorkqueueLockup)
-}
-
-/// Names the task and function of an incident's first event.
-fn root_place(event: &Event) -> String {
-    let at = event
-        .culprit_frame
-        .as_ref()
-        .map_or(String::new(), |function| format!(" in {function}()"));
-    match (event.tasks.first(), event.cpus.first()) {
-        (Some(task), _) => format!("{task}{at}"),
-        (None, Some(cpu)) => format!("CPU {cpu}{at}"),
-        (None, None) => format!("the culprit{at}"),
-    }
-}
-
 fn place_of(event: &Event) -> Option<String> {
     event
         .location
@@ -458,158 +440,4 @@ fn place_of(event: &Event) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::tests::decode;
-
-    #[test]
-    fn reports_of_one_grace_period_and_its_waiters_are_one_incident() {
-        let events = decode(
-            "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
-             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
-             [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n\
-             [  163.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
-             [  163.000001] rcu: \t1-....: (9 ticks this GP) idle=1/2/0x3\n\
-             [  163.000002] rcu: \t(t=21003 jiffies g=289 q=2)\n\
-             [  200.000000] INFO: task sh:57 blocked for more than 60 seconds.\n\
-             [  200.000001] task:sh              state:D stack:0     pid:57    tgid:57    ppid:1      flags:0x0\n\
-             [  200.000002] schedule+0x1/0x2\n\
-             [  200.000003] synchronize_rcu+0x1/0x2\n\
-             [  200.000003] sys_thing+0x1/0x2\n\
-             [  201.000000] INFO: task other:58 blocked for more than 60 seconds.\n\
-             [  300.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
-             [  300.000001] rcu: \t1-....: (9 ticks this GP) idle=1/2/0x3\n\
-             [  300.000002] rcu: \t(t=5250 jiffies g=301 q=2)\n",
-        );
-        let found: Vec<_> = events
-            .iter()
-            .map(|event| (event.incident, event.repeats))
-            .collect();
-        assert_eq!(found, [(1, 0), (1, 1), (1, 0), (2, 0), (3, 0)]);
-        assert_eq!((events[0].hz, events[0].seconds), (Some(250), Some(21.0)));
-        assert_eq!((events[1].hz, events[1].seconds), (Some(250), Some(84.0)));
-    }
-
-    const CALIBRATED: &str =
-        "[    0.710489] Calibrating delay loop (skipped).. 4199.92 BogoMIPS (lpj=8399844)\n";
-
-    fn expedited(at: u32, t: u32) -> String {
-        format!("[  {at}.000000] rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: {{ 1-.... }} {t} jiffies s: 77 root: 0x2/.\n")
-    }
-
-    fn normal(at: u32, t: u32) -> String {
-        format!(
-            "[  {at}.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
-             [  {at}.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
-             [  {at}.000002] rcu: \t(t={t} jiffies g=289 q=2)\n"
-        )
-    }
-
-    fn incidents(log: &str) -> Vec<u64> {
-        decode(log).iter().map(|event| event.incident).collect()
-    }
-
-    #[test]
-    fn a_stall_that_began_after_the_last_report_is_another_incident() {
-        // With the rate known, the stall's age shows whether it overlaps.
-        assert_eq!(
-            incidents(&format!(
-                "{CALIBRATED}{}{}",
-                expedited(100, 25),
-                normal(105, 2000)
-            )),
-            [1, 1]
-        );
-        assert_eq!(
-            incidents(&format!(
-                "{CALIBRATED}{}{}",
-                expedited(100, 25),
-                normal(115, 2000)
-            )),
-            [1, 2]
-        );
-        assert_eq!(
-            incidents(&format!("{}{}", expedited(100, 25), normal(115, 2000))),
-            [1, 1]
-        );
-    }
-
-    #[test]
-    fn the_logged_end_of_a_provoked_stall_ends_its_incident() {
-        let end = "[  102.000000] rust_rcu_demo: stall: end expedited after 2000 ms: ended\n";
-        let log = format!("{}{end}{}", expedited(100, 25), normal(105, 2000));
-        let events = decode(&log);
-        assert_eq!((events[0].incident, events[1].incident), (1, 2));
-        assert_eq!(
-            events[0].ended_at.as_ref().map(|time| time.clock),
-            Some(102.0)
-        );
-        assert!(events[1].ended_at.is_none());
-        // The same after its reports have ended.
-        let unrelated = "[  141.000000] unrelated\n";
-        let end = "[  142.000000] rust_rcu_demo: stall: end expedited after 42000 ms: ended\n";
-        let log = format!(
-            "{}{unrelated}{end}{}",
-            expedited(100, 25),
-            normal(150, 2000)
-        );
-        assert_eq!(incidents(&log), [1, 2]);
-    }
-
-    #[test]
-    fn a_task_that_waits_for_srcu_is_no_consequence_of_an_rcu_tasks_stall() {
-        let hung = |function: &str| {
-            format!(
-                "[  100.000000] INFO: rcu_tasks detected stalls on tasks:\n\
-                 [  100.000001] 00000000c0ffee00: .. nvcsw: 2/2 holdout: 1 idle_cpu: -1/3\n\
-                 [  110.000000] INFO: task sh:57 blocked for more than 120 seconds.\n\
-                 [  110.000001] task:sh              state:D stack:0     pid:57    tgid:57    ppid:1      flags:0x0\n\
-                 [  110.000002] schedule+0x1/0x2\n\
-                 [  110.000003] {function}+0x1/0x2\n\
-                 [  110.000004] sys_thing+0x1/0x2\n"
-            )
-        };
-        assert_eq!(incidents(&hung("synchronize_rcu_tasks")), [1, 1]);
-        assert_eq!(incidents(&hung("__synchronize_srcu")), [1, 2]);
-    }
-
-    #[test]
-    fn a_report_may_mix_console_and_syslog_lines() {
-        let event = crate::tests::only(
-            "[  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
-             2026-11-21T10:00:00+00:00 host systemd[1]: Started Something.\n\
-             2026-11-21T10:00:00+00:00 host kernel: unrelated\n\
-             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
-             [  100.000002] unrelated\n\
-             [  100.000003] unrelated\n\
-             2026-11-21T10:00:01+00:00 host kernel: unrelated\n\
-             [  100.000004] rcu: \t(t=5250 jiffies g=289 q=2)\n",
-        );
-        assert_eq!((event.boot, event.t_jiffies), (1, Some(5250)));
-    }
-
-    #[test]
-    fn a_report_that_begins_a_boot_belongs_to_it() {
-        let events = decode(
-            "[ 9000.000000] unrelated\n\
-             [  100.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
-             [  100.000001] rcu: \t1-....: (5 ticks this GP) idle=1/2/0x3\n\
-             [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n",
-        );
-        assert_eq!(events.len(), 1, "{events:#?}");
-        assert_eq!((events[0].boot, events[0].t_jiffies), (2, Some(5250)));
-    }
-
-    #[test]
-    fn a_reboot_begins_another_incident() {
-        let log = "[  100.000000] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [a:57]\n";
-        let events = decode(&format!(
-            "{log}[    0.000000] Linux version 6.18.15 (x@y)\n{log}"
-        ));
-        let found: Vec<_> = events
-            .iter()
-            .map(|event| (event.boot, event.incident))
-            .collect();
-        assert_eq!(found, [(1, 1), (2, 2)]);
-        assert_eq!(events[1].kernel.as_deref(), Some("6.18.15"));
-    }
-}
+mod tests;

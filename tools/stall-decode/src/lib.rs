@@ -20,7 +20,7 @@
 //! assert_eq!(events[0].cpus, [1]);
 //! assert_eq!(
 //!     events[0].summary,
-//!     "CPU 1 stalled a grace period of rcu_sched for 21 s (2100 jiffies)."
+//!     "CPU 1 stalled a grace period of rcu_sched for about 21 s (2100 jiffies)."
 //! );
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -37,12 +37,13 @@
 //!
 //! ```text
 //! bytes ──► unwrap ──► decoder ──► report ──► incident ──► explain ──► Event
-//!           (time,     (header,    (parsers,  (repeats,    (summary,
-//!           caller)    detail or   one file   seconds)     causes,
-//!                      dump?)      a family)               advice)
+//!           (time,     (header,    (parsers,  (links,      (blame,
+//!           caller)    detail or   one file   repeats,     causes,
+//!                      dump?)      a family)  seconds)     advice)
 //! ```
 //!
-//! Each file of `report/` names the kernel sources that print its lines.
+//! Each file of `report/` names the kernel sources that print its lines. The tables in `functions/`
+//! say which functions cannot be the culprit, and why; `backtrace` applies them to a stack.
 
 #![deny(unsafe_code)]
 
@@ -64,6 +65,8 @@ mod unwrap;
 mod waits;
 
 pub use decoder::Decoder;
-pub use event::{Blame, CpuDetail, CpuTime, Culprit, Event, EventKind, Field, Kthread, Stack, Task, Time};
+pub use event::{
+    Blame, CpuDetail, CpuTime, Culprit, Event, EventKind, Field, Kthread, Stack, Task, Time,
+};
 pub use input::decode;
 pub use timeline::Timeline;

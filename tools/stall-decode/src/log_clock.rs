@@ -45,10 +45,12 @@ impl LogClock {
         match stamp {
             Stamp::Boot(clock) => self.now = Some(clock),
             Stamp::Day(clock, text) => {
-                let shift = *self.shift.get_or_insert(match (&self.base, self.since > 0.0) {
-                    (None, true) => clock - self.since,
-                    _ => 0.0,
-                });
+                let shift = *self
+                    .shift
+                    .get_or_insert(match (&self.base, self.since > 0.0) {
+                        (None, true) => clock - self.since,
+                        _ => 0.0,
+                    });
                 let clock = clock - shift;
                 self.now = Some(clock);
                 self.since = 0.0;

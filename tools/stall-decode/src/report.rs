@@ -3,7 +3,7 @@
 //! Reports whose lines are still being read. Each family of reports has a file with its parsers.
 
 use crate::backtrace::{Backtrace, Origin};
-use crate::event::{Event, EventKind, Stack, Task, Time};
+use crate::event::{Event, EventKind, Kthread, Stack, Task, Time};
 use crate::scan::Scan;
 use crate::stack::{base, Dump, Frame, Heading, Role};
 use crate::unwrap::Caller;
@@ -118,17 +118,43 @@ impl Report {
         }
         (self.family.complete)(self);
         self.add_evidence();
-        self.event.stacks = self.dumps.iter().filter_map(|dump| self.stack_of(dump)).collect();
+        self.event.stacks = self
+            .dumps
+            .iter()
+            .filter_map(|dump| self.stack_of(dump))
+            .collect();
     }
 
     /// Adds what all dumps show, whatever their role.
     fn add_evidence(&mut self) {
         let dumps = &self.dumps;
         let evidence = &mut self.event.evidence;
-        evidence.silent_cpus.retain(|&cpu| !dumps.iter().any(|dump| dump.cpu == Some(cpu)));
-        let behind = dumps.iter().filter_map(|dump| Some((dump.cpu?, dump.clock_behind?)));
+        evidence
+            .silent_cpus
+            .retain(|&cpu| !dumps.iter().any(|dump| dump.cpu == Some(cpu)));
+        let behind = dumps
+            .iter()
+            .filter_map(|dump| Some((dump.cpu?, dump.clock_behind?)));
         evidence.clock_behind = behind.max_by(|(_, a), (_, b)| a.total_cmp(b));
         evidence.is_realtime |= dumps.iter().any(|dump| dump.is_realtime);
+    }
+
+    /// Adds what the report on the starved kthread, which is part of this one, shows.
+    pub(crate) fn borrow_evidence(&mut self, next: &Self) {
+        let is_part = self.event.kind == EventKind::RcuCpuStall
+            && next.event.kind == EventKind::RcuKthreadStarved
+            && self.event.flavor == next.event.flavor;
+        if !is_part {
+            return;
+        }
+        let behind = next
+            .dumps
+            .iter()
+            .filter_map(|dump| Some((dump.cpu?, dump.clock_behind?)));
+        let behind = behind.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        let evidence = &mut self.event.evidence;
+        evidence.clock_behind = evidence.clock_behind.or(behind);
+        evidence.kthread_overdue = next.event.kthread.as_ref().and_then(Kthread::overdue);
     }
 
     /// Returns a stack with its owner, as the event shows it.
@@ -242,8 +268,8 @@ impl Report {
     fn add_work(&mut self, dump: &Dump, is_stack_empty: bool) {
         let is_worker = |frame: &Frame| base(&frame.symbol) == "worker_thread";
         let runs_work = |frame: &Frame| base(&frame.symbol).ends_with("process_one_work");
-        self.event.evidence.is_idle_worker = dump.frames.iter().any(is_worker)
-            && !dump.frames.iter().any(runs_work);
+        self.event.evidence.is_idle_worker =
+            dump.frames.iter().any(is_worker) && !dump.frames.iter().any(runs_work);
         let Some(work) = &dump.work else {
             return;
         };

@@ -30,10 +30,6 @@ impl<'a> Scan<'a> {
         self.rest
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.bytes().next()
     }
@@ -164,7 +160,7 @@ mod tests {
         assert_eq!(scan.until(": "), Some("-...!"));
         assert_eq!(scan.hex(), Some(0x1f));
         assert_eq!(scan.spaces().signed(), Some(-3));
-        assert!(scan.is_empty());
+        assert!(scan.rest().is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod calendar;
 mod caller;
 mod mail;
+mod prefix;
 mod printable;
 mod record;
 mod stamp;
@@ -16,6 +17,7 @@ mod stamp;
 use crate::scan::Scan;
 pub(crate) use caller::Caller;
 pub(crate) use mail::QuotedPrintable;
+pub(crate) use prefix::Prefix;
 pub(crate) use printable::{pieces, printable};
 pub(crate) use record::{from_json, from_kmsg, is_kmsg_property};
 pub(crate) use stamp::{second_stamp, Stamp};

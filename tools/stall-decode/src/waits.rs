@@ -35,14 +35,15 @@ pub(crate) fn is_for_grace_period(function: &str) -> bool {
 /// The innermost helper that is specific decides: a grace period, a lock, or what a helper names. Of
 /// several nested helpers of one kind, the outermost has the most telling name.
 pub(crate) fn of(inner: &[(String, Class)], culprit: Option<&str>) -> Option<String> {
-    let is_specific =
-        |(function, class): &(String, Class)| match class {
-            Class::Wait | Class::Locking | Class::Ipi => true,
-            Class::Rcu => is_for_grace_period(function),
-            _ => false,
-        };
+    let is_specific = |(function, class): &(String, Class)| match class {
+        Class::Wait | Class::Locking | Class::Ipi => true,
+        Class::Rcu => is_for_grace_period(function),
+        _ => false,
+    };
     let Some(at) = inner.iter().position(is_specific) else {
-        let general = inner.iter().rfind(|(_, class)| *class == Class::Scheduler)?;
+        let general = inner
+            .iter()
+            .rfind(|(_, class)| *class == Class::Scheduler)?;
         let caller = culprit.filter(|name| {
             let name = name.to_ascii_lowercase();
             WAITING.iter().any(|part| name.contains(part))

@@ -55,7 +55,12 @@ mod tests {
                         Call Trace:\n";
             only(&format!("{head}{}\n", frames.join("\n"))).frames
         };
-        let twice = ["walk+0x1/0x2", "walk+0x1/0x2", "walk+0x1/0x2", "begin+0x1/0x2"];
+        let twice = [
+            "walk+0x1/0x2",
+            "walk+0x1/0x2",
+            "walk+0x1/0x2",
+            "begin+0x1/0x2",
+        ];
         assert_eq!(log(&twice), ["walk", "walk", "walk", "begin"]);
         let doubled = |line: &str| format!("[  100.000001] {line}\n[  100.000001] {line}\n");
         let lines = [

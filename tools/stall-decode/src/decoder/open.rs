@@ -130,10 +130,18 @@ impl OpenReports {
 
     /// Notices how long the reporting CPU waited for the answer to an NMI.
     pub(super) fn note_nmi(&mut self, line: &Line<'_>, clock: &LogClock) {
-        if let Some(wait) = self.nmi_sent.take().and_then(|sent| clock.seconds_since(&sent)) {
+        if let Some(wait) = self
+            .nmi_sent
+            .take()
+            .and_then(|sent| clock.seconds_since(&sent))
+        {
             if wait > MIN_NMI_WAIT {
                 self.nmi_wait = Some(wait);
-                if let Some(report) = self.reports.iter_mut().rfind(|report| report.event.kind.is_stall()) {
+                if let Some(report) = self
+                    .reports
+                    .iter_mut()
+                    .rfind(|report| report.event.kind.is_stall())
+                {
                     report.event.evidence.nmi_wait = Some(wait);
                 }
             }
@@ -266,7 +274,9 @@ impl OpenReports {
 
 /// Returns the kinds of report after which the kernel panics with a reason.
 fn panic_kinds(reason: &str) -> &'static [EventKind] {
-    use EventKind::{CsdLock, HardLockup, HungTask, Oom, RcuCpuStall, RcuExpeditedStall, SoftLockup};
+    use EventKind::{
+        CsdLock, HardLockup, HungTask, Oom, RcuCpuStall, RcuExpeditedStall, SoftLockup,
+    };
     let table: [(&str, &[EventKind]); 8] = [
         ("softlockup", &[SoftLockup]),
         ("Hard LOCKUP", &[HardLockup]),

@@ -39,7 +39,10 @@ pub(super) struct Routes {
 
 impl Routes {
     fn get(&self, caller: Option<Caller>) -> Option<Route> {
-        self.routes.iter().find(|route| route.caller == caller).copied()
+        self.routes
+            .iter()
+            .find(|route| route.caller == caller)
+            .copied()
     }
 
     pub(super) fn set(&mut self, caller: Option<Caller>, report: u64, dump: usize) {
@@ -124,7 +127,10 @@ impl OpenReports {
     fn alternate(&mut self, line: &Line<'_>) -> Option<(usize, usize)> {
         let [first, second] = self.routes.mixed.filter(|_| line.caller.is_none())?;
         self.routes.mixed = Some([second, first]);
-        let at = self.reports.iter().position(|report| report.id == first.report)?;
+        let at = self
+            .reports
+            .iter()
+            .position(|report| report.id == first.report)?;
         Some((at, first.dump))
     }
 
@@ -140,10 +146,13 @@ impl OpenReports {
             report.dumps.get(route.dump)
         };
         let is_mixed = heading.pid.is_some()
-            && dump_of(before).zip(dump_of(after)).is_some_and(|(first, second)| {
-                let differ = first.cpu.is_some() && second.cpu.is_some() && first.cpu != second.cpu;
-                differ && first.pid.is_some() && first.frames.is_empty() && !first.has_trace
-            });
+            && dump_of(before)
+                .zip(dump_of(after))
+                .is_some_and(|(first, second)| {
+                    let differ =
+                        first.cpu.is_some() && second.cpu.is_some() && first.cpu != second.cpu;
+                    differ && first.pid.is_some() && first.frames.is_empty() && !first.has_trace
+                });
         if !is_mixed {
             return;
         }
@@ -265,7 +274,8 @@ fn lists(report: &Report, heading: &Heading) -> bool {
 
 /// Returns whether the kernel requests dumps from other CPUs for a report of this kind.
 fn sends_nmi(kind: EventKind) -> bool {
-    kind.is_stall() || matches!(
+    kind.is_stall()
+        || matches!(
             kind,
             EventKind::HardLockup | EventKind::SoftLockup | EventKind::CsdLock
         )

@@ -150,6 +150,13 @@ pub struct Kthread {
     pub timer_softirqs: Option<u64>,
 }
 
+impl Kthread {
+    /// Returns the jiffies for which its timer or the kthread itself is overdue.
+    pub(crate) fn overdue(&self) -> Option<i64> {
+        self.timer_overdue_jiffies.or(self.starved_jiffies)
+    }
+}
+
 /// A stack that a report prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stack {

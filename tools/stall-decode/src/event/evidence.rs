@@ -17,6 +17,8 @@ pub(crate) struct Evidence {
     pub(crate) nmi_wait: Option<f64>,
     /// The CPU whose clock is furthest behind that of the reporting CPU, and the seconds.
     pub(crate) clock_behind: Option<(u32, f64)>,
+    /// Jiffies for which the grace-period kthread is overdue, for a stall that it causes.
+    pub(crate) kthread_overdue: Option<i64>,
     /// The kernel is PREEMPT_RT.
     pub(crate) is_realtime: bool,
     /// The culprit is a kernel worker without a work item.

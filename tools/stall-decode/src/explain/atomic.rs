@@ -52,11 +52,40 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     if !function.is_empty() {
         out.advise(format!("{function}() began the atomic section. End it before the call, or use a function that does not sleep."));
     }
+    out.advise(instead(event));
+}
+
+/// What the code can do instead of the call that sleeps, by the helper that sleeps.
+fn instead(event: &Event) -> String {
     let at = match &event.culprit_frame {
-        Some(function) => format!("Look at {}: ", called(function)),
-        None => String::new(),
+        Some(function) => called(function),
+        None => "the caller".to_string(),
     };
-    out.advise(format!("{at}in atomic sections, allocate with GFP_ATOMIC or beforehand, use spinlocks instead of mutexes, and udelay() instead of a sleep."));
+    let has = |parts: &[&str]| {
+        let mut frames = event.frames.iter();
+        frames.any(|frame| parts.iter().any(|part| frame.contains(part)))
+    };
+    if has(&["alloc", "kmem_cache", "kvasprintf", "kstrdup"]) {
+        format!("In {at}, allocate with GFP_ATOMIC, or before the atomic section.")
+    } else if has(&[
+        "copy_from_user",
+        "copy_to_user",
+        "might_fault",
+        "get_user",
+        "put_user",
+    ]) {
+        format!("In {at}, copy before or after the atomic section: an access to user memory may fault and sleep.")
+    } else if has(&["mutex", "rwsem", "down_", "rt_spin_lock"]) {
+        format!(
+            "In {at}, use a spinlock instead, or acquire the lock outside of the atomic section."
+        )
+    } else if has(&["usleep", "msleep", "schedule_timeout", "hrtimer"]) {
+        format!("In {at}, busy-wait with udelay() if the time is short, or sleep outside of the atomic section.")
+    } else if has(&["wait_for", "flush_", "synchronize_", "cancel_"]) {
+        format!("In {at}, wait outside of the atomic section, or queue the rest to a work item.")
+    } else {
+        format!("In {at}, move the call out of the atomic section, or use a function that does not sleep.")
+    }
 }
 
 /// What makes a context atomic, by its preemption count.
@@ -72,9 +101,14 @@ fn context(count: &str) -> &'static str {
 /// Explains locks that sleep on PREEMPT_RT only.
 fn realtime(event: &Event, out: &mut Explanation) {
     let is_sleeping_lock = |frame: &String| {
-        ["rt_spin_lock", "rt_read_lock", "rt_write_lock", "rtlock_slowlock"]
-            .iter()
-            .any(|start| frame.starts_with(start))
+        [
+            "rt_spin_lock",
+            "rt_read_lock",
+            "rt_write_lock",
+            "rtlock_slowlock",
+        ]
+        .iter()
+        .any(|start| frame.starts_with(start))
     };
     let place = event.location.as_deref().unwrap_or_default();
     let is_lock = event.frames.iter().any(is_sleeping_lock) || place.contains("spinlock_rt.c");

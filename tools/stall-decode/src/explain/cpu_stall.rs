@@ -55,9 +55,8 @@ pub(super) fn case(event: &Event) -> Case {
 
 /// Returns whether RCU considers every listed CPU idle.
 fn are_idle(event: &Event) -> bool {
-    let is_idle = |detail: &CpuDetail| {
-        detail.false_positive || Context::of(detail) == Some(Context::Idle)
-    };
+    let is_idle =
+        |detail: &CpuDetail| detail.false_positive || Context::of(detail) == Some(Context::Idle);
     !event.cpu_details.is_empty()
         && event.cpu_details.iter().all(is_idle)
         && event.cpu_details.len() >= event.cpus.len()
@@ -69,7 +68,11 @@ fn has_blocked_task(event: &Event) -> bool {
 
 /// Returns whether the grace-period kthread scanned all the time, if the report shows it.
 fn kthread_ran(event: &Event) -> Option<bool> {
-    let scans = event.cpu_details.iter().filter_map(|detail| detail.fqs).max()?;
+    let scans = event
+        .cpu_details
+        .iter()
+        .filter_map(|detail| detail.fqs)
+        .max()?;
     let t = event.t_jiffies?;
     match () {
         () if scans.saturating_mul(frozen::MAX_PER_SCAN) >= t => Some(true),
@@ -118,9 +121,9 @@ fn all_passed(event: &Event, out: &mut Explanation) {
     let idle = message
         .split_once("kthread activity ")
         .and_then(|(_, rest)| rest.split(' ').next()?.parse::<i64>().ok());
-    let just_ran = idle.zip(event.t_jiffies).is_some_and(|(idle, t)| {
-        idle.unsigned_abs().saturating_mul(10) < t
-    });
+    let just_ran = idle
+        .zip(event.t_jiffies)
+        .is_some_and(|(idle, t)| idle.unsigned_abs().saturating_mul(10) < t);
     if let (true, Some(idle)) = (just_ran, idle) {
         out.blame(Culprit::Nobody, "nobody any more: every CPU has passed")
             .cause(format!("all CPUs have passed through a quiescent state, and the grace-period kthread ran {idle} jiffies ago: the grace period was about to end when it was reported"))
@@ -128,10 +131,15 @@ fn all_passed(event: &Event, out: &mut Explanation) {
         return;
     }
     let ago = idle.map_or(String::new(), |idle| format!(" for {idle} jiffies"));
+    if event.evidence.clock_behind.is_some() {
+        out.blame(Culprit::Host, "the host, which did not run a vCPU");
+        clock_behind(event, out);
+        out.cause(format!("all CPUs have passed through a quiescent state, but the grace-period kthread has not run{ago}: its timer is on that vCPU"));
+        return;
+    }
     out.blame(Culprit::GpKthread, "whatever keeps the grace-period kthread from running")
         .cause(format!("all CPUs have passed through a quiescent state, but the grace-period kthread did not notice: it has not run{ago}, or its timer did not fire"))
         .advise("See the report on the grace-period kthread that follows this one.");
-    clock_behind(event, out);
 }
 
 fn no_details(event: &Event, out: &mut Explanation) {
@@ -163,7 +171,7 @@ fn idle(event: &Event, out: &mut Explanation) {
 /// Explains a CPU whose clock stopped.
 pub(super) fn clock_behind(event: &Event, out: &mut Explanation) {
     if let Some((cpu, seconds)) = event.evidence.clock_behind {
-        out.cause(format!("the clock of CPU {cpu} is {seconds:.0} s behind that of the other CPUs: that virtual CPU did not run for so long"))
+        out.cause(format!("the clock of CPU {cpu} is {seconds:.0} s behind that of the other CPUs: the host did not run that vCPU for so long"))
             .advise(format!("In a virtual machine, find out why the host did not run the thread of vCPU {cpu}: an overcommitted host, a stopped or throttled thread."));
     }
 }

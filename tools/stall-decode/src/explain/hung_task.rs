@@ -10,7 +10,9 @@ pub(super) fn summary(event: &Event) -> String {
     let task = tasks(event);
     let seconds = event.seconds.map_or("long".to_string(), duration);
     let at = match (&event.waits_for, &event.culprit_frame) {
-        _ if is_unstarted(event) => ", waiting to be started: its creator has not woken it".to_string(),
+        _ if is_unstarted(event) => {
+            ", waiting to be started: its creator has not woken it".to_string()
+        }
         (Some(wait), Some(caller)) if wait != caller => {
             format!(", waiting in {wait}() called by {}", called(caller))
         }
@@ -33,9 +35,15 @@ pub(super) fn summary(event: &Event) -> String {
 /// kthread_create() creates it asleep, and wake_up_process() starts it.
 fn is_unstarted(event: &Event) -> bool {
     let is_start = |frame: &String| {
-        ["kthread", "ret_from_fork", "ret_from_kernel_thread", "schedule", "__schedule"]
-            .iter()
-            .any(|start| frame.starts_with(start))
+        [
+            "kthread",
+            "ret_from_fork",
+            "ret_from_kernel_thread",
+            "schedule",
+            "__schedule",
+        ]
+        .iter()
+        .any(|start| frame.starts_with(start))
     };
     event.frames.iter().any(|frame| frame == "kthread") && event.frames.iter().all(is_start)
 }
@@ -46,6 +54,14 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     }
     if is_unstarted(event) {
         unstarted(event, out);
+        return;
+    }
+    let is_behind = |told: &String| told.starts_with("found in the same check");
+    if let Some(told) = event.evidence.story.iter().find(|told| is_behind(told)) {
+        let first = told.split(", which").next().unwrap_or(told);
+        let first = first.trim_start_matches("found in the same check as ");
+        out.blame(Culprit::OtherEvent, format!("probably {first}; this task only waits"))
+            .advise(format!("Look at {first} first, and at the stall that it waits for, if any. If this task still hangs afterwards, find the holder of its lock (`echo d > /proc/sysrq-trigger` on lockdep kernels)."));
         return;
     }
     if let Some((name, references, line)) = &event.evidence.net_device {
@@ -59,10 +75,16 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     }
     let function = event.waits_for.as_deref().unwrap_or_default();
     if waits_for_grace_period(event) {
-        out.blame(Culprit::OtherEvent, "the reader or kthread that keeps the grace period from ending; this task only waits");
+        out.blame(
+            Culprit::OtherEvent,
+            "the reader or kthread that keeps the grace period from ending; this task only waits",
+        );
         grace_period(function, out);
     } else if event.holder.is_none() && event.waits_for.is_some() {
-        out.blame(Culprit::Unknown, format!("whatever keeps {}; this task only waits", what(function)));
+        out.blame(
+            Culprit::Unknown,
+            format!("whatever keeps {}; this task only waits", what(function)),
+        );
         other_wait(function, out);
     }
     if out.causes.is_empty() {
@@ -93,10 +115,21 @@ fn unstarted(event: &Event, out: &mut Explanation) {
 fn what(function: &str) -> &'static str {
     let has = |part: &str| function.contains(part);
     match () {
-        () if has("mutex") || has("rwsem") || function.starts_with("down") || has("rtnl_lock") => "the lock",
+        () if has("mutex") || has("rwsem") || function.starts_with("down") || has("rtnl_lock") => {
+            "the lock"
+        }
         () if has("fence") => "the fence from being signalled",
-        () if has("flush_work") || has("workqueue") || has("cancel_work") => "the work item from ending",
-        () if has("folio") || has("page") || has("buffer") || has("fdatawait") || has("io_schedule") => "the I/O from completing",
+        () if has("flush_work") || has("workqueue") || has("cancel_work") => {
+            "the work item from ending"
+        }
+        () if has("folio")
+            || has("page")
+            || has("buffer")
+            || has("fdatawait")
+            || has("io_schedule") =>
+        {
+            "the I/O from completing"
+        }
         () if has("kthread") => "the other thread from answering",
         () if has("freeze") => "the requests of the block queue from completing",
         () if has("lock") => "the lock",

@@ -84,16 +84,24 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
 }
 
 fn blame(event: &Event, kthread: &Kthread, out: &mut Explanation) {
-    let on_cpu = kthread.cpu.map_or(String::new(), |cpu| format!(" on CPU {cpu}"));
+    let on_cpu = kthread
+        .cpu
+        .map_or(String::new(), |cpu| format!(" on CPU {cpu}"));
     match &event.culprit_frame {
         Some(function) if !is_stack_of_kthread(event) => {
             out.blame(Culprit::Code, format!("{}{on_cpu}", called(function)));
         }
         _ if is_runnable(kthread) => {
-            out.blame(Culprit::GpKthread, format!("whatever runs{on_cpu} instead of the kthread; the log does not show it"));
+            out.blame(
+                Culprit::GpKthread,
+                format!("whatever runs{on_cpu} instead of the kthread; the log does not show it"),
+            );
         }
         _ => {
-            out.blame(Culprit::GpKthread, format!("the timer or wakeup of the kthread{on_cpu}, which did not come"));
+            out.blame(
+                Culprit::GpKthread,
+                format!("the timer or wakeup of the kthread{on_cpu}, which did not come"),
+            );
         }
     };
 }
@@ -106,7 +114,10 @@ fn own_wait(event: &Event, kthread: &Kthread) -> Option<f64> {
     let wait = event.evidence.nmi_wait?;
     let starved = kthread.starved_jiffies? as f64;
     let is_equal = |hz: f64| (starved / hz / wait - 1.0).abs() < 0.1;
-    let hz = event.hz.filter(|_| !event.evidence.is_hz_guessed).map(f64::from);
+    let hz = event
+        .hz
+        .filter(|_| !event.evidence.is_hz_guessed)
+        .map(f64::from);
     let matches = match hz {
         Some(hz) => is_equal(hz),
         None => RATES.into_iter().any(is_equal),

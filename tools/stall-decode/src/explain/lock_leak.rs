@@ -40,7 +40,9 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         return;
     }
     if grew(event, "RCU") {
-        out.cause(format!("{code} returned without rcu_read_unlock(): the reader stays open, and stalls RCU"));
+        out.cause(format!(
+            "{code} returned without rcu_read_unlock(): the reader stays open, and stalls RCU"
+        ));
     } else if grew(event, "lock") {
         out.cause(format!("{code} returned without releasing a lock"));
     } else {
@@ -60,7 +62,13 @@ mod tests {
             "BUG: workqueue leaked lock or atomic: kworker/0:2/0xffffffff/4586\n\
              \x20    last function: foo_dbs_timer\n",
         );
-        assert!(event.summary.contains("negative preemption count in foo_dbs_timer()"), "{}", event.summary);
+        assert!(
+            event
+                .summary
+                .contains("negative preemption count in foo_dbs_timer()"),
+            "{}",
+            event.summary
+        );
         assert!(event.causes[0].contains("an unlock without a lock"));
         assert!(event.advice[0].contains("Look in foo_dbs_timer()"));
         let event = only(

@@ -19,7 +19,10 @@ pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
     if event.evidence.is_in_user_mode {
         out.cause("the CPU was in user mode when the stack was dumped: the kernel loop has just ended, or the host did not run the virtual CPU");
     } else {
-        out.cause(format!("{} loops in the kernel without rescheduling, with interrupts enabled", place(event)));
+        out.cause(format!(
+            "{} loops in the kernel without rescheduling, with interrupts enabled",
+            place(event)
+        ));
     }
     out.hint(event)
         .cause("a virtual machine that its host did not run")
@@ -44,16 +47,24 @@ pub(super) fn hard_summary(event: &Event) -> String {
         Some(task) => format!(", running {task}"),
         None => String::new(),
     };
-    let seconds = event.seconds.map(|seconds| format!(" for {}", duration(seconds)));
+    let seconds = event
+        .seconds
+        .map(|seconds| format!(" for {}", duration(seconds)));
     let seconds = seconds.unwrap_or_default();
-    format!("{} {handles} no interrupts{seconds}{runs}{stuck}.", cpus(event))
+    format!(
+        "{} {handles} no interrupts{seconds}{runs}{stuck}.",
+        cpus(event)
+    )
 }
 
 pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
-    out.cause(format!("a loop or deadlock with interrupts disabled, or in an interrupt handler: {}", place(event)))
-        .hint(event)
-        .cause("hardware or firmware that holds the CPU (SMI), or a CPU that failed")
-        .advise("Look at the stack of the CPU, and find the holder of the lock that it waits for.");
+    out.cause(format!(
+        "a loop or deadlock with interrupts disabled, or in an interrupt handler: {}",
+        place(event)
+    ))
+    .hint(event)
+    .cause("hardware or firmware that holds the CPU (SMI), or a CPU that failed")
+    .advise("Look at the stack of the CPU, and find the holder of the lock that it waits for.");
 }
 
 #[cfg(test)]
@@ -75,8 +86,14 @@ mod tests {
         assert_eq!(event.panic.as_deref(), Some("softlockup: hung tasks"));
         assert_eq!(event.culprit_frame.as_deref(), Some("spin"));
         assert!(event.causes[0].contains("spin() loops in the kernel"));
-        assert!(event.causes.iter().any(|cause| cause.contains("no second fault")));
-        assert!(event.advice.iter().any(|advice| advice.contains("softlockup_panic")));
+        assert!(event
+            .causes
+            .iter()
+            .any(|cause| cause.contains("no second fault")));
+        assert!(event
+            .advice
+            .iter()
+            .any(|advice| advice.contains("softlockup_panic")));
     }
 
     #[test]

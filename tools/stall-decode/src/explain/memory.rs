@@ -32,25 +32,43 @@ pub(super) fn allocation_summary(event: &Event) -> String {
 fn verdict(event: &Event) -> (String, Reason) {
     let memory = &event.evidence.memory;
     let flags = memory.flags.as_str();
-    let allowed: Vec<_> = memory.zones.iter().filter(|zone| suits(&zone.name, flags)).collect();
-    let plenty = allowed.iter().filter(|zone| zone.free_kb > zone.high_kb.max(zone.min_kb));
+    let allowed: Vec<_> = memory
+        .zones
+        .iter()
+        .filter(|zone| suits(&zone.name, flags))
+        .collect();
+    let plenty = allowed
+        .iter()
+        .filter(|zone| zone.free_kb > zone.high_kb.max(zone.min_kb));
     let richest = plenty.max_by_key(|zone| zone.free_kb);
     let can_wait = !flags.contains("GFP_ATOMIC") && !flags.contains("GFP_NOWAIT");
     let is_free = |order: u64| richest.filter(|zone| order == 0 || zone.has_block == Some(true));
     if let Some(zone) = is_free(memory.order) {
-        let text = format!("memory was not short: zone {} had {} kB free", zone.name, zone.free_kb);
+        let text = format!(
+            "memory was not short: zone {} had {} kB free",
+            zone.name, zone.free_kb
+        );
         return (text, Reason::NotShort);
     }
     if memory.order > 0 && richest.is_some() {
         return ("free memory is fragmented".to_string(), Reason::Fragmented);
     }
     if !can_wait {
-        return ("the allocation cannot wait for reclaim".to_string(), Reason::CannotWait);
+        return (
+            "the allocation cannot wait for reclaim".to_string(),
+            Reason::CannotWait,
+        );
     }
     if memory.order > 0 {
-        return ("no block of that size is free".to_string(), Reason::Fragmented);
+        return (
+            "no block of that size is free".to_string(),
+            Reason::Fragmented,
+        );
     }
-    ("no free page of the requested kind".to_string(), Reason::Short)
+    (
+        "no free page of the requested kind".to_string(),
+        Reason::Short,
+    )
 }
 
 /// Returns whether an allocation with these flags may use a zone.
@@ -165,8 +183,16 @@ mod tests {
              Mem-Info:\n\
              Node 0 Normal free:116203888kB boost:0kB min:44556kB low:174568kB high:304580kB reserved_highatomic:0KB\n",
         );
-        assert!(event.summary.contains("one page by bash (pid 57) for a page fault"), "{}", event.summary);
-        assert!(event.summary.contains("memory was not short: zone 0 Normal had 116203888 kB free"));
+        assert!(
+            event
+                .summary
+                .contains("one page by bash (pid 57) for a page fault"),
+            "{}",
+            event.summary
+        );
+        assert!(event
+            .summary
+            .contains("memory was not short: zone 0 Normal had 116203888 kB free"));
         assert!(event.causes[0].contains("restricted the allocation to node 0"));
         assert!(event.advice[0].starts_with("Do not look for a shortage"));
     }
@@ -194,7 +220,11 @@ mod tests {
         );
         let victims: Vec<_> = events.iter().map(|event| event.tasks[0].pid).collect();
         assert_eq!(victims, [Some(1), Some(2)]);
-        assert!(events[0].causes[0].contains("not the killed process"), "{:?}", events[0].causes);
+        assert!(
+            events[0].causes[0].contains("not the killed process"),
+            "{:?}",
+            events[0].causes
+        );
         assert!(events[1].causes[0].contains("more memory than the machine has"));
     }
 }

@@ -73,7 +73,9 @@ fn of_idle_cpus(event: &Event) -> String {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_ascii_uppercase());
-    first.map_or(String::new(), |first| format!("{first}{}", letters.as_str()))
+    first.map_or(String::new(), |first| {
+        format!("{first}{}", letters.as_str())
+    })
 }
 
 /// `stalled a grace period of rcu_preempt for 21 s (5250 jiffies)`
@@ -151,15 +153,14 @@ pub(super) fn complete(event: &Event, out: &mut Explanation) {
         out.cause("a reader or a CPU does not reach a quiescent state: a loop in the kernel, disabled interrupts, or a CPU that does not run");
     }
     let is_normal = event.kind == EventKind::RcuCpuStall;
-    let needs_stack =
-        !is_normal || matches!(cpu_stall::case(event), Case::Cpu | Case::Blocked);
+    let needs_stack = !is_normal || matches!(cpu_stall::case(event), Case::Cpu | Case::Blocked);
     let has_culprit = needs_stack && (!event.cpus.is_empty() || !event.tasks.is_empty());
     if event.header_missing {
         out.advise("The report's first line is missing from this log. Read the log from further back (dmesg, journalctl -k -b).");
     } else if event.evidence.is_stack_cut && event.culprit_frame.is_none() {
         out.advise("The log has only the reporting part of the stack: the lines below it are missing. Read the log from its source.");
     } else if event.frames.is_empty() && has_culprit && !event.evidence.is_in_user_mode {
-        out.advise("The log has no stack of the culprit. Check for lost lines, or raise the log level and enlarge the log buffer (loglevel=7 log_buf_len=4M).");
+        out.advise("The log has no stack of the culprit. Check for lost lines, or raise the log level and enlarge the log buffer (loglevel=7 log_buf_len=4M). While the stall lasts, `echo l > /proc/sysrq-trigger` shows the stacks of all CPUs.");
     }
     if out.advice.is_empty() {
         out.advise("Check whether the report repeats with the same grace-period number: then there is no progress. `echo l > /proc/sysrq-trigger` shows the stacks of all CPUs.");

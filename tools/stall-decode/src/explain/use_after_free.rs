@@ -20,6 +20,8 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         out.cause("the task used the object after its rcu_read_lock() section, or without one")
             .cause("the object was still reachable when it was passed to call_rcu() or kfree_rcu(): it was not removed first")
             .advise("Keep lookup and use inside one reader, or acquire a reference there. Remove the object before call_rcu().");
+    } else if freed.is_none() {
+        out.cause("the object was freed while it was still in use: without a grace period, or with a wrong reference count; the log does not show by which code");
     } else {
         out.cause("the object was freed without a grace period: by kfree() instead of kfree_rcu(), or by a wrong reference count")
             .advise("Compare the stack that used the object with the one that freed it. Which lock or reference should have prevented the free?");

@@ -8,7 +8,7 @@ use crate::event::Event;
 pub(super) fn summary(event: &Event) -> String {
     let seconds = event.seconds.map_or("long".to_string(), duration);
     let busy = match &event.work {
-        Some(work) => format!("; {work}() is running{}", at(event, work)),
+        Some(work) => format!("; {work}() is running{}{}", at(event, work), worker(event)),
         None => String::new(),
     };
     let waiting = event
@@ -18,6 +18,12 @@ pub(super) fn summary(event: &Event) -> String {
         "The worker pool of {} has started no work item for {seconds}{busy}{waiting}.",
         cpus(event)
     )
+}
+
+/// ` (kworker (pid 57))`
+fn worker(event: &Event) -> String {
+    let worker = event.tasks.first();
+    worker.map_or(String::new(), |worker| format!(" in {worker}"))
 }
 
 /// ` in spin()`, if the work item is in another function.
@@ -59,7 +65,7 @@ mod tests {
         );
         assert_eq!(
             event.summary,
-            "The worker pool of CPU 2 has started no work item for 58 s; foo_work() is running; waiting: bar_work, baz_work."
+            "The worker pool of CPU 2 has started no work item for 58 s; foo_work() is running in kworker (pid 14164); waiting: bar_work, baz_work."
         );
         assert!(event.causes[0].contains("foo_work() keeps a worker of CPU 2 busy"));
         assert!(event.advice[0].contains("WQ_UNBOUND"));

@@ -2,7 +2,7 @@
 
 //! The tick rate, which converts jiffies to seconds.
 
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Kthread};
 
 /// Values of CONFIG_HZ.
 const RATES: [u32; 4] = [100, 250, 300, 1000];
@@ -77,8 +77,8 @@ fn of_cputime(event: &Event) -> Option<u32> {
 /// Measures the rate by a CPU whose clock stopped when the grace period began to stall.
 fn of_clock_behind(event: &Event) -> Option<u32> {
     let (_, behind) = event.evidence.clock_behind?;
-    let kthread = event.kthread.as_ref()?;
-    let overdue = kthread.timer_overdue_jiffies.or(kthread.starved_jiffies)?;
+    let own = event.kthread.as_ref().and_then(Kthread::overdue);
+    let overdue = own.or(event.evidence.kthread_overdue)?;
     nearest(overdue as f64 / behind, 0.02).filter(|_| behind > 10.0)
 }
 
@@ -106,10 +106,17 @@ fn measured(first: (f64, u64), second: (f64, u64)) -> Option<u32> {
 fn guessed(event: &Event) -> Option<u32> {
     let jiffies = event.t_jiffies.filter(|_| event.repeats == 0)? as f64;
     let uptime = event.time.as_ref().filter(|time| time.text.is_none());
-    let scans = event.cpu_details.iter().filter_map(|detail| detail.fqs).max();
-    let per_scan = scans.filter(|&scans| scans > 20).map(|scans| jiffies / scans as f64);
+    let scans = event
+        .cpu_details
+        .iter()
+        .filter_map(|detail| detail.fqs)
+        .max();
+    let per_scan = scans
+        .filter(|&scans| scans > 20)
+        .map(|scans| jiffies / scans as f64);
     let is_possible = |rate: u32| {
-        let is_in_uptime = uptime.is_none_or(|uptime| jiffies / f64::from(rate) < uptime.clock + 1.0);
+        let is_in_uptime =
+            uptime.is_none_or(|uptime| jiffies / f64::from(rate) < uptime.clock + 1.0);
         let least = JIFFIES_PER_SCAN.iter().find(|(hz, _)| *hz == rate);
         let least = least.map_or(0.0, |(_, least)| *least);
         is_in_uptime && per_scan.is_none_or(|per_scan| per_scan >= least)

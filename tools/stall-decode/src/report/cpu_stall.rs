@@ -96,9 +96,7 @@ fn header(text: &str) -> Option<Event> {
 /// Prose that quotes the line continues with punctuation and words, or begins with words.
 fn is_prose(before: &str, after: &str) -> bool {
     let mut rest = after.chars();
-    let is_punctuated = rest
-        .next()
-        .is_some_and(|first| ".,\"'`);".contains(first));
+    let is_punctuated = rest.next().is_some_and(|first| ".,\"'`);".contains(first));
     let begins = before.trim_start_matches("rcu: ").starts_with("INFO: ");
     is_punctuated && (!begins || rest.any(|other| other.is_ascii_alphanumeric()))
 }
@@ -182,7 +180,10 @@ fn detail(report: &mut Report, text: &str) -> bool {
         return true;
     }
     let event = &mut report.event;
-    note(event, text) || cpu_line::rest(event, text) || cpu_line::cputime(event, text) || is_filler(text)
+    note(event, text)
+        || cpu_line::rest(event, text)
+        || cpu_line::cputime(event, text)
+        || is_filler(text)
 }
 
 /// Returns whether `(t=` and `(detected by` belong to a report of the other form.

@@ -26,7 +26,11 @@ fn header(text: &str) -> Option<Event> {
     let mut scan = Scan::after(text, STUCK)?;
     let mut event = Event::new(EventKind::CsdLock);
     let number = scan.number()?;
-    event.add_field("CSD lock", format!("#{number}"), "reports with this number belong together");
+    event.add_field(
+        "CSD lock",
+        format!("#{number}"),
+        "reports with this number belong together",
+    );
     scan.until(" on CPU#")?;
     event.detected_by = scan.small();
     scan.until("waiting ")?;
@@ -41,12 +45,16 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if report.parse_nmi_request(text) {
         return true;
     }
-    let Some(rest) = text.split_once("CSD lock (#").and_then(|(_, rest)| rest.split_once(") ")) else {
+    let Some(rest) = text
+        .split_once("CSD lock (#")
+        .and_then(|(_, rest)| rest.split_once(") "))
+    else {
         return false;
     };
     let (rest, event) = (rest.1, &mut report.event);
     if rest.starts_with("unresponsive") {
-        let meaning = "the CPU handles no cross-CPU call: its interrupts are disabled, or it does not run";
+        let meaning =
+            "the CPU handles no cross-CPU call: its interrupts are disabled, or it does not run";
         event.add_field("state", "unresponsive", meaning);
     } else if let Some(prior) = rest.strip_prefix("handling prior ") {
         let meaning = "the CPU still handles an earlier call: that function does not return";
@@ -87,10 +95,15 @@ mod tests {
              RIP: 0010:spin+0x1/0x2 [demo]\n",
         );
         assert_eq!(event.kind, EventKind::CsdLock);
-        assert_eq!((event.cpus.as_slice(), event.detected_by), (&[2][..], Some(0)));
+        assert_eq!(
+            (event.cpus.as_slice(), event.detected_by),
+            (&[2][..], Some(0))
+        );
         assert_eq!(event.seconds, Some(5.0));
         assert_eq!(event.symbol.as_deref(), Some("do_flush_tlb_all"));
         assert_eq!(event.culprit_frame.as_deref(), Some("spin"));
-        assert!(event.field("state").is_some_and(|state| state.value == "unresponsive"));
+        assert!(event
+            .field("state")
+            .is_some_and(|state| state.value == "unresponsive"));
     }
 }

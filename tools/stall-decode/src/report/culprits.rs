@@ -67,8 +67,12 @@ pub(super) fn continue_braces(event: &mut Event, text: &str) -> bool {
     let mut words = list.split_ascii_whitespace();
     let is_list = words.all(|word| {
         let word = word.trim_start_matches('P');
-        word.bytes().next().is_some_and(|first| first.is_ascii_digit())
-            && word.bytes().all(|byte| byte.is_ascii_digit() || b"-.OoNDd!?".contains(&byte))
+        word.bytes()
+            .next()
+            .is_some_and(|first| first.is_ascii_digit())
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || b"-.OoNDd!?".contains(&byte))
     });
     let is_something = text.contains('}') || !list.trim().is_empty();
     is_list && is_something && in_braces(event, &format!("{{ {}", scan.rest()))

@@ -67,7 +67,11 @@ fn blocked_on(report: &mut Report, text: &str) -> bool {
         Some((task, rest)) => (task, rest),
         None => return false,
     };
-    let task = task.trim_end_matches(" is").split(" <").next().unwrap_or(task);
+    let task = task
+        .trim_end_matches(" is")
+        .split(" <")
+        .next()
+        .unwrap_or(task);
     if name_and_pid(task, ':').map(|(_, pid)| pid) != waiter {
         return false;
     }

@@ -73,8 +73,7 @@ fn older_work_item(task: &str) -> Option<Event> {
     let (rest, pid) = name_and_pid(task, '/')?;
     let (comm, count) = rest.rsplit_once("/0x")?;
     let mut event = event_of_task(EventKind::LockLeak, comm, Some(pid));
-    event.message =
-        Some("a work item ended with a lock held, or preemption disabled".to_string());
+    event.message = Some("a work item ended with a lock held, or preemption disabled".to_string());
     add_preempt_count(&mut event, &format!("0x{count}"));
     Some(event)
 }

@@ -93,7 +93,9 @@ fn cpu_in(text: &str) -> Option<u32> {
 fn detail(report: &mut Report, text: &str) -> bool {
     // `watchdog: CPU 1 TB:75267453118, last heartbeat TB:69871699982 (10538ms ago)`
     if let Some((before, _)) = text.split_once("ms ago)") {
-        let ms = before.rsplit_once('(').and_then(|(_, ms)| ms.parse::<f64>().ok());
+        let ms = before
+            .rsplit_once('(')
+            .and_then(|(_, ms)| ms.parse::<f64>().ok());
         if let (Some(ms), true) = (ms, text.contains("heartbeat")) {
             report.event.seconds = Some((ms / 100.0).round() / 10.0);
             return true;

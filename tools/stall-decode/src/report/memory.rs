@@ -119,7 +119,9 @@ fn zone(event: &mut Event, text: &str) {
         return;
     };
     if let Some(name) = name.strip_suffix(':') {
-        let wanted = 4u64.checked_shl(memory.order.min(32) as u32).unwrap_or(u64::MAX);
+        let wanted = 4u64
+            .checked_shl(memory.order.min(32) as u32)
+            .unwrap_or(u64::MAX);
         let has_block = rest.split(' ').any(|word| {
             let block = word.split_once('*');
             block.is_some_and(|(count, size)| {
@@ -133,7 +135,8 @@ fn zone(event: &mut Event, text: &str) {
         }
         return;
     }
-    let (Some(free), Some(min)) = (number_after(rest, " free:"), number_after(rest, " min:")) else {
+    let (Some(free), Some(min)) = (number_after(rest, " free:"), number_after(rest, " min:"))
+    else {
         return;
     };
     if memory.zones.len() < MAX_ZONES {
@@ -193,8 +196,14 @@ fn constraint(event: &mut Event, text: &str) {
         event.message = Some(CGROUP.to_string());
     }
     for (constraint, meaning) in [
-        ("CONSTRAINT_CPUSET", "the task's cpuset allows only some NUMA nodes"),
-        ("CONSTRAINT_MEMORY_POLICY", "a memory policy allows only some NUMA nodes"),
+        (
+            "CONSTRAINT_CPUSET",
+            "the task's cpuset allows only some NUMA nodes",
+        ),
+        (
+            "CONSTRAINT_MEMORY_POLICY",
+            "a memory policy allows only some NUMA nodes",
+        ),
     ] {
         if text.contains(constraint) {
             event.add_field("constraint", constraint, meaning);
@@ -267,7 +276,7 @@ fn name_user_of_page_fault(report: &mut Report) {
     let event = &mut report.event;
     let mut frames = event.frames.iter();
     let is_fault = frames.any(|frame| frame == "handle_mm_fault" || frame == "do_user_addr_fault");
-    if is_fault && event.culprit_frame.is_none() {
+    if is_fault {
         let meaning = "the task touched memory that has no page yet";
         event.add_field("needed by", "a page fault", meaning);
     }

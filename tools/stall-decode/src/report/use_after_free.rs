@@ -138,11 +138,7 @@ fn complete(report: &mut Report) {
             "allocated in",
             "the stack that allocated the object",
         ),
-        (
-            Role::Freed,
-            "freed in",
-            "the stack that freed the object",
-        ),
+        (Role::Freed, "freed in", "the stack that freed the object"),
         (
             Role::Queued,
             "queued in",

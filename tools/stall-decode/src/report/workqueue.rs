@@ -40,7 +40,12 @@ fn header(text: &str) -> Option<Event> {
     let mut event = Event::new(EventKind::WorkqueueLockup);
     event.seconds = Some(number_after(scan.rest(), "stuck for ")? as f64);
     if let Some(mut cpus) = Scan::after(scan.rest(), "cpus=") {
-        let value = cpus.rest().split(' ').next().unwrap_or_default().to_string();
+        let value = cpus
+            .rest()
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_string();
         for cpu in cpus.cpu_list() {
             event.add_cpu(cpu);
         }
@@ -50,7 +55,10 @@ fn header(text: &str) -> Option<Event> {
     for (key, meaning) in [
         ("node=", "the NUMA node of the pool"),
         ("flags=", "flags of the pool"),
-        ("nice=", "the nice value of its workers; -20 is the pool of WQ_HIGHPRI"),
+        (
+            "nice=",
+            "the nice value of its workers; -20 is the pool of WQ_HIGHPRI",
+        ),
     ] {
         if let Some(mut value) = Scan::after(scan.rest(), key) {
             event.add_field(key.trim_end_matches('='), value.word(), meaning);
@@ -62,10 +70,22 @@ fn header(text: &str) -> Option<Event> {
 fn detail(report: &mut Report, text: &str) -> bool {
     let event = &mut report.event;
     for (key, name, meaning) in [
-        ("in-flight:", "in flight", "work items that run now, with the pid of their worker"),
+        (
+            "in-flight:",
+            "in flight",
+            "work items that run now, with the pid of their worker",
+        ),
         ("pending:", "pending", "work items that wait for a worker"),
-        ("inactive:", "inactive", "work items over the limit of their work queue"),
-        ("delayed:", "inactive", "work items over the limit of their work queue"),
+        (
+            "inactive:",
+            "inactive",
+            "work items over the limit of their work queue",
+        ),
+        (
+            "delayed:",
+            "inactive",
+            "work items over the limit of their work queue",
+        ),
     ] {
         if let Some(list) = text.strip_prefix(key) {
             if name == "in flight" {
@@ -104,7 +124,9 @@ fn in_flight(event: &mut Event, list: &str) {
         };
         let name = work.split(' ').next().unwrap_or(work);
         if event.work.is_none() {
-            let module = work.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+            let module = work
+                .split_once('[')
+                .and_then(|(_, rest)| rest.split_once(']'));
             event.work = Some(function(name));
             event.culprit_frame = Some(function(name));
             event.culprit_module = module.map(|(module, _)| module.to_string());

@@ -357,12 +357,19 @@ mod tests {
                 "foo_loop",
                 "show_stack",
             ),
-            ("foo_loop [foo] from foo_ioctl+0x80/0xe4 [foo]", "foo_loop", "foo_ioctl"),
+            (
+                "foo_loop [foo] from foo_ioctl+0x80/0xe4 [foo]",
+                "foo_loop",
+                "foo_ioctl",
+            ),
             ("foo_loop from foo_ioctl+0x80/0xe4", "foo_loop", "foo_ioctl"),
         ] {
             let (frame, from) = frames(text).unwrap_or_else(|| panic!("no frame: {text}"));
             let from = from.unwrap_or_else(|| panic!("no caller: {text}"));
-            assert_eq!((frame.function().as_str(), from.function().as_str()), (function, caller));
+            assert_eq!(
+                (frame.function().as_str(), from.function().as_str()),
+                (function, caller)
+            );
         }
     }
 }

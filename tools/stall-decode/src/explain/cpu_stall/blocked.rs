@@ -45,7 +45,12 @@ fn tell(event: &Event, out: &mut Explanation) {
 
 /// Returns the task that blocks the grace period, preferably one with a known state.
 fn blocked_task(event: &Event) -> Option<&Task> {
-    let listed = || event.tasks.iter().filter(|task| task.nesting.is_some() || event.cpus.is_empty());
+    let listed = || {
+        event
+            .tasks
+            .iter()
+            .filter(|task| task.nesting.is_some() || event.cpus.is_empty())
+    };
     let known = listed().find(|task| task.state.is_some());
     known.or_else(|| listed().next())
 }

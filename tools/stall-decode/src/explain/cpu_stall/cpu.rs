@@ -3,7 +3,7 @@
 //! Explains a CPU that stalls a grace period.
 
 use super::kthread_ran;
-use crate::event::{CpuDetail, Culprit, Event};
+use crate::event::{CpuDetail, Culprit, Event, Stack};
 use crate::explain::{called, Context, Explanation};
 
 /// How many clock interrupts a CPU handled in the grace period.
@@ -49,7 +49,10 @@ fn place(event: &Event, cpu: u32) -> String {
 fn blame(event: &Event, cpu: u32, out: &mut Explanation) {
     match &event.culprit_frame {
         Some(function) => out.blame(Culprit::Code, format!("{} on CPU {cpu}", called(function))),
-        None => out.blame(Culprit::Cpu, format!("CPU {cpu}; the log does not show its code")),
+        None => out.blame(
+            Culprit::Cpu,
+            format!("CPU {cpu}; the log does not show its code"),
+        ),
     };
 }
 
@@ -65,7 +68,16 @@ fn without_details(event: &Event, out: &mut Explanation) {
         }
         None => {
             out.cause(format!("CPU {cpu} does not reach a quiescent state: a loop in the kernel, disabled interrupts, or a CPU that does not run; the log does not say which"));
+            detector(event, out);
         }
+    }
+}
+
+/// Notes that the only stack is that of the CPU that made the report.
+fn detector(event: &Event, out: &mut Explanation) {
+    let is_detector = |stack: &Stack| stack.of.contains("that made the report");
+    if let (Some(cpu), true) = (event.detected_by, event.stacks.iter().any(is_detector)) {
+        out.cause(format!("the stack in this report is that of CPU {cpu}, which only reported: it says nothing on the culprit"));
     }
 }
 
@@ -78,7 +90,9 @@ fn stalled(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
     let number = detail.cpu;
     if detail.offline {
         out.blame(Culprit::Cpu, format!("CPU {number}, which is offline"))
-            .cause(format!("CPU {number} is offline without RCU's knowledge, or is going offline"))
+            .cause(format!(
+                "CPU {number} is offline without RCU's knowledge, or is going offline"
+            ))
             .advise("Look for CPU hotplug in the log before this report.");
         return;
     }
@@ -114,7 +128,10 @@ fn ticks(event: &Event, detail: &CpuDetail) -> Ticks {
 
 /// Explains a CPU that does not even answer an NMI.
 fn silent(event: &Event, cpu: u32, out: &mut Explanation) {
-    let wait = event.evidence.nmi_wait.map_or(String::new(), |wait| format!(" within {wait:.0} s"));
+    let wait = event
+        .evidence
+        .nmi_wait
+        .map_or(String::new(), |wait| format!(" within {wait:.0} s"));
     out.blame(Culprit::Cpu, format!("CPU {cpu}, which answers nothing"))
         .cause(format!("CPU {cpu} did not answer the NMI that requested its stack{wait}: it has interrupts disabled where no NMI reaches it, firmware holds it, the host does not run it, or it failed"))
         .advise("In a virtual machine, check whether the host runs that vCPU. On hardware, check firmware (SMI), the machine-check log, and the hard-lockup detector.");
@@ -189,7 +206,10 @@ fn rcuc(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
 
 /// Explains a CPU that runs user mode all the time.
 fn user_mode(event: &Event, out: &mut Explanation) {
-    let task = event.tasks.first().map_or("a task".to_string(), ToString::to_string);
+    let task = event
+        .tasks
+        .first()
+        .map_or("a task".to_string(), ToString::to_string);
     out.blame(Culprit::Task, format!("{task}, in user mode"))
         .cause(format!("{task} runs in user mode: the kernel code is not to blame. A task of real-time priority keeps RCU's kthreads or softirqs from running, or the tick is stopped (nohz_full)"))
         .advise("Give the task less CPU time, or a priority below RCU's kthreads (chrt -p; rcutree.kthread_prio=).");
@@ -197,9 +217,14 @@ fn user_mode(event: &Event, out: &mut Explanation) {
 
 fn is_in_softirq(event: &Event) -> bool {
     let runs_softirqs = |frame: &String| {
-        ["handle_softirqs", "__do_softirq", "run_ksoftirqd", "do_softirq"]
-            .iter()
-            .any(|start| frame.starts_with(start))
+        [
+            "handle_softirqs",
+            "__do_softirq",
+            "run_ksoftirqd",
+            "do_softirq",
+        ]
+        .iter()
+        .any(|start| frame.starts_with(start))
     };
     let mut tasks = event.tasks.iter().filter_map(|task| task.comm.as_deref());
     event.frames.iter().any(runs_softirqs) || tasks.any(|comm| comm.starts_with("ksoftirqd/"))

@@ -49,8 +49,7 @@ pub(super) fn fill(event: &mut Event, detail: &CpuDetail) {
         add("fqs", fqs.to_string(), meaning);
     }
     if let Some(starved) = detail.rcuc_starved_jiffies {
-        let meaning =
-            "jiffies since the CPU's rcuc kthread last ran, which invokes its callbacks";
+        let meaning = "jiffies since the CPU's rcuc kthread last ran, which invokes its callbacks";
         add("rcuc", starved.to_string(), meaning);
     }
     if detail.false_positive {
