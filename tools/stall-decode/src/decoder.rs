@@ -310,6 +310,10 @@ impl Decoder {
     /// Turns completed reports into events.
     fn emit(&mut self) {
         while let Some(mut report) = self.open.pop_done() {
+            let mut others = self.open.reports.iter_mut();
+            if let Some(other) = others.find(|other| other.has_sibling) {
+                report.give_details(other);
+            }
             report.complete();
             if let Some(next) = self.open.reports.first() {
                 report.borrow_evidence(next);

@@ -3,7 +3,7 @@
 //! Reports whose lines are still being read. Each family of reports has a file with its parsers.
 
 use crate::backtrace::{Backtrace, Origin};
-use crate::event::{Event, EventKind, Kthread, Stack, Task, Time};
+use crate::event::{Event, EventKind, Kthread, Stack, Task, Time, MAX_CULPRITS};
 use crate::scan::Scan;
 use crate::stack::{base, Dump, Frame, Heading, Role};
 use crate::unwrap::Caller;
@@ -137,6 +137,26 @@ impl Report {
             .filter_map(|dump| Some((dump.cpu?, dump.clock_behind?)));
         evidence.clock_behind = behind.max_by(|(_, a), (_, b)| a.total_cmp(b));
         evidence.is_realtime |= dumps.iter().any(|dump| dump.is_realtime);
+    }
+
+    /// Gives the line on a CPU to a report that was printed at the same time, if this report took
+    /// it but never had totals: its own lines are not in the log.
+    pub(crate) fn give_details(&mut self, other: &mut Self) {
+        let is_orphan = self.has_sibling
+            && self.event.self_detected == Some(true)
+            && self.event.t_jiffies.is_none()
+            && other.event.self_detected == Some(false);
+        if !is_orphan {
+            return;
+        }
+        let details = std::mem::take(&mut self.event.cpu_details);
+        other.event.cpu_details.splice(0..0, details);
+        other.event.cpu_details.truncate(MAX_CULPRITS);
+        for cpu in std::mem::take(&mut self.event.cpus) {
+            other.event.add_cpu(cpu);
+        }
+        other.dumps.splice(0..0, std::mem::take(&mut self.dumps));
+        other.dumps.truncate(MAX_DUMPS);
     }
 
     /// Adds what the report on the starved kthread, which is part of this one, shows.

@@ -11,9 +11,12 @@ pub(super) fn summary(event: &Event) -> String {
         Some(work) => format!("; {work}() is running{}{}", at(event, work), worker(event)),
         None => String::new(),
     };
-    let waiting = event
-        .field("pending")
-        .map_or(String::new(), |field| format!("; waiting: {}", field.value));
+    let pending = event.fields.iter().filter(|field| field.name == "pending");
+    let pending: Vec<_> = pending.map(|field| field.value.as_str()).collect();
+    let waiting = match pending.is_empty() {
+        true => String::new(),
+        false => format!("; waiting: {}", pending.join(", ")),
+    };
     format!(
         "The worker pool of {} has started no work item for {seconds}{busy}{waiting}.",
         cpus(event)

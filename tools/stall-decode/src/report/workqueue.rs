@@ -88,6 +88,10 @@ fn detail(report: &mut Report, text: &str) -> bool {
         ),
     ] {
         if let Some(list) = text.strip_prefix(key) {
+            // Other pools have work too, but do not stand still.
+            if !event.evidence.is_own_pool {
+                return true;
+            }
             if name == "in flight" {
                 in_flight(event, list);
             }
@@ -108,9 +112,14 @@ fn detail(report: &mut Report, text: &str) -> bool {
         event.add_field("workqueue", name, "a work queue with work");
         return true;
     }
-    text.starts_with("Showing busy workqueues")
-        || text.starts_with("pwq ")
-        || text.starts_with("pool ")
+    if text.starts_with("pwq ") {
+        let cpus = event
+            .field("pool cpus")
+            .map(|field| format!("cpus={} ", field.value));
+        event.evidence.is_own_pool = cpus.is_none_or(|cpus| text.contains(&cpus));
+        return true;
+    }
+    text.starts_with("Showing busy workqueues") || text.starts_with("pool ")
 }
 
 /// Parses `14164:foo_work [foo] for 58s, 99(RESCUER):bar_work`.
@@ -161,7 +170,7 @@ mod tests {
     #[test]
     fn a_lockup_names_its_pool_and_the_work_items() {
         let event = only(
-            "BUG: workqueue lockup - pool cpus=2-3 node=0 flags=0x0 nice=-20 stuck for 58s!\n\
+            "BUG: workqueue lockup - pool cpus=2 node=0 flags=0x0 nice=-20 stuck for 58s!\n\
              Showing busy workqueues and worker pools:\n\
              workqueue events_highpri: flags=0x10\n\
              \x20 pwq 5: cpus=2 node=0 flags=0x0 nice=-20 active=2/256 refcnt=3\n\
@@ -178,7 +187,7 @@ mod tests {
              process_one_work+0x1/0x2\n",
         );
         assert_eq!(event.kind, EventKind::WorkqueueLockup);
-        assert_eq!(event.cpus, [2, 3]);
+        assert_eq!(event.cpus, [2]);
         assert_eq!(event.seconds, Some(58.0));
         assert_eq!(event.work.as_deref(), Some("stuck_work"));
         assert_eq!(event.culprit_frame.as_deref(), Some("spin"));
