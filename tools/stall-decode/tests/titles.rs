@@ -13,7 +13,7 @@ use serde_json::Value;
 use stall_decode::EventKind;
 
 /// Share of titles that must agree, in percent.
-const MIN_PERCENT: usize = 60;
+const MIN_PERCENT: usize = 90;
 
 fn folder() -> PathBuf {
     Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("tests/titles")
