@@ -10,8 +10,11 @@ mod doubled;
 mod needles;
 mod open;
 mod routing;
+mod wrapped;
 
 use std::collections::VecDeque;
+
+use memchr::memmem;
 
 use crate::event::{Event, EventKind};
 use crate::explain::explain;
@@ -24,6 +27,7 @@ use crate::unwrap::{self, Line, Prefix, QuotedPrintable};
 use doubled::Doubled;
 use needles::{Found, Mark};
 use open::OpenReports;
+use wrapped::{frames_of, Held, Layout};
 
 /// Lines from a `WARNING:` to its message, at most.
 const WARNING_LINES: u64 = 2;
@@ -51,6 +55,10 @@ pub struct Decoder {
     open: OpenReports,
     doubled: Doubled,
     prefix: Prefix,
+    /// A line that may continue on the next one.
+    held: Option<Held>,
+    /// Indented lines in a row.
+    indented_lines: u32,
     /// A `WARNING:` whose message may follow, and its line.
     warning: Option<(Heading, u64)>,
     incidents: Incidents,
@@ -75,6 +83,8 @@ impl Decoder {
             open: OpenReports::default(),
             doubled: Doubled::default(),
             prefix: Prefix::default(),
+            held: None,
+            indented_lines: 0,
             warning: None,
             incidents: Incidents::default(),
             ready: VecDeque::new(),
@@ -106,7 +116,7 @@ impl Decoder {
 
     /// Returns whether a report is open that may have more lines.
     pub fn is_open(&self) -> bool {
-        !self.open.is_empty()
+        !self.open.is_empty() || self.held.is_some()
     }
 
     /// Completes all open reports, at the end of the log or after a pause.
@@ -114,27 +124,73 @@ impl Decoder {
         if let Some((text, number)) = self.mail.flush() {
             self.wrapped_line(&text, number);
         }
+        self.release();
         self.open.end_all();
         self.emit();
     }
 
     /// Decodes a line, or several that were joined.
     fn wrapped_line(&mut self, text: &str, number: u64) {
+        let unescaped;
+        // printk and some loggers escape the tab.
+        let text = match memmem::find(text.as_bytes(), b"\\x09") {
+            Some(_) => {
+                unescaped = text.replace("\\x09", " ");
+                unescaped.as_str()
+            }
+            None => text,
+        };
         let Some(mut line) = unwrap::unwrap(text, number) else {
             return;
         };
+        let layout = Layout::of(text);
         while let Some(at) = unwrap::second_stamp(line.text).filter(|_| line.stamp.is_some()) {
             let (first, second) = line.text.split_at_checked(at).unwrap_or((line.text, ""));
-            self.kernel_line(&Line {
+            let first = Line {
                 text: first.trim_end(),
                 ..line
-            });
+            };
+            self.piece(&first, layout);
+            self.release();
             match unwrap::unwrap(second, number) {
                 Some(second) if second.text.len() < line.text.len() => line = second,
                 _ => return,
             }
         }
-        self.kernel_line(&line);
+        self.piece(&line, layout);
+    }
+
+    /// Decodes a line, or a piece of a wrapped one.
+    fn piece(&mut self, line: &Line<'_>, layout: Layout) {
+        if let Some(held) = &mut self.held {
+            // A function's name may be the rest of a warning.
+            let is_function = line.text.contains("+0x");
+            let begins = !is_function && !needles::find(line.text, true).is_empty();
+            if !begins && held.join(line, layout) {
+                return;
+            }
+            self.release();
+        }
+        self.indented_lines = match layout.indent {
+            _ if line.text.is_empty() => self.indented_lines,
+            0 | 1 => 0,
+            _ => self.indented_lines + 1,
+        };
+        let matters = !self.open.is_empty() || !needles::find(line.text, true).is_empty();
+        self.held = match matters {
+            true => Held::new(line, layout, self.indented_lines >= 2),
+            false => None,
+        };
+        if self.held.is_none() {
+            self.kernel_line(line);
+        }
+    }
+
+    /// Decodes the line that was held back.
+    fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.kernel_line(&held.line());
+        }
     }
 
     fn kernel_line(&mut self, line: &Line<'_>) {
@@ -175,8 +231,11 @@ impl Decoder {
         if self.open.add_detail(line, found.details, &self.clock) {
             return;
         }
-        if let Some(part) = part(line.text) {
-            self.open.add_part(line, part, &self.clock);
+        for text in frames_of(line.text) {
+            let line = &Line { text, ..*line };
+            if let Some(part) = part(text) {
+                self.open.add_part(line, part, &self.clock);
+            }
         }
     }
 
@@ -237,6 +296,7 @@ impl Decoder {
             Mark::KernelVersion => self.kernel_version(line),
             Mark::Calibration => self.calibration(line.text),
             Mark::JiffiesClock => self.jiffies_clock(line.text),
+            Mark::Start => (),
             Mark::NetDevice => self.incidents.note_net_device(line),
             Mark::Panic => self.open.panic(line),
             Mark::StallEnd => {

@@ -122,7 +122,7 @@ impl Explanation {
             );
         }
         let address = event.culprit_frame.as_ref();
-        let address = address.filter(|function| function.starts_with("0x"));
+        let address = address.filter(|function| function.ends_with(']'));
         if let (Some(address), Some(module)) = (address, &event.culprit_module) {
             self.cause(format!("{address} is code of the module {module}, for which the kernel has no symbols"))
                 .advise(format!("Load {module} with its symbols, or subtract the load address in /sys/module/{module}/sections/.text and look the offset up with addr2line."));
@@ -216,7 +216,7 @@ fn in_function(event: &Event) -> String {
 
 /// `spin()`; an address without symbol stays as it is.
 fn called(function: &str) -> String {
-    match function.starts_with("0x") {
+    match function.ends_with(']') {
         true => function.to_string(),
         false => format!("{function}()"),
     }

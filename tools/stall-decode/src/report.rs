@@ -4,7 +4,7 @@
 
 use crate::backtrace::{Backtrace, Origin};
 use crate::event::{Event, EventKind, Kthread, Stack, Task, Time, MAX_CULPRITS};
-use crate::scan::Scan;
+use crate::scan::{number_after, Scan};
 use crate::stack::{base, Dump, Frame, Heading, Role};
 use crate::unwrap::Caller;
 
@@ -331,8 +331,12 @@ impl Report {
         self.add_stack(&dump, origin);
     }
 
-    /// Parses `Sending NMI from CPU 1 to CPUs 2-3:`.
+    /// Parses `Sending NMI from CPU 1 to CPUs 2-3:`, and the note after 10 s without an answer.
     pub(crate) fn parse_nmi_request(&mut self, text: &str) -> bool {
+        if text.starts_with("After ") && text.contains("responded to the NMI: ") {
+            self.event.evidence.nmi_wait = number_after(text, "After ").map(|wait| wait as f64);
+            return true;
+        }
         if !text.starts_with("Sending NMI from CPU ") {
             return false;
         }

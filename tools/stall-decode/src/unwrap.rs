@@ -20,7 +20,7 @@ pub(crate) use mail::QuotedPrintable;
 pub(crate) use prefix::Prefix;
 pub(crate) use printable::{pieces, printable};
 pub(crate) use record::{from_json, from_kmsg, is_kmsg_property};
-pub(crate) use stamp::{second_stamp, Stamp};
+pub(crate) use stamp::{second_stamp, OwnedStamp, Stamp};
 
 /// Longest input line decoded, in bytes. Excess bytes are ignored.
 pub(crate) const MAX_LINE: usize = 16 * 1024;

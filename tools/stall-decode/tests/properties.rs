@@ -93,6 +93,33 @@ fn slices(lines: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
     lines.iter().map(Vec::as_slice)
 }
 
+/// Returns whether the next line may be a piece of this one, which a mail or terminal wrapped: it
+/// lacks the stamp or indent that this one has.
+fn may_continue(line: &[u8], next: Option<&Vec<u8>>) -> bool {
+    let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+    let is_marked = |line: &str| {
+        let start: String = line.chars().take(60).collect();
+        let has_stamp = start.split('[').skip(1).any(|rest| {
+            let stamp = rest.split(']').next().unwrap_or_default().trim_start();
+            stamp.starts_with(|c: char| c.is_ascii_digit() || c == '+') && stamp.contains('.')
+        });
+        has_stamp || start.contains("kernel:") || start.starts_with("  ")
+    };
+    let (line, next) = (text(line), next.map_or(String::new(), |next| text(next)));
+    line.len() >= 30 && is_marked(&line) && !is_marked(&next)
+}
+
+/// Returns an unrelated line with the stamp or indent of another line.
+fn like(line: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    let start: String = text.chars().take(60).collect();
+    let stamp = start.find("kernel:").map(|at| at + "kernel:".len());
+    let stamp = stamp.or_else(|| start.find("] ").map(|at| at + 1));
+    let blanks = start.len() - start.trim_start().len();
+    let prefix = start.get(..stamp.unwrap_or(blanks)).unwrap_or_default();
+    format!("{prefix} an unrelated line").into_bytes()
+}
+
 /// Parts of reports, for random combinations.
 const WORDS: &[&str] = &[
     "[  100.000000] ",
@@ -211,15 +238,16 @@ proptest! {
         let logs = corpus();
         let lines: &Vec<_> = log.get(&logs);
         let alone = decode(slices(lines));
-        let mut mixed: Vec<&[u8]> = Vec::new();
+        let mut mixed: Vec<Vec<u8>> = Vec::new();
         for (number, line) in lines.iter().enumerate() {
-            mixed.push(line);
-            // Not between two pieces of a line cut by a mail.
-            if number % every == 0 && !line.ends_with(b"=") {
-                mixed.push(b"an unrelated line");
+            mixed.push(line.clone());
+            // Not between two pieces of a line that a mail cut or wrapped.
+            let is_cut = line.ends_with(b"=") || may_continue(line, lines.get(number + 1));
+            if number % every == 0 && !is_cut {
+                mixed.push(like(line));
             }
         }
-        let mixed = decode(mixed);
+        let mixed = decode(slices(&mixed));
         let fact = |event: &Event| (event.kind, event.cpus.clone(), event.t_jiffies, event.gp_seq);
         let facts = |events: &[Event]| events.iter().map(fact).collect::<Vec<_>>();
         prop_assert_eq!(facts(&alone), facts(&mixed));

@@ -19,6 +19,8 @@ pub(super) enum Mark {
     JiffiesClock,
     /// A network device that cannot be removed.
     NetDevice,
+    /// The start of a first line that may be wrapped.
+    Start,
     /// A panic, which may be a consequence of a report.
     Panic,
     /// The end of a stall provoked by this project's stall lab or by rcutorture.
@@ -29,7 +31,7 @@ pub(super) enum Mark {
     OtherReport,
 }
 
-const MARKS: [(&str, Mark); 14] = [
+const MARKS: [(&str, Mark); 17] = [
     ("Linux version ", Mark::KernelVersion),
     ("BogoMIPS (lpj=", Mark::Calibration),
     ("clocksource: jiffies:", Mark::JiffiesClock),
@@ -44,6 +46,9 @@ const MARKS: [(&str, Mark); 14] = [
     ("---[ end ", Mark::OtherReport),
     ("Internal error: ", Mark::OtherReport),
     ("Showing all locks held in the system", Mark::OtherReport),
+    ("INFO: rcu", Mark::Start),
+    ("INFO: task ", Mark::Start),
+    ("scheduling while atomic:", Mark::Start),
 ];
 
 /// The strings found in a line.
@@ -60,6 +65,11 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn header_families(self) -> impl Iterator<Item = usize> {
         (0..FAMILIES.len()).filter(move |family| self.headers & (1 << family) != 0)
+    }
+
+    /// Returns whether nothing was found.
+    pub(super) fn is_empty(self) -> bool {
+        self.headers | self.details | self.marks == 0
     }
 
     pub(super) fn mark(self) -> Option<Mark> {

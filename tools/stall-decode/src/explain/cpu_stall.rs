@@ -155,15 +155,14 @@ fn no_details(event: &Event, out: &mut Explanation) {
 
 /// Explains idle CPUs that block a grace period: the kthread has not noticed.
 fn idle(event: &Event, out: &mut Explanation) {
-    let cpus = super::cpus(event);
     if kthread_ran(event) == Some(true) {
         out.blame(Culprit::Nobody, "nobody any more: the listed CPU is idle")
-            .cause(format!("{cpus} is idle, and the grace-period kthread scans: whatever kept the CPU has just ended"))
+            .cause("the listed CPUs are idle, and the grace-period kthread scans: whatever kept them has just ended")
             .advise("Nothing hangs any more. If it recurs, look for long softirqs or interrupts on that CPU.");
         return;
     }
     out.blame(Culprit::GpKthread, "whatever keeps the grace-period kthread from running")
-        .cause(format!("the grace-period kthread does not run, so that idle CPUs go unnoticed: {cpus} is idle or in user mode, and not to blame"))
+        .cause("the grace-period kthread does not run, so that idle CPUs go unnoticed: the listed CPUs are idle or in user mode, and not to blame")
         .advise("Find what keeps the grace-period kthread from running: real-time tasks on its CPU, a stuck CPU, or timers that do not fire.");
     clock_behind(event, out);
 }

@@ -53,6 +53,10 @@ fn evidence(event: &Event) -> Option<&'static str> {
     let is_certain = !event.evidence.is_hz_guessed;
     let is_old = t > MAX_JIFFIES || is_certain && event.seconds.is_some_and(|s| s > MAX_AGE);
     let is_late = is_certain && event.hz.is_some_and(|hz| is_after_time_out(t, hz));
+    // Without details, an old report may only lack the earlier ones of its stall.
+    let is_first = details().any(|detail| detail.ticks_this_gp.is_some() || detail.fqs.is_some())
+        || event.incident > 1;
+    let is_old = is_old && is_first;
     if !kthread_ran && (is_old || has_few_ticks && is_late) {
         return Some(LATE);
     }

@@ -21,7 +21,7 @@ const HINTS: &[Hint] = &[
         advice: "Print less (loglevel=, ratelimit), or use a faster console. 115200 baud is 11 KB/s.",
     },
     Hint {
-        starts: &["native_queued_spin_lock_slowpath", "queued_spin_lock_slowpath", "__pv_queued_spin_lock", "_raw_spin_lock", "_raw_read_lock", "_raw_write_lock", "queued_write_lock", "queued_read_lock", "do_raw_spin_lock", "arch_spin_lock", "osq_lock"],
+        starts: &["native_queued_spin_lock_slowpath", "queued_spin_lock_slowpath", "__pv_queued_spin_lock", "_raw_spin_lock", "_raw_read_lock", "_raw_write_lock", "queued_write_lock", "queued_read_lock", "do_raw_spin_lock", "arch_spin_lock", "arch_write_lock", "arch_read_lock", "__arch_", "osq_lock", "rt_spin_lock", "rtlock_slowlock"],
         cause: "the CPU waits for a spinlock: its holder is stuck, was interrupted by code that needs the same lock, or many CPUs contend",
         advice: "Look for the holder of the lock in the other backtraces. CONFIG_PROVE_LOCKING finds deadlocks before they happen.",
     },

@@ -122,14 +122,8 @@ fn what(function: &str) -> &'static str {
         () if has("flush_work") || has("workqueue") || has("cancel_work") => {
             "the work item from ending"
         }
-        () if has("folio")
-            || has("page")
-            || has("buffer")
-            || has("fdatawait")
-            || has("io_schedule") =>
-        {
-            "the I/O from completing"
-        }
+        () if has("folio") || has("page") => "the page from becoming free",
+        () if has("buffer") || has("fdatawait") || has("io_schedule") => "the I/O from completing",
         () if has("kthread") => "the other thread from answering",
         () if has("freeze") => "the requests of the block queue from completing",
         () if has("lock") => "the lock",
@@ -163,6 +157,8 @@ fn other_wait(function: &str, out: &mut Explanation) {
             .advise("Look for resets, time-outs or errors of that device in the log before this report."),
         "the work item from ending" => out.cause("a work item does not end, or its worker pool makes no progress")
             .advise("Find the work item among the other hung tasks (kworker), or by `echo t > /proc/sysrq-trigger`."),
+        "the page from becoming free" => out.cause("the lock or the writeback of a page does not end: its I/O does not complete, or the holder of the page's lock hangs itself")
+            .advise("Look for errors of the disk, controller or server in the log, and for another hung task that may hold the page."),
         "the I/O from completing" => out.cause("I/O does not complete: a disk, a network file system or its queue does not respond")
             .advise("Look for errors of the disk, controller or server in the log. Check /proc/PID/stack of the file system's threads."),
         "the requests of the block queue from completing" => out.cause("a request of the block queue does not complete, so that the queue cannot be frozen")

@@ -74,7 +74,8 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         let cpu = kthread.cpu;
         let cpu = cpu.map_or("its CPU".to_string(), |cpu| format!("CPU {cpu}"));
         out.cause(format!("{cpu} does not run it: a task of higher real-time priority, or a loop in the kernel or in interrupts, keeps that CPU"))
-            .advise("Look at the stack of that CPU and at its real-time tasks (chrt -a -p). rcutree.kthread_prio= raises the kthread's priority.");
+            .advise("Look at the stack of that CPU and at its real-time tasks (chrt -a -p). rcutree.kthread_prio= raises the kthread's priority.")
+            .hint(event);
     } else {
         out.cause("the timer that wakes it did not fire, or its wakeup was lost: a CPU with interrupts disabled, an offline CPU that still has the timer, or a broken clock or idle driver")
             .advise("Look at the CPU whose timers are suspected. Try another clock source or idle driver (clocksource=, processor.max_cstate=1, nohz=off).");

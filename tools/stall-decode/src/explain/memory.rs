@@ -150,6 +150,14 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
         return;
     }
     let memory = &event.evidence.memory;
+    if memory.order > 0 {
+        let (order, pages) = (
+            memory.order,
+            1u64.checked_shl(memory.order as u32).unwrap_or(0),
+        );
+        out.cause(format!("the allocation needed {pages} contiguous pages (order {order}): memory may be fragmented rather than full"))
+            .advise("Compare the free blocks of each zone in the report with the order. Allocate smaller blocks (kvmalloc()), or compact memory.");
+    }
     let is_small = memory.victim_kb.is_some_and(|victim| {
         victim < SMALL_VICTIM_KB && memory.ram_kb.is_none_or(|ram| victim < ram / 20)
     });

@@ -62,10 +62,9 @@ fn of_nobody(event: &Event, why: &str) -> String {
 /// Summarizes a stall in which the listed CPUs are idle.
 fn of_idle_cpus(event: &Event) -> String {
     format!(
-        "{} has not ended{}: RCU waits for {}, although idle{}.",
+        "{} has not ended{}, although the CPUs for which RCU waits are idle{}.",
         capital(&grace_period(event)),
         stall_age(event),
-        cpus(event),
         repeat(event)
     )
 }

@@ -41,6 +41,7 @@ pub(crate) static FAMILY: Family = Family {
         "softirq=",
         "fqs=",
         "Sending NMI",
+        "to the NMI: ",
         "sending NMI",
         "} ",
     ],

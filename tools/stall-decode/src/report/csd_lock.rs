@@ -12,7 +12,7 @@ const STUCK: &str = " non-responsive CSD lock (#";
 
 pub(crate) static FAMILY: Family = Family {
     headers: &[STUCK],
-    details: &["CSD lock (#", "Sending NMI"],
+    details: &["CSD lock (#", "Sending NMI", "to the NMI: "],
     detail_starts: b"",
     parse_header: header,
     parse_detail: detail,
@@ -44,6 +44,11 @@ fn header(text: &str) -> Option<Event> {
 fn detail(report: &mut Report, text: &str) -> bool {
     if report.parse_nmi_request(text) {
         return true;
+    }
+    let own = report.event.field("CSD lock");
+    let own = own.map(|field| format!("CSD lock ({}) ", field.value));
+    if text.contains(STUCK) || !own.is_some_and(|own| text.contains(&own)) {
+        return false;
     }
     let Some(rest) = text
         .split_once("CSD lock (#")

@@ -15,6 +15,7 @@ pub(crate) static FAMILY: Family = Family {
         " jiffies s: ",
         "xpedited stall ended",
         "Sending NMI from CPU",
+        "to the NMI: ",
         "l=",
     ],
     detail_starts: b"P0123456789-}",

@@ -65,6 +65,7 @@ fn header(text: &str) -> Option<Event> {
         let mut event = Event::new(EventKind::Oom);
         event.add_field("invoked by", comm, "the task whose allocation failed");
         mode(&mut event, after, "gfp_mask=");
+        event.evidence.memory.order = number_after(after, "order=").unwrap_or(0);
         return Some(event);
     }
     // The first lines are missing: the line on the killed task begins the report.

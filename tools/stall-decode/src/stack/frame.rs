@@ -37,9 +37,10 @@ impl Frame {
         }
     }
 
-    /// Returns whether the kernel printed an address instead of a symbol.
+    /// Returns whether the kernel printed an address instead of a symbol. For a module without
+    /// symbols of functions, it prints the only symbol that it knows.
     pub(crate) fn is_address(&self) -> bool {
-        self.symbol.starts_with("0x")
+        self.symbol.starts_with("0x") || self.symbol == "__this_module"
     }
 
     fn new(found: Found<'_>, place: Place) -> Self {

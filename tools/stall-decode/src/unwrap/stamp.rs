@@ -21,6 +21,32 @@ pub(crate) enum Stamp<'a> {
     Since(f64),
 }
 
+/// The time of a line, owned.
+#[derive(Clone, Debug)]
+pub(crate) enum OwnedStamp {
+    Boot(f64),
+    Day(f64, String),
+    Since(f64),
+}
+
+impl OwnedStamp {
+    pub(crate) fn of(stamp: Stamp<'_>) -> Self {
+        match stamp {
+            Stamp::Boot(clock) => Self::Boot(clock),
+            Stamp::Day(clock, text) => Self::Day(clock, text.to_string()),
+            Stamp::Since(seconds) => Self::Since(seconds),
+        }
+    }
+
+    pub(crate) fn borrow(&self) -> Stamp<'_> {
+        match self {
+            Self::Boot(clock) => Stamp::Boot(*clock),
+            Self::Day(clock, text) => Stamp::Day(*clock, text),
+            Self::Since(seconds) => Stamp::Since(*seconds),
+        }
+    }
+}
+
 pub(super) struct Found<'a> {
     pub(super) stamp: Stamp<'a>,
     /// Offset of the bracket.

@@ -66,11 +66,21 @@ fn without_details(event: &Event, out: &mut Explanation) {
         Some(function) => {
             looping(&called(function), out);
         }
+        None if is_idle_task(event) => {
+            out.blame(Culprit::Unknown, "unknown: the log does not say")
+                .cause(format!("CPU {cpu} runs its idle task, so that it is idle now; the log does not say why the grace period does not end: the grace-period kthread may not run"))
+                .advise("Look at the grace-period kthread (`ps -eo pid,stat,comm | grep rcu_`) and at timers: does it run at all?");
+        }
         None => {
             out.cause(format!("CPU {cpu} does not reach a quiescent state: a loop in the kernel, disabled interrupts, or a CPU that does not run; the log does not say which"));
             detector(event, out);
         }
     }
+}
+
+fn is_idle_task(event: &Event) -> bool {
+    let mut tasks = event.tasks.iter().filter_map(|task| task.comm.as_deref());
+    tasks.any(|comm| comm.starts_with("swapper/"))
 }
 
 /// Notes that the only stack is that of the CPU that made the report.

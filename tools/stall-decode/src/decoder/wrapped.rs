@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Joins lines that a mail program or a terminal wrapped.
+//!
+//! A piece of a wrapped line lacks the stamp or the indent that other lines have, and its first word
+//! did not fit the line before. Only lines that matter to a report are joined.
+
+use crate::unwrap::{Caller, Line, OwnedStamp};
+
+/// Columns of the shortest line that is wrapped. Mail programs wrap between 66 and 80 columns.
+const MIN_WIDTH: usize = 64;
+/// Columns above which a log is not wrapped.
+const MAX_WIDTH: usize = 100;
+/// Shortest first piece.
+const MIN_PIECE: usize = 30;
+/// Further pieces of a line.
+const MAX_PIECES: u32 = 4;
+
+/// A line that may continue on the next one.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) text: String,
+    number: u64,
+    stamp: Option<OwnedStamp>,
+    caller: Option<Caller>,
+    /// Columns of the newest piece.
+    width: usize,
+    pieces: u32,
+}
+
+/// The layout of an input line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Layout {
+    /// Columns of the line without mail quotes.
+    pub(super) width: usize,
+    /// Blanks at its start.
+    pub(super) indent: usize,
+}
+
+impl Layout {
+    pub(super) fn of(text: &str) -> Self {
+        let text = text.trim_end();
+        let unquoted = text.trim_start_matches(['>', ' ', '|']);
+        let quoted = text.len() - unquoted.len();
+        let quotes = text.trim_start().starts_with('>');
+        Self {
+            width: text.len(),
+            indent: if quotes { 0 } else { quoted },
+        }
+    }
+}
+
+impl Held {
+    /// Holds a line back if it may be wrapped. `is_indented` tells whether the log is indented.
+    pub(super) fn new(line: &Line<'_>, layout: Layout, is_indented: bool) -> Option<Self> {
+        let may_wrap = (MIN_PIECE..=MAX_WIDTH).contains(&layout.width);
+        let has_mark = line.stamp.is_some() || is_indented;
+        (may_wrap && has_mark).then(|| Self {
+            text: line.text.to_string(),
+            number: line.number,
+            stamp: line.stamp.map(OwnedStamp::of),
+            caller: line.caller,
+            width: layout.width,
+            pieces: 0,
+        })
+    }
+
+    /// Adds a piece of the line. Returns whether it is one.
+    pub(super) fn join(&mut self, line: &Line<'_>, layout: Layout) -> bool {
+        let lacks_mark = match self.stamp {
+            Some(_) => line.stamp.is_none(),
+            None => line.stamp.is_none() && layout.indent == 0,
+        };
+        let first_word = line.text.split(' ').next().unwrap_or_default();
+        let is_full = self.width + 1 + first_word.len() > MIN_WIDTH;
+        // A mail that was wrapped twice has short pieces.
+        let is_rest = self.pieces > 0 && self.width < MIN_PIECE;
+        let fits = layout.width <= MAX_WIDTH && self.pieces < MAX_PIECES;
+        if line.text.is_empty() || !lacks_mark || !fits || !(is_full || is_rest) {
+            return false;
+        }
+        // A terminal breaks words, such as a CPU and its flags.
+        if !line.text.starts_with("-.") {
+            self.text.push(' ');
+        }
+        self.text.push_str(line.text);
+        self.width = layout.width;
+        self.pieces += 1;
+        true
+    }
+
+    pub(super) fn line(&self) -> Line<'_> {
+        Line {
+            number: self.number,
+            stamp: self.stamp.as_ref().map(OwnedStamp::borrow),
+            caller: self.caller,
+            text: &self.text,
+        }
+    }
+}
+
+/// Splits a line of several frames, which a program joined.
+///
+/// Returns the parts; one part if the line has at most one frame.
+pub(super) fn frames_of(text: &str) -> Vec<&str> {
+    let mut parts = vec![text];
+    if text.matches("+0x").count() < 2 || text.contains(" from ") || text.contains(" at ") {
+        return parts;
+    }
+    parts.clear();
+    let mut start = 0;
+    let mut words = text.split(' ').peekable();
+    let mut at = 0;
+    while let Some(word) = words.next() {
+        let end = at + word.len();
+        // A module in brackets belongs to the frame before it.
+        let next_is_module = words.peek().is_some_and(|next| next.starts_with('['));
+        if word.contains("+0x") && !next_is_module || word.ends_with(']') {
+            parts.extend(text.get(start..end).map(str::trim));
+            start = end;
+        }
+        at = end + 1;
+    }
+    parts.extend(
+        text.get(start..)
+            .map(str::trim)
+            .filter(|rest| !rest.is_empty()),
+    );
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::only;
+
+    #[test]
+    fn wrapped_lines_are_joined() {
+        let event = only(
+            "> [  150.392242] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
+             > [  150.398447] rcu:     15-...0: (2 ticks this GP)\n\
+             > idle=867c/1/0x4000000000000000 softirq=947/947 fqs=5234\n\
+             > [  150.405851] rcu:     (detected by 14, t=15004 jiffies, g=2553, q=4833\n\
+             > ncpus=16)\n\
+             > [  150.414840] CPU: 15 PID: 10 Comm: kworker/u32:0 Tainted: G        W   E\n\
+             > 6.3.0-rc3-decui-dirty #34\n\
+             > [  150.414866] RIP: 0010:spin+0x10f/0x3c0\n",
+        );
+        assert_eq!((event.ncpus, event.callbacks), (Some(16), Some(4833)));
+        assert_eq!(event.cpu_details[0].fqs, Some(5234));
+        assert_eq!(event.kernel.as_deref(), Some("6.3.0-rc3-decui-dirty"));
+        let event = only(
+            "[30908.222926] watchdog: BUG: soft lockup - CPU#80 stuck for 22s! [CPU\n\
+             4/KVM:2698]\n",
+        );
+        assert_eq!(event.tasks[0].pid, Some(2698));
+    }
+
+    #[test]
+    fn joined_frames_are_split() {
+        let event = only(
+            "INFO: rcu_sched self-detected stall on CPU\n\
+             \x20 \\x091-....: (20998 ticks this GP) idle=59e/1/0x4000000000000002 softirq=1/2 fqs=3208\n\
+             CPU: 1 PID: 1713 Comm: cleaner Not tainted 5.6.13 #1\n\
+             Call Trace: <IRQ> dump_stack+0x50/0x70 rcu_dump_cpu_stacks+0x99/0xc7\n\
+             rcu_sched_clock_irq.cold.90+0x1b2/0x3a3 apic_timer_interrupt+0xf/0x20 </IRQ>\n\
+             RIP: 0010:queued_spin_lock_slowpath+0x17d/0x1b0\n\
+             ? kzalloc.constprop.57+0x30/0x30 list_lru_add+0x5a/0x100 [demo] iput+0x1c1/0x1f0\n",
+        );
+        assert_eq!(event.cpus, [1]);
+        assert_eq!(event.culprit_frame.as_deref(), Some("list_lru_add"));
+    }
+}
