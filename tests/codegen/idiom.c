@@ -9,6 +9,7 @@
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -31,6 +32,28 @@ struct entry {
 	struct rcu_head rcu;
 	struct list_head link;
 	int value;
+};
+
+/* Rust's ResizableEntry<Keyed>: a link for each of two bucket arrays. */
+struct resizable_entry {
+	struct rcu_head rcu;
+	struct resizable_entry __rcu *links[2];
+	unsigned long key;
+	int value;
+};
+
+/* The bucket array of Rust's ResizableTable. */
+struct buckets {
+	struct rcu_head rcu;
+	size_t len;
+	unsigned long side;
+	struct resizable_entry __rcu *first[];
+};
+
+/* Rust's ResizableTable<Keyed, ResizableState>. */
+struct resizable_table {
+	struct buckets __rcu *buckets;
+	siphash_key_t seed;
 };
 
 /* Rust's SrcuPointer<Config>. */
@@ -124,6 +147,22 @@ int list_sum_c(struct list_head *list)
 	list_for_each_entry_rcu(entry, list, link)
 		sum += entry->value;
 	return sum;
+}
+
+/* Context: inside a read-side critical section. */
+int resizable_c(struct resizable_table *table, unsigned long key)
+{
+	struct buckets *buckets = rcu_dereference(table->buckets);
+	unsigned long side = buckets->side & 1;
+	struct resizable_entry *found;
+
+	found = rcu_dereference(buckets->first[siphash_1u64(key, &table->seed) % buckets->len]);
+	while (found) {
+		if (found->key == key)
+			return found->value;
+		found = rcu_dereference(found->links[side]);
+	}
+	return -1;
 }
 
 int srcu_read_c(struct srcu_pointer *pointer)
@@ -263,6 +302,12 @@ void spin_add_c(struct session *session)
 	spin_lock(&session->lock);
 	session->packets++;
 	spin_unlock(&session->lock);
+}
+
+/* The hash of resizable_c(). */
+unsigned long hash_c(unsigned long key, const siphash_key_t *seed)
+{
+	return siphash_1u64(key, seed);
 }
 
 unsigned long mutex_replace_c(struct counter *counter, unsigned long new)

@@ -2,15 +2,19 @@
 
 //! RCU with the library: each `NAME_rust()` corresponds to `NAME_c()` of `idiom.c`.
 
-use core::{convert::Infallible, mem};
+use core::{
+    convert::Infallible,
+    hash::{Hash, Hasher},
+    mem,
+};
 use kernel::{
     prelude::*,
     sync::{Arc, Mutex, SpinLock},
     xarray::XArray,
 };
 use rcu::{
-    find_and_lock, read_lock, xa_load, Flexible, Guard, List, Locked, Rcu, RcuBox, Reclaim,
-    Retired, Softirq, SrcuPointer, UniqueRcuBox, UpdateSide, Updater, UpdaterLock,
+    find_and_lock, read_lock, xa_load, Flexible, Guard, Keyed, List, Locked, Rcu, RcuBox, Reclaim,
+    ResizableTable, Retired, Softirq, SrcuPointer, UniqueRcuBox, UpdateSide, Updater, UpdaterLock,
 };
 
 /// The library.
@@ -49,6 +53,27 @@ impl Reclaim for Session {
     type Context = Softirq;
 }
 
+/// C's `struct resizable_entry`, without head and links.
+pub struct Number {
+    key: usize,
+    value: i32,
+}
+
+impl Reclaim for Number {
+    type Context = Softirq;
+}
+
+impl Keyed for Number {
+    type Key = usize;
+
+    fn key(&self) -> &usize {
+        &self.key
+    }
+}
+
+/// The state of a resizable table.
+pub struct Numbers;
+
 /// Reads inside a critical section of its own.
 #[no_mangle]
 pub fn read_rust(config: &Rcu<Config>) -> i32 {
@@ -82,6 +107,12 @@ pub fn element_rust(table: &Rcu<Flexible<(), i32>>, index: usize, section: &Guar
 pub fn list_sum_rust(list: &List<Config, State>, section: &Guard) -> i32 {
     let sum = |sum: i32, entry: &Config| sum.wrapping_add(entry.value);
     list.iter(section).fold(0, sum)
+}
+
+/// Finds a value in a table that may be resized meanwhile.
+#[no_mangle]
+pub fn resizable_rust(table: &ResizableTable<Number, Numbers>, key: usize, section: &Guard) -> i32 {
+    table.get(&key, section).map_or(-1, |found| found.value)
 }
 
 /// Reads inside a critical section of its own that may sleep.
@@ -206,6 +237,15 @@ pub fn is_null_rust(config: &Rcu<Config>) -> bool {
 pub fn spin_add_rust(session: &Session) {
     let mut packets = session.packets.lock();
     *packets = packets.wrapping_add(1);
+}
+
+/// The hash of `resizable_rust()`.
+#[no_mangle]
+#[expect(deprecated, reason = "core has no other hasher with a seed")]
+pub fn hash_rust(key: usize, seed: [u64; 2]) -> u64 {
+    let mut hasher = core::hash::SipHasher::new_with_keys(seed[0], seed[1]);
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Changes a value under a mutex, without RCU: the baseline for the kernel crate's mutex.
