@@ -49,18 +49,25 @@ const CHECKED: &[&str] = &[
     "work",
 ];
 
+/// The route table's file with orderings. All its other files use this one or relaxed orderings.
+const TABLE_LINKS: &str = "rcu_table/node/link.rs";
+
 fn main() {
     let module = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..");
     let output = PathBuf::from(env::var("OUT_DIR").unwrap());
-    for watched in ["rcu.rs", "rcu"] {
+    for watched in ["rcu.rs", "rcu", "rcu_table"] {
         println!("cargo::rerun-if-changed={}", module.join(watched).display());
     }
     // The configuration that leaves the least of the kernel to model.
     println!("cargo::rustc-cfg=MODULE");
     println!("cargo::rustc-cfg=kernel_7_3");
 
-    let (rcu, sites) = translate_library(&module);
+    let (rcu, mut sites) = translate_library(&module);
     fs::write(output.join("rcu.rs"), prettyplease::unparse(&rcu)).unwrap();
+    assert_relaxed(&module.join("rcu_table"), &module.join(TABLE_LINKS));
+    let mut links = parse(&module.join(TABLE_LINKS));
+    sites.extend(Translation::of("link", TABLE_LINKS, &mut links).sites);
+    fs::write(output.join("link.rs"), prettyplease::unparse(&links)).unwrap();
 
     let names: BTreeSet<_> = sites.iter().map(|site| &site.name).collect();
     assert_eq!(names.len(), sites.len(), "two orderings have the same name");
@@ -146,6 +153,25 @@ fn translate_library(module: &Path) -> (File, Vec<Site>) {
         }
     });
     (root, sites)
+}
+
+/// Checks that the files of a folder, other than `except`, have no ordering but `Relaxed`.
+fn assert_relaxed(folder: &Path, except: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_relaxed(&path, except);
+        } else if path != except {
+            let source = fs::read_to_string(&path).unwrap();
+            for ordering in ["Acquire", "Release", "AcqRel", "SeqCst"] {
+                assert!(
+                    !source.contains(&format!("Ordering::{ordering}")),
+                    "{} has Ordering::{ordering}, and no litmus test",
+                    path.display()
+                );
+            }
+        }
+    }
 }
 
 fn mentions_ordering(tokens: &impl ToTokens) -> bool {

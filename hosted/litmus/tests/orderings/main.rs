@@ -10,6 +10,7 @@ mod list;
 mod pointer;
 mod resizable;
 mod srcu;
+mod table_links;
 mod work;
 
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
@@ -78,6 +79,10 @@ holds! {
     resizable_reader_finds_an_entry_during_a_resize: resizable::resize;
     second_resize_waits_for_readers_of_the_first_array: resizable::resize_twice;
 
+    table_lookup_sees_the_old_or_the_new_node: table_links::replace;
+    table_lookup_sees_the_child_of_a_removed_level: table_links::replace_by_child;
+    table_lookup_sees_a_node_until_its_removal: table_links::cut;
+
     srcu_reader_sees_the_published_object: srcu::message_passing;
     racing_srcu_updaters_reclaim_the_objects_of_each_other: srcu::racing_updaters;
     srcu_synchronize_reclaims_after_readers: srcu::grace_period;
@@ -121,6 +126,13 @@ weakened! {
         fails_without "resizable_table Link::publish store" Release => Relaxed;
     resize_without_release_is_detected: resizable::resize
         fails_without "published Published::publish store" Release => Relaxed;
+
+    table_lookup_without_acquire_is_detected: table_links::replace
+        fails_without "link Link::follow load" Acquire => Relaxed;
+    table_node_without_release_is_detected: table_links::replace
+        fails_without "link Link::put store" Release => Relaxed;
+    table_level_removed_without_release_is_detected: table_links::replace_by_child
+        fails_without "link Link::put_again store" Release => Relaxed;
 
     srcu_reader_without_acquire_is_detected: srcu::message_passing
         fails_without "published Published::dereference load" Acquire => Relaxed;

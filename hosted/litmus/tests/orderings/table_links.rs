@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of `rcu_table/node/link.rs`.
+
+use litmus::{
+    checker::assert_one_of,
+    rcu::{read_lock, synchronize},
+    table_links::TableLink,
+};
+use loom::thread;
+use std::rc::Rc;
+
+/// An updater replaces a node during a lookup, and writes to the old one after a grace period.
+pub fn replace() {
+    let link = Rc::new(TableLink::new(1));
+    let updater = thread::spawn({
+        let link = link.clone();
+        move || {
+            let mut old = link.replace(2).unwrap();
+            synchronize();
+            old.write(10);
+        }
+    });
+    assert_one_of(&[1, 2], &link.read(&read_lock()).unwrap());
+    updater.join().unwrap();
+    link.cut();
+}
+
+/// An updater replaces a node by the only child of that node, and so removes a level of the trie.
+pub fn replace_by_child() {
+    let parent = Rc::new(TableLink::new(1));
+    let updater = thread::spawn({
+        let parent = parent.clone();
+        move || {
+            let child = TableLink::new(2);
+            let mut old = parent.replace_by(&child).unwrap();
+            synchronize();
+            old.write(10);
+        }
+    });
+    assert_one_of(&[1, 2], &parent.read(&read_lock()).unwrap());
+    updater.join().unwrap();
+    parent.cut();
+}
+
+/// An updater removes a node during a lookup. A draft has a second link to it.
+pub fn cut() {
+    let link = Rc::new(TableLink::new(1));
+    let draft = link.copied();
+    let updater = thread::spawn({
+        let link = link.clone();
+        move || {
+            let mut old = link.cut().unwrap();
+            synchronize();
+            old.write(10);
+        }
+    });
+    assert_one_of(&[Some(1), None], &link.read(&read_lock()));
+    updater.join().unwrap();
+    std::mem::forget(draft.cut());
+}
