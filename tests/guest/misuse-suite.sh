@@ -10,13 +10,20 @@
 if [ -e wait_in_reader.ko ]; then
     insmod wait_in_reader.ko
     calls='rcu::synchronize rcu::synchronize_expedited GracePeriod::wait GracePeriod::wait_expedited
-        FullGracePeriod::wait rcu::barrier Srcu::synchronize'
+        FullGracePeriod::wait rcu::barrier Srcu::synchronize UpdaterLock::lock CallbackDrain::new
+        Srcu::new'
     for call in $calls; do
         tap_check "the log names $call() called inside a reader" \
             log_has "wait_in_reader: $call() inside an RCU read-side critical section, at "
     done
+    begun=$(dmesg | sed -n 's/^.*wait_in_reader: \(.*\) calls have begun$/\1/p')
+    blocked() { test "$(dmesg | grep -c 'inside an RCU read-side critical section, at ')" = "$begun"; }
+    tap_check "each of $begun calls is blocked, also that of the holder of a spin lock" blocked
     tap_check 'no wait inside a reader returns, nor any object' \
         log_has 'wait_in_reader: 0 calls have returned'
+    insmod overlap_leaked.ko
+    tap_check 'the kernel reports a spin lock that insmod leaked' \
+        log_has 'returned with preemption imbalance'
 else
     insmod guard_leaked.ko && rmmod guard_leaked
     tap_check 'grace periods continue after the task that leaked a guard has ended' \

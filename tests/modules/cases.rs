@@ -116,6 +116,7 @@ cases! {
         updates_under_an_irq_disabling_lock_are_not_lost
         failed_initialiser_of_a_state_drops_nothing
         found_object_lives_until_its_lock_is_released
+        objects_are_found_inside_a_reader
         found_object_is_locked_by_one_thread_at_a_time;
     collections:
         reader_at_a_removed_entry_reaches_the_rest
@@ -124,6 +125,7 @@ cases! {
     resizable:
         resized_table_keeps_its_entries
         resize_spares_the_links_of_earlier_readers
+        lookup_keeps_its_array_during_a_resize
         lookups_never_miss_an_entry_during_resizes;
     srcu:
         srcu_synchronize_returns_the_object_after_a_sleeping_reader

@@ -38,6 +38,12 @@ pub(crate) fn sleep_ms(milliseconds: u32) {
     fsleep(Delta::from_millis(i64::from(milliseconds)));
 }
 
+/// Returns whether memory is one of `vmalloc()`.
+pub(crate) fn is_vmalloc<T>(memory: &T) -> Option<bool> {
+    // SAFETY: The function accepts any address.
+    Some(unsafe { bindings::is_vmalloc_addr(core::ptr::from_ref(memory).cast()) })
+}
+
 /// The context of the current call, as far as the kernel records it.
 pub(crate) enum CallContext {
     #[cfg_attr(

@@ -3,8 +3,9 @@
 //! Calls each waiting function inside a reader: each logs an error with its name, and blocks its
 //! thread for ever, so that a reader never uses a reference after it has waited.
 //!
-//! A real reader would stall grace periods. So the readers here exist for lockdep only. The module
-//! cannot be unloaded.
+//! A real reader would stall grace periods. So all readers but one exist for lockdep only. The last
+//! one holds a spin lock, which the kernel lets go when the thread blocks. The module cannot be
+//! unloaded.
 
 #![deny(unsafe_code)]
 
@@ -25,7 +26,7 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 use kernel::{
-    bindings, new_mutex,
+    bindings, new_mutex, new_spinlock,
     prelude::*,
     time::{delay::fsleep, Delta},
 };
@@ -44,6 +45,9 @@ rcu::drained_module! {
     license: "GPL",
 }
 
+/// The number of threads that make a call.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
 /// The number of calls that have returned.
 static RETURNED: AtomicUsize = AtomicUsize::new(0);
 
@@ -57,8 +61,8 @@ fn retired() -> Result<Retired<Object>> {
     Ok(UniqueRcuBox::new(Object, GFP_KERNEL)?.retire())
 }
 
-/// The calls that wait for readers. With preemptible readers, the others only sleep.
-fn calls() -> Result {
+/// Calls that wait for readers, inside readers of RCU.
+fn calls_that_wait() -> Result {
     let cookie = GracePeriod::completed();
     let full = FullGracePeriod::completed();
     let (one, two, three) = (retired()?, retired()?, retired()?.start_poll());
@@ -76,50 +80,67 @@ fn calls() -> Result {
         GFP_KERNEL,
     )?;
     as_reader(move || pointer.domain().synchronize())?;
-    if !cfg!(CONFIG_PREEMPT_RCU) {
-        let lock = KBox::pin_init(
-            UpdaterLock::new((), new_mutex!((), "wait_in_reader")),
-            GFP_KERNEL,
-        )?;
-        as_reader(move || drop(lock.lock()))?;
-        as_reader(|| drop(CallbackDrain::new()))?;
-    }
     Ok(())
+}
+
+/// Calls that wait or sleep, inside readers of RCU-sched: a context switch ends their section.
+fn calls_that_sleep() -> Result {
+    let lock = KBox::pin_init(
+        UpdaterLock::new((), new_mutex!((), "wait_in_reader")),
+        GFP_KERNEL,
+    )?;
+    as_sched_reader(rcu::synchronize)?;
+    as_sched_reader(move || drop(lock.lock()))?;
+    as_sched_reader(|| drop(CallbackDrain::new()))?;
+    as_sched_reader(|| drop(KBox::pin_init(rcu::new_srcu!("wait_in_reader"), GFP_KERNEL)))?;
+    let spin_lock = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+    spawn(move || {
+        let _held = spin_lock.lock();
+        rcu::synchronize();
+    })
 }
 
 struct WaitInReader;
 
 impl kernel::Module for WaitInReader {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        calls()?;
+        calls_that_wait()?;
+        calls_that_sleep()?;
         fsleep(Delta::from_millis(500));
+        pr_info!("{} calls have begun\n", CALLS.load(Ordering::Relaxed));
         pr_info!("{} calls have returned\n", RETURNED.load(Ordering::Relaxed));
         Ok(Self)
     }
 }
 
-/// Runs `call` in a thread that lockdep believes to be a reader.
-#[expect(unsafe_code, reason = "changes lockdep's records")]
+/// Runs `call` in a thread that lockdep believes to be a reader of RCU.
 fn as_reader(call: impl FnOnce() + Send + 'static) -> Result {
+    spawn(move || inside(ptr::addr_of_mut!(bindings::rcu_lock_map), call))
+}
+
+/// Runs `call` in a thread that lockdep believes to be a reader of RCU-sched.
+fn as_sched_reader(call: impl FnOnce() + Send + 'static) -> Result {
+    spawn(move || inside(ptr::addr_of_mut!(bindings::rcu_sched_lock_map), call))
+}
+
+/// Runs `call` between the acquisition and the release of one of RCU's static maps.
+#[expect(unsafe_code, reason = "changes lockdep's records")]
+fn inside(map: *mut bindings::lockdep_map, call: impl FnOnce()) {
+    // SAFETY: The map is one of RCU's static maps. The arguments are those of `rcu_read_lock()`,
+    // and `lock_release()` follows.
+    unsafe { bindings::lock_acquire(map, 0, 0, 2, 0, ptr::null_mut(), 0) };
+    call();
+    // SAFETY: `lock_acquire()` has acquired the map in this function.
+    unsafe { bindings::lock_release(map, 0) };
+}
+
+/// Makes `call` in a thread, and counts its return.
+fn spawn(call: impl FnOnce() + Send + 'static) -> Result {
     let thread = Kthread::spawn(c"wait_in_reader", Attributes::default(), move || {
-        // SAFETY: The map is one of RCU's static maps. The arguments are those of
-        // `rcu_read_lock()`, and `lock_release()` follows.
-        unsafe {
-            bindings::lock_acquire(
-                ptr::addr_of_mut!(bindings::rcu_lock_map),
-                0,
-                0,
-                2,
-                0,
-                ptr::null_mut(),
-                0,
-            );
-        }
         call();
-        // SAFETY: `lock_acquire()` has acquired the map in this function.
-        unsafe { bindings::lock_release(ptr::addr_of_mut!(bindings::rcu_lock_map), 0) };
         RETURNED.fetch_add(1, Ordering::Relaxed);
     })?;
+    CALLS.fetch_add(1, Ordering::Relaxed);
     mem::forget(thread);
     Ok(())
 }

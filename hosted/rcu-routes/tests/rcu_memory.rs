@@ -5,7 +5,7 @@
 
 use kernel::{alloc::live, prelude::*};
 use rcu_routes::{
-    rcu::{barrier, Rcu, Reclaim, Softirq, UniqueRcuBox},
+    rcu::{barrier, Flexible, Rcu, Reclaim, Softirq, UniqueRcuBox},
     testing::{HeldReader, SETTLE_TIME},
 };
 use std::thread;
@@ -20,6 +20,26 @@ fn plain(value: u64) -> UniqueRcuBox<Plain> {
 }
 
 #[test]
+fn memory_is_released_once() {
+    kvfree_rcu_frees_once_after_the_reader();
+    into_inner_frees_the_memory();
+    an_allocation_holds_all_elements();
+}
+
+fn into_inner_frees_the_memory() {
+    let before = live();
+    assert_eq!(plain(7).into_inner().0, [7; 16]);
+    assert_eq!(live(), before);
+}
+
+fn an_allocation_holds_all_elements() {
+    let before = live();
+    let object = UniqueRcuBox::<Flexible<u8, u64>>::from_fn(0, 1000, |_| 0, GFP_KERNEL).unwrap();
+    assert!(live().bytes - before.bytes >= size_of_val(&*object));
+    drop(object);
+    assert_eq!(live(), before);
+}
+
 fn kvfree_rcu_frees_once_after_the_reader() {
     let pointer = Rcu::new(plain(1));
     let before = live();

@@ -11,8 +11,8 @@ use kernel::{
 #[cfg(kernel_7_3)]
 use kernel::{new_spinlock_irq, sync::SpinLockIrq};
 use rcu::{
-    find_and_lock, read_lock, ExclusiveLock, Locked, Rcu, Reclaim, Softirq, UniqueRcuBox,
-    UpdaterLock,
+    find_and_lock, read_lock, ExclusiveLock, GracePeriod, Locked, Rcu, Reclaim, Softirq,
+    UniqueRcuBox, UpdaterLock,
 };
 
 struct Count(usize);
@@ -150,6 +150,23 @@ pub(super) fn found_object_lives_until_its_lock_is_released() -> Outcome {
     ensure!(found.object().tracked.is_intact() && *found == 1);
     drop(found);
     ensure!(drops.wait_for_one());
+    Ok(())
+}
+
+pub(super) fn objects_are_found_inside_a_reader() -> Outcome {
+    let pointer = Rcu::new(session(&Drops::new()?)?);
+    let mut is_reader = false;
+    let found = find_and_lock(
+        |search| {
+            let cookie = GracePeriod::start();
+            super::spin_ms(super::HOLD_MS);
+            is_reader = !cookie.is_complete();
+            pointer.dereference(search)
+        },
+        |it| &it.packets,
+    );
+    drop(found);
+    ensure!(is_reader);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 //! Owners: allocators, containers of the kernel crate, and references that readers keep.
 
-use super::{ensure, rcu, Drops, Outcome, Tracked};
+use super::{ensure, platform, rcu, Drops, Outcome, Tracked};
 use core::mem::{align_of, size_of};
 use kernel::{
     alloc::allocator::{KVmalloc, Kmalloc, Vmalloc},
@@ -31,9 +31,14 @@ fn large(number: u64, drops: &Arc<Drops>) -> Large {
     }
 }
 
-fn ends_in_each_way<A: KernelAllocator>() -> Outcome {
+/// Ends objects of an allocator, which may have virtually contiguous memory or not.
+fn ends_in_each_way<A: KernelAllocator>(is_virtual: Option<bool>) -> Outcome {
     let drops = Drops::new()?;
-    let pointer = Rcu::new(UniqueRcuBox::new_in::<A>(large(1, &drops), GFP_KERNEL)?);
+    let object = UniqueRcuBox::new_in::<A>(large(1, &drops), GFP_KERNEL)?;
+    if let (Some(expected), Some(found)) = (is_virtual, platform::is_vmalloc(&*object)) {
+        ensure!(found == expected);
+    }
+    let pointer = Rcu::new(object);
     let mut object = match pointer.replace(None) {
         Some(old) => old.synchronize(),
         None => return Err(ENOENT.into()),
@@ -65,15 +70,15 @@ impl Reclaim for Plain {
 }
 
 pub(super) fn objects_of_kmalloc_are_reclaimed() -> Outcome {
-    ends_in_each_way::<Kmalloc>()
+    ends_in_each_way::<Kmalloc>(Some(false))
 }
 
 pub(super) fn objects_of_vmalloc_are_reclaimed() -> Outcome {
-    ends_in_each_way::<Vmalloc>()
+    ends_in_each_way::<Vmalloc>(Some(true))
 }
 
 pub(super) fn objects_of_kvmalloc_are_reclaimed() -> Outcome {
-    ends_in_each_way::<KVmalloc>()
+    ends_in_each_way::<KVmalloc>(None)
 }
 
 pub(super) fn dropped_rcu_box_keeps_its_object_for_readers() -> Outcome {

@@ -6,9 +6,14 @@ use super::{
     ensure, platform, rcu, spin_ms, Drops, Failure, Outcome, Reader, Tracked, HOLD_MS,
     RECLAIM_TIMEOUT_MS,
 };
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::{
+    hash::{Hash, Hasher},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 use kernel::{new_mutex, prelude::*, sync::Arc};
-use rcu::{read_lock, NewBuckets, ResizableEntry, ResizableTable, UpdaterLock};
+use rcu::{
+    read_lock, Anywhere, Keyed, NewBuckets, Reclaim, ResizableEntry, ResizableTable, UpdaterLock,
+};
 
 struct State {
     table: ResizableTable<Tracked, State>,
@@ -171,6 +176,96 @@ pub(super) fn lookups_never_miss_an_entry_during_resizes() -> Outcome {
     ensure!(failed == 0);
     ensure!(misses.load(Ordering::Relaxed) == 0);
     ensure!(lookups.load(Ordering::Relaxed) >= 2);
+    Ok(())
+}
+
+/// A key whose hash takes long, so that a lookup holds its bucket array during a resize.
+struct SlowKey {
+    key: u64,
+    reader: Option<Arc<Reader>>,
+}
+
+impl PartialEq for SlowKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for SlowKey {}
+
+impl Hash for SlowKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.key.hash(hasher);
+        if let Some(reader) = &self.reader {
+            reader.state.store(Reader::INSIDE, Ordering::Release);
+            spin_ms(HOLD_MS);
+        }
+    }
+}
+
+struct SlowValue {
+    key: SlowKey,
+    tracked: Tracked,
+}
+
+impl Keyed for SlowValue {
+    type Key = SlowKey;
+
+    fn key(&self) -> &SlowKey {
+        &self.key
+    }
+}
+
+impl Reclaim for SlowValue {
+    type Context = Anywhere;
+}
+
+struct SlowState {
+    table: ResizableTable<SlowValue, SlowState>,
+}
+
+pub(super) fn lookup_keeps_its_array_during_a_resize() -> Outcome {
+    let drops = Drops::new()?;
+    let table = ResizableTable::new(NewBuckets::new(8, GFP_KERNEL)?, rcu::random_seed());
+    let state = UpdaterLock::new(SlowState { table }, new_mutex!((), "table"));
+    let state = Arc::pin_init(state, GFP_KERNEL)?;
+    let key = |reader| SlowKey { key: 7, reader };
+    let value = SlowValue {
+        key: key(None),
+        tracked: Tracked::new(7, &drops),
+    };
+    let new = ResizableEntry::new(value, GFP_KERNEL)?;
+    ensure!(state
+        .lock()
+        .select(|state| &state.table)
+        .insert(new)
+        .is_none());
+    let reader = Arc::new(Reader::default(), GFP_KERNEL)?;
+    let mut threads = KVec::new();
+    let work = {
+        let (state, reader) = (state.clone(), reader.clone());
+        move || {
+            let slow = key(Some(reader.clone()));
+            let guard = read_lock();
+            let found = state.table.get(&slow, &guard);
+            if found.is_some_and(|found| found.tracked.is_intact()) {
+                reader.intact.store(1, Ordering::Relaxed);
+            }
+            reader.state.store(Reader::DONE, Ordering::Release);
+        }
+    };
+    threads.push(platform::spawn(work)?, GFP_KERNEL)?;
+    while !reader.is_in_state(Reader::INSIDE) && !reader.is_in_state(Reader::DONE) {
+        platform::sleep_ms(1);
+    }
+    let new = NewBuckets::new(16, GFP_KERNEL)?;
+    let is_resized = state
+        .lock()
+        .select(|state| &state.table)
+        .resize(new)
+        .is_ok();
+    platform::join(threads);
+    ensure!(is_resized && reader.has_ended_intact());
     Ok(())
 }
 

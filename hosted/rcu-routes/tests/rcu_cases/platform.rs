@@ -42,6 +42,11 @@ pub(crate) fn sleep_ms(milliseconds: u32) {
     thread::sleep(Duration::from_millis(milliseconds.into()));
 }
 
+/// Returns whether memory is one of `vmalloc()`; there is no such difference here.
+pub(crate) fn is_vmalloc<T>(_memory: &T) -> Option<bool> {
+    None
+}
+
 /// The context of the current call.
 pub(crate) enum CallContext {
     Callback,
