@@ -33,10 +33,12 @@ use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 /// use kernel::prelude::*;
 /// use rcu_routes::rcu::{read_lock, Flexible, Rcu, UniqueRcuBox};
 ///
-/// let squares = UniqueRcuBox::<Flexible<&str, usize>>::from_fn("squares", 4, |i| i * i,
-/// GFP_KERNEL)?; let published = Rcu::new(squares); let guard = read_lock(); let squares =
-/// published.dereference(&guard).unwrap(); assert_eq!((squares.header, &squares.elements),
-/// ("squares", &[0, 1, 4, 9][..]));
+/// let squares = UniqueRcuBox::<Flexible<_, _>>::from_fn("squares", 4, |i| i * i, GFP_KERNEL)?;
+/// let published = Rcu::new(squares);
+///
+/// let guard = read_lock();
+/// let squares = published.dereference(&guard).unwrap();
+/// assert_eq!((squares.header, &squares.elements), ("squares", &[0, 1, 4, 9][..]));
 /// # Ok::<(), Error>(())
 /// ```
 ///

@@ -81,6 +81,8 @@ pub(super) struct Item {
     work: bindings::work_struct,
     /// The head of the object.
     head: *mut bindings::callback_head,
+    /// Reclaims the object.
+    reclaim: unsafe extern "C" fn(*mut bindings::callback_head),
 }
 
 /// Returns the layout of an object of a sized type, with a work item if its context needs one.
@@ -123,19 +125,32 @@ pub(super) unsafe extern "C" fn queue_reclaim<T: Reclaim + ?Sized>(
     // SAFETY: The head of an object is not null.
     let object = unsafe { T::from_head(NonNull::new_unchecked(head.cast())) };
     // SAFETY: `UniqueRcuBox` has allocated room for an item behind the object, because its context
-    // has one.
-    // No reader can reach it, and the owner has given it up to this call.
+    // has one. No reader can reach it, and the owner has given it up to this call.
     let item = unsafe { item_of(object) };
     // SAFETY: The item is part of an allocation that this call owns.
-    let work = unsafe {
+    unsafe {
         addr_of_mut!((*item).head).write(head);
-        addr_of_mut!((*item).work)
-    };
+        addr_of_mut!((*item).reclaim).write(reclaim::<T>);
+    }
+    // SAFETY: This call owns the item, all of whose fields but `work` are initialised. By its
+    // own requirement this callback was queued with a `Permit`.
+    unsafe { queue(item) };
+}
+
+/// Queues a work item.
+///
+/// # Safety
+///
+/// - The caller owns the item and gives it up. All its fields but `work` are initialised.
+/// - It is called by a callback that was queued with a `Permit`.
+unsafe fn queue(item: *mut Item) {
+    // SAFETY: The caller owns the item.
+    let work = unsafe { addr_of_mut!((*item).work) };
     // SAFETY: The memory is valid for writes. `run()` may be called with the work of this item.
     unsafe {
         bindings::init_work_with_key(
             work,
-            Some(run::<T>),
+            Some(run),
             false,
             c"rcu_reclaim".as_ptr().cast(),
             CLASS.0.get(),
@@ -157,14 +172,17 @@ struct LockClass(Opaque<bindings::lock_class_key>);
 // SAFETY: Lockdep uses only the address of a key.
 unsafe impl Sync for LockClass {}
 
+/// Reclaims the object of a work item.
+///
 /// # Safety
 ///
-/// Only the workqueue calls this, with the work of an item that [`queue_reclaim::<T>`] has queued.
-unsafe extern "C" fn run<T: Reclaim + ?Sized>(work: *mut bindings::work_struct) {
-    // SAFETY: The work is the first field of its item, whose head `queue_reclaim()` has written.
-    let head = unsafe { (*work.cast::<Item>()).head };
+/// Only the workqueue calls this, with the work of an item that [`queue`] has queued.
+unsafe extern "C" fn run(work: *mut bindings::work_struct) {
+    let item = work.cast::<Item>();
+    // SAFETY: The work is the first field of its item, whose other fields are initialised.
+    let (head, reclaim) = unsafe { ((*item).head, (*item).reclaim) };
     // SAFETY: `queue_reclaim()` has received the object from its owner after the grace period, and
     // has given it up to this call. A workqueue does not access a work item after its function has
     // begun.
-    unsafe { reclaim::<T>(head) };
+    unsafe { reclaim(head) };
 }
