@@ -23,7 +23,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
 .PHONY: all metadata load unload install clean deb vm demo test test-packages soak bench lint fuzz litmus \
-	codegen help
+	codegen upstream help
 
 all:
 	@scripts/check-kernel $(KDIR)
@@ -66,6 +66,9 @@ litmus:
 test-packages:
 	$(LAB) tests/packages/run
 
+upstream:
+	$(LAB) scripts/upstream/upstream
+
 codegen:
 	$(LAB) tests/codegen/run
 	$(LAB) tests/codegen/lookup
@@ -80,6 +83,7 @@ help:
 	@echo '  make fuzz      feeds random input to the module for TIME=60 seconds'
 	@echo '  make litmus    checks the memory orderings in the model of the kernel, if herd7 is installed'
 	@echo '  make codegen   compares the machine code of the RCU library with that of C'
+	@echo '  make upstream  lays the library out as patches for Linux 7.3, builds and tests the patched kernel'
 	@echo '  make lint      checks formats, lints and licences'
 	@echo '  make vm        starts a shell in the guest; exit ends it'
 	@echo "  make -s vm CMD='uname -r' [FILES='a b']"
