@@ -67,7 +67,12 @@ impl Backtrace {
             ..Self::default()
         };
         let mut inner = None;
+        let is_in_softirq = begins_in_softirq(frames);
         for &(frame, class) in frames {
+            // Softirqs that do not end are not the fault of the interrupted code.
+            if class == Class::Entry && is_in_softirq && backtrace.culprit.is_none() {
+                break;
+            }
             if !matches!(class, Class::Reporting | Class::Entry) {
                 // Registers and the first frame of a trace name the same function.
                 let is_same = inner == Some((Place::Registers, &frame.symbol));
@@ -127,6 +132,16 @@ impl Backtrace {
             .collect();
         self.waits_for = waits::of(&inner, self.culprit.as_deref());
     }
+}
+
+/// Returns whether the innermost code is the loop that runs softirqs, not a softirq.
+fn begins_in_softirq(frames: &[Classed<'_>]) -> bool {
+    let is_code = |class: &Class| !matches!(class, Class::Reporting | Class::Entry | Class::Irq);
+    let first = frames.iter().find(|(_, class)| is_code(class));
+    first.is_some_and(|(frame, _)| {
+        let name = base(&frame.symbol).trim_start_matches('_');
+        name == "do_softirq" || name == "handle_softirqs" || name.starts_with("softirqentry")
+    })
 }
 
 /// A frame and the class of its function.

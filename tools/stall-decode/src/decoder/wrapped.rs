@@ -41,11 +41,15 @@ impl Layout {
     pub(super) fn of(text: &str) -> Self {
         let text = text.trim_end();
         let unquoted = text.trim_start_matches(['>', ' ', '|']);
-        let quoted = text.len() - unquoted.len();
-        let quotes = text.trim_start().starts_with('>');
+        let start = text.get(..text.len() - unquoted.len()).unwrap_or_default();
+        // One blank after a mail quote is no indent.
+        let indent = match start.rsplit_once('>') {
+            Some((_, blanks)) => blanks.len().saturating_sub(1),
+            None => start.len(),
+        };
         Self {
             width: text.len(),
-            indent: if quotes { 0 } else { quoted },
+            indent,
         }
     }
 }

@@ -119,7 +119,7 @@ fn what(function: &str) -> &'static str {
             "the lock"
         }
         () if has("fence") => "the fence from being signalled",
-        () if has("flush_work") || has("workqueue") || has("cancel_work") => {
+        () if has("flush_work") || has("workqueue") || has("cancel_") => {
             "the work item from ending"
         }
         () if has("folio") || has("page") => "the page from becoming free",
