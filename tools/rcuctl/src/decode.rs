@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::Args;
+use serde::Serialize;
 use stall_decode::{Event, EventKind, Timeline};
 
 use crate::error::{Error, Result, Status};
@@ -19,6 +20,9 @@ use crate::output::Output;
 pub use text::Style;
 
 const BUFFER: usize = 256 * 1024;
+
+/// Bytes of a file in which a timeline names its author.
+const MAX_START: usize = 4096;
 
 /// Explain the reports of a kernel log: RCU stalls, misuse, hung tasks, lockups, out of memory
 ///
@@ -32,9 +36,9 @@ Exit status:
   1  usage error, or the log could not be read
   2  with --exit-code only: the log has an event")]
 pub struct Decode {
-    /// Log to read; - is standard input
+    /// Logs to read; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
-    file: PathBuf,
+    files: Vec<PathBuf>,
 
     #[command(flatten)]
     filter: Filter,
@@ -43,9 +47,17 @@ pub struct Decode {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
+    /// Replace the file of --svg even if it is no timeline of rcuctl
+    #[arg(long, requires = "svg")]
+    force: bool,
+
     /// Print one line per event
     #[arg(long, conflicts_with = "json")]
     short: bool,
+
+    /// Show normal fields, too
+    #[arg(long, short)]
+    verbose: bool,
 
     /// Exit with status 2 if the log has an event
     #[arg(long)]
@@ -71,13 +83,39 @@ impl Filter {
 }
 
 pub fn decode(options: &Decode, out: &mut Output<impl Write>) -> Result<Status> {
-    let log = open(&options.file)?;
-    let style = Style::for_stdout();
-    let events = run(options, log, style, out)?;
+    let style = Style::for_stdout().verbose(options.verbose);
+    if let Some(path) = options.svg.as_ref().filter(|_| !options.force) {
+        check_replaceable(path)?;
+    }
+    let mut found = Found::new(options);
+    for path in &options.files {
+        let log = open(path)?;
+        if options.files.len() > 1 && !out.json() {
+            out.line(&format!("{}:", path.display()))?;
+        }
+        run(options, path, log, style, &mut found, out)?;
+    }
+    let events = found.finish(options, out)?;
     Ok(match options.exit_code && events > 0 {
         true => Status::Refused,
         false => Status::Done,
     })
+}
+
+/// Refuses to replace a file that is not a timeline of this program, such as a log.
+fn check_replaceable(path: &Path) -> Result<()> {
+    let Ok(old) = fs::read(path) else {
+        return Ok(());
+    };
+    let author = Timeline::AUTHOR.as_bytes();
+    let start = old.get(..MAX_START).unwrap_or(&old);
+    if old.is_empty() || start.windows(author.len()).any(|part| part == author) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "--svg {name}: the file exists and is no timeline of rcuctl; pass another name, or --force to replace it",
+        name = path.display()
+    )))
 }
 
 fn open(path: &Path) -> Result<Box<dyn BufRead>> {
@@ -93,27 +131,68 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
 }
 
-/// Decodes a log, prints the selected events, and returns their number.
+/// What all logs hold.
+struct Found {
+    timeline: Option<Timeline>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Found {
+    fn new(options: &Decode) -> Self {
+        Self {
+            timeline: options.svg.is_some().then(Timeline::new),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Writes the timeline and the totals, and returns the number of events.
+    fn finish(self, options: &Decode, out: &mut Output<impl Write>) -> Result<u64> {
+        if let (Some(path), Some(timeline)) = (&options.svg, self.timeline) {
+            let writing = format!("writing {}", path.display());
+            fs::write(path, timeline.svg()).map_err(Error::io(writing))?;
+        }
+        if !out.json() && !options.short {
+            out.line(&text::totals(&self.counts))?;
+        }
+        Ok(self.counts.values().sum())
+    }
+}
+
+/// An event with the name of its log, if there are several.
+#[derive(Serialize)]
+struct OfFile<'a> {
+    file: String,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+/// Decodes a log and prints the selected events.
 fn run(
     options: &Decode,
+    path: &Path,
     log: impl BufRead,
     style: Style,
+    found: &mut Found,
     out: &mut Output<impl Write>,
-) -> Result<u64> {
-    let mut timeline = options.svg.is_some().then(Timeline::new);
-    let mut counts = BTreeMap::new();
+) -> Result<()> {
     let mut failure = None;
-    let name = options.file.display().to_string();
+    let name = path.display().to_string();
     let result = stall_decode::decode(log, |event| {
         if !options.filter.matches(&event) {
             return Ok(());
         }
-        *counts.entry(event.kind.name()).or_insert(0u64) += 1;
-        if let Some(timeline) = &mut timeline {
+        *found.counts.entry(event.kind.name()).or_insert(0u64) += 1;
+        if let Some(timeline) = &mut found.timeline {
             timeline.add(&event);
         }
+        let file = name.clone();
         let printed = if options.short && !out.json() {
             out.line(&text::short(&event, style))
+        } else if options.files.len() > 1 && out.json() {
+            out.document(&OfFile {
+                file,
+                event: &event,
+            })
         } else {
             print(&event, style, out)
         };
@@ -125,15 +204,7 @@ fn run(
     if let Some(error) = failure {
         return Err(error);
     }
-    result.map_err(Error::io(format!("reading {name}")))?;
-    if let (Some(path), Some(timeline)) = (&options.svg, timeline) {
-        let writing = format!("writing {}", path.display());
-        fs::write(path, timeline.svg()).map_err(Error::io(writing))?;
-    }
-    if !out.json() && !options.short {
-        out.line(&text::totals(&counts))?;
-    }
-    Ok(counts.values().sum())
+    result.map_err(Error::io(format!("reading {name}")))
 }
 
 /// Prints an event in full.
@@ -171,7 +242,18 @@ mod tests {
         let line = CommandLine::try_parse_from([&["rcuctl"], words].concat()).expect("options");
         let mut bytes = Vec::new();
         let mut out = Output::new(&mut bytes, line.json);
-        let events = run(&line.decode, log.as_bytes(), Style::plain(), &mut out).expect("a log");
+        let mut found = Found::new(&line.decode);
+        let (path, style) = (Path::new("-"), Style::plain());
+        run(
+            &line.decode,
+            path,
+            log.as_bytes(),
+            style,
+            &mut found,
+            &mut out,
+        )
+        .expect("a log");
+        let events = found.finish(&line.decode, &mut out).expect("totals");
         (String::from_utf8(bytes).expect("text"), events)
     }
 
@@ -184,8 +266,9 @@ mod tests {
             "line 2",
             "sh (pid 57) has slept",
             "sys_thing",
-            "Likely causes",
-            "What to do",
+            "To blame:",
+            "Because:",
+            "Do:",
             "2 events",
         ] {
             assert!(text.contains(part), "no {part:?}: {text}");

@@ -28,6 +28,10 @@ pub struct Watch {
     #[command(flatten)]
     filter: Filter,
 
+    /// Show normal fields, too
+    #[arg(long, short)]
+    verbose: bool,
+
     /// Where to read the kernel log
     #[arg(long, value_name = "PATH", default_value = KMSG)]
     log: PathBuf,
@@ -35,7 +39,7 @@ pub struct Watch {
 
 pub fn watch(options: &Watch, out: &mut Output<impl Write>) -> Result<Status> {
     let records = kmsg::follow(kmsg::open(&options.log, options.since_boot)?);
-    let style = Style::for_stdout();
+    let style = Style::for_stdout().verbose(options.verbose);
     follow(&options.filter, &records, REPORT_TIMEOUT, style, out)?;
     Ok(Status::Done)
 }

@@ -148,3 +148,57 @@ fn a_closed_pipe_is_no_error() {
         "{output:?}"
     );
 }
+
+#[test]
+fn svg_replaces_only_its_own_files() {
+    let folder = folder();
+    let log = path(&folder, "console.log");
+    std::fs::write(&log, LOG).expect("writable");
+    let refused = rcuctl(&["decode", "--svg", &log], LOG);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("--force"), "{message}");
+    assert_eq!(std::fs::read_to_string(&log).expect("the log"), LOG);
+    let picture = path(&folder, "svg");
+    for _ in 0..2 {
+        assert!(rcuctl(&["decode", "--svg", &picture], LOG).status.success());
+    }
+    assert!(rcuctl(&["decode", "--force", "--svg", &log], LOG)
+        .status
+        .success());
+    let replaced = std::fs::read_to_string(&log).expect("a picture");
+    assert!(replaced.starts_with("<svg"), "{replaced}");
+}
+
+#[test]
+fn several_logs_are_read_in_turn() {
+    let folder = folder();
+    let (first, second) = (path(&folder, "first"), path(&folder, "second"));
+    std::fs::write(&first, LOG).expect("writable");
+    std::fs::write(&second, "nothing\n").expect("writable");
+    let text = stdout(&rcuctl(&["decode", &first, &second], ""));
+    assert!(
+        text.contains("first:\n") && text.contains("second:\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("1 event: 1 rcu-cpu-stall\n"), "{text}");
+    let json = stdout(&rcuctl(&["--json", "decode", &first, &first], ""));
+    assert_eq!(json.lines().count(), 2, "{json}");
+    for line in json.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(event["file"], first.as_str());
+    }
+}
+
+#[test]
+fn normal_fields_are_folded_unless_verbose() {
+    let log = LOG.replace("fqs=9", "fqs=2624");
+    let short = stdout(&rcuctl(&["decode"], &log));
+    let long = stdout(&rcuctl(&["decode", "--verbose"], &log));
+    assert!(short.contains("normal: g 289"), "{short}");
+    assert!(short.lines().count() <= 22, "{short}");
+    assert!(
+        long.contains("number of the grace period") && !long.contains("normal:"),
+        "{long}"
+    );
+}

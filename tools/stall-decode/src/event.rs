@@ -199,6 +199,7 @@ impl Event {
                 name: name.into(),
                 value: value.into(),
                 meaning: meaning.into(),
+                normal: false,
             });
         }
     }

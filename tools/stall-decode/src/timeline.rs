@@ -12,7 +12,7 @@ mod drawing;
 
 use std::collections::BTreeMap;
 
-use svg::node::element::{Group, Rectangle, Style};
+use svg::node::element::{Description, Group, Rectangle, Style};
 use svg::Document;
 
 use crate::event::{Event, EventKind, Task};
@@ -67,6 +67,9 @@ impl std::fmt::Display for Lane {
 }
 
 impl Timeline {
+    /// A text in each drawing, by which a program recognizes its own files.
+    pub const AUTHOR: &'static str = "drawn by stall-decode";
+
     /// Creates an empty timeline.
     pub fn new() -> Self {
         Self::default()
@@ -135,6 +138,7 @@ impl Timeline {
             .set("viewBox", (0.0, 0.0, WIDTH, y))
             .set("width", WIDTH)
             .set("height", y)
+            .add(Description::new().add(svg::node::Text::new(Self::AUTHOR)))
             .add(Style::new(STYLE))
             .add(background);
         panels.into_iter().fold(document, Document::add).to_string()

@@ -8,7 +8,7 @@ use std::io;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
-use stall_decode::{Event, EventKind};
+use stall_decode::{Event, Field};
 
 use crate::layout::text_width;
 
@@ -19,9 +19,16 @@ pub struct Style {
     kind: anstyle::Style,
     culprit: anstyle::Style,
     faint: anstyle::Style,
+    /// Whether to show normal fields, too.
+    is_verbose: bool,
 }
 
 impl Style {
+    /// Shows normal fields, too.
+    pub fn verbose(self, is_verbose: bool) -> Self {
+        Self { is_verbose, ..self }
+    }
+
     /// Colours if standard output is a terminal with colours.
     pub fn for_stdout() -> Self {
         match AutoStream::choice(&io::stdout()) {
@@ -31,6 +38,7 @@ impl Style {
                 kind: AnsiColor::Red.on_default().bold(),
                 culprit: AnsiColor::Yellow.on_default().bold(),
                 faint: anstyle::Style::new().dimmed(),
+                is_verbose: false,
             },
         }
     }
@@ -57,25 +65,44 @@ fn place(event: &Event) -> String {
     }
 }
 
-/// Formats an event with all its evidence, causes and advice.
+/// Formats an event: what happened, who is to blame and why, what to do; then the evidence.
 pub fn full(event: &Event, style: Style) -> String {
     let mut text = String::new();
     event_heading(&mut text, event, style);
     wrapped(&mut text, "  ", "  ", &event.summary);
-    if !event.fields.is_empty() {
-        section(&mut text, style, "Fields");
-        fields(&mut text, event, style);
-    }
-    stack(&mut text, event, style);
+    story(&mut text, event, style);
+    stacks(&mut text, event, style);
+    fields(&mut text, event, style);
     if !event.locks.is_empty() {
         section(&mut text, style, "Locks held");
         for lock in &event.locks {
             wrapped(&mut text, "    ", "      ", lock);
         }
     }
-    list(&mut text, style, "Likely causes", &event.causes);
-    list(&mut text, style, "What to do", &event.advice);
+    let further = |lines: &[String]| lines.get(1..).unwrap_or_default().to_vec();
+    list(&mut text, style, "Further causes", &further(&event.causes));
+    list(&mut text, style, "Further advice", &further(&event.advice));
     text
+}
+
+/// Appends who is to blame, why, and the first advice.
+fn story(text: &mut String, event: &Event, style: Style) {
+    let blame = format!("{} ({})", event.blame.text, event.blame.sure);
+    let lines = [
+        ("To blame:", Some(&blame)),
+        ("Because:", event.causes.first()),
+        ("Do:", event.advice.first()),
+    ];
+    for (name, line) in lines {
+        if let Some(line) = line {
+            let first = format!("  {} ", painted(style.heading, name));
+            let mut paragraph = String::new();
+            // Colours have no width on the terminal.
+            let plain = format!("  {name} ");
+            wrapped(&mut paragraph, &plain, "    ", line);
+            text.push_str(&paragraph.replacen(&plain, &first, 1));
+        }
+    }
 }
 
 fn event_heading(text: &mut String, event: &Event, style: Style) {
@@ -106,14 +133,19 @@ pub fn section(text: &mut String, style: Style, name: &str) {
 }
 
 /// Appends name, value and meaning of each field. Aligns the meanings, but moves one to its own
-/// line after a long value.
+/// line after a long value. Folds normal fields.
 fn fields(text: &mut String, event: &Event, style: Style) {
-    let lengths = event
-        .fields
+    let shown = |field: &&Field| style.is_verbose || !field.normal;
+    let (shown, folded): (Vec<_>, Vec<_>) = event.fields.iter().partition(shown);
+    if shown.is_empty() && folded.is_empty() {
+        return;
+    }
+    section(text, style, "Fields");
+    let lengths = shown
         .iter()
         .map(|field| field.name.len() + field.value.len() + 1);
     let width = lengths.filter(|&length| length <= 36).max().unwrap_or(0);
-    for field in &event.fields {
+    for field in shown {
         let given = format!("{} {}", field.name, field.value);
         let indent = " ".repeat(width + 6);
         if given.len() > width {
@@ -127,19 +159,43 @@ fn fields(text: &mut String, event: &Event, style: Style) {
             text.push_str(meaning.trim_start());
         }
     }
+    if !folded.is_empty() {
+        let names: Vec<_> = folded
+            .iter()
+            .map(|field| format!("{} {}", field.name, field.value))
+            .collect();
+        let line = format!("normal: {}", names.join(", "));
+        wrapped(text, "    ", "      ", &line);
+    }
 }
 
-fn stack(text: &mut String, event: &Event, style: Style) {
-    if event.frames.is_empty() {
-        return;
+/// Appends every stack of the report with its owner. The culprit's is first.
+fn stacks(text: &mut String, event: &Event, style: Style) {
+    let own = event
+        .stacks
+        .iter()
+        .position(|stack| stack.frames == event.frames);
+    if !event.frames.is_empty() {
+        let of = own.and_then(|own| event.stacks.get(own));
+        let of = of.map_or(String::new(), |stack| format!(" of {}", stack.of));
+        stack(text, &format!("Stack{of}"), &event.frames, event, style);
     }
-    let title = match event.kind {
-        EventKind::UseAfterFree => "Stack of the use",
-        EventKind::HungTask => "Stack of the task",
-        _ => "Stack",
-    };
+    for (at, other) in event.stacks.iter().enumerate() {
+        if own != Some(at) {
+            stack(
+                text,
+                &format!("Stack of {}", other.of),
+                &other.frames,
+                event,
+                style,
+            );
+        }
+    }
+}
+
+fn stack(text: &mut String, title: &str, frames: &[String], event: &Event, style: Style) {
     section(text, style, title);
-    for frame in &event.frames {
+    for frame in frames {
         if event.culprit_frame.as_ref() == Some(frame) {
             let _ = writeln!(text, "  > {}", painted(style.culprit, frame));
         } else {

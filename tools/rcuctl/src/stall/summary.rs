@@ -96,7 +96,7 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("Likely causes"), "{text}");
+        assert!(text.contains("To blame:"), "{text}");
         let verdict: Vec<_> = text.lines().rev().take(4).collect();
         assert!(
             verdict.iter().all(|line| line.starts_with("right  ")),

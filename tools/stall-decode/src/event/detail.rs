@@ -175,6 +175,9 @@ pub struct Field {
     pub value: String,
     /// The meaning of this value.
     pub meaning: String,
+    /// Whether a reader may skip the field: its value is usual, or only identifies the report.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub normal: bool,
 }
 
 #[cfg(test)]

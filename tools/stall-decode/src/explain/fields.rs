@@ -5,7 +5,7 @@
 mod cpu;
 mod kthread;
 
-use crate::event::{Event, EventKind, Task};
+use crate::event::{Event, EventKind, Field, Task};
 
 /// Callbacks that indicate that memory is running out.
 const MANY_CALLBACKS: u64 = 100_000;
@@ -26,6 +26,50 @@ pub(super) fn fill(event: &mut Event) {
     for field in parsed {
         event.add_field(field.name, field.value, field.meaning);
     }
+    for field in &mut event.fields {
+        field.normal = is_normal(field);
+    }
+}
+
+/// Names of fields that only identify a report or its parts.
+const IDENTIFYING: [&str; 17] = [
+    "g",
+    "s",
+    "f",
+    "ncpus",
+    "detected by",
+    "root",
+    "->cpu",
+    "wait state",
+    "node",
+    "flags",
+    "nice",
+    "pool cpus",
+    "workqueue",
+    "mems_allowed",
+    "CSD lock",
+    "timer-softirq",
+    "mode",
+];
+
+/// Parts of the meanings of usual values.
+const USUAL: [&str; 6] = [
+    "the grace-period kthread ran all the time",
+    "the grace-period kthread runs",
+    "in the kernel, in task context",
+    "above its watermark",
+    "RCU softirqs run when",
+    "interrupts, softirqs, context switches",
+];
+
+/// Returns whether a field tells nothing that the diagnosis needs.
+fn is_normal(field: &Field) -> bool {
+    let is_quiet = field.name == "q" && !field.meaning.contains("running out");
+    let is_unmarked = field.name.ends_with(" marks") && field.value == "....";
+    is_quiet
+        || is_unmarked
+        || IDENTIFYING.contains(&field.name.as_str())
+        || USUAL.iter().any(|usual| field.meaning.contains(usual))
 }
 
 fn totals(event: &mut Event) {
