@@ -23,7 +23,7 @@ use crate::log_clock::LogClock;
 use crate::report::FAMILIES;
 use crate::scan::number_after;
 use crate::stack::{looks_like_release, part, Heading};
-use crate::unwrap::{self, Line, Prefix, QuotedPrintable};
+use crate::unwrap::{self, JournalEntry, Line, Prefix, QuotedPrintable};
 use doubled::Doubled;
 use needles::{Found, Mark};
 use open::OpenReports;
@@ -55,6 +55,7 @@ pub struct Decoder {
     open: OpenReports,
     doubled: Doubled,
     prefix: Prefix,
+    journal: JournalEntry,
     /// A line that may continue on the next one.
     held: Option<Held>,
     /// Indented lines in a row.
@@ -83,6 +84,7 @@ impl Decoder {
             open: OpenReports::default(),
             doubled: Doubled::default(),
             prefix: Prefix::default(),
+            journal: JournalEntry::default(),
             held: None,
             indented_lines: 0,
             warning: None,
@@ -93,12 +95,20 @@ impl Decoder {
 
     /// Decodes the next line, passed without its line break.
     pub fn line(&mut self, bytes: &[u8]) {
-        self.number += 1;
+        self.numbered_line(bytes, self.number + 1);
+    }
+
+    /// Decodes a line with its number in the input.
+    pub(crate) fn numbered_line(&mut self, bytes: &[u8], number: u64) {
+        self.number = number;
         for piece in unwrap::pieces(bytes) {
             let text = unwrap::printable(piece);
+            let text = unwrap::without_html(&text);
             let record = unwrap::from_json(&text).or_else(|| unwrap::from_kmsg(&text));
-            if let Some(record) = record {
-                for line in record.lines() {
+            let record = record.or_else(|| self.journal.line(&text));
+            let is_broken = || memchr::memchr(b'\n', text.as_bytes()).is_some();
+            if let Some(record) = record.or_else(|| is_broken().then(|| text.to_string())) {
+                for line in record.lines().filter(|line| !line.is_empty()) {
                     self.wrapped_line(line, self.number);
                 }
             } else if !unwrap::is_kmsg_property(&text) {

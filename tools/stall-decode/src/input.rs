@@ -2,6 +2,8 @@
 
 //! Decodes a whole log from a reader.
 
+mod reversed;
+
 use std::io::{self, BufRead};
 
 use memchr::memchr;
@@ -11,6 +13,8 @@ use crate::{Decoder, Event};
 
 /// Decodes a log, and passes each event to `sink` in the order of the reports' first lines.
 ///
+/// A log whose newest line is first, as log viewers export it, is read from its end; up to 64 MB.
+///
 /// # Errors
 ///
 /// Returns the first error of the reader or of `sink`.
@@ -19,6 +23,9 @@ where
     R: BufRead,
     F: FnMut(Event) -> io::Result<()>,
 {
+    if reversed::is_reversed(log.fill_buf()?) {
+        return reversed::decode(log, sink);
+    }
     let mut decoder = Decoder::new();
     let mut partial = Vec::new();
     loop {

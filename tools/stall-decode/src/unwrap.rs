@@ -8,6 +8,8 @@
 
 mod calendar;
 mod caller;
+mod html;
+mod json;
 mod mail;
 mod prefix;
 mod printable;
@@ -16,10 +18,12 @@ mod stamp;
 
 use crate::scan::Scan;
 pub(crate) use caller::Caller;
+pub(crate) use html::without_html;
+pub(crate) use json::{from_json, JournalEntry};
 pub(crate) use mail::QuotedPrintable;
 pub(crate) use prefix::Prefix;
 pub(crate) use printable::{pieces, printable};
-pub(crate) use record::{from_json, from_kmsg, is_kmsg_property};
+pub(crate) use record::{from_kmsg, is_kmsg_property};
 pub(crate) use stamp::{second_stamp, OwnedStamp, Stamp};
 
 /// Longest input line decoded, in bytes. Excess bytes are ignored.

@@ -16,5 +16,5 @@ pub(super) fn summary(event: &Event) -> String {
 pub(super) fn explain(_: &Event, out: &mut Explanation) {
     out.cause("a call between rcu_read_lock() and rcu_read_unlock() sleeps: a mutex, an allocation with GFP_KERNEL, a copy to user space, a wait for a grace period")
         .cause("an rcu_read_unlock() is missing on some path, so that the reader stays open")
-        .advise("Find the reader further up the stack. Move the sleeping call out of it, or use SRCU. The kernel prints this warning once per boot: `echo 1 > /sys/kernel/debug/clear_warn_once` rearms it.");
+        .advise("Find the reader further up the stack. Move the sleeping call out of it, or use SRCU. If no function on the stack holds rcu_read_lock(), code that the task ran earlier left the reader open: find its missing rcu_read_unlock(). The kernel prints this warning once per boot: `echo 1 > /sys/kernel/debug/clear_warn_once` rearms it.");
 }

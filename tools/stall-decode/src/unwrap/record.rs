@@ -1,38 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Records that hold a kernel line: JSON, and `/dev/kmsg` (`Documentation/ABI/testing/dev-kmsg`).
+//! Records of `/dev/kmsg` (`Documentation/ABI/testing/dev-kmsg`), which hold a kernel line.
 
 use super::{Caller, Line, Stamp};
 use crate::scan::Scan;
-
-/// Extracts the text, of one or more lines, from JSON of container runtimes or journald.
-pub(crate) fn from_json(text: &str) -> Option<String> {
-    if !text.starts_with('{') {
-        return None;
-    }
-    let mut scan =
-        Scan::after(text, "\"log\":\"").or_else(|| Scan::after(text, "\"MESSAGE\":\""))?;
-    let mut message = String::new();
-    loop {
-        message.push_str(scan.run(|byte| byte != b'\\' && byte != b'"'));
-        match scan.byte() {
-            Some(b'\\') => match scan.byte()? {
-                b'n' | b'r' => message.push('\n'),
-                b't' => message.push(' '),
-                b'u' => {
-                    let code = scan.rest().get(..4)?;
-                    let code = u32::from_str_radix(code, 16).ok().and_then(char::from_u32);
-                    for _ in 0..4 {
-                        scan.byte();
-                    }
-                    message.push(code.filter(char::is_ascii).unwrap_or('?'));
-                }
-                other => message.push(char::from(other)),
-            },
-            _ => return Some(message),
-        }
-    }
-}
 
 /// Decodes the `\x09` escapes of a `/dev/kmsg` record. The record may hold several lines.
 pub(crate) fn from_kmsg(text: &str) -> Option<String> {
@@ -97,20 +68,6 @@ pub(crate) fn is_kmsg_property(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_of_containers_and_journald_is_extracted() {
-        let line = r#"{"log":"[   12.345678] \u003c3\u003e \"x\"\n","stream":"stdout"}"#;
-        assert_eq!(
-            from_json(line).as_deref(),
-            Some("[   12.345678] <3> \"x\"\n")
-        );
-        assert_eq!(
-            from_json(r#"{"MESSAGE":"INFO: x","PRIORITY":"3"}"#).as_deref(),
-            Some("INFO: x")
-        );
-        assert_eq!(from_json("{ 1 2} (t=5"), None);
-    }
 
     #[test]
     fn kmsg_escapes_are_decoded() {
