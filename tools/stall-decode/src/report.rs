@@ -285,7 +285,7 @@ impl Report {
     }
 
     /// Adds the work item of a dump's worker. It is the lead if the stack is missing.
-    fn add_work(&mut self, dump: &Dump, is_stack_empty: bool) {
+    pub(crate) fn add_work(&mut self, dump: &Dump, is_stack_empty: bool) {
         let is_worker = |frame: &Frame| base(&frame.symbol) == "worker_thread";
         let runs_work = |frame: &Frame| base(&frame.symbol).ends_with("process_one_work");
         self.event.evidence.is_idle_worker =

@@ -48,6 +48,8 @@ pub(crate) struct Memory {
     pub(crate) has_nodemask: bool,
     pub(crate) zones: Vec<Zone>,
     pub(crate) ram_kb: Option<u64>,
+    /// A process was killed, not only selected.
+    pub(crate) is_killed: bool,
     /// Anonymous memory of the killed process.
     pub(crate) victim_kb: Option<u64>,
 }

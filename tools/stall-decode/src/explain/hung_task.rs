@@ -35,15 +35,14 @@ pub(super) fn summary(event: &Event) -> String {
 /// kthread_create() creates it asleep, and wake_up_process() starts it.
 fn is_unstarted(event: &Event) -> bool {
     let is_start = |frame: &String| {
-        [
+        let starts = [
             "kthread",
-            "ret_from_fork",
-            "ret_from_kernel_thread",
+            "ret_from_",
+            "kernel_thread",
             "schedule",
             "__schedule",
-        ]
-        .iter()
-        .any(|start| frame.starts_with(start))
+        ];
+        starts.iter().any(|start| frame.starts_with(start))
     };
     event.frames.iter().any(|frame| frame == "kthread") && event.frames.iter().all(is_start)
 }

@@ -4,6 +4,7 @@
 
 use super::{in_function, tasks, Explanation};
 use crate::event::Event;
+use crate::scan::Scan;
 
 /// Requests above this order (8 pages) are costly: the allocator gives up early.
 const COSTLY_ORDER: u64 = 3;
@@ -41,7 +42,7 @@ fn verdict(event: &Event) -> (String, Reason) {
         .iter()
         .filter(|zone| zone.free_kb > zone.high_kb.max(zone.min_kb));
     let richest = plenty.max_by_key(|zone| zone.free_kb);
-    let can_wait = !flags.contains("GFP_ATOMIC") && !flags.contains("GFP_NOWAIT");
+    let can_wait = can_wait(flags);
     let is_free = |order: u64| richest.filter(|zone| order == 0 || zone.has_block == Some(true));
     if let Some(zone) = is_free(memory.order) {
         let text = format!(
@@ -50,7 +51,7 @@ fn verdict(event: &Event) -> (String, Reason) {
         );
         return (text, Reason::NotShort);
     }
-    if memory.order > 0 && richest.is_some() {
+    if memory.order > 0 && (richest.is_some() || memory.zones.is_empty()) {
         return ("free memory is fragmented".to_string(), Reason::Fragmented);
     }
     if !can_wait {
@@ -69,6 +70,17 @@ fn verdict(event: &Event) -> (String, Reason) {
         "no free page of the requested kind".to_string(),
         Reason::Short,
     )
+}
+
+/// Returns whether an allocation with these flags may wait for reclaim.
+///
+/// Kernels before 4.6 print numbers only: 0x10 is __GFP_WAIT until 4.3, 0x400000 its successor.
+fn can_wait(flags: &str) -> bool {
+    if flags.contains('(') {
+        return !flags.contains("GFP_ATOMIC") && !flags.contains("GFP_NOWAIT");
+    }
+    let number = Scan::new(flags).hex();
+    number.is_none_or(|number| number & 0x40_0010 != 0)
 }
 
 /// Returns whether an allocation with these flags may use a zone.
@@ -93,6 +105,11 @@ pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
         Reason::Fragmented => {
             out.cause(format!("memory is fragmented: pages are free, but no 2^{} of them in a row", memory.order))
                 .advise("Allocate smaller blocks (kvmalloc(), order 0, scatter lists), and handle the failure. `echo 1 > /proc/sys/vm/compact_memory` compacts memory; a larger vm.min_free_kbytes helps.");
+            if !can_wait(&memory.flags) {
+                out.cause(
+                    "the caller cannot wait, so that the allocator could not compact memory for it",
+                );
+            }
             if memory.order > COSTLY_ORDER {
                 out.cause("the request is costly (above 8 pages): the allocator gives up early");
             }

@@ -118,6 +118,10 @@ fn complete(report: &mut Report) {
     let backtrace = Backtrace::new(&dump, Origin::Interrupt);
     report.event.waits_for.clone_from(&backtrace.waits_for);
     report.set_backtrace(backtrace);
+    // A cut stack may end before the work item.
+    if report.event.culprit_frame.is_none() {
+        report.add_work(&dump, true);
+    }
 }
 
 /// Adds what the holder of the lock does.

@@ -19,6 +19,7 @@ pub(crate) static FAMILY: Family = Family {
         " invoked oom-killer",
         "ut of memory: Kill",
         "ut of memory: kill",
+        "Killed process ",
     ],
     details: &[
         "ill process ",
@@ -71,6 +72,9 @@ fn header(text: &str) -> Option<Event> {
     // The first lines are missing: the line on the killed task begins the report.
     let mut event = Event::new(EventKind::Oom);
     event.header_missing = true;
+    if !text.contains("ut of memory") && !text.contains("total-vm:") {
+        return None;
+    }
     killed(&mut event, text)?;
     Some(event)
 }
@@ -167,11 +171,18 @@ fn killed(event: &mut Event, text: &str) -> Option<()> {
     }
     let comm = scan.rest().split_once(')').map(|(comm, _)| comm);
     let comm = comm.map(|comm| comm.rsplit_once('(').map_or(comm, |(_, comm)| comm));
+    let is_killed = text.contains("illed process ");
     let is_other = !event.tasks.iter().any(|task| task.pid == Some(pid));
+    // Old kernels announce a process, and may kill its child instead.
+    if is_other && is_killed && !event.evidence.memory.is_killed && !text.contains("ut of memory") {
+        event.tasks.clear();
+    }
     // Each run of the OOM killer is an event of its own.
-    if is_other && !event.tasks.is_empty() && text.contains("ut of memory") {
+    let is_next = text.contains("ut of memory") || event.evidence.memory.is_killed;
+    if is_other && !event.tasks.is_empty() && is_next {
         return None;
     }
+    event.evidence.memory.is_killed |= is_killed;
     event.add_task(Task {
         pid: Some(pid),
         comm: comm.map(str::to_string),
