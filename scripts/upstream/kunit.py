@@ -31,11 +31,18 @@ ROOT = [
     (r"//! In the kernel `rcu_test\.rs`(?:.*\n)*?\n", ""),
     (r"//! Tests of the RCU library that .*\n//!\n", "//! KUnit tests of RCU.\n\n"),
     (r"use crate::\{platform, rcu\};", "use kernel::sync::rcu;"),
-    (r"^mod stress;\n", "mod stress;\nmod platform;\n"),
+    (r"^mod stress;\n", "mod stress;\nmod platform;\nmod thread;\n"),
     (r"/// The reason why a test failed\.\n(?:.*\n)*?(?=/// Fails the test)", ""),
     (r"/// Fails the test unless(?:.*\n)*?^\}\n", ENSURE),
     (r"/// Lists test functions(?:.*\n)*?^\}\n\n", ""),
     (r"^cases! \{\n(?:.*\n)*?^\}\n\n", ""),
+]
+
+# Threads of the kernel crate are work items.
+PLATFORM = [
+    (r"use crate::kernel_ext::kthread::.*\n", "pub(super) use super::thread::{spawn, Thread};\n"),
+    (r"^///.*\npub\(crate\) type Thread = Kthread;\n\n", ""),
+    (r"^///.*\npub\(crate\) fn spawn(?:.*\n)*?^\}\n\n", ""),
 ]
 
 
@@ -52,11 +59,12 @@ def suite(module, names):
 
 
 def translate(name, text, root):
-    """Translates cases.rs (NAME tests.rs) or a file of cases/. ROOT is the text of cases.rs."""
-    for pattern, new in (ROOT if name == "tests.rs" else []) + COMMON:
+    """Translates cases.rs (NAME tests.rs), platform.rs or a file of cases/. ROOT is cases.rs."""
+    required = {"tests.rs": ROOT, "tests/platform.rs": PLATFORM}.get(name, [])
+    for pattern, new in required + COMMON:
         text, count = re.subn(pattern, new, text, flags=re.M)
-        if not count and pattern in dict(ROOT):
-            sys.exit(f"kunit: cases.rs has no match of {pattern!r}; correct ROOT in {__file__}")
+        if not count and (pattern, new) in required:
+            sys.exit(f"kunit: the source of {name} has no match of {pattern!r}; correct {__file__}")
     # The kernel's atomics have no default value.
     text = re.sub(r"#\[derive\(Default\)\]\nstruct (\w+) \{\n((?:    .*\n)*)\}\n", with_default, text)
     text = translation.translate(name, text)
