@@ -25,7 +25,7 @@
 //! | objects in the kernel crate's `XArray` | [`RcuBox`], [`xa_load`] |
 //! | an object that the reader keeps | `Rcu<Arc<T>>`, see [`Reclaim`] |
 //! | an object whose own spin lock the reader acquires | [`find_and_lock`] |
-//! | readers that sleep | [`SrcuPointer`], [`Srcu`] |
+//! | readers that sleep | [`SrcuPointer`]; several structures: [`SrcuLock`], [`Srcu`] |
 //! | readers that cannot leak their guard | [`read`] |
 //! | objects that end in an array | [`Flexible`] |
 //! | grace periods without an object | [`synchronize`], [`GracePeriod`], [`FullGracePeriod`] |
@@ -41,6 +41,7 @@ mod cleared;
 mod compat;
 mod context;
 mod counted;
+mod domain;
 mod drain;
 #[cfg(MODULE)]
 mod drained;
@@ -64,7 +65,7 @@ mod room;
 mod seed;
 mod srcu;
 mod srcu_pointer;
-mod srcu_retired;
+mod srcu_state;
 mod unlocked;
 mod updater;
 mod work;
@@ -73,6 +74,7 @@ mod xarray;
 pub use boxed::UniqueRcuBox;
 pub use chain::{Entry, Iter};
 pub use cleared::Cleared;
+pub use domain::{Domain, DomainKind, Global};
 pub use drain::CallbackDrain;
 #[cfg(MODULE)]
 pub use drained::{drained_module, Drain, Drained, DrainedModule};
@@ -95,6 +97,6 @@ pub use retired::Retired;
 pub use seed::random_seed;
 pub use srcu::{new_srcu, Srcu, SrcuGracePeriod, SrcuGuard};
 pub use srcu_pointer::{SrcuPointer, SrcuReader};
-pub use srcu_retired::{SrcuPolled, SrcuRetired};
+pub use srcu_state::{SrcuLock, SrcuState, SrcuView};
 pub use updater::{Locked, UpdateSide, UpdatedUnder, Updater, UpdaterLock};
 pub use xarray::xa_load;

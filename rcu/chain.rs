@@ -19,7 +19,7 @@
 use super::{
     object::{self, Object},
     reclaim::{drops, tear_down},
-    Reclaim, Retired, UniqueRcuBox,
+    Domain, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     iter::FusedIterator,
@@ -278,10 +278,16 @@ impl<T: Reclaim> Link<T> {
 pub(super) struct Unlinked<T: Reclaim>(NonNull<Object<Entry<T>>>);
 
 impl<T: Reclaim> Unlinked<T> {
+    /// Tears the entry down, and retires it.
+    ///
+    /// # Safety
+    ///
+    /// Only readers of `domain` could reach the entry.
     #[inline]
-    pub(super) fn retire(self) -> Retired<Entry<T>> {
-        // SAFETY: By the type invariant this owned the object, which is unpublished.
-        unsafe { Retired::new(self.0) }
+    pub(super) unsafe fn retire<D: Domain>(self, domain: D) -> Retired<Entry<T>, D> {
+        // SAFETY: By the type invariant this owned the object, which is unpublished. The caller
+        // guarantees the domain.
+        unsafe { Retired::new(self.0, domain) }
     }
 }
 

@@ -6,9 +6,9 @@
 
 use super::{
     chain::{Chain, Entry, Link},
-    grace_period, object,
+    object,
     reclaim::tear_down,
-    Reclaim, Retired, UniqueRcuBox,
+    Domain, Global, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     iter::FusedIterator,
@@ -52,12 +52,13 @@ use core::{
 /// # Invariants
 ///
 /// - `next` is null, or points to an object that came from `UniqueRcuBox::into_raw` and that this
-///   value owns. Readers that begin from now on cannot reach it.
+///   value owns. Only readers of `domain` could reach it, and those that begin from now on cannot.
 /// - The same holds for the link of that object, and so on.
 #[must_use = "choose how the entries are reclaimed; its drop does call_rcu() or queue_work()"]
-pub struct Cleared<T: Reclaim> {
+pub struct Cleared<T: Reclaim, D: Domain = Global> {
     next: Link<T>,
-    owned: PhantomData<Retired<Entry<T>>>,
+    domain: D,
+    owned: PhantomData<Retired<Entry<T>, D>>,
 }
 
 impl<T: Reclaim> Chain<T> {
@@ -65,15 +66,16 @@ impl<T: Reclaim> Chain<T> {
     ///
     /// # Safety
     ///
-    /// The caller is the only updater of the chain.
+    /// The caller is the only updater of the chain. Only readers of `domain` could reach the entries.
     #[inline]
-    pub(super) unsafe fn clear(&self) -> Cleared<T> {
+    pub(super) unsafe fn clear<D: Domain>(&self, domain: D) -> Cleared<T, D> {
         let all = self.first().get();
         self.first().publish(ptr::null_mut());
         // INVARIANT: The chain owned the objects and no longer does. Only its first link led to
         // them.
         let cleared = Cleared {
             next: Link::to(all),
+            domain,
             owned: PhantomData,
         };
         cleared.tear_down();
@@ -81,7 +83,7 @@ impl<T: Reclaim> Chain<T> {
     }
 }
 
-impl<T: Reclaim> Cleared<T> {
+impl<T: Reclaim, D: Domain> Cleared<T, D> {
     /// Tears all entries down.
     #[inline]
     fn tear_down(&self) {
@@ -98,22 +100,23 @@ impl<T: Reclaim> Cleared<T> {
         }
     }
 
-    /// Waits for one grace period and returns all entries: C's `synchronize_rcu()`.
+    /// Waits for one grace period and returns all entries: C's `synchronize_rcu()` or
+    /// `synchronize_srcu()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.
     #[track_caller]
     pub fn synchronize(self) -> impl Iterator<Item = UniqueRcuBox<Entry<T>>> {
-        grace_period::synchronize();
+        self.domain.synchronize();
         // SAFETY: By the type invariant all objects were unpublished before this grace period
         // began.
         self.map(|retired| unsafe { retired.into_box() })
     }
 }
 
-impl<T: Reclaim> Iterator for Cleared<T> {
-    type Item = Retired<Entry<T>>;
+impl<T: Reclaim, D: Domain> Iterator for Cleared<T, D> {
+    type Item = Retired<Entry<T>, D>;
 
-    fn next(&mut self) -> Option<Retired<Entry<T>>> {
+    fn next(&mut self) -> Option<Self::Item> {
         let object = NonNull::new(self.next.get())?;
         // SAFETY: By the type invariant this value owns the object, so it is live.
         let next = unsafe { &object::value(object).link };
@@ -121,13 +124,13 @@ impl<T: Reclaim> Iterator for Cleared<T> {
         self.next = Link::to(next.get());
         // SAFETY: By the type invariant this value owned the object, which is unpublished.
         // `clear()` has torn it down.
-        Some(unsafe { Retired::torn_down(object) })
+        Some(unsafe { Retired::torn_down(object, self.domain) })
     }
 }
 
-impl<T: Reclaim> FusedIterator for Cleared<T> {}
+impl<T: Reclaim, D: Domain> FusedIterator for Cleared<T, D> {}
 
-impl<T: Reclaim> Drop for Cleared<T> {
+impl<T: Reclaim, D: Domain> Drop for Cleared<T, D> {
     fn drop(&mut self) {
         self.for_each(drop);
     }

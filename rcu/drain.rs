@@ -4,7 +4,7 @@
 
 #![expect(unsafe_code, reason = "calls C")]
 
-use super::{barrier, context::assert_may_sleep, read_lock, synchronize, work, Guard};
+use super::{barrier, context::assert_may_sleep, read_lock, synchronize, work, Domain, Guard};
 use core::{
     any::type_name,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -237,22 +237,18 @@ impl Permit {
         }
     }
 
-    /// Announces a callback to the drain, before it is queued.
+    /// Announces a callback to the drain, before it is queued. A callback of SRCU calls
+    /// [`note_end_of_srcu_callback`].
     #[inline]
-    pub(super) fn announce_callback(&self) {
+    pub(super) fn announce_callback<D: Domain>(&self) {
+        if D::IS_COUNTED {
+            // ORDERING: Relaxed suffices: the drain sees it as it sees `QUEUED`.
+            SRCU_QUEUED.fetch_add(1, Ordering::Relaxed);
+        }
         // ORDERING: Relaxed suffices, as `wait_for_all()` explains.
         if !QUEUED.load(Ordering::Relaxed) {
             QUEUED.store(true, Ordering::Relaxed);
         }
-    }
-
-    /// Announces a callback of `call_srcu()` to the drain, before it is queued. The callback calls
-    /// [`note_end_of_srcu_callback`].
-    #[inline]
-    pub(super) fn announce_srcu_callback(&self) {
-        // ORDERING: Relaxed suffices: the drain sees it as it sees `QUEUED`.
-        SRCU_QUEUED.fetch_add(1, Ordering::Relaxed);
-        self.announce_callback();
     }
 }
 

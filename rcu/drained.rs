@@ -5,7 +5,6 @@
 #![expect(unsafe_code, reason = "states when a module is unloaded")]
 
 use super::drain;
-use core::ptr;
 use kernel::{bindings, prelude::*, InPlaceModule};
 
 // The exported name is in the root of the crate, where it must not collide with an import of
@@ -14,8 +13,12 @@ use kernel::{bindings, prelude::*, InPlaceModule};
 #[macro_export]
 macro_rules! __rcu_drained_module {
     (type: $module:ident, drains: [$($($drain:ident)::+),* $(,)?], $($metadata:tt)*) => {
+        #[allow(
+            unsafe_code,
+            clippy::undocumented_unsafe_blocks,
+            reason = "clippy does not find the comment in a macro"
+        )]
         // SAFETY: `module!` below makes `Drained<$module>` the crate's module, and a crate has one.
-        #[allow(unsafe_code, reason = "the macro keeps the promise")]
         unsafe impl $crate::rcu::DrainedModule for $module {
             const DRAINS: &'static [$crate::rcu::Drain] = &[$($crate::rcu::Drain {
                 open: $($drain)::+::open_drain,
@@ -115,10 +118,10 @@ impl OpenDrains {
         this_module: &ThisModule,
         drains: &'static [Drain],
     ) -> Result<Self> {
-        // SAFETY: The module is loaded, so its `struct module` is valid.
-        let memory = unsafe { ptr::addr_of!((*this_module.as_ptr()).mem) };
-        // SAFETY: The memory of the module's data does not change while it is loaded.
-        let data = unsafe { (*memory)[bindings::mod_mem_type_MOD_DATA as usize].clone() };
+        let kind = bindings::mod_mem_type_MOD_DATA as usize;
+        // SAFETY: The module is loaded, so its `struct module` is valid. The record of its data does
+        // not change meanwhile.
+        let data = unsafe { (*this_module.as_ptr()).mem[kind] };
         let offset = (place as usize).wrapping_sub(data.base as usize);
         if offset >= data.size as usize {
             return Err(EINVAL);

@@ -9,8 +9,9 @@
 use super::{
     chain::{Chain, Entry},
     new_entry::NewEntry,
+    srcu_state::SrcuView,
     updater::{UpdateSide, UpdatedUnder},
-    ReadSide, Reclaim, Retired,
+    Domain, Global, Iter, ReadSide, Reclaim, Retired, Srcu,
 };
 use core::{
     hash::{Hash, Hasher},
@@ -128,15 +129,15 @@ pub trait Keyed {
 /// - An entry is in the bucket of the key that it had when it was inserted.
 /// - `len` is the number of entries.
 #[pin_data]
-pub struct HashTable<T: Reclaim + Keyed, S, const BUCKETS: usize> {
+pub struct HashTable<T: Reclaim + Keyed, S, const BUCKETS: usize, K = Global> {
     buckets: Buckets<T, BUCKETS>,
     /// Used by updaters only.
     len: AtomicUsize,
     seed: [u64; 2],
-    updaters: PhantomData<fn() -> S>,
+    updaters: PhantomData<fn() -> (S, K)>,
 }
 
-impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
+impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> HashTable<T, S, BUCKETS, K> {
     const HAS_BUCKETS: () = assert!(BUCKETS > 0, "a hash table has at least one bucket");
 
     /// Returns an initialiser of an empty table. It creates the buckets in place, because they are
@@ -166,6 +167,42 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
         &self.buckets.get()[hash % BUCKETS]
     }
 
+    /// Finds the value with this key.
+    ///
+    /// # Safety
+    ///
+    /// A read-side critical section of the table's domain lasts while the result is borrowed, or the
+    /// caller is the only updater of the table and removes no entry.
+    #[inline]
+    unsafe fn find(&self, key: &T::Key) -> Option<&T> {
+        // SAFETY: The caller guarantees that no entry is reclaimed.
+        let mut values = unsafe { self.bucket(key).iter() };
+        values.find(|value| value.key() == key)
+    }
+
+    /// Iterates over the values in no particular order.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::find`].
+    #[inline]
+    unsafe fn values(&self) -> impl Iterator<Item = &T> {
+        let buckets = self.buckets.get().iter();
+        // SAFETY: The caller guarantees that no entry is reclaimed.
+        buckets.flat_map(|bucket| -> Iter<'_, T> { unsafe { bucket.iter() } })
+    }
+
+    /// Adds `change` to the number of entries. The caller must hold the updaters' lock.
+    #[inline]
+    fn add_to_len(&self, change: isize) {
+        // ORDERING: Relaxed suffices: only updaters access it, and their lock orders the accesses.
+        let len = self.len.load(Ordering::Relaxed);
+        self.len
+            .store(len.wrapping_add_signed(change), Ordering::Relaxed);
+    }
+}
+
+impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
     /// Finds the value with this key, and borrows it during the read-side critical section: C's
     /// `hash_for_each_possible_rcu()`.
     ///
@@ -173,8 +210,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
     #[inline]
     pub fn get<'g>(&'g self, key: &T::Key, _section: &'g impl ReadSide) -> Option<&'g T> {
         // SAFETY: The result borrows `_section`, so the critical section lasts while it is used.
-        let mut values = unsafe { self.bucket(key).iter() };
-        values.find(|value| value.key() == key)
+        unsafe { self.find(key) }
     }
 
     /// Iterates over the values in no particular order, and borrows them during the read-side
@@ -185,18 +221,28 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> HashTable<T, S, BUCKETS> {
     ///
     /// Context: any; never waits.
     pub fn iter<'g>(&'g self, _section: &'g impl ReadSide) -> impl Iterator<Item = &'g T> + 'g {
-        let buckets = self.buckets.get().iter();
         // SAFETY: The result borrows `_section`, so the critical section lasts while it is used.
-        buckets.flat_map(|bucket| unsafe { bucket.iter() })
+        unsafe { self.values() }
+    }
+}
+
+impl<'g, T: Reclaim + Keyed, S, const BUCKETS: usize> SrcuView<'g, HashTable<T, S, BUCKETS, Srcu>> {
+    /// Finds the value with this key, and borrows it during the read-side critical section.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn get(&self, key: &T::Key) -> Option<&'g T> {
+        // SAFETY: By the type invariant a critical section of the table's domain lasts during `'g`.
+        unsafe { self.structure().find(key) }
     }
 
-    /// Adds `change` to the number of entries. The caller must hold the updaters' lock.
-    #[inline]
-    fn add_to_len(&self, change: isize) {
-        // ORDERING: Relaxed suffices: only updaters access it, and their lock orders the accesses.
-        let len = self.len.load(Ordering::Relaxed);
-        self.len
-            .store(len.wrapping_add_signed(change), Ordering::Relaxed);
+    /// Iterates over the values in no particular order, and borrows them during the read-side
+    /// critical section.
+    ///
+    /// Context: any; never waits.
+    pub fn iter(&self) -> impl Iterator<Item = &'g T> {
+        // SAFETY: By the type invariant a critical section of the table's domain lasts during `'g`.
+        unsafe { self.structure().values() }
     }
 }
 
@@ -249,7 +295,9 @@ pub(super) fn hash<K: Hash + ?Sized>(key: &K, seed: [u64; 2]) -> u64 {
     hasher.finish()
 }
 
-impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S, BUCKETS>> {
+impl<T: Reclaim + Keyed, S, const BUCKETS: usize, D: Domain>
+    UpdateSide<'_, HashTable<T, S, BUCKETS, D::Kind>, D>
+{
     /// Finds the value with this key, without a read-side critical section: C's
     /// `hash_for_each_possible()`.
     ///
@@ -258,8 +306,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     pub fn get(&self, key: &T::Key) -> Option<&T> {
         // SAFETY: By the type invariant only `self` updates the table, and it does not while
         // borrowed.
-        let mut values = unsafe { self.structure().bucket(key).iter() };
-        values.find(|value| value.key() == key)
+        unsafe { self.structure().find(key) }
     }
 
     /// Iterates over the values in no particular order, without a read-side critical section: C's
@@ -267,10 +314,9 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     ///
     /// Context: any.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
-        let buckets = self.structure().buckets.get().iter();
         // SAFETY: By the type invariant only `self` updates the table, and it does not while
         // borrowed.
-        buckets.flat_map(|bucket| unsafe { bucket.iter() })
+        unsafe { self.structure().values() }
     }
 
     /// Inserts `new`, replacing the entry with the same key: C's `hlist_replace_rcu()`, or
@@ -279,7 +325,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     /// Readers see either the old or the new entry, never both and never neither.
     ///
     /// Context: any; never waits.
-    pub fn insert(&mut self, new: impl NewEntry<T>) -> Option<Retired<Entry<T>>> {
+    pub fn insert(&mut self, new: impl NewEntry<T>) -> Option<Retired<Entry<T>, D>> {
         let new = new.into_entry();
         let table = self.structure();
         let first = table.bucket(new.key()).first();
@@ -288,7 +334,8 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
         // INVARIANT: The entry is in the bucket of its key.
         // SAFETY: By the type invariant only `self` updates the table.
         let new = match unsafe { link.replace(new) } {
-            Ok(old) => return Some(old.retire()),
+            // SAFETY: By the type invariant it is the domain of the table's readers.
+            Ok(old) => return Some(unsafe { old.retire(self.domain()) }),
             Err(new) => new,
         };
         // SAFETY: By the type invariant only `self` updates the table. The result is not used.
@@ -301,7 +348,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
     /// Removes the entry with this key: C's `hash_del_rcu()`.
     ///
     /// Context: any; never waits.
-    pub fn remove(&mut self, key: &T::Key) -> Option<Retired<Entry<T>>> {
+    pub fn remove(&mut self, key: &T::Key) -> Option<Retired<Entry<T>, D>> {
         let table = self.structure();
         // SAFETY: By the type invariant only `self` updates the table.
         let link = unsafe { table.bucket(key).first().find(|value| value.key() == key) };
@@ -309,21 +356,23 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
         let old = unsafe { link.remove() }?;
         // INVARIANT: One entry was removed.
         table.add_to_len(-1);
-        Some(old.retire())
+        // SAFETY: By the type invariant it is the domain of the table's readers.
+        Some(unsafe { old.retire(self.domain()) })
     }
 
     /// Removes all entries, one by one, and passes each to `retire`, for example
     /// [`Retired::call_rcu`]. If `retire` panics, the entries that it has not received remain.
     ///
     /// Context: that of `retire`.
-    pub fn clear(&mut self, mut retire: impl FnMut(Retired<Entry<T>>)) {
+    pub fn clear(&mut self, mut retire: impl FnMut(Retired<Entry<T>, D>)) {
         let table = self.structure();
         for bucket in table.buckets.get() {
             // SAFETY: By the type invariant only `self` updates the table.
             while let Some(old) = unsafe { bucket.first().remove() } {
                 // INVARIANT: One entry was removed.
                 table.add_to_len(-1);
-                retire(old.retire());
+                // SAFETY: By the type invariant it is the domain of the table's readers.
+                retire(unsafe { old.retire(self.domain()) });
             }
         }
     }
@@ -347,8 +396,8 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdateSide<'_, HashTable<T, S,
 }
 
 // SAFETY: A shared reference to a table changes it only through the methods of `UpdateSide`, and
-// its type names one `S`.
-unsafe impl<T: Reclaim + Keyed, S, const BUCKETS: usize> UpdatedUnder<S>
-    for HashTable<T, S, BUCKETS>
+// its type names one `S` and one `K`.
+unsafe impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> UpdatedUnder<S, K>
+    for HashTable<T, S, BUCKETS, K>
 {
 }

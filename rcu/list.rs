@@ -9,8 +9,9 @@
 use super::{
     chain::{Chain, Entry, Iter, Link},
     new_entry::NewEntry,
+    srcu_state::SrcuView,
     updater::{UpdateSide, UpdatedUnder},
-    Cleared, ReadSide, Reclaim, Retired, UniqueRcuBox,
+    Cleared, Domain, Global, ReadSide, Reclaim, Retired, Srcu, UniqueRcuBox,
 };
 use core::{
     marker::PhantomData,
@@ -91,14 +92,14 @@ use core::{
 /// # Invariants
 ///
 /// `last` is null if the list is empty, and otherwise points to the link of the last entry.
-pub struct List<T: Reclaim, S> {
+pub struct List<T: Reclaim, S, K = Global> {
     entries: Chain<T>,
     /// Used by updaters only, to append without a walk. C's lists have it in `head.prev`.
     last: AtomicPtr<Link<T>>,
-    updaters: PhantomData<fn() -> S>,
+    updaters: PhantomData<fn() -> (S, K)>,
 }
 
-impl<T: Reclaim, S> List<T, S> {
+impl<T: Reclaim, S, K> List<T, S, K> {
     /// Creates an empty list.
     pub const fn new() -> Self {
         // INVARIANT: The list is empty.
@@ -107,19 +108,6 @@ impl<T: Reclaim, S> List<T, S> {
             last: AtomicPtr::new(ptr::null_mut()),
             updaters: PhantomData,
         }
-    }
-
-    /// Iterates over the values in order, and borrows them during the read-side critical section:
-    /// C's `list_for_each_entry_rcu()`.
-    ///
-    /// `iter().next()` returns the first value, or `None` if the list is empty. Two calls may
-    /// return different values.
-    ///
-    /// Context: any; never waits.
-    #[inline]
-    pub fn iter<'g>(&'g self, _section: &'g impl ReadSide) -> Iter<'g, T> {
-        // SAFETY: The critical section lasts while `_section` is borrowed.
-        unsafe { self.entries.iter() }
     }
 
     /// Sets `last` to `link`, the link of the last entry, or to null if it is the first link.
@@ -135,13 +123,40 @@ impl<T: Reclaim, S> List<T, S> {
     }
 }
 
-impl<T: Reclaim, S> Default for List<T, S> {
+impl<T: Reclaim, S> List<T, S> {
+    /// Iterates over the values in order, and borrows them during the read-side critical section:
+    /// C's `list_for_each_entry_rcu()`.
+    ///
+    /// `iter().next()` returns the first value, or `None` if the list is empty. Two calls may
+    /// return different values.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn iter<'g>(&'g self, _section: &'g impl ReadSide) -> Iter<'g, T> {
+        // SAFETY: The critical section lasts while `_section` is borrowed.
+        unsafe { self.entries.iter() }
+    }
+}
+
+impl<'g, T: Reclaim, S> SrcuView<'g, List<T, S, Srcu>> {
+    /// Iterates over the values in order, and borrows them during the read-side critical section:
+    /// C's `list_for_each_entry_srcu()`.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn iter(&self) -> Iter<'g, T> {
+        // SAFETY: By the type invariant a critical section of the list's domain lasts during `'g`.
+        unsafe { self.structure().entries.iter() }
+    }
+}
+
+impl<T: Reclaim, S, K> Default for List<T, S, K> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
+impl<T: Reclaim, S, D: Domain> UpdateSide<'_, List<T, S, D::Kind>, D> {
     /// Returns whether the list has no entries: C's `list_empty()`.
     ///
     /// Context: any.
@@ -165,18 +180,19 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     ///
     /// Context: any.
     #[inline]
-    pub fn cursor(&mut self) -> CursorMut<'_, T, S> {
+    pub fn cursor(&mut self) -> CursorMut<'_, T, S, D> {
         let list = self.structure();
         // INVARIANT: The link is the list's first, and the cursor borrows `self`.
         CursorMut {
             list,
             link: list.entries.first(),
+            domain: self.domain(),
         }
     }
 
     /// Returns a cursor after the last entry.
     #[inline]
-    fn cursor_at_end(&mut self) -> CursorMut<'_, T, S> {
+    fn cursor_at_end(&mut self) -> CursorMut<'_, T, S, D> {
         let mut cursor = self.cursor();
         // ORDERING: Relaxed suffices: the updaters' lock orders this load after the last store.
         let last = cursor.list.last.load(Ordering::Relaxed);
@@ -209,14 +225,17 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn pop_front(&mut self) -> Option<Retired<Entry<T>>> {
+    pub fn pop_front(&mut self) -> Option<Retired<Entry<T>, D>> {
         self.cursor().remove_current()
     }
 
     /// Removes the first entry whose value `matches`: C's `list_del_rcu()`.
     ///
     /// Context: that of `matches`.
-    pub fn remove_first(&mut self, matches: impl FnMut(&T) -> bool) -> Option<Retired<Entry<T>>> {
+    pub fn remove_first(
+        &mut self,
+        matches: impl FnMut(&T) -> bool,
+    ) -> Option<Retired<Entry<T>, D>> {
         let mut cursor = self.cursor();
         cursor.find(matches);
         cursor.remove_current()
@@ -228,12 +247,12 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
     /// is a [`Retired`] of its own.
     ///
     /// Context: any; never waits.
-    pub fn clear(&mut self) -> Cleared<T> {
+    pub fn clear(&mut self) -> Cleared<T, D> {
         let list = self.structure();
         // INVARIANT: The list is empty from here on.
         list.set_last(list.entries.first());
-        // SAFETY: By the type invariant only `self` updates the list.
-        unsafe { list.entries.clear() }
+        // SAFETY: By the type invariant only `self` updates the list, and the domain is the list's.
+        unsafe { list.entries.clear(self.domain()) }
     }
 }
 
@@ -280,15 +299,17 @@ impl<T: Reclaim, S> UpdateSide<'_, List<T, S>> {
 /// # Invariants
 ///
 /// - While this exists, it borrows the `UpdateSide` of `list`, so nothing else updates the list.
+/// - `domain` is the domain of the list's readers.
 /// - `link` belongs to `list`: it is its first link, or the link of an entry in it.
-pub struct CursorMut<'u, T: Reclaim, S> {
-    list: &'u List<T, S>,
+pub struct CursorMut<'u, T: Reclaim, S, D: Domain = Global> {
+    list: &'u List<T, S, D::Kind>,
+    domain: D,
     /// The link that points to the current entry. It is part of the previous entry, which the
     /// cursor therefore never removes.
     link: &'u Link<T>,
 }
 
-impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
+impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
     /// Borrows the current entry, until the cursor removes it.
     #[inline]
     fn entry(&self) -> Option<&'u Entry<T>> {
@@ -361,11 +382,12 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn remove_current(&mut self) -> Option<Retired<Entry<T>>> {
+    pub fn remove_current(&mut self) -> Option<Retired<Entry<T>, D>> {
         // SAFETY: By the type invariant this is the only updater.
         let old = unsafe { self.link.remove() }?;
         self.update_last(self.link);
-        Some(old.retire())
+        // SAFETY: By the type invariant it is the domain of the list's readers.
+        Some(unsafe { old.retire(self.domain) })
     }
 
     /// Replaces the current entry by `new`: C's `list_replace_rcu()`.
@@ -377,13 +399,14 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
     pub fn replace_current(
         &mut self,
         new: impl NewEntry<T>,
-    ) -> Result<Retired<Entry<T>>, UniqueRcuBox<Entry<T>>> {
+    ) -> Result<Retired<Entry<T>, D>, UniqueRcuBox<Entry<T>>> {
         // SAFETY: By the type invariant this is the only updater.
         let old = unsafe { self.link.replace(new.into_entry()) }?;
         if let Some(new) = self.entry() {
             self.update_last(&new.link);
         }
-        Ok(old.retire())
+        // SAFETY: By the type invariant it is the domain of the list's readers.
+        Ok(unsafe { old.retire(self.domain) })
     }
 
     /// Updates `List::last` if the list ends with `link`.
@@ -396,5 +419,5 @@ impl<'u, T: Reclaim, S> CursorMut<'u, T, S> {
 }
 
 // SAFETY: A shared reference to a list changes it only through the methods of `UpdateSide`, and of
-// the cursor that borrows it. Its type names one `S`.
-unsafe impl<T: Reclaim, S> UpdatedUnder<S> for List<T, S> {}
+// the cursor that borrows it. Its type names one `S` and one `K`.
+unsafe impl<T: Reclaim, S, K> UpdatedUnder<S, K> for List<T, S, K> {}

@@ -4,7 +4,11 @@
 
 #![expect(unsafe_code, reason = "states what locks guarantee")]
 
-use super::context::assert_may_sleep;
+use super::{
+    context::assert_may_sleep,
+    domain::{DomainKind, DomainOf},
+    Global,
+};
 use core::ops::Deref;
 use kernel::sync::{Mutex, MutexGuard, SpinLock, SpinLockGuard};
 #[cfg(kernel_7_3)]
@@ -28,6 +32,14 @@ pub unsafe trait ExclusiveLock {
     type Held<'a>: Deref<Target = Self::Data>
     where
         Self: 'a;
+
+    /// The kind of domain of the readers whose updaters this lock excludes: [`Global`], unless it is
+    /// a [`SrcuLock`](super::SrcuLock).
+    type Kind: DomainKind;
+
+    /// Borrows the domain, always the same.
+    #[doc(hidden)]
+    fn domain(&self) -> DomainOf<'_, Self::Kind>;
 
     /// Acquires the lock.
     ///
@@ -64,10 +76,16 @@ macro_rules! exclusive_lock {
         // SAFETY: The kernel's lock has one holder at a time, and the guard is the holder.
         unsafe impl<D> ExclusiveLock for $lock<D> {
             type Data = D;
+            type Kind = Global;
             type Held<'a>
                 = $held<'a, D>
             where
                 Self: 'a;
+
+            #[inline]
+            fn domain(&self) -> Global {
+                Global
+            }
 
             #[inline]
             #[track_caller]

@@ -6,8 +6,9 @@
 
 use super::{
     published::{borrow, Published},
+    srcu_state::SrcuView,
     updater::{Locked, UpdateSide, UpdatedUnder},
-    ReadSide, Reclaim, Retired, UniqueRcuBox,
+    Domain, Global, ReadSide, Reclaim, Retired, Srcu, UniqueRcuBox,
 };
 use core::{marker::PhantomData, pin::Pin};
 
@@ -62,9 +63,9 @@ use core::{marker::PhantomData, pin::Pin};
 /// - when a grace period has ended that began after it was unpublished, or
 /// - when no reader can borrow this pointer any more.
 #[repr(transparent)]
-pub struct Rcu<T: Reclaim + ?Sized, U = Exchange> {
+pub struct Rcu<T: Reclaim + ?Sized, U = Exchange, K = Global> {
     published: Published<T>,
-    updaters: PhantomData<fn() -> U>,
+    updaters: PhantomData<fn() -> (U, K)>,
 }
 
 /// Marks an [`Rcu`] that anyone may update, by an atomic exchange.
@@ -92,7 +93,7 @@ impl<T: Reclaim + ?Sized> Rcu<T> {
     }
 }
 
-impl<T: Reclaim + ?Sized, S> Rcu<T, Locked<S>> {
+impl<T: Reclaim + ?Sized, S, K> Rcu<T, Locked<S>, K> {
     /// Creates a pointer to `new`, or a null pointer. Updates require the lock of its state `S`.
     pub fn locked(new: Option<UniqueRcuBox<T>>) -> Self {
         Self {
@@ -115,6 +116,33 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
         unsafe { self.published.dereference() }
     }
 
+    /// Borrows the published object as [`Self::dereference`] does, pinned: it never moves.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn dereference_pinned<'g>(&'g self, section: &'g impl ReadSide) -> Option<Pin<&'g T>> {
+        let value = self.dereference(section)?;
+        // SAFETY: The object does not move until it is dropped: neither this pointer nor
+        // `UniqueRcuBox` moves it, and they give `&mut` only to `Unpin` types.
+        Some(unsafe { Pin::new_unchecked(value) })
+    }
+}
+
+impl<'g, T: Reclaim + ?Sized, U> SrcuView<'g, Rcu<T, U, Srcu>> {
+    /// Borrows the published object during the read-side critical section: C's
+    /// `srcu_dereference()`.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn dereference(&self) -> Option<&'g T> {
+        // SAFETY: By the type invariant a critical section of the pointer's domain lasts during
+        // `'g`. By that of `Rcu` the object is reclaimed only after a grace period of the domain, or
+        // when nobody borrows the pointer, which is borrowed during `'g`.
+        unsafe { self.structure().published.dereference() }
+    }
+}
+
+impl<T: Reclaim + ?Sized, U, K> Rcu<T, U, K> {
     /// Borrows the published object for an updater that excludes others by its own means: C's
     /// `rcu_dereference_protected()`.
     ///
@@ -138,17 +166,6 @@ impl<T: Reclaim + ?Sized, U> Rcu<T, U> {
         self.published.is_null()
     }
 
-    /// Borrows the published object as [`Self::dereference`] does, pinned: it never moves.
-    ///
-    /// Context: any; never waits.
-    #[inline]
-    pub fn dereference_pinned<'g>(&'g self, section: &'g impl ReadSide) -> Option<Pin<&'g T>> {
-        let value = self.dereference(section)?;
-        // SAFETY: The object does not move until it is dropped: neither this pointer nor
-        // `UniqueRcuBox` moves it, and they give `&mut` only to `Unpin` types.
-        Some(unsafe { Pin::new_unchecked(value) })
-    }
-
     /// Unpublishes the object and returns it. No reader has it, because `&mut self` excludes their
     /// borrows.
     ///
@@ -168,12 +185,13 @@ impl<T: Reclaim + ?Sized> Rcu<T> {
     #[inline]
     pub fn replace(&self, new: Option<UniqueRcuBox<T>>) -> Option<Retired<T>> {
         let old = self.published.replace(new)?;
-        // SAFETY: The exchange unpublished the object and gave up its ownership.
-        Some(unsafe { Retired::new(old) })
+        // SAFETY: The exchange unpublished the object and gave up its ownership. Its readers are
+        // those of RCU.
+        Some(unsafe { Retired::new(old, Global) })
     }
 }
 
-impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
+impl<T: Reclaim + ?Sized, S, D: Domain> UpdateSide<'_, Rcu<T, Locked<S>, D::Kind>, D> {
     /// Borrows the published object: C's `rcu_dereference_protected()`.
     ///
     /// Context: any.
@@ -190,12 +208,13 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn replace(&mut self, new: Option<UniqueRcuBox<T>>) -> Option<Retired<T>> {
+    pub fn replace(&mut self, new: Option<UniqueRcuBox<T>>) -> Option<Retired<T, D>> {
         let published = &self.structure().published;
         // SAFETY: By the invariant of `UpdateSide` no other thread stores.
         let old = unsafe { published.publish(new, published.address())? };
-        // SAFETY: The store unpublished the object and gave up its ownership.
-        Some(unsafe { Retired::new(old) })
+        // SAFETY: The store unpublished the object and gave up its ownership. By the type invariant
+        // it is the domain of the pointer's readers.
+        Some(unsafe { Retired::new(old, self.domain()) })
     }
 
     /// Publishes the object that `update` derives from the published one, and returns the previous
@@ -206,7 +225,7 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
     pub fn copy_update<E>(
         &mut self,
         update: impl FnOnce(Option<&T>) -> Result<UniqueRcuBox<T>, E>,
-    ) -> Result<Option<Retired<T>>, E> {
+    ) -> Result<Option<Retired<T, D>>, E> {
         let published = &self.structure().published;
         let old = published.address();
         // SAFETY: Only `self` can unpublish the object, and `update` cannot keep the borrow.
@@ -214,11 +233,12 @@ impl<T: Reclaim + ?Sized, S> UpdateSide<'_, Rcu<T, Locked<S>>> {
         // SAFETY: By the invariant of `UpdateSide` no other thread stores, and `update` cannot
         // reach `self`, so the pointer still holds `old`.
         let old = unsafe { published.publish(Some(new), old) };
-        // SAFETY: The store unpublished the object and gave up its ownership.
-        Ok(old.map(|old| unsafe { Retired::new(old) }))
+        // SAFETY: The store unpublished the object and gave up its ownership. By the type invariant
+        // it is the domain of the pointer's readers.
+        Ok(old.map(|old| unsafe { Retired::new(old, self.domain()) }))
     }
 }
 
 // SAFETY: A shared reference to an `Rcu<T, Locked<S>>` changes it only through the methods of
-// `UpdateSide`, and its type names one `S`.
-unsafe impl<T: Reclaim + ?Sized, S> UpdatedUnder<S> for Rcu<T, Locked<S>> {}
+// `UpdateSide`, and its type names one `S` and one `K`.
+unsafe impl<T: Reclaim + ?Sized, S, K> UpdatedUnder<S, K> for Rcu<T, Locked<S>, K> {}

@@ -7,7 +7,7 @@
     reason = "returns objects when their grace period has ended"
 )]
 
-use super::{GracePeriod, Reclaim, Retired, UniqueRcuBox};
+use super::{Domain, Global, GracePeriod, Reclaim, Retired, UniqueRcuBox};
 
 /// A [`Retired`] object with the cookie of the grace period that it waits for.
 ///
@@ -32,56 +32,65 @@ use super::{GracePeriod, Reclaim, Retired, UniqueRcuBox};
 ///
 /// # Invariants
 ///
-/// `cookie` was created after the object was unpublished.
+/// `cookie` belongs to the domain of `retired`, and was created after the object was unpublished.
 #[must_use = "poll again later, or wait"]
-pub struct Polled<T: Reclaim + ?Sized> {
-    retired: Retired<T>,
-    cookie: GracePeriod,
+pub struct Polled<T: Reclaim + ?Sized, D: Domain = Global> {
+    retired: Retired<T, D>,
+    cookie: D::Cookie,
+}
+
+impl<T: Reclaim + ?Sized, D: Domain> Retired<T, D> {
+    /// Starts a grace period if necessary. The object can be polled for its end: C's
+    /// `start_poll_synchronize_rcu()` or `start_poll_synchronize_srcu()`.
+    ///
+    /// Context: any but NMI.
+    pub fn start_poll(self) -> Polled<T, D> {
+        let cookie = self.domain().start();
+        // INVARIANT: By the invariant of `Retired` the object was unpublished before.
+        Polled {
+            retired: self,
+            cookie,
+        }
+    }
+
+    /// Starts no grace period. The object can be polled for the end of one that other code starts:
+    /// C's `get_state_synchronize_rcu()` or `get_state_synchronize_srcu()`.
+    ///
+    /// Context: any.
+    pub fn snapshot(self) -> Polled<T, D> {
+        let cookie = self.domain().snapshot();
+        // INVARIANT: By the invariant of `Retired` the object was unpublished before.
+        Polled {
+            retired: self,
+            cookie,
+        }
+    }
 }
 
 impl<T: Reclaim + ?Sized> Retired<T> {
-    /// Starts a grace period if necessary. The object can be polled for its end: C's
-    /// `start_poll_synchronize_rcu()`.
-    ///
-    /// Context: any.
-    pub fn start_poll(self) -> Polled<T> {
-        self.with_cookie(GracePeriod::start)
-    }
-
     /// Starts an expedited grace period if necessary. The object can be polled for its end: C's
     /// `start_poll_synchronize_rcu_expedited()`.
     ///
     /// Context: any.
     pub fn start_poll_expedited(self) -> Polled<T> {
-        self.with_cookie(GracePeriod::start_expedited)
-    }
-
-    /// Starts no grace period. The object can be polled for the end of one that other code starts:
-    /// C's `get_state_synchronize_rcu()`.
-    ///
-    /// Context: any.
-    pub fn snapshot(self) -> Polled<T> {
-        self.with_cookie(GracePeriod::snapshot)
-    }
-
-    fn with_cookie(self, new_cookie: fn() -> GracePeriod) -> Polled<T> {
         // INVARIANT: By the invariant of `Retired` the object was unpublished before.
         Polled {
+            cookie: GracePeriod::start_expedited(),
             retired: self,
-            cookie: new_cookie(),
         }
     }
 }
 
-impl<T: Reclaim + ?Sized> Polled<T> {
+impl<T: Reclaim + ?Sized, D: Domain> Polled<T, D> {
     /// Returns whether the grace period has ended.
     ///
     /// Context: any.
     pub fn is_complete(&self) -> bool {
-        self.cookie.is_complete()
+        D::is_complete(self.cookie)
     }
 
-    /// Returns the object if its grace period has ended: C's `poll_state_synchronize_rcu()`.
+    /// Returns the object if its grace period has ended: C's `poll_state_synchronize_rcu()` or
+    /// `poll_state_synchronize_srcu()`.
     ///
     /// Errors: `self`, if the grace period has not ended. Context: any.
     pub fn try_reclaim(self) -> Result<UniqueRcuBox<T>, Self> {
@@ -92,7 +101,9 @@ impl<T: Reclaim + ?Sized> Polled<T> {
         // and it has ended.
         Ok(unsafe { self.retired.into_box() })
     }
+}
 
+impl<T: Reclaim + ?Sized> Polled<T> {
     /// Waits until the grace period has ended and returns the object: C's `cond_synchronize_rcu()`.
     ///
     /// Context: may sleep; must not be called inside a read-side critical section.

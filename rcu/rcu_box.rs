@@ -6,7 +6,7 @@
 
 use super::{
     object::{self, Head, Object},
-    ReadSide, Reclaim, Retired, UniqueRcuBox,
+    Global, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     mem::{align_of, ManuallyDrop},
@@ -127,7 +127,7 @@ impl<T: Reclaim + ?Sized> RcuBox<T> {
     unsafe fn give_up(&mut self) -> Retired<T> {
         // SAFETY: By the type invariant this owned the object, and readers reached it only through
         // a borrow of this value, which ends here.
-        unsafe { Retired::new(self.object) }
+        unsafe { Retired::new(self.object, Global) }
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     published::{borrow, Published},
     reclaim::{drops, tear_down},
     updater::{UpdateSide, UpdatedUnder},
-    GracePeriod, ReadSide, Reclaim, Retired, UniqueRcuBox,
+    Global, GracePeriod, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
     cell::UnsafeCell,
@@ -391,7 +391,7 @@ impl<T: Reclaim + Keyed, S> UpdateSide<'_, ResizableTable<T, S>> {
         link.publish(new.into_raw().as_ptr());
         match old {
             // SAFETY: The table owned the object, and no link of this array points to it any more.
-            Some(old) => Some(unsafe { Retired::new(old) }),
+            Some(old) => Some(unsafe { Retired::new(old, Global) }),
             None => {
                 // INVARIANT: One entry was inserted.
                 table.add_to_len(1);
@@ -417,7 +417,7 @@ impl<T: Reclaim + Keyed, S> UpdateSide<'_, ResizableTable<T, S>> {
         link.publish(next);
         table.add_to_len(-1);
         // SAFETY: The table owned the object, and no link of this array points to it any more.
-        Some(unsafe { Retired::new(old) })
+        Some(unsafe { Retired::new(old, Global) })
     }
 
     /// Moves all entries into other buckets. Readers continue in the old ones.
@@ -447,7 +447,7 @@ impl<T: Reclaim + Keyed, S> UpdateSide<'_, ResizableTable<T, S>> {
         // INVARIANT: The cookie is created after the old array was unpublished.
         *resized = Some(GracePeriod::start());
         // SAFETY: The store unpublished the array and gave up its ownership.
-        drop(replaced.map(|old| unsafe { Retired::new(old) }));
+        drop(replaced.map(|old| unsafe { Retired::new(old, Global) }));
         Ok(())
     }
 

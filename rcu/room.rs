@@ -6,7 +6,7 @@
 
 use super::{
     object::{object_of, Object},
-    Reclaim, Retired, Softirq, UniqueRcuBox,
+    Global, Reclaim, Retired, Softirq, UniqueRcuBox,
 };
 use core::{
     alloc::Layout,
@@ -63,6 +63,6 @@ impl<T: Reclaim<Context = Softirq>> Retired<T> {
         let object = unsafe { object_of(value) };
         // SAFETY: `Kmalloc` allocated the object, as it does for a `UniqueRcuBox`. The caller owns
         // it and has unpublished it.
-        unsafe { Self::new(object) }
+        unsafe { Self::new(object, Global) }
     }
 }

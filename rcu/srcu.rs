@@ -196,6 +196,13 @@ pub struct SrcuGuard<'a> {
     thread: PhantomData<*mut ()>,
 }
 
+impl SrcuGuard<'_> {
+    #[inline]
+    pub(super) fn domain(&self) -> &Srcu {
+        self.domain
+    }
+}
+
 impl Drop for SrcuGuard<'_> {
     #[inline]
     fn drop(&mut self) {

@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "owns objects through an atomic pointer")]
 
-use super::{published::Published, Reclaim, Srcu, SrcuGuard, SrcuRetired, UniqueRcuBox};
+use super::{published::Published, Reclaim, Retired, Srcu, SrcuGuard, UniqueRcuBox};
 use kernel::prelude::*;
 
 /// A pointer whose readers may sleep. It may be null. It owns the object it points to.
@@ -16,13 +16,13 @@ use kernel::prelude::*;
 ///
 /// # Drop
 ///
-/// A pointer that is dropped has no reader and no [`SrcuRetired`], because both borrow it.
+/// A pointer that is dropped has no reader and no [`Retired`], because both borrow it.
 ///
 /// 1. The domain is dropped, which waits for the callbacks of objects that were replaced before.
 /// 2. The published object is dropped.
 ///
 /// So after the drop every object of the pointer has been reclaimed and no callback runs. The
-/// exception is [`SrcuRetired::queue_work`], whose work the module's unload waits for.
+/// exception is [`Retired::queue_work`], whose work the module's unload waits for.
 ///
 /// - The drop may sleep, so an object that owns such a pointer has the context
 ///   [`Workqueue`](super::Workqueue).
@@ -112,20 +112,20 @@ impl<T: Reclaim + ?Sized> SrcuPointer<T> {
     ///
     /// Context: any; never waits.
     #[inline]
-    pub fn replace(&self, new: Option<UniqueRcuBox<T>>) -> Option<SrcuRetired<'_, T>> {
+    pub fn replace(&self, new: Option<UniqueRcuBox<T>>) -> Option<Retired<T, &Srcu>> {
         let old = self.published.replace(new)?;
         // SAFETY: The exchange unpublished the object and gave up its ownership. Only readers of
         // this domain could reach it.
-        Some(unsafe { SrcuRetired::new(old, &self.domain) })
+        Some(unsafe { Retired::new(old, &self.domain) })
     }
 
     /// Retires an object, which is then reclaimed after a grace period of this domain, as if it had
     /// been published. See [`UniqueRcuBox::retire`].
     ///
     /// Context: any.
-    pub fn retire(&self, object: UniqueRcuBox<T>) -> SrcuRetired<'_, T> {
+    pub fn retire(&self, object: UniqueRcuBox<T>) -> Retired<T, &Srcu> {
         // SAFETY: A `UniqueRcuBox` owns its object, which is not published.
-        unsafe { SrcuRetired::new(object.into_raw(), &self.domain) }
+        unsafe { Retired::new(object.into_raw(), &self.domain) }
     }
 }
 

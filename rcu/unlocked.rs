@@ -6,8 +6,8 @@
 //! that the compiler says how to get one, and not only that a structure has no such function.
 
 use super::{
-    new_entry::NewEntry, Cleared, CursorMut, Entry, HashTable, Keyed, List, Locked, Rcu, Reclaim,
-    Retired, UniqueRcuBox, UpdateSide,
+    new_entry::NewEntry, Cleared, CursorMut, Domain, Entry, HashTable, Keyed, List, Locked, Rcu,
+    Reclaim, Retired, UniqueRcuBox, UpdateSide,
 };
 
 /// What proves that its holder excludes other updaters: an [`UpdateSide`].
@@ -19,7 +19,7 @@ use super::{
 )]
 pub trait HoldsLock {}
 
-impl<P> HoldsLock for UpdateSide<'_, P> {}
+impl<P, D: Domain> HoldsLock for UpdateSide<'_, P, D> {}
 
 /// Declares functions that no caller can call.
 macro_rules! without_lock {

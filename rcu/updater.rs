@@ -4,7 +4,7 @@
 
 #![expect(unsafe_code, reason = "declares an unsafe trait")]
 
-use super::lock::ExclusiveLock;
+use super::{domain::DomainOf, lock::ExclusiveLock, Domain, Global};
 use core::{marker::PhantomData, mem::size_of, ops::Deref, ptr};
 use kernel::{prelude::*, sync::Mutex};
 
@@ -12,6 +12,9 @@ use kernel::{prelude::*, sync::Mutex};
 ///
 /// `L` is the lock: a `Mutex`, a `SpinLock`, or from 7.3 on a `SpinLockIrq`. It may protect data of
 /// its own, which [`Updater::data`] borrows.
+///
+/// With a [`SrcuLock`](super::SrcuLock) the readers are those of an SRCU domain, which several
+/// structures and states share.
 ///
 /// Readers reach `S` through `Deref`, without the lock. RCU-protected structures in `S` name `S` in
 /// their type, such as [`Rcu<T, Locked<S>>`](super::Rcu) and [`List<T, S>`](super::List). They
@@ -113,6 +116,25 @@ impl<S, L: ExclusiveLock> UpdaterLock<S, L> {
         })
     }
 
+    /// Returns an initialiser of a state with a lock, both of which may fail.
+    pub(super) fn with_lock<E>(
+        state: impl PinInit<S, E>,
+        lock: impl PinInit<L, Error>,
+    ) -> impl PinInit<Self, Error>
+    where
+        Error: From<E>,
+    {
+        try_pin_init!(Self {
+            state <- state,
+            lock <- lock,
+        }? Error)
+    }
+
+    #[inline]
+    pub(super) fn updaters(&self) -> &L {
+        &self.lock
+    }
+
     /// Acquires the lock, waiting for other updaters.
     ///
     /// Context: that of the lock; may sleep with a `Mutex`, and must then not be called inside a
@@ -123,6 +145,7 @@ impl<S, L: ExclusiveLock> UpdaterLock<S, L> {
         Updater {
             state: &self.state,
             held: self.lock.acquire(),
+            domain: self.lock.domain(),
         }
     }
 }
@@ -145,9 +168,10 @@ impl<S, L> Deref for UpdaterLock<S, L> {
 pub struct Updater<'a, S, L: ExclusiveLock + 'a = Mutex<()>> {
     state: &'a S,
     held: L::Held<'a>,
+    domain: DomainOf<'a, L::Kind>,
 }
 
-impl<S, L: ExclusiveLock> Updater<'_, S, L> {
+impl<'a, S, L: ExclusiveLock> Updater<'a, S, L> {
     /// Borrows the data that the lock itself protects.
     ///
     /// Context: any.
@@ -168,10 +192,10 @@ impl<S, L: ExclusiveLock> Updater<'_, S, L> {
     ///
     /// Context: any.
     #[inline(always)]
-    pub fn select<P: UpdatedUnder<S>>(
+    pub fn select<P: UpdatedUnder<S, L::Kind>>(
         &mut self,
         choose: impl for<'s> FnOnce(&'s S) -> &'s P,
-    ) -> UpdateSide<'_, P> {
+    ) -> UpdateSide<'_, P, DomainOf<'a, L::Kind>> {
         let structure = choose(self.state);
         build_assert!(
             is_part(structure, self.state),
@@ -179,8 +203,11 @@ impl<S, L: ExclusiveLock> Updater<'_, S, L> {
         );
         // INVARIANT: The structure names the state in its type and is part of it, so only the
         // holder of the lock changes it. `&mut self` keeps the lock held and excludes a second
-        // selection.
-        UpdateSide { structure }
+        // selection. The structure also names the kind of the domain.
+        UpdateSide {
+            structure,
+            domain: self.domain,
+        }
     }
 
     /// Selects a structure of the state to update, such as an element of an array:
@@ -188,18 +215,21 @@ impl<S, L: ExclusiveLock> Updater<'_, S, L> {
     ///
     /// Errors: `EINVAL` if `choose` returns a structure outside the state. Context: any.
     #[inline]
-    pub fn try_select<P: UpdatedUnder<S>>(
+    pub fn try_select<P: UpdatedUnder<S, L::Kind>>(
         &mut self,
         choose: impl for<'s> FnOnce(&'s S) -> &'s P,
-    ) -> Result<UpdateSide<'_, P>> {
+    ) -> Result<UpdateSide<'_, P, DomainOf<'a, L::Kind>>> {
         let structure = choose(self.state);
         if !is_part(structure, self.state) {
             return Err(EINVAL);
         }
         // INVARIANT: The structure names the state in its type and is part of it, so only the
         // holder of the lock changes it. `&mut self` keeps the lock held and excludes a second
-        // selection.
-        Ok(UpdateSide { structure })
+        // selection. The structure also names the kind of the domain.
+        Ok(UpdateSide {
+            structure,
+            domain: self.domain,
+        })
     }
 }
 
@@ -214,7 +244,7 @@ impl<S, L: ExclusiveLock> Deref for Updater<'_, S, L> {
 
 /// Returns whether `part` lies inside the memory of `whole`.
 #[inline(always)]
-fn is_part<P, S>(part: &P, whole: &S) -> bool {
+pub(super) fn is_part<P, S>(part: &P, whole: &S) -> bool {
     let offset = (ptr::from_ref(part) as usize).wrapping_sub(ptr::from_ref(whole) as usize);
     size_of::<P>() <= size_of::<S>() && offset <= size_of::<S>() - size_of::<P>()
 }
@@ -228,15 +258,22 @@ fn is_part<P, S>(part: &P, whole: &S) -> bool {
 ///
 /// # Invariants
 ///
-/// While this exists, nothing else changes `structure`.
-pub struct UpdateSide<'u, P> {
+/// - While this exists, nothing else changes `structure`.
+/// - `domain` is the domain of its readers.
+pub struct UpdateSide<'u, P, D: Domain = Global> {
     structure: &'u P,
+    domain: D,
 }
 
-impl<'u, P> UpdateSide<'u, P> {
+impl<'u, P, D: Domain> UpdateSide<'u, P, D> {
     #[inline]
     pub(super) fn structure(&self) -> &'u P {
         self.structure
+    }
+
+    #[inline]
+    pub(super) fn domain(&self) -> D {
+        self.domain
     }
 }
 
@@ -252,15 +289,19 @@ pub struct Locked<S>(PhantomData<fn() -> S>);
 
 /// An RCU-protected structure that is updated under the lock of the state `S` that contains it:
 /// [`Rcu<T, Locked<S>>`](super::Rcu), [`List<T, S>`](super::List) or
-/// [`HashTable<T, S, _>`](super::HashTable).
+/// [`HashTable<T, S, _>`](super::HashTable). `K` is the kind of its readers' domain, [`Global`] or
+/// [`Srcu`](super::Srcu).
 ///
 /// # Safety
 ///
 /// - Safe code cannot change the structure through a shared reference without its [`UpdateSide`].
-/// - The type names only one `S`.
+/// - Safe code reaches its objects as a reader of RCU if `K` is [`Global`], and else only through
+///   [`SrcuState::select`](super::SrcuState::select).
+/// - The type names only one `S`, and only one `K`.
 #[diagnostic::on_unimplemented(
     message = "the lock of `{S}` does not protect a `{Self}`",
-    label = "its type does not name `{S}`",
-    note = "declare the structure as `Rcu<T, Locked<{S}>>`, `List<T, {S}>` or `HashTable<T, {S}, N>`"
+    label = "its type does not name `{S}`, or names another domain than `{K}`",
+    note = "declare the structure as `Rcu<T, Locked<{S}>>`, `List<T, {S}>` or `HashTable<T, {S}, N>`",
+    note = "with an SRCU domain: `Rcu<T, Locked<{S}>, Srcu>`, `List<T, {S}, Srcu>` …"
 )]
-pub unsafe trait UpdatedUnder<S> {}
+pub unsafe trait UpdatedUnder<S, K = Global> {}

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     kernel_ext::{delay::sleep_ms, random::Random},
     rcu::{
-        new_srcu, SrcuGracePeriod, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UniqueRcuBox,
+        new_srcu, Polled, Retired, Srcu, SrcuGracePeriod, SrcuPointer, SrcuReader, UniqueRcuBox,
     },
 };
 use kernel::prelude::*;
@@ -138,7 +138,7 @@ impl Flavour for SleepablePointer {
 
 /// A retired element, with its pointer and its record.
 struct RetiredElement<'a> {
-    retired: SrcuRetired<'a, Element>,
+    retired: Retired<Element, &'a Srcu>,
     pointer: &'a SleepablePointer,
     record: &'a Record,
     run: &'a Run,
@@ -183,7 +183,7 @@ fn queue_work(old: RetiredElement<'_>) {
 }
 
 fn start_poll(old: RetiredElement<'_>) {
-    poll_for(old.retired.start_poll(), SrcuPolled::try_reclaim, old.run);
+    poll_for(old.retired.start_poll(), Polled::try_reclaim, old.run);
 }
 
 /// Polls a grace period that other threads cause.
@@ -191,7 +191,7 @@ fn snapshot(old: RetiredElement<'_>) {
     let polled = old.retired.snapshot();
     // Starts one in case no other thread does.
     let _ = old.pointer.cookie();
-    poll_for(polled, SrcuPolled::try_reclaim, old.run);
+    poll_for(polled, Polled::try_reclaim, old.run);
 }
 
 /// Waits unless the cookie is complete: the kernel has no `cond_synchronize_srcu()`.
@@ -205,7 +205,7 @@ fn wait(old: RetiredElement<'_>) {
         Ok(element) => return_to_pool(element),
         Err(polled) => {
             old.run.findings.note(Finding::CookieTooLate, 0);
-            poll_for(polled, SrcuPolled::try_reclaim, old.run);
+            poll_for(polled, Polled::try_reclaim, old.run);
         }
     }
     old.run.counters.count(Count::GpCond);

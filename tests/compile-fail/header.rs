@@ -16,9 +16,9 @@ use kernel::{
     sync::{CondVar, Mutex, MutexGuard, SpinLock, SpinLockGuard},
 };
 use rcu::{
-    read_lock, synchronize, Context, Entry, Flexible, GracePeriod, Guard, HashTable, Keyed, List,
+    read_lock, synchronize, Context, Entry, Flexible, Global, GracePeriod, Guard, HashTable, Keyed, List,
     Anywhere, Locked, Overlap, Polled, Rcu, UniqueRcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
-    SrcuGracePeriod, SrcuGuard, SrcuPointer, SrcuPolled, SrcuReader, SrcuRetired, UpdateSide,
+    SrcuGracePeriod, SrcuGuard, SrcuLock, SrcuPointer, SrcuReader, SrcuState, UpdateSide,
     UpdatedUnder, Updater, UpdaterLock, Workqueue,
 };
 

@@ -2,8 +2,8 @@
 
 // The grace periods of a domain do not wait for the readers of another.
 
-fn retire(retired: SrcuRetired<'_, Config>, other: &Srcu) {
+fn retire(retired: Retired<Config, &Srcu>, other: &Srcu) {
     let cookie = SrcuGracePeriod::start(other);
-    let polled = SrcuPolled { retired, cookie };         // VIOLATION: E0451
+    let polled = Polled { retired, cookie };             // VIOLATION: E0451
     let polled = retired.start_poll();                   // TWIN
 }

@@ -2,7 +2,7 @@
 
 // A retired object may be freed at any time.
 
-fn retire(old: SrcuRetired<'_, Config>) -> u32 {
+fn retire(old: Retired<Config, &Srcu>) -> u32 {
     old.limit                                            // VIOLATION: E0609
     old.synchronize().limit                              // TWIN
 }

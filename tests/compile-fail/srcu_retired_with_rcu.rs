@@ -2,7 +2,7 @@
 
 // RCU's grace periods do not wait for SRCU's readers.
 
-fn retire(old: SrcuRetired<'_, Config>) {
+fn retire(old: Retired<Config, &Srcu>) {
     old.call_rcu();                                      // VIOLATION: E0599
     old.call_srcu();                                     // TWIN
 }

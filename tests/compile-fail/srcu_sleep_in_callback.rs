@@ -6,7 +6,7 @@ struct Device(u32);
 
 impl Reclaim for Device { type Context = Workqueue; }
 
-fn retire(old: SrcuRetired<'_, Device>) {
+fn retire(old: Retired<Device, &Srcu>) {
     old.call_srcu();                                     // VIOLATION: E0277
     old.queue_work();                                    // TWIN
 }

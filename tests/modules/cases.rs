@@ -133,7 +133,9 @@ cases! {
         srcu_queue_work_reclaims_in_process_context
         srcu_start_poll_returns_the_object_after_its_reader
         srcu_cookie_is_incomplete_during_an_earlier_reader
-        dropped_srcu_pointer_waits_for_callbacks;
+        dropped_srcu_pointer_waits_for_callbacks
+        structures_of_an_srcu_domain_share_its_readers
+        guard_of_another_srcu_domain_is_rejected;
     teardown:
         object_is_torn_down_before_and_freed_after_its_readers
         object_of_a_pointer_is_torn_down_once

@@ -27,6 +27,7 @@ const CHECKED: &[&str] = &[
     "cleared",
     "compat",
     "context",
+    "domain",
     "drain",
     "flexible",
     "grace_period",
@@ -44,7 +45,7 @@ const CHECKED: &[&str] = &[
     "retired",
     "srcu",
     "srcu_pointer",
-    "srcu_retired",
+    "srcu_state",
     "updater",
     "work",
 ];

@@ -11,8 +11,8 @@ use kernel::{
 };
 use rcu_routes::{
     rcu::{
-        self, new_srcu, read_lock, CallbackDrain, Flexible, Reclaim, Softirq, Srcu,
-        SrcuGracePeriod, SrcuPointer, SrcuReader, SrcuRetired, UniqueRcuBox, Workqueue,
+        self, new_srcu, read_lock, CallbackDrain, Flexible, Reclaim, Retired, Softirq, Srcu,
+        SrcuGracePeriod, SrcuPointer, SrcuReader, UniqueRcuBox, Workqueue,
     },
     testing::{panic_message, wait_until, Counted, Drops, HeldReader, SETTLE_TIME},
 };
@@ -114,7 +114,7 @@ fn drain() -> Drained {
 }
 
 /// Asserts that `reclaim` returns the object only after its reader.
-fn waits_for_the_reader(reclaim: fn(SrcuRetired<'_, Counted>) -> UniqueRcuBox<Counted>) {
+fn waits_for_the_reader(reclaim: fn(Retired<Counted, &Srcu>) -> UniqueRcuBox<Counted>) {
     let drops = Drops::default();
     let pointer = pointer(&drops);
     let reader = held_on_object(&pointer);
@@ -166,7 +166,7 @@ fn polling_returns_the_object_after_the_reader() {
 /// Asserts that `retire` reclaims an object once and only after its reader.
 fn defers<T: Reclaim>(
     pointer: fn(&Drops) -> Arc<SrcuPointer<T>>,
-    retire: fn(SrcuRetired<'_, T>),
+    retire: fn(Retired<T, &Srcu>),
     wait: fn(&Srcu),
 ) {
     let drops = Drops::default();

@@ -11,7 +11,7 @@ use kernel::{
 #[cfg(kernel_7_3)]
 use kernel::{new_spinlock_irq, sync::SpinLockIrq};
 use rcu::{
-    find_and_lock, read_lock, ExclusiveLock, GracePeriod, Locked, Rcu, Reclaim, Softirq,
+    find_and_lock, read_lock, ExclusiveLock, Global, GracePeriod, Locked, Rcu, Reclaim, Softirq,
     UniqueRcuBox, UpdaterLock,
 };
 
@@ -31,7 +31,7 @@ const UPDATES: usize = 300;
 /// Updates the state and the lock's own data, from several threads at once.
 fn updates_are_not_lost<L>(lock: impl PinInit<L>) -> Outcome
 where
-    L: ExclusiveLock<Data = usize> + Send + Sync + 'static,
+    L: ExclusiveLock<Data = usize, Kind = Global> + Send + Sync + 'static,
 {
     let count = Rcu::locked(None);
     let state: Arc<UpdaterLock<State, L>> =

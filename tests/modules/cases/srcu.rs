@@ -4,8 +4,15 @@
 
 use super::{ensure, platform, rcu, Drops, Failure, Outcome, SleepyTracked, Tracked, HOLD_MS};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use kernel::{prelude::*, sync::Arc};
-use rcu::{new_srcu, CallbackDrain, SrcuGracePeriod, SrcuPointer, UniqueRcuBox};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+};
+use rcu::{
+    new_srcu, CallbackDrain, Entry, HashTable, List, Locked, Rcu, Srcu, SrcuGracePeriod, SrcuLock,
+    SrcuPointer, UniqueRcuBox, UpdaterLock,
+};
 
 fn tracked(drops: &Arc<Drops>) -> Result<Arc<SrcuPointer<Tracked>>, Failure> {
     let object = UniqueRcuBox::new(Tracked::new(1, drops), GFP_KERNEL)?;
@@ -129,5 +136,88 @@ pub(super) fn dropped_srcu_pointer_waits_for_callbacks() -> Outcome {
     }
     drop(pointer);
     ensure!(drops.count() == COUNT);
+    Ok(())
+}
+
+/// Structures of one SRCU domain.
+#[pin_data]
+struct State {
+    current: Rcu<Tracked, Locked<State>, Srcu>,
+    list: List<Tracked, State, Srcu>,
+    #[pin]
+    table: HashTable<Tracked, State, 4, Srcu>,
+}
+
+/// Returns a state with the objects 1 to 3, one in each structure.
+fn state_of(
+    domain: &Arc<Srcu>,
+    drops: &Arc<Drops>,
+) -> Result<Arc<UpdaterLock<State, SrcuLock<Mutex<()>, Arc<Srcu>>>>, Failure> {
+    let first = UniqueRcuBox::new(Tracked::new(1, drops), GFP_KERNEL)?;
+    let state = try_pin_init!(State {
+        current: Rcu::locked(Some(first)),
+        list: List::new(),
+        table <- HashTable::new([1, 2]),
+    });
+    let state = UpdaterLock::with_srcu(state, new_mutex!((), "state"), domain.clone());
+    let state = Arc::pin_init(state, GFP_KERNEL)?;
+    let second = Entry::new(Tracked::new(2, drops), GFP_KERNEL)?;
+    let third = Entry::new(Tracked::new(3, drops), GFP_KERNEL)?;
+    let mut updater = state.lock();
+    updater.select(|state| &state.list).push_back(second);
+    drop(updater.select(|state| &state.table).insert(third));
+    drop(updater);
+    Ok(state)
+}
+
+pub(super) fn structures_of_an_srcu_domain_share_its_readers() -> Outcome {
+    let drops = Drops::new()?;
+    let domain = Arc::pin_init(new_srcu!("shared"), GFP_KERNEL)?;
+    let state = state_of(&domain, &drops)?;
+    let other = state_of(&domain, &drops)?;
+
+    // One reader of two states.
+    let guard = domain.read_lock();
+    let reader = state.read(&guard)?;
+    let current = reader.select(|state| &state.current).dereference();
+    let first = reader.select(|state| &state.list).iter().next();
+    let found = reader.select(|state| &state.table).get(&3);
+    let of_other = other.read(&guard)?;
+    let of_other = of_other.select(|state| &state.table).iter().next();
+
+    // The reader delays all of these callbacks.
+    let mut updater = state.lock();
+    let replaced = updater.select(|state| &state.current).replace(None);
+    let cleared = updater.select(|state| &state.list).clear();
+    let removed = updater.select(|state| &state.table).remove(&3);
+    drop(updater);
+    drop(replaced);
+    cleared.for_each(|entry| entry.call_srcu());
+    drop(removed);
+    drop(other.lock().select(|state| &state.table).remove(&3));
+    rcu::synchronize();
+    platform::sleep_ms(HOLD_MS as u32);
+    ensure!(drops.count() == 0);
+    for seen in [current, first, found, of_other] {
+        ensure!(seen.is_some_and(Tracked::is_intact));
+    }
+    drop(guard);
+    domain.barrier();
+    ensure!(drops.count() == 4);
+    drop(state);
+    drop(other);
+    ensure!(drops.count() == 6);
+    Ok(())
+}
+
+pub(super) fn guard_of_another_srcu_domain_is_rejected() -> Outcome {
+    let drops = Drops::new()?;
+    let domain = Arc::pin_init(new_srcu!("one"), GFP_KERNEL)?;
+    let another = Arc::pin_init(new_srcu!("another"), GFP_KERNEL)?;
+    let state = state_of(&domain, &drops)?;
+    let guard = another.read_lock();
+    ensure!(state.read(&guard).err() == Some(EINVAL));
+    drop(guard);
+    ensure!(state.read(&state.srcu().read_lock()).is_ok());
     Ok(())
 }
