@@ -115,7 +115,8 @@ impl<T: Reclaim + ?Sized> Published<T> {
         unsafe { whole(old) }
     }
 
-    /// Unpublishes the object and tears it down. It has no readers, because `&mut self` excludes their borrows.
+    /// Unpublishes the object and tears it down. It has no readers, because `&mut self` excludes their
+    /// borrows.
     pub(super) fn take(&mut self) -> Option<UniqueRcuBox<T>> {
         // ORDERING: Relaxed suffices: `&mut self` is ordered after all accesses through `&self`.
         let object = self.object.load(Ordering::Relaxed);

@@ -157,10 +157,11 @@ unsafe fn queue(item: *mut Item) {
         )
     };
     let cpu = bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int;
-    // ORDERING: Relaxed suffices: the permit orders the queue's creation before the callback was queued.
+    // ORDERING: Relaxed suffices: the permit orders the queue's creation before the callback was
+    // queued.
     let queue = QUEUE.load(Ordering::Relaxed);
-    // SAFETY: `drain::close()` destroys the queue after this call has returned and the work has run. The
-    // work was initialised above, and remains valid until `run()` frees the object.
+    // SAFETY: `drain::close()` destroys the queue after this call has returned and the work has run.
+    // The work was initialised above, and remains valid until `run()` frees the object.
     unsafe { bindings::queue_work_on(cpu, queue, work) };
 }
 

@@ -5,7 +5,7 @@
 pub mod rcu;
 pub mod srcu;
 
-pub use stand_in::sync::LockClassKey;
+pub use stand_in::sync::{Arc, LockClassKey};
 
 use crate::ordering::at;
 use core::{
