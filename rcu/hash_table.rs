@@ -188,8 +188,10 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> HashTable<T, S, BUCKETS, K>
     #[inline]
     unsafe fn values(&self) -> impl Iterator<Item = &T> {
         let buckets = self.buckets.get().iter();
-        // SAFETY: The caller guarantees that no entry is reclaimed.
-        buckets.flat_map(|bucket| -> Iter<'_, T> { unsafe { bucket.iter() } })
+        buckets.flat_map(|bucket| -> Iter<'_, T> {
+            // SAFETY: The caller guarantees that no entry is reclaimed.
+            unsafe { bucket.iter() }
+        })
     }
 
     /// Adds `change` to the number of entries. The caller must hold the updaters' lock.

@@ -24,17 +24,16 @@ RENAMED = [
 # The unload of a module waits for its callbacks, so queueing one needs no permission that may be
 # missing. The drain gets the address of the callback, because it serves all modules.
 REPLACED = {
-    "cleared.rs": [(r"    grace_period, object", "    object")],
     "retired.rs": [
         (r"log_leak, ", ""),
         (r"match Permit::\w+\(\) \{\n +Some\(permit\) => (.*),\n +None => self\.leak\(.*\),\n +\}",
          r"\1;"),
         (r"&permit, ", ""),
         (r"        permit: &Permit,\n", ""),
-        (r"(fn queue_callback\((?:.*\n)*?    \) \{\n) +permit\.announce_callback\(\);",
-         r"\1        let permit = Permit::new();\n        permit.announce_callback(callback);"),
-        (r"let Some\(permit\) = Permit::for_callback\(\) else \{\n.*\n +\};\n( +)permit\.announce_callback\(\);",
-         r"let permit = Permit::new();\n\1permit.announce_callback(reclaim::<T>);"),
+        (r"(fn queue_callback\((?:.*\n)*?    \) \{\n) +permit\.announce_callback::<D>\(\);",
+         r"\1        let permit = Permit::new();\n        permit.announce_callback(callback, D::IS_COUNTED);"),
+        (r"let Some\(permit\) = Permit::for_callback\(\) else \{\n.*\n +\};\n( +)permit\.announce_callback::<Global>\(\);",
+         r"let permit = Permit::new();\n\1permit.announce_callback(reclaim::<T>, false);"),
         (r"\n    #\[cold\]\n    fn leak\(self(?:.*\n)*?    \}\n", ""),
     ],
 }
@@ -45,7 +44,7 @@ REPLACED["work.rs"] = [
     (r"/// - (.*)\n/// - It (?:is called by a callback that )?was queued with a `Permit`\.\n", r"/// \1\n"),
     (r" By its\n +// own requirement.*\n", "\n"),
     (r"(unsafe fn queue\(.*\n)", r"\1    WORKS.add();\n"),
-    (r" +// ORDERING.*\n +let queue = QUEUE.*\n", ""),
+    (r" +// ORDERING: Relaxed suffices: the (?:drain's creation|permit)(?:.*\n)+?.*let queue = QUEUE.*\n", ""),
     (r"`drain::close\(\)` destroys the queue (?:.*\n)+?.* work was initialised",
      "The system's workqueue always exists. The work\n    // was initialised"),
     (r'c"rcu_reclaim"\.as_ptr\(\)\.cast\(\)', 'c"rcu_reclaim".as_char_ptr()'),
@@ -55,10 +54,6 @@ REPLACED["work.rs"] = [
      "/// module is freed that defines the type of the object.\n"),
     (r"(unsafe \{ reclaim\(head\) \};\n)", r"\1    WORKS.end();\n"),
 ]
-REPLACED["srcu_retired.rs"] = [
-    (pattern.replace("announce_callback", "announce_srcu_callback"), new.replace("announce_callback", "announce_srcu_callback"))
-    for pattern, new in REPLACED["retired.rs"] if "let Some" not in pattern
-] + [(r"    mem::\{self, ManuallyDrop\},", "    mem::ManuallyDrop,")]
 
 # Functions that the kernel's rcu.rs has already.
 REMOVED = {

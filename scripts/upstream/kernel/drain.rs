@@ -216,17 +216,19 @@ impl Permit {
         }
     }
 
-    /// Announces a callback to the drain, before it is queued.
-    pub(super) fn announce_callback(&self, callback: unsafe extern "C" fn(*mut bindings::callback_head)) {
+    /// Announces a callback to the drain, before it is queued. A callback that is counted calls
+    /// [`note_end_of_srcu_callback`].
+    pub(super) fn announce_callback(
+        &self,
+        callback: unsafe extern "C" fn(*mut bindings::callback_head),
+        is_counted: bool,
+    ) {
+        if is_counted {
+            SRCU_CALLBACKS.add();
+        }
         let offset = (callback as usize).wrapping_sub(START.load(Relaxed));
         if offset < SIZE.load(Relaxed) {
             QUEUED.store(true, Relaxed);
         }
-    }
-
-    /// Announces a callback of `call_srcu()` to the drain, before it is queued.
-    pub(super) fn announce_srcu_callback(&self, callback: unsafe extern "C" fn(*mut bindings::callback_head)) {
-        SRCU_CALLBACKS.add();
-        self.announce_callback(callback);
     }
 }

@@ -148,11 +148,11 @@ struct State {
     table: HashTable<Tracked, State, 4, Srcu>,
 }
 
+/// A [`State`] whose domain others share.
+type SharedState = UpdaterLock<State, SrcuLock<Mutex<()>, Arc<Srcu>>>;
+
 /// Returns a state with the objects 1 to 3, one in each structure.
-fn state_of(
-    domain: &Arc<Srcu>,
-    drops: &Arc<Drops>,
-) -> Result<Arc<UpdaterLock<State, SrcuLock<Mutex<()>, Arc<Srcu>>>>, Failure> {
+fn state_of(domain: &Arc<Srcu>, drops: &Arc<Drops>) -> Result<Arc<SharedState>, Failure> {
     let first = UniqueRcuBox::new(Tracked::new(1, drops), GFP_KERNEL)?;
     let state = try_pin_init!(State {
         current: Rcu::locked(Some(first)),
