@@ -14,8 +14,6 @@ mod wrapped;
 
 use std::collections::VecDeque;
 
-use memchr::memmem;
-
 use crate::event::{Event, EventKind};
 use crate::explain::explain;
 use crate::incident::Incidents;
@@ -143,12 +141,13 @@ impl Decoder {
     fn wrapped_line(&mut self, text: &str, number: u64) {
         let unescaped;
         // printk and some loggers escape the tab.
-        let text = match memmem::find(text.as_bytes(), b"\\x09") {
-            Some(_) => {
+        let has_escape = memchr::memchr(b'\\', text.as_bytes()).is_some();
+        let text = match has_escape && text.contains("\\x09") {
+            true => {
                 unescaped = text.replace("\\x09", " ");
                 unescaped.as_str()
             }
-            None => text,
+            false => text,
         };
         let Some(mut line) = unwrap::unwrap(text, number) else {
             return;
@@ -172,15 +171,19 @@ impl Decoder {
 
     /// Decodes a line, or a piece of a wrapped one.
     fn piece(&mut self, line: &Line<'_>, layout: Layout) {
-        if let Some(held) = &mut self.held {
+        if let Some(held) = self
+            .held
+            .as_mut()
+            .filter(|held| held.may_continue(line, layout))
+        {
             // A function's name may be the rest of a warning.
             let is_function = line.text.contains("+0x");
-            let begins = !is_function && !needles::find(line.text, true).is_empty();
-            if !begins && held.join(line, layout) {
+            if is_function || needles::find(line.text, true).is_empty() {
+                held.join(line, layout);
                 return;
             }
-            self.release();
         }
+        self.release();
         self.indented_lines = match layout.indent {
             _ if line.text.is_empty() => self.indented_lines,
             0 | 1 => 0,

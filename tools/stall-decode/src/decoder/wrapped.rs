@@ -69,8 +69,8 @@ impl Held {
         })
     }
 
-    /// Adds a piece of the line. Returns whether it is one.
-    pub(super) fn join(&mut self, line: &Line<'_>, layout: Layout) -> bool {
+    /// Returns whether a line may be a piece of this one.
+    pub(super) fn may_continue(&self, line: &Line<'_>, layout: Layout) -> bool {
         let lacks_mark = match self.stamp {
             Some(_) => line.stamp.is_none(),
             None => line.stamp.is_none() && layout.indent == 0,
@@ -80,9 +80,11 @@ impl Held {
         // A mail that was wrapped twice has short pieces.
         let is_rest = self.pieces > 0 && self.width < MIN_PIECE;
         let fits = layout.width <= MAX_WIDTH && self.pieces < MAX_PIECES;
-        if line.text.is_empty() || !lacks_mark || !fits || !(is_full || is_rest) {
-            return false;
-        }
+        !line.text.is_empty() && lacks_mark && fits && (is_full || is_rest)
+    }
+
+    /// Adds a piece of the line.
+    pub(super) fn join(&mut self, line: &Line<'_>, layout: Layout) {
         // A terminal breaks words, such as a CPU and its flags.
         if !line.text.starts_with("-.") {
             self.text.push(' ');
@@ -90,7 +92,6 @@ impl Held {
         self.text.push_str(line.text);
         self.width = layout.width;
         self.pieces += 1;
-        true
     }
 
     pub(super) fn line(&self) -> Line<'_> {

@@ -27,8 +27,8 @@ const BREAKS: [&str; 3] = ["<br>", "<br/>", "<br />"];
 /// Replaces entities and tags. A `<br>` becomes a line break.
 pub(crate) fn without_html(text: &str) -> Cow<'_, str> {
     let has_entity = memchr(b'&', text.as_bytes()).is_some() && text.contains(';');
-    let has_tag = memchr(b'<', text.as_bytes()).is_some()
-        && TAGS.iter().chain(&BREAKS).any(|tag| text.contains(tag));
+    // Tags are in lower case; `<TASK>` and `<IRQ>` are the kernel's.
+    let has_tag = memchr(b'<', text.as_bytes()).is_some() && has_tag(text);
     if !has_entity && !has_tag {
         return Cow::Borrowed(text);
     }
@@ -43,6 +43,15 @@ pub(crate) fn without_html(text: &str) -> Cow<'_, str> {
         text = text.replace(entity, character);
     }
     Cow::Owned(text)
+}
+
+fn has_tag(text: &str) -> bool {
+    let mut starts = text.split('<').skip(1);
+    let is_lower = |rest: &str| {
+        let first = rest.trim_start_matches('/').bytes().next();
+        first.is_some_and(|first| first.is_ascii_lowercase())
+    };
+    starts.any(is_lower) && TAGS.iter().chain(&BREAKS).any(|tag| text.contains(tag))
 }
 
 #[cfg(test)]
