@@ -69,6 +69,8 @@ const MAX_DUMPS: usize = 24;
 /// Locks kept per report.
 const MAX_LOCKS: usize = 32;
 
+const BETWEEN_WORK: &str =
+    "the worker was between two steps of its work; this is the function of its work item";
 const ONLY_WORK: &str =
     "the log lacks the stack; this is the function of the work item that the worker runs";
 
@@ -294,10 +296,11 @@ impl Report {
             return;
         };
         self.event.work.clone_from(&work.function);
-        if is_stack_empty && work.function.is_some() {
+        let is_between = self.event.culprit_frame.is_none() && dump.frames.iter().any(runs_work);
+        if (is_stack_empty || is_between) && work.function.is_some() {
             self.event.culprit_frame.clone_from(&work.function);
             self.event.culprit_module.clone_from(&work.module);
-            self.event.culprit_doubt = Some(ONLY_WORK);
+            self.event.culprit_doubt = Some(if is_between { BETWEEN_WORK } else { ONLY_WORK });
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Evidence {
     pub(crate) clock_behind: Option<(u32, f64)>,
     /// Jiffies for which the grace-period kthread is overdue, for a stall that it causes.
     pub(crate) kthread_overdue: Option<i64>,
+    /// The report says that tasks block the grace period, whether it lists them or not.
+    pub(crate) is_blocked_by_tasks: bool,
     /// The lines that follow are on the pool that makes no progress.
     pub(crate) is_own_pool: bool,
     /// The kernel is PREEMPT_RT.

@@ -124,6 +124,12 @@ fn all_passed(event: &Event, out: &mut Explanation) {
     let just_ran = idle
         .zip(event.t_jiffies)
         .is_some_and(|(idle, t)| idle.unsigned_abs().saturating_mul(10) < t);
+    if just_ran && (event.evidence.is_blocked_by_tasks || event.repeats > 0) {
+        out.blame(Culprit::Unknown, "a task that the report does not list")
+            .cause("all CPUs have passed through a quiescent state and the grace-period kthread runs, yet the grace period does not end: a task was preempted or sleeps inside rcu_read_lock(), and left the list while it was printed")
+            .advise("Look for the task in an expedited stall report of this log (P and its pid), or by `echo t > /proc/sysrq-trigger`: which task that runs or sleeps holds a reader?");
+        return;
+    }
     if let (true, Some(idle)) = (just_ran, idle) {
         out.blame(Culprit::Nobody, "nobody any more: every CPU has passed")
             .cause(format!("all CPUs have passed through a quiescent state, and the grace-period kthread ran {idle} jiffies ago: the grace period was about to end when it was reported"))

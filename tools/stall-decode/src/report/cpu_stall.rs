@@ -169,6 +169,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
         return true;
     }
     if let Some(at) = text.find("Tasks blocked on level-") {
+        event.evidence.is_blocked_by_tasks = true;
         culprits::blocked_tasks(event, text.get(at..).unwrap_or(text));
         return true;
     }
