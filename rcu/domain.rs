@@ -77,8 +77,8 @@ pub unsafe trait Domain: Copy + Send + Sync + private::Sealed {
 
     /// # Safety
     ///
-    /// The memory at `head` belongs to this call until it is passed to `callback`, whose code remains
-    /// loaded until then.
+    /// The memory at `head` belongs to this call until it is passed to `callback`. The code of
+    /// `callback` remains loaded until then.
     #[doc(hidden)]
     unsafe fn call(
         self,
