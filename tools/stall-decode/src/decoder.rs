@@ -10,6 +10,7 @@ mod doubled;
 mod needles;
 mod open;
 mod routing;
+mod tick_rate;
 mod wrapped;
 
 use std::collections::VecDeque;
@@ -19,7 +20,6 @@ use crate::explain::explain;
 use crate::incident::Incidents;
 use crate::log_clock::LogClock;
 use crate::report::FAMILIES;
-use crate::scan::number_after;
 use crate::stack::{looks_like_release, part, Heading};
 use crate::unwrap::{self, JournalEntry, Line, Prefix, QuotedPrintable};
 use doubled::Doubled;
@@ -307,8 +307,8 @@ impl Decoder {
     fn marker(&mut self, line: &Line<'_>, mark: Mark) {
         match mark {
             Mark::KernelVersion => self.kernel_version(line),
-            Mark::Calibration => self.calibration(line.text),
-            Mark::JiffiesClock => self.jiffies_clock(line.text),
+            Mark::Calibration => self.set_rate(tick_rate::of_calibration(line.text)),
+            Mark::JiffiesClock => self.set_rate(tick_rate::of_jiffies_clock(line.text)),
             Mark::Start => (),
             Mark::NetDevice => self.incidents.note_net_device(line),
             Mark::Panic => self.open.panic(line),
@@ -344,28 +344,9 @@ impl Decoder {
         }
     }
 
-    /// Derives the tick rate from `Calibrating delay loop... 4199.92 BogoMIPS (lpj=8399844)`.
-    ///
-    /// `init/calibrate.c` prints lpj * HZ / 500000 as BogoMIPS.
-    fn calibration(&mut self, text: &str) {
-        let loops_per_jiffy = number_after(text, "(lpj=");
-        let mips = text
-            .split(" BogoMIPS")
-            .next()
-            .and_then(|before| before.rsplit([' ', '.']).nth(1)?.parse::<u32>().ok());
-        if let (Some(loops @ 1..), Some(mips)) = (loops_per_jiffy, mips) {
-            self.incidents
-                .set_rate(f64::from(mips) * 500_000.0 / loops as f64);
-        }
-    }
-
-    /// Derives the tick rate from `clocksource: jiffies: … max_idle_ns: 7645041785100000 ns`.
-    ///
-    /// The longest idle time is a fixed number of jiffies.
-    fn jiffies_clock(&mut self, text: &str) {
-        const MAX_IDLE_JIFFIES: f64 = 1_911_260.446_275;
-        if let Some(ns @ 1..) = number_after(text, "max_idle_ns:") {
-            self.incidents.set_rate(MAX_IDLE_JIFFIES * 1e12 / ns as f64);
+    fn set_rate(&mut self, hz: Option<f64>) {
+        if let Some(hz) = hz {
+            self.incidents.set_rate(hz);
         }
     }
 
