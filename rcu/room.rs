@@ -14,6 +14,7 @@ use core::{
 };
 use kernel::alloc::{allocator::Kmalloc, AllocError, Allocator, Flags, NumaNode};
 
+#[allow(dead_code, reason = "only the route table has such objects")]
 impl<T: Reclaim<Context = Softirq>> UniqueRcuBox<T> {
     /// Moves `value` into memory that RCU can reclaim, followed by `room` uninitialised bytes.
     ///
@@ -21,7 +22,7 @@ impl<T: Reclaim<Context = Softirq>> UniqueRcuBox<T> {
     /// [`Retired::from_raw_value`]. The pointer has provenance for the room as well.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
-    pub fn with_room(value: T, room: usize, flags: Flags) -> Result<NonNull<T>, AllocError> {
+    pub(crate) fn with_room(value: T, room: usize, flags: Flags) -> Result<NonNull<T>, AllocError> {
         let object = Layout::new::<Object<T>>();
         let size = object.size().checked_add(room).ok_or(AllocError)?;
         let layout = Layout::from_size_align(size, object.align()).map_err(|_| AllocError)?;
@@ -41,7 +42,7 @@ impl<T: Reclaim<Context = Softirq>> UniqueRcuBox<T> {
     ///
     /// - `value` came from [`UniqueRcuBox::with_room`].
     /// - The object has no other owner, and no reader can reach it.
-    pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
+    pub(crate) unsafe fn from_raw_value(value: NonNull<T>) -> Self {
         // SAFETY: The pointer has provenance for the whole object.
         let object = unsafe { object_of(value) };
         // SAFETY: `Kmalloc` allocated the object. It frees by address alone, so the room does not
@@ -50,6 +51,7 @@ impl<T: Reclaim<Context = Softirq>> UniqueRcuBox<T> {
     }
 }
 
+#[allow(dead_code, reason = "only the route table has such objects")]
 impl<T: Reclaim<Context = Softirq>> Retired<T> {
     /// Retires an object that [`UniqueRcuBox::with_room`] created and that the caller has
     /// unpublished.
@@ -58,7 +60,7 @@ impl<T: Reclaim<Context = Softirq>> Retired<T> {
     ///
     /// - `value` came from [`UniqueRcuBox::with_room`].
     /// - The caller owns the object and has unpublished it.
-    pub unsafe fn from_raw_value(value: NonNull<T>) -> Self {
+    pub(crate) unsafe fn from_raw_value(value: NonNull<T>) -> Self {
         // SAFETY: The pointer has provenance for the whole object.
         let object = unsafe { object_of(value) };
         // SAFETY: `Kmalloc` allocated the object, as it does for a `UniqueRcuBox`. The caller owns
