@@ -100,10 +100,11 @@ fn may_continue(line: &[u8], next: Option<&Vec<u8>>) -> bool {
     let is_marked = |line: &str| {
         let start: String = line.chars().take(60).collect();
         let has_stamp = start.split('[').skip(1).any(|rest| {
-            let stamp = rest.split(']').next().unwrap_or_default().trim_start();
-            stamp.starts_with(|c: char| c.is_ascii_digit() || c == '+') && stamp.contains('.')
+            let stamp = rest.split(']').next().unwrap_or_default();
+            stamp.contains(['.', ':']) && stamp.contains(|c: char| c.is_ascii_digit())
         });
-        has_stamp || start.contains("kernel:") || start.starts_with("  ")
+        let unquoted = start.trim_start_matches(['>', '|']);
+        has_stamp || start.contains("kernel:") || unquoted.starts_with("  ")
     };
     let (line, next) = (text(line), next.map_or(String::new(), |next| text(next)));
     line.len() >= 30 && is_marked(&line) && !is_marked(&next)
