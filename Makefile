@@ -23,7 +23,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
 .PHONY: all metadata load unload install clean deb vm demo test test-packages soak bench lint fuzz litmus \
-	codegen upstream help
+	codegen upstream mutants help
 
 all:
 	@scripts/check-kernel $(KDIR)
@@ -60,8 +60,8 @@ demo test bench lint:
 soak fuzz:
 	$(LAB) scripts/$@ $(if $(TIME),--time $(TIME))
 
-litmus:
-	$(LAB) scripts/litmus
+litmus mutants:
+	$(LAB) scripts/$@ $(NAMES)
 
 test-packages:
 	$(LAB) tests/packages/run
@@ -84,6 +84,7 @@ help:
 	@echo '  make litmus    checks the memory orderings in the model of the kernel, if herd7 is installed'
 	@echo '  make codegen   compares the machine code of the RCU library with that of C'
 	@echo '  make upstream  lays the library out as patches for Linux 7.3, builds and tests the patched kernel'
+	@echo '  make mutants   breaks the sources on purpose, each time in one place; a check must notice'
 	@echo '  make lint      checks formats, lints and licences'
 	@echo '  make vm        starts a shell in the guest; exit ends it'
 	@echo "  make -s vm CMD='uname -r' [FILES='a b']"
