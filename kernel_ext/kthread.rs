@@ -23,7 +23,7 @@
 
 mod drain;
 
-pub use drain::{close_drain, open_drain};
+pub use drain::DRAIN;
 
 use crate::kernel_ext::cpu::is_online;
 use core::{ffi::CStr, ptr::NonNull};
@@ -37,6 +37,8 @@ use kernel::{
 
 /// A kernel thread. Dropping it requests the thread to stop and waits until it has ended. If it is
 /// never dropped, the module's unload does so.
+///
+/// A thread must not drop its own handle: it would wait for itself for ever, as would unload.
 ///
 /// # Invariants
 ///

@@ -74,6 +74,10 @@ pub(super) unsafe fn close() {
 /// [`drained_module!`](super::drained_module) does that before unload. A `CallbackDrain` is for code
 /// that must wait earlier, and for works in user space.
 ///
+/// It waits for all objects of the module, those that other threads retire meanwhile included. So
+/// it may not end before the threads do, and an object must not own one: its destructor would wait
+/// for itself for ever.
+///
 /// It waits for callbacks of SRCU domains that are never dropped, too. If a reader of such a domain
 /// was leaked, it never returns.
 ///

@@ -13,20 +13,25 @@ use kernel::{bindings, prelude::*, InPlaceModule};
 #[macro_export]
 macro_rules! __rcu_drained_module {
     (type: $module:ident, drains: [$($($drain:ident)::+),* $(,)?], $($metadata:tt)*) => {
-        #[allow(
-            unsafe_code,
-            clippy::undocumented_unsafe_blocks,
-            reason = "clippy does not find the comment in a macro"
-        )]
-        // SAFETY: `module!` below makes `Drained<$module>` the crate's module, and a crate has one.
-        unsafe impl $crate::rcu::DrainedModule for $module {
-            const DRAINS: &'static [$crate::rcu::Drain] = &[$($crate::rcu::Drain {
-                open: $($drain)::+::open_drain,
-                close: $($drain)::+::close_drain,
-            }),*];
-        }
+        const MODULE_DRAINS: &[$crate::rcu::Drain] = &[$($($drain)::+::DRAIN),*];
 
         type DrainedModule = $crate::rcu::Drained<$module>;
+
+        // `module!` finds the type from inside of a module, too. In the body of a function that is
+        // another type of the same name, if there is one.
+        mod __rcu_drained_module {
+            #[allow(
+                unsafe_code,
+                clippy::undocumented_unsafe_blocks,
+                reason = "clippy does not find the comment in a macro"
+            )]
+            // SAFETY: `module!` below makes `Drained` of this type the crate's module, as
+            // `DECLARED` checks, and a crate has one.
+            unsafe impl $crate::rcu::DrainedModule for super::$module {
+                const DRAINS: &'static [$crate::rcu::Drain] = super::MODULE_DRAINS;
+                const DECLARED: fn(super::DrainedModule) = |_: super::LocalModule| {};
+            }
+        }
 
         ::kernel::prelude::module! { type: DrainedModule, $($metadata)* }
     };
@@ -45,8 +50,10 @@ macro_rules! __rcu_drained_module {
 /// drops do no harm: those that a `static` owns, or that were forgotten. If a reader of SRCU was
 /// leaked, unload never ends.
 ///
-/// `drains:` names further modules whose `open_drain()` and `close_drain()` do the same for other
+/// `drains:` names further modules whose constant `DRAIN`, a [`Drain`], does the same for other
 /// code of the module, such as threads.
+///
+/// The crate must not give the name `kernel` to another crate: macros find the kernel crate by it.
 ///
 /// # Examples
 ///
@@ -66,18 +73,36 @@ pub use __rcu_drained_module as drained_module;
 ///
 /// `module!` declares [`Drained<Self>`] as the module of this crate.
 #[doc(hidden)]
-pub unsafe trait DrainedModule: InPlaceModule {
+pub unsafe trait DrainedModule: InPlaceModule + Sized {
     const DRAINS: &'static [Drain];
+
+    /// A function of the type that `module!` declares. The compiler checks that it is
+    /// `Drained<Self>`: a crate's `rcu` may be another module, with another `Drained`.
+    const DECLARED: fn(Drained<Self>);
 }
 
 /// Waits before unload for code of the module that runs outside of its functions.
 #[doc(hidden)]
+#[derive(Clone, Copy)]
 pub struct Drain {
-    /// Permits such code to start. It is called once, before the module's init.
-    pub open: unsafe fn(),
-    /// Forbids such code to start, and waits until none runs. It is called once, after the module's
-    /// value was dropped and before the module is unloaded.
-    pub close: unsafe fn(),
+    open: unsafe fn(),
+    close: unsafe fn(),
+}
+
+impl Drain {
+    /// Creates a drain. `open` permits such code to start: it is called before the module's init.
+    /// `close` forbids such code to start, and waits until none runs: it is called after the
+    /// module's value was dropped and before the module is unloaded.
+    ///
+    /// A list may name a drain twice. Then both calls of `open` precede both calls of `close`.
+    ///
+    /// # Safety
+    ///
+    /// The functions are sound if they are called so. No such code runs without a call of `open`,
+    /// nor after the first call of `close`.
+    pub const unsafe fn new(open: unsafe fn(), close: unsafe fn()) -> Self {
+        Self { open, close }
+    }
 }
 
 /// The module's value, and then its drains.
@@ -130,7 +155,8 @@ impl OpenDrains {
         // for this type. It is dropped before unload, and that calls `close()`.
         unsafe { drain::open()? };
         for drain in drains {
-            // SAFETY: `drain::open()` succeeds once, and the drop below closes the drain.
+            // SAFETY: `drain::open()` succeeds once, and the drop below closes the drain. `new()`
+            // was promised that this suffices.
             unsafe { (drain.open)() };
         }
         Ok(Self(drains))
@@ -140,7 +166,7 @@ impl OpenDrains {
 impl Drop for OpenDrains {
     fn drop(&mut self) {
         for drain in self.0.iter().rev() {
-            // SAFETY: `open()` has opened it, and this is dropped once.
+            // SAFETY: `open()` has opened all drains, and this is dropped once.
             unsafe { (drain.close)() };
         }
         // SAFETY: `open()` has opened it, and this is dropped once.

@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "calls C functions")]
 
+use crate::rcu::Drain;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{bindings, types::Opaque};
 
@@ -24,14 +25,21 @@ struct Ended(Opaque<bindings::completion>);
 // SAFETY: C's functions synchronise their accesses to a completion.
 unsafe impl Sync for Ended {}
 
+/// The drain that `drained_module!` uses if its `drains:` names the module [`kthread`](super).
+// SAFETY: No thread starts before `open_drain()`, and `close_drain()` waits for all threads. Both
+// functions do nothing if they were called before.
+pub const DRAIN: Drain = unsafe { Drain::new(open_drain, close_drain) };
+
 /// Permits threads to start.
-///
-/// `drained_module!` calls this if its `drains:` names the module [`kthread`](super).
 ///
 /// # Safety
 ///
-/// It is called once. [`close_drain`] is called before the module is unloaded.
-pub unsafe fn open_drain() {
+/// [`close_drain`] was not called. It is called before the module is unloaded.
+unsafe fn open_drain() {
+    // ORDERING: Relaxed suffices: one thread makes all calls.
+    if THREADS.load(Ordering::Relaxed) != CLOSED {
+        return;
+    }
     // SAFETY: The memory is static. No thread is counted, so nobody uses the completion.
     unsafe { bindings::init_completion(ENDED.0.get()) };
     // ORDERING: Release pairs with the acquire in `Counted::new()`: a counted thread finds the
@@ -46,10 +54,10 @@ pub unsafe fn open_drain() {
 ///
 /// # Safety
 ///
-/// It is called once, after [`open_drain`].
-pub unsafe fn close_drain() {
-    // ORDERING: Relaxed suffices: only the number matters, which does not change from here on.
-    let counted = THREADS.fetch_and(!OPEN, Ordering::Relaxed) & !OPEN;
+/// [`open_drain`] was called before.
+unsafe fn close_drain() {
+    // ORDERING: Relaxed suffices: only the number matters. A second call finds it zero.
+    let counted = THREADS.swap(CLOSED, Ordering::Relaxed) & !OPEN;
     for _ in 0..counted / THREAD {
         // SAFETY: `open_drain()` has initialised the completion. Each counted thread completes it,
         // so this returns once for each.

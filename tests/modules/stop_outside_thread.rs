@@ -10,6 +10,11 @@ pub mod kernel_ext {
     pub mod cpu;
     pub mod kthread;
 }
+#[path = "../.."]
+mod project {
+    pub mod rcu;
+}
+pub use project::rcu;
 
 use kernel::prelude::*;
 

@@ -27,7 +27,8 @@ use rcu::{Rcu, Reclaim, UniqueRcuBox, Workqueue};
 
 rcu::drained_module! {
     type: ThreadStatic,
-    drains: [kernel_ext::kthread],
+    // Unload must not wait twice for a drain that is named twice.
+    drains: [kernel_ext::kthread, kernel_ext::kthread],
     name: "thread_static",
     authors: ["The rust_rcu_demo maintainers"],
     description: "Test of the threads: owners that are never dropped",
