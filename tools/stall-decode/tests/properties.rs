@@ -96,7 +96,15 @@ fn slices(lines: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
 /// Returns whether the next line may be a piece of this one, which a mail or terminal wrapped: it
 /// lacks the stamp or indent that this one has.
 fn may_continue(line: &[u8], next: Option<&Vec<u8>>) -> bool {
-    let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+    // Without the quotation marks of a mail.
+    let text = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        let mut rest: &str = &line;
+        while let Some(quoted) = rest.strip_prefix('>') {
+            rest = quoted.strip_prefix(' ').unwrap_or(quoted);
+        }
+        rest.to_owned()
+    };
     let is_marked = |line: &str| {
         let start: String = line.chars().take(60).collect();
         let has_stamp = start.split('[').skip(1).any(|rest| {
