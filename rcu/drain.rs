@@ -38,7 +38,7 @@ static LEAKED: AtomicUsize = AtomicUsize::new(0);
 ///
 /// [`close`] is called before the code of the callbacks is unloaded.
 pub(super) unsafe fn open() -> Result {
-    let _lock = OpenLock::acquire();
+    let _lock = DrainLock::acquire();
     if cfg!(MODULE) && DRAINS.load(Ordering::Relaxed) != 0 {
         return Err(EBUSY);
     }
@@ -59,12 +59,15 @@ pub(super) unsafe fn open() -> Result {
 #[cfg(MODULE)]
 pub(super) unsafe fn close() {
     wait_for_all();
-    // ORDERING: Relaxed suffices: readers that begin after the grace period below see it.
+    let _lock = DrainLock::acquire();
+    // ORDERING: Relaxed suffices: readers that begin after the grace period below see it, and the
+    // next holder of the lock.
     DRAINS.fetch_add(CLOSED, Ordering::Relaxed);
     // Other threads may hold a `Permit` that they have not used yet.
     synchronize();
     wait_for_callbacks();
     // SAFETY: `open()` has created the queue. Nobody holds a permit, and all callbacks have run.
+    // Nobody flushes it: a `CallbackDrain` does so with the lock.
     unsafe { work::destroy_queue() };
 }
 
@@ -156,7 +159,11 @@ fn wait_for_all() {
 
 impl Drop for CallbackDrain {
     fn drop(&mut self) {
-        wait_for_all();
+        let _lock = DrainLock::acquire();
+        // ORDERING: Relaxed suffices: the lock orders it. After `close()` no callback is left.
+        if is_open(DRAINS.load(Ordering::Relaxed)) {
+            wait_for_all();
+        }
         // ORDERING: Relaxed suffices: it is only counted.
         DRAINS.fetch_sub(1, Ordering::Relaxed);
     }
@@ -189,12 +196,13 @@ pub(super) fn note_end_of_srcu_callback() {
     SRCU_ENDED.fetch_add(1, Ordering::Release);
 }
 
-/// Excludes two calls of [`open`] from each other.
-struct OpenLock(());
+/// Lets one thread at a time use or change the workqueue: in [`open`], [`close`] and the drop of a
+/// [`CallbackDrain`].
+struct DrainLock(());
 
 static IS_LOCKED: AtomicBool = AtomicBool::new(false);
 
-impl OpenLock {
+impl DrainLock {
     /// Context: may sleep.
     fn acquire() -> Self {
         // ORDERING: Acquire pairs with the release in `drop()`.
@@ -207,7 +215,7 @@ impl OpenLock {
     }
 }
 
-impl Drop for OpenLock {
+impl Drop for DrainLock {
     fn drop(&mut self) {
         // The model checker does not order a store with the exchanges of `acquire()`.
         IS_LOCKED.swap(false, Ordering::Release);

@@ -53,8 +53,8 @@
 //! | `published Published::replace swap` | Release | `srcu_swap_without_acquire_is_detected` |
 //! | `drain note_end_of_srcu_callback fetch_add` | Relaxed | `end_of_srcu_callback_without_release_is_detected` |
 //! | `drain wait_for_srcu_callbacks load 2` | Relaxed | `wait_for_srcu_callback_without_acquire_is_detected` |
-//! | `drain OpenLock::acquire swap` | Relaxed | `lock_of_drains_without_acquire_is_detected` |
-//! | `drain OpenLock::drop swap` | Relaxed | `lock_of_drains_without_release_is_detected` |
+//! | `drain DrainLock::acquire swap` | Relaxed | `lock_of_drains_without_acquire_is_detected` |
+//! | `drain DrainLock::drop swap` | Relaxed | `lock_of_drains_without_release_is_detected` |
 //! | `drain open fetch_add` | Relaxed | `new_drain_without_release_is_detected` |
 //! | `drain Permit::new load` | Relaxed | `search_for_a_drain_without_acquire_is_detected` |
 //! | `link Link::follow load` | Relaxed | `table_lookup_without_acquire_is_detected` |

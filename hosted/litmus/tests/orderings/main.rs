@@ -147,9 +147,9 @@ weakened! {
         fails_without "drain wait_for_srcu_callbacks load 2" Acquire => Relaxed;
 
     lock_of_drains_without_acquire_is_detected: work::racing_drains
-        fails_without "drain OpenLock::acquire swap" Acquire => Relaxed;
+        fails_without "drain DrainLock::acquire swap" Acquire => Relaxed;
     lock_of_drains_without_release_is_detected: work::racing_drains
-        fails_without "drain OpenLock::drop swap" Release => Relaxed;
+        fails_without "drain DrainLock::drop swap" Release => Relaxed;
     new_drain_without_release_is_detected: work::visible_drain
         fails_without "drain open fetch_add" Release => Relaxed;
     search_for_a_drain_without_acquire_is_detected: work::visible_drain
