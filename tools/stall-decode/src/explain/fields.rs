@@ -7,7 +7,7 @@ mod kthread;
 
 use crate::event::{Event, EventKind, Field, Task};
 
-/// Callbacks that indicate that memory is running out.
+/// Callbacks that hold so much memory that a reader should know of it.
 const MANY_CALLBACKS: u64 = 100_000;
 
 /// Adds the fields common to all reports of a kind, before those that the parsers added.
@@ -64,7 +64,7 @@ const USUAL: [&str; 6] = [
 
 /// Returns whether a field tells nothing that the diagnosis needs.
 fn is_normal(field: &Field) -> bool {
-    let is_quiet = field.name == "q" && !field.meaning.contains("running out");
+    let is_quiet = field.name == "q" && !field.meaning.contains("so many");
     let is_unmarked = field.name.ends_with(" marks") && field.value == "....";
     is_quiet
         || is_unmarked
@@ -103,7 +103,7 @@ fn totals(event: &mut Event) {
             "callbacks queued on all CPUs: the memory that they would free is still in use"
                 .to_string();
         if callbacks > MANY_CALLBACKS {
-            meaning.push_str("; memory is running out behind this stall");
+            meaning.push_str("; so many can exhaust memory");
         }
         event.add_field("q", callbacks.to_string(), meaning);
     }
