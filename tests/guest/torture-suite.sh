@@ -122,6 +122,8 @@ tap_check 'an interrupt of rcuctl torture ends the run' reports state idle
 (
     rcuctl torture --secs 3 >/dev/null 2>&1 &
     becomes state running 10
+    # rcuctl restores the parameters right after the start.
+    within 10 settings_are "$before"
     kill -KILL $!
 )
 tap_check 'a run continues after rcuctl was killed' reports state running
