@@ -48,7 +48,8 @@ content_key() { sha256sum | cut -c1-12; }
 lock() {
     local fd
     exec {fd}>"$LAB_DIR/$1.lock"
-    flock --nonblock "$fd" && return
+    # A message about a short wait would only disturb the output of a command.
+    flock --wait 10 "$fd" && return
     message "Waiting for another run, which holds $LAB_DIR/$1.lock"
     flock "$fd"
 }
