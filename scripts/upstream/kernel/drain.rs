@@ -97,7 +97,7 @@ fn drain(start: usize, size: usize) {
     let _lock = Lock::acquire();
     START.store(start, Relaxed);
     SIZE.store(size, Relaxed);
-    // Who queues a callback is a reader, so from here on callbacks of this code set `QUEUED`.
+    // A thread that queues a callback is a reader, so from here on callbacks of this code set `QUEUED`.
     synchronize_rcu();
     // Each pass waits for all callbacks that were queued before it. A callback that runs meanwhile
     // may queue another one: it sets `QUEUED`, or found it set before the pass. So no callback is

@@ -37,7 +37,7 @@ pub struct Event {
     pub boot: u64,
     /// What happened and the culprit, in a sentence.
     pub summary: String,
-    /// The summary, who is to blame and how sure that is, and why.
+    /// The summary, the culprit with its certainty, and the reason.
     pub story: String,
 
     /// The RCU flavor: `rcu_preempt`, `rcu_sched`, `rcu_tasks`.
@@ -138,7 +138,7 @@ pub struct Event {
     /// The report's fields with their meanings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
-    /// Who is to blame, and how sure that is.
+    /// The culprit, and the certainty of that.
     pub blame: Blame,
     /// Likely causes, the likeliest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -67,7 +67,7 @@ pub(crate) fn explain(event: &mut Event) {
     event.story = story(event);
 }
 
-/// Tells an event in three sentences: what happened, who is to blame, and why.
+/// Tells an event in three sentences: the event, its culprit, and the reason.
 fn story(event: &Event) -> String {
     let Blame { text, sure, .. } = &event.blame;
     let why = event.causes.first().map_or(String::new(), |cause| {
@@ -91,7 +91,7 @@ struct Explanation {
 }
 
 impl Explanation {
-    /// Sets who is to blame.
+    /// Sets the culprit.
     fn blame(&mut self, culprit: Culprit, text: impl Into<String>) -> &mut Self {
         self.blame = Blame {
             culprit,

@@ -65,7 +65,7 @@ fn place(event: &Event) -> String {
     }
 }
 
-/// Formats an event: what happened, who is to blame and why, what to do; then the evidence.
+/// Formats an event: its summary, culprit, reason and advice; then the evidence.
 pub fn full(event: &Event, style: Style) -> String {
     let mut text = String::new();
     event_heading(&mut text, event, style);
@@ -85,7 +85,7 @@ pub fn full(event: &Event, style: Style) -> String {
     text
 }
 
-/// Appends who is to blame, why, and the first advice.
+/// Appends the culprit, the reason, and the first advice.
 fn story(text: &mut String, event: &Event, style: Style) {
     let blame = format!("{} ({})", event.blame.text, event.blame.sure);
     let lines = [

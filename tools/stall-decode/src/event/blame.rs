@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who is to blame for an event.
+//! The culprit of an event.
 
 use serde::Serialize;
 
-/// Who is to blame, and how sure that is.
+/// The culprit, and the certainty of that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Blame {
     /// The kind of culprit.
@@ -34,7 +34,7 @@ pub enum Culprit {
     OtherEvent,
     /// The grace-period kthread, which does not run.
     GpKthread,
-    /// The host of the virtual machine, or whoever stopped the machine.
+    /// The host of the virtual machine, or a person or program that stopped the machine.
     Host,
     /// Nobody: the condition is over, or was none.
     Nobody,
