@@ -2,7 +2,7 @@
 
 //! CPUs that do not answer cross-CPU calls: `csd_lock_wait_toolong()` in `kernel/smp.c`.
 
-use super::{task_of, Family, Report};
+use super::{lockup, Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::Scan;
@@ -16,7 +16,7 @@ pub(crate) static FAMILY: Family = Family {
     detail_starts: b"",
     parse_header: header,
     parse_detail: detail,
-    complete,
+    complete: lockup::complete,
     origin: Origin::Interrupt,
 };
 
@@ -72,16 +72,6 @@ fn detail(report: &mut Report, text: &str) -> bool {
         event.ended = true;
     }
     true
-}
-
-fn complete(report: &mut Report) {
-    let cpus = report.event.cpus.clone();
-    let is_listed = |cpu: Option<u32>| cpu.is_some_and(|cpu| cpus.contains(&cpu));
-    let dump = report.subject_dumps().find(|dump| is_listed(dump.cpu));
-    if let Some(dump) = dump.cloned() {
-        report.event.tasks.extend(task_of(&dump));
-        report.add_stack(&dump, Origin::Interrupt);
-    }
 }
 
 #[cfg(test)]

@@ -108,7 +108,8 @@ fn detail(report: &mut Report, text: &str) -> bool {
         || text.starts_with("CPU#") && text.contains("Utilization")
 }
 
-fn complete(report: &mut Report) {
+/// Adds the stack of the silent CPU.
+pub(super) fn complete(report: &mut Report) {
     let cpus = report.event.cpus.clone();
     let is_listed = |cpu: Option<u32>| cpu.is_some_and(|cpu| cpus.contains(&cpu));
     let own = report.subject_dumps().find(|dump| is_listed(dump.cpu));
