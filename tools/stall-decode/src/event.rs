@@ -80,7 +80,8 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kthread: Option<Kthread>,
 
-    /// The innermost function outside of reporting, interrupt entry, scheduler, locks and RCU.
+    /// The innermost function that is no helper: no reporting, interrupt entry, scheduler, lock, RCU,
+    /// allocator, or general library.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub culprit_frame: Option<String>,
     /// The module of that function.
@@ -89,6 +90,9 @@ pub struct Event {
     /// Why that function may not be the culprit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub culprit_doubt: Option<&'static str>,
+    /// The innermost function that is in all stacks of the culprit task in this incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub common_frame: Option<String>,
     /// The function of the work item that the culprit, a kernel worker, runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<String>,

@@ -121,6 +121,7 @@ impl Explanation {
                 format!("{} is uncertain: {doubt}", called(function)),
             );
         }
+        self.compare_stacks(event);
         let address = event.culprit_frame.as_ref();
         let address = address.filter(|function| function.ends_with(']'));
         if let (Some(address), Some(module)) = (address, &event.culprit_module) {
@@ -134,6 +135,29 @@ impl Explanation {
             self.cause(format!("the panic ({reason}) is no second fault: the kernel is configured to panic on this report"))
                 .advise("Find the cause above. A sysctl (kernel.softlockup_panic, hardlockup_panic, hung_task_panic, panic_on_rcu_stall, vm.panic_on_oom) selects the panic.");
         }
+    }
+
+    /// Tells what several stacks of the culprit have in common.
+    fn compare_stacks(&mut self, event: &Event) {
+        let (Some(common), Some(culprit)) = (&event.common_frame, &event.culprit_frame) else {
+            return;
+        };
+        if self.blame.culprit != Culprit::Code {
+            return;
+        }
+        let count = event.evidence.common_stacks;
+        // Two stacks may agree by chance.
+        let sure = match count {
+            0..=2 => "likely",
+            _ => "certain",
+        };
+        let common = called(common);
+        let text = if common == called(culprit) {
+            format!("{common} is in all {count} stacks of this task, and no function inside of it: it loops there ({sure})")
+        } else {
+            format!("{common} is in all {count} stacks of this task, and the functions inside of it change: the loop is there ({sure}), and {} only ran at this moment", called(culprit))
+        };
+        self.causes.insert(self.causes.len().min(1), text);
     }
 
     fn blame_by_default(&mut self, event: &Event) {

@@ -2,12 +2,14 @@
 
 //! Groups reports of one stall, its starved kthread, and its consequences into incidents.
 
+mod common;
 mod links;
 mod tick_rate;
 
 use crate::event::{Event, EventKind, Task, Time};
 use crate::scan::number_after;
 use crate::unwrap::Line;
+use common::CommonFrames;
 use links::{behind, is_about_cpus, root_place, waits_for_lock, waits_for_network, Root};
 use tick_rate::TickRate;
 
@@ -58,6 +60,7 @@ struct Incident {
     nesting: Vec<(u32, i64)>,
     /// Callbacks queued at the newest report.
     callbacks: u64,
+    common: CommonFrames,
 }
 
 /// The incidents of the current boot.
@@ -131,6 +134,7 @@ impl Incidents {
             event.evidence.net_device = waits_for_network(event)
                 .then(|| (device.name.clone(), device.references, device.line));
         }
+        known.common.add(event);
         known.extend(event, last);
         event.repeats = known.count(event);
         if let (Some(clock), Some(jiffies), true) = (clock, event.t_jiffies, event.kind.is_stall())
@@ -171,6 +175,7 @@ impl Incidents {
             first_hung: None,
             nesting: Vec::new(),
             callbacks: 0,
+            common: CommonFrames::default(),
         });
         self.known.len() - 1
     }

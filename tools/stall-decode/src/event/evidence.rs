@@ -35,6 +35,8 @@ pub(crate) struct Evidence {
     pub(crate) net_device: Option<(String, u64, u64)>,
     /// The nesting of the task's readers in an earlier report of the same grace period.
     pub(crate) earlier_nesting: Option<i64>,
+    /// Stacks of the culprit task in this incident, if they have a function in common.
+    pub(crate) common_stacks: u64,
     /// What earlier events of the incident mean for this one, in sentences.
     pub(crate) story: Vec<String>,
 }
