@@ -12,6 +12,22 @@ const MAX_FRAMES: usize = 32;
 /// Frames of unknown drivers tolerated between two frames of interrupt code.
 const MAX_DRIVER_FRAMES: usize = 2;
 
+/// Starts of the names of functions that run callbacks.
+const CALLBACK_RUNNERS: [&str; 12] = [
+    "atomic_notifier_call_chain",
+    "blocking_notifier_call_chain",
+    "call_timer_fn",
+    "cpu_stopper_thread",
+    "do_softirq",
+    "handle_softirqs",
+    "kthread",
+    "notifier_call_chain",
+    "process_one_work",
+    "raw_notifier_call_chain",
+    "task_work_run",
+    "tasklet_action",
+];
+
 /// How a report came about, which decides what its stack begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -46,6 +62,8 @@ const LEFTOVER: &str = "the unwinder marked it with `?`: it may be left over fro
 const STALE: &str =
     "the stack is that of the task's last context switch, not of what it ran when it was reported";
 
+const ONLY_HELPERS: &str =
+    "it is a general helper, and the log has no frame of the code that calls it";
 const MIXED: &str =
     "two CPUs printed their stacks at the same time: the lines are assigned to them in turn";
 
@@ -68,7 +86,12 @@ impl Backtrace {
         };
         let mut inner = None;
         let is_in_softirq = begins_in_softirq(frames);
-        for &(frame, class) in frames {
+        let callback = callback_of_library(frames);
+        for (at, &(frame, class)) in frames.iter().enumerate() {
+            let class = match callback == Some(at) {
+                true => Class::Other,
+                false => class,
+            };
             // Softirqs that do not end are not the fault of the interrupted code.
             if class == Class::Entry && is_in_softirq && backtrace.culprit.is_none() {
                 break;
@@ -83,10 +106,8 @@ impl Backtrace {
             }
         }
         backtrace.find_wait(frames);
-        // If nothing else is left, the clock itself may have stopped.
         if backtrace.culprit.is_none() {
-            let probe = frames.iter().find(|(_, class)| *class == Class::Probe);
-            backtrace.culprit = probe.map(|(frame, _)| frame.function());
+            backtrace.use_helper(frames);
         }
         if backtrace.frames.is_empty() && dump.is_of_task && prints(dump) {
             backtrace
@@ -121,6 +142,20 @@ impl Backtrace {
         }
     }
 
+    /// Uses the innermost helper as the culprit if nothing else is left.
+    ///
+    /// The caller of a library may be missing from the log, and the clock itself may have stopped.
+    fn use_helper(&mut self, frames: &[Classed<'_>]) {
+        let of_class = |wanted: Class| frames.iter().find(|(_, class)| *class == wanted);
+        let (frame, doubt) = match (of_class(Class::Library), of_class(Class::Probe)) {
+            (Some((frame, _)), _) => (frame, Some(ONLY_HELPERS)),
+            (None, Some((frame, _))) => (frame, None),
+            (None, None) => return,
+        };
+        self.culprit = Some(frame.function());
+        self.doubt = doubt;
+    }
+
     /// Finds what the innermost frames wait for.
     fn find_wait(&mut self, frames: &[Classed<'_>]) {
         let inner = frames
@@ -132,6 +167,22 @@ impl Backtrace {
             .collect();
         self.waits_for = waits::of(&inner, self.culprit.as_deref());
     }
+}
+
+/// Returns the index of a library's own callback: a function that a kthread, timer, softirq or
+/// notifier calls without other code between.
+fn callback_of_library(frames: &[Classed<'_>]) -> Option<usize> {
+    let runs_callbacks = |frame: &Frame| {
+        let name = base(&frame.symbol).trim_start_matches('_');
+        CALLBACK_RUNNERS
+            .iter()
+            .any(|runner| name.starts_with(runner))
+    };
+    let mut pairs = frames.windows(2);
+    pairs.position(|pair| match pair {
+        [(_, Class::Library), (outer, Class::Plumbing)] => runs_callbacks(outer),
+        _ => false,
+    })
 }
 
 /// Returns whether the innermost code is the loop that runs softirqs, not a softirq.
@@ -397,6 +448,37 @@ mod tests {
         assert_eq!(
             culprit(&["RIP: 0010:ktime_get+0x1/0x2"]).as_deref(),
             Some("ktime_get")
+        );
+    }
+
+    #[test]
+    fn the_caller_of_a_library_is_the_culprit_not_the_library() {
+        let culprit = |lines: &[&str]| {
+            let backtrace = backtrace(lines);
+            (backtrace.culprit.unwrap_or_default(), backtrace.doubt)
+        };
+        assert_eq!(
+            culprit(&[
+                "RIP: 0010:xas_descend+0x1/0x2",
+                "xas_load+0x1/0x2",
+                "walk_blocks+0x1/0x2 [fs]"
+            ]),
+            ("walk_blocks".to_string(), None)
+        );
+        assert_eq!(
+            culprit(&["RIP: 0010:xas_descend+0x1/0x2", "xas_load+0x1/0x2"]),
+            ("xas_descend".to_string(), Some(ONLY_HELPERS))
+        );
+        // A work item, timer or notifier of the library itself is no helper of other code.
+        assert_eq!(
+            culprit(&[
+                "RIP: 0010:memcpy+0x1/0x2",
+                "rhashtable_expand+0x1/0x2",
+                "regmap_irq_timer+0x1/0x2",
+                "call_timer_fn+0x1/0x2",
+                "run_some_loop+0x1/0x2",
+            ]),
+            ("regmap_irq_timer".to_string(), None)
         );
     }
 

@@ -20,12 +20,12 @@ use crate::explain::explain;
 use crate::incident::Incidents;
 use crate::log_clock::LogClock;
 use crate::report::FAMILIES;
-use crate::stack::{looks_like_release, part, Heading};
+use crate::stack::{looks_like_release, part, Heading, Part};
 use crate::unwrap::{self, JournalEntry, Line, Prefix, QuotedPrintable};
 use doubled::Doubled;
 use needles::{Found, Mark};
 use open::OpenReports;
-use wrapped::{frames_of, Held, Layout};
+use wrapped::{announces_place, frames_of, Held, Layout};
 
 /// Lines from a `WARNING:` to its message, at most.
 const WARNING_LINES: u64 = 2;
@@ -60,6 +60,8 @@ pub struct Decoder {
     indented_lines: u32,
     /// A `WARNING:` whose message may follow, and its line.
     warning: Option<(Heading, u64)>,
+    /// Whether the next line may be a place that a mail program wrapped, not a frame.
+    is_place_next: bool,
     incidents: Incidents,
     ready: VecDeque<Event>,
 }
@@ -86,6 +88,7 @@ impl Decoder {
             held: None,
             indented_lines: 0,
             warning: None,
+            is_place_next: false,
             incidents: Incidents::default(),
             ready: VecDeque::new(),
         }
@@ -242,11 +245,16 @@ impl Decoder {
             self.emit();
         }
         if self.open.add_detail(line, found.details, &self.clock) {
+            self.is_place_next = announces_place(line.text);
             return;
         }
         for text in frames_of(line.text) {
             let line = &Line { text, ..*line };
-            if let Some(part) = part(text) {
+            let Some(part) = part(text) else {
+                continue;
+            };
+            let follows = std::mem::take(&mut self.is_place_next);
+            if !(follows && matches!(part, Part::Frames(..))) {
                 self.open.add_part(line, part, &self.clock);
             }
         }

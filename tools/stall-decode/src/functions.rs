@@ -40,6 +40,8 @@ pub(crate) enum Class {
     Access,
     /// Reads a clock, delays, traces, or is code that the compiler inserts.
     Probe,
+    /// Belongs to a general library: data structures, text, checksums, buffers, counters.
+    Library,
     /// Carries other code: a worker, softirq, timer, system call or page fault.
     Plumbing,
     /// Anything else: a possible culprit.
@@ -47,7 +49,7 @@ pub(crate) enum Class {
 }
 
 /// The tables, in the order in which their patterns are tried.
-const TABLES: [(Class, &str); 16] = [
+const TABLES: [(Class, &str); 19] = [
     (Class::Other, include_str!("functions/other.txt")),
     (Class::Reporting, include_str!("functions/report.txt")),
     (Class::Reporting, include_str!("functions/unwind.txt")),
@@ -64,6 +66,9 @@ const TABLES: [(Class, &str); 16] = [
     (Class::Memory, include_str!("functions/alloc.txt")),
     (Class::Access, include_str!("functions/access.txt")),
     (Class::Probe, include_str!("functions/probe.txt")),
+    (Class::Library, include_str!("functions/data.txt")),
+    (Class::Library, include_str!("functions/compute.txt")),
+    (Class::Library, include_str!("functions/helper.txt")),
 ];
 
 impl Class {
@@ -241,7 +246,22 @@ mod tests {
             ("do_domain_IRQ plat_irq_dispatch gic_handle_irq generic_handle_domain_irq", Class::Irq),
             ("rcu_gp_kthread __wait_rcu_gp synchronize_rcu", Class::Rcu),
             ("smp_call_function_many_cond on_each_cpu_cond_mask", Class::Ipi),
-            ("my_driver_work copy_page_range net_rx_action rcu_torture_reader", Class::Other),
+            (
+                "xas_descend idr_get_next mas_walk radix_tree_lookup rb_erase __list_del_entry_valid_or_report \
+                 rhashtable_walk_next bitmap_find_free_region cpumask_next_and sbitmap_get iov_iter_advance \
+                 atomic_add test_and_set_bit refcount_warn_saturate vsnprintf __udivdi3 jhash siphash_2u64 \
+                 crc32c_le ZSTD_compressBlock_fast crypto_skcipher_encrypt sha256_transform get_random_bytes \
+                 debug_check_no_obj_freed stack_depot_save kmemleak_alloc __mod_lruvec_state mod_timer \
+                 __wake_up_common queue_work_on skb_page_frag_refill __kfree_skb consume_skb regmap_read \
+                 ioread32 serial8250_console_write",
+                Class::Library,
+            ),
+            (
+                "__slab_free get_any_partial free_unref_page free_pcppages_bulk page_frag_alloc_align pcpu_block_update",
+                Class::Memory,
+            ),
+            ("my_driver_work copy_page_range net_rx_action rcu_torture_reader rht_deferred_worker \
+                 kmemleak_scan shrink_lruvec compact_zone writeback_sb_inodes csum_one_bio psi_avgs_work", Class::Other),
         ] {
             for name in names.split_ascii_whitespace() {
                 assert_eq!(Class::of(name), class, "{name}");

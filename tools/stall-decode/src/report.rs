@@ -110,6 +110,8 @@ pub(crate) enum Expected {
     Message,
     /// The function that disabled preemption.
     PreemptionDisabledAt,
+    /// The name of the task, which a mail program wrapped.
+    TaskName,
 }
 
 impl Report {

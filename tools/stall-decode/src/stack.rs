@@ -115,6 +115,8 @@ pub(crate) enum Part {
     Work(Work),
     /// Registers of user mode.
     UserMode,
+    /// `(unreliable)`, which a mail program wrapped.
+    Unreliable,
 }
 
 /// Parses a line of a stack dump.
@@ -129,6 +131,7 @@ pub(crate) fn part(text: &str) -> Option<Part> {
         b'B' if text.starts_with("Backtrace") => Some(Part::Trace),
         b'P' => heading::process(text).or_else(|| frame::registers(text)),
         b'R' | b'E' | b'p' | b'e' | b'K' | b'-' => frame::registers(text),
+        b'(' if text.trim_end() == "(unreliable)" => Some(Part::Unreliable),
         b'W' => heading::warning(text).or_else(|| work(text).map(Part::Work)),
         _ => None,
     };

@@ -44,7 +44,12 @@ pub(crate) fn of(inner: &[(String, Class)], culprit: Option<&str>) -> Option<Str
         let general = inner
             .iter()
             .rfind(|(_, class)| *class == Class::Scheduler)?;
+        // A completion is what the task waits for, whatever the name of its caller.
+        let is_completion = |name: &str| name.trim_start_matches('_').starts_with("wait_for_");
         let caller = culprit.filter(|name| {
+            if is_completion(&general.0) {
+                return false;
+            }
             let name = name.to_ascii_lowercase();
             WAITING.iter().any(|part| name.contains(part))
         });
@@ -91,6 +96,7 @@ mod tests {
             ("schedule __mutex_lock mutex_lock rcu_barrier", "exit_net", "rcu_barrier"),
             ("schedule io_schedule", "rq_qos_wait", "rq_qos_wait"),
             ("schedule schedule_timeout", "my_thread", "schedule_timeout"),
+            ("schedule schedule_timeout __wait_for_common", "usb_sg_wait", "__wait_for_common"),
         ] {
             assert_eq!(wait(functions, culprit), expected, "{functions}");
         }

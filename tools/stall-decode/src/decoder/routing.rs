@@ -10,7 +10,7 @@ use super::open::{extend, is_same_caller, OpenReports};
 use crate::event::EventKind;
 use crate::log_clock::LogClock;
 use crate::report::Report;
-use crate::stack::{Heading, Part};
+use crate::stack::{Heading, Part, Place};
 use crate::unwrap::{Caller, Line};
 
 /// Callers with a route.
@@ -97,6 +97,11 @@ impl OpenReports {
             Part::UserMode => dump.is_in_user_mode |= dump.frames.is_empty(),
             Part::Trace => dump.has_trace = true,
             Part::Work(work) => dump.work = Some(work),
+            Part::Unreliable => {
+                if let Some(frame) = dump.frames.last_mut() {
+                    frame.place = Place::Unreliable;
+                }
+            }
             Part::Frames(frame, caller) => dump.push(frame, caller),
         }
     }

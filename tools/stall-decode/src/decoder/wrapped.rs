@@ -134,6 +134,13 @@ pub(super) fn frames_of(text: &str) -> Vec<&str> {
     parts
 }
 
+/// Returns whether lockdep's line ends before the place that it names: `#0: … at:`,
+/// `hardirqs last enabled at (7935): [<ffff8000812b1700>]`.
+pub(super) fn announces_place(text: &str) -> bool {
+    let is_lock = text.starts_with('#') && text.ends_with(" at:");
+    is_lock || text.contains("irqs last ") && text.ends_with(']') && !text.contains("+0x")
+}
+
 #[cfg(test)]
 mod tests {
     use crate::tests::only;
@@ -158,6 +165,29 @@ mod tests {
              4/KVM:2698]\n",
         );
         assert_eq!(event.tasks[0].pid, Some(2698));
+    }
+
+    #[test]
+    fn places_in_a_wrapped_list_of_locks_are_no_frames() {
+        let event = only(
+            "BUG: sleeping function called from invalid context at\n\
+             kernel/locking/rwsem.c:1578\n\
+             in_atomic(): 1, irqs_disabled(): 1, non_block: 0, pid: 57, name:\n\
+             udevd\n\
+             1 lock held by udevd/57:\n\
+             \x20 #0: ffff8000834b8a98 (tree_lock){....}-{2:2}, at:\n\
+             get_next+0x2c/0x80\n\
+             hardirqs last disabled at (7936): [<ffff8000812b0b14>]\n\
+             take_tree+0x84/0x88\n\
+             CPU: 3 UID: 0 PID: 57 Comm: udevd Not tainted 6.18.15 #1\n\
+             Call trace:\n\
+             \x20 __might_resched+0x144/0x248\n\
+             \x20 down_write+0x28/0xe8\n\
+             \x20 remove_node+0x34/0x58\n",
+        );
+        assert_eq!(event.tasks[0].comm.as_deref(), Some("udevd"));
+        assert_eq!(event.culprit_frame.as_deref(), Some("remove_node"));
+        assert_eq!(event.stacks.len(), 1, "{:?}", event.stacks);
     }
 
     #[test]

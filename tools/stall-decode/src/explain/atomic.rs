@@ -4,6 +4,7 @@
 
 use super::{called, in_function, tasks, Explanation};
 use crate::event::Event;
+use crate::functions::Class;
 use crate::scan::Scan;
 
 pub(super) fn summary(event: &Event) -> String {
@@ -65,7 +66,12 @@ fn instead(event: &Event) -> String {
         let mut frames = event.frames.iter();
         frames.any(|frame| parts.iter().any(|part| frame.contains(part)))
     };
-    if has(&["alloc", "kmem_cache", "kvasprintf", "kstrdup"]) {
+    let inner = event
+        .frames
+        .iter()
+        .take_while(|frame| Some(*frame) != event.culprit_frame.as_ref());
+    let allocates = |frame: &String| Class::of(frame) == Class::Memory;
+    if inner.clone().any(allocates) {
         format!("In {at}, allocate with GFP_ATOMIC, or before the atomic section.")
     } else if has(&[
         "copy_from_user",

@@ -63,6 +63,9 @@ fn header(text: &str) -> Option<Event> {
 fn detail(report: &mut Report, text: &str) -> bool {
     if text.starts_with("in_atomic(): ") {
         context(&mut report.event, text);
+        if text.trim_end().ends_with(", name:") {
+            report.expected = Some(Expected::TaskName);
+        }
         return true;
     }
     if let Some(count) = text.strip_prefix("preempt_count: ") {
@@ -86,6 +89,13 @@ fn detail(report: &mut Report, text: &str) -> bool {
             disabled_at(report, place);
         }
         return true;
+    }
+    if report.expected == Some(Expected::TaskName) {
+        report.expected = None;
+        if let (Some(task), false) = (report.event.tasks.first_mut(), text.contains(": ")) {
+            task.comm = Some(text.trim().to_string());
+            return true;
+        }
     }
     if report.expected == Some(Expected::PreemptionDisabledAt) {
         return disabled_at(report, text);

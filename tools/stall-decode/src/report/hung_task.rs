@@ -105,10 +105,21 @@ fn complete(report: &mut Report) {
         .subject_dumps()
         .find(|dump| dump.pid.is_some() && dump.pid == pid);
     let unnamed = || report.subject_dumps().find(|dump| dump.pid.is_none());
-    let Some(dump) = own.or_else(unnamed).cloned() else {
+    // Posters edit process IDs.
+    let comm = report
+        .event
+        .tasks
+        .first()
+        .and_then(|task| task.comm.as_deref());
+    let namesake = || {
+        let mut dumps = report.subject_dumps();
+        dumps.find(|dump| comm.is_some() && dump.comm.as_deref() == comm)
+    };
+    let found = own.or_else(unnamed).or_else(namesake);
+    let Some(dump) = found.cloned() else {
         return;
     };
-    if let Some(task) = task_of(&dump).filter(|task| task.pid.is_some()) {
+    if let Some(task) = task_of(&dump).filter(|task| task.pid.is_some() && task.pid == pid) {
         report.event.add_task(task);
     }
     if let Some(work) = dump.work.as_ref() {

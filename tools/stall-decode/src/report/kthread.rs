@@ -24,6 +24,7 @@ pub(crate) static FAMILY: Family = Family {
         "Possible timer handling issue",
         "RCU GP kthread last ran",
         "OOM is now expected",
+        ") ->state=",
     ],
     detail_starts: b"",
     parse_header: header,
@@ -72,7 +73,16 @@ fn starvation(event: &mut Event, text: &str) -> Option<()> {
     if scan.spaces().eat("f") {
         kthread.flags = non_empty(scan.word());
     }
-    let wait_state = scan.spaces().word();
+    state(event, scan.spaces().rest());
+    Some(())
+}
+
+/// Parses `RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=1`.
+fn state(event: &mut Event, text: &str) {
+    let Some(kthread) = event.kthread.as_mut() else {
+        return;
+    };
+    let wait_state = Scan::new(text).word();
     if ["RCU_GP", "s", "???"]
         .iter()
         .any(|start| wait_state.starts_with(start))
@@ -88,7 +98,6 @@ fn starvation(event: &mut Event, text: &str) -> Option<()> {
     if let Some(cpu) = kthread.cpu.and_then(|cpu| cpu.try_into().ok()) {
         event.add_cpu(cpu);
     }
-    Some(())
 }
 
 fn non_empty(word: &str) -> Option<String> {
@@ -116,6 +125,11 @@ fn detail(report: &mut Report, text: &str) -> bool {
             kthread.timer_cpu = Scan::after(text, "on cpu=").and_then(|mut cpu| cpu.signed());
             kthread.timer_softirqs = number_after(text, "timer-softirq=");
         }
+        return true;
+    }
+    // A mail program wrapped the first line.
+    if text.starts_with("RCU_GP_") && text.contains(") ->state=") {
+        state(&mut report.event, text);
         return true;
     }
     if text.starts_with("RCU GP kthread last ran on offline CPU") {
