@@ -2,12 +2,13 @@
 
 //! `decode`: explains the RCU reports of a kernel log. `docs/decode.md` describes the output.
 
+mod own_file;
+mod source;
 pub mod text;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::Args;
@@ -16,13 +17,9 @@ use stall_decode::{Event, EventKind, Timeline};
 
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
+use source::Source;
 
 pub use text::Style;
-
-const BUFFER: usize = 256 * 1024;
-
-/// Bytes of a file in which a timeline names its author.
-const MAX_START: usize = 4096;
 
 /// Explain the reports of a kernel log: RCU stalls, misuse, hung tasks, lockups, out of memory
 ///
@@ -36,7 +33,8 @@ Exit status:
   1  usage error, or the log could not be read
   2  with --exit-code only: the log has an event")]
 pub struct Decode {
-    /// Logs to read; - is standard input
+    /// Logs to read: files, also compressed ones, or folders of pstore or kdump; - is standard
+    /// input
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
 
@@ -47,7 +45,7 @@ pub struct Decode {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Replace the file of --svg even if it is no timeline of rcuctl
+    /// Replace the file of --svg even if rcuctl did not write it
     #[arg(long, requires = "svg")]
     force: bool,
 
@@ -85,15 +83,19 @@ impl Filter {
 pub fn decode(options: &Decode, out: &mut Output<impl Write>) -> Result<Status> {
     let style = Style::for_stdout().verbose(options.verbose);
     if let Some(path) = options.svg.as_ref().filter(|_| !options.force) {
-        check_replaceable(path)?;
+        own_file::check("--svg", path)?;
     }
-    let mut found = Found::new(options);
+    let mut sources = Vec::new();
     for path in &options.files {
-        let log = open(path)?;
-        if options.files.len() > 1 && !out.json() {
-            out.line(&format!("{}:", path.display()))?;
+        sources.extend(Source::find(path)?);
+    }
+    let mut found = Found::new(options, sources.len() > 1);
+    for source in &sources {
+        let log = source.open()?;
+        if found.has_several && !out.json() {
+            out.line(&format!("{}:", source.name))?;
         }
-        run(options, path, log, style, &mut found, out)?;
+        run(options, &source.name, log, style, &mut found, out)?;
     }
     let events = found.finish(options, out)?;
     Ok(match options.exit_code && events > 0 {
@@ -102,44 +104,18 @@ pub fn decode(options: &Decode, out: &mut Output<impl Write>) -> Result<Status> 
     })
 }
 
-/// Refuses to replace a file that is not a timeline of this program, such as a log.
-fn check_replaceable(path: &Path) -> Result<()> {
-    let Ok(old) = fs::read(path) else {
-        return Ok(());
-    };
-    let author = Timeline::AUTHOR.as_bytes();
-    let start = old.get(..MAX_START).unwrap_or(&old);
-    if old.is_empty() || start.windows(author.len()).any(|part| part == author) {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "--svg {name}: the file exists and is no timeline of rcuctl; pass another name, or --force to replace it",
-        name = path.display()
-    )))
-}
-
-fn open(path: &Path) -> Result<Box<dyn BufRead>> {
-    if path == Path::new("-") {
-        if io::stdin().is_terminal() {
-            let message = "no log given; pass a FILE, or pipe a log: dmesg | rcuctl decode";
-            return Err(Error::Usage(message.to_string()));
-        }
-        return Ok(Box::new(BufReader::with_capacity(BUFFER, io::stdin())));
-    }
-    let name = path.display();
-    let file = File::open(path).map_err(Error::io(format!("opening {name}")))?;
-    Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
-}
-
 /// What all logs hold.
 struct Found {
+    /// Whether there are several logs.
+    has_several: bool,
     timeline: Option<Timeline>,
     counts: BTreeMap<&'static str, u64>,
 }
 
 impl Found {
-    fn new(options: &Decode) -> Self {
+    fn new(options: &Decode, has_several: bool) -> Self {
         Self {
+            has_several,
             timeline: options.svg.is_some().then(Timeline::new),
             counts: BTreeMap::new(),
         }
@@ -148,8 +124,7 @@ impl Found {
     /// Writes the timeline and the totals, and returns the number of events.
     fn finish(self, options: &Decode, out: &mut Output<impl Write>) -> Result<u64> {
         if let (Some(path), Some(timeline)) = (&options.svg, self.timeline) {
-            let writing = format!("writing {}", path.display());
-            fs::write(path, timeline.svg()).map_err(Error::io(writing))?;
+            own_file::write(path, &timeline.svg())?;
         }
         if !out.json() && !options.short {
             out.line(&text::totals(&self.counts))?;
@@ -161,7 +136,7 @@ impl Found {
 /// An event with the name of its log, if there are several.
 #[derive(Serialize)]
 struct OfFile<'a> {
-    file: String,
+    file: &'a str,
     #[serde(flatten)]
     event: &'a Event,
 }
@@ -169,14 +144,13 @@ struct OfFile<'a> {
 /// Decodes a log and prints the selected events.
 fn run(
     options: &Decode,
-    path: &Path,
+    name: &str,
     log: impl BufRead,
     style: Style,
     found: &mut Found,
     out: &mut Output<impl Write>,
 ) -> Result<()> {
     let mut failure = None;
-    let name = path.display().to_string();
     let result = stall_decode::decode(log, |event| {
         if !options.filter.matches(&event) {
             return Ok(());
@@ -185,12 +159,11 @@ fn run(
         if let Some(timeline) = &mut found.timeline {
             timeline.add(&event);
         }
-        let file = name.clone();
         let printed = if options.short && !out.json() {
             out.line(&text::short(&event, style))
-        } else if options.files.len() > 1 && out.json() {
+        } else if found.has_several && out.json() {
             out.document(&OfFile {
-                file,
+                file: name,
                 event: &event,
             })
         } else {
@@ -242,11 +215,11 @@ mod tests {
         let line = CommandLine::try_parse_from([&["rcuctl"], words].concat()).expect("options");
         let mut bytes = Vec::new();
         let mut out = Output::new(&mut bytes, line.json);
-        let mut found = Found::new(&line.decode);
-        let (path, style) = (Path::new("-"), Style::plain());
+        let mut found = Found::new(&line.decode, false);
+        let style = Style::plain();
         run(
             &line.decode,
-            path,
+            "-",
             log.as_bytes(),
             style,
             &mut found,

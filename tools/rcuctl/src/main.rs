@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+mod atomic_file;
 mod cli;
 mod completion;
 mod decode;

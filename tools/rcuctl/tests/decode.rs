@@ -191,6 +191,30 @@ fn several_logs_are_read_in_turn() {
 }
 
 #[test]
+fn compressed_logs_and_folders_of_dumps_are_read() {
+    let folder = folder();
+    let logs = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../stall-decode/tests/compressed"
+    );
+    let plain = stdout(&rcuctl(&["decode", &format!("{logs}/two-parts.log")], ""));
+    assert!(plain.contains("2 events"), "{plain}");
+    for end in ["gz", "xz", "zst"] {
+        let output = rcuctl(&["decode", &format!("{logs}/two-parts.log.{end}")], "");
+        assert_eq!(stdout(&output), plain, "{end}");
+    }
+    std::fs::write(path(&folder, "vmcore-dmesg.txt"), LOG).expect("writable");
+    let output = rcuctl(&["decode", &path(&folder, "")], "");
+    assert!(stdout(&output).contains("1 event"), "{output:?}");
+    let cut = std::fs::read(format!("{logs}/two-parts.log.gz")).expect("a log");
+    std::fs::write(path(&folder, "cut.gz"), &cut[..cut.len() - 3]).expect("writable");
+    let output = rcuctl(&["decode", &path(&folder, "cut.gz")], "");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cut.gz"), "{message}");
+}
+
+#[test]
 fn normal_fields_are_folded_unless_verbose() {
     let log = LOG.replace("fqs=9", "fqs=2624");
     let short = stdout(&rcuctl(&["decode"], &log));

@@ -2,6 +2,7 @@
 
 //! Decodes a whole log from a reader.
 
+mod compressed;
 mod reversed;
 
 use std::io::{self, BufRead};
@@ -10,6 +11,8 @@ use memchr::memchr;
 
 use crate::unwrap::MAX_LINE;
 use crate::{Decoder, Event};
+
+pub use compressed::decompressed;
 
 /// Decodes a log, and passes each event to `sink` in the order of the reports' first lines.
 ///

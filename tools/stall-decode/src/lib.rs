@@ -68,5 +68,5 @@ pub use decoder::Decoder;
 pub use event::{
     Blame, CpuDetail, CpuTime, Culprit, Event, EventKind, Field, Kthread, Stack, Task, Time,
 };
-pub use input::decode;
+pub use input::{decode, decompressed};
 pub use timeline::Timeline;

@@ -2,12 +2,13 @@
 
 //! `route save`: writes the table to a file that `route load` reads.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use serde_json::json;
 
+use crate::atomic_file;
 use crate::device::Device;
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
@@ -44,29 +45,13 @@ fn save_to_stdout(
     Ok(Status::Done)
 }
 
-/// Writes a temporary file beside `file` and renames it, so that `file` never has a partial table.
+/// Writes the table to a file, and returns the number of routes.
 fn save_to_file(device: &mut Device<impl Read + Write>, file: &Path) -> Result<u64> {
-    let failed = |error| Error::io(format!("writing {}", file.display()))(error);
-    // Replaces the target of a symbolic link, not the link.
-    let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
-    let old = fs::metadata(&target).ok();
-    if old.as_ref().is_some_and(|old| !old.is_file()) {
-        // A rename would replace a pipe or a terminal by a file.
-        let open = File::options().write(true).open(&target).map_err(failed)?;
-        return copy(device, &open, failed);
-    }
-    let new = tempfile::Builder::new()
-        .prefix(".rcuctl-")
-        .make_in(target.with_file_name("."), |path| File::create_new(path))
-        .map_err(failed)?;
-    let routes = copy(device, new.as_file(), failed)?;
-    if let Some(old) = old {
-        let permissions = old.permissions();
-        new.as_file().set_permissions(permissions).map_err(failed)?;
-    }
-    new.as_file().sync_all().map_err(failed)?;
-    new.persist(&target).map_err(|error| failed(error.error))?;
-    Ok(routes)
+    atomic_file::replace(file, |new| {
+        copy(device, new, |error| {
+            Error::io(format!("writing {}", file.display()))(error)
+        })
+    })
 }
 
 /// Copies the table and returns the number of routes.
@@ -89,6 +74,7 @@ fn copy(
 mod tests {
     use super::*;
     use crate::fake::Fake;
+    use std::fs;
     use std::os::unix::fs::{symlink, FileTypeExt, PermissionsExt};
     use tempfile::TempDir;
 
