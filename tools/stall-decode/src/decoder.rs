@@ -381,6 +381,7 @@ impl Decoder {
                 report.borrow_evidence(next);
             }
             let mut event = report.event;
+            event.last_line = report.last_line;
             if event.kernel.is_none() {
                 event.kernel.clone_from(&self.release);
             }

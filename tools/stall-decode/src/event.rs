@@ -29,6 +29,8 @@ pub struct Event {
     pub time: Option<Time>,
     /// The input line of the report's first line, from 1.
     pub line: u64,
+    /// The input line of the report's last line.
+    pub last_line: u64,
     /// The incident. Reports of one stall and of its consequences share a number.
     pub incident: u64,
     /// Earlier reports of the same condition in this incident.

@@ -69,4 +69,4 @@ pub use event::{
     Blame, CpuDetail, CpuTime, Culprit, Event, EventKind, Field, Kthread, Stack, Task, Time,
 };
 pub use input::{decode, decompressed};
-pub use timeline::Timeline;
+pub use timeline::{Chart, ChartLane, Span, Timeline};

@@ -8,7 +8,9 @@
 //! sh (57)                  ░░░░░░░░░░░░░░░░●     a hung task
 //! ```
 
+mod chart;
 mod drawing;
+mod scale;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +18,7 @@ use svg::node::element::{Description, Group, Rectangle, Style};
 use svg::Document;
 
 use crate::event::{Event, EventKind, Task};
+pub use chart::{Chart, ChartLane, Span};
 use drawing::{label, panel, LEFT, STYLE, WIDTH};
 
 /// Events drawn. Further ones are counted.
@@ -34,6 +37,7 @@ pub struct Timeline {
 #[derive(Debug)]
 struct Mark {
     boot: u64,
+    line: u64,
     /// The time of the report in seconds, or its line in a log without times.
     at: f64,
     has_time: bool,
@@ -90,6 +94,7 @@ impl Timeline {
         );
         self.marks.push(Mark {
             boot: event.boot,
+            line: event.line,
             at: clock.unwrap_or(event.line as f64),
             has_time: clock.is_some(),
             age: event.seconds.filter(|_| clock.is_some()).unwrap_or(0.0),
@@ -101,12 +106,17 @@ impl Timeline {
         });
     }
 
-    /// Draws the timeline as SVG, with a panel for each boot.
-    pub fn svg(&self) -> String {
+    fn boots(&self) -> BTreeMap<u64, Vec<&Mark>> {
         let mut boots: BTreeMap<u64, Vec<&Mark>> = BTreeMap::new();
         for mark in &self.marks {
             boots.entry(mark.boot).or_default().push(mark);
         }
+        boots
+    }
+
+    /// Draws the timeline as SVG, with a panel for each boot.
+    pub fn svg(&self) -> String {
+        let boots = self.boots();
         let mut y = 0.0;
         let mut panels = Vec::new();
         for (boot, marks) in &boots {
@@ -166,7 +176,9 @@ fn lanes(event: &Event) -> Vec<Lane> {
             let name = event.flavor.clone().unwrap_or_else(|| "rcu".to_string());
             vec![Lane::Kthread(name)]
         }
-        EventKind::HungTask | EventKind::RcuTasksStall => event.tasks.iter().map(of_task).collect(),
+        EventKind::HungTask | EventKind::RcuTasksStall | EventKind::VoluntaryContextSwitch => {
+            event.tasks.iter().map(of_task).collect()
+        }
         EventKind::RcuCpuStall | EventKind::RcuExpeditedStall => {
             let is_blocked = |task: &&Task| task.nesting.is_some() || event.cpus.is_empty();
             let blocked = event.tasks.iter().filter(is_blocked);

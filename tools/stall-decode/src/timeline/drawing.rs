@@ -4,14 +4,13 @@
 
 use svg::node::element::{Circle, Group, Line, Rectangle, Text, Title};
 
+use super::scale::Scale;
 use super::{Lane, Mark};
 
 /// Lanes drawn per boot.
 const MAX_LANES: usize = 60;
 /// Characters drawn per name of a lane.
 const MAX_NAME: usize = 30;
-/// Steps drawn per axis.
-const MAX_STEPS: f64 = 20.0;
 
 // Sizes in pixels.
 pub(super) const WIDTH: f64 = 1100.0;
@@ -42,51 +41,12 @@ const CLASSES: [(&str, &str); 6] = [
     ("memory", "memory"),
 ];
 
-/// Maps time to horizontal position.
-#[derive(Clone, Copy)]
-struct Scale {
-    from: f64,
-    to: f64,
-}
+/// Steps along the axis.
+const STEPS: f64 = 8.0;
 
-impl Scale {
-    fn new(marks: &[&Mark]) -> Self {
-        let from = marks
-            .iter()
-            .map(|mark| mark.at - mark.age)
-            .fold(f64::INFINITY, f64::min);
-        let to = marks
-            .iter()
-            .map(|mark| mark.end.unwrap_or(mark.at))
-            .fold(f64::NEG_INFINITY, f64::max);
-        let margin = ((to - from) * 0.03).max(0.5);
-        Self {
-            from: from - margin,
-            to: to + margin,
-        }
-    }
-
-    fn x(self, at: f64) -> f64 {
-        let part = (at - self.from) / (self.to - self.from);
-        let x = LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
-        round(x)
-    }
-
-    /// Returns round numbers along the axis.
-    fn steps(self) -> Vec<f64> {
-        let rough = (self.to - self.from) / 8.0;
-        let power = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-        let step = step
-            .into_iter()
-            .find(|&step| step >= rough)
-            .unwrap_or(rough);
-        let first = (self.from / step).ceil();
-        let count = ((self.to / step).floor() - first).clamp(0.0, MAX_STEPS) as u32;
-        (0..=count)
-            .map(|number| (first + f64::from(number)) * step)
-            .collect()
-    }
+/// Returns the horizontal position of a time.
+fn x(scale: Scale, at: f64) -> f64 {
+    round(LEFT + scale.position(at) * (WIDTH - LEFT - RIGHT))
 }
 
 /// Draws one boot. Returns the panel and its height.
@@ -101,7 +61,7 @@ pub(super) fn panel(title: &str, marks: &[&Mark]) -> (Group, f64) {
     let group = Group::new()
         .add(label(12.0, 22.0, title, "title", "start"))
         .add(legend(marks));
-    let mut group = axis(group, marks, scale, bottom);
+    let mut group = axis(group, scale, bottom);
     for (number, lane) in lanes.iter().enumerate() {
         let y = TOP + LANE * (number as f64 + 0.5);
         let name = short(&lane.to_string());
@@ -121,30 +81,21 @@ pub(super) fn panel(title: &str, marks: &[&Mark]) -> (Group, f64) {
 }
 
 /// Draws the grid, the labels of the axis, and its unit.
-fn axis(mut group: Group, marks: &[&Mark], scale: Scale, bottom: f64) -> Group {
-    let steps = scale.steps();
-    let has_time = marks.iter().any(|mark| mark.has_time);
-    // An uptime is below 1e8 s (three years).
-    let is_time_of_day = has_time && steps.first().is_some_and(|&first| first > 1e8);
-    for at in steps {
-        let x = scale.x(at);
-        let text = axis_label(at, is_time_of_day);
+fn axis(mut group: Group, scale: Scale, bottom: f64) -> Group {
+    for at in scale.steps(STEPS) {
+        let text = scale.label(at);
+        let x = x(scale, at);
         group = group
             .add(vertical(x, TOP, bottom).set("class", "grid"))
             .add(label(x, bottom + 16.0, &text, "faint", "middle"));
     }
-    let unit = match (has_time, is_time_of_day) {
-        (false, _) => "line",
-        (true, true) => "time of day",
-        (true, false) => "seconds since boot",
-    };
-    group.add(label(WIDTH - RIGHT, 22.0, unit, "faint", "end"))
+    group.add(label(WIDTH - RIGHT, 22.0, scale.unit(), "faint", "end"))
 }
 
 /// Draws a bar for the known age, a point for the report, and a line for the end.
 fn drawn(mark: &Mark, scale: Scale, y: f64) -> Group {
-    let (start, at) = (scale.x(mark.at - mark.age), scale.x(mark.at));
-    let end = mark.end.map_or(at, |end| scale.x(end));
+    let (start, at) = (x(scale, mark.at - mark.age), x(scale, mark.at));
+    let end = mark.end.map_or(at, |end| x(scale, end));
     let mut group = Group::new()
         .set("class", mark.class)
         .set("data-incident", mark.incident)
@@ -219,20 +170,6 @@ pub(super) fn label(x: f64, y: f64, text: &str, class: &str, anchor: &str) -> Te
         .set("text-anchor", anchor)
 }
 
-fn axis_label(at: f64, is_time_of_day: bool) -> String {
-    if is_time_of_day {
-        let second = at.rem_euclid(86_400.0) as u64;
-        return format!(
-            "{:02}:{:02}:{:02}",
-            second / 3600,
-            second / 60 % 60,
-            second % 60
-        );
-    }
-    let text = format!("{at:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
-}
-
 fn short(name: &str) -> String {
     match name.char_indices().nth(MAX_NAME) {
         Some((end, _)) => format!("{}…", name.get(..end).unwrap_or(name)),
@@ -274,11 +211,8 @@ mod tests {
         // Two points in lanes, and two in the legend.
         assert_eq!(svg.matches("<circle").count(), 4);
         // The axis begins with the stall, 21 s before its report.
-        let scale = Scale {
-            from: 78.0,
-            to: 131.0,
-        };
-        assert!(scale.x(79.0) < scale.x(100.0) && scale.x(200.0) <= WIDTH);
+        let scale = Scale::of(78.0, 131.0);
+        assert!(x(scale, 79.0) < x(scale, 100.0) && x(scale, 200.0) <= WIDTH);
     }
 
     #[test]
@@ -289,17 +223,17 @@ mod tests {
              [  100.000002] rcu: \t(t=5250 jiffies g=289 q=2)\n\
              [  110.000000] rust_rcu_demo: stall: end cpu_preempt_off after 31000 ms: ended\n",
         );
-        let scale = Scale {
-            from: 100.0 - 21.0 - 0.93,
-            to: 110.93,
-        };
+        let scale = Scale::of(100.0 - 21.0 - 0.93, 110.93);
         assert!(
             svg.contains("class=\"end\"") && svg.contains(">\nend\n"),
             "{svg}"
         );
-        assert!(svg.contains(&format!("x1=\"{}\"", scale.x(110.0))), "{svg}");
         assert!(
-            svg.contains(&format!("cx=\"{}\"", scale.x(100.0))),
+            svg.contains(&format!("x1=\"{}\"", x(scale, 110.0))),
+            "{svg}"
+        );
+        assert!(
+            svg.contains(&format!("cx=\"{}\"", x(scale, 100.0))),
             "the point is at the report: {svg}"
         );
     }
