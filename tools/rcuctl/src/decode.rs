@@ -7,19 +7,23 @@ mod source;
 pub mod text;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::Args;
 use serde::Serialize;
 use stall_decode::{Event, EventKind, Timeline};
+use stall_page::Page;
 
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
 use source::Source;
 
 pub use text::Style;
+
+/// Bytes of a log that are read for a page.
+const MAX_PAGE_LOG: u64 = 1 << 30;
 
 /// Explain the reports of a kernel log: RCU stalls, misuse, hung tasks, lockups, out of memory
 ///
@@ -45,8 +49,12 @@ pub struct Decode {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Replace the file of --svg even if rcuctl did not write it
-    #[arg(long, requires = "svg")]
+    /// Write a page to FILE that shows the events, their timeline, and the lines of the log
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Replace the file of --svg or --html even if rcuctl did not write it
+    #[arg(long)]
     force: bool,
 
     /// Print one line per event
@@ -82,8 +90,10 @@ impl Filter {
 
 pub fn decode(options: &Decode, out: &mut Output<impl Write>) -> Result<Status> {
     let style = Style::for_stdout().verbose(options.verbose);
-    if let Some(path) = options.svg.as_ref().filter(|_| !options.force) {
-        own_file::check("--svg", path)?;
+    for (option, path) in [("--svg", &options.svg), ("--html", &options.html)] {
+        if let Some(path) = path.as_ref().filter(|_| !options.force) {
+            own_file::check(option, path)?;
+        }
     }
     let mut sources = Vec::new();
     for path in &options.files {
@@ -95,7 +105,11 @@ pub fn decode(options: &Decode, out: &mut Output<impl Write>) -> Result<Status> 
         if found.has_several && !out.json() {
             out.line(&format!("{}:", source.name))?;
         }
-        run(options, &source.name, log, style, &mut found, out)?;
+        if options.html.is_some() {
+            run_for_page(options, source, log, style, &mut found, out)?;
+        } else {
+            run(options, &source.name, log, style, &mut found, out)?;
+        }
     }
     let events = found.finish(options, out)?;
     Ok(match options.exit_code && events > 0 {
@@ -109,6 +123,9 @@ struct Found {
     /// Whether there are several logs.
     has_several: bool,
     timeline: Option<Timeline>,
+    page: Page,
+    /// The events of the log that is read, for the page.
+    events: Vec<Event>,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -117,14 +134,19 @@ impl Found {
         Self {
             has_several,
             timeline: options.svg.is_some().then(Timeline::new),
+            page: Page::new(),
+            events: Vec::new(),
             counts: BTreeMap::new(),
         }
     }
 
-    /// Writes the timeline and the totals, and returns the number of events.
+    /// Writes the timeline, the page and the totals, and returns the number of events.
     fn finish(self, options: &Decode, out: &mut Output<impl Write>) -> Result<u64> {
         if let (Some(path), Some(timeline)) = (&options.svg, self.timeline) {
             own_file::write(path, &timeline.svg())?;
+        }
+        if let Some(path) = &options.html {
+            own_file::write(path, &self.page.html())?;
         }
         if !out.json() && !options.short {
             out.line(&text::totals(&self.counts))?;
@@ -139,6 +161,25 @@ struct OfFile<'a> {
     file: &'a str,
     #[serde(flatten)]
     event: &'a Event,
+}
+
+/// Decodes a log that is kept in memory, because a page shows its lines.
+fn run_for_page(
+    options: &Decode,
+    source: &Source,
+    log: impl BufRead,
+    style: Style,
+    found: &mut Found,
+    out: &mut Output<impl Write>,
+) -> Result<()> {
+    let mut bytes = Vec::new();
+    log.take(MAX_PAGE_LOG)
+        .read_to_end(&mut bytes)
+        .map_err(Error::io(format!("reading {}", source.name)))?;
+    run(options, &source.name, &bytes[..], style, found, out)?;
+    let events = std::mem::take(&mut found.events);
+    found.page.add(&source.name, &bytes, events);
+    Ok(())
 }
 
 /// Decodes a log and prints the selected events.
@@ -158,6 +199,9 @@ fn run(
         *found.counts.entry(event.kind.name()).or_insert(0u64) += 1;
         if let Some(timeline) = &mut found.timeline {
             timeline.add(&event);
+        }
+        if options.html.is_some() {
+            found.events.push(event.clone());
         }
         let printed = if options.short && !out.json() {
             out.line(&text::short(&event, style))

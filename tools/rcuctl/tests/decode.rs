@@ -171,6 +171,31 @@ fn svg_replaces_only_its_own_files() {
 }
 
 #[test]
+fn html_writes_a_page_and_replaces_only_its_own_files() {
+    let folder = folder();
+    let log = path(&folder, "console.log");
+    std::fs::write(&log, LOG).expect("writable");
+    let refused = rcuctl(&["decode", "--html", &log, &log], "");
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(
+        message.contains("--html") && message.contains("--force"),
+        "{message}"
+    );
+    assert_eq!(std::fs::read_to_string(&log).expect("the log"), LOG);
+    let page = path(&folder, "page");
+    for _ in 0..2 {
+        let output = rcuctl(&["decode", "--html", &page, &log], "");
+        assert!(stdout(&output).contains("1 event"), "{output:?}");
+    }
+    let html = std::fs::read_to_string(&page).expect("a page");
+    assert!(
+        html.starts_with("<!DOCTYPE html>") && html.contains("RIP: 0010:spin"),
+        "{html}"
+    );
+}
+
+#[test]
 fn several_logs_are_read_in_turn() {
     let folder = folder();
     let (first, second) = (path(&folder, "first"), path(&folder, "second"));

@@ -26,6 +26,16 @@ const MAX_EVENTS: usize = 2000;
 /// Lanes per event.
 const MAX_LANES: usize = 16;
 
+/// CSS classes and their legend.
+const CLASSES: [(&str, &str); 6] = [
+    ("stall", "grace period stalled"),
+    ("starved", "kthread starved"),
+    ("hung", "task waits"),
+    ("lockup", "lockup"),
+    ("misuse", "misuse"),
+    ("memory", "memory"),
+];
+
 /// Collects events and draws them.
 #[derive(Debug, Default)]
 pub struct Timeline {
@@ -41,6 +51,8 @@ struct Mark {
     /// The time of the report in seconds, or its line in a log without times.
     at: f64,
     has_time: bool,
+    /// Whether the log prints the time as text: of day, or since the previous line.
+    has_text: bool,
     /// The age of the condition at the report, in seconds.
     age: f64,
     lanes: Vec<Lane>,
@@ -97,6 +109,7 @@ impl Timeline {
             line: event.line,
             at: clock.unwrap_or(event.line as f64),
             has_time: clock.is_some(),
+            has_text: event.time.as_ref().is_some_and(|time| time.text.is_some()),
             age: event.seconds.filter(|_| clock.is_some()).unwrap_or(0.0),
             lanes: lanes(event),
             class: class(event.kind),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::scale::Scale;
-use super::{Lane, Mark, Timeline};
+use super::{Lane, Mark, Timeline, CLASSES};
 
 /// Steps along the axis.
 const STEPS: f64 = 5.0;
@@ -19,7 +19,7 @@ pub struct Chart {
     pub unit: &'static str,
     /// Positions along the axis, with their labels.
     pub steps: Vec<(f64, String)>,
-    /// CPUs, kthreads and tasks.
+    /// CPUs, kthreads and tasks, in the order in which their conditions began.
     pub lanes: Vec<ChartLane>,
 }
 
@@ -37,6 +37,8 @@ pub struct ChartLane {
 pub struct Span {
     /// The kind of condition: `stall`, `starved`, `hung`, `lockup`, `misuse` or `memory`.
     pub class: &'static str,
+    /// The kind of condition, in words.
+    pub meaning: &'static str,
     /// The position at which the condition began, or of the first report.
     pub from: f64,
     /// The position at which the condition ended, or of the last report.
@@ -49,6 +51,13 @@ pub struct Span {
     pub seconds: Option<f64>,
     /// The position, the input line and the description of each report.
     pub reports: Vec<(f64, u64, String)>,
+}
+
+impl ChartLane {
+    fn begin(&self) -> f64 {
+        let begins = self.spans.iter().map(|span| span.from);
+        begins.fold(f64::INFINITY, f64::min)
+    }
 }
 
 impl Timeline {
@@ -70,6 +79,14 @@ fn chart(boot: u64, marks: &[&Mark]) -> Chart {
             lanes.entry(lane).or_default().push(mark);
         }
     }
+    let mut lanes: Vec<_> = lanes
+        .iter()
+        .map(|(lane, marks)| ChartLane {
+            name: lane.to_string(),
+            spans: spans(marks, scale),
+        })
+        .collect();
+    lanes.sort_by(|a, b| a.begin().total_cmp(&b.begin()));
     let steps = scale.steps(STEPS).into_iter();
     Chart {
         boot,
@@ -77,13 +94,7 @@ fn chart(boot: u64, marks: &[&Mark]) -> Chart {
         steps: steps
             .map(|at| (scale.position(at), scale.label(at)))
             .collect(),
-        lanes: lanes
-            .iter()
-            .map(|(lane, marks)| ChartLane {
-                name: lane.to_string(),
-                spans: spans(marks, scale),
-            })
-            .collect(),
+        lanes,
     }
 }
 
@@ -112,8 +123,10 @@ fn span(group: &[&Mark], scale: Scale) -> Span {
     let to = last.fold(end, f64::max);
     let class = group.first().map_or("misuse", |mark| mark.class);
     let has_time = group.iter().all(|mark| mark.has_time);
+    let known = CLASSES.iter().find(|(known, _)| *known == class);
     Span {
         class,
+        meaning: known.map_or(class, |(_, meaning)| meaning),
         from: scale.position(from),
         to: scale.position(to),
         has_ended: end.is_finite(),
@@ -165,6 +178,24 @@ mod tests {
         let seconds = span.seconds.expect("the log has times");
         assert!((83.0..85.0).contains(&seconds), "{seconds}");
         assert!(chart.steps.len() >= 2, "{chart:?}");
+    }
+
+    #[test]
+    fn lanes_are_in_the_order_in_which_their_conditions_began() {
+        let chart = chart(&format!(
+            "[   50.000000] watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [a:57]\n{STALL}"
+        ));
+        let names: Vec<_> = chart.lanes.iter().map(|lane| &lane.name[..]).collect();
+        assert_eq!(names, ["CPU 3", "CPU 1"]);
+    }
+
+    #[test]
+    fn times_since_the_previous_line_count_from_the_begin_of_the_log() {
+        let chart = chart(
+            "[Jul25 00:42] x\n[  +5.361027] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
+             [  +0.000005] rcu: \t(detected by 9, t=15002 jiffies, g=1, q=1 ncpus=9)\n",
+        );
+        assert_eq!(chart.unit, "seconds since the first line");
     }
 
     #[test]

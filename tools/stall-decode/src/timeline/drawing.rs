@@ -5,7 +5,7 @@
 use svg::node::element::{Circle, Group, Line, Rectangle, Text, Title};
 
 use super::scale::Scale;
-use super::{Lane, Mark};
+use super::{Lane, Mark, CLASSES};
 
 /// Lanes drawn per boot.
 const MAX_LANES: usize = 60;
@@ -30,16 +30,6 @@ text{font:12px sans-serif;fill:#24292f}
 .stall{fill:#cf222e}.starved{fill:#8250df}.hung{fill:#bf8700}.lockup{fill:#953800}.misuse{fill:#0969da}.memory{fill:#1a7f37}
 .bar{fill-opacity:.45}
 .end{stroke:#1a7f37;stroke-width:3}";
-
-/// CSS classes and their legend.
-const CLASSES: [(&str, &str); 6] = [
-    ("stall", "grace period stalled"),
-    ("starved", "kthread starved"),
-    ("hung", "task waits"),
-    ("lockup", "lockup"),
-    ("misuse", "misuse"),
-    ("memory", "memory"),
-];
 
 /// Steps along the axis.
 const STEPS: f64 = 8.0;

@@ -16,6 +16,8 @@ pub(super) struct Scale {
     from: f64,
     to: f64,
     has_time: bool,
+    /// The log prints the time between two lines.
+    is_relative: bool,
 }
 
 impl Scale {
@@ -34,13 +36,18 @@ impl Scale {
             from: from - margin,
             to: to + margin,
             has_time: marks.iter().any(|mark| mark.has_time),
+            is_relative: marks.iter().any(|mark| mark.has_text),
         }
     }
 
     #[cfg(test)]
     pub(super) fn of(from: f64, to: f64) -> Self {
-        let has_time = true;
-        Self { from, to, has_time }
+        Self {
+            from,
+            to,
+            has_time: true,
+            is_relative: false,
+        }
     }
 
     /// Returns the position of a time: 0 is the begin of the axis, 1 its end.
@@ -73,6 +80,7 @@ impl Scale {
         match (self.has_time, self.is_time_of_day()) {
             (false, _) => "line",
             (true, true) => "time of day",
+            (true, false) if self.is_relative => "seconds since the first line",
             (true, false) => "seconds since boot",
         }
     }
