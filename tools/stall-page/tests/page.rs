@@ -193,11 +193,9 @@ fn the_page_forbids_scripts_and_outside_resources() {
 
 #[test]
 fn a_page_has_a_limit() {
-    let log: String = (0..600)
-        .map(|pid| {
-            format!("[{pid:5}.000000] INFO: task a:{pid} blocked for more than 120 seconds.\n")
-        })
-        .collect();
+    let line =
+        |pid| format!("[{pid:5}.000000] INFO: task a:{pid} blocked for more than 120 seconds.");
+    let log = (0..600).map(line).collect::<Vec<_>>().join("\n");
     let page = page(&[("log", &log)]);
     assert_eq!(all(&page, ".event").len(), 500);
     assert!(texts(&page, "header p")[0].contains("100 reports are left out"));
