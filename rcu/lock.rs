@@ -112,6 +112,6 @@ exclusive_lock!(SpinLockIrq, SpinLockIrqGuard);
 
 // SAFETY: A spin lock does not sleep. On `PREEMPT_RT` a reader may acquire it nevertheless.
 unsafe impl<D> SpinningLock for SpinLock<D> {}
-// SAFETY: A spin lock does not sleep. On `PREEMPT_RT` a reader may acquire it nevertheless.
 #[cfg(kernel_7_3)]
+// SAFETY: A spin lock does not sleep. On `PREEMPT_RT` a reader may acquire it nevertheless.
 unsafe impl<D> SpinningLock for SpinLockIrq<D> {}

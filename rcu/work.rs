@@ -26,6 +26,9 @@ use kernel::{alloc::AllocError, bindings, prelude::*, types::Opaque};
 /// The workqueue, or null.
 static QUEUE: AtomicPtr<bindings::workqueue_struct> = AtomicPtr::new(ptr::null_mut());
 
+/// The name of the workqueue and of its works.
+const NAME: &[u8] = b"rcu_reclaim\0";
+
 /// Creates the workqueue unless it exists. The caller excludes other calls.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
@@ -35,11 +38,7 @@ pub(super) fn create_queue() -> Result {
     }
     // SAFETY: The name has no conversions, so no argument follows.
     let queue = unsafe {
-        bindings::alloc_workqueue_noprof(
-            c"rcu_reclaim".as_ptr().cast(),
-            bindings::wq_flags_WQ_UNBOUND,
-            0,
-        )
+        bindings::alloc_workqueue_noprof(NAME.as_ptr().cast(), bindings::wq_flags_WQ_UNBOUND, 0)
     };
     if queue.is_null() {
         return Err(ENOMEM);
@@ -148,13 +147,7 @@ unsafe fn queue(item: *mut Item) {
     let work = unsafe { addr_of_mut!((*item).work) };
     // SAFETY: The memory is valid for writes. `run()` may be called with the work of this item.
     unsafe {
-        bindings::init_work_with_key(
-            work,
-            Some(run),
-            false,
-            c"rcu_reclaim".as_ptr().cast(),
-            CLASS.0.get(),
-        )
+        bindings::init_work_with_key(work, Some(run), false, NAME.as_ptr().cast(), CLASS.0.get())
     };
     let cpu = bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int;
     // ORDERING: Relaxed suffices: the permit orders the queue's creation before the callback was
