@@ -28,6 +28,7 @@
 //! | readers that sleep | [`SrcuPointer`]; several structures: [`SrcuLock`], [`Srcu`] |
 //! | readers that cannot leak their guard | [`read`] |
 //! | objects that end in an array | [`Flexible`] |
+//! | objects without an `rcu_head` | [`Headless`] |
 //! | grace periods without an object | [`synchronize`], [`GracePeriod`], [`FullGracePeriod`] |
 //!
 //! `docs/safety.md` lists the rules that types enforce, the rules that are checked at run time, and
@@ -91,7 +92,9 @@ pub use pointer::{Exchange, Rcu};
 pub use polled::Polled;
 pub use rcu_box::RcuBox;
 pub use reader::{read, Overlap, ReadSide, Section};
-pub use reclaim::{Anywhere, Context, InSoftirq, InWorkqueue, Reclaim, Softirq, Workqueue};
+pub use reclaim::{
+    Anywhere, Context, Headless, InSoftirq, InWorkqueue, Reclaim, Softirq, Workqueue,
+};
 pub use resizable_table::{NewBuckets, ResizableEntry, ResizableTable};
 pub use retired::Retired;
 pub use seed::random_seed;

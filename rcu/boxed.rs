@@ -5,14 +5,14 @@
 #![expect(unsafe_code, reason = "owns objects through raw pointers")]
 
 use super::{
-    object::{self, Head, KernelAllocator, Object},
+    object::{self, HeadOf, KernelAllocator, Object},
     reclaim::Context,
     work::{self, Item},
     Reclaim,
 };
 use core::{
     marker::PhantomData,
-    mem::{ManuallyDrop, MaybeUninit},
+    mem::{size_of, ManuallyDrop, MaybeUninit},
     ops::{Deref, DerefMut},
     pin::Pin,
     ptr::{self, NonNull},
@@ -25,8 +25,8 @@ use kernel::{
 /// [`Object`] with a value that is initialised in place.
 #[pin_data]
 #[repr(C)]
-struct SizedObject<T> {
-    head: Head,
+struct SizedObject<T: Reclaim> {
+    head: HeadOf<T>,
     #[pin]
     value: T,
 }
@@ -34,13 +34,14 @@ struct SizedObject<T> {
 /// The same, followed by a work item; `work` finds it there.
 #[pin_data]
 #[repr(C)]
-struct ObjectWithItem<T> {
+struct ObjectWithItem<T: Reclaim> {
     #[pin]
     object: SizedObject<T>,
     _item: MaybeUninit<Item>,
 }
 
-/// An owned, unpublished object with room for an `rcu_head`. No reader can reach it, so its owner
+/// An owned, unpublished object with room for an `rcu_head`, unless its context is
+/// [`Headless`](super::Headless). No reader can reach it, so its owner
 /// may change it.
 ///
 /// The object never moves, whether published, retired or owned again. A type that must not move is
@@ -75,17 +76,27 @@ struct ObjectWithItem<T> {
 ///
 /// `object` is live and owned by this value. A [`KernelAllocator`] allocated it, with the layout of
 /// the object or a larger one.
-pub struct UniqueRcuBox<T: ?Sized> {
+pub struct UniqueRcuBox<T: Reclaim + ?Sized> {
     object: NonNull<Object<T>>,
     owned: PhantomData<T>,
 }
 
-// SAFETY: A box owns its value, as a plain value would.
-unsafe impl<T: Send + ?Sized> Send for UniqueRcuBox<T> {}
-// SAFETY: A shared box gives only shared access to its value.
-unsafe impl<T: Sync + ?Sized> Sync for UniqueRcuBox<T> {}
+// SAFETY: A box owns its value, which is `Send` by `Reclaim`.
+unsafe impl<T: Reclaim + ?Sized> Send for UniqueRcuBox<T> {}
+// SAFETY: A shared box gives only shared access to its value, which is `Sync` by `Reclaim`.
+unsafe impl<T: Reclaim + ?Sized> Sync for UniqueRcuBox<T> {}
 
 impl<T: Reclaim> UniqueRcuBox<T> {
+    /// Refuses a type whose constants do not compile, and objects without memory, which no
+    /// allocator can free.
+    const CAN_EXIST: () = {
+        let _ = (T::RECLAIM, T::TEARDOWN);
+        assert!(
+            size_of::<Object<T>>() > 0,
+            "a headless object needs a value with a size"
+        );
+    };
+
     /// Moves `value` into memory of `kmalloc()` that RCU can reclaim.
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
@@ -101,8 +112,7 @@ impl<T: Reclaim> UniqueRcuBox<T> {
     /// `kvfree()` may be called: not with a spin lock held.
     #[inline]
     pub fn new_in<A: KernelAllocator>(value: T, flags: Flags) -> Result<Self, AllocError> {
-        // Refuses a type whose constants do not compile.
-        let _ = (T::RECLAIM, T::TEARDOWN);
+        let () = Self::CAN_EXIST;
         let object = object::allocate::<T, A>(work::object_layout::<T>()?, flags)?;
         // SAFETY: The memory has the layout of an object, so that of its value. Nobody else has its
         // address.
@@ -120,8 +130,9 @@ impl<T: Reclaim> UniqueRcuBox<T> {
     where
         Error: From<E>,
     {
-        let _ = (T::RECLAIM, T::TEARDOWN);
-        let object = try_pin_init!(SizedObject { head: Head::new(), value <- init }? Error);
+        let () = Self::CAN_EXIST;
+        let head = HeadOf::<T>::default();
+        let object = try_pin_init!(SizedObject { head, value <- init }? Error);
         if !T::Context::HAS_WORK {
             // SAFETY: The box begins with an initialised object, in C's layout.
             return Ok(unsafe { Self::from_pinned(KBox::pin_init::<Error>(object, flags)?) });
@@ -161,7 +172,7 @@ impl<T: Reclaim> UniqueRcuBox<T> {
     }
 }
 
-impl<T: ?Sized> UniqueRcuBox<T> {
+impl<T: Reclaim + ?Sized> UniqueRcuBox<T> {
     /// Borrows the value for changes that do not move it.
     ///
     /// Context: any.
@@ -196,7 +207,7 @@ impl<T: ?Sized> UniqueRcuBox<T> {
     }
 }
 
-impl<T: ?Sized> Drop for UniqueRcuBox<T> {
+impl<T: Reclaim + ?Sized> Drop for UniqueRcuBox<T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariant the object is live and owned. It is not used again.
@@ -207,7 +218,7 @@ impl<T: ?Sized> Drop for UniqueRcuBox<T> {
     }
 }
 
-impl<T: ?Sized> Deref for UniqueRcuBox<T> {
+impl<T: Reclaim + ?Sized> Deref for UniqueRcuBox<T> {
     type Target = T;
 
     #[inline]
@@ -217,7 +228,7 @@ impl<T: ?Sized> Deref for UniqueRcuBox<T> {
     }
 }
 
-impl<T: Unpin + ?Sized> DerefMut for UniqueRcuBox<T> {
+impl<T: Reclaim + Unpin + ?Sized> DerefMut for UniqueRcuBox<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: By the type invariant the object is live and owned.

@@ -54,7 +54,10 @@ pub struct Flexible<H, E> {
     pub elements: [E],
 }
 
-impl<H, E> Flexible<H, E> {
+impl<H, E> Flexible<H, E>
+where
+    Self: Reclaim<Context = Softirq>,
+{
     /// Returns the layout of an object with `len` elements.
     fn object_layout(len: usize) -> Result<Layout, LayoutError> {
         let (fixed, _) = Layout::new::<usize>().extend(Layout::new::<H>())?;
@@ -62,25 +65,31 @@ impl<H, E> Flexible<H, E> {
         let (object, _) = Layout::new::<Head>().extend(value.pad_to_align())?;
         Ok(object.pad_to_align())
     }
+}
 
-    /// Returns the address of the object with `len` elements that begins at `head`.
-    #[inline]
-    fn object_at(head: NonNull<Head>, len: usize) -> *mut Object<Self> {
-        ptr::slice_from_raw_parts_mut(head.as_ptr().cast::<E>(), len) as *mut Object<Self>
-    }
+/// Returns the address of the object with `len` elements that begins at `head`.
+#[inline]
+fn object_at<H, E>(head: NonNull<Head>, len: usize) -> *mut Object<Flexible<H, E>>
+where
+    Flexible<H, E>: Reclaim,
+{
+    ptr::slice_from_raw_parts_mut(head.as_ptr().cast::<E>(), len) as *mut Object<Flexible<H, E>>
 }
 
 // SAFETY: By the type invariant `len` is the number of elements, so `from_head()` returns the whole
 // object.
 unsafe impl<H, E> Thin for Flexible<H, E> {
     #[inline]
-    unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>> {
-        let without_elements = Self::object_at(head, 0);
+    unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>>
+    where
+        Self: Reclaim,
+    {
+        let without_elements = object_at(head, 0);
         // SAFETY: The caller guarantees a live object. The offset of `len` is the same for any
         // length.
         let len = unsafe { ptr::addr_of!((*without_elements).value.len).read() };
         // SAFETY: The address is that of `head`, which is not null.
-        unsafe { NonNull::new_unchecked(Self::object_at(head, len)) }
+        unsafe { NonNull::new_unchecked(object_at(head, len)) }
     }
 }
 
@@ -92,7 +101,10 @@ where
     type Context = Softirq;
 }
 
-impl<H, E> UniqueRcuBox<Flexible<H, E>> {
+impl<H, E> UniqueRcuBox<Flexible<H, E>>
+where
+    Flexible<H, E>: Reclaim<Context = Softirq>,
+{
     /// Creates an object of `header` and `len` elements. `element` creates an element from its
     /// index.
     ///
@@ -105,7 +117,7 @@ impl<H, E> UniqueRcuBox<Flexible<H, E>> {
     ) -> Result<Self, AllocError> {
         let layout = Flexible::<H, E>::object_layout(len).map_err(|_| AllocError)?;
         let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE)?;
-        let object = Flexible::<H, E>::object_at(memory.cast(), len);
+        let object = object_at::<H, E>(memory.cast(), len);
         // INVARIANT: The loop below writes `len` elements.
         // SAFETY: The memory has the layout of this object, so its fields are in bounds and
         // aligned. Nobody else has its address.

@@ -9,6 +9,7 @@
 use super::{
     chain::{Chain, Entry},
     new_entry::NewEntry,
+    reclaim::Context,
     srcu_state::SrcuView,
     updater::{UpdateSide, UpdatedUnder},
     Domain, Global, Iter, ReadSide, Reclaim, Retired, Srcu,
@@ -402,4 +403,5 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize, D: Domain>
 unsafe impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> UpdatedUnder<S, K>
     for HashTable<T, S, BUCKETS, K>
 {
+    const HAS_HEADS: bool = T::Context::HAS_HEAD;
 }

@@ -9,6 +9,7 @@
 use super::{
     chain::{Chain, Entry, Iter, Link},
     new_entry::NewEntry,
+    reclaim::Context,
     srcu_state::SrcuView,
     updater::{UpdateSide, UpdatedUnder},
     Cleared, Domain, Global, ReadSide, Reclaim, Retired, Srcu, UniqueRcuBox,
@@ -420,4 +421,6 @@ impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
 
 // SAFETY: A shared reference to a list changes it only through the methods of `UpdateSide`, and of
 // the cursor that borrows it. Its type names one `S` and one `K`.
-unsafe impl<T: Reclaim, S, K> UpdatedUnder<S, K> for List<T, S, K> {}
+unsafe impl<T: Reclaim, S, K> UpdatedUnder<S, K> for List<T, S, K> {
+    const HAS_HEADS: bool = T::Context::HAS_HEAD;
+}

@@ -37,6 +37,10 @@ pub unsafe trait ExclusiveLock {
     /// a [`SrcuLock`](super::SrcuLock).
     type Kind: DomainKind;
 
+    /// Whether its holder may sleep.
+    #[doc(hidden)]
+    const MAY_SLEEP: bool;
+
     /// Borrows the domain, always the same.
     #[doc(hidden)]
     fn domain(&self) -> DomainOf<'_, Self::Kind>;
@@ -72,11 +76,12 @@ pub unsafe trait ExclusiveLock {
 pub unsafe trait SpinningLock: ExclusiveLock {}
 
 macro_rules! exclusive_lock {
-    ($lock:ident, $held:ident $(, $check:expr)?) => {
+    ($lock:ident, $held:ident, $may_sleep:literal $(, $check:expr)?) => {
         // SAFETY: The kernel's lock has one holder at a time, and the guard is the holder.
         unsafe impl<D> ExclusiveLock for $lock<D> {
             type Data = D;
             type Kind = Global;
+            const MAY_SLEEP: bool = $may_sleep;
             type Held<'a>
                 = $held<'a, D>
             where
@@ -105,10 +110,15 @@ macro_rules! exclusive_lock {
     };
 }
 
-exclusive_lock!(Mutex, MutexGuard, assert_may_sleep("UpdaterLock::lock()"));
-exclusive_lock!(SpinLock, SpinLockGuard);
+exclusive_lock!(
+    Mutex,
+    MutexGuard,
+    true,
+    assert_may_sleep("UpdaterLock::lock()")
+);
+exclusive_lock!(SpinLock, SpinLockGuard, false);
 #[cfg(kernel_7_3)]
-exclusive_lock!(SpinLockIrq, SpinLockIrqGuard);
+exclusive_lock!(SpinLockIrq, SpinLockIrqGuard, false);
 
 // SAFETY: A spin lock does not sleep. On `PREEMPT_RT` a reader may acquire it nevertheless.
 unsafe impl<D> SpinningLock for SpinLock<D> {}

@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "allocates and addresses objects")]
 
+use super::{reclaim::Context, Reclaim};
 use core::{
     alloc::Layout,
     mem::{offset_of, MaybeUninit},
@@ -24,8 +25,8 @@ pub struct Head {
     _memory: MaybeUninit<bindings::callback_head>,
 }
 
-impl Head {
-    pub(super) const fn new() -> Self {
+impl Default for Head {
+    fn default() -> Self {
         Self {
             _memory: MaybeUninit::uninit(),
         }
@@ -37,11 +38,17 @@ unsafe impl Send for Head {}
 // SAFETY: No function accesses the memory through a `&Head`.
 unsafe impl Sync for Head {}
 
+/// No memory, with the alignment of a [`Head`].
+pub type NoHead = [usize; 0];
+
+/// The head of the objects of a type: [`Head`] or [`NoHead`].
+pub(super) type HeadOf<T> = <<T as Reclaim>::Context as Context>::Head;
+
 /// An RCU-protected object: the head that `call_rcu()` and `kvfree_call_rcu()` link into their
-/// lists, then the value. The head comes first, so that its address is the object's.
+/// lists, if any, then the value. The head comes first, so that its address is the object's.
 #[repr(C)]
-pub struct Object<T: ?Sized> {
-    pub(super) head: Head,
+pub struct Object<T: Reclaim + ?Sized> {
+    pub(super) head: HeadOf<T>,
     pub(super) value: T,
 }
 
@@ -60,7 +67,7 @@ impl KernelAllocator for KVmalloc {}
 ///
 /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
 #[inline]
-pub(super) fn allocate<T, A: KernelAllocator>(
+pub(super) fn allocate<T: Reclaim, A: KernelAllocator>(
     layout: Layout,
     flags: Flags,
 ) -> Result<NonNull<Object<T>>, AllocError> {
@@ -73,14 +80,14 @@ pub(super) fn allocate<T, A: KernelAllocator>(
 ///
 /// A [`KernelAllocator`] allocated the object. It has no other owner, and nothing uses it again.
 #[inline]
-pub(super) unsafe fn free<T: ?Sized>(object: NonNull<Object<T>>) {
+pub(super) unsafe fn free<T: Reclaim + ?Sized>(object: NonNull<Object<T>>) {
     // SAFETY: `kvfree()` frees the memory of each `KernelAllocator`, of which the caller is the
     // owner.
     unsafe { bindings::kvfree(object.as_ptr().cast_const().cast()) };
 }
 
 mod private {
-    use super::{Head, NonNull, Object};
+    use super::{Head, NonNull, Object, Reclaim};
 
     /// Keeps other modules from implementing [`KernelAllocator`](super::KernelAllocator).
     pub trait Sealed {}
@@ -99,8 +106,10 @@ mod private {
     pub unsafe trait Thin {
         /// # Safety
         ///
-        /// `head` is the head of a live `Object<Self>` and has provenance for all of it.
-        unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>>;
+        /// `head` is the address of a live `Object<Self>` and has provenance for all of it.
+        unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<Self>>
+        where
+            Self: Reclaim;
     }
 }
 pub(super) use private::Thin;
@@ -108,7 +117,10 @@ pub(super) use private::Thin;
 // SAFETY: The head is the first field of an `Object`, so both have the same address.
 unsafe impl<T> Thin for T {
     #[inline]
-    unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<T>> {
+    unsafe fn from_head(head: NonNull<Head>) -> NonNull<Object<T>>
+    where
+        T: Reclaim,
+    {
         head.cast()
     }
 }
@@ -118,7 +130,7 @@ unsafe impl<T> Thin for T {
 /// # Safety
 ///
 /// `value` points to the value of an `Object<T>` and has provenance for all of it.
-pub(super) unsafe fn object_of<T>(value: NonNull<T>) -> NonNull<Object<T>> {
+pub(super) unsafe fn object_of<T: Reclaim>(value: NonNull<T>) -> NonNull<Object<T>> {
     let object = value
         .as_ptr()
         .cast::<u8>()
@@ -133,7 +145,7 @@ pub(super) unsafe fn object_of<T>(value: NonNull<T>) -> NonNull<Object<T>> {
 ///
 /// `object` points to allocated memory with the layout of an object.
 #[inline]
-pub(super) unsafe fn value_of<T: ?Sized>(object: NonNull<Object<T>>) -> NonNull<T> {
+pub(super) unsafe fn value_of<T: Reclaim + ?Sized>(object: NonNull<Object<T>>) -> NonNull<T> {
     // SAFETY: The caller guarantees that the object is allocated, so the address of its field is in
     // bounds.
     let value = unsafe { addr_of_mut!((*object.as_ptr()).value) };
@@ -147,7 +159,7 @@ pub(super) unsafe fn value_of<T: ?Sized>(object: NonNull<Object<T>>) -> NonNull<
 ///
 /// During `'a`, the object is live and nobody mutably borrows its value.
 #[inline]
-pub(super) unsafe fn value<'a, T: ?Sized>(object: NonNull<Object<T>>) -> &'a T {
+pub(super) unsafe fn value<'a, T: Reclaim + ?Sized>(object: NonNull<Object<T>>) -> &'a T {
     // SAFETY: The object is live during `'a`, so its value is valid for reads.
     unsafe { &*addr_of!((*object.as_ptr()).value) }
 }
@@ -158,7 +170,9 @@ pub(super) unsafe fn value<'a, T: ?Sized>(object: NonNull<Object<T>>) -> &'a T {
 ///
 /// As for [`value`], and the value does not move until it is dropped.
 #[inline]
-pub(super) unsafe fn pinned_value<'a, T: ?Sized>(object: NonNull<Object<T>>) -> Pin<&'a T> {
+pub(super) unsafe fn pinned_value<'a, T: Reclaim + ?Sized>(
+    object: NonNull<Object<T>>,
+) -> Pin<&'a T> {
     // SAFETY: The caller guarantees a live object that does not move.
     unsafe { Pin::new_unchecked(value(object)) }
 }

@@ -6,11 +6,12 @@
 
 use super::{
     published::{borrow, Published},
+    reclaim::Context,
     srcu_state::SrcuView,
     updater::{Locked, UpdateSide, UpdatedUnder},
     Domain, Global, ReadSide, Reclaim, Retired, Srcu, UniqueRcuBox,
 };
-use core::{marker::PhantomData, pin::Pin};
+use core::{ffi::c_void, marker::PhantomData, pin::Pin, ptr};
 
 /// A pointer that readers follow under a [`Guard`](super::Guard) while updaters replace the object
 /// it points to: C's `T __rcu *`. It may be null. It owns the object.
@@ -54,7 +55,10 @@ use core::{marker::PhantomData, pin::Pin};
 /// # Layout
 ///
 /// It has the layout of a pointer, so a `#[repr(C)]` struct that C code shares can contain it.
-/// An object begins with its `struct rcu_head`. A null pointer is valid.
+/// [`Self::from_raw`] borrows a pointer of a C struct. A null pointer is valid.
+///
+/// An object begins with its `struct rcu_head`, unless its context is
+/// [`Headless`](super::Headless): then the object is its value alone, C's `T`.
 ///
 /// # Invariants
 ///
@@ -143,6 +147,46 @@ impl<'g, T: Reclaim + ?Sized, U> SrcuView<'g, Rcu<T, U, Srcu>> {
 }
 
 impl<T: Reclaim + ?Sized, U, K> Rcu<T, U, K> {
+    /// Borrows a C struct's `T __rcu *`.
+    ///
+    /// **Ownership.** The pointer owns its object. Whoever unpublishes the object becomes its owner:
+    /// Rust by [`Self::replace`], C by the ways below. C must remove the last object, because no
+    /// drop of the borrowed pointer does that.
+    ///
+    /// **Lockdep.** C's readers use `rcu_dereference()`, whose rule is `rcu_read_lock_held()`; with
+    /// an SRCU domain `srcu_dereference(p, domain)`. C's updaters depend on `U`:
+    ///
+    /// - [`Exchange`]: `unrcu_pointer(xchg(&p, …))`, which has no rule;
+    /// - [`Locked<S>`]: `rcu_replace_pointer(p, new, lockdep_is_held(&lock))`, with the lock of the
+    ///   [`UpdaterLock<S>`](super::UpdaterLock) that contains the C struct.
+    ///
+    /// Context: any.
+    ///
+    /// # Safety
+    ///
+    /// During `'a`
+    ///
+    /// - `pointer` is valid, and C accesses it only by the functions above;
+    /// - it is null or the address of an initialised object that it owns, as [`UniqueRcuBox`]
+    ///   allocates it, or C's `kvmalloc()` for a [`Headless`](super::Headless) `T`;
+    /// - an object that C unpublishes is changed or freed only after a grace period.
+    #[inline]
+    pub unsafe fn from_raw<'a>(pointer: *mut *mut c_void) -> &'a Self {
+        // INVARIANT: C reclaims its objects only after a grace period, as the caller guarantees.
+        // SAFETY: An `Rcu` has the layout of a pointer. The caller guarantees a valid one, whose
+        // object meets the invariants of `Published`.
+        unsafe { &*pointer.cast() }
+    }
+
+    /// Returns the address of the pointer as C's `T __rcu **`. C uses it as [`Self::from_raw`]
+    /// requires.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn as_raw(&self) -> *mut *mut c_void {
+        ptr::from_ref(self).cast_mut().cast()
+    }
+
     /// Borrows the published object for an updater that excludes others by its own means: C's
     /// `rcu_dereference_protected()`.
     ///
@@ -241,4 +285,6 @@ impl<T: Reclaim + ?Sized, S, D: Domain> UpdateSide<'_, Rcu<T, Locked<S>, D::Kind
 
 // SAFETY: A shared reference to an `Rcu<T, Locked<S>>` changes it only through the methods of
 // `UpdateSide`, and its type names one `S` and one `K`.
-unsafe impl<T: Reclaim + ?Sized, S, K> UpdatedUnder<S, K> for Rcu<T, Locked<S>, K> {}
+unsafe impl<T: Reclaim + ?Sized, S, K> UpdatedUnder<S, K> for Rcu<T, Locked<S>, K> {
+    const HAS_HEADS: bool = T::Context::HAS_HEAD;
+}

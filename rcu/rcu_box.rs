@@ -6,6 +6,7 @@
 
 use super::{
     object::{self, Head, Object},
+    reclaim::Context,
     Global, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
 use core::{
@@ -166,6 +167,12 @@ unsafe impl<T: Reclaim + ?Sized> ForeignOwnable for RcuBox<T> {
     type BorrowedMut<'a> = &'a T;
 
     fn into_foreign(self) -> *mut c_void {
+        const {
+            assert!(
+                T::Context::HAS_HEAD,
+                "a container with a spin lock cannot hold headless objects"
+            )
+        };
         ManuallyDrop::new(self).object.as_ptr().cast()
     }
 

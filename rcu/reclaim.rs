@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "receives objects from RCU as raw pointers")]
 
 use super::{
-    object::{Head, Thin},
+    object::{Head, NoHead, Thin},
     UniqueRcuBox,
 };
 use core::{pin::Pin, ptr::NonNull};
@@ -53,7 +53,7 @@ use kernel::bindings;
 )]
 pub trait Reclaim: Thin + Send + Sync + 'static {
     /// The context in which an object is reclaimed: [`Softirq`] if that never sleeps, else
-    /// [`Workqueue`]. A dropped [`Retired`](super::Retired) is reclaimed in this context.
+    /// [`Workqueue`]. [`Headless`] saves the head, but then its updater waits. A dropped [`Retired`](super::Retired) is reclaimed in this context.
     type Context: Context;
 
     /// Receives each object that no reader can reach any more, unless its owner receives it. If it
@@ -117,14 +117,15 @@ mod private {
 }
 use private::Sealed;
 
-/// A context in which objects are reclaimed: [`Softirq`], [`Workqueue`] or [`Anywhere`].
+/// A context in which objects are reclaimed: [`Softirq`], [`Workqueue`], [`Anywhere`] or
+/// [`Headless`].
 ///
 /// # Examples
 ///
 /// See [`Reclaim`] and [`Workqueue`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a context in which RCU reclaims objects",
-    label = "expected `Softirq`, `Workqueue` or `Anywhere`",
+    label = "expected `Softirq`, `Workqueue`, `Anywhere` or `Headless`",
     note = "choose `type Context = Softirq;` if the destructor never sleeps, else `Workqueue`"
 )]
 pub trait Context: Sealed {
@@ -135,6 +136,14 @@ pub trait Context: Sealed {
     /// Whether objects have room for a work item.
     #[doc(hidden)]
     const HAS_WORK: bool;
+
+    /// Whether objects begin with an `rcu_head`.
+    #[doc(hidden)]
+    const HAS_HEAD: bool = true;
+
+    /// The beginning of an object.
+    #[doc(hidden)]
+    type Head: Default;
 }
 
 /// A context that includes softirqs, so that `call_rcu()` may reclaim objects: [`Softirq`] or
@@ -175,6 +184,7 @@ impl Sealed for Softirq {}
 impl Context for Softirq {
     const MAY_SLEEP: bool = false;
     const HAS_WORK: bool = false;
+    type Head = Head;
 }
 
 impl InSoftirq for Softirq {}
@@ -210,6 +220,7 @@ impl Sealed for Workqueue {}
 impl Context for Workqueue {
     const MAY_SLEEP: bool = true;
     const HAS_WORK: bool = true;
+    type Head = Head;
 }
 
 impl InWorkqueue for Workqueue {}
@@ -242,10 +253,51 @@ impl Sealed for Anywhere {}
 impl Context for Anywhere {
     const MAY_SLEEP: bool = false;
     const HAS_WORK: bool = true;
+    type Head = Head;
 }
 
 impl InSoftirq for Anywhere {}
 impl InWorkqueue for Anywhere {}
+
+/// The updater reclaims objects, which have no `rcu_head`: an object is its value alone, and a
+/// pointer to it C's pointer to that value.
+///
+/// Each ending may sleep, so an object must not be retired where that is forbidden. A structure of
+/// such objects that is updated under a spin lock does not compile, nor does an `XArray` of them;
+/// callbacks and readers are up to the caller.
+///
+/// A drop of the [`Retired`](super::Retired) waits for a grace period.
+/// [`kvfree_rcu_mightsleep`](super::Retired::kvfree_rcu_mightsleep) waits only if there is no
+/// memory. For many objects, [`Cleared::synchronize`](super::Cleared::synchronize) waits once.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use rcu_routes::rcu::{Headless, Rcu, Reclaim, UniqueRcuBox};
+///
+/// struct Limit(u64);
+///
+/// impl Reclaim for Limit {
+///     type Context = Headless;
+/// }
+///
+/// let limit = Rcu::new(UniqueRcuBox::new(Limit(1), GFP_KERNEL)?);
+/// if let Some(old) = limit.replace(Some(UniqueRcuBox::new(Limit(2), GFP_KERNEL)?)) {
+///     old.kvfree_rcu_mightsleep();
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Headless(());
+
+impl Sealed for Headless {}
+
+impl Context for Headless {
+    const MAY_SLEEP: bool = true;
+    const HAS_WORK: bool = false;
+    const HAS_HEAD: bool = false;
+    type Head = NoHead;
+}
 
 /// Reclaims the object that begins at `head`; a callback for `call_rcu()` and `call_srcu()`.
 ///

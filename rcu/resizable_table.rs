@@ -20,7 +20,7 @@ use super::{
     hash_table::{hash, Keyed},
     object::{self, Object},
     published::{borrow, Published},
-    reclaim::{drops, tear_down},
+    reclaim::{drops, tear_down, Context},
     updater::{UpdateSide, UpdatedUnder},
     Global, GracePeriod, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
@@ -496,4 +496,6 @@ fn link_all<T: Reclaim + Keyed>(old: &View<'_, T>, new: &View<'_, T>, seed: [u64
 
 // SAFETY: A shared reference to a table changes it only through the methods of `UpdateSide`, and
 // its type names one `S`.
-unsafe impl<T: Reclaim + Keyed, S> UpdatedUnder<S> for ResizableTable<T, S> {}
+unsafe impl<T: Reclaim + Keyed, S> UpdatedUnder<S> for ResizableTable<T, S> {
+    const HAS_HEADS: bool = T::Context::HAS_HEAD;
+}

@@ -6,14 +6,15 @@
 
 use super::{
     compat,
+    context::assert_may_wait,
     drain::{self, log_leak, Permit},
     object::{self, Object},
-    reclaim::{reclaim, tear_down, Context, InSoftirq, InWorkqueue},
+    reclaim::{dispose, reclaim, tear_down, Context, InSoftirq, InWorkqueue},
     work, Domain, Global, Reclaim, Srcu, UniqueRcuBox,
 };
 use core::{
     mem::{self, ManuallyDrop},
-    ptr::NonNull,
+    ptr::{self, NonNull},
 };
 use kernel::bindings;
 
@@ -33,10 +34,11 @@ use kernel::bindings;
 /// | [`call_srcu`](Self::call_srcu) | no | the same after a grace period of SRCU | `call_srcu()` |
 /// | [`queue_work`](Self::queue_work) | no | reclaims it in process context | `queue_rcu_work()` |
 /// | [`kvfree_rcu`](Self::kvfree_rcu) | no | frees the memory, without a destructor | `kvfree_rcu()` |
+/// | [`kvfree_rcu_mightsleep`](Self::kvfree_rcu_mightsleep) | seldom | the same, without an `rcu_head` | `kvfree_rcu_mightsleep()` |
 ///
 /// Dropping it is the same as `call_rcu()`, `call_srcu()` or `queue_work()`, depending on the domain
-/// and on [`Reclaim::Context`].
-/// The drop never frees the object at once.
+/// and on [`Reclaim::Context`]. The drop of a [`Headless`](super::Headless) object waits for a grace
+/// period. The drop never frees the object at once.
 ///
 /// # Examples
 ///
@@ -201,8 +203,9 @@ impl<T: Reclaim + ?Sized, D: Domain> Retired<T, D> {
         permit.announce_callback::<D>();
         let domain = self.domain;
         let head = self.into_object().cast::<bindings::callback_head>();
-        // SAFETY: By the type invariant this owned the object, which begins with its head. Unload
-        // waits for each callback that was queued with a permit.
+        // SAFETY: By the type invariant this owned the object. It begins with its head, as the
+        // callers have checked by its context. Unload waits for each callback that was queued with a
+        // permit.
         unsafe { domain.call(head.as_ptr(), callback) };
     }
 
@@ -222,8 +225,14 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         );
     };
 
+    const HAS_HEAD: () = assert!(
+        T::Context::HAS_HEAD,
+        "kvfree_rcu() needs an rcu_head; use kvfree_rcu_mightsleep()"
+    );
+
     /// Frees the memory after a grace period, without running any code of this module: C's
-    /// `kvfree_rcu()`. Does not compile for types with a destructor or [`Reclaim::RECLAIM`].
+    /// `kvfree_rcu()`. Does not compile for types with a destructor or [`Reclaim::RECLAIM`], nor for
+    /// [`Headless`](super::Headless) objects.
     ///
     /// Context: any.
     // rustc does not inline a cold function, so an error of the assertion names the caller's line.
@@ -231,10 +240,27 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     #[cold]
     pub fn kvfree_rcu(self) {
         let () = Self::IS_PLAIN_MEMORY;
+        let () = Self::HAS_HEAD;
         let object = self.into_object().as_ptr();
         // SAFETY: By the type invariant the object is unpublished and owned. It is an allocation of
-        // `kmalloc()` that begins with its head, whose type in C depends on the kernel.
+        // a `KernelAllocator` that begins with its head, whose type in C depends on the kernel.
         unsafe { bindings::kvfree_call_rcu(object.cast(), object.cast()) };
+    }
+
+    /// Frees the memory after a grace period as [`Self::kvfree_rcu`] does, but without an
+    /// `rcu_head`: C's `kvfree_rcu_mightsleep()`. It waits for the grace period only if there is no
+    /// memory for a note of the object. Does not compile for types with a destructor or
+    /// [`Reclaim::RECLAIM`].
+    ///
+    /// Context: may sleep; must not be called inside a read-side critical section.
+    #[track_caller]
+    pub fn kvfree_rcu_mightsleep(self) {
+        let () = Self::IS_PLAIN_MEMORY;
+        assert_may_wait("Retired::kvfree_rcu_mightsleep()");
+        let object = self.into_object().as_ptr();
+        // SAFETY: By the type invariant the object is unpublished and owned. It is an allocation of
+        // a `KernelAllocator`. The caller is no reader, as checked above, so C may wait and free it.
+        unsafe { bindings::kvfree_call_rcu(ptr::null_mut(), object.cast()) };
     }
 
     /// Reclaims the object with bottom halves off after a grace period, without waiting for it: C's
@@ -294,7 +320,9 @@ impl<T: Reclaim + ?Sized, D: Domain> Drop for Retired<T, D> {
             object: self.object,
             domain: self.domain,
         };
-        if T::Context::MAY_SLEEP {
+        if !T::Context::HAS_HEAD {
+            dispose(deferred.synchronize());
+        } else if T::Context::MAY_SLEEP {
             deferred.queue_reclaim_work();
         } else {
             deferred.queue_reclaim();

@@ -91,6 +91,7 @@ impl SrcuOwner for Arc<Srcu> {
 unsafe impl<L: ExclusiveLock, O: SrcuOwner> ExclusiveLock for SrcuLock<L, O> {
     type Data = L::Data;
     type Kind = Srcu;
+    const MAY_SLEEP: bool = L::MAY_SLEEP;
     type Held<'a>
         = L::Held<'a>
     where

@@ -201,13 +201,7 @@ impl<'a, S, L: ExclusiveLock> Updater<'a, S, L> {
             is_part(structure, self.state),
             "the selected structure is outside the locked state; select a field of it"
         );
-        // INVARIANT: The structure names the state in its type and is part of it, so only the
-        // holder of the lock changes it. `&mut self` keeps the lock held and excludes a second
-        // selection. The structure also names the kind of the domain.
-        UpdateSide {
-            structure,
-            domain: self.domain,
-        }
+        self.update_side(structure)
     }
 
     /// Selects a structure of the state to update, such as an element of an array:
@@ -223,13 +217,28 @@ impl<'a, S, L: ExclusiveLock> Updater<'a, S, L> {
         if !is_part(structure, self.state) {
             return Err(EINVAL);
         }
-        // INVARIANT: The structure names the state in its type and is part of it, so only the
-        // holder of the lock changes it. `&mut self` keeps the lock held and excludes a second
-        // selection. The structure also names the kind of the domain.
-        Ok(UpdateSide {
+        Ok(self.update_side(structure))
+    }
+
+    /// Does not compile if objects must be retired where the lock forbids sleeping.
+    #[inline(always)]
+    fn update_side<'u, P: UpdatedUnder<S, L::Kind>>(
+        &'u mut self,
+        structure: &'u P,
+    ) -> UpdateSide<'u, P, DomainOf<'a, L::Kind>> {
+        const {
+            assert!(
+                P::HAS_HEADS || L::MAY_SLEEP,
+                "headless objects need a lock that may sleep, such as a Mutex"
+            )
+        };
+        // INVARIANT: The callers have checked that the structure is part of the state. It names the
+        // state in its type, so only the holder of the lock changes it. `&mut self` keeps the lock
+        // held and excludes a second selection. The structure also names the kind of the domain.
+        UpdateSide {
             structure,
             domain: self.domain,
-        })
+        }
     }
 }
 
@@ -304,4 +313,8 @@ pub struct Locked<S>(PhantomData<fn() -> S>);
     note = "declare the structure as `Rcu<T, Locked<{S}>>`, `List<T, {S}>` or `HashTable<T, {S}, N>`",
     note = "with an SRCU domain: `Rcu<T, Locked<{S}>, Srcu>`, `List<T, {S}, Srcu>` …"
 )]
-pub unsafe trait UpdatedUnder<S, K = Global> {}
+pub unsafe trait UpdatedUnder<S, K = Global> {
+    /// Whether its objects can be retired where sleeping is forbidden.
+    #[doc(hidden)]
+    const HAS_HEADS: bool;
+}

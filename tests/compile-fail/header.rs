@@ -17,7 +17,7 @@ use kernel::{
 };
 use rcu::{
     read_lock, synchronize, Context, Entry, Flexible, Global, GracePeriod, Guard, HashTable, Keyed, List,
-    Anywhere, Locked, Overlap, Polled, Rcu, UniqueRcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
+    Anywhere, Headless, Locked, Overlap, Polled, Rcu, UniqueRcuBox, ReadSide, Reclaim, Retired, Softirq, Srcu,
     SrcuGracePeriod, SrcuGuard, SrcuLock, SrcuPointer, SrcuReader, SrcuState, UpdateSide,
     UpdatedUnder, Updater, UpdaterLock, Workqueue,
 };

@@ -23,7 +23,7 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 use platform::{CallContext, Thread};
-use rcu::{Anywhere, Reclaim, Workqueue};
+use rcu::{Anywhere, Headless, Reclaim, Workqueue};
 
 /// The reason why a test failed.
 pub(crate) struct Failure {
@@ -82,6 +82,8 @@ cases! {
         destructors_in_process_context_may_wait_for_each_other
         dropped_pointer_returns_its_object_to_the_pool
         kvfree_rcu_keeps_the_object_for_its_readers
+        kvfree_rcu_mightsleep_keeps_the_object_for_its_readers
+        dropped_headless_object_waits_for_its_readers
         start_poll_returns_the_object_after_its_readers
         start_poll_expedited_returns_the_object_after_its_readers
         snapshot_returns_the_object_after_its_readers
@@ -109,7 +111,8 @@ cases! {
         dropped_rcu_box_keeps_its_object_for_readers
         object_of_an_xarray_is_kept_for_its_readers
         reader_keeps_a_reference_after_its_section
-        pointer_has_the_layout_of_a_c_pointer;
+        pointer_has_the_layout_of_a_c_pointer
+        pointer_of_a_c_struct_is_shared_with_c;
     locks:
         updates_under_a_mutex_with_data_are_not_lost
         updates_under_a_spin_lock_are_not_lost
@@ -129,6 +132,8 @@ cases! {
         lookups_never_miss_an_entry_during_resizes;
     srcu:
         srcu_synchronize_returns_the_object_after_a_sleeping_reader
+        srcu_synchronize_expedited_returns_the_object_after_a_sleeping_reader
+        dropped_headless_object_of_srcu_waits_for_a_sleeping_reader
         call_srcu_reclaims_after_the_reader
         srcu_queue_work_reclaims_in_process_context
         srcu_start_poll_returns_the_object_after_its_reader
@@ -248,6 +253,13 @@ impl Drop for SleepyTracked {
 
 impl Reclaim for SleepyTracked {
     type Context = Workqueue;
+}
+
+/// A [`Tracked`] object without an `rcu_head`.
+struct HeadlessTracked(Tracked);
+
+impl Reclaim for HeadlessTracked {
+    type Context = Headless;
 }
 
 /// Waits without sleeping.

@@ -135,21 +135,28 @@ pub unsafe fn call_rcu(head: *mut callback_head, func: rcu_callback_t) {
 
 /// Frees the allocation at `object` after a grace period.
 ///
-/// The kernel allows a head within the first page of the object. Here it must be the first field,
+/// Without a head it notes the object elsewhere. The kernel allows a head within the first page of the object. Here it must be the first field,
 /// because liburcu has no room to store the offset.
 ///
 /// # Safety
 ///
-/// `object` was allocated by [`alloc`] and is freed only here. `head` is as for [`call_rcu`].
+/// `object` was allocated by [`alloc`] and is freed only here. `head` is null, or as for
+/// [`call_rcu`].
 ///
 /// # Panics
 ///
-/// If `head` is not at the start of `object`.
+/// If `head` is not at the start of `object`; without a head, where the kernel must not sleep.
+#[track_caller]
 pub unsafe fn kvfree_call_rcu(head: *mut callback_head, object: *mut c_void) {
     unsafe extern "C" fn free(head: *mut callback_head) {
         let object = NonNull::new(head.cast::<u8>()).expect("RCU passes the head that was queued");
         // SAFETY: `head` is the address of an allocation whose owner called `kvfree_call_rcu()`.
         unsafe { alloc::free(object) };
+    }
+    if head.is_null() {
+        context::assert_may_sleep("kvfree_rcu_mightsleep()");
+        // SAFETY: The caller guarantees an allocation that is freed only here.
+        return unsafe { free_noted(object) };
     }
     assert!(
         ptr::addr_eq(head, object),
@@ -157,6 +164,32 @@ pub unsafe fn kvfree_call_rcu(head: *mut callback_head, object: *mut c_void) {
     );
     // SAFETY: The caller guarantees that `head` is valid and in no other queue.
     unsafe { call_rcu(head, Some(free)) };
+}
+
+/// Frees an object without a head after a grace period.
+///
+/// # Safety
+///
+/// `object` was allocated by [`alloc`] and is freed only here.
+unsafe fn free_noted(object: *mut c_void) {
+    #[repr(C)]
+    struct Note {
+        head: callback_head,
+        object: *mut c_void,
+    }
+    unsafe extern "C" fn free(head: *mut callback_head) {
+        // SAFETY: The head begins the note that was queued, which has no other owner.
+        let note = unsafe { Box::from_raw(head.cast::<Note>()) };
+        // SAFETY: The caller of `kvfree_call_rcu()` gave the object up.
+        unsafe { kvfree(note.object) };
+    }
+    let head = callback_head {
+        next: ptr::null_mut(),
+        func: None,
+    };
+    let note = Box::into_raw(Box::new(Note { head, object }));
+    // SAFETY: The note is valid, and only the callback frees it.
+    unsafe { call_rcu(note.cast(), Some(free)) };
 }
 
 /// Frees memory of any allocator.

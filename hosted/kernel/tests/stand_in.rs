@@ -94,6 +94,9 @@ fn sleeping_in_a_callback_panics() {
         }
     }));
 
+    /// # Safety
+    ///
+    /// `head` came from `KBox::into_raw()`, and its owner has given it up to this call.
     unsafe extern "C" fn callback(head: *mut bindings::callback_head) {
         let sleeps = panics(might_sleep);
         let allocates = panics(|| drop(KBox::new(1, GFP_KERNEL)));
@@ -101,7 +104,7 @@ fn sleeping_in_a_callback_panics() {
         let atomic = KBox::new(1, GFP_ATOMIC).is_ok();
         let all = [sleeps, allocates, reads, atomic];
         CHECKS.fetch_add(all.iter().filter(|&&good| good).count(), Ordering::SeqCst);
-        // SAFETY: The head is a box without an owner.
+        // SAFETY: By this function's requirements the head is a box without another owner.
         drop(unsafe { KBox::from_raw(head) });
     }
 
@@ -110,7 +113,7 @@ fn sleeping_in_a_callback_panics() {
         func: None,
     };
     let head = KBox::into_raw(KBox::new(head, GFP_KERNEL).unwrap());
-    // SAFETY: The head is valid, in no other queue, and freed only by the callback.
+    // SAFETY: The box is valid and in no other queue. Only the callback owns it from here on.
     unsafe { bindings::call_rcu(head, Some(callback)) };
     // SAFETY: The only requirement is the context; this thread may sleep.
     unsafe { bindings::rcu_barrier() };
@@ -127,6 +130,19 @@ fn kvfree_call_rcu_requires_the_head_at_the_start() {
     }));
     // SAFETY: The object is an allocation without an owner, with room for the head at its start.
     unsafe { bindings::kvfree_call_rcu(object.cast(), object.cast()) };
+}
+
+#[test]
+fn kvfree_call_rcu_without_a_head_panics_under_a_guard() {
+    let object = KBox::into_raw(KBox::new(1_u8, GFP_KERNEL).unwrap());
+    let guard = read_lock();
+    // SAFETY: The function panics before it queues anything.
+    assert!(panics(|| unsafe {
+        bindings::kvfree_call_rcu(core::ptr::null_mut(), object.cast());
+    }));
+    drop(guard);
+    // SAFETY: The object is an allocation without an owner.
+    unsafe { bindings::kvfree_call_rcu(core::ptr::null_mut(), object.cast()) };
 }
 
 #[test]

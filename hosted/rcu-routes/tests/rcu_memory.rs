@@ -5,7 +5,7 @@
 
 use kernel::{alloc::live, prelude::*};
 use rcu_routes::{
-    rcu::{barrier, Flexible, Rcu, Reclaim, Softirq, UniqueRcuBox},
+    rcu::{barrier, Flexible, Headless, Rcu, Reclaim, Softirq, UniqueRcuBox},
     testing::{HeldReader, SETTLE_TIME},
 };
 use std::thread;
@@ -15,6 +15,11 @@ impl Reclaim for Plain {
     type Context = Softirq;
 }
 
+struct HeadlessPlain([u64; 16]);
+impl Reclaim for HeadlessPlain {
+    type Context = Headless;
+}
+
 fn plain(value: u64) -> UniqueRcuBox<Plain> {
     UniqueRcuBox::new(Plain([value; 16]), GFP_KERNEL).unwrap()
 }
@@ -22,6 +27,7 @@ fn plain(value: u64) -> UniqueRcuBox<Plain> {
 #[test]
 fn memory_is_released_once() {
     kvfree_rcu_frees_once_after_the_reader();
+    kvfree_rcu_mightsleep_frees_once_after_the_reader();
     into_inner_frees_the_memory();
     an_allocation_holds_all_elements();
 }
@@ -37,6 +43,19 @@ fn an_allocation_holds_all_elements() {
     let object = UniqueRcuBox::<Flexible<u8, u64>>::from_fn(0, 1000, |_| 0, GFP_KERNEL).unwrap();
     assert!(live().bytes - before.bytes >= size_of_val(&*object));
     drop(object);
+    assert_eq!(live(), before);
+}
+
+fn kvfree_rcu_mightsleep_frees_once_after_the_reader() {
+    let before = live();
+    let object = UniqueRcuBox::new(HeadlessPlain([7; 16]), GFP_KERNEL).unwrap();
+    let pointer = Rcu::new(object);
+    let reader = HeldReader::start();
+    pointer.replace(None).unwrap().kvfree_rcu_mightsleep();
+    thread::sleep(SETTLE_TIME);
+    assert_eq!(live().allocations, before.allocations + 1);
+    reader.release();
+    barrier();
     assert_eq!(live(), before);
 }
 

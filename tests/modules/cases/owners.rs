@@ -3,7 +3,11 @@
 //! Owners: allocators, containers of the kernel crate, and references that readers keep.
 
 use super::{ensure, platform, rcu, Drops, Outcome, Tracked};
-use core::mem::{align_of, size_of};
+use core::{
+    ffi::c_void,
+    mem::{align_of, size_of},
+    sync::atomic::{AtomicPtr, Ordering},
+};
 use kernel::{
     alloc::allocator::{KVmalloc, Kmalloc, Vmalloc},
     prelude::*,
@@ -11,7 +15,8 @@ use kernel::{
     xarray::{AllocKind, XArray},
 };
 use rcu::{
-    read_lock, xa_load, KernelAllocator, Rcu, RcuBox, Reclaim, Softirq, UniqueRcuBox, Workqueue,
+    read_lock, xa_load, Headless, KernelAllocator, Rcu, RcuBox, Reclaim, Softirq, UniqueRcuBox,
+    Workqueue,
 };
 
 /// An object with a destructor that may sleep.
@@ -155,6 +160,55 @@ pub(super) fn reader_keeps_a_reference_after_its_section() -> Outcome {
 struct Shared {
     flags: core::ffi::c_int,
     object: Rcu<Tracked>,
+}
+
+/// C's `struct { struct limit __rcu *limit; }`.
+#[repr(C)]
+struct OfC {
+    limit: AtomicPtr<c_void>,
+}
+
+/// C's `struct limit`.
+#[repr(C)]
+struct Limit(u64);
+
+impl Reclaim for Limit {
+    type Context = Headless;
+}
+
+#[expect(unsafe_code, reason = "plays the part of C")]
+pub(super) fn pointer_of_a_c_struct_is_shared_with_c() -> Outcome {
+    let of_c = OfC {
+        limit: AtomicPtr::new(core::ptr::null_mut()),
+    };
+    // SAFETY: The pointer is null and outlives the borrow. What follows accesses it atomically.
+    let pointer: &Rcu<Limit> = unsafe { Rcu::from_raw(of_c.limit.as_ptr()) };
+    ensure!(pointer.as_raw() == of_c.limit.as_ptr());
+    ensure!(pointer.is_null());
+
+    // Rust publishes; C reads the value at the address itself.
+    pointer.replace(Some(UniqueRcuBox::new(Limit(1), GFP_KERNEL)?));
+    let guard = read_lock();
+    let seen_by_c = of_c.limit.load(Ordering::Acquire).cast::<u64>();
+    // SAFETY: The object is live during the section, and its only field is a `u64`.
+    ensure!(unsafe { *seen_by_c } == 1);
+    ensure!(pointer
+        .dereference(&guard)
+        .is_some_and(|limit| limit.0 == 1));
+    drop(guard);
+
+    // C publishes an object of `kmalloc()`; Rust unpublishes and frees it.
+    let by_c = KBox::into_raw(KBox::new(Limit(2), GFP_KERNEL)?);
+    let first = of_c.limit.swap(by_c.cast(), Ordering::AcqRel);
+    ensure!(pointer
+        .dereference(&read_lock())
+        .is_some_and(|limit| limit.0 == 2));
+    drop(pointer.replace(None));
+    rcu::synchronize();
+    // SAFETY: `kmalloc()` allocated the first object, whose readers have ended.
+    drop(unsafe { KBox::from_raw(first.cast::<Limit>()) });
+    ensure!(of_c.limit.load(Ordering::Relaxed).is_null());
+    Ok(())
 }
 
 pub(super) fn pointer_has_the_layout_of_a_c_pointer() -> Outcome {

@@ -3,8 +3,8 @@
 //! The endings of `Retired`: each reclaims once, after the grace period, in the documented context.
 
 use super::{
-    ensure, platform, rcu, spawn_reader, spin_ms, Drops, Failure, Outcome, SleepyTracked, Tracked,
-    CANARY, HOLD_MS,
+    ensure, platform, rcu, spawn_reader, spin_ms, Drops, Failure, HeadlessTracked, Outcome,
+    SleepyTracked, Tracked, CANARY, HOLD_MS,
 };
 use core::{
     hint::black_box,
@@ -12,8 +12,8 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 use rcu::{
-    read_lock, Anywhere, CallbackDrain, Polled, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox,
-    Workqueue,
+    read_lock, Anywhere, CallbackDrain, Headless, Polled, Rcu, Reclaim, Retired, Softirq,
+    UniqueRcuBox, Workqueue,
 };
 
 fn tracked() -> Result<(Rcu<Tracked>, Arc<Drops>), Failure> {
@@ -207,6 +207,40 @@ pub(super) fn kvfree_rcu_keeps_the_object_for_its_readers() -> Outcome {
     spin_ms(HOLD_MS);
     let is_intact = |number: &u64| *black_box(number) == CANARY;
     ensure!(object.is_some_and(|plain| plain.0.iter().all(is_intact)));
+    Ok(())
+}
+
+/// An object without an `rcu_head`.
+struct HeadlessPlain([u64; 32]);
+
+impl Reclaim for HeadlessPlain {
+    type Context = Headless;
+}
+
+pub(super) fn kvfree_rcu_mightsleep_keeps_the_object_for_its_readers() -> Outcome {
+    let object = UniqueRcuBox::new(HeadlessPlain([CANARY; 32]), GFP_KERNEL)?;
+    let pointer = Arc::new(Rcu::new(object), GFP_KERNEL)?;
+    let is_intact = |number: &u64| *black_box(number) == CANARY;
+    let (thread, reader) = spawn_reader(&pointer, move |plain: &HeadlessPlain| {
+        plain.0.iter().all(is_intact)
+    })?;
+    if let Some(retired) = pointer.replace(None) {
+        retired.kvfree_rcu_mightsleep();
+    }
+    drop(thread);
+    ensure!(reader.has_ended_intact());
+    Ok(())
+}
+
+pub(super) fn dropped_headless_object_waits_for_its_readers() -> Outcome {
+    let drops = Drops::new()?;
+    let object = UniqueRcuBox::new(HeadlessTracked(Tracked::new(1, &drops)), GFP_KERNEL)?;
+    let pointer = Arc::new(Rcu::new(object), GFP_KERNEL)?;
+    let (thread, reader) = spawn_reader(&pointer, |object: &HeadlessTracked| object.0.is_intact())?;
+    drop(pointer.replace(None));
+    ensure!(reader.has_ended_intact());
+    ensure!(drops.count() == 1);
+    drop(thread);
     Ok(())
 }
 

@@ -2,7 +2,10 @@
 
 //! SRCU.
 
-use super::{ensure, platform, rcu, Drops, Failure, Outcome, SleepyTracked, Tracked, HOLD_MS};
+use super::{
+    ensure, platform, rcu, Drops, Failure, HeadlessTracked, Outcome, SleepyTracked, Tracked,
+    HOLD_MS,
+};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{
     new_mutex,
@@ -10,8 +13,8 @@ use kernel::{
     sync::{Arc, Mutex},
 };
 use rcu::{
-    new_srcu, CallbackDrain, Entry, HashTable, List, Locked, Rcu, Srcu, SrcuGracePeriod, SrcuLock,
-    SrcuPointer, UniqueRcuBox, UpdaterLock,
+    new_srcu, CallbackDrain, Entry, HashTable, List, Locked, Rcu, Reclaim, Retired, Srcu,
+    SrcuGracePeriod, SrcuLock, SrcuPointer, UniqueRcuBox, UpdaterLock,
 };
 
 fn tracked(drops: &Arc<Drops>) -> Result<Arc<SrcuPointer<Tracked>>, Failure> {
@@ -20,11 +23,17 @@ fn tracked(drops: &Arc<Drops>) -> Result<Arc<SrcuPointer<Tracked>>, Failure> {
     Ok(Arc::pin_init(pointer, GFP_KERNEL)?)
 }
 
-pub(super) fn srcu_synchronize_returns_the_object_after_a_sleeping_reader() -> Outcome {
+/// Tests an ending that waits, while another thread reads and sleeps.
+fn waits_for_a_sleeping_reader<T: Reclaim>(
+    object: T,
+    is_intact: fn(&T) -> bool,
+    end: fn(Retired<T, &Srcu>),
+) -> Outcome {
     const INSIDE: usize = 1;
     const ENDED_INTACT: usize = 2;
-    let drops = Drops::new()?;
-    let pointer = tracked(&drops)?;
+    let object = UniqueRcuBox::new(object, GFP_KERNEL)?;
+    let pointer = SrcuPointer::new(Some(object), new_srcu!("sleeping_reader"));
+    let pointer = Arc::pin_init(pointer, GFP_KERNEL)?;
     let stage = Arc::new(AtomicUsize::new(0), GFP_KERNEL)?;
     let thread = platform::spawn({
         let (pointer, stage) = (pointer.clone(), stage.clone());
@@ -33,7 +42,7 @@ pub(super) fn srcu_synchronize_returns_the_object_after_a_sleeping_reader() -> O
             let object = reader.dereference();
             stage.store(INSIDE, Ordering::Release);
             platform::sleep_ms(HOLD_MS as u32);
-            if object.is_some_and(Tracked::is_intact) {
+            if object.is_some_and(is_intact) {
                 stage.store(ENDED_INTACT, Ordering::Release);
             }
         }
@@ -46,12 +55,35 @@ pub(super) fn srcu_synchronize_returns_the_object_after_a_sleeping_reader() -> O
     let Some(retired) = pointer.replace(None) else {
         return Err(ENOENT.into());
     };
-    let object = retired.synchronize();
+    end(retired);
     ensure!(stage.load(Ordering::Acquire) == ENDED_INTACT);
-    ensure!(object.is_intact());
-    drop(object);
-    ensure!(drops.count() == 1);
     drop(thread);
+    Ok(())
+}
+
+pub(super) fn srcu_synchronize_returns_the_object_after_a_sleeping_reader() -> Outcome {
+    let drops = Drops::new()?;
+    waits_for_a_sleeping_reader(Tracked::new(1, &drops), Tracked::is_intact, |retired| {
+        drop(retired.synchronize());
+    })?;
+    ensure!(drops.count() == 1);
+    Ok(())
+}
+
+pub(super) fn srcu_synchronize_expedited_returns_the_object_after_a_sleeping_reader() -> Outcome {
+    let drops = Drops::new()?;
+    waits_for_a_sleeping_reader(Tracked::new(1, &drops), Tracked::is_intact, |retired| {
+        drop(retired.synchronize_expedited());
+    })?;
+    ensure!(drops.count() == 1);
+    Ok(())
+}
+
+pub(super) fn dropped_headless_object_of_srcu_waits_for_a_sleeping_reader() -> Outcome {
+    let drops = Drops::new()?;
+    let object = HeadlessTracked(Tracked::new(1, &drops));
+    waits_for_a_sleeping_reader(object, |object| object.0.is_intact(), |old| drop(old))?;
+    ensure!(drops.count() == 1);
     Ok(())
 }
 
