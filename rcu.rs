@@ -50,6 +50,7 @@ mod find_and_lock;
 mod flexible;
 mod grace_period;
 mod hash_table;
+mod len;
 mod list;
 mod lock;
 mod new_entry;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Chains of RCU-protected entries: a [`List`](super::List) is one, and so is each bucket of a
-//! [`HashTable`](super::HashTable).
+//! [`HashTable`](super::HashTable) or [`ResizableTable`](super::ResizableTable).
 //!
 //! A removed entry keeps its link, so that a reader at that entry reaches the rest:
 //!
@@ -34,7 +34,7 @@ use kernel::{
 };
 
 /// An entry of a [`List`](super::List) or a [`HashTable`](super::HashTable): a value and the link
-/// to the next entry.
+/// to the next entry. An entry of a [`ResizableTable`](super::ResizableTable) has two links.
 ///
 /// Reclaiming an entry drops it, in the context that [`Reclaim::Context`] of its value names. A
 /// value with [`Reclaim::RECLAIM`], which needs a value without a link, does not compile.
@@ -54,12 +54,15 @@ use kernel::{
 /// # Ok::<(), Error>(())
 /// ```
 #[pin_data]
-pub struct Entry<T: Reclaim> {
+pub struct Entry<T: Reclaim, const LINKS: usize = 1> {
     /// Meaningless while the entry is in no chain.
-    pub(super) link: Link<T>,
+    pub(super) links: [Link<T, LINKS>; LINKS],
     #[pin]
     value: T,
 }
+
+/// The index of an entry's only link.
+pub(super) const ONLY: usize = 0;
 
 impl<T: Reclaim> Entry<T> {
     /// Moves `value` into memory that RCU can reclaim. Inserting the entry into a list or a table
@@ -67,8 +70,8 @@ impl<T: Reclaim> Entry<T> {
     ///
     /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
     pub fn new(value: T, flags: Flags) -> Result<UniqueRcuBox<Self>, AllocError> {
-        let link = Link::to(ptr::null_mut());
-        UniqueRcuBox::new(Self { link, value }, flags)
+        let links = [Link::null()];
+        UniqueRcuBox::new(Self { links, value }, flags)
     }
 
     /// Initialises a value in place, such as one that contains a lock, in memory that RCU can
@@ -80,7 +83,7 @@ impl<T: Reclaim> Entry<T> {
     where
         Error: From<E>,
     {
-        let entry = try_pin_init!(Self { link: Link::to(ptr::null_mut()), value <- init }? Error);
+        let entry = try_pin_init!(Self { links: [Link::null()], value <- init }? Error);
         UniqueRcuBox::pin_init::<Error>(entry, flags)
     }
 
@@ -95,7 +98,18 @@ impl<T: Reclaim> Entry<T> {
     }
 }
 
-impl<T: Reclaim> Deref for Entry<T> {
+impl<T: Reclaim> Entry<T, 2> {
+    /// Moves `value` into memory that RCU can reclaim, with the links of an entry of a
+    /// [`ResizableTable`](super::ResizableTable). Inserting the entry cannot fail.
+    ///
+    /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
+    pub fn resizable(value: T, flags: Flags) -> Result<UniqueRcuBox<Self>, AllocError> {
+        let links = [Link::null(), Link::null()];
+        UniqueRcuBox::new(Self { links, value }, flags)
+    }
+}
+
+impl<T: Reclaim, const LINKS: usize> Deref for Entry<T, LINKS> {
     type Target = T;
 
     #[inline]
@@ -104,14 +118,14 @@ impl<T: Reclaim> Deref for Entry<T> {
     }
 }
 
-impl<T: Reclaim> DerefMut for Entry<T> {
+impl<T: Reclaim, const LINKS: usize> DerefMut for Entry<T, LINKS> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.value
     }
 }
 
-impl<T: Reclaim> Reclaim for Entry<T> {
+impl<T: Reclaim, const LINKS: usize> Reclaim for Entry<T, LINKS> {
     type Context = T::Context;
     const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
     const TEARDOWN: Option<fn(Pin<&Self>)> = match T::TEARDOWN {
@@ -133,24 +147,43 @@ impl<T: Reclaim> Reclaim for Entry<T> {
 /// - changes only by the chain's updater.
 ///
 /// A link whose entry was removed from its chain does not change until a grace period has ended.
-pub(super) struct Link<T: Reclaim>(AtomicPtr<Object<Entry<T>>>);
+pub(super) struct Link<T: Reclaim, const LINKS: usize = 1>(AtomicPtr<Object<Entry<T, LINKS>>>);
 
-impl<T: Reclaim> Link<T> {
-    pub(super) const fn to(object: *mut Object<Entry<T>>) -> Self {
+impl<T: Reclaim, const LINKS: usize> Link<T, LINKS> {
+    pub(super) const fn null() -> Self {
+        Self::to(ptr::null_mut())
+    }
+
+    pub(super) const fn to(object: *mut Object<Entry<T, LINKS>>) -> Self {
         Self(AtomicPtr::new(object))
+    }
+
+    /// Returns the object that this points to, for readers.
+    #[inline]
+    pub(super) fn load(&self) -> *mut Object<Entry<T, LINKS>> {
+        // ORDERING: Pairs with the release in `publish()`, so that the reader sees the entry
+        // initialised: C's `rcu_dereference()`. See `Published::dereference()`.
+        self.0.load(Ordering::Acquire)
     }
 
     /// Returns the object that this points to, for updaters and owners.
     #[inline]
-    pub(super) fn get(&self) -> *mut Object<Entry<T>> {
+    pub(super) fn get(&self) -> *mut Object<Entry<T, LINKS>> {
         // ORDERING: Relaxed suffices: the updaters' mutual exclusion orders this load after the
         // store that it reads.
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Makes this point to `object`, before readers can reach this link.
+    #[inline]
+    pub(super) fn set(&self, object: *mut Object<Entry<T, LINKS>>) {
+        // ORDERING: Relaxed suffices: the release that publishes this link orders this store too.
+        self.0.store(object, Ordering::Relaxed);
+    }
+
     /// Makes this point to `object`, and publishes the object to readers.
     #[inline]
-    pub(super) fn publish(&self, object: *mut Object<Entry<T>>) {
+    pub(super) fn publish(&self, object: *mut Object<Entry<T, LINKS>>) {
         // ORDERING: Release publishes the contents of the entry: `rcu_assign_pointer()`. C removes
         // an entry by a plain store, because the removed entry's link has already published the
         // next entry. In Rust's memory model that does not suffice: a reader that loads this link
@@ -171,28 +204,32 @@ impl<T: Reclaim> Link<T> {
     /// The link belongs to a chain. The caller is its only updater and does not remove the entry
     /// during `'a`.
     #[inline]
-    pub(super) unsafe fn entry<'a>(&self) -> Option<&'a Entry<T>> {
+    pub(super) unsafe fn entry<'a>(&self) -> Option<&'a Entry<T, LINKS>> {
         // SAFETY: By the type invariant it is an object of the chain, which nobody removes during
         // `'a`. The values of a chain are not mutably borrowed.
         NonNull::new(self.get()).map(|object| unsafe { object::value(object) })
     }
 
-    /// Finds the first entry whose value `matches`, from this link on. Returns the link that points
-    /// to it, or the last link.
+    /// Finds the first entry whose value `matches`, from this link on, along the links with the
+    /// index `side`. Returns the link that points to it, or the last link.
     ///
     /// # Safety
     ///
     /// The link belongs to a chain. The caller is its only updater and removes no entry while the
     /// result is borrowed.
     #[inline]
-    pub(super) unsafe fn find(&self, mut matches: impl FnMut(&T) -> bool) -> &Self {
+    pub(super) unsafe fn find<'a>(
+        &'a self,
+        side: usize,
+        mut matches: impl FnMut(&T) -> bool,
+    ) -> &'a Self {
         let mut link = self;
         // SAFETY: The caller is the only updater and removes no entry.
         while let Some(entry) = unsafe { link.entry() } {
             if matches(entry) {
                 break;
             }
-            link = &entry.link;
+            link = &entry.links[side];
         }
         link
     }
@@ -205,12 +242,17 @@ impl<T: Reclaim> Link<T> {
     /// The link belongs to a chain. The caller is its only updater and does not remove `new` during
     /// `'a`.
     #[inline]
-    pub(super) unsafe fn insert<'a>(&self, new: UniqueRcuBox<Entry<T>>) -> &'a Link<T> {
-        let object = Self::prepare(new, self.get());
+    pub(super) unsafe fn insert<'a>(
+        &self,
+        side: usize,
+        new: UniqueRcuBox<Entry<T, LINKS>>,
+    ) -> &'a Self {
+        new.links[side].set(self.get());
+        let object = new.into_raw();
         // INVARIANT: The chain owns the object now, and its link points to the rest.
         self.publish(object.as_ptr());
         // SAFETY: The object is in the chain, and the caller does not remove it.
-        unsafe { &object::value(object).link }
+        unsafe { &object::value(object).links[side] }
     }
 
     /// Replaces the entry that this points to by `new`, with one store, and returns the old entry:
@@ -224,16 +266,18 @@ impl<T: Reclaim> Link<T> {
     #[inline]
     pub(super) unsafe fn replace(
         &self,
-        new: UniqueRcuBox<Entry<T>>,
-    ) -> Result<Unlinked<T>, UniqueRcuBox<Entry<T>>> {
+        side: usize,
+        new: UniqueRcuBox<Entry<T, LINKS>>,
+    ) -> Result<Unlinked<T, LINKS>, UniqueRcuBox<Entry<T, LINKS>>> {
         let Some(old) = NonNull::new(self.get()) else {
             return Err(new);
         };
         // SAFETY: By the type invariant it is an object of the chain, which is live.
-        let next = unsafe { &object::value(old).link };
+        let next = unsafe { &object::value(old).links[side] };
+        new.links[side].set(next.get());
         // INVARIANT: The chain owns the new object now and no longer owns the old one, whose link
         // does not change.
-        self.publish(Self::prepare(new, next.get()).as_ptr());
+        self.publish(new.into_raw().as_ptr());
         // INVARIANT: The chain owned the object, and no other link pointed to it.
         Ok(Unlinked(old))
     }
@@ -244,26 +288,14 @@ impl<T: Reclaim> Link<T> {
     ///
     /// The link belongs to a chain. The caller is its only updater.
     #[inline]
-    pub(super) unsafe fn remove(&self) -> Option<Unlinked<T>> {
+    pub(super) unsafe fn remove(&self, side: usize) -> Option<Unlinked<T, LINKS>> {
         let old = NonNull::new(self.get())?;
         // SAFETY: By the type invariant it is an object of the chain, which is live.
-        let next = unsafe { &object::value(old).link };
+        let next = unsafe { &object::value(old).links[side] };
         // INVARIANT: The chain no longer owns the old object, whose link does not change.
         self.publish(next.get());
         // INVARIANT: The chain owned the object, and no other link pointed to it.
         Some(Unlinked(old))
-    }
-
-    /// Gives up ownership of an entry that will point to `next`.
-    #[inline]
-    fn prepare(
-        new: UniqueRcuBox<Entry<T>>,
-        next: *mut Object<Entry<T>>,
-    ) -> NonNull<Object<Entry<T>>> {
-        // ORDERING: Relaxed suffices: no reader reaches the entry before `publish()`, whose release
-        // orders this store too.
-        new.link.0.store(next, Ordering::Relaxed);
-        new.into_raw()
     }
 }
 
@@ -275,16 +307,16 @@ impl<T: Reclaim> Link<T> {
 /// The object came from `UniqueRcuBox::into_raw`, and this value owns it. Readers that begin from
 /// now on cannot reach it.
 #[must_use]
-pub(super) struct Unlinked<T: Reclaim>(NonNull<Object<Entry<T>>>);
+pub(super) struct Unlinked<T: Reclaim, const LINKS: usize>(NonNull<Object<Entry<T, LINKS>>>);
 
-impl<T: Reclaim> Unlinked<T> {
+impl<T: Reclaim, const LINKS: usize> Unlinked<T, LINKS> {
     /// Tears the entry down, and retires it.
     ///
     /// # Safety
     ///
     /// Only readers of `domain` could reach the entry.
     #[inline]
-    pub(super) unsafe fn retire<D: Domain>(self, domain: D) -> Retired<Entry<T>, D> {
+    pub(super) unsafe fn retire<D: Domain>(self, domain: D) -> Retired<Entry<T, LINKS>, D> {
         // SAFETY: By the type invariant this owned the object, which is unpublished. The caller
         // guarantees the domain.
         unsafe { Retired::new(self.0, domain) }
@@ -309,7 +341,7 @@ impl<T: Reclaim> Chain<T> {
     pub(super) const fn new() -> Self {
         // INVARIANT: The chain has no entries.
         Self {
-            first: Link::to(ptr::null_mut()),
+            first: Link::null(),
             owned: PhantomData,
         }
     }
@@ -341,7 +373,7 @@ impl<T: Reclaim> Drop for Chain<T> {
             // SAFETY: By the type invariant the chain owns the object, and readers reach it only
             // through a shared borrow of the chain, which `&mut self` excludes.
             let mut entry = unsafe { UniqueRcuBox::from_raw(object) };
-            next = entry.link.get();
+            next = entry.links[ONLY].get();
             tear_down(entry.as_pin_mut().as_ref());
         }
     }
@@ -355,41 +387,7 @@ impl<T: Reclaim> Drop for Chain<T> {
 ///
 /// # Examples
 ///
-/// ```
-/// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rcu_routes::rcu::{read_lock, Entry, Iter, List, Reclaim, Softirq, UpdaterLock};
-///
-/// struct Number(u32);
-///
-/// impl Reclaim for Number {
-///     type Context = Softirq;
-/// }
-///
-/// struct State {
-///     numbers: List<Number, State>,
-/// }
-///
-/// fn total(numbers: Iter<'_, Number>) -> u32 {
-///     numbers.map(|number| number.0).sum()
-/// }
-///
-/// let state = State { numbers: List::new() };
-/// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "numbers")), GFP_KERNEL)?;
-/// let [first, second] = [Entry::new(Number(1), GFP_KERNEL)?, Entry::new(Number(2), GFP_KERNEL)?];
-///
-/// // An updater needs only the lock.
-/// let mut updater = state.lock();
-/// let mut numbers = updater.select(|state| &state.numbers);
-/// numbers.push_back(first);
-/// numbers.push_back(second);
-/// assert_eq!(total(numbers.iter()), 3);
-/// drop(updater);
-///
-/// // A reader.
-/// let guard = read_lock();
-/// assert_eq!(total(state.numbers.iter(&guard)), 3);
-/// # Ok::<(), Error>(())
-/// ```
+/// See [`List`](super::List).
 ///
 /// # Invariants
 ///
@@ -405,9 +403,7 @@ impl<'g, T: Reclaim> Iterator for Iter<'g, T> {
 
     #[inline]
     fn next(&mut self) -> Option<&'g T> {
-        // ORDERING: Pairs with the release in `publish()`, so that the reader sees the entry
-        // initialised: C's `rcu_dereference()`. See `Published::dereference()`.
-        let object = NonNull::new(self.link.take()?.0.load(Ordering::Acquire))?;
+        let object = NonNull::new(self.link.take()?.load())?;
         // SAFETY: If `link` belongs to the chain, the object is in the chain now. If the entry of
         // `link` was removed, that happened during the section. Its link has not changed since, so
         // the object was in the chain at that time. In both cases the object was not removed before
@@ -415,7 +411,7 @@ impl<'g, T: Reclaim> Iterator for Iter<'g, T> {
         // keeps the chain from being dropped.
         let entry = unsafe { object::value(object) };
         // INVARIANT: The entry is in the chain, or was removed during the section.
-        self.link = Some(&entry.link);
+        self.link = Some(&entry.links[ONLY]);
         Some(&entry.value)
     }
 }

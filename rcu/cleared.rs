@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "owns entries through raw pointers")]
 
 use super::{
-    chain::{Chain, Entry, Link},
+    chain::{Chain, Entry, Link, ONLY},
     object,
     reclaim::tear_down,
     Domain, Global, Reclaim, Retired, UniqueRcuBox,
@@ -95,7 +95,7 @@ impl<T: Reclaim, D: Domain> Cleared<T, D> {
             // SAFETY: By the type invariant this value owns the object, which readers only read.
             // Nothing moves it: `UniqueRcuBox` gives `&mut` only to `Unpin` types.
             let entry = unsafe { object::pinned_value(object) };
-            next = entry.link.get();
+            next = entry.links[ONLY].get();
             tear_down(entry);
         }
     }
@@ -119,7 +119,7 @@ impl<T: Reclaim, D: Domain> Iterator for Cleared<T, D> {
     fn next(&mut self) -> Option<Self::Item> {
         let object = NonNull::new(self.next.get())?;
         // SAFETY: By the type invariant this value owns the object, so it is live.
-        let next = unsafe { &object::value(object).link };
+        let next = unsafe { &object::value(object).links[ONLY] };
         // INVARIANT: This value still owns the rest, but no longer the object.
         self.next = Link::to(next.get());
         // SAFETY: By the type invariant this value owned the object, which is unpublished.

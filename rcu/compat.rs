@@ -50,50 +50,36 @@ pub(super) fn rcu_barrier() {
 /// # Safety
 ///
 /// `domain` is valid for writes, and its content does not move until it is cleaned up.
+pub(super) unsafe fn srcu_initialise(
+    domain: *mut bindings::srcu_struct,
+    name: &'static CStr,
+    key: Pin<&'static LockClassKey>,
+) -> c_int {
+    #[cfg(kernel_7_3)]
+    {
+        // SAFETY: The caller guarantees that the domain is valid for writes. Name and key are
+        // static.
+        unsafe { bindings::init_srcu_struct_with_key(domain, name.as_char_ptr(), key.as_ptr()) }
+    }
+    #[cfg(all(not(kernel_7_3), CONFIG_DEBUG_LOCK_ALLOC))]
+    {
+        // `as_ptr()` of a key is private in these kernels, whose keys are `repr(transparent)`
+        // around C's. Lockdep uses only the address.
+        let key = ptr::from_ref(key.get_ref()).cast_mut().cast();
+        // SAFETY: The caller guarantees that the domain is valid for writes. Name and key are
+        // static.
+        unsafe { bindings::__init_srcu_struct(domain, name.as_char_ptr(), key) }
+    }
+    #[cfg(all(not(kernel_7_3), not(CONFIG_DEBUG_LOCK_ALLOC)))]
+    {
+        let _ = (name, key);
+        // SAFETY: The caller guarantees that the domain is valid for writes and its content pinned.
+        unsafe { bindings::init_srcu_struct(domain) }
+    }
+}
+
 #[cfg(kernel_7_3)]
-pub(super) unsafe fn srcu_initialise(
-    domain: *mut bindings::srcu_struct,
-    name: &'static CStr,
-    key: Pin<&'static LockClassKey>,
-) -> c_int {
-    // SAFETY: The caller guarantees that the domain is valid for writes. Name and key are
-    // static.
-    unsafe { bindings::init_srcu_struct_with_key(domain, name.as_char_ptr(), key.as_ptr()) }
-}
-
-/// C's `init_srcu_struct()`. Returns an errno.
-///
-/// # Safety
-///
-/// `domain` is valid for writes, and its content does not move until it is cleaned up.
-#[cfg(all(not(kernel_7_3), CONFIG_DEBUG_LOCK_ALLOC))]
-pub(super) unsafe fn srcu_initialise(
-    domain: *mut bindings::srcu_struct,
-    name: &'static CStr,
-    key: Pin<&'static LockClassKey>,
-) -> c_int {
-    // `as_ptr()` of a key is private in these kernels, whose keys are `repr(transparent)`
-    // around C's. Lockdep uses only the address.
-    let key = ptr::from_ref(key.get_ref()).cast_mut().cast();
-    // SAFETY: The caller guarantees that the domain is valid for writes. Name and key are
-    // static.
-    unsafe { bindings::__init_srcu_struct(domain, name.as_char_ptr(), key) }
-}
-
-/// C's `init_srcu_struct()`. Returns an errno.
-///
-/// # Safety
-///
-/// `domain` is valid for writes, and its content does not move until it is cleaned up.
-#[cfg(all(not(kernel_7_3), not(CONFIG_DEBUG_LOCK_ALLOC)))]
-pub(super) unsafe fn srcu_initialise(
-    domain: *mut bindings::srcu_struct,
-    _name: &'static CStr,
-    _key: Pin<&'static LockClassKey>,
-) -> c_int {
-    // SAFETY: The caller guarantees that the domain is valid for writes and its content pinned.
-    unsafe { bindings::init_srcu_struct(domain) }
-}
+pub(super) use bindings::{srcu_read_lock, srcu_read_unlock};
 
 /// C's `srcu_read_lock()`. Returns an index for [`srcu_read_unlock`].
 ///
@@ -101,12 +87,16 @@ pub(super) unsafe fn srcu_initialise(
 ///
 /// `domain` is initialised. The same thread calls [`srcu_read_unlock`] later, or the domain is never
 /// cleaned up.
+#[cfg(not(kernel_7_3))]
 #[inline]
 pub(super) unsafe fn srcu_read_lock(domain: *mut bindings::srcu_struct) -> c_int {
     // SAFETY: The caller guarantees an initialised domain.
-    let index = unsafe { lock(domain) };
+    let index = unsafe { bindings::__srcu_read_lock(domain) };
+    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
     // SAFETY: The caller guarantees an initialised domain.
-    unsafe { lockdep_acquire(domain) };
+    unsafe {
+        lockdep_acquire(domain)
+    };
     index
 }
 
@@ -115,18 +105,18 @@ pub(super) unsafe fn srcu_read_lock(domain: *mut bindings::srcu_struct) -> c_int
 /// # Safety
 ///
 /// [`srcu_read_lock`] of this domain returned `index` to this thread, which has not unlocked it yet.
+#[cfg(not(kernel_7_3))]
 #[inline]
 pub(super) unsafe fn srcu_read_unlock(domain: *mut bindings::srcu_struct, index: c_int) {
-    // SAFETY: `srcu_read_lock()` of this domain has acquired its map, in this thread.
-    unsafe { lockdep_release(domain) };
+    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
+    {
+        let place = srcu_read_unlock as *const () as c_ulong;
+        // SAFETY: `srcu_read_lock()` of this domain has acquired its map, in this thread.
+        unsafe { bindings::lock_release(ptr::addr_of_mut!((*domain).dep_map), place) };
+    }
     // SAFETY: The caller guarantees that this thread holds the index.
-    unsafe { unlock(domain, index) };
+    unsafe { bindings::__srcu_read_unlock(domain, index) };
 }
-
-#[cfg(not(kernel_7_3))]
-use bindings::{__srcu_read_lock as lock, __srcu_read_unlock as unlock};
-#[cfg(kernel_7_3)]
-use bindings::{srcu_read_lock as lock, srcu_read_unlock as unlock};
 
 /// Reports a reader to lockdep, as C's inline `srcu_read_lock()` does.
 ///
@@ -151,33 +141,3 @@ unsafe fn lockdep_acquire(domain: *mut bindings::srcu_struct) {
         )
     };
 }
-
-/// Reports a reader's end to lockdep, as C's inline `srcu_read_unlock()` does.
-///
-/// # Safety
-///
-/// [`lockdep_acquire`] was called before, by this thread.
-#[cfg(all(not(kernel_7_3), CONFIG_DEBUG_LOCK_ALLOC))]
-unsafe fn lockdep_release(domain: *mut bindings::srcu_struct) {
-    let place = lockdep_release as *const () as c_ulong;
-    // SAFETY: The caller guarantees that this thread has acquired the map.
-    unsafe { bindings::lock_release(ptr::addr_of_mut!((*domain).dep_map), place) };
-}
-
-/// There is no lockdep, or `lock()` and `unlock()` report to it.
-///
-/// # Safety
-///
-/// None.
-#[cfg(any(kernel_7_3, not(CONFIG_DEBUG_LOCK_ALLOC)))]
-#[inline(always)]
-unsafe fn lockdep_acquire(_domain: *mut bindings::srcu_struct) {}
-
-/// There is no lockdep, or `lock()` and `unlock()` report to it.
-///
-/// # Safety
-///
-/// None.
-#[cfg(any(kernel_7_3, not(CONFIG_DEBUG_LOCK_ALLOC)))]
-#[inline(always)]
-unsafe fn lockdep_release(_domain: *mut bindings::srcu_struct) {}

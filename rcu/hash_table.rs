@@ -7,7 +7,8 @@
 #![expect(unsafe_code, reason = "changes chains as their only updater")]
 
 use super::{
-    chain::{Chain, Entry},
+    chain::{Chain, Entry, ONLY},
+    len::{Counted, Len},
     new_entry::NewEntry,
     reclaim::Context,
     srcu_state::SrcuView,
@@ -18,7 +19,6 @@ use core::{
     hash::{Hash, Hasher},
     marker::PhantomData,
     mem::MaybeUninit,
-    sync::atomic::{AtomicUsize, Ordering},
 };
 use kernel::prelude::*;
 
@@ -68,14 +68,15 @@ pub trait Keyed {
 /// which makes the modulo a mask.
 ///
 /// SipHash with a seed maps keys to buckets. Without the seed, a user or another machine that
-/// chooses keys cannot direct them to one bucket. In the kernel, `bindings::get_random_u64()`
-/// returns half a seed.
+/// chooses keys cannot direct them to one bucket. [`random_seed`](super::random_seed) returns a seed.
 ///
 /// # Examples
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
-/// use rcu_routes::rcu::{read_lock, Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock};
+/// use rcu_routes::rcu::{
+///     random_seed, read_lock, Entry, HashTable, Keyed, Reclaim, Softirq, UpdaterLock,
+/// };
 ///
 /// struct Session {
 ///     id: u64,
@@ -100,9 +101,7 @@ pub trait Keyed {
 ///     sessions: HashTable<Session, State, 64>,
 /// }
 ///
-/// # let get_random_u64 = || 0x0123_4567_89ab_cdef;
-/// let seed = [get_random_u64(), get_random_u64()];
-/// let state = pin_init!(State { sessions <- HashTable::new(seed) });
+/// let state = pin_init!(State { sessions <- HashTable::new(random_seed()) });
 /// let state = Arc::pin_init(UpdaterLock::new(state, new_mutex!((), "sessions")), GFP_KERNEL)?;
 ///
 /// // An updater. Allocations, which may fail, come before the lock.
@@ -132,8 +131,7 @@ pub trait Keyed {
 #[pin_data]
 pub struct HashTable<T: Reclaim + Keyed, S, const BUCKETS: usize, K = Global> {
     buckets: Buckets<T, BUCKETS>,
-    /// Used by updaters only.
-    len: AtomicUsize,
+    len: Len,
     seed: [u64; 2],
     updaters: PhantomData<fn() -> (S, K)>,
 }
@@ -151,7 +149,7 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> HashTable<T, S, BUCKETS, K>
             // drop it.
             // SAFETY: The initialisation below cannot fail.
             buckets: unsafe { Buckets::uninit() },
-            len: AtomicUsize::new(0),
+            len: Len::zero(),
             seed,
             updaters: PhantomData,
         });
@@ -193,15 +191,6 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> HashTable<T, S, BUCKETS, K>
             // SAFETY: The caller guarantees that no entry is reclaimed.
             unsafe { bucket.iter() }
         })
-    }
-
-    /// Adds `change` to the number of entries. The caller must hold the updaters' lock.
-    #[inline]
-    fn add_to_len(&self, change: isize) {
-        // ORDERING: Relaxed suffices: only updaters access it, and their lock orders the accesses.
-        let len = self.len.load(Ordering::Relaxed);
-        self.len
-            .store(len.wrapping_add_signed(change), Ordering::Relaxed);
     }
 }
 
@@ -333,18 +322,18 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize, D: Domain>
         let table = self.structure();
         let first = table.bucket(new.key()).first();
         // SAFETY: By the type invariant only `self` updates the table.
-        let link = unsafe { first.find(|value| value.key() == new.key()) };
+        let link = unsafe { first.find(ONLY, |value| value.key() == new.key()) };
         // INVARIANT: The entry is in the bucket of its key.
         // SAFETY: By the type invariant only `self` updates the table.
-        let new = match unsafe { link.replace(new) } {
+        let new = match unsafe { link.replace(ONLY, new) } {
             // SAFETY: By the type invariant it is the domain of the table's readers.
             Ok(old) => return Some(unsafe { old.retire(self.domain()) }),
             Err(new) => new,
         };
         // SAFETY: By the type invariant only `self` updates the table. The result is not used.
-        unsafe { first.insert(new) };
+        unsafe { first.insert(ONLY, new) };
         // INVARIANT: One entry was inserted.
-        table.add_to_len(1);
+        table.len.add(1);
         None
     }
 
@@ -354,11 +343,16 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize, D: Domain>
     pub fn remove(&mut self, key: &T::Key) -> Option<Retired<Entry<T>, D>> {
         let table = self.structure();
         // SAFETY: By the type invariant only `self` updates the table.
-        let link = unsafe { table.bucket(key).first().find(|value| value.key() == key) };
+        let link = unsafe {
+            table
+                .bucket(key)
+                .first()
+                .find(ONLY, |value| value.key() == key)
+        };
         // SAFETY: By the type invariant only `self` updates the table.
-        let old = unsafe { link.remove() }?;
+        let old = unsafe { link.remove(ONLY) }?;
         // INVARIANT: One entry was removed.
-        table.add_to_len(-1);
+        table.len.add(-1);
         // SAFETY: By the type invariant it is the domain of the table's readers.
         Some(unsafe { old.retire(self.domain()) })
     }
@@ -371,30 +365,19 @@ impl<T: Reclaim + Keyed, S, const BUCKETS: usize, D: Domain>
         let table = self.structure();
         for bucket in table.buckets.get() {
             // SAFETY: By the type invariant only `self` updates the table.
-            while let Some(old) = unsafe { bucket.first().remove() } {
+            while let Some(old) = unsafe { bucket.first().remove(ONLY) } {
                 // INVARIANT: One entry was removed.
-                table.add_to_len(-1);
+                table.len.add(-1);
                 // SAFETY: By the type invariant it is the domain of the table's readers.
                 retire(unsafe { old.retire(self.domain()) });
             }
         }
     }
+}
 
-    /// Returns the number of entries.
-    ///
-    /// Context: any.
-    #[inline]
-    pub fn len(&self) -> usize {
-        // ORDERING: Relaxed suffices: the updaters' lock orders this load after the last store.
-        self.structure().len.load(Ordering::Relaxed)
-    }
-
-    /// Returns whether the table has no entries: C's `hash_empty()`.
-    ///
-    /// Context: any.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> Counted for HashTable<T, S, BUCKETS, K> {
+    fn counter(&self) -> &Len {
+        &self.len
     }
 }
 

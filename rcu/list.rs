@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "changes chains as their only updater")]
 
 use super::{
-    chain::{Chain, Entry, Iter, Link},
+    chain::{Chain, Entry, Iter, Link, ONLY},
     new_entry::NewEntry,
     reclaim::Context,
     srcu_state::SrcuView,
@@ -335,7 +335,7 @@ impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
         if let Some(entry) = self.entry() {
             // INVARIANT: The entry is in the list. It is before the cursor, which does not remove
             // it.
-            self.link = &entry.link;
+            self.link = &entry.links[ONLY];
         }
     }
 
@@ -347,7 +347,7 @@ impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
         // INVARIANT: The link stays the same, or is the link of an entry before the cursor.
         // SAFETY: By the type invariant this is the only updater, and it does not remove entries
         // before the cursor.
-        self.link = unsafe { self.link.find(matches) };
+        self.link = unsafe { self.link.find(ONLY, matches) };
         !self.link.is_last()
     }
 
@@ -359,7 +359,7 @@ impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
         // INVARIANT: The new entry is in the list, before the cursor.
         // SAFETY: By the type invariant this is the only updater, and it does not remove entries
         // before the cursor.
-        self.link = unsafe { self.link.insert(new.into_entry()) };
+        self.link = unsafe { self.link.insert(ONLY, new.into_entry()) };
         self.update_last(self.link);
     }
 
@@ -373,7 +373,7 @@ impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
         };
         // SAFETY: By the type invariant this is the only updater. The result is used before
         // anything is removed.
-        let link = unsafe { entry.link.insert(new.into_entry()) };
+        let link = unsafe { entry.links[ONLY].insert(ONLY, new.into_entry()) };
         self.update_last(link);
     }
 
@@ -385,7 +385,7 @@ impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
     #[inline]
     pub fn remove_current(&mut self) -> Option<Retired<Entry<T>, D>> {
         // SAFETY: By the type invariant this is the only updater.
-        let old = unsafe { self.link.remove() }?;
+        let old = unsafe { self.link.remove(ONLY) }?;
         self.update_last(self.link);
         // SAFETY: By the type invariant it is the domain of the list's readers.
         Some(unsafe { old.retire(self.domain) })
@@ -402,9 +402,9 @@ impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {
         new: impl NewEntry<T>,
     ) -> Result<Retired<Entry<T>, D>, UniqueRcuBox<Entry<T>>> {
         // SAFETY: By the type invariant this is the only updater.
-        let old = unsafe { self.link.replace(new.into_entry()) }?;
+        let old = unsafe { self.link.replace(ONLY, new.into_entry()) }?;
         if let Some(new) = self.entry() {
-            self.update_last(&new.link);
+            self.update_last(&new.links[ONLY]);
         }
         // SAFETY: By the type invariant it is the domain of the list's readers.
         Ok(unsafe { old.retire(self.domain) })

@@ -16,109 +16,24 @@
 #![expect(unsafe_code, reason = "owns entries through atomic links")]
 
 use super::{
+    chain,
     flexible::Flexible,
     hash_table::{hash, Keyed},
-    object::{self, Object},
+    len::{Counted, Len},
+    object,
     published::{borrow, Published},
-    reclaim::{drops, tear_down, Context},
+    reclaim::{tear_down, Context},
     updater::{UpdateSide, UpdatedUnder},
-    Global, GracePeriod, ReadSide, Reclaim, Retired, UniqueRcuBox,
+    Entry, Global, GracePeriod, ReadSide, Reclaim, Retired, UniqueRcuBox,
 };
-use core::{
-    cell::UnsafeCell,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
-    pin::Pin,
-    ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
-};
+use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull};
 use kernel::alloc::{AllocError, Flags};
 
 /// An entry of a [`ResizableTable`]: a value, and a link for each of two bucket arrays.
-///
-/// # Examples
-///
-/// See [`ResizableTable`].
-pub struct ResizableEntry<T: Reclaim> {
-    links: [Link<T>; 2],
-    value: T,
-}
+/// [`Entry::resizable`] allocates it.
+pub type ResizableEntry<T> = Entry<T, 2>;
 
-impl<T: Reclaim> ResizableEntry<T> {
-    /// Moves `value` into memory that RCU can reclaim. Inserting the entry cannot fail.
-    ///
-    /// Errors: [`AllocError`]. Context: as `flags` say; may sleep with `GFP_KERNEL`.
-    pub fn new(value: T, flags: Flags) -> Result<UniqueRcuBox<Self>, AllocError> {
-        let links = [Link::null(), Link::null()];
-        UniqueRcuBox::new(Self { links, value }, flags)
-    }
-}
-
-impl<T: Reclaim> Deref for ResizableEntry<T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T: Reclaim> DerefMut for ResizableEntry<T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
-    }
-}
-
-impl<T: Reclaim> Reclaim for ResizableEntry<T> {
-    type Context = T::Context;
-    const RECLAIM: Option<fn(UniqueRcuBox<Self>)> = drops!(T);
-    const TEARDOWN: Option<fn(Pin<&Self>)> = match T::TEARDOWN {
-        // SAFETY: The value is pinned with the entry.
-        Some(_) => Some(|entry| tear_down(unsafe { entry.map_unchecked(|entry| &entry.value) })),
-        None => None,
-    };
-}
-
-/// A pointer to an entry: the first of a bucket, or the next of an entry.
-struct Link<T: Reclaim>(AtomicPtr<Object<ResizableEntry<T>>>);
-
-impl<T: Reclaim> Link<T> {
-    const fn null() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    /// Returns the object that this points to, for readers.
-    #[inline]
-    fn load(&self) -> *mut Object<ResizableEntry<T>> {
-        // ORDERING: Pairs with the release in `publish()`, so that the reader sees the entry
-        // initialised: C's `rcu_dereference()`. See `Published::dereference()`.
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Returns the object that this points to, for updaters and owners.
-    #[inline]
-    fn get(&self) -> *mut Object<ResizableEntry<T>> {
-        // ORDERING: Relaxed suffices: the updaters' mutual exclusion orders this load after the
-        // store that it reads.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Makes this point to `object`, before readers can reach this link.
-    #[inline]
-    fn set(&self, object: *mut Object<ResizableEntry<T>>) {
-        // ORDERING: Relaxed suffices: the release that publishes this link orders this store too.
-        self.0.store(object, Ordering::Relaxed);
-    }
-
-    /// Makes this point to `object`, and publishes the object to readers: C's
-    /// `rcu_assign_pointer()`.
-    #[inline]
-    fn publish(&self, object: *mut Object<ResizableEntry<T>>) {
-        // ORDERING: Release publishes the contents of the entry.
-        self.0.store(object, Ordering::Release);
-    }
-}
+type Link<T> = chain::Link<T, 2>;
 
 /// Which of its entries' links a bucket array uses: 0 or 1.
 struct Side(usize);
@@ -149,15 +64,14 @@ impl<T: Reclaim> NewBuckets<T> {
 /// one bucket of one array. A resize takes time proportional to the number of entries, with the
 /// updaters' lock held.
 ///
-/// Its values are in a [`ResizableEntry`], which has a link more than an
-/// [`Entry`](super::Entry).
+/// Its values are in a [`ResizableEntry`], which has a link more than other entries.
 ///
 /// # Examples
 ///
 /// ```
 /// use kernel::{new_mutex, prelude::*, sync::Arc};
 /// use rcu_routes::rcu::{
-///     random_seed, read_lock, Keyed, NewBuckets, Reclaim, ResizableEntry, ResizableTable, Softirq,
+///     random_seed, read_lock, Entry, Keyed, NewBuckets, Reclaim, ResizableTable, Softirq,
 ///     UpdaterLock,
 /// };
 ///
@@ -186,7 +100,7 @@ impl<T: Reclaim> NewBuckets<T> {
 /// let state = Arc::pin_init(state, GFP_KERNEL)?;
 ///
 /// for id in 0..8 {
-///     let new = ResizableEntry::new(Session { id }, GFP_KERNEL)?;
+///     let new = Entry::resizable(Session { id }, GFP_KERNEL)?;
 ///     assert!(state.lock().select(|state| &state.sessions).insert(new).is_none());
 /// }
 ///
@@ -216,8 +130,7 @@ impl<T: Reclaim> NewBuckets<T> {
 ///   after its removal, or when nobody can borrow the table any more.
 pub struct ResizableTable<T: Reclaim + Keyed, S> {
     buckets: Published<Buckets<T>>,
-    /// Used by updaters only.
-    len: AtomicUsize,
+    len: Len,
     /// Used by updaters only: the grace period of the replaced bucket array.
     resized: UnsafeCell<Option<GracePeriod>>,
     seed: [u64; 2],
@@ -258,17 +171,9 @@ impl<'a, T: Reclaim + Keyed> View<'a, T> {
     /// the result is borrowed.
     #[inline]
     unsafe fn find(&self, key: &T::Key, seed: [u64; 2]) -> Option<&'a Link<T>> {
-        let mut link = self.bucket(key, seed)?;
-        while let Some(object) = NonNull::new(link.get()) {
-            // SAFETY: By the invariant of the table the object is live, and the caller does not
-            // remove it.
-            let entry: &'a ResizableEntry<T> = unsafe { object::value(object) };
-            if entry.value.key() == key {
-                break;
-            }
-            link = &entry.links[self.side];
-        }
-        Some(link)
+        let first = self.bucket(key, seed)?;
+        // SAFETY: The caller is the only updater and removes no entry.
+        Some(unsafe { first.find(self.side, |value| value.key() == key) })
     }
 }
 
@@ -279,7 +184,7 @@ impl<T: Reclaim + Keyed, S> ResizableTable<T, S> {
         // INVARIANT: The table has no entries, and there are no readers of earlier arrays.
         Self {
             buckets: Published::new(Some(buckets.0)),
-            len: AtomicUsize::new(0),
+            len: Len::zero(),
             resized: UnsafeCell::new(None),
             seed,
             owned: PhantomData,
@@ -305,8 +210,8 @@ impl<T: Reclaim + Keyed, S> ResizableTable<T, S> {
             // grace period of the object. The borrow of the table keeps the table from being
             // dropped.
             let entry: &'g ResizableEntry<T> = unsafe { object::value(object) };
-            if entry.value.key() == key {
-                return Some(&entry.value);
+            if entry.key() == key {
+                return Some(entry);
             }
             link = &entry.links[view.side];
         }
@@ -321,15 +226,6 @@ impl<T: Reclaim + Keyed, S> ResizableTable<T, S> {
     unsafe fn view<'a>(&self) -> Option<View<'a, T>> {
         // SAFETY: Only a resize unpublishes the array.
         Some(View::of(unsafe { borrow(self.buckets.address())? }))
-    }
-
-    /// Adds `change` to the number of entries. The caller must hold the updaters' lock.
-    #[inline]
-    fn add_to_len(&self, change: isize) {
-        // ORDERING: Relaxed suffices: only updaters access it, and their lock orders the accesses.
-        let len = self.len.load(Ordering::Relaxed);
-        self.len
-            .store(len.wrapping_add_signed(change), Ordering::Relaxed);
     }
 }
 
@@ -361,8 +257,9 @@ impl<T: Reclaim + Keyed, S> UpdateSide<'_, ResizableTable<T, S>> {
         // SAFETY: By the type invariant only `self` updates the table, and it does not while
         // borrowed.
         let link = unsafe { table.view()?.find(key, table.seed)? };
-        // SAFETY: By the invariant of the table the object is live while nobody removes it.
-        NonNull::new(link.get()).map(|object| unsafe { &object::value(object).value })
+        // SAFETY: By the type invariant only `self` updates the table, and it does not while
+        // borrowed.
+        unsafe { link.entry() }.map(|entry| &**entry)
     }
 
     /// Inserts `new`, replacing the entry with the same key.
@@ -379,25 +276,18 @@ impl<T: Reclaim + Keyed, S> UpdateSide<'_, ResizableTable<T, S>> {
         // next resize.
         let view = unsafe { table.view()? };
         // SAFETY: By the type invariant only `self` updates the table.
-        let link = unsafe { view.find(new.value.key(), table.seed)? };
-        let old = NonNull::new(link.get());
-        // SAFETY: By the invariant of the table the object is live.
-        let next = old.map_or(ptr::null_mut(), |old| unsafe {
-            object::value(old).links[view.side].get()
-        });
-        new.links[view.side].set(next);
-        // INVARIANT: The table owns the new entry. It no longer owns the old one, whose links do
-        // not change.
-        link.publish(new.into_raw().as_ptr());
-        match old {
-            // SAFETY: The table owned the object, and no link of this array points to it any more.
-            Some(old) => Some(unsafe { Retired::new(old, Global) }),
-            None => {
-                // INVARIANT: One entry was inserted.
-                table.add_to_len(1);
-                None
-            }
-        }
+        let link = unsafe { view.find(new.key(), table.seed)? };
+        // SAFETY: By the type invariant only `self` updates the table.
+        let new = match unsafe { link.replace(view.side, new) } {
+            // SAFETY: The readers of a resizable table are those of RCU.
+            Ok(old) => return Some(unsafe { old.retire(Global) }),
+            Err(new) => new,
+        };
+        // SAFETY: By the type invariant only `self` updates the table. The result is not used.
+        unsafe { link.insert(view.side, new) };
+        // INVARIANT: One entry was inserted.
+        table.len.add(1);
+        None
     }
 
     /// Removes the entry with this key: C's `rhashtable_remove_fast()`.
@@ -410,14 +300,12 @@ impl<T: Reclaim + Keyed, S> UpdateSide<'_, ResizableTable<T, S>> {
         let view = unsafe { table.view()? };
         // SAFETY: By the type invariant only `self` updates the table.
         let link = unsafe { view.find(key, table.seed)? };
-        let old = NonNull::new(link.get())?;
-        // SAFETY: By the invariant of the table the object is live.
-        let next = unsafe { object::value(old).links[view.side].get() };
-        // INVARIANT: The table no longer owns the old entry, whose links do not change.
-        link.publish(next);
-        table.add_to_len(-1);
-        // SAFETY: The table owned the object, and no link of this array points to it any more.
-        Some(unsafe { Retired::new(old, Global) })
+        // SAFETY: By the type invariant only `self` updates the table.
+        let old = unsafe { link.remove(view.side) }?;
+        // INVARIANT: One entry was removed.
+        table.len.add(-1);
+        // SAFETY: The readers of a resizable table are those of RCU.
+        Some(unsafe { old.retire(Global) })
     }
 
     /// Moves all entries into other buckets. Readers continue in the old ones.
@@ -451,23 +339,6 @@ impl<T: Reclaim + Keyed, S> UpdateSide<'_, ResizableTable<T, S>> {
         Ok(())
     }
 
-    /// Returns the number of entries.
-    ///
-    /// Context: any.
-    #[inline]
-    pub fn len(&self) -> usize {
-        // ORDERING: Relaxed suffices: the updaters' lock orders this load after the last store.
-        self.structure().len.load(Ordering::Relaxed)
-    }
-
-    /// Returns whether the table has no entries.
-    ///
-    /// Context: any.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Returns the number of buckets. Lookups are fast while it is about the number of entries.
     ///
     /// Context: any.
@@ -486,11 +357,17 @@ fn link_all<T: Reclaim + Keyed>(old: &View<'_, T>, new: &View<'_, T>, seed: [u64
             // only updater, removes it.
             let entry: &ResizableEntry<T> = unsafe { object::value(object) };
             next = entry.links[old.side].get();
-            if let Some(bucket) = new.bucket(entry.value.key(), seed) {
+            if let Some(bucket) = new.bucket(entry.key(), seed) {
                 entry.links[new.side].set(bucket.get());
                 bucket.set(object.as_ptr());
             }
         }
+    }
+}
+
+impl<T: Reclaim + Keyed, S> Counted for ResizableTable<T, S> {
+    fn counter(&self) -> &Len {
+        &self.len
     }
 }
 

@@ -32,6 +32,7 @@ const CHECKED: &[&str] = &[
     "flexible",
     "grace_period",
     "hash_table",
+    "len",
     "list",
     "lock",
     "new_entry",

@@ -40,13 +40,13 @@
 //! | `published Published::replace swap` | Acquire | `swap_without_release_is_detected` |
 //! | `published Published::replace swap` | Release | `swap_without_acquire_is_detected` |
 //! | `published Published::publish store` | Relaxed | `store_without_release_is_detected` |
-//! | `chain Iter::next load` | Relaxed | `list_reader_without_acquire_is_detected` |
-//! | `chain Iter::next load` | Relaxed | `hash_table_reader_without_acquire_is_detected` |
+//! | `chain Link::load load` | Relaxed | `list_reader_without_acquire_is_detected` |
+//! | `chain Link::load load` | Relaxed | `hash_table_reader_without_acquire_is_detected` |
 //! | `chain Link::publish store` | Relaxed | `list_insertion_without_release_is_detected` |
 //! | `chain Link::publish store` | Relaxed | `list_replacement_without_release_is_detected` |
 //! | `chain Link::publish store` | Relaxed | `list_removal_without_release_is_detected`: weakened only where an entry is removed |
-//! | `resizable_table Link::load load` | Relaxed | `resizable_reader_without_acquire_is_detected` |
-//! | `resizable_table Link::publish store` | Relaxed | `resizable_insertion_without_release_is_detected` |
+//! | `chain Link::load load` | Relaxed | `resizable_reader_without_acquire_is_detected` |
+//! | `chain Link::publish store` | Relaxed | `resizable_insertion_without_release_is_detected` |
 //! | `published Published::publish store` | Relaxed | `resize_without_release_is_detected` |
 //! | `published Published::dereference load` | Relaxed | `srcu_reader_without_acquire_is_detected` |
 //! | `published Published::replace swap` | Acquire | `srcu_swap_without_release_is_detected` |

@@ -11,9 +11,7 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 use kernel::{new_mutex, prelude::*, sync::Arc};
-use rcu::{
-    read_lock, Anywhere, Keyed, NewBuckets, Reclaim, ResizableEntry, ResizableTable, UpdaterLock,
-};
+use rcu::{read_lock, Anywhere, Entry, Keyed, NewBuckets, Reclaim, ResizableTable, UpdaterLock};
 
 struct State {
     table: ResizableTable<Tracked, State>,
@@ -33,7 +31,7 @@ fn table_of(keys: u64, drops: &Arc<Drops>) -> Result<Shared, Failure> {
 
 /// Inserts a value with a key. Returns whether it replaced another.
 fn insert(state: &Shared, key: u64, drops: &Arc<Drops>) -> Result<bool, Failure> {
-    let new = ResizableEntry::new(Tracked::new(key, drops), GFP_KERNEL)?;
+    let new = Entry::resizable(Tracked::new(key, drops), GFP_KERNEL)?;
     let mut updater = state.lock();
     let old = updater.select(|state| &state.table).insert(new);
     drop(updater);
@@ -234,7 +232,7 @@ pub(super) fn lookup_keeps_its_array_during_a_resize() -> Outcome {
         key: key(None),
         tracked: Tracked::new(7, &drops),
     };
-    let new = ResizableEntry::new(value, GFP_KERNEL)?;
+    let new = Entry::resizable(value, GFP_KERNEL)?;
     ensure!(state
         .lock()
         .select(|state| &state.table)

@@ -12,8 +12,8 @@ use kernel::{
 };
 use rcu::{
     new_srcu, read_lock, Anywhere, CallbackDrain, Entry, HashTable, Keyed, List, Locked,
-    NewBuckets, Rcu, RcuBox, Reclaim, ResizableEntry, ResizableTable, Retired, SrcuPointer,
-    UniqueRcuBox, UpdaterLock,
+    NewBuckets, Rcu, RcuBox, Reclaim, ResizableTable, Retired, SrcuPointer, UniqueRcuBox,
+    UpdaterLock,
 };
 
 /// Counts what happens to all fences of a test.
@@ -232,7 +232,7 @@ pub(super) fn entry_of_a_resizable_table_is_torn_down_once() -> Outcome {
     let state = UpdaterLock::new(ResizableState { table }, new_mutex!((), "table"));
     let state = Arc::pin_init(state, GFP_KERNEL)?;
     let insert = |number| {
-        let new = ResizableEntry::new(Fence::new(number, &counts), GFP_KERNEL)?;
+        let new = Entry::resizable(Fence::new(number, &counts), GFP_KERNEL)?;
         drop(state.lock().select(|state| &state.table).insert(new));
         Ok::<(), Failure>(())
     };

@@ -110,7 +110,7 @@ weakened! {
         fails_without "published Published::publish store" Release => Relaxed;
 
     list_reader_without_acquire_is_detected: list::push
-        fails_without "chain Iter::next load" Acquire => Relaxed;
+        fails_without "chain Link::load load" Acquire => Relaxed;
     list_insertion_without_release_is_detected: list::push
         fails_without "chain Link::publish store" Release => Relaxed;
     list_replacement_without_release_is_detected: list::replace
@@ -118,12 +118,12 @@ weakened! {
     list_removal_without_release_is_detected: list::remove_before_new
         fails_without "chain Link::publish store" Release => Relaxed, confined;
     hash_table_reader_without_acquire_is_detected: list::hash_table
-        fails_without "chain Iter::next load" Acquire => Relaxed;
+        fails_without "chain Link::load load" Acquire => Relaxed;
 
     resizable_reader_without_acquire_is_detected: resizable::replace
-        fails_without "resizable_table Link::load load" Acquire => Relaxed;
+        fails_without "chain Link::load load" Acquire => Relaxed;
     resizable_insertion_without_release_is_detected: resizable::replace
-        fails_without "resizable_table Link::publish store" Release => Relaxed;
+        fails_without "chain Link::publish store" Release => Relaxed;
     resize_without_release_is_detected: resizable::resize
         fails_without "published Published::publish store" Release => Relaxed;
 

@@ -7,8 +7,8 @@ use litmus::{
     kernel::{prelude::*, sync::Mutex},
     object::Object,
     rcu::{
-        read_lock, Keyed, NewBuckets, Reclaim, ResizableEntry, ResizableTable, Retired, Softirq,
-        UpdaterLock,
+        read_lock, Entry, Keyed, NewBuckets, Reclaim, ResizableEntry, ResizableTable, Retired,
+        Softirq, UpdaterLock,
     },
 };
 use loom::thread;
@@ -107,7 +107,7 @@ impl Shared {
 
     fn insert(&self, key: usize, number: usize) -> Option<Retired<ResizableEntry<Numbered>>> {
         let number = Object::new(number);
-        let new = ResizableEntry::new(Numbered { key, number }, GFP_KERNEL).unwrap();
+        let new = Entry::resizable(Numbered { key, number }, GFP_KERNEL).unwrap();
         self.0.lock().select(|table| &table.entries).insert(new)
     }
 
