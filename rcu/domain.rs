@@ -13,16 +13,7 @@ use kernel::bindings;
 ///
 /// # Examples
 ///
-/// ```
-/// use rcu_routes::rcu::{Global, Retired, Softirq};
-/// # struct Config;
-/// # impl rcu_routes::rcu::Reclaim for Config { type Context = Softirq; }
-///
-/// fn free(old: Retired<Config, Global>) {
-///     let old: Retired<Config> = old; // The same type.
-///     old.call_rcu();
-/// }
-/// ```
+/// See [`Domain`].
 #[derive(Clone, Copy)]
 pub struct Global;
 

@@ -29,21 +29,7 @@ use kernel::prelude::*;
 ///
 /// # Examples
 ///
-/// ```
-/// use rcu_routes::rcu::Keyed;
-///
-/// struct Device {
-///     name: &'static str,
-/// }
-///
-/// impl Keyed for Device {
-///     type Key = str;
-///
-///     fn key(&self) -> &str {
-///         self.name
-///     }
-/// }
-/// ```
+/// See [`HashTable`].
 #[diagnostic::on_unimplemented(
     message = "a hash table cannot hold a `{Self}`, because the type does not implement `Keyed`",
     label = "`{Self}` has no key",

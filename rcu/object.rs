@@ -39,7 +39,7 @@ unsafe impl Send for Head {}
 unsafe impl Sync for Head {}
 
 /// No memory, with the alignment of a [`Head`].
-pub type NoHead = [usize; 0];
+pub(super) type NoHead = [usize; 0];
 
 /// The head of the objects of a type: [`Head`] or [`NoHead`].
 pub(super) type HeadOf<T> = <<T as Reclaim>::Context as Context>::Head;

@@ -60,21 +60,7 @@ use kernel::bindings;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// With readers that sleep:
-///
-/// ```
-/// use kernel::{prelude::*, sync::Arc};
-/// use rcu_routes::rcu::{new_srcu, UniqueRcuBox, SrcuPointer};
-/// # struct Config(u32);
-/// # impl rcu_routes::rcu::Reclaim for Config { type Context = rcu_routes::rcu::Softirq; }
-///
-/// let first = UniqueRcuBox::new(Config(1), GFP_KERNEL)?;
-/// let config = Arc::pin_init(SrcuPointer::new(Some(first), new_srcu!("config")), GFP_KERNEL)?;
-/// let again = config.replace(None).unwrap().synchronize_expedited();
-/// config.replace(Some(again));
-/// config.replace(None).unwrap().call_srcu();
-/// # Ok::<(), Error>(())
-/// ```
+/// With readers that sleep: see [`SrcuPointer`](super::SrcuPointer).
 ///
 /// # Invariants
 ///

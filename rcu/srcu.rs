@@ -33,13 +33,7 @@ macro_rules! __rcu_new_srcu {
 ///
 /// # Examples
 ///
-/// ```
-/// use kernel::{prelude::*, sync::Arc};
-/// use rcu_routes::rcu::new_srcu;
-///
-/// let domain = Arc::pin_init(new_srcu!("my_domain"), GFP_KERNEL)?;
-/// # Ok::<(), Error>(())
-/// ```
+/// See [`Srcu`].
 #[doc(inline)]
 pub use __rcu_new_srcu as new_srcu;
 

@@ -47,7 +47,7 @@ REPLACED["work.rs"] = [
     (r" +// ORDERING: Relaxed suffices: the (?:drain's creation|permit)(?:.*\n)+?.*let queue = QUEUE.*\n", ""),
     (r"`drain::close\(\)` destroys the queue (?:.*\n)+?.* work was initialised",
      "The system's workqueue always exists. The work\n    // was initialised"),
-    (r'c"rcu_reclaim"\.as_ptr\(\)\.cast\(\)', 'c"rcu_reclaim".as_char_ptr()'),
+    (r"the workqueue and of its works", "the works"),
     (r"\(cpu, queue, work\)", "(cpu, bindings::system_dfl_wq, work)"),
     (r"/// Reclaims the object of a work item\.\n",
      "/// Reclaims the object of a work item. This function is built in, so it may still run when the\n"

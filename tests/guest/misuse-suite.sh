@@ -11,7 +11,7 @@ if [ -e wait_in_reader.ko ]; then
     insmod wait_in_reader.ko
     calls='rcu::synchronize rcu::synchronize_expedited GracePeriod::wait GracePeriod::wait_expedited
         FullGracePeriod::wait rcu::barrier Srcu::synchronize UpdaterLock::lock CallbackDrain::new
-        Srcu::new'
+        Srcu::new Retired::kvfree_rcu_mightsleep'
     for call in $calls; do
         tap_check "the log names $call() called inside a reader" \
             log_has "wait_in_reader: $call() inside an RCU read-side critical section, at "

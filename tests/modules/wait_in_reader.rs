@@ -32,7 +32,7 @@ use kernel::{
 };
 use kernel_ext::kthread::{Attributes, Kthread};
 use rcu::{
-    CallbackDrain, FullGracePeriod, GracePeriod, Reclaim, Retired, Softirq, SrcuPointer,
+    CallbackDrain, FullGracePeriod, GracePeriod, Headless, Reclaim, Retired, Softirq, SrcuPointer,
     UniqueRcuBox, UpdaterLock,
 };
 
@@ -57,6 +57,16 @@ impl Reclaim for Object {
     type Context = Softirq;
 }
 
+struct HeadlessObject(usize);
+
+impl Reclaim for HeadlessObject {
+    type Context = Headless;
+}
+
+fn headless() -> Result<Retired<HeadlessObject>> {
+    Ok(UniqueRcuBox::new(HeadlessObject(1), GFP_KERNEL)?.retire())
+}
+
 fn retired() -> Result<Retired<Object>> {
     Ok(UniqueRcuBox::new(Object, GFP_KERNEL)?.retire())
 }
@@ -74,6 +84,9 @@ fn calls_that_wait() -> Result {
     as_reader(move || drop(one.synchronize()))?;
     as_reader(move || drop(two.synchronize_expedited()))?;
     as_reader(move || drop(three.wait()))?;
+    let (four, five) = (headless()?, headless()?);
+    as_reader(move || four.kvfree_rcu_mightsleep())?;
+    as_reader(move || drop(five))?;
     as_reader(rcu::barrier)?;
     let pointer = KBox::pin_init(
         SrcuPointer::<Object>::new(None, rcu::new_srcu!("wait_in_reader")),

@@ -2,6 +2,8 @@
 
 //! Owners: allocators, containers of the kernel crate, and references that readers keep.
 
+#![expect(unsafe_code, reason = "plays the part of C")]
+
 use super::{ensure, platform, rcu, Drops, Outcome, Tracked};
 use core::{
     ffi::c_void,
@@ -176,7 +178,6 @@ impl Reclaim for Limit {
     type Context = Headless;
 }
 
-#[expect(unsafe_code, reason = "plays the part of C")]
 pub(super) fn pointer_of_a_c_struct_is_shared_with_c() -> Outcome {
     let of_c = OfC {
         limit: AtomicPtr::new(core::ptr::null_mut()),
