@@ -135,8 +135,10 @@ impl<T: Reclaim, const LINKS: usize> Reclaim for Entry<T, LINKS> {
     };
 }
 
-/// The first link of a [`Chain`], or the link of an entry: a pointer to the next entry. The type is
-/// invariant in `T`, because `&self` is enough to store a pointer.
+/// The first link of a [`Chain`] or of a bucket, or a link of an entry: a pointer to the next entry.
+/// The type is invariant in `T`, because `&self` is enough to store a pointer.
+///
+/// The links of an entry with the same index belong to the same chain. `side` is that index.
 ///
 /// # Invariants
 ///
@@ -218,11 +220,7 @@ impl<T: Reclaim, const LINKS: usize> Link<T, LINKS> {
     /// The link belongs to a chain. The caller is its only updater and removes no entry while the
     /// result is borrowed.
     #[inline]
-    pub(super) unsafe fn find<'a>(
-        &'a self,
-        side: usize,
-        mut matches: impl FnMut(&T) -> bool,
-    ) -> &'a Self {
+    pub(super) unsafe fn find(&self, side: usize, mut matches: impl FnMut(&T) -> bool) -> &Self {
         let mut link = self;
         // SAFETY: The caller is the only updater and removes no entry.
         while let Some(entry) = unsafe { link.entry() } {
