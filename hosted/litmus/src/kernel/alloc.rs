@@ -48,40 +48,29 @@ pub(super) fn free_all() {
 pub mod allocator {
     use super::*;
 
-    pub struct Kmalloc;
-    pub struct Vmalloc;
-    pub struct KVmalloc;
+    macro_rules! allocators {
+        ($($name:ident)*) => {$(
+            pub struct $name;
 
-    impl Allocator for Kmalloc {
-        fn alloc(layout: Layout, _: Flags, _: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
-            assert_ne!(layout.size(), 0);
-            // SAFETY: The layout has a size.
-            let memory = NonNull::new(unsafe { alloc(layout) }).ok_or(AllocError)?;
-            // INVARIANT: The global allocator allocated the memory, and `kvfree()` does not free it.
-            FREED.with_borrow_mut(|freed| freed.0.push((memory.as_ptr(), layout)));
-            Ok(NonNull::slice_from_raw_parts(memory, layout.size()))
-        }
+            impl Allocator for $name {
+                fn alloc(
+                    layout: Layout,
+                    _: Flags,
+                    _: NumaNode,
+                ) -> Result<NonNull<[u8]>, AllocError> {
+                    assert_ne!(layout.size(), 0);
+                    // SAFETY: The layout has a size.
+                    let memory = NonNull::new(unsafe { alloc(layout) }).ok_or(AllocError)?;
+                    // INVARIANT: The global allocator allocated the memory, and `kvfree()` does not
+                    // free it.
+                    FREED.with_borrow_mut(|freed| freed.0.push((memory.as_ptr(), layout)));
+                    Ok(NonNull::slice_from_raw_parts(memory, layout.size()))
+                }
+            }
+        )*};
     }
 
-    impl Allocator for Vmalloc {
-        fn alloc(
-            layout: Layout,
-            flags: Flags,
-            node: NumaNode,
-        ) -> Result<NonNull<[u8]>, AllocError> {
-            Kmalloc::alloc(layout, flags, node)
-        }
-    }
-
-    impl Allocator for KVmalloc {
-        fn alloc(
-            layout: Layout,
-            flags: Flags,
-            node: NumaNode,
-        ) -> Result<NonNull<[u8]>, AllocError> {
-            Kmalloc::alloc(layout, flags, node)
-        }
-    }
+    allocators! { Kmalloc Vmalloc KVmalloc }
 }
 
 /// An owned allocation.
