@@ -135,8 +135,8 @@ impl<T: Reclaim, const LINKS: usize> Reclaim for Entry<T, LINKS> {
     };
 }
 
-/// The first link of a [`Chain`] or of a bucket, or a link of an entry: a pointer to the next entry.
-/// The type is invariant in `T`, because `&self` is enough to store a pointer.
+/// The first link of a [`Chain`] or of a bucket, or a link of an entry: a pointer to the next
+/// entry. The type is invariant in `T`, because `&self` is enough to store a pointer.
 ///
 /// The links of an entry with the same index belong to the same chain. `side` is that index.
 ///

@@ -54,7 +54,8 @@ pub trait Keyed {
 /// which makes the modulo a mask.
 ///
 /// SipHash with a seed maps keys to buckets. Without the seed, a user or another machine that
-/// chooses keys cannot direct them to one bucket. [`random_seed`](super::random_seed) returns a seed.
+/// chooses keys cannot direct them to one bucket. [`random_seed`](super::random_seed) returns
+/// a seed.
 ///
 /// # Examples
 ///

@@ -149,8 +149,8 @@ impl<'g, T: Reclaim + ?Sized, U> SrcuView<'g, Rcu<T, U, Srcu>> {
 impl<T: Reclaim + ?Sized, U, K> Rcu<T, U, K> {
     /// Borrows a C struct's `T __rcu *`.
     ///
-    /// **Ownership.** The pointer owns its object. Whoever unpublishes the object becomes its owner:
-    /// Rust by [`Self::replace`], C by the ways below. C must remove the last object, because no
+    /// **Ownership.** The pointer owns its object. The side that unpublishes the object becomes its
+    /// owner: Rust by [`Self::replace`], C by the ways below. C must remove the last object, because no
     /// drop of the borrowed pointer does that.
     ///
     /// **Lockdep.** C's readers use `rcu_dereference()`, whose rule is `rcu_read_lock_held()`; with

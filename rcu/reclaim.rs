@@ -263,8 +263,8 @@ impl InWorkqueue for Anywhere {}
 /// pointer to it C's pointer to that value.
 ///
 /// Each ending may sleep, so an object must not be retired where that is forbidden. A structure of
-/// such objects that is updated under a spin lock does not compile, nor does an `XArray` of them;
-/// callbacks and readers are up to the caller.
+/// such objects that is updated under a spin lock does not compile, nor does an `XArray` of them.
+/// The caller must be neither a callback nor a reader.
 ///
 /// A drop of the [`Retired`](super::Retired) waits for a grace period.
 /// [`kvfree_rcu_mightsleep`](super::Retired::kvfree_rcu_mightsleep) waits only if there is no

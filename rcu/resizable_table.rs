@@ -119,8 +119,8 @@ impl<T: Reclaim> NewBuckets<T> {
 ///
 /// # Invariants
 ///
-/// - `buckets` is not null. The links of its side, from a bucket on, are a chain of the entries whose
-///   keys belong to that bucket, and end with null. Each entry came from `UniqueRcuBox::into_raw`,
+/// - `buckets` is not null. The links of its side, from a bucket on, are a chain of the entries
+///   whose keys belong to that bucket, and end with null. Each entry came from `UniqueRcuBox::into_raw`,
 ///   and the table owns it. `len` is their number.
 /// - Readers reach the entries only through a shared borrow of the table. The value of an entry is
 ///   not mutably borrowed while it is in the table.

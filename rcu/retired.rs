@@ -217,8 +217,8 @@ impl<T: Reclaim + ?Sized> Retired<T> {
     );
 
     /// Frees the memory after a grace period, without running any code of this module: C's
-    /// `kvfree_rcu()`. Does not compile for types with a destructor or [`Reclaim::RECLAIM`], nor for
-    /// [`Headless`](super::Headless) objects.
+    /// `kvfree_rcu()`. Does not compile for types with a destructor or [`Reclaim::RECLAIM`], nor
+    /// for [`Headless`](super::Headless) objects.
     ///
     /// Context: any.
     // rustc does not inline a cold function, so an error of the assertion names the caller's line.
@@ -245,7 +245,8 @@ impl<T: Reclaim + ?Sized> Retired<T> {
         assert_may_wait("Retired::kvfree_rcu_mightsleep()");
         let object = self.into_object().as_ptr();
         // SAFETY: By the type invariant the object is unpublished and owned. It is an allocation of
-        // a `KernelAllocator`. The caller is no reader, as checked above, so C may wait and free it.
+        // a `KernelAllocator`. The caller is no reader, as checked above, so C may wait and free
+        // it.
         unsafe { bindings::kvfree_call_rcu(ptr::null_mut(), object.cast()) };
     }
 

@@ -57,14 +57,16 @@ impl Reclaim for Object {
     type Context = Softirq;
 }
 
-struct HeadlessObject(usize);
+struct HeadlessObject {
+    _memory: usize,
+}
 
 impl Reclaim for HeadlessObject {
     type Context = Headless;
 }
 
 fn headless() -> Result<Retired<HeadlessObject>> {
-    Ok(UniqueRcuBox::new(HeadlessObject(1), GFP_KERNEL)?.retire())
+    Ok(UniqueRcuBox::new(HeadlessObject { _memory: 1 }, GFP_KERNEL)?.retire())
 }
 
 fn retired() -> Result<Retired<Object>> {

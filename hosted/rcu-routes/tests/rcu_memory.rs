@@ -49,6 +49,7 @@ fn an_allocation_holds_all_elements() {
 fn kvfree_rcu_mightsleep_frees_once_after_the_reader() {
     let before = live();
     let object = UniqueRcuBox::new(HeadlessPlain([7; 16]), GFP_KERNEL).unwrap();
+    assert_eq!(object.0, [7; 16]);
     let pointer = Rcu::new(object);
     let reader = HeldReader::start();
     pointer.replace(None).unwrap().kvfree_rcu_mightsleep();
