@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Objects are reclaimed in one of two contexts. Unload would not wait for a third.
+// Objects are reclaimed in one of the library's contexts. Unload would not wait for another.
 
 struct Elsewhere;
 
-impl Context for Elsewhere { const MAY_SLEEP: bool = true; const HAS_WORK: bool = true; } // VIOLATION: E0277
+impl Context for Elsewhere {                             // VIOLATION: E0277
+impl Elsewhere {                                         // TWIN
+    const MAY_SLEEP: bool = true;
+    const HAS_WORK: bool = true;
+    type Head = [usize; 0];                              // VIOLATION
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Objects are reclaimed in softirq context or by a workqueue, and nowhere else.
+// Objects are reclaimed in one of the library's contexts, and nowhere else.
 // ERROR SAYS: `u32` is not a context in which RCU reclaims objects
 
 struct Port(u16);

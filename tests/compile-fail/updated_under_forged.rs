@@ -4,4 +4,7 @@
 
 struct Mine(AtomicU32);
 
-impl UpdatedUnder<State> for Mine {}                     // VIOLATION: E0200
+impl UpdatedUnder<State> for Mine {                      // VIOLATION: E0200
+impl Mine {                                              // TWIN
+    const HAS_HEADS: bool = true;
+}
