@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 // The end of a headless object may sleep, and the holder of a spin lock must not.
-// ERROR NAMES: Updater::<'_, Limits, 
+// ERROR NAMES: Updater::<'_, Limits,
 // ERROR SAYS: headless objects need a lock that may sleep, such as a Mutex
 
 struct Limit(u32);
