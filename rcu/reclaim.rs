@@ -53,7 +53,8 @@ use kernel::bindings;
 )]
 pub trait Reclaim: Thin + Send + Sync + 'static {
     /// The context in which an object is reclaimed: [`Softirq`] if that never sleeps, else
-    /// [`Workqueue`]. [`Headless`] saves the head, but then its updater waits. A dropped [`Retired`](super::Retired) is reclaimed in this context.
+    /// [`Workqueue`]. [`Headless`] saves the head, but then its updater waits. A dropped
+    /// [`Retired`](super::Retired) is reclaimed in this context.
     type Context: Context;
 
     /// Receives each object that no reader can reach any more, unless its owner receives it. If it
