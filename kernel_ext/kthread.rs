@@ -26,7 +26,11 @@ mod drain;
 pub use drain::DRAIN;
 
 use crate::kernel_ext::cpu::is_online;
-use core::{ffi::CStr, ptr::NonNull};
+use core::{
+    ffi::CStr,
+    ptr::NonNull,
+    sync::atomic::{AtomicBool, Ordering},
+};
 use drain::Counted;
 use kernel::{
     bindings,
@@ -88,19 +92,15 @@ impl Kthread {
     /// before it begins.
     ///
     /// Errors: `ENOMEM`, or `EAGAIN` where C returns it for lack of memory; `EINTR` if the caller
-    /// is being killed; `ENXIO` if the CPU is not online; `ENODEV`, with an error in the log, if
-    /// the module does not wait for threads, or is being unloaded. Context: may sleep.
+    /// is being killed; `ENXIO` if the CPU is not online; `ENODEV` if the module does not wait for
+    /// threads, or is being unloaded: the first of these is logged. Context: may sleep.
     pub fn spawn<F: FnOnce() + Send + 'static>(
         name: &'static CStr,
         attributes: Attributes,
         work: F,
     ) -> Result<Self> {
         let Some(counted) = Counted::new() else {
-            pr_err!(
-                "kthread: {name:?} is not started, because the module does not wait for threads, or \
-                 is being unloaded. Declare the module with rcu::drained_module! and name kthread \
-                 in its drains:\n"
-            );
+            log_refusal(name);
             return Err(ENODEV);
         };
         let started = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
@@ -134,6 +134,22 @@ impl Kthread {
 
 const LOWEST_NICE: c_int = 19;
 
+/// Logs that nothing waits for a thread before its code is unloaded. A module may retry for ever, so
+/// only the first refusal is logged.
+#[cold]
+fn log_refusal(name: &CStr) {
+    static IS_LOGGED: AtomicBool = AtomicBool::new(false);
+    // ORDERING: Relaxed suffices: only one caller finds it false.
+    if IS_LOGGED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    pr_err!(
+        "kthread: {name:?} is not started, because the module does not wait for threads, or is \
+         being unloaded. Declare the module with rcu::drained_module! and name kthread in its \
+         drains:\n"
+    );
+}
+
 /// Creates a thread that has not begun.
 fn create<F: FnOnce() + Send + 'static>(
     name: &'static CStr,
@@ -151,8 +167,8 @@ fn create<F: FnOnce() + Send + 'static>(
             Some(run::<F>),
             start.cast(),
             bindings::NUMA_NO_NODE,
-            FORMAT.as_ptr().cast(),
-            name.as_ptr().cast::<c_char>(),
+            FORMAT.to_bytes_with_nul().as_ptr().cast(),
+            name.to_bytes_with_nul().as_ptr().cast::<c_char>(),
         )
     })
     .inspect_err(|_| {

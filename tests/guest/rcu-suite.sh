@@ -85,6 +85,8 @@ tap_check 'asking outside of a kernel thread whether it should stop loads' \
 tap_check 'insmod should not stop' log_has 'stop_outside_thread: insmod should stop: false'
 tap_check 'a thread that nothing waits for does not start, and the log says why' \
     log_has 'kthread: "no_drain" is not started, because the module does not wait for threads'
+tap_check '1,000 refused threads fill one line of the log' \
+    test "$(log_of stop_outside_thread | grep -c 'is not started')" = 1
 tap_check 'no thread starts that nothing waits for' \
     test "$(log_of stop_outside_thread | grep -c 'a thread started')" = 0
 rmmod stop_outside_thread

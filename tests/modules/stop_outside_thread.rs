@@ -35,8 +35,10 @@ impl kernel::Module for StopOutsideThread {
             kernel_ext::kthread::should_stop()
         );
         let attributes = kernel_ext::kthread::Attributes::default();
-        if kernel_ext::kthread::Kthread::spawn(c"no_drain", attributes, || {}).is_ok() {
-            pr_err!("a thread started, though nothing waits for it\n");
+        for _ in 0..1000 {
+            if kernel_ext::kthread::Kthread::spawn(c"no_drain", attributes, || {}).is_ok() {
+                pr_err!("a thread started, though nothing waits for it\n");
+            }
         }
         Ok(Self)
     }
