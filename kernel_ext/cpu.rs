@@ -31,6 +31,7 @@ pub fn is_online(cpu: u32) -> bool {
 ///
 /// Errors: `ENXIO` if the CPU is not online. Context: process context with interrupts on. `work`
 /// runs with interrupts off; it must not sleep and must be short.
+#[allow(clippy::useless_conversion, reason = "C's flag is an int before 7.3")]
 pub fn interrupt<F: FnOnce() + Send>(cpu: u32, work: F) -> Result {
     let mut work = Some(work);
     // SAFETY: `call` gets a pointer to an `Option<F>`, which outlives `call`: this function

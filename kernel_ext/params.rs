@@ -147,7 +147,7 @@ impl KernelParam {
         const MODE: u16 = 0o644;
         // INVARIANT: `arg` is `parameter`, a `&'static Parameter`.
         Self(bindings::kernel_param {
-            name: parameter.name.as_ptr().cast(),
+            name: parameter.name.to_bytes_with_nul().as_ptr().cast(),
             mod_: &raw mut bindings::__this_module,
             ops: &OPERATIONS,
             perm: MODE,
@@ -185,6 +185,10 @@ unsafe fn parameter_of(param: *const bindings::kernel_param) -> &'static Paramet
 /// # Safety
 ///
 /// `text` is a C string, and `param` points to a [`KernelParam`].
+#[allow(
+    clippy::disallowed_methods,
+    reason = "6.18 lacks the method that clippy of 7.3 asks for"
+)]
 unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_param) -> c_int {
     // SAFETY: `param` points to a `KernelParam`.
     let parameter = unsafe { parameter_of(param) };

@@ -139,7 +139,7 @@ unsafe impl Sync for RwSemaphore {}
 impl RwSemaphore {
     /// A free semaphore of a lock class.
     pub(super) fn new(key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
-        let name = c"scale_rwsem".as_ptr().cast();
+        let name = c"scale_rwsem".to_bytes_with_nul().as_ptr().cast();
         pin_init!(Self {
             // INVARIANT: Initialises `semaphore`.
             semaphore <- Opaque::ffi_init(move |place| {

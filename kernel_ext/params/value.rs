@@ -93,7 +93,7 @@ where
     /// The base is in the number's prefix, as in C.
     const BASE: c_uint = 0;
 
-    let text = argument.text.as_ptr().cast();
+    let text = argument.text.to_bytes_with_nul().as_ptr().cast();
     let number = if *range.start() < T::default() {
         let mut number = 0;
         // SAFETY: `text` is a C string, and `number` is valid for writes.
@@ -138,7 +138,7 @@ impl Value for bool {
 
     fn parse(argument: &Argument<'_>, _range: Option<RangeInclusive<Self>>) -> Result<Self> {
         let mut value = false;
-        let text = argument.text.as_ptr().cast();
+        let text = argument.text.to_bytes_with_nul().as_ptr().cast();
         // SAFETY: `text` is a C string, and `value` is valid for writes.
         to_result(unsafe { bindings::kstrtobool(text, &mut value) })
             .map_err(|error| argument.refuse(error, format_args!("y or n")))?;

@@ -23,6 +23,7 @@ struct Interrupt<'a, F> {
 ///
 /// Errors: `ENXIO` if the CPU is not online. Context: process context with interrupts on. `work`
 /// runs with interrupts off; if `cpu` is this CPU, before `meanwhile`.
+#[allow(clippy::useless_conversion, reason = "C's flag is an int before 7.3")]
 pub(in crate::stall) fn interrupt_meanwhile<F: Fn() + Sync>(
     cpu: u32,
     work: &F,

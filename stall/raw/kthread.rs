@@ -52,11 +52,10 @@ impl ForeignKthread {
     }
 
     fn has_name(&self, name: &CStr) -> bool {
-        // SAFETY: By the type invariant `task` is valid, so its field is in bounds.
-        let comm = unsafe { &raw const (*self.task.as_ptr()).comm };
-        // SAFETY: The kernel keeps the last byte of `comm` NUL, and renames a kernel thread only
+        // SAFETY: By the type invariant `task` is valid. The kernel renames a kernel thread only
         // when it starts it.
-        unsafe { CStr::from_ptr(comm.cast()) == name }
+        let comm = unsafe { &(*self.task.as_ptr()).comm };
+        CStr::from_bytes_until_nul(comm) == Ok(name)
     }
 
     /// Returns the thread's PID.
