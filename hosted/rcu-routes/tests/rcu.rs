@@ -3,11 +3,12 @@
 //! The life of RCU-protected objects: each is reclaimed exactly once and only after its grace
 //! period.
 
-use kernel::{new_mutex, prelude::*};
+use kernel::{alloc::failslab, new_mutex, prelude::*};
 use rcu_routes::{
     rcu::{
-        barrier, read_lock, synchronize, CallbackDrain, Locked, Rcu, Reclaim, Retired, Softirq,
-        UniqueRcuBox, UpdaterLock,
+        barrier, read_lock, synchronize, CallbackDrain, FullGracePeriod, GracePeriod, Locked,
+        Polled, Rcu, RcuBox, Reclaim, Retired, Softirq, Srcu, SrcuPointer, UniqueRcuBox,
+        UpdaterLock,
     },
     testing::{
         drain_callbacks, panic_message, wait_until, Counted, Drops, HeldReader, SETTLE_TIME,
@@ -191,16 +192,45 @@ fn an_unpublished_object_is_mutable_and_dropped_at_once() {
 }
 
 #[test]
-fn a_failed_allocation_drops_the_value() {
+fn a_failed_allocation_drops_the_value_and_updates_allocate_nothing() {
     let drops = Drops::default();
-    let injection = kernel::alloc::failslab::fail_nth(1);
+    let injection = failslab::fail_nth(1);
     let value = Counted {
         value: 1,
         drops: drops.clone(),
     };
     assert!(UniqueRcuBox::new(value, GFP_KERNEL).is_err());
     assert!(injection.has_fired());
+    drop(injection);
     assert_eq!(drops.count(), 1);
+
+    // Publishing and retiring allocate nothing.
+    let pointer = Rcu::new(drops.object(1));
+    let [second, third, fourth] = [2, 3, 4].map(|value| drops.object(value));
+    let injection = failslab::fail_nth(1);
+    pointer.replace(Some(second)).unwrap().call_rcu();
+    drop(pointer.replace(Some(third)));
+    let polled = pointer.replace(Some(fourth)).unwrap().start_poll();
+    drop(pointer.replace(None).unwrap().synchronize());
+    assert!(!injection.has_fired());
+    drop((injection, polled));
+    barrier();
+    assert_eq!(drops.count(), 1 + 4);
+}
+
+#[test]
+fn pointers_objects_and_cookies_are_send_and_sync() {
+    fn check<T: Send + Sync>() {}
+    check::<UniqueRcuBox<Counted>>();
+    check::<RcuBox<Counted>>();
+    check::<Rcu<Counted>>();
+    check::<SrcuPointer<Counted>>();
+    check::<Retired<Counted>>();
+    check::<Retired<Counted, &Srcu>>();
+    check::<Polled<Counted>>();
+    check::<UpdaterLock<Rcu<Counted>>>();
+    check::<GracePeriod>();
+    check::<FullGracePeriod>();
 }
 
 #[test]
