@@ -23,7 +23,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
 .PHONY: all metadata load unload install clean deb vm demo test test-packages soak bench lint fuzz litmus \
-	codegen upstream mutants help
+	codegen upstream mutants web help
 
 all:
 	@scripts/check-kernel $(KDIR)
@@ -54,7 +54,7 @@ deb:
 vm:
 	$(LAB) scripts/vm
 
-demo test bench lint:
+demo test bench lint web:
 	$(LAB) scripts/$@
 
 soak fuzz:
@@ -86,6 +86,7 @@ help:
 	@echo '  make upstream  lays the library out as patches for Linux 7.3, builds and tests the patched kernel'
 	@echo '  make mutants   breaks the sources on purpose, each time in one place; a check must notice'
 	@echo '  make lint      checks formats, lints and licences'
+	@echo '  make web       writes one web page that explains kernel logs without a server; prints its path'
 	@echo '  make vm        starts a shell in the guest; exit ends it'
 	@echo "  make -s vm CMD='uname -r' [FILES='a b']"
 	@echo '                 runs one command in the guest, with copies of FILES in /root'

@@ -135,28 +135,23 @@ fn story(event: &Event) -> Markup {
             dt { "What" }
             dd { (event.summary) }
             dt { "Who" }
-            dd { strong { (capital(&event.blame.text)) } " " (sure(event.blame.sure)) }
+            dd { strong { (event.blame.text) } " " (sure(event.blame.sure)) }
             @if let Some(cause) = event.causes.first() { dt { "Why" } dd { (sentence(cause)) } }
             @if let Some(advice) = event.advice.first() { dt { "Do" } dd.do { (sentence(advice)) } }
         }
     }
 }
 
-/// Returns a text with a capital, unless it begins with a name.
-fn capital(text: &str) -> String {
+/// Returns a text with a capital, unless it begins with a name, and with a full stop.
+pub(super) fn sentence(text: &str) -> String {
     let word = text.split(' ').next().unwrap_or_default();
     let is_word = word
         .bytes()
         .all(|byte| byte.is_ascii_alphabetic() || byte == b',');
-    match text.chars().next() {
+    let mut shown: String = match text.chars().next() {
         Some(first) if is_word => first.to_uppercase().chain(text.chars().skip(1)).collect(),
         _ => text.to_string(),
-    }
-}
-
-/// Returns a text with a capital and with a full stop.
-pub(super) fn sentence(text: &str) -> String {
-    let mut shown = capital(text);
+    };
     if !shown.ends_with(['.', '?', '!']) {
         shown.push('.');
     }

@@ -246,6 +246,6 @@ mod tests {
     fn the_axis_shows_time_of_day_or_lines() {
         let line = "kernel: watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [a:57]\n";
         assert!(drawn(&format!("2026-11-21T10:00:00+00:00 host {line}")).contains("10:00:00"));
-        assert!(drawn(line).contains(">\nline\n") || drawn(line).contains(">line<"));
+        assert!(drawn(line).contains("lines of the log"));
     }
 }

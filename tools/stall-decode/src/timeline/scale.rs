@@ -68,6 +68,7 @@ impl Scale {
         let count = ((self.to / step).floor() - first).clamp(0.0, MAX_STEPS) as u32;
         (0..=count)
             .map(|number| (first + f64::from(number)) * step)
+            .filter(|at| self.has_time || at.fract() == 0.0)
             .collect()
     }
 
@@ -78,7 +79,7 @@ impl Scale {
 
     pub(super) fn unit(self) -> &'static str {
         match (self.has_time, self.is_time_of_day()) {
-            (false, _) => "line",
+            (false, _) => "lines of the log",
             (true, true) => "time of day",
             (true, false) if self.is_relative => "seconds since the first line",
             (true, false) => "seconds since boot",
