@@ -2,18 +2,22 @@
 
 //! `watch`: follows the kernel log and decodes it live.
 
+mod hook;
+mod metrics;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::Args;
-use stall_decode::Decoder;
+use stall_decode::{Decoder, Event};
 
 use crate::decode::{self, Filter, Style};
 use crate::error::{Error, Result, Status};
 use crate::kmsg::{self, LogRead, KMSG};
 use crate::output::Output;
+use metrics::Metrics;
 
 /// A report without a new line for this long is complete.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,61 +36,108 @@ pub struct Watch {
     #[arg(long, short)]
     verbose: bool,
 
+    /// Run CMD in a shell for each event. Standard input is the event as JSON; RCUCTL_KIND,
+    /// RCUCTL_SUMMARY, RCUCTL_CULPRIT and RCUCTL_LINE are variables. The next event waits until CMD
+    /// exits, for at most 60 seconds
+    #[arg(long, value_name = "CMD")]
+    on_event: Option<String>,
+
+    /// Write counts of events to FILE for the textfile collector of Prometheus' node exporter; FILE
+    /// ends in .prom
+    #[arg(long, value_name = "FILE", value_parser = metrics::path)]
+    prometheus: Option<PathBuf>,
+
     /// Where to read the kernel log
     #[arg(long, value_name = "PATH", default_value = KMSG)]
     log: PathBuf,
 }
 
 pub fn watch(options: &Watch, out: &mut Output<impl Write>) -> Result<Status> {
+    let mut follower = Follower::new(options)?;
     let records = kmsg::follow(kmsg::open(&options.log, options.since_boot)?);
-    let style = Style::for_stdout().verbose(options.verbose);
-    follow(&options.filter, &records, REPORT_TIMEOUT, style, out)?;
+    follower.follow(&records, REPORT_TIMEOUT, out)?;
     Ok(Status::Done)
 }
 
-fn follow(
-    filter: &Filter,
-    records: &Receiver<LogRead>,
-    report_timeout: Duration,
+/// Decodes records, and passes each event on.
+struct Follower<'a> {
+    options: &'a Watch,
     style: Style,
-    out: &mut Output<impl Write>,
-) -> Result<()> {
-    let mut decoder = Decoder::new();
-    let mut has_warned = false;
-    loop {
-        let read = match decoder.is_open() {
-            true => records.recv_timeout(report_timeout),
-            false => records.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        let has_ended = matches!(read, Err(RecvTimeoutError::Disconnected));
-        match read {
-            Ok(LogRead::Record(record)) => {
-                for line in kmsg::lines(&record) {
-                    decoder.line(line.as_bytes());
+    metrics: Option<Metrics<'a>>,
+    has_warned: bool,
+}
+
+impl<'a> Follower<'a> {
+    /// Errors: the file for Prometheus cannot be written.
+    fn new(options: &'a Watch) -> Result<Self> {
+        let metrics = options.prometheus.as_deref().map(Metrics::new);
+        Ok(Self {
+            options,
+            style: Style::for_stdout().verbose(options.verbose),
+            metrics: metrics.transpose()?,
+            has_warned: false,
+        })
+    }
+
+    fn follow(
+        &mut self,
+        records: &Receiver<LogRead>,
+        report_timeout: Duration,
+        out: &mut Output<impl Write>,
+    ) -> Result<()> {
+        let mut decoder = Decoder::new();
+        loop {
+            let read = match decoder.is_open() {
+                true => records.recv_timeout(report_timeout),
+                false => records.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let has_ended = matches!(read, Err(RecvTimeoutError::Disconnected));
+            match read {
+                Ok(LogRead::Record(record)) => {
+                    for line in kmsg::lines(&record) {
+                        decoder.line(line.as_bytes());
+                    }
+                }
+                Ok(LogRead::Lost) => self.warn_of_lost_lines(out),
+                Ok(LogRead::Failed(error)) => {
+                    return Err(Error::io("reading the kernel log")(error))
+                }
+                Err(_) => decoder.finish(),
+            }
+            let mut has_printed = false;
+            while let Some(event) = decoder.event() {
+                if self.options.filter.matches(&event) {
+                    self.pass_on(&event, out)?;
+                    has_printed = true;
                 }
             }
-            Ok(LogRead::Lost) => {
-                if !has_warned && !out.json() {
-                    eprintln!("rcuctl: the kernel overwrote log lines before rcuctl read them");
-                }
-                has_warned = true;
+            if has_printed {
+                out.flush()?;
             }
-            Ok(LogRead::Failed(error)) => return Err(Error::io("reading the kernel log")(error)),
-            Err(_) => decoder.finish(),
-        }
-        let mut has_printed = false;
-        while let Some(event) = decoder.event() {
-            if filter.matches(&event) {
-                decode::print(&event, style, out)?;
-                has_printed = true;
+            if has_ended {
+                return Ok(());
             }
         }
-        if has_printed {
+    }
+
+    fn warn_of_lost_lines(&mut self, out: &Output<impl Write>) {
+        if !self.has_warned && !out.json() {
+            eprintln!("rcuctl: the kernel overwrote log lines before rcuctl read them");
+        }
+        self.has_warned = true;
+    }
+
+    /// Prints an event, counts it, and runs the command.
+    fn pass_on(&mut self, event: &Event, out: &mut Output<impl Write>) -> Result<()> {
+        decode::print(event, self.style, out)?;
+        if let Some(metrics) = &mut self.metrics {
+            metrics.count(event)?;
+        }
+        if let Some(command) = &self.options.on_event {
             out.flush()?;
+            hook::run(command, event);
         }
-        if has_ended {
-            return Ok(());
-        }
+        Ok(())
     }
 }
 
@@ -105,11 +156,10 @@ mod tests {
         watch: Watch,
     }
 
-    fn filter() -> Filter {
+    fn options() -> Watch {
         CommandLine::try_parse_from(["rcuctl"])
             .expect("options")
             .watch
-            .filter
     }
 
     const HUNG: &str =
@@ -123,13 +173,7 @@ mod tests {
         drop(sender);
         let mut bytes = Vec::new();
         let mut out = Output::new(&mut bytes, true);
-        follow(
-            &filter(),
-            &records,
-            REPORT_TIMEOUT,
-            Style::plain(),
-            &mut out,
-        )?;
+        Follower::new(&options())?.follow(&records, REPORT_TIMEOUT, &mut out)?;
         let text = String::from_utf8(bytes).expect("text");
         Ok(text.lines().map(str::to_string).collect())
     }
@@ -172,11 +216,10 @@ mod tests {
         }
         let start = Instant::now();
         let follower = thread::spawn(move || {
-            follow(
-                &filter(),
+            let options = options();
+            Follower::new(&options)?.follow(
                 &records,
                 Duration::from_millis(50),
-                Style::plain(),
                 &mut Output::new(SignalFlush(flushed), true),
             )
         });

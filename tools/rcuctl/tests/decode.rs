@@ -126,6 +126,45 @@ fn watch_ends_at_the_end_of_the_log() {
 }
 
 #[test]
+fn watch_counts_events_and_runs_a_command_for_each() {
+    let folder = folder();
+    let (log, metrics, seen) = (
+        path(&folder, "kmsg"),
+        path(&folder, "rcu.prom"),
+        path(&folder, "seen"),
+    );
+    let record = "3,339,363000000,-;INFO: task sh:57 blocked for more than 122 seconds.\n";
+    std::fs::write(&log, record).expect("writable");
+    let command = format!("echo \"$RCUCTL_KIND: $RCUCTL_CULPRIT\" >>{seen}; exit 1");
+    let arguments = [
+        "watch",
+        "--since-boot",
+        "--log",
+        &log,
+        "--prometheus",
+        &metrics,
+        "--on-event",
+        &command,
+    ];
+    let output = rcuctl(&arguments, "");
+    assert!(output.status.success(), "{output:?}");
+    let warning = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        warning.contains("--on-event") && warning.contains("failed"),
+        "{warning}"
+    );
+    let seen = std::fs::read_to_string(&seen).expect("the command ran");
+    assert_eq!(seen, "hung-task: sh (pid 57)\n");
+    let metrics = std::fs::read_to_string(&metrics).expect("metrics");
+    assert!(
+        metrics.contains("rcuctl_events_total{kind=\"hung-task\"} 1\n"),
+        "{metrics}"
+    );
+    let refused = rcuctl(&["watch", "--prometheus", "rcu.txt"], "");
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rcuctl"))
         .args(["--json", "decode"])
