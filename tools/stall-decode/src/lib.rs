@@ -64,6 +64,11 @@ mod timeline;
 mod unwrap;
 mod waits;
 
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use decoder::Decoder;
 pub use event::{
     Blame, CpuDetail, CpuTime, Culprit, Event, EventKind, Field, Kthread, Stack, Task, Time,

@@ -2,7 +2,7 @@
 
 //! Measures the speed of decoding.
 //!
-//! `cargo run --release -p stall-decode --example speed -- [MEGABYTES] [FOLDER]`
+//! `cargo bench -p stall-decode -- [MEGABYTES] [FOLDER]`
 //!
 //! Builds two logs of 100 MB in memory from the logs of the corpus. The first has only reports: the
 //! worst case. The second resembles the log of a long-running machine, with one log of the corpus
@@ -13,7 +13,8 @@ use std::time::Instant;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let mut arguments = env::args().skip(1);
+    // cargo itself adds an option.
+    let mut arguments = env::args().skip(1).filter(|word| word != "--bench");
     let megabytes: usize = arguments
         .next()
         .and_then(|size| size.parse().ok())
