@@ -93,7 +93,8 @@ impl Kthread {
     ///
     /// Errors: `ENOMEM`, or `EAGAIN` where C returns it for lack of memory; `EINTR` if the caller
     /// is being killed; `ENXIO` if the CPU is not online; `ENODEV` if the module does not wait for
-    /// threads, or is being unloaded: the first of these is logged. Context: may sleep.
+    /// threads, is being unloaded, or has started 2^31 threads: the first of these is logged.
+    /// Context: may sleep.
     pub fn spawn<F: FnOnce() + Send + 'static>(
         name: &'static CStr,
         attributes: Attributes,

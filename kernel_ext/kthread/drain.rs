@@ -17,6 +17,10 @@ const CLOSED: usize = 0;
 const OPEN: usize = 1;
 const THREAD: usize = 2;
 
+/// [`THREADS`] remains below this. [`ENDED`] counts ended threads in 32 bits, and after that many it
+/// waits for no thread.
+const LIMIT: usize = u32::MAX as usize - THREAD;
+
 /// Completed once for each counted thread, when that thread has left the module's code.
 static ENDED: Ended = Ended(Opaque::uninit());
 
@@ -75,9 +79,10 @@ pub(super) fn is_draining() -> bool {
 pub(super) struct Counted(());
 
 impl Counted {
-    /// Counts a thread that is about to be created. Returns `None` if there is no drain.
+    /// Counts a thread that is about to be created. Returns `None` if there is no drain, or if the
+    /// module has started 2^31 threads.
     pub(super) fn new() -> Option<Self> {
-        let count = |threads| (threads & OPEN != 0).then_some(threads + THREAD);
+        let count = |threads| (threads & OPEN != 0 && threads < LIMIT).then_some(threads + THREAD);
         THREADS
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, count)
             .ok()
@@ -102,8 +107,15 @@ impl Counted {
 impl Drop for Counted {
     /// The thread was not created.
     fn drop(&mut self) {
-        // SAFETY: A thread was counted, so the drain has initialised the completion and has not
-        // ended.
-        unsafe { bindings::complete(ENDED.0.get()) };
+        let uncount = |threads| (threads & OPEN != 0).then(|| threads - THREAD);
+        // ORDERING: Relaxed suffices: only the number matters.
+        if THREADS
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, uncount)
+            .is_err()
+        {
+            // SAFETY: The drain has counted this thread and waits for it, so it has initialised the
+            // completion and has not ended.
+            unsafe { bindings::complete(ENDED.0.get()) };
+        }
     }
 }

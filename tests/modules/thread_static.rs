@@ -63,6 +63,14 @@ impl kernel::Module for ThreadStatic {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         drop(OWNER.replace(Some(UniqueRcuBox::new(Owner(spawn()?), GFP_KERNEL)?)));
         core::mem::forget(spawn()?);
+        // Unload must not wait for a thread that did not start.
+        let attributes = Attributes {
+            cpu: Some(u32::MAX),
+            ..Attributes::default()
+        };
+        if Kthread::spawn(c"no_such_cpu", attributes, || {}).is_ok() {
+            pr_err!("a thread started on a CPU that does not exist\n");
+        }
         Ok(Self)
     }
 }
