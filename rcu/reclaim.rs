@@ -194,6 +194,9 @@ impl InSoftirq for Softirq {}
 ///
 /// Each object has room for a work item, as one with C's `struct rcu_work` has.
 ///
+/// 1,024 destructors run at a time, the default of C's workqueues. So at most 1,023 may wait for
+/// one that is queued after them.
+///
 /// # Examples
 ///
 /// ```
