@@ -54,6 +54,7 @@ mod len;
 mod list;
 mod lock;
 mod new_entry;
+mod not_copy;
 mod object;
 mod pointer;
 mod polled;

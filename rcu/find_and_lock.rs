@@ -4,7 +4,7 @@
 
 #![expect(unsafe_code, reason = "names a context that is a reader")]
 
-use super::{lock::SpinningLock, read_lock, Guard, ReadSide};
+use super::{lock::SpinningLock, not_copy::NotCopy, read_lock, Guard, ReadSide};
 use core::{
     marker::PhantomData,
     ops::{Deref, DerefMut},
@@ -21,7 +21,7 @@ use core::{
 ///
 /// The RCU read-side lock is held while it is borrowed for a lifetime that [`find_and_lock`] has
 /// chosen. `'p` limits these lifetimes.
-pub struct Search<'p>(PhantomData<(&'p (), *mut ())>);
+pub struct Search<'p>(PhantomData<(&'p (), *mut ())>, NotCopy);
 
 // SAFETY: By the type invariant the RCU read-side lock is held while it is borrowed.
 unsafe impl ReadSide for Search<'_> {}
@@ -85,7 +85,7 @@ pub fn find_and_lock<'p, T, L: SpinningLock + 'p>(
     let guard = read_lock();
     // INVARIANT: `find` is the same for all lifetimes up to `'p`. The borrow that it returns lives
     // in `LockedObject` beside the guard, and ends before the guard.
-    let object: &'p T = find(&Search(PhantomData))?;
+    let object: &'p T = find(&Search(PhantomData, NotCopy))?;
     // INVARIANT: The section of `guard` has lasted since the object was found.
     Some(LockedObject {
         held: lock_of(object).acquire(),

@@ -9,6 +9,7 @@
 use super::{
     chain::{Chain, Entry, Iter, Link, ONLY},
     new_entry::NewEntry,
+    not_copy::NotCopy,
     reclaim::Context,
     srcu_state::SrcuView,
     updater::{UpdateSide, UpdatedUnder},
@@ -188,6 +189,7 @@ impl<T: Reclaim, S, D: Domain> UpdateSide<'_, List<T, S, D::Kind>, D> {
             list,
             link: list.entries.first(),
             domain: self.domain(),
+            _proof: NotCopy,
         }
     }
 
@@ -308,6 +310,7 @@ pub struct CursorMut<'u, T: Reclaim, S, D: Domain = Global> {
     /// The link that points to the current entry. It is part of the previous entry, which the
     /// cursor therefore never removes.
     link: &'u Link<T>,
+    _proof: NotCopy,
 }
 
 impl<'u, T: Reclaim, S, D: Domain> CursorMut<'u, T, S, D> {

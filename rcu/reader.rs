@@ -4,7 +4,7 @@
 
 #![expect(unsafe_code, reason = "names the contexts that are readers")]
 
-use super::{read_lock, Guard};
+use super::{not_copy::NotCopy, read_lock, Guard};
 use core::{cell::Cell, marker::PhantomData};
 use kernel::sync::{SpinLock, SpinLockGuard};
 
@@ -71,7 +71,7 @@ unsafe impl<T: ?Sized> ReadSide for SpinLockGuard<'_, T> {}
 /// # Invariants
 ///
 /// The RCU read-side lock is held while it exists.
-pub struct Section(PhantomData<*mut ()>);
+pub struct Section(PhantomData<*mut ()>, NotCopy);
 
 // SAFETY: By the type invariant the RCU read-side lock is held while it exists.
 unsafe impl ReadSide for Section {}
@@ -97,7 +97,7 @@ unsafe impl ReadSide for Section {}
 pub fn read<R>(body: impl FnOnce(&Section) -> R) -> R {
     let _guard = read_lock();
     // INVARIANT: `_guard` holds the read-side lock until `body` has returned.
-    body(&Section(PhantomData))
+    body(&Section(PhantomData, NotCopy))
 }
 
 /// A read-side critical section that switches between the RCU read-side lock and a spin lock. It

@@ -4,7 +4,7 @@
 
 #![expect(unsafe_code, reason = "declares an unsafe trait")]
 
-use super::{domain::DomainOf, lock::ExclusiveLock, Domain, Global};
+use super::{domain::DomainOf, lock::ExclusiveLock, not_copy::NotCopy, Domain, Global};
 use core::{marker::PhantomData, mem::size_of, ops::Deref, ptr};
 use kernel::{prelude::*, sync::Mutex};
 
@@ -238,6 +238,7 @@ impl<'a, S, L: ExclusiveLock> Updater<'a, S, L> {
         UpdateSide {
             structure,
             domain: self.domain,
+            _proof: NotCopy,
         }
     }
 }
@@ -272,6 +273,7 @@ pub(super) fn is_part<P, S>(part: &P, whole: &S) -> bool {
 pub struct UpdateSide<'u, P, D: Domain = Global> {
     structure: &'u P,
     domain: D,
+    _proof: NotCopy,
 }
 
 impl<'u, P, D: Domain> UpdateSide<'u, P, D> {

@@ -4,7 +4,7 @@
 
 fn update(state: &UpdaterLock<State>) {
     let mut updater = state.lock();                      // TWIN
-    let mut config = UpdateSide { structure: &state.config, domain: Global }; // VIOLATION: E0451
+    let mut config = UpdateSide { structure: &state.config, domain: Global, ..loop {} }; // VIOLATION: E0451
     let mut config = updater.select(|state| &state.config); // TWIN
     drop(config.replace(None));
 }

@@ -36,6 +36,7 @@ const CHECKED: &[&str] = &[
     "list",
     "lock",
     "new_entry",
+    "not_copy",
     "object",
     "pointer",
     "polled",
