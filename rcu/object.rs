@@ -46,6 +46,9 @@ pub(super) type HeadOf<T> = <<T as Reclaim>::Context as Context>::Head;
 
 /// An RCU-protected object: the head that `call_rcu()` and `kvfree_call_rcu()` link into their
 /// lists, if any, then the value. The head comes first, so that its address is the object's.
+///
+/// The type of the head makes an `Object` invariant in `T`. A subtype may have another context, and
+/// so another layout.
 #[repr(C)]
 pub struct Object<T: Reclaim + ?Sized> {
     pub(super) head: HeadOf<T>,
