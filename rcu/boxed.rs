@@ -91,7 +91,7 @@ impl<T: Reclaim> UniqueRcuBox<T> {
     /// allocator can free.
     const CAN_EXIST: () = {
         let _ = (T::RECLAIM, T::TEARDOWN);
-        assert!(
+        core::assert!(
             size_of::<Object<T>>() > 0,
             "a headless object needs a value with a size"
         );

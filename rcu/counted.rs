@@ -13,7 +13,7 @@ use kernel::sync::{
 /// has a teardown: others may use the value when this reference leaves its container.
 macro_rules! shares {
     ($value:ty) => {{
-        assert!(
+        core::assert!(
             <$value as Reclaim>::TEARDOWN.is_none(),
             "others may share the value, so the end of a reference would skip its TEARDOWN"
         );

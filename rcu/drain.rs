@@ -39,7 +39,7 @@ static LEAKED: AtomicUsize = AtomicUsize::new(0);
 /// [`close`] is called before the code of the callbacks is unloaded.
 pub(super) unsafe fn open() -> Result {
     let _lock = DrainLock::acquire();
-    if cfg!(MODULE) && DRAINS.load(Ordering::Relaxed) != 0 {
+    if core::cfg!(MODULE) && DRAINS.load(Ordering::Relaxed) != 0 {
         return Err(EBUSY);
     }
     work::create_queue()?;
@@ -108,7 +108,7 @@ impl CallbackDrain {
     #[track_caller]
     pub fn new() -> Result<Self> {
         assert_may_sleep("CallbackDrain::new()");
-        if !cfg!(MODULE) {
+        if !core::cfg!(MODULE) {
             // SAFETY: The code of callbacks is never unloaded.
             unsafe { open()? };
             return Ok(Self(()));
@@ -242,7 +242,7 @@ impl Permit {
     /// Returns a permit for callbacks alone. Built-in code, and user space, need no drain for them.
     #[inline]
     pub(super) fn for_callback() -> Option<Self> {
-        if cfg!(MODULE) {
+        if core::cfg!(MODULE) {
             Self::new()
         } else {
             Some(Self { _reader: None })

@@ -124,7 +124,7 @@ pub struct HashTable<T: Reclaim + Keyed, S, const BUCKETS: usize, K = Global> {
 }
 
 impl<T: Reclaim + Keyed, S, const BUCKETS: usize, K> HashTable<T, S, BUCKETS, K> {
-    const HAS_BUCKETS: () = assert!(BUCKETS > 0, "a hash table has at least one bucket");
+    const HAS_BUCKETS: () = core::assert!(BUCKETS > 0, "a hash table has at least one bucket");
 
     /// Returns an initialiser of an empty table. It creates the buckets in place, because they are
     /// too large for the kernel's stack. Users that choose keys must not know `seed`.

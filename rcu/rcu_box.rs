@@ -168,7 +168,7 @@ unsafe impl<T: Reclaim + ?Sized> ForeignOwnable for RcuBox<T> {
 
     fn into_foreign(self) -> *mut c_void {
         const {
-            assert!(
+            core::assert!(
                 T::Context::HAS_HEAD,
                 "a container with a spin lock cannot hold headless objects"
             )

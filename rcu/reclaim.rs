@@ -86,7 +86,7 @@ pub trait Reclaim: Thin + Send + Sync + 'static {
 /// Does not compile if that would skip `RECLAIM` of the value.
 macro_rules! drops {
     ($value:ty) => {{
-        assert!(
+        core::assert!(
             <$value as Reclaim>::RECLAIM.is_none(),
             "the value is dropped with its entry or last reference, which would skip its RECLAIM"
         );

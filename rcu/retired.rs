@@ -204,14 +204,14 @@ impl<T: Reclaim + ?Sized, D: Domain> Retired<T, D> {
 
 impl<T: Reclaim + ?Sized> Retired<T> {
     const IS_PLAIN_MEMORY: () = {
-        assert!(!mem::needs_drop::<T>(), "kvfree_rcu() runs no destructor");
-        assert!(
+        core::assert!(!mem::needs_drop::<T>(), "kvfree_rcu() runs no destructor");
+        core::assert!(
             T::RECLAIM.is_none(),
             "kvfree_rcu() would skip Reclaim::RECLAIM"
         );
     };
 
-    const HAS_HEAD: () = assert!(
+    const HAS_HEAD: () = core::assert!(
         T::Context::HAS_HEAD,
         "kvfree_rcu() needs an rcu_head; use kvfree_rcu_mightsleep()"
     );

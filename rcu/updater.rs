@@ -227,7 +227,7 @@ impl<'a, S, L: ExclusiveLock> Updater<'a, S, L> {
         structure: &'u P,
     ) -> UpdateSide<'u, P, DomainOf<'a, L::Kind>> {
         const {
-            assert!(
+            core::assert!(
                 P::HAS_HEADS || L::MAY_SLEEP,
                 "headless objects need a lock that may sleep, such as a Mutex"
             )

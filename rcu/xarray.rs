@@ -63,8 +63,8 @@ pub fn xa_load<'g, T: Reclaim + ?Sized>(
 fn as_raw<T: ForeignOwnable>(array: &XArray<T>) -> *mut bindings::xarray {
     // An `XArray` contains C's array. Both have the same size, so C's is at offset 0.
     const {
-        assert!(size_of::<XArray<T>>() == size_of::<bindings::xarray>());
-        assert!(align_of::<XArray<T>>() == align_of::<bindings::xarray>());
+        core::assert!(size_of::<XArray<T>>() == size_of::<bindings::xarray>());
+        core::assert!(align_of::<XArray<T>>() == align_of::<bindings::xarray>());
     };
     ptr::from_ref(array).cast_mut().cast()
 }
