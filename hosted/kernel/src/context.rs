@@ -39,6 +39,14 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if CONTEXT.with(|context| context.readers.get()) > 0 {
+            // Grace periods would no longer wait for this reader. Its guard may be in a variable
+            // that is dropped later.
+            eprintln!(
+                "BUG: a thread ends inside an RCU read-side critical section; drop its guard before"
+            );
+            std::process::abort();
+        }
         // SAFETY: `new()` registered the thread.
         unsafe { bindings::urcu_memb_unregister_thread() };
         CONTEXT.with(|context| context.registered.set(false));

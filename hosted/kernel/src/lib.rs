@@ -12,6 +12,7 @@
 //! |---|---|
 //! | no sleeping inside a read-side critical section or a callback | [`task::might_sleep`], `GFP_KERNEL` allocations, [`sync::Mutex::lock`] and waits for grace periods panic; a panic in a callback aborts the process |
 //! | any allocation can fail | [`alloc::failslab`] makes the n-th allocation fail |
+//! | no end of a thread inside a read-side critical section | the process aborts |
 //! | no leaks | [`alloc::live`] counts live allocations |
 //! | no use after free | debug assertions poison new and freed memory; memory comes from `malloc()`, so AddressSanitizer works |
 //!
