@@ -109,7 +109,7 @@ impl<T: Reclaim, D: Domain> Cleared<T, D> {
         self.domain.synchronize();
         // SAFETY: By the type invariant all objects were unpublished before this grace period
         // began.
-        self.map(|retired| unsafe { retired.into_box() })
+        Iterator::map(self, |retired| unsafe { retired.into_box() })
     }
 }
 
@@ -132,6 +132,7 @@ impl<T: Reclaim, D: Domain> FusedIterator for Cleared<T, D> {}
 
 impl<T: Reclaim, D: Domain> Drop for Cleared<T, D> {
     fn drop(&mut self) {
-        self.for_each(drop);
+        // A module may add a function `for_each` to the type. It would come before the trait's.
+        Iterator::for_each(self, drop);
     }
 }
