@@ -8,6 +8,7 @@
 //! The tables list functions of the core kernel. A function of a module matches only patterns that
 //! end with ` [*]`, so that a driver's own code is never skipped.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -126,6 +127,14 @@ struct Functions {
 
 static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::parse);
 
+/// Symbols whose classes are kept. The same few hundred fill a log.
+const MAX_KNOWN: usize = 4096;
+
+thread_local! {
+    /// The classes of symbols of the core kernel, and of modules.
+    static KNOWN: RefCell<[HashMap<String, Class>; 2]> = RefCell::default();
+}
+
 impl Functions {
     fn parse() -> Self {
         let mut functions = Self {
@@ -177,6 +186,21 @@ impl Functions {
     }
 
     fn class(&self, symbol: &str, is_module: bool) -> Class {
+        KNOWN.with_borrow_mut(|[of_kernel, of_modules]| {
+            let known = if is_module { of_modules } else { of_kernel };
+            if let Some(class) = known.get(symbol) {
+                return *class;
+            }
+            let class = self.search(symbol, is_module);
+            if known.len() >= MAX_KNOWN {
+                known.clear();
+            }
+            known.insert(symbol.to_string(), class);
+            class
+        })
+    }
+
+    fn search(&self, symbol: &str, is_module: bool) -> Class {
         let name = base(symbol);
         // Rust calls C macros and inline functions through these helpers.
         let name = name.strip_prefix("rust_helper_").unwrap_or(name);

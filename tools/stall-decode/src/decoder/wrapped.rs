@@ -5,6 +5,8 @@
 //! A piece of a wrapped line lacks the stamp or the indent that other lines have, and its first word
 //! did not fit the line before. Only lines that matter to a report are joined.
 
+use memchr::memchr_iter;
+
 use crate::unwrap::{Caller, Line, OwnedStamp};
 
 /// Columns of the shortest line that is wrapped. Mail programs wrap between 66 and 80 columns.
@@ -107,12 +109,24 @@ impl Held {
 /// Splits a line of several frames, which a program joined.
 ///
 /// Returns the parts; one part if the line has at most one frame.
-pub(super) fn frames_of(text: &str) -> Vec<&str> {
-    let mut parts = vec![text];
-    if text.matches("+0x").count() < 2 || text.contains(" from ") || text.contains(" at ") {
-        return parts;
-    }
-    parts.clear();
+pub(super) fn frames_of(text: &str) -> impl Iterator<Item = &str> {
+    let is_joined = has_two_frames(text) && !text.contains(" from ") && !text.contains(" at ");
+    let whole = (!is_joined).then_some(text);
+    let parts = is_joined.then(|| split_frames(text));
+    whole.into_iter().chain(parts.into_iter().flatten())
+}
+
+fn has_two_frames(text: &str) -> bool {
+    let is_offset = |at: &usize| {
+        text.get(at + 1..)
+            .is_some_and(|rest| rest.starts_with("0x"))
+    };
+    let offsets = memchr_iter(b'+', text.as_bytes()).filter(is_offset);
+    offsets.take(2).count() == 2
+}
+
+fn split_frames(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
     let mut start = 0;
     let mut words = text.split(' ').peekable();
     let mut at = 0;
