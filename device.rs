@@ -16,20 +16,28 @@
 //!
 //! - Before the first write, a file reads as the whole table, in a form that can be written
 //!   back. After the first write it reads as the answers to the commands, then end of file.
-//! - A line may be split over several writes; its newline makes it take effect. If the last line
-//!   has no newline, `close()` fails with `EINVAL` and discards the line: a truncated line could
-//!   have another meaning.
+//! - A line may be split over several writes; its newline makes it take effect. Closing the file
+//!   discards a last line without newline: a truncated line could have another meaning.
 //! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails;
 //!   then `commit` fails with the errno of that change, and the read side names its line.
 //! - `begin reload` builds a new table, and `commit` replaces all routes by it.
 //! - A line that fails during a transaction neither joins nor ends it. Queries see the table
-//!   without the transaction's changes. Closing the file aborts the transaction, and `close()`
-//!   fails with `EINVAL`.
+//!   without the transaction's changes. Closing the file aborts the transaction.
+//! - The last `close()` of a file fails with `EINVAL` if it discards a line or a transaction. The
+//!   `close()` of a duplicate succeeds. Many ends discard the result: an exit, `exec()`, `dup2()`,
+//!   and a shell's redirection. If another thread is in a call on the file, the file ends with that
+//!   call, and no `close()` reports it. The kernel log then names the discarded line.
+//! - One call at a time uses an open file. Another call waits for it until a signal arrives; with
+//!   `O_NONBLOCK` it fails with `EAGAIN`. `O_NONBLOCK` does not shorten the wait for the table's
+//!   other updaters or for a grace period. `close()` and `poll()` never wait.
 //! - `poll()` reports the file as writable always, and as readable while answers are unread. The
 //!   answer to `show` may be empty. A write that leaves answers wakes the pollers when it ends.
-//! - A write ends at a bad line. The lines before it have taken effect, `write()` returns the bytes
-//!   up to it, and the next `write()` fails with its errno. If the bad line comes first, the same
-//!   `write()` fails. The read side has the message with the line's number.
+//! - A write ends at a bad line. The lines before it have taken effect, and `write()` returns the
+//!   bytes up to it. If the next `write()` starts with the bad line, it fails with the line's errno;
+//!   other lines take effect. If the bad line comes first, the same `write()` fails. The read side
+//!   has the message with the line's number.
+//! - A file keeps 256 KiB of unread answers. Beyond that, lines fail with `ENOBUFS`. The control
+//!   group of the caller is charged for the memory of a file.
 //! - The ioctls of `include/uapi/rust_rcu_demo.h` look up or change many routes in one call.
 
 mod answers;
@@ -50,6 +58,7 @@ mod raw_operations;
 #[expect(unsafe_code, reason = "registers a misc device")]
 mod registration;
 mod signal;
+mod turn;
 mod uapi;
 mod update;
 #[expect(unsafe_code, reason = "copies structures from and to user memory")]

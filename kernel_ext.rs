@@ -10,6 +10,7 @@
 //! | [`params`] | module parameters |
 //! | [`random`] | pseudo-random numbers |
 //! | [`sched`] | yielding the CPU |
+//! | [`signal`] | fatal signals |
 //! | [`sort`] | sorting numbers |
 //! | [`version`] | the module's version |
 
@@ -19,5 +20,6 @@ pub mod kthread;
 pub(crate) mod params;
 pub(crate) mod random;
 pub(crate) mod sched;
+pub(crate) mod signal;
 pub(crate) mod sort;
 pub(crate) mod version;

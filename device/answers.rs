@@ -7,17 +7,16 @@ use super::signal;
 use crate::rcu_table::{Key, Route, Selector, Table};
 use core::{
     fmt::{self, Write},
-    mem,
+    mem::{self, size_of},
 };
 use kernel::{iov::IovIterDest, prelude::*};
 
-/// The limit for unread answers, in bytes.
-const MAX_UNREAD: usize = 1 << 20;
+/// The limit for unread answers, in bytes. Each answer counts with its entry in the queue. Buffers
+/// double, so they take at most twice as much.
+const MAX_UNREAD: usize = 256 << 10;
 /// The room for error messages beyond [`MAX_UNREAD`], so that a file can still report that it is
 /// full.
 const MAX_MESSAGES: usize = 4096;
-/// The size of a queued dump, in bytes, so that the limit for unread answers also limits dumps.
-const DUMP_SIZE: usize = 64;
 /// The number of routes that a dump copies from the table in one read-side critical section.
 const PIECE: usize = 128;
 
@@ -27,7 +26,7 @@ struct TextBuffer<'a>(&'a mut KVVec<u8>);
 impl Write for TextBuffer<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0
-            .extend_from_slice(text.as_bytes(), GFP_KERNEL)
+            .extend_from_slice(text.as_bytes(), GFP_KERNEL_ACCOUNT)
             .map_err(|_| fmt::Error)
     }
 }
@@ -42,15 +41,17 @@ enum Answer {
 
 /// The unread answers of a file.
 pub(super) struct Answers {
-    queue: KVec<Answer>,
+    queue: KVVec<Answer>,
     /// The index of the next answer in `queue`. The answers before it were consumed.
     next: usize,
-    /// The size of the answers in `queue`, in bytes.
+    /// The bytes that the answers in `queue`, consumed ones included, and `current` count.
     unread: usize,
     /// The text that is being read.
     current: KVVec<u8>,
     /// The number of bytes of `current` that were read.
     read: usize,
+    /// The bytes that `current` counts; none if it is a piece of a dump.
+    counted: usize,
     /// The dump to continue after `current`.
     dump: Option<Dump>,
 }
@@ -67,11 +68,12 @@ impl Answers {
     /// Creates an empty queue of answers.
     pub(super) fn none() -> Self {
         Self {
-            queue: KVec::new(),
+            queue: KVVec::new(),
             next: 0,
             unread: 0,
             current: KVVec::new(),
             read: 0,
+            counted: 0,
             dump: None,
         }
     }
@@ -114,9 +116,7 @@ impl Answers {
     ///
     /// Errors: `ENOMEM`.
     pub(super) fn append_dump(&mut self, selector: Selector) -> Result {
-        self.push(Answer::Dump((selector, None)))?;
-        self.unread += DUMP_SIZE;
-        Ok(())
+        self.push(Answer::Dump((selector, None)))
     }
 
     fn push(&mut self, answer: Answer) -> Result {
@@ -124,9 +124,12 @@ impl Answers {
         if self.next > self.queue.len() / 2 {
             self.queue.rotate_left(self.next);
             self.queue.truncate(self.queue.len() - self.next);
+            self.unread -= self.next * size_of::<Answer>();
             self.next = 0;
         }
-        Ok(self.queue.push(answer, GFP_KERNEL)?)
+        self.queue.push(answer, GFP_KERNEL_ACCOUNT)?;
+        self.unread += size_of::<Answer>();
+        Ok(())
     }
 
     fn pop(&mut self) -> Option<Answer> {
@@ -134,10 +137,17 @@ impl Answers {
         let answer = mem::replace(next, Answer::Text(KVVec::new()));
         self.next += 1;
         if self.next == self.queue.len() {
+            self.unread -= self.next * size_of::<Answer>();
             self.queue.clear();
             self.next = 0;
         }
         Some(answer)
+    }
+
+    /// Frees the text that was read to its end.
+    fn free_current(&mut self) {
+        self.unread -= mem::take(&mut self.counted);
+        (self.current, self.read) = (KVVec::new(), 0);
     }
 
     /// Stores the next text in `current`. Returns false at the end of the answers.
@@ -154,12 +164,11 @@ impl Answers {
             match self.pop() {
                 None => return Ok(false),
                 Some(Answer::Text(text)) => {
-                    self.unread -= text.len();
+                    self.counted = text.len();
                     (self.current, self.read) = (text, 0);
                     return Ok(true);
                 }
                 Some(Answer::Dump(dump)) => {
-                    self.unread -= DUMP_SIZE;
                     self.dump = Some(dump);
                 }
             }
@@ -168,7 +177,7 @@ impl Answers {
 
     /// Stores the next piece of a dump in `current`. Returns false at the end of the dump.
     fn dump_piece(&mut self, table: &Table, (selector, after): Dump) -> Result<bool> {
-        let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL)?;
+        let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL_ACCOUNT)?;
         table.dump(selector, after, &mut routes);
         let Some(last) = routes.last() else {
             return Ok(false);
@@ -202,6 +211,9 @@ impl Answers {
             let copied = to.copy_to_iter(&self.current[self.read..]);
             self.read += copied;
             total += copied;
+            if self.read == self.current.len() {
+                self.free_current();
+            }
             if self.read < self.current.len() && copied == 0 {
                 break;
             }

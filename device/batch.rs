@@ -50,9 +50,9 @@ impl Batch {
     ///
     /// Errors: `ENOMEM`, and then the change was not added. Context: may sleep.
     pub(super) fn add(&mut self, operation: &Operation, origin: Origin) -> Result {
-        self.operations.reserve(1, GFP_KERNEL)?;
-        self.origins.push(origin, GFP_KERNEL)?;
-        Ok(self.operations.push(*operation, GFP_KERNEL)?)
+        self.operations.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        self.origins.push(origin, GFP_KERNEL_ACCOUNT)?;
+        Ok(self.operations.push(*operation, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Applies the changes, up to the first that the table refuses, and empties the batch.

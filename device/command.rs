@@ -213,11 +213,13 @@ fn address(word: &str, family: Option<Family>) -> Parsed<'_, IpAddr> {
         .ok_or(Refusal::new(word, Reason::InvalidAddress(family)))
 }
 
+/// Parses a decimal number. A leading zero is invalid: `ip` reads `010` as an octal number.
 fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
     // The integer parser accepts a sign; the protocol does not.
     word.parse()
         .ok()
         .filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
+        .filter(|_| word == "0" || !word.starts_with('0'))
 }
 
 /// Parses `ADDRESS/LEN`, a bare address, or `default`, which has the family `gateway`, or IPv4.

@@ -3,9 +3,11 @@
 //! The file operations: open, read, write, ioctl and release. `flush()` and `poll()` are in
 //! `raw_operations.rs`.
 
-use super::{ioctl, open_file::OpenFile, registration::Registration, write};
+use super::{
+    ioctl, open_file::OpenFile, raw_operations::is_nonblocking, registration::Registration, write,
+};
 use kernel::{
-    fs::{File, Kiocb},
+    fs::{file::flags::O_NONBLOCK, File, Kiocb},
     iov::{IovIterDest, IovIterSource},
     miscdevice::{MiscDevice, MiscDeviceRegistration},
     prelude::*,
@@ -20,29 +22,28 @@ impl MiscDevice for OpenFile {
     }
 
     fn release(this: Self::Ptr, _file: &File) {
-        this.state.lock().log_unfinished();
+        this.log_unfinished();
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, to: &mut IovIterDest<'_>) -> Result<usize> {
         let file = kiocb.file();
-        let mut state = file.state.lock();
-        let read = state.answers.read(file.table(), to);
-        file.update_readable(&state);
-        read
+        let mut turn = file.turn(is_nonblocking(&kiocb))?;
+        turn.state()?.answers.read(file.table(), to)
     }
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, from: &mut IovIterSource<'_>) -> Result<usize> {
         let file = kiocb.file();
-        let mut state = file.state.lock();
-        let written = write::write(&file, &mut state, from);
-        file.update_readable(&state);
-        file.wake_pollers(&state);
+        let mut turn = file.turn(is_nonblocking(&kiocb))?;
+        let written = write::write(&file, turn.state()?, from);
+        drop(turn);
+        file.wake_pollers();
         written
     }
 
     // The kernel crate uses `compat_ptr_ioctl()` for 32-bit callers, which is correct here: all
     // structures are the same for them.
-    fn ioctl(this: Pin<&Self>, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        ioctl::ioctl(&this, cmd, arg).map(|()| 0)
+    fn ioctl(this: Pin<&Self>, file: &File, cmd: u32, arg: usize) -> Result<isize> {
+        let is_nonblocking = file.flags() & O_NONBLOCK != 0;
+        ioctl::ioctl(&this, is_nonblocking, cmd, arg).map(|()| 0)
     }
 }

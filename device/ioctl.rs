@@ -10,36 +10,55 @@
 use super::{
     lookup,
     open_file::OpenFile,
+    turn::Turn,
     uapi,
     uapi::number,
     update,
     user::{Argument, UserStruct},
 };
 use crate::rcu_table::Transaction;
+use core::mem;
 use kernel::{
     ioctl::{_IOC_DIR, _IOC_NR, _IOC_SIZE, _IOC_TYPE},
     prelude::*,
     uapi::{_IOC_NONE, _IOC_READ, _IOC_WRITE},
 };
 
+/// An ioctl that may change the state of its file.
+pub(super) struct Call<'a> {
+    pub(super) file: &'a OpenFile,
+    is_nonblocking: bool,
+}
+
+impl<'a> Call<'a> {
+    /// Waits for the file's state, as [`OpenFile::turn`] does.
+    pub(super) fn turn(&self) -> Result<Turn<'a>> {
+        self.file.turn(self.is_nonblocking)
+    }
+}
+
 const READ_WRITE: u32 = _IOC_READ | _IOC_WRITE;
 
 /// Performs an ioctl.
 ///
 /// Errors: `ENOTTY` for an unknown ioctl; otherwise see the header. Context: may sleep.
-pub(super) fn ioctl(file: &OpenFile, cmd: u32, arg: usize) -> Result {
+pub(super) fn ioctl(file: &OpenFile, is_nonblocking: bool, cmd: u32, arg: usize) -> Result {
     if _IOC_TYPE(cmd) != uapi::MAGIC {
         return Err(ENOTTY);
     }
     let user = UserStruct::new(arg, _IOC_SIZE(cmd));
+    let call = Call {
+        file,
+        is_nonblocking,
+    };
     match (_IOC_DIR(cmd), _IOC_NR(cmd)) {
         (_IOC_READ, number::INFO) => user.write(&info()),
         (_IOC_READ, number::STATS) => user.write(&uapi::Stats::from(&file.table().stats())),
         (READ_WRITE, number::LOOKUP) => read_write(&user, |args| lookup::lookup(file, args)),
-        (READ_WRITE, number::UPDATE) => read_write(&user, |args| update::update(file, args)),
-        (_IOC_WRITE, number::BEGIN) => begin(file, &user.read()?),
-        (READ_WRITE, number::COMMIT) => read_write(&user, |args| commit(file, args)),
-        (_IOC_NONE, number::ABORT) => abort(file),
+        (READ_WRITE, number::UPDATE) => read_write(&user, |args| update::update(&call, args)),
+        (_IOC_WRITE, number::BEGIN) => begin(&call, &user.read()?),
+        (READ_WRITE, number::COMMIT) => read_write(&user, |args| commit(&call, args)),
+        (_IOC_NONE, number::ABORT) if _IOC_SIZE(cmd) == 0 => abort(&call),
         _ => Err(ENOTTY),
     }
 }
@@ -63,28 +82,30 @@ fn info() -> uapi::Info {
     }
 }
 
-fn begin(file: &OpenFile, args: &uapi::Begin) -> Result {
+fn begin(call: &Call<'_>, args: &uapi::Begin) -> Result {
     if args.flags & !uapi::BEGIN_RELOAD != 0 || args.reserved != 0 {
         return Err(EINVAL);
     }
-    file.check_may_change()?;
-    let mut state = file.state.lock();
-    if state.pending.is_some() {
+    call.file.check_may_change()?;
+    let mut turn = call.turn()?;
+    let pending = &mut turn.state()?.pending;
+    if pending.is_some() {
         return Err(EBUSY);
     }
-    state.pending = Some(file.begin(args.flags & uapi::BEGIN_RELOAD != 0, None)?);
+    let is_reload = args.flags & uapi::BEGIN_RELOAD != 0;
+    *pending = Some(call.file.begin(is_reload, None)?);
     Ok(())
 }
 
-fn commit(file: &OpenFile, args: &mut uapi::Commit) -> Result {
-    if args.flags != 0 || args.reserved != 0 {
+fn commit(call: &Call<'_>, args: &mut uapi::Commit) -> Result {
+    // The kernel returns reserved fields as zero, also with an error.
+    if mem::take(&mut args.reserved) != 0 || args.flags != 0 {
         return Err(EINVAL);
     }
     (args.failed, args.error) = (0, 0);
-    file.check_may_change()?;
-    let mut state = file.state.lock();
-    let pending = state.pending.take().ok_or(EINVAL)?;
-    pending.commit(file.table()).map_err(|failure| {
+    call.file.check_may_change()?;
+    let pending = call.turn()?.state()?.pending.take().ok_or(EINVAL)?;
+    pending.commit(call.file.table()).map_err(|failure| {
         if let Some(operation) = failure.operation {
             args.failed = operation.index as u32;
             args.error = failure.error.to_errno().unsigned_abs();
@@ -93,8 +114,8 @@ fn commit(file: &OpenFile, args: &mut uapi::Commit) -> Result {
     })
 }
 
-fn abort(file: &OpenFile) -> Result {
-    let aborted = file.state.lock().pending.take();
-    // The transaction is freed outside the lock.
+fn abort(call: &Call<'_>) -> Result {
+    let aborted = call.turn()?.state()?.pending.take();
+    // The transaction is freed after the turn.
     aborted.map(drop).ok_or(EINVAL)
 }

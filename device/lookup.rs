@@ -8,6 +8,7 @@ use super::{
     user::{ArrayReader, ArrayWriter},
 };
 use crate::rcu_table::{read_lock, Table};
+use core::mem;
 use kernel::prelude::*;
 
 /// The maximum number of addresses in one call.
@@ -17,7 +18,7 @@ pub(super) const MAX_COUNT: u32 = 1 << 20;
 ///
 /// Errors: `EINVAL`, `EFAULT`, `ENOMEM`. Context: may sleep.
 pub(super) fn lookup(file: &OpenFile, args: &mut uapi::Lookup) -> Result {
-    if args.flags != 0 || args.reserved != 0 || args.count > MAX_COUNT {
+    if mem::take(&mut args.reserved) != 0 || args.flags != 0 || args.count > MAX_COUNT {
         return Err(EINVAL);
     }
     args.done = 0;
@@ -43,7 +44,7 @@ pub(super) fn lookup(file: &OpenFile, args: &mut uapi::Lookup) -> Result {
 fn look_up_piece(
     table: &Table,
     addresses: &[uapi::Address],
-    routes: &mut KVec<uapi::Route>,
+    routes: &mut KVVec<uapi::Route>,
 ) -> Result {
     let guard = read_lock();
     let table = table.snapshot(&guard);

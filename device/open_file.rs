@@ -4,14 +4,14 @@
 
 use super::{
     answers::Answers, batch::Batch, capability::OpenerPermission, lines::Lines,
-    pending::PendingTransaction, wait_queue::WaitQueue,
+    pending::PendingTransaction, turn::Turn, wait_queue::WaitQueue, write::RefusedLine,
 };
 use crate::rcu_table::Table;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{
-    bindings, new_mutex,
+    bindings, new_condvar, new_mutex,
     prelude::*,
-    sync::{Arc, Mutex},
+    sync::{Arc, CondVar, Mutex},
 };
 
 /// The size of the buffer for written bytes.
@@ -21,17 +21,17 @@ pub(super) const CHUNK: usize = 8192;
 const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
 const WRITABLE: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
 
-/// The state that the file's mutex protects.
+/// The state that one call at a time uses.
 pub(super) struct State {
     pub(super) lines: Lines,
     pub(super) answers: Answers,
     /// Until the first write, the file reads as the whole table.
     pub(super) has_write: bool,
-    /// The errno of the bad line that cut the last write short; the next write returns it.
-    pub(super) latched: Option<Error>,
+    /// The bad line that cut the last write short.
+    pub(super) refused: Option<RefusedLine>,
     pub(super) pending: Option<PendingTransaction>,
     pub(super) batch: Batch,
-    pub(super) chunk: KVec<u8>,
+    pub(super) chunk: KVVec<u8>,
 }
 
 /// The private data of an open file.
@@ -39,13 +39,19 @@ pub(super) struct State {
 pub(super) struct OpenFile {
     table: Arc<Table>,
     opener: OpenerPermission,
-    /// Whether answers are unread. `poll()` reads this flag, because it must not wait for the mutex
-    /// while a long write holds it.
+    /// Whether answers are unread. `poll()` reads this flag, because it must not wait for a turn.
     is_readable: AtomicBool,
+    /// Whether the last line has no newline, or a transaction is open. `close()` reads this flag,
+    /// because it must not wait for a turn.
+    is_unfinished: AtomicBool,
     #[pin]
     pollers: WaitQueue,
+    /// The state; none while a call uses it. No call sleeps while it holds the mutex.
     #[pin]
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<Option<KBox<State>>>,
+    /// Wakes a call that waits for its turn.
+    #[pin]
+    pub(super) turn_ended: CondVar,
 }
 
 /// Whether a discarded line or transaction was already logged: user space must not be able to flood
@@ -60,7 +66,7 @@ impl State {
     }
 
     /// Logs the discarded line and transaction, because few programs check the result of `close()`.
-    pub(super) fn log_unfinished(&self) {
+    fn log_unfinished(&self) {
         if !self.is_unfinished() || IS_LOGGED.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -82,24 +88,27 @@ impl OpenFile {
     ///
     /// Errors: `ENOMEM`.
     pub(super) fn new(table: Arc<Table>) -> Result<Pin<KBox<Self>>> {
-        let chunk = KVec::from_elem(0, CHUNK, GFP_KERNEL)?;
+        let state = State {
+            lines: Lines::new(),
+            answers: Answers::whole_table(),
+            has_write: false,
+            refused: None,
+            pending: None,
+            batch: Batch::new(),
+            chunk: KVVec::from_elem(0, CHUNK, GFP_KERNEL_ACCOUNT)?,
+        };
+        let state = KBox::new(state, GFP_KERNEL_ACCOUNT)?;
         KBox::pin_init(
             pin_init!(OpenFile {
                 table,
                 opener: OpenerPermission::of_current(),
                 is_readable: AtomicBool::new(true),
+                is_unfinished: AtomicBool::new(false),
                 pollers <- WaitQueue::new(),
-                state <- new_mutex!(State {
-                    lines: Lines::new(),
-                    answers: Answers::whole_table(),
-                    has_write: false,
-                    latched: None,
-                    pending: None,
-                    batch: Batch::new(),
-                    chunk,
-                }),
+                state <- new_mutex!(Some(state)),
+                turn_ended <- new_condvar!(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
@@ -126,14 +135,31 @@ impl OpenFile {
         }
     }
 
-    /// Returns the result of `close()`.
+    /// Waits until no other call uses the state.
+    ///
+    /// Errors: `ERESTARTSYS` if a signal ends the wait; `EAGAIN` if `is_nonblocking` and another
+    /// call uses the state. Context: may sleep.
+    pub(super) fn turn(&self, is_nonblocking: bool) -> Result<Turn<'_>> {
+        Turn::wait(self, is_nonblocking)
+    }
+
+    /// Returns the result of the last `close()`, without waiting.
     ///
     /// Errors: `EINVAL` if a line has no newline or a transaction is open.
     pub(super) fn closing(&self) -> Result {
-        if self.state.lock().is_unfinished() {
+        // ORDERING: A call that has ended has dropped its reference to the file since its store.
+        // The caller has seen that no other reference is left, so it sees that store.
+        if self.is_unfinished.load(Ordering::Acquire) {
             return Err(EINVAL);
         }
         Ok(())
+    }
+
+    /// Logs what closing the file discards. The caller holds the only reference to the file.
+    pub(super) fn log_unfinished(&self) {
+        if let Some(state) = self.state.lock().as_ref() {
+            state.log_unfinished();
+        }
     }
 
     /// Returns the queue of the tasks that poll this file.
@@ -153,16 +179,19 @@ impl OpenFile {
         }
     }
 
-    /// Updates the `poll()` mask after a read or a write.
-    pub(super) fn update_readable(&self, state: &State) {
-        // ORDERING: See `poll_mask()`.
+    /// Publishes what `poll()` and `close()` report, at the end of a turn.
+    pub(super) fn publish_flags(&self, state: &State) {
+        // ORDERING: See `poll_mask()` and `closing()`.
         self.is_readable
             .store(state.answers.is_readable(), Ordering::Relaxed);
+        self.is_unfinished
+            .store(state.is_unfinished(), Ordering::Release);
     }
 
-    /// Wakes the pollers if answers are unread. Call [`Self::update_readable`] first.
-    pub(super) fn wake_pollers(&self, state: &State) {
-        if state.answers.is_readable() {
+    /// Wakes the pollers if answers are unread. Call [`Self::publish_flags`] first.
+    pub(super) fn wake_pollers(&self) {
+        // ORDERING: The caller has stored the flag.
+        if self.is_readable.load(Ordering::Relaxed) {
             self.pollers.wake_all(READABLE);
         }
     }

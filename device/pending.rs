@@ -79,9 +79,9 @@ impl PendingTransaction {
                     prefix: prefix_of(operation),
                 };
                 // The transaction cannot undo a push, so the room for its origin is reserved first.
-                origins.reserve(1, GFP_KERNEL)?;
+                origins.reserve(1, GFP_KERNEL_ACCOUNT)?;
                 transaction.push(*operation)?;
-                Ok(origins.push(origin, GFP_KERNEL)?)
+                Ok(origins.push(origin, GFP_KERNEL_ACCOUNT)?)
             }
         }
     }

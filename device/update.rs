@@ -2,12 +2,9 @@
 
 //! `RUST_RCU_DEMO_IOC_UPDATE`: makes many changes in one call.
 
-use super::{
-    open_file::{OpenFile, State},
-    signal, uapi,
-    user::ArrayReader,
-};
-use crate::{kernel_ext::sched, rcu_table::Transaction};
+use super::{ioctl::Call, signal, uapi, user::ArrayReader};
+use crate::rcu_table::{Failure, Operation, Table, Transaction};
+use core::mem;
 use kernel::prelude::*;
 
 /// The maximum number of operations in one call: the limit of a transaction.
@@ -16,46 +13,51 @@ pub(super) const MAX_COUNT: u32 = Transaction::MAX_OPERATIONS as u32;
 /// Makes changes in order until one fails or a signal is pending. With `UPDATE_ATOMIC`, makes all
 /// of them or none.
 ///
-/// Errors: that of the operation that failed; `EINVAL`, `EFAULT`, `ENOMEM`, `EPERM`, `EBUSY`.
+/// Errors: that of the operation that failed; `EINVAL`, `EFAULT`, `ENOMEM`, `EPERM`, `EBUSY`,
+/// `EINTR`; `ERESTARTSYS` and `EAGAIN` as [`OpenFile::turn`](super::open_file::OpenFile::turn).
 /// Context: may sleep.
-pub(super) fn update(file: &OpenFile, args: &mut uapi::Update) -> Result {
+pub(super) fn update(call: &Call<'_>, args: &mut uapi::Update) -> Result {
     let unknown = args.flags & !uapi::UPDATE_ATOMIC;
-    if unknown != 0 || args.reserved != 0 || args.count > MAX_COUNT {
+    if mem::take(&mut args.reserved) != 0 || unknown != 0 || args.count > MAX_COUNT {
         return Err(EINVAL);
     }
     (args.done, args.failed, args.error) = (0, 0, 0);
-    file.check_may_change()?;
-    let mut state = file.state.lock();
-    if args.flags & uapi::UPDATE_ATOMIC == 0 {
-        return update_in_order(file, &mut state, args);
+    call.file.check_may_change()?;
+    let table = call.file.table();
+    let is_atomic = args.flags & uapi::UPDATE_ATOMIC != 0;
+    let mut turn = call.turn()?;
+    match &mut turn.state()?.pending {
+        Some(_) if is_atomic => return Err(EBUSY),
+        Some(pending) => return update_in_order(args, |piece| pending.apply_all(piece)),
+        None => (),
     }
-    if state.pending.is_some() {
-        return Err(EBUSY);
+    // Without a transaction the update uses nothing of the file, so other calls need not wait.
+    drop(turn);
+    if is_atomic {
+        return update_atomically(table, args);
     }
-    // An atomic update uses nothing of the file, so other callers need not wait for it.
-    drop(state);
-    update_atomically(file, args)
+    update_in_order(args, |piece| table.apply(piece))
 }
 
-/// Makes the changes in order, one batch for each piece of the array.
-fn update_in_order(file: &OpenFile, state: &mut State, args: &mut uapi::Update) -> Result {
+/// Makes the changes in order. `apply` makes those of one piece of the array.
+fn update_in_order(
+    args: &mut uapi::Update,
+    mut apply: impl FnMut(&[Operation]) -> Result<(), Failure>,
+) -> Result {
     let mut operations = ArrayReader::<uapi::Operation>::new(args.operations, args.count as usize)?;
     let mut piece = KVVec::new();
     loop {
         let mut invalid = None;
         for operation in operations.next()? {
             match operation.to_operation() {
-                Ok(operation) => piece.push(operation, GFP_KERNEL)?,
+                Ok(operation) => piece.push(operation, GFP_KERNEL_ACCOUNT)?,
                 Err(error) => {
                     invalid = Some(error);
                     break;
                 }
             }
         }
-        let applied = match &mut state.pending {
-            None => file.table().apply(&piece),
-            Some(pending) => pending.apply_all(&piece),
-        };
+        let applied = apply(&piece);
         let done = applied.map_or_else(|failure| failure.index, |()| piece.len());
         args.done += done as u32;
         let failed = applied.map_err(|failure| failure.error).err().or(invalid);
@@ -69,7 +71,7 @@ fn update_in_order(file: &OpenFile, state: &mut State, args: &mut uapi::Update) 
 }
 
 /// Makes all changes or none.
-fn update_atomically(file: &OpenFile, args: &mut uapi::Update) -> Result {
+fn update_atomically(table: &Table, args: &mut uapi::Update) -> Result {
     let mut operations = ArrayReader::<uapi::Operation>::new(args.operations, args.count as usize)?;
     let mut transaction = Transaction::new();
     while transaction.len() < args.count as usize {
@@ -80,11 +82,13 @@ fn update_atomically(file: &OpenFile, args: &mut uapi::Update) -> Result {
                 .and_then(|operation| transaction.push(operation))
                 .map_err(|error| set_failed(args, index, error))?;
         }
-        // A signal does not end the call: the next call would have to start from the beginning.
-        sched::yield_now();
+        // Another signal does not end the call: the next call would start from the beginning.
+        if signal::yield_and_check_fatal() {
+            return Err(EINTR);
+        }
     }
     transaction
-        .commit(file.table())
+        .commit(table)
         .map_err(|failure| set_failed(args, failure.index as u32, failure.error))?;
     args.done = args.count;
     Ok(())

@@ -5,24 +5,58 @@
 use super::{
     answers::Answers,
     execute::{Executor, Stop},
+    lines::MAX_LINE,
     open_file::{OpenFile, State, CHUNK},
     signal,
 };
 use kernel::{iov::IovIterSource, prelude::*};
 
+/// The bad line that cut a write short. If the next write repeats it, that write fails with its
+/// errno. Executing the line again would differ: a failed commit has ended its transaction.
+pub(super) struct RefusedLine {
+    /// The start of the line, up to its newline.
+    bytes: [u8; MAX_LINE + 1],
+    len: usize,
+    error: Error,
+}
+
+impl RefusedLine {
+    /// `rest` starts with the line.
+    fn new(rest: &[u8], error: Error) -> Self {
+        let limit = rest.len().min(MAX_LINE + 1);
+        let newline = rest[..limit].iter().position(|&byte| byte == b'\n');
+        let len = newline.map_or(limit, |at| at + 1);
+        let mut bytes = [0; MAX_LINE + 1];
+        bytes[..len].copy_from_slice(&rest[..len]);
+        Self { bytes, len, error }
+    }
+
+    /// Returns whether `written` repeats the line, as far as both are known.
+    fn is_repeated_by(&self, written: &[u8]) -> bool {
+        let len = self.len.min(written.len());
+        self.bytes[..len] == written[..len]
+    }
+}
+
+/// The progress of a write.
+struct Progress {
+    /// The bytes that lines have used.
+    consumed: usize,
+    /// The part of them up to the last line that was executed or batched.
+    done: usize,
+    /// The bytes at the start of the chunk that no line has used yet: the start of a line.
+    kept: usize,
+}
+
 /// Consumes bytes until the source is empty, a line is bad, or a signal is pending. Returns the
 /// number of consumed bytes; for a bad line, those before it.
 ///
-/// Errors: that of a bad line at the start, or that of the bad line that ended the last write;
-/// `EFAULT`.
+/// Errors: that of a bad line at the start; `EFAULT`.
 pub(super) fn write(
     file: &OpenFile,
     state: &mut State,
     from: &mut IovIterSource<'_>,
 ) -> Result<usize> {
-    if let Some(error) = state.latched.take() {
-        return Err(error);
-    }
     if from.is_empty() {
         return Ok(0);
     }
@@ -30,54 +64,84 @@ pub(super) fn write(
         state.has_write = true;
         state.answers = Answers::none();
     }
+    let mut refused = state.refused.take();
+    let mut progress = Progress {
+        consumed: 0,
+        done: 0,
+        kept: 0,
+    };
+    while !from.is_empty() {
+        let kept = progress.kept;
+        let len = from.len().min(CHUNK - kept);
+        let copied = from.copy_from_iter(&mut state.chunk[kept..kept + len]);
+        if copied == 0 && kept == 0 && progress.consumed == 0 {
+            return Err(EFAULT);
+        }
+        let filled = kept + copied;
+        if let Some(refused) = refused.take() {
+            if refused.is_repeated_by(&state.chunk[..filled]) {
+                return Err(refused.error);
+            }
+        }
+        let (start, is_last) = (progress.consumed, copied == 0 || from.is_empty());
+        if let Err(stop) = write_chunk(file, state, &mut progress, filled, is_last) {
+            if stop.at > 0 {
+                let rest = &state.chunk[stop.at - start..filled];
+                state.refused = Some(RefusedLine::new(rest, stop.error));
+            }
+            return stop_at(state, &stop);
+        }
+        if is_last || signal::yield_and_check() {
+            break;
+        }
+    }
+    // A signal leaves the start of a line in the chunk.
+    let (kept, _) = state.lines.feed(&state.chunk[..progress.kept]);
+    Ok(progress.consumed + kept)
+}
+
+/// Executes the lines of the chunk, whose first `filled` bytes are next. Unless the chunk is the
+/// last of its write, keeps a line that does not end in it, so that each line is in one chunk.
+fn write_chunk(
+    file: &OpenFile,
+    state: &mut State,
+    progress: &mut Progress,
+    filled: usize,
+    is_last: bool,
+) -> Result<(), Stop> {
     let mut executor = Executor {
         file,
         answers: &mut state.answers,
         pending: &mut state.pending,
         batch: &mut state.batch,
     };
-    // `done` is the part of the `consumed` bytes up to the last line that was executed or batched.
-    let (mut consumed, mut done) = (0, 0);
-    while !from.is_empty() {
-        let len = from.len().min(CHUNK);
-        let copied = from.copy_from_iter(&mut state.chunk[..len]);
-        if copied == 0 {
-            return if consumed == 0 {
-                Err(EFAULT)
-            } else {
-                Ok(consumed)
-            };
-        }
-        let end = consumed + copied;
-        while consumed < end {
-            let rest = &state.chunk[copied - (end - consumed)..copied];
-            let (used, line) = state.lines.feed(rest);
-            consumed += used;
-            let Some(line) = line else {
-                continue;
-            };
-            if let Err(stop) = executor.execute(&line, done) {
-                return stop_at(state, &stop);
-            }
-            done = consumed;
-        }
-        if let Err(stop) = executor.apply_batch() {
-            return stop_at(state, &stop);
-        }
-        if !from.is_empty() && signal::yield_and_check() {
+    let mut at = 0;
+    while at < filled {
+        let rest = &state.chunk[at..filled];
+        if !is_last && rest.len() <= MAX_LINE && !rest.contains(&b'\n') {
             break;
         }
+        let (used, line) = state.lines.feed(rest);
+        at += used;
+        progress.consumed += used;
+        let Some(line) = line else {
+            continue;
+        };
+        executor.execute(&line, progress.done)?;
+        progress.done = progress.consumed;
     }
-    Ok(consumed)
+    executor.apply_batch()?;
+    progress.kept = filled - at;
+    state.chunk.copy_within(at..filled, 0);
+    Ok(())
 }
 
 /// Ends a write at a bad line. If the line is first, the write fails. Otherwise it returns a short
-/// count, and the next write fails with the errno.
+/// count.
 fn stop_at(state: &mut State, stop: &Stop) -> Result<usize> {
     state.lines.rewind_to(stop.line);
     if stop.at == 0 {
         return Err(stop.error);
     }
-    state.latched = Some(stop.error);
     Ok(stop.at)
 }

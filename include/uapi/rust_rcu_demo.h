@@ -15,6 +15,8 @@
  * - Unknown flags and reserved fields other than zero are EINVAL. The kernel returns reserved
  *   fields as zero. An unknown ioctl is ENOTTY.
  * - The ioctls do not change what read() returns.
+ * - BEGIN, UPDATE, COMMIT and ABORT wait for other calls on the same open file. A signal ends that
+ *   wait: EINTR. On a file with O_NONBLOCK they fail with EAGAIN instead.
  * - Changes require CAP_NET_ADMIN of both the opener of the file and the caller: EPERM otherwise.
  */
 #ifndef _UAPI_RUST_RCU_DEMO_H
@@ -171,7 +173,7 @@ struct rust_rcu_demo_operation {
  * ends the call early, and the call succeeds. If @done is less than @count, call again with the
  * rest; each call completes at least one operation.
  *
- * With ATOMIC, @done is @count or 0, and a signal does not end the call.
+ * With ATOMIC, @done is @count or 0. Only a signal that kills the process ends the call: EINTR.
  *
  * If an operation fails, the call fails with its errno, and returns @done, @failed and @error. Set
  * @error to zero before the call: it stays zero if the call itself fails.
@@ -202,8 +204,8 @@ struct rust_rcu_demo_update {
  * applies each operation to the new table and reports its error immediately; it is the fastest way
  * to load a table.
  *
- * EBUSY if a transaction is open. Closing the file aborts the transaction; close() then fails with
- * EINVAL.
+ * EBUSY if a transaction is open. Closing the file aborts the transaction; the last close() then
+ * fails with EINVAL.
  */
 struct rust_rcu_demo_begin {
 	__u32 flags;

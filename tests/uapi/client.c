@@ -180,6 +180,8 @@ static void test_numbers(void)
 {
 	check_is("an unknown number is ENOTTY",
 		 errno_of(_IO(RUST_RCU_DEMO_IOC_MAGIC, 7), 0), ENOTTY);
+	check_is("abort with a size is ENOTTY",
+		 errno_of(_IOC(_IOC_NONE, RUST_RCU_DEMO_IOC_MAGIC, 6, 4), 0), ENOTTY);
 	check_is("another device's number is ENOTTY", errno_of(_IO(0xd1, 6), 0), ENOTTY);
 	check_is("a wrong direction is ENOTTY",
 		 errno_of(_IOW(RUST_RCU_DEMO_IOC_MAGIC, 0, struct rust_rcu_demo_info), 0), ENOTTY);
@@ -319,6 +321,7 @@ static void test_update_arguments(void)
 	plain = (struct rust_rcu_demo_update){ .reserved = 1 };
 	check_is("an update with a reserved field set is EINVAL",
 		 errno_of(RUST_RCU_DEMO_IOC_UPDATE, &plain), EINVAL);
+	check_is("the failed update returns the reserved field as zero", plain.reserved, 0);
 
 	args.update.operations = pointer(&operation);
 	args.update.count = 1;
@@ -454,6 +457,7 @@ static void test_lookup(void)
 	args = (struct rust_rcu_demo_lookup){ .reserved = 1 };
 	check_is("a lookup with a reserved field set is EINVAL",
 		 errno_of(RUST_RCU_DEMO_IOC_LOOKUP, &args), EINVAL);
+	check_is("the failed lookup returns the reserved field as zero", args.reserved, 0);
 	check_is("a lookup with the larger structure of a later header succeeds",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_LOOKUP, sizeof(bigger)), &bigger), 0);
 	bigger.later[0] = 1;
@@ -494,6 +498,10 @@ static void test_transactions(void)
 		operations[n] = operation_on(RUST_RCU_DEMO_ADD, n);
 	check_is("commit without begin is EINVAL", commit(&ended), EINVAL);
 	check_is("commit without begin names no operation", ended.error, 0);
+	ended = (struct rust_rcu_demo_commit){ .reserved = 1 };
+	check_is("commit with a reserved field set is EINVAL",
+		 errno_of(RUST_RCU_DEMO_IOC_COMMIT, &ended), EINVAL);
+	check_is("the failed commit returns the reserved field as zero", ended.reserved, 0);
 	check_is("abort without begin is EINVAL", abort_transaction(), EINVAL);
 	check_is("begin with unknown flags is EINVAL", begin(2), EINVAL);
 	check_is("begin succeeds", begin(0), 0);

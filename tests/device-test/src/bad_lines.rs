@@ -56,25 +56,42 @@ bogus
     expect_table("10.0.0.0/8 dev a\n10.1.0.0/16 dev b\n10.3.0.0/16 dev d\n")
 }
 
-/// Only the next write to the same file returns the errno, and only once.
-fn errno_stays_with_its_file() -> Outcome {
+/// A write that does not repeat the bad line takes effect.
+fn errno_stays_with_its_line() -> Outcome {
     let (one, other) = (Device::open()?, Device::open()?);
     let text = ["10.0.0.0/8 dev a\n", BAD].concat();
     equal("the short write", one.write(&text), Ok(17))?;
     other.write_all("10.1.0.0/16 dev b\n")?;
     equal("the other file's answers", other.answers()?, String::new())?;
-    equal(
-        "the next write",
-        one.write("10.2.0.0/16 dev c\n"),
-        Err(Errno::EINVAL),
-    )?;
+    one.write_all("10.2.0.0/16 dev c\n")?;
+    equal("the line again", one.write(BAD), Err(Errno::EINVAL))?;
     one.write_all("10.3.0.0/16 dev d\n")?;
     same_text(
         "the message",
         &one.answers()?,
-        &format!("line 2: {MESSAGE}"),
+        &format!("line 2: {MESSAGE}line 4: {MESSAGE}"),
     )?;
-    expect_table("10.0.0.0/8 dev a\n10.1.0.0/16 dev b\n10.3.0.0/16 dev d\n")
+    expect_table("10.0.0.0/8 dev a\n10.1.0.0/16 dev b\n10.2.0.0/16 dev c\n10.3.0.0/16 dev d\n")
+}
+
+/// A writer may write the rest in pieces of any size. The line is not executed or reported again.
+fn rest_in_small_pieces() -> Outcome {
+    for size in 1..BAD.len() {
+        let device = Device::open()?;
+        let text = ["\n", BAD].concat();
+        equal("the short write", device.write(&text), Ok(1))?;
+        equal(
+            format!("write() of {size} bytes of the rest"),
+            device.write(&BAD[..size]),
+            Err(Errno::EINVAL),
+        )?;
+        same_text(
+            "the message",
+            &device.answers()?,
+            &format!("line 2: {MESSAGE}"),
+        )?;
+    }
+    Ok(())
 }
 
 fn message_precedes_the_errno() -> Outcome {
@@ -89,11 +106,7 @@ fn message_precedes_the_errno() -> Outcome {
         "the answers end with the message",
         answers.ends_with(&format!("\nline 2: {MESSAGE}")),
     )?;
-    equal(
-        "the next write",
-        device.write("stats\n"),
-        Err(Errno::EINVAL),
-    )?;
+    equal("write() of the rest", device.write(BAD), Err(Errno::EINVAL))?;
     equal(
         "the answers after the failed write()",
         device.answers()?,
@@ -193,9 +206,13 @@ fn writev_with_a_bad_line() -> Outcome {
         .collect();
     ensure("the text fits into the pieces", text.len() < 7 * 1024)?;
     equal("writev()", uio::writev(&device, &pieces), Ok(good.len()))?;
+    let rest: Vec<_> = text.as_bytes()[good.len()..]
+        .chunks(3)
+        .map(IoSlice::new)
+        .collect();
     equal(
-        "the next writev()",
-        uio::writev(&device, &pieces),
+        "writev() of the rest",
+        uio::writev(&device, &rest),
         Err(Errno::EINVAL),
     )?;
     same_text(
@@ -213,7 +230,7 @@ fn bad_line_before_an_unreadable_page() -> Outcome {
     let text = ["10.0.0.0/8 dev a\n", BAD, "10.1.0.0/16 dev b\n"].concat();
     let result = page.write(&device, text.as_bytes(), text.len() - 3);
     equal("write()", result, Ok(17))?;
-    equal("the next write()", device.write("\n"), Err(Errno::EINVAL))?;
+    equal("write() of the rest", device.write(BAD), Err(Errno::EINVAL))?;
     equal("close()", device.close(), Ok(()))?;
     expect_table("10.0.0.0/8 dev a\n")
 }
@@ -221,7 +238,8 @@ fn bad_line_before_an_unreadable_page() -> Outcome {
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("a writer can skip bad lines and continue", writer_skips_bad_lines),
-    ("a pending errno stays with its file", errno_stays_with_its_file),
+    ("after a short write, another line takes effect", errno_stays_with_its_line),
+    ("the rest fails with the errno, in pieces of any size", rest_in_small_pieces),
     ("the message is readable before the errno is returned", message_precedes_the_errno),
     ("a split bad line fails the write that ends it", split_bad_line),
     ("a bad line around byte 4096 ends the write at the line's start", || bad_line_across(PAGE)),

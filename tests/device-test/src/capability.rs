@@ -103,8 +103,8 @@ fn denied_change_ends_its_write() -> Outcome {
             Ok(13),
         )?;
         equal(
-            "the next write()",
-            device.write("get ::1\n"),
+            "write() of the rest",
+            device.write("flush\nget ::1\n"),
             Err(Errno::EPERM),
         )?;
         let expected = "10.0.0.0/8 via 192.0.2.1\nline 2: changes require CAP_NET_ADMIN\n";

@@ -34,6 +34,7 @@ mod semantics;
 mod signals;
 mod tap;
 mod transactions;
+mod turns;
 mod unread;
 mod writes;
 
@@ -69,6 +70,7 @@ fn all_tests() -> Vec<tap::Test> {
         retirement::tests,
         churn::tests,
         signals::tests,
+        turns::tests,
         faults::tests,
     ]
     .into_iter()

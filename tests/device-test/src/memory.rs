@@ -4,7 +4,7 @@
 
 use std::{
     num::NonZeroUsize,
-    os::fd::{AsFd, AsRawFd},
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
     ptr::NonNull,
     slice,
 };
@@ -93,6 +93,87 @@ impl Drop for GuardedPage {
     fn drop(&mut self) {
         // SAFETY: By the type invariant this value owns the pages, and nothing borrows them.
         let unmapped = unsafe { mman::munmap(self.start, 2 * PAGE) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+/// A page whose faults nobody resolves: an access waits until this value is dropped.
+///
+/// # Invariants
+///
+/// `start` is the address of a mapped page that this value owns, and no reference to it exists.
+pub struct UnresolvedPage {
+    start: NonNull<c_void>,
+    _faults: OwnedFd,
+}
+
+/// `struct uffdio_api` of `linux/userfaultfd.h`.
+#[repr(C)]
+struct UffdioApi {
+    api: u64,
+    features: u64,
+    ioctls: u64,
+}
+
+/// `struct uffdio_register` of `linux/userfaultfd.h`.
+#[repr(C)]
+struct UffdioRegister {
+    start: u64,
+    len: u64,
+    mode: u64,
+    ioctls: u64,
+}
+
+nix::ioctl_readwrite!(uffdio_api, 0xaa, 0x3f, UffdioApi);
+nix::ioctl_readwrite!(uffdio_register, 0xaa, 0x00, UffdioRegister);
+
+impl UnresolvedPage {
+    /// Errors: `ENOSYS` if the kernel has no userfaultfd.
+    pub fn new() -> nix::Result<Self> {
+        const UFFD_API: u64 = 0xaa;
+        const MODE_MISSING: u64 = 1;
+        // SAFETY: The call takes no pointer.
+        let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC) };
+        let fd = Errno::result(fd)? as RawFd;
+        // SAFETY: The descriptor was just opened, and nothing else owns it.
+        let faults = unsafe { OwnedFd::from_raw_fd(fd) };
+        let mut api = UffdioApi {
+            api: UFFD_API,
+            features: 0,
+            ioctls: 0,
+        };
+        // SAFETY: The argument is the structure of this ioctl.
+        unsafe { uffdio_api(fd, &mut api) }?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let len = NonZeroUsize::MIN.saturating_add(PAGE - 1);
+        // SAFETY: This is a new private mapping at an address that the kernel chooses.
+        let start = unsafe { mman::mmap_anonymous(None, len, access, MapFlags::MAP_PRIVATE) }?;
+        // INVARIANT: The page was just mapped, and only `drop()` unmaps it.
+        let this = Self {
+            start,
+            _faults: faults,
+        };
+        let mut register = UffdioRegister {
+            start: start.as_ptr() as u64,
+            len: PAGE as u64,
+            mode: MODE_MISSING,
+            ioctls: 0,
+        };
+        // SAFETY: The argument is the structure of this ioctl.
+        unsafe { uffdio_register(fd, &mut register) }?;
+        Ok(this)
+    }
+
+    /// Returns the address of the page.
+    pub fn address(&self) -> usize {
+        self.start.as_ptr() as usize
+    }
+}
+
+impl Drop for UnresolvedPage {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this value owns the page, and nothing borrows it.
+        let unmapped = unsafe { mman::munmap(self.start, PAGE) };
         debug_assert!(unmapped.is_ok());
     }
 }

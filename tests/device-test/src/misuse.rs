@@ -197,18 +197,22 @@ impl Row {
         device.close().during("close()")
     }
 
-    /// Good lines precede and follow the bad line. The write is short, the next one fails with the
-    /// errno, and the lines after the bad one take no effect.
+    /// Good lines precede and follow the bad line. The write is short, writing the rest fails
+    /// with the errno, and the lines after the bad one take no effect.
     fn check_within_a_write(&self) -> Outcome {
         let device = Device::open()?;
         let good = ["# comment\n", "\n", QUERY].concat();
         let text = [good.as_bytes(), &self.line, b"\nflush\n"].concat();
         equal(
             "write() of three good lines, a bad one and flush",
-            device.write(text),
+            device.write(&text),
             Ok(good.len()),
         )?;
-        equal("the next write()", device.write(QUERY), Err(self.errno))?;
+        equal(
+            "write() of the rest",
+            device.write(&text[good.len()..]),
+            Err(self.errno),
+        )?;
         let expected = format!("{ANSWER}line 4: {}\n", self.message);
         same_text("the answers", &device.answers()?, &expected)?;
         same_text(

@@ -30,7 +30,7 @@ extern "C" fn ignore(_signal: libc::c_int) {}
 
 /// Runs `body` while another thread signals this one. The handler does nothing, and interrupted
 /// system calls are not restarted.
-fn under_signals<T>(body: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+pub fn under_signals<T>(body: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     let action = SigAction::new(
         SigHandler::Handler(ignore),
         SaFlags::empty(),

@@ -2,7 +2,7 @@
 
 //! Unread answers: the limits on their size, and readers that lag behind the writer.
 
-use std::{thread, time::Instant};
+use std::{fs, thread, time::Instant};
 
 use nix::errno::Errno;
 
@@ -13,14 +13,16 @@ use crate::{
 };
 
 /// The limit of a file for unread answers, and the room for messages beyond it.
-const MAX_UNREAD: usize = 1 << 20;
+const MAX_UNREAD: usize = 256 << 10;
 const MESSAGES: usize = 4096 + 256;
+/// The size of an entry in the queue of answers, or a little more.
+const ENTRY: usize = 64;
 
 fn unread_answers_are_limited() -> Outcome {
     let help = device::run("help\n")?;
     let device = Device::open()?;
-    // An answer that begins below the limit is kept whole.
-    let kept = MAX_UNREAD.div_ceil(help.len());
+    // An answer that begins below the limit is kept whole. Consecutive answers share an entry.
+    let kept = (MAX_UNREAD - ENTRY).div_ceil(help.len());
     let commands = "help\n".repeat(kept + 100);
     equal(
         "write() of too many commands",
@@ -64,7 +66,7 @@ fn unread_messages_are_limited() -> Outcome {
     let read = device.answers()?.len();
     ensure(
         format!("{count} unread messages take {MAX_UNREAD} bytes or a little more; found {read}"),
-        (MAX_UNREAD..MAX_UNREAD + MESSAGES).contains(&read),
+        (MAX_UNREAD - ENTRY..MAX_UNREAD + MESSAGES).contains(&read),
     )?;
     equal(
         "a bad line after all messages were read",
@@ -152,11 +154,43 @@ fn reader_beside_writer() -> Outcome {
     })
 }
 
+/// Fills the answers of many files in the form that takes the most memory. An unprivileged process
+/// can do so.
+fn memory_of_unread_answers_is_limited() -> Outcome {
+    const FILES: usize = 64;
+    const LIMIT_KIB: u64 = 1024;
+    device::run("10.0.0.0/8 dev a\n")?;
+    let commands = "get 10.0.0.1\nshow ::/0\n".repeat(20_000);
+    let before = available_kib()?;
+    let files: Vec<_> = (0..FILES).map(|_| Device::open()).collect::<Outcome<_>>()?;
+    for device in &files {
+        device.write(&commands).during("write()")?;
+        equal(
+            "write() of one more",
+            device.write("show\n"),
+            Err(Errno::ENOBUFS),
+        )?;
+    }
+    let kib = before.saturating_sub(available_kib()?) / FILES as u64;
+    ensure(
+        format!("a file takes at most {LIMIT_KIB} KiB; found {kib} KiB"),
+        kib <= LIMIT_KIB,
+    )
+}
+
+fn available_kib() -> Outcome<u64> {
+    let text = fs::read_to_string("/proc/meminfo").during("reading meminfo")?;
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    number.map_or_else(|| fail("meminfo has no MemAvailable"), Ok)
+}
+
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("too many unread answers are ENOBUFS until they are read", unread_answers_are_limited),
     ("unread messages are limited", unread_messages_are_limited),
     ("the number of empty dumps is limited, and all are read within the time-out", empty_dumps_are_limited),
+    ("the unread answers of a file take at most 1 MiB", memory_of_unread_answers_is_limited),
     ("answers keep their order while reading lags behind", reading_lags_behind),
     ("one thread reads the answers of another", reader_beside_writer),
 ];

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The device may queue the message at the short write or at the failed one, so this client reads
-//! after the failed write. The kernel keeps at most 1 MiB of unread answers; `route::batch` limits
+//! after the failed write. The kernel keeps 256 KiB of unread answers; `route::batch` limits
 //! the lines per write accordingly.
 
 pub mod grammar;

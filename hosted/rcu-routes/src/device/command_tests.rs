@@ -316,6 +316,12 @@ const INVALID: &[(&str, &str, Reason)] = &[
         InvalidLength(Family::Inet),
     ),
     (
+        "add 10.0.0.0/08 dev a",
+        "10.0.0.0/08",
+        InvalidLength(Family::Inet),
+    ),
+    ("add 10.0.0.0/8 dev a metric 010", "010", InvalidNumber),
+    (
         "add 10.0.0.0/8/8 dev a",
         "10.0.0.0/8/8",
         InvalidLength(Family::Inet),

@@ -47,8 +47,8 @@ struct State {
     unfinished: usize,
     /// The number of finished lines.
     lines: u64,
-    /// The errno of a bad line, for the next write.
-    latched: Option<Errno>,
+    /// The bad line that cut the last write short, and its errno.
+    refused: Option<(Vec<u8>, Errno)>,
     has_write: bool,
     answers: Vec<Answer>,
     transaction: Option<Transaction>,
@@ -59,7 +59,7 @@ impl State {
         Self {
             unfinished: 0,
             lines: 0,
-            latched: None,
+            refused: None,
             has_write: false,
             answers: vec![Answer::Dump(None)],
             transaction: None,
@@ -74,11 +74,15 @@ impl State {
         meanings: &mut Vec<Meaning>,
         table: &mut Model,
     ) -> Result<usize, Errno> {
-        if let Some(errno) = self.latched.take() {
-            return Err(errno);
-        }
         if bytes.is_empty() {
             return Ok(0);
+        }
+        if let Some((line, errno)) = self.refused.take() {
+            let len = line.len().min(bytes.len());
+            if line[..len] == bytes[..len] {
+                self.has_write = true;
+                return Err(errno);
+            }
         }
         if !mem::replace(&mut self.has_write, true) {
             self.answers.clear();
@@ -98,7 +102,7 @@ impl State {
             if done == 0 {
                 return Err(errno);
             }
-            self.latched = Some(errno);
+            self.refused = Some((bytes[done..=at].to_vec(), errno));
             return Ok(done);
         }
         Ok(bytes.len())

@@ -8,7 +8,7 @@ use crate::error::{Error, Refusal};
 
 const MAX_BYTES: usize = 64 * 1024;
 /// The answers to this many lines fit into the kernel's buffer of unread answers.
-const MAX_LINES: usize = 4096;
+const MAX_LINES: usize = 1024;
 
 #[derive(Debug, Default)]
 pub struct Batch {

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Calls on one file while another call of a second thread uses it: a signal ends their wait, and
+//! `close()` does not wait.
+
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{errno::Errno, fcntl::OFlag};
+
+use crate::{
+    device::{self, expect_table, Device, TIMEOUT},
+    memory::{self, UnresolvedPage},
+    routes,
+    signals::under_signals,
+    tap::{ensure, equal, fail, skip, During, Group, Outcome, Test},
+};
+
+/// Returns a transaction whose write takes long.
+fn long_transaction() -> String {
+    let routes = routes::lines(device::scaled(100_000));
+    ["begin\n", &routes, "commit\nflush\n"].concat()
+}
+
+/// Runs `body` repeatedly while another thread writes to the file. Returns the duration of that
+/// write.
+fn while_writing(device: &Device, mut body: impl FnMut() -> Outcome) -> Outcome<Duration> {
+    let text = long_transaction();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let start = Instant::now();
+            device.write_all(&text)?;
+            Ok(start.elapsed())
+        });
+        // The writer starts within this time.
+        thread::sleep(Duration::from_millis(5));
+        let mut result = Ok(());
+        while !writer.is_finished() && result.is_ok() {
+            result = body();
+        }
+        let duration = writer.join().unwrap_or(fail("panicked"));
+        result.and(duration)
+    })
+}
+
+fn close_during_a_commit() -> Outcome {
+    let device = Device::open()?;
+    let mut longest = Duration::ZERO;
+    let write = while_writing(&device, || {
+        let duplicate = device.duplicate()?;
+        let start = Instant::now();
+        equal("close() of the duplicate", duplicate.close(), Ok(()))?;
+        longest = longest.max(start.elapsed());
+        Ok(())
+    })?;
+    ensure(
+        format!("close() takes less than half of the write: {longest:?} of {write:?}"),
+        longest < write / 2,
+    )
+}
+
+fn nonblocking_call() -> Outcome {
+    let device = Device::open_as(OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
+    let mut busy = 0;
+    while_writing(&device, || {
+        match (device.read(&mut [0; 16]), device.write("\n")) {
+            (Err(Errno::EAGAIN), _) | (_, Err(Errno::EAGAIN)) => busy += 1,
+            _ => (),
+        }
+        Ok(())
+    })?;
+    ensure("a call during the write fails with EAGAIN", busy > 0)
+}
+
+/// Does `body` while another thread waits for a page in a `write()` to the file.
+fn beside_a_page_fault(device: &Device, body: impl FnOnce() -> Outcome) -> Outcome {
+    let page = match UnresolvedPage::new() {
+        Err(Errno::ENOSYS) => return skip("the kernel has no userfaultfd"),
+        page => page.during("preparing the page")?,
+    };
+    thread::scope(|scope| {
+        let address = page.address();
+        let writer = scope.spawn(move || memory::write_from(device, address, 16));
+        thread::sleep(Duration::from_millis(100));
+        let is_waiting = !writer.is_finished();
+        let result = body();
+        // Unmapping the page makes its access fail.
+        drop(page);
+        let written = writer.join().unwrap_or(Err(Errno::UnknownErrno));
+        result?;
+        ensure("the write() waits for its page", is_waiting)?;
+        equal("the write()", written, Err(Errno::EFAULT))
+    })
+}
+
+fn close_beside_a_page_fault() -> Outcome {
+    let device = Device::open()?;
+    let duplicate = device.duplicate()?;
+    let (closed, result) = mpsc::channel();
+    beside_a_page_fault(&device, || {
+        thread::spawn(move || closed.send(duplicate.close()));
+        let result = result.recv_timeout(TIMEOUT).during("close()")?;
+        equal("close()", result, Ok(()))
+    })
+}
+
+fn interrupted_wait() -> Outcome {
+    let device = Device::open()?;
+    beside_a_page_fault(&device, || {
+        let read = under_signals(|| Ok(device.read(&mut [0; 16])))?;
+        equal("read()", read, Err(Errno::EINTR))?;
+        let written = under_signals(|| Ok(device.write("10.0.0.0/8 dev a\n")))?;
+        equal("write()", written, Err(Errno::EINTR))
+    })?;
+    expect_table("")
+}
+
+#[rustfmt::skip]
+const TESTS: &Group = &[
+    ("close() does not wait for the commit of another thread", close_during_a_commit),
+    ("O_NONBLOCK makes a call fail while another one runs", nonblocking_call),
+    ("close() does not wait for the page fault of another thread", close_beside_a_page_fault),
+    ("a signal ends the wait for another call", interrupted_wait),
+];
+
+pub fn tests() -> Vec<Test> {
+    Test::group("turn", TESTS)
+}
