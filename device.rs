@@ -10,7 +10,8 @@
 //! 10.0.0.0/8 via 192.0.2.1 metric 20
 //! ```
 //!
-//! Each line is one command in iproute2's syntax; `help` lists the commands. Every process that
+//! Each line is one command in iproute2's syntax; `help` lists the commands. The text that `ip route`
+//! prints is accepted: words that do not change the packets' way are skipped and counted. Every process that
 //! can open the node can query the table. A change requires `CAP_NET_ADMIN` of both the opener and
 //! the writer.
 //!

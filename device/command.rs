@@ -2,13 +2,22 @@
 
 //! The commands of the text protocol, and their parser.
 
+mod attributes;
+pub(crate) mod refusal;
+mod words;
+
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, PrefixError, Route, Selector};
-use core::{fmt, net::IpAddr};
+use attributes::Value;
+use core::net::{IpAddr, Ipv4Addr};
+use refusal::{refuse, Parsed, Reason, Refusal};
+use words::Words;
 
 /// The answer to `help`.
 pub(crate) const HELP: &str = "\
 [add] PREFIX [via [inet|inet6] ADDRESS] [dev NAME] [metric N]
-[add] blackhole|unreachable|prohibit PREFIX [metric N]
+[add] blackhole|unreachable|prohibit|throw PREFIX [metric N]
+[add] local PREFIX [dev NAME] [metric N]
+append|prepend    like add
 change ROUTE      like add, but replaces the route with that prefix and metric
 replace ROUTE     like change if that route exists, like add otherwise
 del PREFIX [metric N] [via ...] [dev NAME]
@@ -20,6 +29,8 @@ get ADDRESS       show the route that serves the address
 show [inet|inet6|PREFIX]
 stats
 help
+A line may start with 'route' or 'ip [-4|-6] route'. Words such as proto, scope, src and mtu are
+skipped; stats counts them.
 ";
 
 /// A parsed line.
@@ -50,100 +61,50 @@ pub(crate) enum Command {
     Help,
 }
 
-/// The reason why the parser refused a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    UnknownWord,
-    MissingArgument(&'static str),
-    Repeated,
-    InvalidPrefix,
-    /// The family that the address must have, if the line names one.
-    InvalidAddress(Option<Family>),
-    InvalidFamily,
-    InvalidLength(Family),
-    HostBits {
-        address: IpAddr,
-        len: u8,
-    },
-    InvalidNumber,
-    InvalidDevice,
-    MissingNextHop,
-    /// A blackhole, unreachable or prohibit route has no next hop.
-    UnexpectedNextHop,
-    /// The family of the prefix, which differs from the gateway's.
-    GatewayFamily(Family),
-}
-
-/// A line that the parser refused: the word at fault, and the reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal<'a> {
-    pub(crate) word: &'a str,
-    pub(crate) reason: Reason,
-}
-
-type Parsed<'a, T> = Result<T, Refusal<'a>>;
-
-impl<'a> Refusal<'a> {
-    fn new(word: &'a str, reason: Reason) -> Self {
-        Self { word, reason }
-    }
-}
-
-fn refuse<T>(word: &str, reason: Reason) -> Parsed<'_, T> {
-    Err(Refusal::new(word, reason))
-}
-
-/// The words of a line, up to a comment.
-struct Words<'a> {
-    rest: &'a str,
-    /// The word before `rest`: a missing argument is reported at this word.
-    last: &'a str,
-}
-
-impl<'a> Words<'a> {
-    fn of(line: &'a str) -> Self {
-        Self {
-            rest: line.split('#').next().unwrap_or(""),
-            last: "",
-        }
-    }
-
-    fn next(&mut self) -> Option<&'a str> {
-        let mut bytes = self.rest.bytes();
-        let start = bytes.position(|byte| !byte.is_ascii_whitespace())?;
-        let end = bytes
-            .position(|byte| byte.is_ascii_whitespace())
-            .map_or(self.rest.len(), |len| start + 1 + len);
-        // Both are character boundaries: each lies beside an ASCII byte or at the end.
-        let word = self.rest.get(start..end)?;
-        self.rest = self.rest.get(end..)?;
-        self.last = word;
-        Some(word)
-    }
-
-    fn expect(&mut self, what: &'static str) -> Parsed<'a, &'a str> {
-        let last = self.last;
-        self.next()
-            .ok_or(Refusal::new(last, Reason::MissingArgument(what)))
-    }
-
-    fn end(&mut self) -> Parsed<'a, ()> {
-        self.next()
-            .map_or(Ok(()), |word| refuse(word, Reason::UnknownWord))
-    }
-}
-
-/// Parses a line. Returns `None` for a blank line or a comment.
-pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
+/// Parses a line. Returns `None` for a blank line or a comment, and the number of informational
+/// words that were skipped.
+pub(crate) fn parse(line: &str) -> Parsed<'_, (Option<Command>, u32)> {
     let mut words = Words::of(line);
-    let Some(verb) = words.next() else {
-        return Ok(None);
+    let Some(first) = words.next() else {
+        return Ok((None, 0));
     };
-    let command = match verb {
-        "add" => insert(Mode::Add, &mut words)?,
-        "change" => insert(Mode::Change, &mut words)?,
-        "replace" => insert(Mode::Replace, &mut words)?,
-        "del" | "delete" => delete(&mut words)?,
+    let command = match verb(first, &mut words)? {
+        Some(verb) => parse_command(verb, &mut words)?,
+        // `ip route` alone shows the table.
+        None => Command::Show(words.family.map_or(Selector::All, Selector::Family)),
+    };
+    words.end()?;
+    Ok((Some(command), words.skipped))
+}
+
+/// Skips `ip`, an option for the family, and `route`, as in a script or in a file for `ip -batch`.
+fn verb<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Option<&'a str>> {
+    let mut word = first;
+    if word == "ip" {
+        word = words.expect("route")?;
+    }
+    let family = match word {
+        "-4" => Some(Family::Inet),
+        "-6" => Some(Family::Inet6),
+        _ => None,
+    };
+    if family.is_some() {
+        words.family = family;
+        word = words.expect("route")?;
+    }
+    match word {
+        "route" | "ro" | "r" => Ok(words.next()),
+        _ if first == word => Ok(Some(word)),
+        _ => refuse(word, Reason::UnknownWord),
+    }
+}
+
+fn parse_command<'a>(verb: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command> {
+    Ok(match verb {
+        "add" | "append" | "prepend" => insert(Mode::Add, words)?,
+        "change" | "chg" => insert(Mode::Change, words)?,
+        "replace" => insert(Mode::Replace, words)?,
+        "del" | "delete" => delete(words)?,
         "flush" => Command::Flush(words.next().map(family).transpose()?),
         "begin" => Command::Begin {
             reload: words.next().map_or(Ok(false), reload)?,
@@ -152,31 +113,41 @@ pub(crate) fn parse(line: &str) -> Parsed<'_, Option<Command>> {
         "abort" => Command::Abort,
         "get" => {
             let word = words.expect("address")?;
-            Command::Get(address(word, None)?)
+            Command::Get(address(word, words.family)?)
         }
-        "show" | "list" => Command::Show(words.next().map_or(Ok(Selector::All), selector)?),
+        "show" | "list" | "ls" => Command::Show(match words.next() {
+            Some(word) => selector(word, words.family)?,
+            None => words.family.map_or(Selector::All, Selector::Family),
+        }),
         "stats" => Command::Stats,
         "help" => Command::Help,
-        _ if looks_like_route(verb) => insert_from(Mode::Add, verb, &mut words)?,
+        _ if looks_like_route(verb) => insert_from(Mode::Add, verb, words)?,
         _ => return refuse(verb, Reason::UnknownWord),
-    };
-    words.end()?;
-    Ok(Some(command))
+    })
 }
 
 /// Returns whether the first word of a line starts a route, so that `add` is implied.
 fn looks_like_route(word: &str) -> bool {
-    route_type(word).is_some()
-        || word == "default"
+    is_route_type(word)
+        || matches!(word, "default" | "any" | "all" | "to")
         || word.contains(['/', ':'])
         || word.starts_with(|first: char| first.is_ascii_digit())
 }
 
-fn route_type(word: &str) -> Option<NextHop> {
+/// The types of `ip route`. The parser refuses those that the table cannot store.
+fn is_route_type(word: &str) -> bool {
+    discarding_type(word).is_some()
+        || matches!(word, "unicast" | "local")
+        || matches!(word, "broadcast" | "anycast" | "multicast" | "nat")
+}
+
+/// Returns the next hop of a route type that has neither gateway nor device.
+fn discarding_type(word: &str) -> Option<NextHop> {
     match word {
         "blackhole" => Some(NextHop::Blackhole),
         "unreachable" => Some(NextHop::Unreachable),
         "prohibit" => Some(NextHop::Prohibit),
+        "throw" => Some(NextHop::Throw),
         _ => None,
     }
 }
@@ -196,10 +167,10 @@ fn reload(word: &str) -> Parsed<'_, bool> {
     }
 }
 
-fn selector(word: &str) -> Parsed<'_, Selector> {
+fn selector(word: &str, named: Option<Family>) -> Parsed<'_, Selector> {
     match family(word) {
         Ok(family) => Ok(Selector::Family(family)),
-        Err(_) => Ok(Selector::Prefix(prefix(word, None)?)),
+        Err(_) => Ok(Selector::Prefix(prefix(word, named)?)),
     }
 }
 
@@ -222,22 +193,54 @@ fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
         .filter(|_| word == "0" || !word.starts_with('0'))
 }
 
-/// Parses `ADDRESS/LEN`, a bare address, or `default`, which has the family `gateway`, or IPv4.
-fn prefix(word: &str, gateway: Option<Family>) -> Parsed<'_, Prefix> {
-    let unspecified = match gateway.unwrap_or(Family::Inet) {
+/// Parses a decimal or hexadecimal number.
+fn any_number(word: &str) -> Option<u32> {
+    match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
+        // The integer parser accepts a sign.
+        Some(digits) if !digits.starts_with('+') => u32::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None => number(word),
+    }
+}
+
+/// Parses an address, or the first octets of an IPv4 address: the others are zero.
+fn network(word: &str) -> Option<IpAddr> {
+    if word.contains(':') || word.split('.').count() >= 4 {
+        return word.parse().ok();
+    }
+    let mut octets = [0; 4];
+    for (octet, part) in octets.iter_mut().zip(word.split('.')) {
+        *octet = number(part)?;
+    }
+    Some(IpAddr::from(octets))
+}
+
+/// Parses a prefix length or, for IPv4, a mask such as `255.0.0.0`.
+fn length(word: &str, family: Family) -> Option<u8> {
+    if family == Family::Inet6 || !word.contains('.') {
+        return number(word);
+    }
+    let mask = u32::from(word.parse::<Ipv4Addr>().ok()?);
+    (mask.leading_ones() == mask.count_ones()).then_some(mask.leading_ones() as u8)
+}
+
+/// Parses `ADDRESS/LEN`, a bare address, or `default`, which has the family `implied`, or IPv4.
+fn prefix(word: &str, implied: Option<Family>) -> Parsed<'_, Prefix> {
+    let unspecified = match implied.unwrap_or(Family::Inet) {
         Family::Inet => IpAddr::from([0; 4]),
         Family::Inet6 => IpAddr::from([0; 16]),
     };
     let (address, len) = match word.split_once('/') {
-        _ if word == "default" => (unspecified, 0),
+        _ if matches!(word, "default" | "any" | "all") => (unspecified, 0),
         None => {
             let address: IpAddr = word.parse().or(refuse(word, Reason::InvalidPrefix))?;
             (address, Family::of(address).bits())
         }
         Some((address, len)) => {
-            let address: IpAddr = address.parse().or(refuse(word, Reason::InvalidPrefix))?;
-            let invalid = Refusal::new(word, Reason::InvalidLength(Family::of(address)));
-            (address, number(len).ok_or(invalid)?)
+            let address = network(address).ok_or(Refusal::new(word, Reason::InvalidPrefix))?;
+            let family = Family::of(address);
+            let invalid = Refusal::new(word, Reason::InvalidLength(family));
+            (address, length(len, family).ok_or(invalid)?)
         }
     };
     Prefix::new(address, len).or_else(|error| match error {
@@ -265,9 +268,14 @@ impl Attributes {
                     let gateway = this.parse_gateway(words)?;
                     this.gateway.replace(gateway).is_some()
                 }
-                "dev" => this.dev.replace(device(words)?).is_some(),
-                "metric" => this.metric.replace(metric(words)?).is_some(),
-                _ => return refuse(word, Reason::UnknownWord),
+                "dev" | "oif" => this.dev.replace(device(words)?).is_some(),
+                "metric" | "priority" | "preference" => {
+                    this.metric.replace(metric(words)?).is_some()
+                }
+                _ => {
+                    skip(word, words)?;
+                    continue;
+                }
             };
             if is_repeated {
                 return refuse(word, Reason::Repeated);
@@ -283,7 +291,11 @@ impl Attributes {
             word = words.expect("address")?;
         }
         self.has_named_family = named.is_some();
-        address(word, named)
+        let gateway = address(word, named)?;
+        if gateway.is_unspecified() {
+            return refuse(word, Reason::InvalidGateway);
+        }
+        Ok(gateway)
     }
 
     /// Returns the gateway's family if the line does not name the family. `default` then has this
@@ -303,6 +315,37 @@ impl Attributes {
     }
 }
 
+/// Skips an informational word with its value.
+fn skip<'a>(word: &'a str, words: &mut Words<'a>) -> Parsed<'a, ()> {
+    if word == "table" {
+        let table = words.expect("name of a table")?;
+        if !attributes::is_main_table(table) {
+            return refuse(table, Reason::Unsupported("there is one table, 'main'"));
+        }
+    } else if let Some(why) = attributes::unsupported(word) {
+        return refuse(word, Reason::Unsupported(why));
+    } else {
+        if word == "pref" {
+            words.implied = Some(Family::Inet6);
+        }
+        let unknown = Refusal::new(word, Reason::UnknownWord);
+        match attributes::informational(word).ok_or(unknown)? {
+            Value::None => (),
+            Value::Word => drop(words.expect("value")?),
+            Value::Address => drop(address(words.expect("address")?, None)?),
+            Value::Number => {
+                let mut value = words.expect("number")?;
+                if value == "lock" {
+                    value = words.expect("number")?;
+                }
+                any_number(value).ok_or(Refusal::new(value, Reason::InvalidNumber))?;
+            }
+        }
+    }
+    words.skipped += 1;
+    Ok(())
+}
+
 fn device<'a>(words: &mut Words<'a>) -> Parsed<'a, DevName> {
     let word = words.expect("device name")?;
     DevName::new(word).ok_or(Refusal::new(word, Reason::InvalidDevice))
@@ -310,7 +353,22 @@ fn device<'a>(words: &mut Words<'a>) -> Parsed<'a, DevName> {
 
 fn metric<'a>(words: &mut Words<'a>) -> Parsed<'a, u32> {
     let word = words.expect("number")?;
-    number(word).ok_or(Refusal::new(word, Reason::InvalidNumber))
+    any_number(word).ok_or(Refusal::new(word, Reason::InvalidNumber))
+}
+
+/// Parses `[to] [TYPE] PREFIX`. Returns the type, or the prefix again, and the prefix.
+fn type_and_prefix<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, (&'a str, &'a str)> {
+    let kind = match first {
+        "to" => words.expect("prefix")?,
+        _ => first,
+    };
+    if !is_route_type(kind) {
+        return Ok((kind, kind));
+    }
+    if let Some(why) = attributes::unsupported(kind) {
+        return refuse(kind, Reason::Unsupported(why));
+    }
+    Ok((kind, words.expect("prefix")?))
 }
 
 /// Parses an optional route type, a prefix and its attributes. `first` is the first of these words.
@@ -318,29 +376,40 @@ fn route_parts<'a>(
     first: &'a str,
     words: &mut Words<'a>,
 ) -> Parsed<'a, (Prefix, Option<u32>, Option<NextHop>)> {
-    let discard = route_type(first);
-    let word = if discard.is_some() {
-        words.expect("prefix")?
-    } else {
-        first
-    };
+    let (kind, word) = type_and_prefix(first, words)?;
     // The attributes are parsed first, because they decide the family of `default`. A bad prefix is
     // still reported before a bad attribute.
-    let attributes = match Attributes::parse(words) {
+    let mut attributes = match Attributes::parse(words) {
         Ok(attributes) => attributes,
         Err(refusal) => return prefix(word, None).and(Err(refusal)),
     };
-    let prefix = prefix(word, attributes.implied_family())?;
-    if discard.is_some() && attributes.next_hop().is_some() {
-        return refuse(first, Reason::UnexpectedNextHop);
+    let implied = attributes.implied_family();
+    let prefix = prefix(word, implied.or(words.family).or(words.implied))?;
+    if let Some(family) = words.family.filter(|family| *family != prefix.family()) {
+        return refuse(word, Reason::InvalidAddress(Some(family)));
     }
-    let is_mismatch = attributes
-        .implied_family()
-        .is_some_and(|family| family != prefix.family());
-    if is_mismatch {
+    if implied.is_some_and(|family| family != prefix.family()) {
         return refuse(word, Reason::GatewayFamily(prefix.family()));
     }
-    Ok((prefix, attributes.metric, discard.or(attributes.next_hop())))
+    let next_hop = match discarding_type(kind) {
+        Some(discard) => {
+            // `ip -6 route` prints `dev lo` for these types.
+            if attributes.gateway.is_none() && attributes.dev == DevName::new("lo") {
+                attributes.dev = None;
+                words.skipped += 1;
+            }
+            if attributes.next_hop().is_some() {
+                return refuse(kind, Reason::UnexpectedNextHop);
+            }
+            Some(discard)
+        }
+        None if kind == "local" && attributes.gateway.is_some() => {
+            return refuse(kind, Reason::UnexpectedNextHop);
+        }
+        None if kind == "local" => Some(NextHop::Local(attributes.dev)),
+        None => attributes.next_hop(),
+    };
+    Ok((prefix, attributes.metric, next_hop))
 }
 
 fn insert<'a>(mode: Mode, words: &mut Words<'a>) -> Parsed<'a, Command> {
@@ -363,57 +432,4 @@ fn delete<'a>(words: &mut Words<'a>) -> Parsed<'a, Command> {
     let first = words.expect("prefix")?;
     let (prefix, metric, next_hop) = route_parts(first, words)?;
     Ok(Command::Delete(prefix, metric, next_hop))
-}
-
-/// A word in a message: unprintable characters are escaped, a long word is cut.
-pub(crate) struct Excerpt<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MAX_CHARS: usize = 64;
-        for (at, char) in self.0.chars().enumerate() {
-            match char {
-                _ if at == MAX_CHARS => return f.write_str("..."),
-                ' '..='~' => write!(f, "{char}")?,
-                _ => write!(f, "{}", char.escape_default())?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Refusal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", Excerpt(self.word))?;
-        match self.reason {
-            Reason::UnknownWord => f.write_str("unknown word; 'help' lists the commands"),
-            Reason::MissingArgument(what) => write!(f, "{what} missing"),
-            Reason::Repeated => f.write_str("given twice"),
-            Reason::InvalidPrefix => f.write_str("not an IPv4 or IPv6 prefix"),
-            Reason::InvalidAddress(None) => f.write_str("not an IPv4 or IPv6 address"),
-            Reason::InvalidAddress(Some(Family::Inet)) => f.write_str("not an IPv4 address"),
-            Reason::InvalidAddress(Some(Family::Inet6)) => f.write_str("not an IPv6 address"),
-            Reason::InvalidFamily => f.write_str("expected inet or inet6"),
-            Reason::InvalidLength(family) => {
-                write!(f, "expected a prefix length from 0 to {}", family.bits())
-            }
-            Reason::HostBits { address, len } => {
-                write!(f, "host bits set; use {}", Prefix::network(address, len))
-            }
-            Reason::InvalidNumber => f.write_str("expected a number from 0 to 4294967295"),
-            Reason::InvalidDevice => {
-                f.write_str("expected a device name: at most 15 characters, no '/' or ':'")
-            }
-            Reason::MissingNextHop => {
-                f.write_str("next hop missing; add via, dev or a type such as blackhole")
-            }
-            Reason::UnexpectedNextHop => f.write_str("a route of this type has no next hop"),
-            Reason::GatewayFamily(Family::Inet) => {
-                f.write_str("IPv6 gateway for an IPv4 prefix; use 'via inet6 ADDRESS'")
-            }
-            Reason::GatewayFamily(Family::Inet6) => {
-                f.write_str("IPv4 gateway for an IPv6 prefix; use 'via inet ADDRESS'")
-            }
-        }
-    }
 }

@@ -12,7 +12,12 @@ use super::{
     pending::{self, PendingTransaction},
 };
 use crate::rcu_table::{read_lock, Operation};
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::prelude::*;
+
+/// The informational words of `ip route` that the parser has skipped since the module was loaded.
+// ORDERING: No other access depends on it.
+static SKIPPED_WORDS: AtomicU64 = AtomicU64::new(0);
 
 /// The parts of an open file that its lines act on.
 pub(super) struct Executor<'a> {
@@ -89,9 +94,11 @@ impl Executor<'_> {
 
     fn execute_or_batch<'a>(&mut self, line: &Line<'a>, origin: Origin) -> Result<(), Failure<'a>> {
         let text = line.text.map_err(LineError::Line)?;
-        let Some(command) = command::parse(text).map_err(LineError::Command)? else {
+        let (command, skipped) = command::parse(text).map_err(LineError::Command)?;
+        let Some(command) = command else {
             return Ok(());
         };
+        SKIPPED_WORDS.fetch_add(skipped.into(), Ordering::Relaxed);
         if self.answers.is_full() {
             return Err(LineError::AnswersFull.into());
         }
@@ -173,6 +180,10 @@ impl Executor<'_> {
                 let rows = table.stats().rows();
                 let mut rows = rows.iter();
                 rows.try_for_each(|(name, value)| answers.append(format_args!("{name} {value}\n")))
+                    .and_then(|()| {
+                        let skipped = SKIPPED_WORDS.load(Ordering::Relaxed);
+                        answers.append(format_args!("skipped_words {skipped}\n"))
+                    })
             }
             Command::Help => answers.append(command::HELP),
             _ => Ok(()),

@@ -3,7 +3,7 @@
 //! The error of a failed line: an errno for programs and a message for people.
 
 use super::{
-    command::Refusal,
+    command::refusal::Refusal,
     lines::{BadLine, MAX_LINE},
     pending::{CommitFailure, FailedOperation},
 };
@@ -94,6 +94,9 @@ impl fmt::Display for LineError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LineError::Line(BadLine::TooLong) => write!(f, "line longer than {MAX_LINE} bytes"),
+            LineError::Line(BadLine::NotText(0xef, 1)) => f.write_str(
+                "the line starts with a UTF-8 byte order mark; save the file without it",
+            ),
             LineError::Line(BadLine::NotText(byte, column)) => {
                 write!(f, "byte {byte:#04x} in column {column} is not text")
             }

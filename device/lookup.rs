@@ -44,7 +44,7 @@ pub(super) fn lookup(file: &OpenFile, args: &mut uapi::Lookup) -> Result {
 fn look_up_piece(
     table: &Table,
     addresses: &[uapi::Address],
-    routes: &mut KVVec<uapi::Route>,
+    routes: &mut KVec<uapi::Route>,
 ) -> Result {
     let guard = read_lock();
     let table = table.snapshot(&guard);

@@ -31,7 +31,7 @@ pub(super) struct State {
     pub(super) refused: Option<RefusedLine>,
     pub(super) pending: Option<PendingTransaction>,
     pub(super) batch: Batch,
-    pub(super) chunk: KVVec<u8>,
+    pub(super) chunk: KVec<u8>,
 }
 
 /// The private data of an open file.
@@ -95,7 +95,7 @@ impl OpenFile {
             refused: None,
             pending: None,
             batch: Batch::new(),
-            chunk: KVVec::from_elem(0, CHUNK, GFP_KERNEL_ACCOUNT)?,
+            chunk: KVec::from_elem(0, CHUNK, GFP_KERNEL_ACCOUNT)?,
         };
         let state = KBox::new(state, GFP_KERNEL_ACCOUNT)?;
         KBox::pin_init(

@@ -12,8 +12,8 @@ use core::mem::{offset_of, size_of};
 /// `RUST_RCU_DEMO_VERSION`.
 pub(crate) const VERSION: u32 = 1;
 
-/// `RUST_RCU_DEMO_FEATURE_*`: lookup, update, stats, transaction, reload, poll.
-pub(crate) const FEATURES: u64 = (1 << 6) - 1;
+/// `RUST_RCU_DEMO_FEATURE_*`: lookup, update, stats, transaction, reload, poll, types.
+pub(crate) const FEATURES: u64 = (1 << 7) - 1;
 
 /// `RUST_RCU_DEMO_IOC_MAGIC`.
 pub(crate) const MAGIC: u32 = 0xd2;
@@ -40,9 +40,11 @@ pub(crate) mod family {
 pub(crate) mod route_type {
     pub(crate) const NONE: u8 = 0;
     pub(crate) const UNICAST: u8 = 1;
+    pub(crate) const LOCAL: u8 = 2;
     pub(crate) const BLACKHOLE: u8 = 6;
     pub(crate) const UNREACHABLE: u8 = 7;
     pub(crate) const PROHIBIT: u8 = 8;
+    pub(crate) const THROW: u8 = 9;
 }
 
 /// Verbs of operations.

@@ -127,14 +127,14 @@ fn array<T>(address: u64, count: usize) -> Result<UserSlice> {
 /// Reads an array in user memory piece by piece.
 pub(super) struct ArrayReader<T> {
     reader: UserSliceReader,
-    piece: KVVec<T>,
+    piece: KVec<T>,
 }
 
 impl<T: AsBytes + FromBytes + Clone + Default> ArrayReader<T> {
     pub(super) fn new(address: u64, count: usize) -> Result<Self> {
         Ok(Self {
             reader: array::<T>(address, count)?.reader(),
-            piece: KVVec::from_elem(T::default(), count.min(PIECE), GFP_KERNEL_ACCOUNT)?,
+            piece: KVec::from_elem(T::default(), count.min(PIECE), GFP_KERNEL_ACCOUNT)?,
         })
     }
 
@@ -152,19 +152,19 @@ impl<T: AsBytes + FromBytes + Clone + Default> ArrayReader<T> {
 /// Writes an array in user memory piece by piece.
 pub(super) struct ArrayWriter<T> {
     writer: UserSliceWriter,
-    piece: KVVec<T>,
+    piece: KVec<T>,
 }
 
 impl<T: AsBytes + Clone + Default> ArrayWriter<T> {
     pub(super) fn new(address: u64, count: usize) -> Result<Self> {
         Ok(Self {
             writer: array::<T>(address, count)?.writer(),
-            piece: KVVec::with_capacity(count.min(PIECE), GFP_KERNEL_ACCOUNT)?,
+            piece: KVec::with_capacity(count.min(PIECE), GFP_KERNEL_ACCOUNT)?,
         })
     }
 
     /// Returns the buffer of the next piece, which [`Self::flush`] writes.
-    pub(super) fn piece(&mut self) -> &mut KVVec<T> {
+    pub(super) fn piece(&mut self) -> &mut KVec<T> {
         &mut self.piece
     }
 

@@ -77,6 +77,8 @@ impl From<&Route> for uapi::Route {
             NextHop::Blackhole => (route_type::BLACKHOLE, None, None),
             NextHop::Unreachable => (route_type::UNREACHABLE, None, None),
             NextHop::Prohibit => (route_type::PROHIBIT, None, None),
+            NextHop::Throw => (route_type::THROW, None, None),
+            NextHop::Local(dev) => (route_type::LOCAL, None, dev),
         };
         let mut name = [0; DevName::MAX_LEN + 1];
         if let Some(dev) = &dev {
@@ -103,6 +105,9 @@ impl uapi::Route {
     /// Returns the next hop; none if the route has no type.
     fn next_hop(&self) -> Result<Option<NextHop>> {
         let via = self.gateway.to_optional_ip()?;
+        if via.is_some_and(|gateway| gateway.is_unspecified()) {
+            return Err(EINVAL);
+        }
         let dev = dev_name(&self.dev)?;
         let next_hop = match (self.route_type, via, dev) {
             (route_type::UNICAST, Some(gateway), dev) => NextHop::Via(gateway, dev),
@@ -110,6 +115,8 @@ impl uapi::Route {
             (route_type::BLACKHOLE, None, None) => NextHop::Blackhole,
             (route_type::UNREACHABLE, None, None) => NextHop::Unreachable,
             (route_type::PROHIBIT, None, None) => NextHop::Prohibit,
+            (route_type::THROW, None, None) => NextHop::Throw,
+            (route_type::LOCAL, None, dev) => NextHop::Local(dev),
             (route_type::NONE, None, None) => return Ok(None),
             _ => return Err(EINVAL),
         };

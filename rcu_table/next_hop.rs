@@ -60,6 +60,10 @@ pub enum NextHop {
     Unreachable,
     /// Discarded, with ICMP communication administratively prohibited.
     Prohibit,
+    /// No route of this table serves them, as if the table had none.
+    Throw,
+    /// Delivered to this machine, optionally through a named device.
+    Local(Option<DevName>),
 }
 
 impl NextHop {
@@ -69,6 +73,7 @@ impl NextHop {
         match (self, named) {
             (NextHop::Via(gateway, _), NextHop::Via(named, None)) => gateway == named,
             (NextHop::Via(_, dev), NextHop::Dev(named)) => *dev == Some(*named),
+            (NextHop::Local(_), NextHop::Local(None)) => true,
             _ => self == named,
         }
     }
@@ -85,6 +90,8 @@ const DEV: u64 = 3;
 const BLACKHOLE: u64 = 4;
 const UNREACHABLE: u64 = 5;
 const PROHIBIT: u64 = 6;
+const THROW: u64 = 7;
+const LOCAL: u64 = 8;
 
 impl DevName {
     fn to_words(self) -> [u64; 2] {
@@ -111,6 +118,8 @@ impl NextHop {
             NextHop::Blackhole => (BLACKHOLE, 0, None),
             NextHop::Unreachable => (UNREACHABLE, 0, None),
             NextHop::Prohibit => (PROHIBIT, 0, None),
+            NextHop::Throw => (THROW, 0, None),
+            NextHop::Local(dev) => (LOCAL, 0, dev),
         };
         let [first, last] = dev.map_or([0; 2], DevName::to_words);
         [(gateway >> 64) as u64, gateway as u64, first, last | tag]
@@ -125,6 +134,8 @@ impl NextHop {
             (DEV, Some(dev)) => NextHop::Dev(dev),
             (UNREACHABLE, _) => NextHop::Unreachable,
             (PROHIBIT, _) => NextHop::Prohibit,
+            (THROW, _) => NextHop::Throw,
+            (LOCAL, dev) => NextHop::Local(dev),
             _ => NextHop::Blackhole,
         }
     }

@@ -41,6 +41,9 @@ impl fmt::Display for Route {
             NextHop::Blackhole => write!(f, "blackhole {prefix}")?,
             NextHop::Unreachable => write!(f, "unreachable {prefix}")?,
             NextHop::Prohibit => write!(f, "prohibit {prefix}")?,
+            NextHop::Throw => write!(f, "throw {prefix}")?,
+            NextHop::Local(None) => write!(f, "local {prefix}")?,
+            NextHop::Local(Some(dev)) => write!(f, "local {prefix} dev {dev}")?,
         }
         match self.metric {
             0 => Ok(()),

@@ -46,9 +46,11 @@ struct rust_rcu_demo_address {
 /* Route types: the values of RTN_* in <linux/rtnetlink.h>. */
 #define RUST_RCU_DEMO_TYPE_NONE		0
 #define RUST_RCU_DEMO_TYPE_UNICAST	1
+#define RUST_RCU_DEMO_TYPE_LOCAL	2
 #define RUST_RCU_DEMO_TYPE_BLACKHOLE	6
 #define RUST_RCU_DEMO_TYPE_UNREACHABLE	7
 #define RUST_RCU_DEMO_TYPE_PROHIBIT	8
+#define RUST_RCU_DEMO_TYPE_THROW	9
 
 /**
  * struct rust_rcu_demo_route - a route
@@ -57,10 +59,12 @@ struct rust_rcu_demo_address {
  * @type:       RUST_RCU_DEMO_TYPE_*
  * @reserved:   must be zero
  * @metric:     of the routes of one prefix, the one with the lowest metric serves
- * @gateway:    AF_UNSPEC if there is none; its family may differ from that of @dst
+ * @gateway:    AF_UNSPEC if there is none; its family may differ from that of @dst; an unspecified
+ *              address is EINVAL
  * @dev:        device name, empty if there is none; the bytes after the name must be zero
  *
- * A unicast route has a gateway, a device, or both. Routes of the other types have neither.
+ * A unicast route has a gateway, a device, or both. A local route may have a device. Routes of the
+ * other types have neither.
  */
 struct rust_rcu_demo_route {
 	struct rust_rcu_demo_address dst;
@@ -82,6 +86,8 @@ struct rust_rcu_demo_route {
 #define RUST_RCU_DEMO_FEATURE_RELOAD		(1ULL << 4)
 /* poll(), select() and epoll report whether answers are unread */
 #define RUST_RCU_DEMO_FEATURE_POLL		(1ULL << 5)
+/* RUST_RCU_DEMO_TYPE_LOCAL and RUST_RCU_DEMO_TYPE_THROW */
+#define RUST_RCU_DEMO_FEATURE_TYPES		(1ULL << 6)
 
 /**
  * struct rust_rcu_demo_info - the features and limits of the kernel

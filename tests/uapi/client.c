@@ -198,7 +198,7 @@ static void test_info(void)
 	memset(&args, 0xff, sizeof(args));
 	check_is("info", errno_of(RUST_RCU_DEMO_IOC_INFO, &args), 0);
 	check_is("info returns the version", args.info.version, RUST_RCU_DEMO_VERSION);
-	check_is("info returns the features", args.info.features, 0x3f);
+	check_is("info returns the features", args.info.features, 0x7f);
 	check("info allows 65536 lookups in one call", args.info.max_lookups >= MANY);
 	check("info allows 65536 operations in one call", args.info.max_operations >= MANY);
 	check("info allows 65536 operations in a transaction", args.info.max_transaction >= MANY);

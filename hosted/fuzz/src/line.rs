@@ -4,7 +4,7 @@
 
 use crate::{
     device::{
-        command::{self, Command, Refusal},
+        command::{self, refusal::Refusal, Command},
         lines::{Line, Lines, MAX_LINE},
     },
     rcu_table::{Mode, Route, Selector},
@@ -89,8 +89,8 @@ fn check(line: &str) {
         "spaces or comments change the meaning of {line:?}"
     );
     match parsed {
-        Ok(None) => assert!(words.is_empty(), "{line:?} is parsed as a blank line"),
-        Ok(Some(command)) => check_command(line, &command),
+        Ok((None, _)) => assert!(words.is_empty(), "{line:?} is parsed as a blank line"),
+        Ok((Some(command), _)) => check_command(line, &command),
         Err(refusal) => check_refusal(line, &words, &refusal),
     }
 }
@@ -107,11 +107,7 @@ fn check_command(line: &str, command: &Command) {
 }
 
 fn expect_parsed(text: &str, command: &Command) {
-    assert_eq!(
-        command::parse(text).as_ref(),
-        Ok(&Some(*command)),
-        "{text:?}"
-    );
+    assert_eq!(command::parse(text), Ok((Some(*command), 0)), "{text:?}");
 }
 
 /// Checks that the text of a route parses as the same route, with and without `add`.

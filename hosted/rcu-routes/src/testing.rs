@@ -62,8 +62,8 @@ pub fn route(text: &str) -> Route {
 
 fn parse(line: &str) -> Command {
     match command::parse(line) {
-        Ok(Some(command)) => command,
-        Ok(None) => panic!("an empty command"),
+        Ok((Some(command), _)) => command,
+        Ok((None, _)) => panic!("an empty command"),
         Err(refusal) => panic!("{line}: {refusal}"),
     }
 }

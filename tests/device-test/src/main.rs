@@ -16,6 +16,7 @@ mod close;
 mod device;
 mod faults;
 mod fuzz;
+mod ip_route;
 mod lifetime;
 #[expect(unsafe_code, reason = "passes bad addresses to system calls")]
 mod memory;
@@ -58,6 +59,7 @@ Runs all tests, or those whose names contain a WORD. Empties the table of /dev/r
 fn all_tests() -> Vec<tap::Test> {
     [
         semantics::tests,
+        ip_route::tests,
         misuse::tests,
         writes::tests,
         bad_lines::tests,

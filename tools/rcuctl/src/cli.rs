@@ -74,7 +74,7 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Query and change routes: add, change, replace, del, get, show, flush, load, save
+    /// Query and change routes: add, change, replace, del, get, show, flush, load, import, save
     #[command(visible_alias = "r")]
     Route {
         #[command(subcommand)]
@@ -141,7 +141,7 @@ pub enum RouteCommand {
     },
 
     /// Print the table, one route per line, in the format that `route load` reads
-    #[command(visible_alias = "list")]
+    #[command(visible_aliases = ["list", "ls", "s"])]
     Show {
         /// Print only one family, or the routes of one prefix
         #[arg(value_name = "inet|inet6|PREFIX")]
@@ -170,6 +170,19 @@ pub enum RouteCommand {
         /// Replace routes that exist, instead of stopping at them
         #[arg(long)]
         overwrite: bool,
+    },
+
+    /// Add the routes of a file in another program's format; continues after a refused line
+    ///
+    /// Reads the output of `ip route`, `ip -6 route`, `ip -j route`, FRR's `show ip route` and BIRD's
+    /// `show route`, and files for `ip -batch`. Names each refused line, and then exits 1.
+    Import {
+        /// File to import; - is standard input
+        file: PathBuf,
+
+        /// Print the routes in the format of `route load` instead of adding them
+        #[arg(long)]
+        dry_run: bool,
     },
 
     /// Write the table to a file; if the save fails, the old file is unchanged

@@ -7,6 +7,7 @@ mod batch;
 mod change;
 mod command_line;
 mod get;
+mod import;
 pub mod json;
 mod load;
 mod save;
@@ -18,7 +19,7 @@ use std::path::Path;
 use crate::cli::RouteCommand;
 use crate::device::{Access, Device};
 use crate::error::{Result, Status};
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::output::Output;
 use crate::progress::Progress;
 use load::Atomicity;
@@ -67,6 +68,14 @@ pub fn run(path: &Path, command: &RouteCommand, out: &mut Output<impl Write>) ->
             let input = Input::open(file)?;
             let progress = Progress::new(input.size(), out.json());
             load::run(&mut open(Access::ReadWrite)?, input, options, progress, out)
+        }
+        RouteCommand::Import { file, dry_run } => {
+            let (name, text) = input::read(file)?;
+            let translated = import::translate(&text);
+            match dry_run {
+                true => import::dry_run(&name, &translated, out),
+                false => import::run(&mut open(Access::ReadWrite)?, &name, translated, out),
+            }
         }
         RouteCommand::Save { file } => save::run(&mut open(Access::Read)?, file, out),
     }

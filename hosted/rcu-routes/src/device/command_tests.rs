@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use super::command::{
-    parse, Command, Excerpt,
-    Reason::{self, *},
-    Refusal, HELP,
+    parse as parse_counting,
+    refusal::{
+        Excerpt,
+        Reason::{self, *},
+        Refusal,
+    },
+    Command, HELP,
 };
 use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route, Selector};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -30,6 +34,11 @@ fn direct(name: &str) -> NextHop {
 
 fn via_dev(gateway: &str, name: &str) -> NextHop {
     NextHop::Via(gateway.parse().unwrap(), Some(dev(name)))
+}
+
+/// Parses a line without counting words.
+fn parse(line: &str) -> Result<Option<Command>, Refusal<'_>> {
+    parse_counting(line).map(|(command, _)| command)
 }
 
 fn command(line: &str) -> Command {
@@ -196,6 +205,123 @@ fn every_other_command_is_parsed() {
     }
 }
 
+/// Lines of real machines, each with the route in the device's words and the number of informational
+/// words.
+#[test]
+fn lines_that_ip_route_prints_are_parsed() {
+    for (line, meaning, skipped) in [
+        (
+            "default via 192.168.1.1 dev wlp2s0 proto dhcp src 192.168.1.17 metric 600 ",
+            "0.0.0.0/0 via 192.168.1.1 dev wlp2s0 metric 600",
+            2,
+        ),
+        (
+            "172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1 linkdown ",
+            "172.17.0.0/16 dev docker0",
+            4,
+        ),
+        (
+            "10.0.0.0/24 via 10.0.0.170 dev cilium_host proto kernel src 10.0.0.170 mtu 1450 ",
+            "10.0.0.0/24 via 10.0.0.170 dev cilium_host",
+            3,
+        ),
+        ("blackhole 10.244.1.0/26 proto 80 ", "blackhole 10.244.1.0/26", 1),
+        (
+            "10.244.2.0/26 via 172.16.0.2 dev tunl0 proto bird onlink ",
+            "10.244.2.0/26 via 172.16.0.2 dev tunl0",
+            2,
+        ),
+        ("10.244.1.5 dev cali1 scope link ", "10.244.1.5/32 dev cali1", 1),
+        (
+            "10.9.0.0/24 nhid 30 via 10.0.0.9 dev swp1 proto bgp metric 20 ",
+            "10.9.0.0/24 via 10.0.0.9 dev swp1 metric 20",
+            2,
+        ),
+        (
+            "10.8.0.0/24 via inet6 fe80::9 dev swp1 proto bgp metric 20 onlink",
+            "10.8.0.0/24 via inet6 fe80::9 dev swp1 metric 20",
+            2,
+        ),
+        (
+            "fe80::/64 dev eth0 proto kernel metric 256 pref medium",
+            "fe80::/64 dev eth0 metric 256",
+            2,
+        ),
+        (
+            "default via fe80::1 dev eth0 proto ra metric 1024 expires 44sec hoplimit 64 pref medium",
+            "::/0 via fe80::1 dev eth0 metric 1024",
+            4,
+        ),
+        (
+            "unreachable fdee:39db:141f::/48 dev lo proto static metric 2147483647 pref medium",
+            "unreachable fdee:39db:141f::/48 metric 2147483647",
+            3,
+        ),
+        (
+            "unreachable 3ffe:ffff::/32 dev lo metric 1024 error -113 pref medium",
+            "unreachable 3ffe:ffff::/32 metric 1024",
+            3,
+        ),
+        (
+            "unreachable default dev lo metric 4278198272 pref medium",
+            "unreachable ::/0 metric 4278198272",
+            2,
+        ),
+        ("throw 192.0.2.0/24 table main", "throw 192.0.2.0/24", 1),
+        (
+            "local 192.0.2.1 dev lo proto kernel scope host src 192.0.2.1",
+            "local 192.0.2.1/32 dev lo",
+            3,
+        ),
+        (
+            "2001:db8::/64 dev eth0 metric 256 mtu lock 1400 advmss 1340",
+            "2001:db8::/64 dev eth0 metric 256",
+            2,
+        ),
+    ] {
+        let expected = command(meaning);
+        assert_eq!(parse_counting(line), Ok((Some(expected), skipped)), "{line}");
+    }
+}
+
+/// Scripts and files for `ip -batch`, in all words that `ip` accepts.
+#[test]
+fn commands_of_ip_are_parsed() {
+    for (line, meaning) in [
+        (
+            "route add 10/8 via 192.0.2.1",
+            "add 10.0.0.0/8 via 192.0.2.1",
+        ),
+        ("ip route add 10.1/16 dev a", "add 10.1.0.0/16 dev a"),
+        ("ip -4 route replace any dev a", "replace 0.0.0.0/0 dev a"),
+        ("ip -6 route add default dev a", "add ::/0 dev a"),
+        ("-6 route del all dev a", "del ::/0 dev a"),
+        (
+            "route append to 10.0.0.0/255.0.0.0 dev a",
+            "add 10.0.0.0/8 dev a",
+        ),
+        (
+            "route prepend unicast 10.0.0.0/8 dev a",
+            "add 10.0.0.0/8 dev a",
+        ),
+        (
+            "route chg 10.0.0.0/8 oif a priority 0x20",
+            "change 10.0.0.0/8 dev a metric 32",
+        ),
+        (
+            "to 10.0.0.0/8 dev a preference 5",
+            "10.0.0.0/8 dev a metric 5",
+        ),
+        ("route delete 10.0.0.0/8", "del 10.0.0.0/8"),
+        ("ip route", "show"),
+        ("-6 route ls", "show inet6"),
+        ("ip -6 route show default", "show ::/0"),
+        ("ip route get 10.0.0.1", "get 10.0.0.1"),
+    ] {
+        assert_eq!(command(line), command(meaning), "{line}");
+    }
+}
+
 #[test]
 fn blank_lines_and_comments_are_not_commands() {
     for line in ["", " ", "\t\r", "# add 10.0.0.0/8 dev a", "  #", "#add"] {
@@ -230,7 +356,10 @@ const INVALID: &[(&str, &str, Reason)] = &[
     ("flush inet inet6", "inet6", UnknownWord),
     ("get 10.0.0.1 10.0.0.2", "10.0.0.2", UnknownWord),
     ("add 10.0.0.0/8 gateway 192.0.2.1", "gateway", UnknownWord),
-    ("add 10.0.0.0/8 dev a table main", "table", UnknownWord),
+    ("ip link", "link", UnknownWord),
+    ("-4 -6 route", "-6", UnknownWord),
+    ("ip route frobnicate", "frobnicate", UnknownWord),
+    ("ip", "ip", MissingArgument("route")),
     ("add", "add", MissingArgument("prefix")),
     ("del", "del", MissingArgument("prefix")),
     ("blackhole", "blackhole", MissingArgument("prefix")),
@@ -257,7 +386,10 @@ const INVALID: &[(&str, &str, Reason)] = &[
     ("add 10.0.0.0/8 dev a dev b", "dev", Repeated),
     ("add 10.0.0.0/8 dev a metric 1 metric 1", "metric", Repeated),
     ("add eth0 via 192.0.2.1", "eth0", InvalidPrefix),
-    ("add 10.0.0/8 dev a", "10.0.0/8", InvalidPrefix),
+    ("add 10.0.0.0.0/8 dev a", "10.0.0.0.0/8", InvalidPrefix),
+    ("add 10./8 dev a", "10./8", InvalidPrefix),
+    ("add 010/8 dev a", "010/8", InvalidPrefix),
+    ("add 10 dev a", "10", InvalidPrefix),
     ("add 10.0.0.256/8 dev a", "10.0.0.256/8", InvalidPrefix),
     ("add /8 dev a", "/8", InvalidPrefix),
     ("1 dev a", "1", InvalidPrefix),
@@ -327,8 +459,8 @@ const INVALID: &[(&str, &str, Reason)] = &[
         InvalidLength(Family::Inet),
     ),
     (
-        "add 10.0.0.0/255.0.0.0 dev a",
-        "10.0.0.0/255.0.0.0",
+        "add 10.0.0.0/255.0.255.0 dev a",
+        "10.0.0.0/255.0.255.0",
         InvalidLength(Family::Inet),
     ),
     ("del ::/129", "::/129", InvalidLength(Family::Inet6)),
@@ -358,7 +490,11 @@ const INVALID: &[(&str, &str, Reason)] = &[
     ),
     ("add 10.0.0.0/8 dev a metric -1", "-1", InvalidNumber),
     ("add 10.0.0.0/8 dev a metric +1", "+1", InvalidNumber),
-    ("add 10.0.0.0/8 dev a metric 0x10", "0x10", InvalidNumber),
+    ("add 10.0.0.0/8 dev a metric 0x", "0x", InvalidNumber),
+    ("add 10.0.0.0/8 dev a metric 0x+1", "0x+1", InvalidNumber),
+    ("add 10.0.0.0/8 dev a mtu lock many", "many", InvalidNumber),
+    ("add 10.0.0.0/8 via 0.0.0.0", "0.0.0.0", InvalidGateway),
+    ("add ::/0 via :: dev a", "::", InvalidGateway),
     (
         "add 10.0.0.0/8 dev sixteen-letters-",
         "sixteen-letters-",
@@ -393,6 +529,42 @@ const INVALID: &[(&str, &str, Reason)] = &[
         "::/8",
         GatewayFamily(Family::Inet6),
     ),
+    (
+        "10.0.0.0/8 dev a table 100",
+        "100",
+        Unsupported("there is one table, 'main'"),
+    ),
+    (
+        "broadcast 10.0.0.255 dev a table local",
+        "broadcast",
+        Unsupported("not supported; only unicast, local and the types that discard are"),
+    ),
+    (
+        "default nexthop via 10.0.0.1 dev a weight 1",
+        "nexthop",
+        Unsupported("a route has one next hop; several are not supported"),
+    ),
+    ("local 10.0.0.1 via 10.0.0.2", "local", UnexpectedNextHop),
+    ("throw 10.0.0.0/8 dev a", "throw", UnexpectedNextHop),
+    (
+        "-6 route add 10.0.0.0/8 dev a",
+        "10.0.0.0/8",
+        InvalidAddress(Some(Family::Inet6)),
+    ),
+    ("get 300.1.1.1", "300.1.1.1", InvalidAddress(None)),
+    ("get 10.1.1.0/24", "10.1.1.0/24", InvalidAddress(None)),
+    ("get fe80::1%eth0", "fe80::1%eth0", InvalidAddress(None)),
+    (
+        "default via fe80::21bc6",
+        "fe80::21bc6",
+        InvalidAddress(None),
+    ),
+    (
+        "10.0.0.0/8 dev a src 300.1.1.1",
+        "300.1.1.1",
+        InvalidAddress(None),
+    ),
+    ("10.0.0.0/8 dev a proto", "proto", MissingArgument("value")),
     ("del ::1 via 192.0.2.1", "::1", GatewayFamily(Family::Inet6)),
 ];
 
@@ -422,6 +594,8 @@ fn every_reason_is_tested() {
         HostBits { .. } => "HostBits",
         InvalidNumber => "InvalidNumber",
         InvalidDevice => "InvalidDevice",
+        InvalidGateway => "InvalidGateway",
+        Unsupported(_) => "Unsupported",
         MissingNextHop => "MissingNextHop",
         UnexpectedNextHop => "UnexpectedNextHop",
         GatewayFamily(_) => "GatewayFamily",
@@ -431,7 +605,7 @@ fn every_reason_is_tested() {
         .map(|(.., reason)| name(*reason).to_owned())
         .collect();
     assert_eq!(seen, named);
-    assert_eq!(seen.len(), 13);
+    assert_eq!(seen.len(), 15);
 }
 
 #[test]
@@ -487,6 +661,11 @@ fn each_reason_has_its_sentence() {
             "add ::/8 via 1.1.1.1",
             "::/8: IPv4 gateway for an IPv6 prefix; use 'via inet ADDRESS'",
         ),
+        ("add ::/8 via ::", "::: no gateway has this address"),
+        (
+            "add ::/8 dev a encap seg6",
+            "encap: encapsulation is not supported",
+        ),
     ] {
         assert_eq!(parse(line).unwrap_err().to_string(), sentence);
     }
@@ -512,7 +691,7 @@ fn excerpts_of_long_words_are_cut_and_control_characters_escaped() {
 fn help_lists_every_verb() {
     for verb in [
         "add", "change", "replace", "del", "flush", "begin", "reload", "commit", "abort", "get",
-        "show", "stats", "help",
+        "show", "stats", "help", "append", "prepend", "throw", "local",
     ] {
         assert!(HELP.contains(verb), "{verb}");
     }
@@ -544,12 +723,15 @@ fn any_dev() -> impl Strategy<Value = DevName> {
 }
 
 fn any_next_hop() -> impl Strategy<Value = NextHop> {
+    let gateway = any_address().prop_filter("a gateway", |address| !address.is_unspecified());
     prop_oneof![
-        (any_address(), prop::option::of(any_dev())).prop_map(|(via, dev)| NextHop::Via(via, dev)),
+        (gateway, prop::option::of(any_dev())).prop_map(|(via, dev)| NextHop::Via(via, dev)),
         any_dev().prop_map(NextHop::Dev),
         Just(NextHop::Blackhole),
         Just(NextHop::Unreachable),
         Just(NextHop::Prohibit),
+        Just(NextHop::Throw),
+        prop::option::of(any_dev()).prop_map(NextHop::Local),
     ]
 }
 
@@ -575,6 +757,15 @@ fn any_words() -> impl Strategy<Value = String> {
             "via",
             "dev",
             "metric",
+            "proto",
+            "src",
+            "mtu",
+            "table",
+            "route",
+            "to",
+            "any",
+            "local",
+            "-6",
             "inet",
             "inet6",
             "default",

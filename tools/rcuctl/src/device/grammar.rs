@@ -19,6 +19,8 @@ mod device {
 
 use std::net::IpAddr;
 
+use crate::rcu_table::Route;
+
 pub(crate) use device::command::Command;
 use device::{command, lines::Lines};
 
@@ -26,7 +28,18 @@ use device::{command, lines::Lines};
 pub(crate) fn command(line: &[u8]) -> Option<Command> {
     let mut lines = Lines::new();
     let (_, line) = lines.feed(line);
-    command::parse(line?.text.ok()?).ok()?
+    command::parse(line?.text.ok()?).ok()?.0
+}
+
+/// Parses a line that adds a route. Also returns the number of informational words.
+///
+/// Errors: the sentence of the device.
+pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
+    match command::parse(line) {
+        Ok((Some(Command::Insert(_, route)), skipped)) => Ok((route, skipped)),
+        Ok(_) => Err(format!("{line}: expected a route")),
+        Err(refusal) => Err(refusal.to_string()),
+    }
 }
 
 /// Parses an argument of `get`.

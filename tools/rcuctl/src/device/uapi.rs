@@ -15,6 +15,8 @@ pub const TYPE_UNICAST: u8 = 1;
 pub const TYPE_BLACKHOLE: u8 = 6;
 pub const TYPE_UNREACHABLE: u8 = 7;
 pub const TYPE_PROHIBIT: u8 = 8;
+pub const TYPE_THROW: u8 = 9;
+pub const TYPE_LOCAL: u8 = 2;
 
 pub const FEATURE_LOOKUP: u64 = 1 << 0;
 pub const FEATURE_UPDATE: u64 = 1 << 1;

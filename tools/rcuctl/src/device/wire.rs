@@ -72,6 +72,8 @@ fn encode(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route
         Some(NextHop::Blackhole) => (uapi::TYPE_BLACKHOLE, None, None),
         Some(NextHop::Unreachable) => (uapi::TYPE_UNREACHABLE, None, None),
         Some(NextHop::Prohibit) => (uapi::TYPE_PROHIBIT, None, None),
+        Some(NextHop::Throw) => (uapi::TYPE_THROW, None, None),
+        Some(NextHop::Local(dev)) => (uapi::TYPE_LOCAL, None, dev),
     };
     let mut route = uapi::Route {
         dst: address(prefix.address()),
@@ -105,6 +107,8 @@ pub fn decode(route: &uapi::Route) -> Option<Route> {
         (uapi::TYPE_BLACKHOLE, None, None) => NextHop::Blackhole,
         (uapi::TYPE_UNREACHABLE, None, None) => NextHop::Unreachable,
         (uapi::TYPE_PROHIBIT, None, None) => NextHop::Prohibit,
+        (uapi::TYPE_THROW, None, None) => NextHop::Throw,
+        (uapi::TYPE_LOCAL, None, dev) => NextHop::Local(dev),
         _ => return None,
     };
     Some(Route {

@@ -42,7 +42,10 @@ impl<'a> Route<'a> {
         let mut words = line.split_ascii_whitespace();
         let mut dst = words.next()?;
         let mut kind = "unicast";
-        if matches!(dst, "blackhole" | "unreachable" | "prohibit") {
+        if matches!(
+            dst,
+            "blackhole" | "unreachable" | "prohibit" | "throw" | "local"
+        ) {
             kind = dst;
             dst = words.next()?;
         }

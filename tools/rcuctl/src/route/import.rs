@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `route import`: adds the routes of another program's output.
+//!
+//! ```text
+//!   file ──► ip text ┐
+//!        ──► JSON    ├──► words of `ip route` ──► the device's parser ──► add
+//!        ──► FRR     │          with line number         │ refused         │ refused
+//!        ──► BIRD    ┘                                   └──► named with line and word
+//! ```
+//!
+//! The device itself reads the text of `ip route`. This command also reads other formats, continues
+//! after a refused line, and counts.
+
+mod bird;
+mod frr;
+mod ip_json;
+mod ip_text;
+
+use std::io::{Read, Write};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::batch::Batch;
+use crate::device::{grammar, Device};
+use crate::error::{Result, Status};
+use crate::output::Output;
+use crate::rcu_table::Route;
+
+/// Why a route with several next hops is refused.
+const MULTIPATH: &str = "a route has one next hop; several are not supported";
+
+/// A route of the file, in the words of `ip route`.
+struct Candidate {
+    line: u64,
+    words: String,
+}
+
+/// A line that was not imported, and why.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    pub line: u64,
+    pub message: String,
+}
+
+/// The routes of a file before the device's parser reads them.
+#[derive(Default)]
+struct Found {
+    candidates: Vec<Candidate>,
+    refused: Vec<Refused>,
+    /// Routes that the program that printed them does not use.
+    inactive: u64,
+}
+
+impl Found {
+    fn push(&mut self, line: u64, words: impl Into<String>) {
+        let words = words.into();
+        self.candidates.push(Candidate { line, words });
+    }
+
+    fn refuse(&mut self, line: u64, message: impl Into<String>) {
+        let message = message.into();
+        self.refused.push(Refused { line, message });
+    }
+}
+
+/// The routes of a file.
+#[derive(Debug, Default)]
+pub struct Import {
+    /// Each with its line.
+    pub routes: Vec<(u64, Route)>,
+    pub refused: Vec<Refused>,
+    pub inactive: u64,
+    /// Words such as `proto` that do not change the packets' way.
+    pub skipped_words: u64,
+}
+
+/// Translates a file.
+pub fn translate(text: &str) -> Import {
+    let found = match text.trim_start().chars().next() {
+        Some('[' | '{') => ip_json::find(text),
+        _ if bird::is_bird(text) => bird::find(text),
+        _ if frr::is_frr(text) => frr::find(text),
+        _ => ip_text::find(text),
+    };
+    let mut import = Import {
+        refused: found.refused,
+        inactive: found.inactive,
+        ..Import::default()
+    };
+    for Candidate { line, words } in found.candidates {
+        match grammar::route(&words) {
+            Ok((route, skipped)) => {
+                import.routes.push((line, route));
+                import.skipped_words += u64::from(skipped);
+            }
+            Err(message) => import.refused.push(Refused { line, message }),
+        }
+    }
+    import
+}
+
+/// Adds the routes to the table. A line that the kernel refuses does not end the import.
+pub fn run(
+    device: &mut Device<impl Read + Write>,
+    name: &str,
+    mut import: Import,
+    out: &mut Output<impl Write>,
+) -> Result<Status> {
+    let mut imported = 0;
+    let mut rest = &import.routes[..];
+    while !rest.is_empty() {
+        let mut batch = Batch::default();
+        for (line, route) in rest {
+            if batch.is_full() {
+                break;
+            }
+            batch.push(&[b"add ", route.to_string().as_bytes()], *line);
+        }
+        let count = batch.len();
+        let refused = device.submit(batch.text(0..count), &mut Vec::new())?;
+        let accepted = refused
+            .as_ref()
+            .map_or(count, |refused| batch.lines_in(0, refused.accepted));
+        imported += accepted;
+        let mut done = accepted;
+        if let Some(refused) = refused {
+            done += 1;
+            import.refused.push(Refused {
+                line: batch.number(accepted),
+                message: refused.refusal.to_string(),
+            });
+        }
+        rest = &rest[done.min(rest.len())..];
+    }
+    import.refused.sort_by_key(|refused| refused.line);
+    print(name, imported, &import, out)
+}
+
+/// Prints the routes instead of adding them.
+pub fn dry_run(name: &str, import: &Import, out: &mut Output<impl Write>) -> Result<Status> {
+    let mut routes = out.routes()?;
+    for (_, route) in &import.routes {
+        routes.push(&route.to_string())?;
+    }
+    routes.finish()?;
+    Ok(report(name, &import.refused))
+}
+
+fn print(
+    name: &str,
+    imported: usize,
+    import: &Import,
+    out: &mut Output<impl Write>,
+) -> Result<Status> {
+    let refused = import.refused.len();
+    if out.json() {
+        out.document(&json!({
+            "imported": imported,
+            "inactive": import.inactive,
+            "skipped_words": import.skipped_words,
+            "refused": import.refused,
+        }))?;
+    } else {
+        out.line(&format!(
+            "{imported} routes imported, {refused} refused, {} inactive; {} informational words \
+             skipped",
+            import.inactive, import.skipped_words
+        ))?;
+    }
+    Ok(report(name, &import.refused))
+}
+
+/// Names each refused line.
+fn report(name: &str, refused: &[Refused]) -> Status {
+    for Refused { line, message } in refused {
+        anstream::eprintln!("rcuctl: {name}:{line}: {message}");
+    }
+    match refused.is_empty() {
+        true => Status::Done,
+        false => Status::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests;

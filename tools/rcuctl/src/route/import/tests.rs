@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::*;
+use crate::fake::Fake;
+use nix::errno::Errno;
+
+/// Name, text, routes, refused lines, inactive routes, skipped words.
+type File = (&'static str, &'static str, usize, &'static [u64], u64, u64);
+
+macro_rules! file {
+    ($name:literal, $routes:literal, $refused:expr, $inactive:literal, $skipped:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../../tests/routes/", $name)),
+            $routes,
+            &$refused,
+            $inactive,
+            $skipped,
+        )
+    };
+}
+/// The files of `tests/routes`, each with its number of routes, the refused lines, the number of
+/// inactive routes, and the number of skipped words.
+const FILES: &[File] = &[
+    file!("laptop-vpn.txt", 9, [], 0, 16),
+    file!("workstation.txt", 5, [], 0, 12),
+    file!("kubernetes-cilium.txt", 9, [], 0, 17),
+    file!("kubernetes-calico.txt", 12, [], 0, 18),
+    file!("containers.txt", 9, [], 0, 16),
+    file!("cloud.txt", 8, [], 0, 20),
+    file!("frr-kernel.txt", 3, [], 0, 8),
+    file!("local-table.txt", 3, [1, 4, 5, 7], 0, 9),
+    file!("router-inet6.txt", 3, [1, 2, 3, 4, 5, 9, 10], 0, 7),
+    file!("hypervisor-inet6.txt", 5, [], 0, 11),
+    file!("advertised-inet6.txt", 4, [1], 0, 10),
+    file!("vrf-inet6.txt", 1, [], 0, 2),
+    file!("container.json", 2, [], 0, 3),
+    file!("local-table.json", 0, [1], 0, 0),
+    file!("frr-ospf.txt", 6, [], 3, 0),
+    file!("frr-babel.txt", 10, [], 0, 0),
+    file!("frr-inet6.txt", 6, [], 1, 0),
+    file!("bird-ospf.txt", 5, [], 3, 0),
+    file!("bird-bgp.txt", 5, [], 0, 0),
+];
+
+/// The text of the routes, a line each.
+fn lines(import: &Import) -> Vec<String> {
+    let routes = import.routes.iter();
+    routes.map(|(_, route)| route.to_string()).collect()
+}
+
+#[test]
+fn files_of_real_machines_are_translated() {
+    for &(name, text, routes, refused, inactive, skipped) in FILES {
+        let import = translate(text);
+        let found: Vec<u64> = import.refused.iter().map(|refused| refused.line).collect();
+        let why = &import.refused;
+        assert_eq!(import.routes.len(), routes, "{name}: {why:?}");
+        assert_eq!(found, refused, "{name}: {why:?}");
+        assert_eq!(import.inactive, inactive, "{name}");
+        assert_eq!(import.skipped_words, skipped, "{name}");
+    }
+}
+
+/// What is written for a file reads back as the same routes.
+#[test]
+fn translated_files_translate_to_the_same_routes() {
+    for &(name, text, ..) in FILES {
+        let first = translate(text);
+        let second = translate(&lines(&first).join("\n"));
+        assert_eq!(lines(&first), lines(&second), "{name}");
+        assert_eq!(second.skipped_words, 0, "{name}");
+    }
+}
+
+#[test]
+fn each_format_has_its_routes() {
+    for (text, expected) in [
+        (
+            "default via 10.0.0.1 dev a proto dhcp\nroute add 10/8 dev b\n",
+            &["0.0.0.0/0 via 10.0.0.1 dev a", "10.0.0.0/8 dev b"][..],
+        ),
+        (
+            "default dev wg0 metric 1024 pref medium\n",
+            &["::/0 dev wg0 metric 1024"],
+        ),
+        ("default dev wg0\n2001:db8::/32 dev wg0\n", &["::/0 dev wg0", "2001:db8::/32 dev wg0"]),
+        (
+            r#"[{"type":"unicast","dst":"10.1.0.0/16","via":{"family":"inet6","host":"fe80::1"},"dev":"e","metric":7}]"#,
+            &["10.1.0.0/16 via inet6 fe80::1 dev e metric 7"],
+        ),
+        (
+            r#"[{"type":"blackhole","dst":"default","protocol":"static","flags":["linkdown"]}]"#,
+            &["blackhole 0.0.0.0/0"],
+        ),
+        (
+            "B>* 10.1.1.1/32 [20/0] via fe80::5200:ff:fe02:4, ens3, 00:13:37\n\
+             S>* 10.9.0.0/16 [1/0] unreachable (blackhole), weight 1, 00:00:01\n",
+            &["10.1.1.1/32 via inet6 fe80::5200:ff:fe02:4 dev ens3", "blackhole 10.9.0.0/16"],
+        ),
+        (
+            "BIRD 2.0.12 ready.\nTable master4:\n\
+             0.0.0.0/0            unicast [kernel1 2024-01-01] * (10)\n\tvia 192.0.2.1 on eth0\n\
+             10.0.0.0/8           unicast [static1 2024-01-01] * (200)\n\tdev eth1\n\
+             \x20                    unicast [bgp1 2024-01-01] (100) [AS64512i]\n\tvia 192.0.2.2 on eth0\n\
+             10.2.0.0/16          prohibited [static1 2024-01-01] * (200)\n",
+            &[
+                "0.0.0.0/0 via 192.0.2.1 dev eth0",
+                "10.0.0.0/8 dev eth1",
+                "prohibit 10.2.0.0/16",
+            ],
+        ),
+    ] {
+        let import = translate(text);
+        assert_eq!(lines(&import), expected, "{text}{:?}", import.refused);
+    }
+}
+
+#[test]
+fn several_next_hops_are_refused_in_each_format() {
+    for text in [
+        "default proto static\n\tnexthop via 10.0.0.1 dev a weight 1\n\tnexthop via 10.0.0.2 dev b weight 1\n",
+        r#"[{"dst":"default","nexthops":[{"gateway":"10.0.0.1","dev":"a","weight":1}]}]"#,
+        "B>* 10.0.0.0/24 [20/0] via 10.0.0.1, a, weight 1, 1d\n  *                  via 10.0.0.2, b, weight 1, 1d\n",
+        "10.0.0.0/24          unicast [bgp1 10:00] * (100)\n\tvia 10.0.0.1 on a\n\tvia 10.0.0.2 on b\n",
+    ] {
+        let import = translate(text);
+        assert_eq!(import.routes, [], "{text}");
+        let [Refused { line: 1, message }] = &import.refused[..] else {
+            panic!("{:?}", import.refused);
+        };
+        assert!(message.ends_with(MULTIPATH), "{message}");
+    }
+}
+
+#[test]
+fn an_import_continues_after_a_line_that_the_kernel_refuses() {
+    let mut fake = Fake::new().refuse(
+        "add fe80::/64 dev b metric 256",
+        Errno::EEXIST,
+        "fe80::/64: route exists",
+    );
+    let text = "fe80::/64 dev a metric 256\nfe80::/64 dev b metric 256\n::/0 dev a\n";
+    let mut printed = Vec::new();
+    let out = &mut Output::new(&mut printed, true);
+    let status = run(&mut Device::new(&mut fake), "f", translate(text), out);
+    assert_eq!(status.expect("no local error"), Status::Failed);
+    let expected = r#"{"imported":2,"inactive":0,"skipped_words":0,"refused":[{"line":2,"message":"fe80::/64: route exists (EEXIST)"}]}"#;
+    let printed: serde_json::Value = serde_json::from_slice(&printed).expect("JSON");
+    assert_eq!(
+        printed,
+        serde_json::from_str::<serde_json::Value>(expected).expect("JSON")
+    );
+}
