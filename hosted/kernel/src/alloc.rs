@@ -6,6 +6,7 @@
 pub mod allocator;
 mod boxed;
 pub mod failslab;
+mod slab;
 mod vec;
 
 pub use boxed::KBox;
@@ -28,12 +29,26 @@ pub struct Flags {
     may_sleep: bool,
 }
 
+impl core::ops::BitOr for Flags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            may_sleep: self.may_sleep | other.may_sleep,
+        }
+    }
+}
+
 /// The allocation flags.
 pub mod flags {
     use super::Flags;
 
     /// Can sleep.
     pub const GFP_KERNEL: Flags = Flags { may_sleep: true };
+    /// As [`GFP_KERNEL`]; here no control group is charged.
+    pub const GFP_KERNEL_ACCOUNT: Flags = Flags { may_sleep: true };
+    /// Logs no failure; here none is logged anyway.
+    pub const __GFP_NOWARN: Flags = Flags { may_sleep: false };
     /// Does not sleep and can use reserves.
     pub const GFP_ATOMIC: Flags = Flags { may_sleep: false };
     /// Does not sleep.
@@ -100,7 +115,14 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
     if failslab::should_fail() {
         return Err(AllocError);
     }
-    let memory = if layout.align() <= MALLOC_ALIGN {
+    let is_aligned = layout.align() > MALLOC_ALIGN;
+    let pooled = match is_aligned && layout.align() <= 64 && !cfg!(debug_assertions) {
+        true => slab::allocate(layout.size()),
+        false => None,
+    };
+    let memory = if let Some(pooled) = pooled {
+        pooled.as_ptr().cast()
+    } else if !is_aligned {
         // SAFETY: `malloc()` has no requirements.
         unsafe { libc::malloc(layout.size()) }
     } else {
@@ -131,8 +153,11 @@ pub(crate) unsafe fn free(memory: NonNull<u8>) {
     LIVE_BYTES.fetch_sub(size, Ordering::Relaxed);
     // SAFETY: The caller guarantees that the memory is live and not used again.
     unsafe { poison(memory, size, POISON_FREED) };
-    // SAFETY: `allocate()` got the memory from the C library.
-    unsafe { libc::free(memory.as_ptr().cast()) };
+    // SAFETY: The caller guarantees that the memory is not used again.
+    if !unsafe { slab::free(memory) } {
+        // SAFETY: `allocate()` got the memory from the C library.
+        unsafe { libc::free(memory.as_ptr().cast()) };
+    }
 }
 
 /// Returns the usable size of an allocation.
@@ -141,8 +166,10 @@ pub(crate) unsafe fn free(memory: NonNull<u8>) {
 ///
 /// `memory` came from [`allocate`] and was not freed.
 unsafe fn usable(memory: NonNull<u8>) -> usize {
-    // SAFETY: The caller guarantees that the allocation is live.
-    unsafe { libc::malloc_usable_size(memory.as_ptr().cast()) }
+    slab::usable(memory).unwrap_or_else(|| {
+        // SAFETY: The caller guarantees that the allocation is live.
+        unsafe { libc::malloc_usable_size(memory.as_ptr().cast()) }
+    })
 }
 
 /// Fills memory with a poison byte, so that a use of it is detected.
