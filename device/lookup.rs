@@ -7,8 +7,11 @@ use super::{
     signal, uapi,
     user::{ArrayReader, ArrayWriter},
 };
-use crate::rcu_table::{read_lock, Table};
-use core::mem;
+use crate::rcu_table::{read_lock, Route, Table};
+use core::{
+    mem,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 use kernel::prelude::*;
 
 /// The maximum number of addresses in one call.
@@ -40,6 +43,9 @@ pub(super) fn lookup(file: &OpenFile, args: &mut uapi::Lookup) -> Result {
     }
 }
 
+/// The addresses of one family that are looked up together. They are on the stack.
+const RUN: usize = 32;
+
 /// Looks up one piece in one read-side critical section, and appends the routes.
 fn look_up_piece(
     table: &Table,
@@ -48,13 +54,37 @@ fn look_up_piece(
 ) -> Result {
     let guard = read_lock();
     let table = table.snapshot(&guard);
-    for address in addresses {
-        let found = table.lookup(address.to_ip()?);
+    let mut append = |found: Option<Route>| {
         let route = found
             .as_ref()
-            .map_or(uapi::Route::default(), uapi::Route::from);
+            .map_or_else(uapi::Route::default, uapi::Route::from);
         // A reader must not allocate. The push cannot fail, as both pieces have the same capacity.
-        routes.push_within_capacity(route).map_err(|_| EINVAL)?;
+        let _ = routes.push_within_capacity(route);
+    };
+    let (mut inet, mut inet6) = ([Ipv4Addr::UNSPECIFIED; RUN], [Ipv6Addr::UNSPECIFIED; RUN]);
+    let (mut rest, mut result) = (addresses, Ok(()));
+    while !rest.is_empty() && result.is_ok() {
+        let (mut v4, mut v6) = (0, 0);
+        for address in rest.iter().take(RUN) {
+            match address.to_ip() {
+                Ok(IpAddr::V4(address)) if v6 == 0 => {
+                    inet[v4] = address;
+                    v4 += 1;
+                }
+                Ok(IpAddr::V6(address)) if v4 == 0 => {
+                    inet6[v6] = address;
+                    v6 += 1;
+                }
+                Ok(_) => break,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        table.routes(&inet[..v4], &mut append);
+        table.routes(&inet6[..v6], &mut append);
+        rest = &rest[v4 + v6..];
     }
-    Ok(())
+    result
 }

@@ -3,40 +3,56 @@
 //! Lookup: the read side of the table.
 
 use super::{
-    next_hops::NextHopRef,
-    node::{value_at, Finding, Found, NodeRef, Roots, STRIDE},
+    fib::{Best, Record, Roots},
     prefix::{left_aligned, Family, Prefix},
     table::Table,
     Guard, NextHop, Route,
 };
 use core::net::IpAddr;
 
+/// The next hop that a lookup found. It is read from memory only on request.
+#[derive(Clone, Copy)]
+pub struct NextHopRef<'g>(pub(super) &'g Record);
+
+impl NextHopRef<'_> {
+    /// Reads the next hop.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn get(self) -> NextHop {
+        self.0.next_hop()
+    }
+
+    /// Reads the low bits of the gateway's address, or 0. This costs one access to the next hop.
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn digest(self) -> u64 {
+        self.0.digest()
+    }
+}
+
 /// A view of the table for one read-side critical section.
 ///
-/// Every lookup in one snapshot sees a transaction whole or not at all. A single change or a flush
-/// may become visible between two lookups.
+/// Every lookup in one snapshot sees a transaction or a reload whole or not at all. A single change
+/// may become visible between two lookups, even one that was made after a transaction that the
+/// snapshot does not see.
 ///
 /// Context: any; never waits.
 #[derive(Clone, Copy)]
 pub struct Snapshot<'g> {
     table: &'g Table,
-    roots: Option<&'g Roots>,
+    roots: &'g Roots,
     guard: &'g Guard,
 }
 
 impl<'g> Snapshot<'g> {
     #[inline(always)]
-    fn find<F: Finding<'g>>(&self, address: IpAddr) -> Option<F> {
-        let (lookup, roots) = (self.table.lookup, self.roots?);
+    fn find<const LEN: bool>(&self, address: IpAddr) -> Best {
+        let (lookup, bits) = (self.table.lookup, left_aligned(address));
         match address {
-            IpAddr::V4(_) => {
-                let root = roots.of(Family::Inet);
-                lookup.find::<F, false>(root, left_aligned(address), self.guard)
-            }
-            IpAddr::V6(_) => {
-                let root = roots.of(Family::Inet6);
-                lookup.find::<F, true>(root, left_aligned(address), self.guard)
-            }
+            IpAddr::V4(_) => lookup.find::<false, LEN>(self.roots, bits),
+            IpAddr::V6(_) => lookup.find::<true, LEN>(self.roots, bits),
         }
     }
 
@@ -53,36 +69,92 @@ impl<'g> Snapshot<'g> {
     /// Context: any; never waits.
     #[inline(always)]
     pub fn next_hop_ref(&self, address: IpAddr) -> Option<NextHopRef<'g>> {
-        let number = self.find(address)?;
-        self.table.next_hops.find(number, self.guard)
+        self.record(self.find::<false>(address)).map(NextHopRef)
     }
 
     /// Returns the route that serves `address`: the longest prefix and, among its routes, the
     /// lowest metric.
     ///
     /// Context: any; never waits.
+    #[inline]
     pub fn lookup(&self, address: IpAddr) -> Option<Route> {
-        self.route(address, self.find::<Found<'g>>(address)?.node)
+        self.route(address, self.find::<true>(address))
     }
 
-    /// Returns the route in `node` that serves `address`.
-    pub(super) fn route(&self, address: IpAddr, node: NodeRef<'g>) -> Option<Route> {
-        let bits = left_aligned(address);
-        let entry = node.serving(value_at(bits, node.depth()))?;
-        let len = node.depth() * STRIDE + entry.slot.bits();
+    #[inline(always)]
+    fn record(&self, best: Best) -> Option<&'g Record> {
+        self.table.records.find(best.number(), self.guard)
+    }
+
+    /// Returns the route that a walk has found.
+    #[inline]
+    pub(super) fn route(&self, address: IpAddr, best: Best) -> Option<Route> {
+        let record = self.record(best)?;
         Some(Route {
-            prefix: Prefix::covering(Family::of(address), bits, len),
-            metric: entry.metric,
-            next_hop: self.table.next_hops.get(entry.hop, self.guard)?,
+            prefix: Prefix::network(address, best.len()),
+            metric: record.metric(),
+            next_hop: record.next_hop(),
         })
     }
 
-    pub(super) fn roots(&self) -> Option<&'g Roots> {
+    pub(super) fn roots(&self) -> &'g Roots {
         self.roots
     }
 
-    pub(super) fn guard(&self) -> &'g Guard {
-        self.guard
+    /// Finds the next hops for packets to many addresses of one family, faster than one by one:
+    /// while one address waits for memory, others advance. `answers` gets one for each address;
+    /// both have the same length.
+    ///
+    /// Context: any; never waits.
+    pub fn next_hops<A: BulkAddress>(
+        &self,
+        addresses: &[A],
+        answers: &mut [Option<NextHopRef<'g>>],
+    ) {
+        let lookup = self.table.lookup;
+        lookup.find_many::<A, false>(self.roots, addresses, |at, best| {
+            if let Some(answer) = answers.get_mut(at) {
+                *answer = self.record(best).map(NextHopRef);
+            }
+        });
+    }
+
+    /// Passes to `found`, in order, the routes that serve addresses of one family. It is faster than
+    /// [`Self::lookup`] one by one, as [`Self::next_hops`] is.
+    ///
+    /// Context: any; never waits.
+    pub fn routes<A: BulkAddress>(&self, addresses: &[A], mut found: impl FnMut(Option<Route>)) {
+        let lookup = self.table.lookup;
+        lookup.find_many::<A, true>(self.roots, addresses, |at, best| {
+            found(self.route(addresses[at].into(), best));
+        });
+    }
+}
+
+/// An address of a family that is known when the code is compiled.
+pub trait BulkAddress: Copy + Into<IpAddr> {
+    /// The family.
+    const FAMILY: Family;
+
+    /// Returns the address as a bit string whose first bit is the topmost.
+    fn left_aligned(self) -> u128;
+}
+
+impl BulkAddress for core::net::Ipv4Addr {
+    const FAMILY: Family = Family::Inet;
+
+    #[inline(always)]
+    fn left_aligned(self) -> u128 {
+        u128::from(u32::from(self)) << 96
+    }
+}
+
+impl BulkAddress for core::net::Ipv6Addr {
+    const FAMILY: Family = Family::Inet6;
+
+    #[inline(always)]
+    fn left_aligned(self) -> u128 {
+        u128::from(self)
     }
 }
 
@@ -94,7 +166,7 @@ impl Table {
     pub fn snapshot<'g>(&'g self, guard: &'g Guard) -> Snapshot<'g> {
         Snapshot {
             table: self,
-            roots: self.tries.for_readers(guard),
+            roots: self.roots.dereference(guard),
             guard,
         }
     }
@@ -113,5 +185,24 @@ impl Table {
     #[inline]
     pub fn next_hop(&self, address: IpAddr, guard: &Guard) -> Option<NextHop> {
         self.snapshot(guard).next_hop(address)
+    }
+
+    /// Returns the next hops for packets to many addresses; `None` without route. Both slices have
+    /// the same length.
+    ///
+    /// Context: any; never waits.
+    pub fn lookup_bulk<A: BulkAddress>(
+        &self,
+        guard: &Guard,
+        addresses: &[A],
+        next_hops: &mut [Option<NextHop>],
+    ) {
+        let snapshot = self.snapshot(guard);
+        self.lookup
+            .find_many::<A, false>(snapshot.roots, addresses, |at, best| {
+                if let Some(next_hop) = next_hops.get_mut(at) {
+                    *next_hop = snapshot.record(best).map(Record::next_hop);
+                }
+            });
     }
 }

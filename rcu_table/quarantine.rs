@@ -10,8 +10,9 @@
 //! that a grace period was missing, without a use after free. `kvfree_rcu()` runs no code of the
 //! module, so nodes that it frees are not poisoned.
 
-use super::node::{NodeRef, Quarantined};
-use crate::rcu::{GracePeriod, Retired};
+use super::fib::NodeRef;
+pub use super::fib::QuarantinedBatch;
+use crate::rcu::GracePeriod;
 
 /// The points where a table in quarantine relies on grace periods.
 ///
@@ -23,14 +24,14 @@ pub trait Quarantine: Sync {
     /// Context: may sleep; the table's mutex may be held.
     fn unlinked(&self, _node: UnlinkedNode<'_>) {}
 
-    /// Queues the callback that poisons a node.
+    /// Queues the callback that poisons the nodes of a batch.
     ///
     /// Context: may sleep; the table's mutex is held.
-    fn queue(&self, node: QuarantinedNode) {
-        node.call_rcu();
+    fn queue(&self, batch: QuarantinedBatch) {
+        batch.call_rcu();
     }
 
-    /// Returns whether the table can reuse next-hop numbers that were released before
+    /// Returns whether the table can reuse numbers of answers that were released before
     /// `grace_period` began.
     fn is_complete(&self, grace_period: &GracePeriod) -> bool {
         grace_period.is_complete()
@@ -44,17 +45,5 @@ impl UnlinkedNode<'_> {
     /// Poisons the node, as if its grace period had ended.
     pub fn poison(&self) {
         self.0.poison();
-    }
-}
-
-/// A retired node in quarantine. If it is dropped, its callback is queued.
-pub struct QuarantinedNode(pub(super) Retired<Quarantined>);
-
-impl QuarantinedNode {
-    /// Queues the callback that poisons the node and frees it after another grace period.
-    ///
-    /// Context: any.
-    pub fn call_rcu(self) {
-        self.0.call_rcu();
     }
 }

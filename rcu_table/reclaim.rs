@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reclaim of the nodes that a change has replaced.
+//! Reclaim of the objects that a change has replaced.
 
 use super::{
-    node::{Exclusive, Replaced, Tree, Unlinked},
-    quarantine::{Quarantine, QuarantinedNode, UnlinkedNode},
+    fib::{gfp, poison, Fate, Fib, Retirees, MAX_UNLINKED},
+    quarantine::{Quarantine, UnlinkedNode},
     settings::{ReclaimMode, Settings},
-    stats::{self, Footprint},
+    stats::Footprint,
+    table::yield_after,
 };
-use crate::rcu::{self, GracePeriod, Reclaim, Retired, Softirq, UniqueRcuBox};
+use crate::rcu::{self, GracePeriod};
+use kernel::prelude::*;
 
 /// The settings that apply to one update, read when it began.
 #[derive(Clone, Copy)]
@@ -25,64 +27,140 @@ impl Policy {
         }
     }
 
-    /// Returns whether the updater waits for the grace period.
-    fn waits(self) -> bool {
-        matches!(self.mode, ReclaimMode::Synchronize | ReclaimMode::Expedited)
+    /// Calls [`Quarantine::unlinked`] with an object that was just unlinked.
+    pub(super) fn report_unlinked(self, object: &Fib) {
+        if let Some(quarantine) = self.quarantine {
+            object.inspect(|node| quarantine.unlinked(UnlinkedNode(node)));
+        }
     }
 }
 
-/// Counts the nodes handed to `kvfree_rcu()`, which does not report when it frees them.
-///
-/// They count as retired until a grace period ends; the kernel frees them soon after that.
-pub(super) struct KvfreeLedger {
-    /// Handed over since the current grace period was started.
+/// The objects of one table that await reclaim, in each mode.
+pub(super) struct Reclaim {
+    pub(super) retirees: Retirees,
+    /// Objects that the current change has unlinked.
+    pub(super) unlinked: KVVec<Fib>,
+    /// Handed to `kvfree_rcu()` since the current grace period was started. It does not report when
+    /// it frees them: they count as retired until a grace period ends.
     next: Footprint,
-    /// Waiting for the current grace period.
+    /// Handed over before the current grace period.
     waiting: Footprint,
     grace_period: GracePeriod,
 }
 
-impl KvfreeLedger {
-    pub(super) fn new() -> Self {
-        Self {
+impl Reclaim {
+    /// Errors: `ENOMEM`.
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            retirees: Retirees::new(settings.quarantine())?,
+            unlinked: KVVec::with_capacity(MAX_UNLINKED, gfp())?,
             next: Footprint::default(),
             waiting: Footprint::default(),
             grace_period: GracePeriod::completed(),
-        }
+        })
     }
 
-    fn add(&mut self, footprint: Footprint) {
-        self.next.add(footprint);
+    /// Allocates what the retirement of `count` objects needs.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
+    pub(super) fn reserve(&mut self, count: usize) -> Result {
+        self.unlinked.reserve(count, gfp())?;
+        self.retirees.reserve(count)
+    }
+
+    /// Retires the unlinked objects.
+    ///
+    /// Context: may sleep; waits for a grace period in some modes.
+    pub(super) fn retire(&mut self, policy: Policy) {
+        let mut sum = Footprint::default();
+        for (number, object) in self.unlinked.iter().enumerate() {
+            sum.add(object.footprint());
+            policy.report_unlinked(object);
+            yield_after(number);
+        }
+        if sum.objects == 0 {
+            return;
+        }
+        self.retirees.account.retired(sum);
+        let waits = matches!(
+            policy.mode,
+            ReclaimMode::Synchronize | ReclaimMode::Expedited
+        );
+        if waits {
+            wait(policy.mode);
+        }
+        while let Some(object) = self.unlinked.pop() {
+            yield_after(self.unlinked.len());
+            match policy.mode {
+                _ if waits => self.end(object, policy.quarantine),
+                ReclaimMode::Kvfree => {
+                    self.next.add(object.footprint());
+                    object.kvfree_rcu();
+                }
+                _ if policy.quarantine.is_some() => self.retirees.add(object, Fate::Mark),
+                _ => self.retirees.add(object, Fate::Free),
+            }
+        }
+        if self.unlinked.capacity() > 2 * MAX_UNLINKED {
+            // Without memory the large list stays for the next change.
+            if let Ok(small) = KVVec::with_capacity(MAX_UNLINKED, gfp()) {
+                self.unlinked = small;
+            }
+        }
+        self.retirees.trim(true);
+        if policy.quarantine.is_some() {
+            self.retirees.close();
+        }
         self.poll();
     }
 
-    /// Counts nodes as reclaimed if their grace period has ended.
+    /// Reclaims an object that counts as retired and whose grace period has ended.
+    fn end(&mut self, object: Fib, quarantine: Option<&dyn Quarantine>) {
+        if quarantine.is_some() {
+            poison(&object);
+            self.retirees.add(object, Fate::Marked);
+        } else {
+            let footprint = object.footprint();
+            object.free();
+            self.retirees.account.reclaimed(footprint);
+        }
+    }
+
+    /// Reclaims an object of a part of the table that was unlinked as a whole. Its grace period has
+    /// ended.
+    pub(super) fn end_unlinked(&mut self, object: Fib, quarantine: Option<&dyn Quarantine>) {
+        if object.is_none() {
+            return;
+        }
+        if quarantine.is_some() {
+            self.retirees.account.retired(object.footprint());
+            self.end(object, quarantine);
+        } else {
+            object.free();
+        }
+    }
+
+    /// Counts objects as reclaimed that `kvfree_rcu()` has if their grace period has ended.
     pub(super) fn poll(&mut self) {
         if !self.grace_period.is_complete() {
             return;
         }
-        stats::reclaimed(core::mem::take(&mut self.waiting));
+        self.retirees
+            .account
+            .reclaimed(core::mem::take(&mut self.waiting));
         if self.next.objects > 0 {
             self.waiting = core::mem::take(&mut self.next);
             self.grace_period = GracePeriod::start();
         }
     }
 
-    /// Empties the ledger. The caller waits for a grace period and counts the nodes as reclaimed.
+    /// Gives all objects to RCU. Returns those of `kvfree_rcu()`; the caller waits for a grace
+    /// period and counts them as reclaimed.
     pub(super) fn drain(&mut self) -> Footprint {
+        self.retirees.close();
         let mut all = core::mem::take(&mut self.waiting);
         all.add(core::mem::take(&mut self.next));
         all
-    }
-}
-
-impl Drop for KvfreeLedger {
-    fn drop(&mut self) {
-        let all = self.drain();
-        if all.objects > 0 {
-            rcu::synchronize();
-            stats::reclaimed(all);
-        }
     }
 }
 
@@ -94,105 +172,14 @@ pub(super) fn wait(mode: ReclaimMode) {
     }
 }
 
-/// Waits for a grace period and returns the object, which then has no readers.
-pub(super) fn reclaim_now<T: Reclaim>(retired: Retired<T>, mode: ReclaimMode) -> UniqueRcuBox<T> {
-    match mode {
-        ReclaimMode::Expedited => retired.synchronize_expedited(),
-        _ => retired.synchronize(),
-    }
-}
-
-/// Reclaims an object that the statistics do not count.
-pub(super) fn reclaim_later<T: Reclaim<Context = Softirq>>(retired: Retired<T>, mode: ReclaimMode) {
-    match mode {
-        ReclaimMode::Synchronize | ReclaimMode::Expedited => drop(reclaim_now(retired, mode)),
-        ReclaimMode::Call => retired.call_rcu(),
-        ReclaimMode::Kvfree => retired.kvfree_rcu(),
-    }
-}
-
-/// Retires the nodes that a change has replaced.
-///
-/// Context: may sleep; waits for a grace period in some modes.
-pub(super) fn retire(
-    nodes: impl Replaced,
-    exclusive: &mut Exclusive,
-    policy: Policy,
-    ledger: &mut KvfreeLedger,
-) {
-    let footprint = nodes.footprint();
-    if footprint.objects == 0 {
-        return;
-    }
-    stats::retired(footprint);
-    if let Some(quarantine) = policy.quarantine {
-        nodes.each(|node| quarantine.unlinked(UnlinkedNode(node)));
-    }
-    if policy.waits() {
-        wait(policy.mode);
-    }
-    nodes.unlink(exclusive, |node| match (policy.mode, policy.quarantine) {
-        (ReclaimMode::Kvfree, _) => {
-            let footprint = node.node().footprint();
-            node.retire_uncounted().kvfree_rcu();
-            ledger.add(footprint);
-        }
-        (ReclaimMode::Call, Some(quarantine)) => {
-            quarantine.queue(QuarantinedNode(node.quarantine()));
-        }
-        (ReclaimMode::Call, None) => node.retire().call_rcu(),
-        (ReclaimMode::Synchronize | ReclaimMode::Expedited, quarantine) => {
-            reclaim_node(node, quarantine);
-        }
-    });
-}
-
-/// Reclaims a node that was counted as retired and whose grace period has ended.
-fn reclaim_node(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
-    if quarantine.is_some() {
-        node.node().poison();
-        node.quarantine().call_rcu();
-    } else {
-        let footprint = node.node().footprint();
-        node.free();
-        stats::reclaimed(footprint);
-    }
-}
-
-/// Reclaims a node of a trie that was unlinked as a whole. Its grace period has ended.
-pub(super) fn reclaim_tree_node(node: Unlinked, quarantine: Option<&dyn Quarantine>) {
-    if quarantine.is_some() {
-        stats::retired(node.node().footprint());
-        reclaim_node(node, quarantine);
-    } else {
-        node.free();
-    }
-}
-
-/// Calls [`Quarantine::unlinked`] with each node of tries that were just unlinked.
-pub(super) fn report_unlinked<'t>(trees: impl IntoIterator<Item = &'t Tree>, policy: Policy) {
-    if let Some(quarantine) = policy.quarantine {
-        for tree in trees {
-            tree.visit(|node| quarantine.unlinked(UnlinkedNode(node)));
-        }
-    }
-}
-
-/// Returns whether more than `reclaim_max_kb` is retired.
-pub(super) fn is_over_limit(settings: &Settings) -> bool {
-    stats::retired_bytes() > settings.reclaim_max_kb() as usize * 1024
-}
-
-/// Waits until all objects retired so far have been reclaimed. `kvfreed` is the result of
-/// [`KvfreeLedger::drain`].
+/// Waits until all objects retired so far have been reclaimed.
 ///
 /// Context: may sleep; waits for a grace period and for callbacks.
-pub(super) fn wait_for_reclaim(policy: Policy, kvfreed: Footprint) {
+pub(super) fn wait_for_all(policy: Policy) {
     wait(policy.mode);
-    stats::reclaimed(kvfreed);
     rcu::barrier();
     if policy.quarantine.is_some() {
-        // The callbacks that poisoned nodes have queued further ones.
+        // The callbacks that marked nodes have queued further ones.
         rcu::barrier();
     }
 }

@@ -3,21 +3,21 @@
 //! Reload: a whole new table, built separately and published with one store.
 
 use super::{
-    node::{Exclusive, Roots, Tree},
-    reclaim::{self, Policy},
-    table::trees_of,
-    update::{Operation, Target, Totals},
+    fib::{Blueprint, Editor, Growth, Owner, RootsBox},
+    reclaim::Policy,
+    table::Totals,
+    update::{Operation, Resources},
     Family, Table,
 };
-use crate::rcu::UniqueRcuBox;
 use kernel::{prelude::*, sync::Arc};
 
 /// New contents of a table. If it is dropped without a commit, the table is unchanged.
 pub struct Reload {
     table: Arc<Table>,
-    /// `None` after the commit.
-    roots: Option<UniqueRcuBox<Roots>>,
-    totals: Totals,
+    roots: RootsBox,
+    blueprint: Blueprint,
+    growth: [Growth; 2],
+    routes: [usize; 2],
 }
 
 impl Reload {
@@ -27,79 +27,87 @@ impl Reload {
     pub fn new(table: Arc<Table>) -> Result<Self> {
         Ok(Self {
             table,
-            roots: Some(UniqueRcuBox::new(Roots::new(), GFP_KERNEL)?),
-            totals: Totals::default(),
+            roots: RootsBox::new()?,
+            blueprint: Blueprint::new()?,
+            growth: [Growth::default(); 2],
+            routes: [0; 2],
         })
     }
 
     /// Changes the new contents.
     ///
-    /// Errors: as the table's own method. Context: may sleep.
+    /// Errors: as the table's own method. Context: may sleep; waits as the table's own method does.
     pub fn apply(&mut self, operation: &Operation) -> Result {
-        let Some(roots) = &self.roots else {
-            return Err(EINVAL);
-        };
-        if let Operation::Flush(family) = operation {
-            flush(&self.table, roots, &mut self.totals, *family);
+        let Some(prefix) = operation.prefix() else {
+            if let Operation::Flush(family) = operation {
+                for flushed in Family::selected(*family) {
+                    self.flush(flushed);
+                }
+            }
             return Ok(());
-        }
+        };
+        let family = prefix.family();
+        let at = family as usize;
+        let mut unlinked = KVVec::new();
+        let mut editor = Editor {
+            root: self.roots.root(family),
+            family,
+            owner: Owner::Reload,
+            blueprint: &mut self.blueprint,
+            unlinked: &mut unlinked,
+            growth: &mut self.growth[at],
+        };
         let mut state = self.table.state.lock();
-        let (mut resources, _) = state.split(&self.table);
-        let hop_change = resources.apply(Target::new(roots, &mut self.totals), operation)?;
-        hop_change.commit(&mut resources);
-        // No reader has seen these nodes.
-        state.free_unlinked_nodes();
+        let mut resources: Resources<'_> = state.resources(&self.table);
+        let change = resources.apply(&mut editor, self.routes, operation)?;
+        resources.commit(change);
+        drop(state);
+        change.count(&mut self.routes[at]);
+        self.table.wait_if_over_limit();
         Ok(())
+    }
+
+    /// Removes all routes of a family from the new contents.
+    fn flush(&mut self, family: Family) {
+        self.table
+            .dismantle(self.roots.root(family).level(family), None);
+        self.roots.clear(family);
+        self.growth[family as usize] = Growth::default();
+        self.routes[family as usize] = 0;
     }
 
     /// Replaces the table's contents, including changes made since [`Self::new`]. Returns after the
     /// old contents were freed or put into quarantine.
     ///
-    /// Errors: `ENOSPC` if there are more than `max_routes` routes; the table is unchanged then.
-    /// Context: may sleep; waits for a grace period.
+    /// Errors: `ENOSPC` if there are more than `max_routes` routes; `ENOMEM`. The table is
+    /// unchanged then. Context: may sleep; waits for a grace period.
     pub fn commit(mut self) -> Result {
-        if self.totals.all_routes() > self.table.settings.max_routes() {
+        if self.routes.iter().sum::<usize>() > self.table.settings.max_routes() {
             return Err(ENOSPC);
         }
-        let Some(roots) = self.roots.take() else {
-            return Err(EINVAL);
-        };
-        let policy = Policy::of(self.table.settings);
-        let mut state = self.table.state.lock();
-        let trees = match self.table.tries.for_updater(&state.exclusive) {
-            Some(old) => trees_of(old, &state.exclusive),
-            None => [None, None],
-        };
-        let old = self.table.publish(roots, &mut state.exclusive);
-        state.totals.replace(self.totals);
-        drop(state);
-        reclaim::report_unlinked(trees.iter().flatten(), policy);
-        if let Some(old) = old {
-            drop(reclaim::reclaim_now(old, policy.mode));
-            self.table
-                .dismantle(trees.into_iter().flatten(), policy.quarantine);
+        let empty = RootsBox::new()?;
+        let roots = core::mem::replace(&mut self.roots, empty);
+        let mut totals = Totals::default();
+        for family in Family::ALL {
+            totals.add(family, &self.growth[family as usize]);
         }
-        Ok(())
-    }
-}
-
-/// Frees one family of the new contents, or both. No reader has seen them.
-fn flush(table: &Table, roots: &Roots, totals: &mut Totals, family: Option<Family>) {
-    for flushed in Family::selected(family) {
-        let state = table.state.lock();
-        let tree = Tree::at(roots.of(flushed), &state.exclusive);
-        roots.of(flushed).cut(&state.exclusive);
+        let table = self.table.clone();
+        let policy = Policy::of(table.settings);
+        let mut state = table.state.lock();
+        let old = table.roots.replace(roots);
+        state.totals.replace(totals);
+        state.routes = self.routes;
+        table.count_change();
         drop(state);
-        totals.clear(flushed);
-        table.dismantle(tree, None);
+        table.end_unlinked(old, [true; 2], policy);
+        Ok(())
     }
 }
 
 impl Drop for Reload {
     fn drop(&mut self) {
-        if let Some(roots) = self.roots.take() {
-            let trees = trees_of(&roots, &Exclusive::new());
-            self.table.dismantle(trees.into_iter().flatten(), None);
+        for family in Family::ALL {
+            self.flush(family);
         }
     }
 }

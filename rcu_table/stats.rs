@@ -2,16 +2,9 @@
 
 //! Statistics of a table and of reclaim.
 
-use core::{
-    mem::size_of,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// Objects retired and not yet reclaimed, summed over all tables: a callback can run after its
-/// table was freed.
-static RETIRED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
-static RETIRED_BYTES: AtomicUsize = AtomicUsize::new(0);
-/// The retired objects that are in quarantine.
+/// The objects of all tables in quarantine.
 static QUARANTINED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
 /// Objects reclaimed since the module was loaded.
 static RECLAIMED_OBJECTS: AtomicUsize = AtomicUsize::new(0);
@@ -24,15 +17,19 @@ pub(super) struct Footprint {
 }
 
 impl Footprint {
-    /// Returns the footprint of one RCU-protected object whose value has that many bytes.
-    ///
-    /// `kmalloc()` rounds the size up to a power of two, or to 96 or 192.
-    pub(super) const fn of_object(value: usize) -> Self {
-        const RCU_HEAD: usize = 2 * size_of::<usize>();
-        let bytes = match RCU_HEAD + value {
+    pub(super) const NONE: Self = Self {
+        objects: 0,
+        bytes: 0,
+    };
+
+    /// Returns the footprint of one object of that size, as `kmalloc()` rounds it: to a power of
+    /// two, or to 96 or 192.
+    pub(super) const fn of_object(bytes: usize) -> Self {
+        let bytes = match bytes {
             65..=96 => 96,
             129..=192 => 192,
-            size => size.next_power_of_two(),
+            _ if bytes > 8192 => bytes.next_multiple_of(4096),
+            _ => bytes.next_power_of_two(),
         };
         Self { objects: 1, bytes }
     }
@@ -50,32 +47,17 @@ impl Footprint {
 
 // ORDERING: Statistics; nothing is published through them.
 
-/// Counts objects as retired.
-pub(super) fn retired(footprint: Footprint) {
-    RETIRED_OBJECTS.fetch_add(footprint.objects, Ordering::Relaxed);
-    RETIRED_BYTES.fetch_add(footprint.bytes, Ordering::Relaxed);
+/// Counts objects of any table as reclaimed.
+pub(super) fn count_reclaimed(objects: usize) {
+    RECLAIMED_OBJECTS.fetch_add(objects, Ordering::Relaxed);
 }
 
-/// Returns the number of bytes that await reclaim.
-pub(super) fn retired_bytes() -> usize {
-    RETIRED_BYTES.load(Ordering::Relaxed)
+pub(super) fn entered_quarantine(objects: usize) {
+    QUARANTINED_OBJECTS.fetch_add(objects, Ordering::Relaxed);
 }
 
-/// Counts retired objects as reclaimed.
-pub(super) fn reclaimed(footprint: Footprint) {
-    RETIRED_OBJECTS.fetch_sub(footprint.objects, Ordering::Relaxed);
-    RETIRED_BYTES.fetch_sub(footprint.bytes, Ordering::Relaxed);
-    RECLAIMED_OBJECTS.fetch_add(footprint.objects, Ordering::Relaxed);
-}
-
-pub(super) fn entered_quarantine(footprint: Footprint) {
-    QUARANTINED_OBJECTS.fetch_add(footprint.objects, Ordering::Relaxed);
-}
-
-/// Counts objects in quarantine as reclaimed.
-pub(super) fn left_quarantine(footprint: Footprint) {
-    QUARANTINED_OBJECTS.fetch_sub(footprint.objects, Ordering::Relaxed);
-    reclaimed(footprint);
+pub(super) fn left_quarantine(objects: usize) {
+    QUARANTINED_OBJECTS.fetch_sub(objects, Ordering::Relaxed);
 }
 
 /// Returns the number of nodes of all tables in [quarantine](super::Quarantine).
@@ -92,11 +74,11 @@ pub struct Stats {
     pub routes_inet: usize,
     /// IPv6 routes.
     pub routes_inet6: usize,
-    /// Distinct next hops in use.
+    /// Distinct pairs of next hop and metric in use.
     pub next_hops: usize,
-    /// Nodes in use.
+    /// Pages and nodes, and the roots of families with routes.
     pub objects: usize,
-    /// Bytes of these nodes, as the allocator rounds them.
+    /// Bytes of these objects, as the allocator rounds them, and of hidden routes.
     pub bytes: usize,
     /// Bytes of the next hops.
     pub next_hop_bytes: usize,
@@ -113,11 +95,11 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Returns the part that all tables share.
-    pub(super) fn of_reclaim() -> Self {
+    /// Returns the part that concerns reclaim.
+    pub(super) fn of_reclaim(waiting: Footprint) -> Self {
         Self {
-            retired_objects: RETIRED_OBJECTS.load(Ordering::Relaxed),
-            retired_bytes: RETIRED_BYTES.load(Ordering::Relaxed),
+            retired_objects: waiting.objects,
+            retired_bytes: waiting.bytes,
             reclaimed_objects: RECLAIMED_OBJECTS.load(Ordering::Relaxed),
             ..Self::default()
         }

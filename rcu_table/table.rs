@@ -1,120 +1,163 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table: two tries, the next hops, and the mutex that excludes updaters.
+//! The table: the FIB for readers, and the mutex that excludes updaters.
 
 use super::{
-    next_hops::{Interner, NextHops},
-    node::{CopiedNodes, Exclusive, Lookup, Roots, Runs, Tree, Unlinked, UnlinkedNodes},
+    answers::Answers,
+    fib::{
+        Blueprint, Editor, Growth, Level, Lookup, Owner, Records, RootsBox, RootsPointer,
+        MAX_UNLINKED,
+    },
     prefix::{Family, Prefix},
     quarantine::Quarantine,
-    reclaim::{self, KvfreeLedger, Policy},
+    reclaim::{self, Policy, Reclaim},
     settings::Settings,
     stats::{Footprint, Stats},
-    update::{Mode, Operation, Resources, Target, Totals},
-    Guard, NextHop, Route,
+    update::{Mode, Operation, Resources},
+    NextHop, Route,
 };
-use crate::{
-    kernel_ext::sched,
-    rcu::{Rcu, Retired, UniqueRcuBox},
-};
+use crate::kernel_ext::sched;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{new_mutex, prelude::*, sync::Mutex};
 
 /// An IP route table for both families.
+///
+/// # What readers see
+///
+/// For one address, a lookup returns the route before or after each single change, never a part of
+/// it. A reader that has seen a change of an address never gets an older route for it.
+///
+/// A change of a prefix of up to 16 bits reaches one address after the other. While it runs, a
+/// reader can get the new route for one address, and then the old route for another.
+///
+/// A lookup reads the table from short prefixes to long ones. If an updater adds a covering route
+/// and then deletes the more specific one during one lookup, that lookup can see the second change
+/// alone. A [`Transaction`](super::Transaction) publishes both at once.
+///
+/// All lookups in one [`Snapshot`](super::Snapshot) see a transaction or a reload whole or not at
+/// all. An operation that fails changes nothing.
 #[pin_data]
 pub struct Table {
-    pub(super) tries: Tries,
-    pub(super) next_hops: NextHops,
+    pub(super) roots: RootsPointer,
+    pub(super) records: Records,
     pub(super) lookup: Lookup,
     generation: AtomicU64,
     pub(super) settings: &'static Settings,
+    account: kernel::sync::Arc<super::fib::Account>,
     #[pin]
     pub(super) state: Mutex<TableState>,
 }
 
 /// The state that only the updater with the mutex uses.
 pub(super) struct TableState {
-    pub(super) exclusive: Exclusive,
-    interner: Interner,
-    runs: KBox<Runs>,
-    unlinked_nodes: UnlinkedNodes,
-    ledger: KvfreeLedger,
+    /// The numbers of routes of both families.
+    pub(super) routes: [usize; 2],
+    pub(super) answers: Answers,
+    pub(super) reclaim: Reclaim,
     pub(super) totals: Totals,
+    pub(super) blueprint: Blueprint,
+    /// Roots for a flush, which must not run out of memory.
+    spare_roots: Option<RootsBox>,
+}
+
+/// The memory of the FIB.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Totals {
+    in_use: [Footprint; 2],
+    /// Bytes of all pages and nodes that changes have built.
+    copied: u64,
+}
+
+impl Totals {
+    /// Adds the memory of a change.
+    pub(super) fn add(&mut self, family: Family, growth: &Growth) {
+        let in_use = &mut self.in_use[family as usize];
+        in_use.add(growth.added);
+        in_use.sub(growth.removed);
+        self.copied += growth.added.bytes as u64;
+    }
+
+    /// Resets the totals of a family that was flushed.
+    pub(super) fn clear(&mut self, family: Family) {
+        self.in_use[family as usize] = Footprint::NONE;
+    }
+
+    /// Replaces the totals after a reload. The copied bytes of both add up.
+    pub(super) fn replace(&mut self, new: Totals) {
+        *self = Self {
+            copied: self.copied + new.copied,
+            ..new
+        };
+    }
 }
 
 impl TableState {
-    /// Splits the state into the resources of a change and the totals that it updates.
-    pub(super) fn split<'s>(&'s mut self, table: &'s Table) -> (Resources<'s>, &'s mut Totals) {
-        let resources = Resources {
-            exclusive: &self.exclusive,
-            hops: &table.next_hops,
-            interner: &mut self.interner,
-            runs: &mut self.runs,
-            unlinked_nodes: &mut self.unlinked_nodes,
+    /// Returns what a change of answers uses.
+    pub(super) fn resources<'s>(&'s mut self, table: &'s Table) -> Resources<'s> {
+        Resources {
+            records: &table.records,
+            answers: &mut self.answers,
+            retirees: &mut self.reclaim.retirees,
+            max_routes: table.settings.max_routes(),
+        }
+    }
+
+    /// Changes one route in place.
+    ///
+    /// Errors: those of the operation; nothing has changed then.
+    fn change(&mut self, table: &Table, family: Family, operation: &Operation) -> Result {
+        self.reclaim.reserve(MAX_UNLINKED)?;
+        let mut growth = Growth::default();
+        let mut editor = Editor {
+            root: table.roots.root(family),
+            family,
+            owner: Owner::Published,
+            blueprint: &mut self.blueprint,
+            unlinked: &mut self.reclaim.unlinked,
+            growth: &mut growth,
+        };
+        let mut resources = Resources {
+            records: &table.records,
+            answers: &mut self.answers,
+            retirees: &mut self.reclaim.retirees,
             max_routes: table.settings.max_routes(),
         };
-        (resources, &mut self.totals)
+        match resources.apply(&mut editor, self.routes, operation) {
+            Ok(change) => {
+                resources.commit(change);
+                change.count(&mut self.routes[family as usize]);
+                self.totals.add(family, &growth);
+                Ok(())
+            }
+            Err(error) => {
+                self.reclaim.retirees.trim(true);
+                Err(error)
+            }
+        }
     }
 
-    /// Frees unlinked nodes that were never published.
-    pub(super) fn free_unlinked_nodes(&mut self) {
-        self.unlinked_nodes.free(&mut self.exclusive);
-    }
-
-    /// Retires nodes that a transaction has replaced.
-    ///
-    /// Context: may sleep; waits for a grace period in some modes.
-    pub(super) fn retire(&mut self, nodes: CopiedNodes, policy: Policy) {
-        reclaim::retire(nodes, &mut self.exclusive, policy, &mut self.ledger);
+    /// Takes roots without routes: the spare ones, or new ones.
+    fn take_roots(&mut self) -> Result<RootsBox> {
+        match self.spare_roots.take() {
+            Some(roots) => Ok(roots),
+            None => RootsBox::new(),
+        }
     }
 }
 
 /// The settings of a table created by [`Table::new`].
 static DEFAULT_SETTINGS: Settings = Settings::new();
 
-/// Nodes freed, or changes applied, before the updater yields the CPU.
-pub(super) const YIELD_INTERVAL: usize = 512;
+/// Levels, changes or objects before the updater yields the CPU.
+const YIELD_INTERVAL: usize = 512;
 
-/// The published tries. They are freed with the table.
-pub(super) struct Tries(Rcu<Roots>);
-
-impl Tries {
-    #[inline]
-    pub(super) fn for_readers<'g>(&'g self, guard: &'g Guard) -> Option<&'g Roots> {
-        self.0.dereference(guard)
+/// Yields the CPU after each [`YIELD_INTERVAL`] steps.
+///
+/// Context: may sleep.
+pub(super) fn yield_after(step: usize) {
+    if step % YIELD_INTERVAL == YIELD_INTERVAL - 1 {
+        sched::yield_now();
     }
-
-    pub(super) fn for_updater<'w>(&'w self, exclusive: &'w Exclusive) -> Option<&'w Roots> {
-        Roots::current(&self.0, exclusive)
-    }
-}
-
-impl Drop for Tries {
-    fn drop(&mut self) {
-        let Some(roots) = self.0.take() else {
-            return;
-        };
-        for tree in trees_of(&roots, &Exclusive::new()).into_iter().flatten() {
-            dismantle_in_batches(tree, Unlinked::free);
-        }
-    }
-}
-
-/// Returns the tries of both families.
-pub(super) fn trees_of(roots: &Roots, exclusive: &Exclusive) -> [Option<Tree>; 2] {
-    Family::ALL.map(|family| Tree::at(roots.of(family), exclusive))
-}
-
-/// Calls `end` with each node of a trie and yields the CPU after each [`YIELD_INTERVAL`].
-fn dismantle_in_batches(tree: Tree, mut end: impl FnMut(Unlinked)) {
-    let mut ended = 0;
-    tree.dismantle(|node| {
-        end(node);
-        ended += 1;
-        if ended % YIELD_INTERVAL == 0 {
-            sched::yield_now();
-        }
-    });
 }
 
 impl Table {
@@ -125,19 +168,26 @@ impl Table {
 
     /// Creates an empty table. Each update reads `settings` anew.
     pub fn with_settings(settings: &'static Settings) -> impl PinInit<Self, Error> {
+        let reclaim = Reclaim::new(settings);
+        let account = reclaim
+            .as_ref()
+            .map(|reclaim| reclaim.retirees.account.clone());
+        let account = account.map_err(|error| *error);
+        let answers = account.clone();
         try_pin_init!(Self {
-            tries: Tries(Rcu::new(UniqueRcuBox::new(Roots::new(), GFP_KERNEL)?)),
-            next_hops: NextHops::new()?,
+            roots: RootsPointer::new(RootsBox::new()?),
+            records: Records::new(),
             lookup: Lookup::new(),
             generation: AtomicU64::new(0),
             settings,
+            account: account?,
             state <- new_mutex!(TableState {
-                exclusive: Exclusive::new(),
-                interner: Interner::new(settings),
-                runs: KBox::new(Runs::new(), GFP_KERNEL)?,
-                unlinked_nodes: UnlinkedNodes::new(),
-                ledger: KvfreeLedger::new(),
+                routes: [0; 2],
+                answers: Answers::new(settings, answers?),
+                reclaim: reclaim?,
                 totals: Totals::default(),
+                blueprint: Blueprint::new()?,
+                spare_roots: Some(RootsBox::new()?),
             }),
         })
     }
@@ -149,7 +199,7 @@ impl Table {
     /// Context: may sleep; waits for a grace period if the reclaim mode requires it or too much
     /// memory awaits reclaim.
     pub fn insert(&self, route: &Route, mode: Mode) -> Result {
-        self.change(&Operation::Insert(*route, mode))
+        self.change(route.prefix.family(), &Operation::Insert(*route, mode))
     }
 
     /// Removes the route of `prefix` with the given metric and a next hop that `next_hop` names. If
@@ -163,101 +213,128 @@ impl Table {
         metric: Option<u32>,
         next_hop: Option<&NextHop>,
     ) -> Result {
-        self.change(&Operation::Remove(*prefix, metric, next_hop.copied()))
+        let operation = Operation::Remove(*prefix, metric, next_hop.copied());
+        self.change(prefix.family(), &operation)
     }
 
-    fn change(&self, operation: &Operation) -> Result {
+    fn change(&self, family: Family, operation: &Operation) -> Result {
         let policy = Policy::of(self.settings);
         let mut state = self.state.lock();
-        let (mut resources, totals) = state.split(self);
-        let roots = self.tries.for_updater(resources.exclusive).ok_or(ENOENT)?;
-        let hop_change = resources.apply(Target::new(roots, totals), operation)?;
-        hop_change.commit(&mut resources);
-        let TableState {
-            exclusive,
-            unlinked_nodes,
-            ledger,
-            ..
-        } = &mut *state;
-        reclaim::retire(unlinked_nodes, exclusive, policy, ledger);
+        state.change(self, family, operation)?;
+        state.reclaim.retire(policy);
         self.count_change();
         drop(state);
         self.wait_if_over_limit();
         Ok(())
     }
 
-    /// Publishes new roots and returns the old ones.
-    pub(super) fn publish(
-        &self,
-        new: UniqueRcuBox<Roots>,
-        exclusive: &mut Exclusive,
-    ) -> Option<Retired<Roots>> {
-        let old = Roots::publish(&self.tries.0, new, exclusive);
-        self.count_change();
-        old
-    }
-
-    fn count_change(&self) {
+    /// Notes a change.
+    pub(super) fn count_change(&self) {
         // ORDERING: A counter; nothing is published through it.
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the number of bytes that await reclaim.
+    ///
+    /// Context: any.
+    pub fn retired_bytes(&self) -> usize {
+        self.account.waiting().bytes
+    }
+
     /// Waits for reclaim if more than `reclaim_max_kb` is retired, so that a long reader stops
-    /// updaters before memory runs out.
+    /// updaters before memory or numbers run out.
     ///
     /// Context: may sleep; must be called without the mutex.
     pub(super) fn wait_if_over_limit(&self) {
-        if reclaim::is_over_limit(self.settings) {
-            let kvfreed = self.state.lock().ledger.drain();
-            reclaim::wait_for_reclaim(Policy::of(self.settings), kvfreed);
+        if self.retired_bytes() <= self.settings.reclaim_max_kb() as usize * 1024 {
+            return;
         }
+        let mut state = self.state.lock();
+        let kvfreed = state.reclaim.drain();
+        let numbers = state.answers.drain();
+        drop(state);
+        reclaim::wait_for_all(Policy::of(self.settings));
+        self.account.reclaimed(kvfreed);
+        self.state.lock().answers.refill(numbers);
     }
 
-    /// Reclaims tries that no reader can reach, and releases their next hops.
-    pub(super) fn dismantle(
-        &self,
-        trees: impl IntoIterator<Item = Tree>,
-        quarantine: Option<&dyn Quarantine>,
-    ) {
-        for tree in trees {
-            dismantle_in_batches(tree, |node| {
-                let mut state = self.state.lock();
-                for entry in node.node().routes_from(0) {
-                    state.interner.release(&self.next_hops, entry.hop);
-                }
-                drop(state);
-                reclaim::reclaim_tree_node(node, quarantine);
-            });
+    /// Reclaims all routes below a root that no reader can reach, and releases their answers.
+    pub(super) fn dismantle(&self, root: Level<'_>, quarantine: Option<&dyn Quarantine>) {
+        let (mut state, mut levels) = (Some(self.state.lock()), 0);
+        root.each_level(&mut |level| {
+            levels += 1;
+            if levels % YIELD_INTERVAL == 0 {
+                drop(state.take());
+                sched::yield_now();
+            }
+            let state = state.get_or_insert_with(|| self.state.lock());
+            let TableState {
+                answers, reclaim, ..
+            } = &mut **state;
+            level.each_route(|number| answers.release(&self.records, number));
+            reclaim.end_unlinked(level.object(), quarantine);
+        });
+        let mut state = state.unwrap_or_else(|| self.state.lock());
+        state.reclaim.retirees.close();
+    }
+
+    /// Reclaims roots that no reader can reach, or keeps them for a flush.
+    fn end_roots(&self, roots: RootsBox) {
+        for family in Family::ALL {
+            roots.clear(family);
         }
+        self.state.lock().spare_roots = Some(roots);
     }
 
     /// Removes all routes of one family, or of both. Readers see each family whole or empty.
     ///
-    /// Errors: none; a flush allocates nothing.
+    /// Errors: none, unless several threads flush at once without memory: `ENOMEM`.
     /// Context: may sleep; waits for a grace period.
     pub fn flush(&self, family: Option<Family>) -> Result {
         let policy = Policy::of(self.settings);
-        let mut trees = [None, None];
         let mut state = self.state.lock();
-        let TableState {
-            exclusive, totals, ..
-        } = &mut *state;
-        if let Some(roots) = self.tries.for_updater(exclusive) {
-            for flushed in Family::selected(family) {
-                trees[flushed as usize] = Tree::at(roots.of(flushed), exclusive);
-                roots.of(flushed).cut(exclusive);
-                totals.clear(flushed);
-            }
-        }
-        if trees.iter().flatten().next().is_none() {
+        let is_empty = |family: Family| state.routes[family as usize] == 0;
+        if Family::selected(family).all(is_empty) {
             return Ok(());
         }
+        let roots = state.take_roots()?;
+        let mut flushed = [true; 2];
+        roots.copy(self.roots.for_updater());
+        for other in Family::ALL {
+            if Family::selected(family).all(|selected| selected != other) {
+                roots.take_hidden(self.roots.for_updater(), other);
+                flushed[other as usize] = false;
+                continue;
+            }
+            roots.clear(other);
+            state.routes[other as usize] = 0;
+            state.totals.clear(other);
+        }
+        let old = self.roots.replace(roots);
         self.count_change();
         drop(state);
-        reclaim::report_unlinked(trees.iter().flatten(), policy);
-        reclaim::wait(policy.mode);
-        self.dismantle(trees.into_iter().flatten(), policy.quarantine);
+        self.end_unlinked(old, flushed, policy);
         Ok(())
+    }
+
+    /// Waits for a grace period, and reclaims roots with everything below those of flushed
+    /// families.
+    ///
+    /// Context: may sleep.
+    pub(super) fn end_unlinked(&self, roots: RootsBox, flushed: [bool; 2], policy: Policy) {
+        let families = Family::ALL.into_iter();
+        let flushed = families.filter(|family| flushed[*family as usize]);
+        let root = |family: Family| roots.root(family).level(family);
+        if policy.quarantine.is_some() {
+            flushed.clone().map(root).for_each(|root| {
+                root.each_level(&mut |level| policy.report_unlinked(&level.object()));
+            });
+        }
+        reclaim::wait(policy.mode);
+        flushed
+            .map(root)
+            .for_each(|root| self.dismantle(root, policy.quarantine));
+        self.end_roots(roots);
     }
 
     /// Returns the number of changes since the table was created. A transaction counts as one
@@ -272,19 +349,30 @@ impl Table {
     /// Context: may sleep.
     pub fn stats(&self) -> Stats {
         let mut state = self.state.lock();
-        state.ledger.poll();
-        state.interner.recycle(&self.next_hops);
-        let Footprint { objects, bytes } = state.totals.in_use();
+        let TableState {
+            answers, reclaim, ..
+        } = &mut *state;
+        answers.recycle(&self.records, &mut reclaim.retirees);
+        reclaim.poll();
+        reclaim.retirees.close();
+        reclaim.retirees.trim(false);
+        let mut in_use = Footprint::NONE;
+        for family in Family::ALL {
+            in_use.add(state.totals.in_use[family as usize]);
+            if state.routes[family as usize] > 0 {
+                in_use.add(RootsBox::FAMILY);
+            }
+        }
         Stats {
-            routes_inet: state.totals.routes(Family::Inet),
-            routes_inet6: state.totals.routes(Family::Inet6),
-            next_hops: state.interner.len(),
-            objects,
-            bytes,
-            next_hop_bytes: state.interner.bytes(),
-            copied_bytes: state.totals.copied(),
+            routes_inet: state.routes[Family::Inet as usize],
+            routes_inet6: state.routes[Family::Inet6 as usize],
+            next_hops: state.answers.len(),
+            objects: in_use.objects,
+            bytes: in_use.bytes,
+            next_hop_bytes: state.answers.bytes(&self.records),
+            copied_bytes: state.totals.copied,
             generation: self.generation(),
-            ..Stats::of_reclaim()
+            ..Stats::of_reclaim(self.account.waiting())
         }
     }
 }

@@ -2,19 +2,15 @@
 
 //! Transactions: batches of changes that readers see whole or not at all.
 //!
-//! A transaction copies the nodes on the path to each change, up to the roots, and publishes the
-//! new roots with one store.
+//! A transaction copies the roots, and the pages and nodes on the path to each change. It owns the
+//! copies and changes them in place. One store publishes the new roots.
 
 use super::{
-    node::{CopiedNodes, Exclusive, Roots, Tree},
-    reclaim::{self, Policy},
-    table::{trees_of, TableState, YIELD_INTERVAL},
-    update::{HopChange, Operation, Target, Totals},
+    fib::{gfp, Editor, Fib, Growth, Owner, RootsBox},
+    reclaim::Policy,
+    table::{yield_after, TableState},
+    update::{HopChange, Operation},
     Family, Table,
-};
-use crate::{
-    kernel_ext::sched,
-    rcu::{Retired, UniqueRcuBox},
 };
 use kernel::prelude::*;
 
@@ -75,7 +71,7 @@ impl Transaction {
         if self.len() == Self::MAX_OPERATIONS {
             return Err(ENOSPC);
         }
-        Ok(self.operations.push(operation, GFP_KERNEL)?)
+        Ok(self.operations.push(operation, gfp())?)
     }
 
     /// Applies all changes, or none if one of them fails.
@@ -130,50 +126,63 @@ fn apply_batch(
     on_failure: OnFailure,
 ) -> Result<(), Failure> {
     let at_start = |error| Failure { index: 0, error };
-    let mut draft = Draft::new(operations.len()).map_err(at_start)?;
     let policy = Policy::of(table.settings);
+    let mut draft = Draft::new().map_err(at_start)?;
     let mut state = table.state.lock();
-    draft.copy_published(table, &state).map_err(at_start)?;
+    draft.start(table, &state).map_err(at_start)?;
     let result = draft.apply_all(table, &mut state, operations);
-    if draft.hop_changes.is_empty() || (result.is_err() && on_failure == OnFailure::UndoAll) {
+    if draft.applied == 0 || (result.is_err() && on_failure == OnFailure::UndoAll) {
         draft.abort(table, &mut state);
         return result;
     }
-    let replaced = draft.publish(table, &mut state, policy);
+    // The old roots are one more object.
+    let objects: usize = draft.unlinked.iter().map(|unlinked| unlinked.len()).sum();
+    if let Err(error) = state.reclaim.reserve(objects + 1) {
+        draft.abort(table, &mut state);
+        return Err(at_start(error));
+    }
+    let replaced = draft.publish(table, &mut state);
+    state.reclaim.retire(policy);
     drop(state);
-    replaced.reclaim(table, policy);
+    if let Some((roots, flushed)) = replaced {
+        table.end_unlinked(roots, flushed, policy);
+    }
     table.wait_if_over_limit();
     result
 }
 
-/// The table after a transaction, before it is published: new roots, copies of the nodes that
-/// change, and the published nodes that do not.
+/// A batch in progress.
 struct Draft {
-    roots: UniqueRcuBox<Roots>,
-    totals: Totals,
-    hop_changes: KVVec<HopChange>,
-    /// The published nodes that have been copied.
-    copied_nodes: CopiedNodes,
-    /// The tries that have been flushed.
-    trees: KVec<Tree>,
+    roots: RootsBox,
+    /// The number of operations applied.
+    applied: usize,
+    /// By family, the answers that each change since the last flush acquired and replaced.
+    changes: [KVVec<HopChange>; 2],
+    /// The objects of each family that readers still see.
+    unlinked: [KVVec<Fib>; 2],
+    growth: [Growth; 2],
+    routes: [usize; 2],
+    flushed: [bool; 2],
 }
 
 impl Draft {
-    /// Allocates a draft for a number of operations.
-    fn new(operations: usize) -> Result<Self> {
+    fn new() -> Result<Self> {
         Ok(Self {
-            roots: UniqueRcuBox::new(Roots::new(), GFP_KERNEL)?,
-            totals: Totals::default(),
-            hop_changes: KVVec::with_capacity(operations, GFP_KERNEL)?,
-            copied_nodes: CopiedNodes::new(),
-            trees: KVec::new(),
+            roots: RootsBox::new()?,
+            applied: 0,
+            changes: [KVVec::new(), KVVec::new()],
+            unlinked: [KVVec::new(), KVVec::new()],
+            growth: [Growth::default(); 2],
+            routes: [0; 2],
+            flushed: [false; 2],
         })
     }
 
-    fn copy_published(&mut self, table: &Table, state: &TableState) -> Result {
-        let published = table.tries.for_updater(&state.exclusive).ok_or(ENOENT)?;
-        *self.roots = Roots::copy_of(published);
-        self.totals = state.totals;
+    /// Takes over the contents of the table.
+    fn start(&mut self, table: &Table, state: &TableState) -> Result {
+        self.routes = state.routes;
+        self.roots.copy_hidden(table.roots.for_updater())?;
+        self.roots.copy(table.roots.for_updater());
         Ok(())
     }
 
@@ -185,108 +194,111 @@ impl Draft {
         operations: &[Operation],
     ) -> Result<(), Failure> {
         for (index, operation) in operations.iter().enumerate() {
-            if index % YIELD_INTERVAL == YIELD_INTERVAL - 1 {
-                sched::yield_now();
-            }
+            yield_after(index);
             self.apply(table, state, operation)
-                .and_then(|hop_change| {
-                    let pushed = self.hop_changes.push_within_capacity(hop_change);
-                    pushed.map_err(|_| ENOMEM)
-                })
                 .map_err(|error| Failure { index, error })?;
+            self.applied += 1;
         }
         Ok(())
     }
 
-    fn apply(
-        &mut self,
-        table: &Table,
-        state: &mut TableState,
-        operation: &Operation,
-    ) -> Result<HopChange> {
-        self.copied_nodes.reserve()?;
-        if let Operation::Flush(family) = operation {
-            self.flush(*family, &state.exclusive)?;
-            return Ok(HopChange::default());
-        }
-        let target = Target {
-            roots: &self.roots,
-            totals: &mut self.totals,
-            copied_nodes: Some(&mut self.copied_nodes),
+    fn apply(&mut self, table: &Table, state: &mut TableState, operation: &Operation) -> Result {
+        let Some(prefix) = operation.prefix() else {
+            if let Operation::Flush(family) = operation {
+                for flushed in Family::selected(*family) {
+                    self.flush(table, state, flushed);
+                }
+            }
+            return Ok(());
         };
-        let (mut resources, _) = state.split(table);
-        let result = resources.apply(target, operation);
-        // The change unlinked only nodes that this transaction has built.
-        state.free_unlinked_nodes();
-        result
-    }
-
-    fn flush(&mut self, family: Option<Family>, exclusive: &Exclusive) -> Result {
-        self.trees.reserve(2, GFP_KERNEL)?;
-        for flushed in Family::selected(family) {
-            let root = self.roots.of(flushed);
-            if let Some(tree) = Tree::at(root, exclusive) {
-                // The room was reserved above.
-                let _ = self.trees.push_within_capacity(tree);
-            }
-            root.cut(exclusive);
-            self.totals.clear(flushed);
-        }
+        let family = prefix.family();
+        let at = family as usize;
+        self.changes[at].reserve(1, gfp())?;
+        let mut editor = Editor {
+            root: self.roots.root(family),
+            family,
+            owner: Owner::Transaction,
+            blueprint: &mut state.blueprint,
+            unlinked: &mut self.unlinked[at],
+            growth: &mut self.growth[at],
+        };
+        let mut resources = super::update::Resources {
+            records: &table.records,
+            answers: &mut state.answers,
+            retirees: &mut state.reclaim.retirees,
+            max_routes: table.settings.max_routes(),
+        };
+        let change = resources.apply(&mut editor, self.routes, operation)?;
+        change.count(&mut self.routes[at]);
+        // There is room, so this cannot fail.
+        let _ = self.changes[at].push_within_capacity(change);
         Ok(())
     }
 
-    /// Frees the nodes that the draft has built. The published nodes stay.
+    /// Removes all routes of a family.
+    fn flush(&mut self, table: &Table, state: &mut TableState, family: Family) {
+        let at = family as usize;
+        self.roots.root(family).free_private(family);
+        self.roots.clear(family);
+        self.undo_answers(table, state, family);
+        self.unlinked[at].clear();
+        self.growth[at] = Growth::default();
+        self.routes[at] = 0;
+        self.flushed[at] = true;
+    }
+
+    /// Gives back the answers that a family's changes have acquired. Forgets the changes, so flushes
+    /// cost only what was changed since the one before.
+    fn undo_answers(&mut self, table: &Table, state: &mut TableState, family: Family) {
+        let mut resources = state.resources(table);
+        let changes = &mut self.changes[family as usize];
+        for (number, change) in changes.iter().enumerate() {
+            resources.undo(*change);
+            yield_after(number);
+        }
+        changes.clear();
+    }
+
+    /// Frees what was built.
     fn abort(mut self, table: &Table, state: &mut TableState) {
-        let trees = trees_of(&self.roots, &state.exclusive);
-        for tree in trees.into_iter().flatten() {
-            tree.dismantle_fresh();
-        }
-        while let Some(tree) = self.trees.pop() {
-            tree.dismantle_fresh();
-        }
-        state.free_unlinked_nodes();
-        let (mut resources, _) = state.split(table);
-        for hop_change in &self.hop_changes {
-            hop_change.undo(&mut resources);
-        }
-    }
-
-    /// Publishes the new roots and retires the copied nodes.
-    fn publish(self, table: &Table, state: &mut TableState, policy: Policy) -> Replaced {
-        state.totals = self.totals;
         for family in Family::ALL {
-            Tree::settle(self.roots.of(family), &mut state.exclusive);
+            self.roots.root(family).free_private(family);
+            self.undo_answers(table, state, family);
         }
-        let roots = table.publish(self.roots, &mut state.exclusive);
-        let (mut resources, _) = state.split(table);
-        for hop_change in &self.hop_changes {
-            hop_change.commit(&mut resources);
-        }
-        state.retire(self.copied_nodes, policy);
-        Replaced {
-            roots,
-            trees: self.trees,
-        }
+        state.reclaim.retirees.trim(true);
     }
-}
 
-/// The old roots and the flushed tries of a published transaction.
-struct Replaced {
-    roots: Option<Retired<Roots>>,
-    trees: KVec<Tree>,
-}
-
-impl Replaced {
-    fn reclaim(mut self, table: &Table, policy: Policy) {
-        reclaim::report_unlinked(&self.trees, policy);
-        if let Some(roots) = self.roots {
-            // The flushed tries need the grace period too.
-            match self.trees.is_empty() {
-                true => reclaim::reclaim_later(roots, policy.mode),
-                false => drop(reclaim::reclaim_now(roots, policy.mode)),
+    /// Publishes the new roots. Returns the old ones with the families that were flushed, if any
+    /// was.
+    fn publish(self, table: &Table, state: &mut TableState) -> Option<(RootsBox, [bool; 2])> {
+        for family in Family::ALL {
+            let at = family as usize;
+            self.roots.root(family).unmark_private(family);
+            if self.flushed[at] {
+                state.totals.clear(family);
+            }
+            state.totals.add(family, &self.growth[at]);
+        }
+        state.routes = self.routes;
+        let old = table.roots.replace(self.roots);
+        table.count_change();
+        let mut resources = state.resources(table);
+        for (number, change) in self.changes.iter().flatten().enumerate() {
+            resources.commit(*change);
+            yield_after(number);
+        }
+        let unlinked = &mut state.reclaim.unlinked;
+        for mut objects in self.unlinked {
+            while let Some(object) = objects.pop() {
+                // `apply_batch()` has reserved the room.
+                let _ = unlinked.push_within_capacity(object);
+                yield_after(unlinked.len());
             }
         }
-        let trees = core::iter::from_fn(|| self.trees.pop());
-        table.dismantle(trees, policy.quarantine);
+        if self.flushed == [false; 2] {
+            let _ = unlinked.push_within_capacity(old.into_fib());
+            return None;
+        }
+        Some((old, self.flushed))
     }
 }

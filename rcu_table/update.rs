@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A change of the published table, of a transaction's draft, or of a reload's new contents.
+//! A change of one route: of the published table, of a transaction, or of a reload's new contents.
 
 use super::{
-    next_hops::{Interner, NextHops},
-    node::{CopiedNodes, Entry, Exclusive, Link, Roots, Runs, UnlinkedNodes},
-    stats::Footprint,
-    trie::{find_route, Balance, Edit},
+    answers::Answers,
+    fib::{Edit, Editor, Record, Records, Retirees},
     Family, NextHop, Prefix, Route,
 };
-use crate::rcu::read_lock;
 use kernel::prelude::*;
 
 /// The condition on the route that an insert finds under its key.
@@ -34,87 +31,21 @@ pub enum Operation {
     Flush(Option<Family>),
 }
 
-/// The numbers of routes and the memory of both tries.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Totals {
-    routes: [usize; 2],
-    in_use: [Footprint; 2],
-    /// Bytes of all nodes that changes have built.
-    copied: u64,
-}
-
-impl Totals {
-    pub(super) fn routes(&self, family: Family) -> usize {
-        self.routes[family as usize]
-    }
-
-    pub(super) fn all_routes(&self) -> usize {
-        self.routes.iter().sum()
-    }
-
-    /// Returns the memory of the nodes.
-    pub(super) fn in_use(&self) -> Footprint {
-        let [mut sum, other] = self.in_use;
-        sum.add(other);
-        sum
-    }
-
-    pub(super) fn copied(&self) -> u64 {
-        self.copied
-    }
-
-    /// Resets the totals of a family that was flushed.
-    pub(super) fn clear(&mut self, family: Family) {
-        self.routes[family as usize] = 0;
-        self.in_use[family as usize] = Footprint::default();
-    }
-
-    /// Replaces the totals after a reload. The copied bytes of both add up.
-    pub(super) fn replace(&mut self, new: Totals) {
-        *self = Self {
-            copied: self.copied + new.copied,
-            ..new
-        };
-    }
-
-    fn add(&mut self, family: Family, balance: Balance) {
-        let in_use = &mut self.in_use[family as usize];
-        in_use.add(balance.added);
-        in_use.sub(balance.removed);
-        self.copied += balance.added.bytes as u64;
-    }
-}
-
-/// The parts of a table that every change uses.
-pub(super) struct Resources<'u> {
-    pub(super) exclusive: &'u Exclusive,
-    pub(super) hops: &'u NextHops,
-    pub(super) interner: &'u mut Interner,
-    pub(super) runs: &'u mut Runs,
-    pub(super) unlinked_nodes: &'u mut UnlinkedNodes,
-    pub(super) max_routes: usize,
-}
-
-/// The tries that a change edits.
-pub(super) struct Target<'t> {
-    pub(super) roots: &'t Roots,
-    pub(super) totals: &'t mut Totals,
-    /// In a transaction, the published nodes that it has copied.
-    pub(super) copied_nodes: Option<&'t mut CopiedNodes>,
-}
-
-impl<'t> Target<'t> {
-    /// Creates the target of a change outside a transaction.
-    pub(super) fn new(roots: &'t Roots, totals: &'t mut Totals) -> Self {
-        Self {
-            roots,
-            totals,
-            copied_nodes: None,
+impl Operation {
+    /// Returns the prefix; none for a flush.
+    pub(super) fn prefix(&self) -> Option<&Prefix> {
+        match self {
+            Self::Insert(route, _) => Some(&route.prefix),
+            Self::Remove(prefix, _, _) => Some(prefix),
+            Self::Flush(_) => None,
         }
     }
 }
 
-/// The next-hop numbers that a change acquired and replaced; 0 if none.
+/// The most routes of one prefix, with different metrics. It bounds a level's size.
+const MAX_METRICS: usize = 64;
+
+/// The numbers of answers that a change of one route acquired and replaced; 0 if none.
 #[derive(Clone, Copy, Default)]
 pub(super) struct HopChange {
     acquired: u32,
@@ -122,112 +53,141 @@ pub(super) struct HopChange {
 }
 
 impl HopChange {
-    /// Releases the replaced next hop of a change that has been published.
-    pub(super) fn commit(self, resources: &mut Resources<'_>) {
-        if self.replaced != 0 {
-            resources.interner.release(resources.hops, self.replaced);
-        }
-    }
-
-    /// Releases the acquired next hop of a change that has been undone.
-    pub(super) fn undo(self, resources: &mut Resources<'_>) {
-        if self.acquired != 0 {
-            resources.interner.release(resources.hops, self.acquired);
+    /// Counts the change in a number of routes.
+    pub(super) fn count(self, routes: &mut usize) {
+        match (self.acquired, self.replaced) {
+            (0, 0) => (),
+            (0, _) => *routes -= 1,
+            (_, 0) => *routes += 1,
+            _ => (),
         }
     }
 }
 
+/// The parts of a table that every change uses.
+pub(super) struct Resources<'u> {
+    pub(super) records: &'u Records,
+    pub(super) answers: &'u mut Answers,
+    pub(super) retirees: &'u mut Retirees,
+    pub(super) max_routes: usize,
+}
+
 impl Resources<'_> {
-    /// Applies an insert or a removal. The caller commits or undoes the returned change of next
-    /// hops.
+    /// Releases the answer that a change has replaced.
+    pub(super) fn commit(&mut self, change: HopChange) {
+        if change.replaced != 0 {
+            self.answers.release(self.records, change.replaced);
+        }
+    }
+
+    /// Applies an insert or a removal. `routes` are the numbers of routes of both families; the
+    /// caller counts the change.
     ///
-    /// Errors: those of the table's method. `EINVAL` for a flush, which needs no resources.
-    pub(super) fn apply(&mut self, target: Target<'_>, operation: &Operation) -> Result<HopChange> {
+    /// Errors: those of the table's method; nothing has changed then. `EINVAL` for a flush.
+    pub(super) fn apply(
+        &mut self,
+        editor: &mut Editor<'_>,
+        routes: [usize; 2],
+        operation: &Operation,
+    ) -> Result<HopChange> {
         match operation {
-            Operation::Insert(route, mode) => self.insert(target, route, *mode),
+            Operation::Insert(route, mode) => {
+                let is_full = routes.iter().sum::<usize>() >= self.max_routes;
+                self.insert(editor, is_full, route, *mode)
+            }
             Operation::Remove(prefix, metric, next_hop) => {
-                self.remove(target, prefix, *metric, next_hop.as_ref())
+                self.remove(editor, prefix, *metric, next_hop.as_ref())
             }
             Operation::Flush(_) => Err(EINVAL),
         }
     }
 
-    fn insert(&mut self, mut target: Target<'_>, route: &Route, mode: Mode) -> Result<HopChange> {
-        let (prefix, family) = (&route.prefix, route.prefix.family());
-        let root = target.roots.of(family);
-        let same = |entry: &Entry| entry.metric == route.metric;
-        let replaced = find_route(root, prefix, self.exclusive, same);
-        match (mode, &replaced) {
-            (Mode::Add, Some(_)) => return Err(EEXIST),
-            (Mode::Change, None) => return Err(ENOENT),
-            (_, None) if target.totals.all_routes() >= self.max_routes => return Err(ENOSPC),
-            _ => (),
-        }
-        let acquired = self.interner.acquire(self.hops, &route.next_hop)?;
-        let hop_change = HopChange {
-            acquired,
-            replaced: replaced.map_or(0, |(_, entry)| entry.hop),
-        };
-        let inserted = self.edit(&mut target, family, |edit, root| {
-            edit.insert(root, prefix, route.metric, acquired)
+    fn insert(
+        &mut self,
+        editor: &mut Editor<'_>,
+        is_full: bool,
+        route: &Route,
+        mode: Mode,
+    ) -> Result<HopChange> {
+        let mut change = HopChange::default();
+        let (records, metric) = (self.records, route.metric);
+        let done = editor.apply(&route.prefix, |numbers| {
+            let (mut before, mut all, mut existing) = (0, 0, None);
+            for (index, number) in numbers.enumerate() {
+                let other = Answers::metric_of(records, number);
+                before += usize::from(other < metric);
+                existing = existing.or((other == metric).then_some((index, number)));
+                all += 1;
+            }
+            match (mode, existing) {
+                (Mode::Add, Some(_)) => return Err(EEXIST),
+                (Mode::Change, None) => return Err(ENOENT),
+                (_, None) if is_full || all >= MAX_METRICS => return Err(ENOSPC),
+                _ => (),
+            }
+            let (answers, retirees) = (&mut *self.answers, &mut *self.retirees);
+            change.acquired = answers.acquire(records, retirees, &route.next_hop, metric)?;
+            Ok(match existing {
+                Some((index, number)) => {
+                    change.replaced = number;
+                    Edit::Replace(index, change.acquired)
+                }
+                None => Edit::Insert(before, change.acquired),
+            })
         });
-        if let Err(error) = inserted {
-            hop_change.undo(self);
+        if let Err(error) = done {
+            self.undo(change);
             return Err(error);
         }
-        if replaced.is_none() {
-            target.totals.routes[family as usize] += 1;
-        }
-        Ok(hop_change)
+        Ok(change)
     }
 
     fn remove(
         &mut self,
-        mut target: Target<'_>,
+        editor: &mut Editor<'_>,
         prefix: &Prefix,
         metric: Option<u32>,
         next_hop: Option<&NextHop>,
     ) -> Result<HopChange> {
-        let family = prefix.family();
-        let hops = self.hops;
-        let is_named = |number: u32, named: &NextHop| {
-            let next_hop = hops.get(number, &read_lock());
-            next_hop.is_some_and(|next_hop| next_hop.is_named_by(named))
+        let records = self.records;
+        let is_wanted = |number: u32| {
+            let record = records.for_updater(number);
+            record.is_some_and(|record| {
+                metric.iter().all(|metric| record.metric() == *metric)
+                    && next_hop
+                        .iter()
+                        .all(|named| record.next_hop().is_named_by(named))
+            })
         };
-        let is_wanted = |entry: &Entry| {
-            metric.iter().all(|metric| entry.metric == *metric)
-                && next_hop.iter().all(|named| is_named(entry.hop, named))
-        };
-        let root = target.roots.of(family);
-        let (number, entry) = find_route(root, prefix, self.exclusive, is_wanted).ok_or(ESRCH)?;
-        self.edit(&mut target, family, |edit, root| {
-            edit.remove(root, prefix, number)
+        let mut replaced = 0;
+        editor.apply(prefix, |numbers| {
+            let mut numbers = numbers.enumerate();
+            let found = numbers.find(|(_, number)| is_wanted(*number));
+            let (index, number) = found.ok_or(ESRCH)?;
+            replaced = number;
+            Ok(Edit::Remove(index))
         })?;
-        target.totals.routes[family as usize] -= 1;
         Ok(HopChange {
             acquired: 0,
-            replaced: entry.hop,
+            replaced,
         })
     }
 
-    /// Edits one family's trie and adds the memory to the totals.
-    fn edit(
-        &mut self,
-        target: &mut Target<'_>,
-        family: Family,
-        make: impl for<'e> FnOnce(&mut Edit<'e>, &'e Link) -> Result,
-    ) -> Result {
-        let mut edit = Edit {
-            family,
-            exclusive: self.exclusive,
-            runs: &mut *self.runs,
-            unlinked_nodes: &mut *self.unlinked_nodes,
-            copied_nodes: target.copied_nodes.as_deref_mut(),
-            balance: Balance::default(),
-        };
-        make(&mut edit, target.roots.of(family))?;
-        let balance = edit.balance;
-        target.totals.add(family, balance);
-        Ok(())
+    /// Gives back the answer that a change has acquired. The mutex was held since, so no reader has
+    /// seen an answer that this change alone uses.
+    pub(super) fn undo(&mut self, change: HopChange) {
+        if change.acquired != 0 {
+            self.answers.give_back(self.records, change.acquired);
+        }
     }
+}
+
+/// Returns the route of a prefix with a number.
+pub(super) fn route_of(records: &Records, prefix: Prefix, number: u32) -> Option<Route> {
+    let record: &Record = records.for_updater(number)?;
+    Some(Route {
+        prefix,
+        metric: record.metric(),
+        next_hop: record.next_hop(),
+    })
 }

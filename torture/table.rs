@@ -69,9 +69,9 @@ pub(crate) enum Bug {
     None,
     /// Retired nodes are poisoned at once, as if a grace period had ended.
     SkipGp,
-    /// The callback of one node is not queued.
+    /// The callback of one batch of nodes is not queued.
     LostCallback,
-    /// The number of a next hop is reused at once.
+    /// The number of an answer is reused at once.
     ReuseBeforeGp,
     /// Changes are announced after they were made.
     LateAnnouncement,
@@ -193,6 +193,6 @@ impl TableTorture {
 
 impl Drop for TableTorture {
     fn drop(&mut self) {
-        INJECTED_BUG.recover_lost_node();
+        INJECTED_BUG.recover_lost_batch();
     }
 }

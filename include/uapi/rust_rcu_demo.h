@@ -243,9 +243,9 @@ struct rust_rcu_demo_commit {
  * struct rust_rcu_demo_stats - the figures of the command "stats"
  * @routes_inet:       IPv4 routes
  * @routes_inet6:      IPv6 routes
- * @next_hops:         distinct next hops in use
- * @objects:           trie nodes in use
- * @bytes:             memory of the nodes, as the allocator rounds it
+ * @next_hops:         distinct pairs of next hop and metric in use
+ * @objects:           pages and nodes in use
+ * @bytes:             memory of pages and nodes, as the allocator rounds it
  * @generation:        changes since the table was created
  * @retired_objects:   objects that await reclaim
  * @retired_bytes:     memory of those objects

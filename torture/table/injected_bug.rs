@@ -5,7 +5,7 @@
 use super::Bug;
 use crate::{
     rcu::{read_lock, GracePeriod, Rcu, Reclaim, Softirq, UniqueRcuBox},
-    rcu_table::{Quarantine, QuarantinedNode, UnlinkedNode},
+    rcu_table::{Quarantine, QuarantinedBatch, UnlinkedNode},
 };
 use core::sync::atomic::{AtomicU8, Ordering};
 use kernel::prelude::*;
@@ -13,13 +13,13 @@ use kernel::prelude::*;
 /// A quarantine whose bug can be set.
 pub(super) struct InjectedBug {
     bug: AtomicU8,
-    lost: Rcu<LostNode>,
+    lost: Rcu<LostBatch>,
 }
 
-/// The node whose callback is not queued. Its drop queues the callback.
-struct LostNode(#[expect(dead_code, reason = "owned until it is dropped")] QuarantinedNode);
+/// The batch whose callback is not queued. Its drop queues the callback.
+struct LostBatch(#[expect(dead_code, reason = "owned until it is dropped")] QuarantinedBatch);
 
-impl Reclaim for LostNode {
+impl Reclaim for LostBatch {
     type Context = Softirq;
 }
 
@@ -41,12 +41,12 @@ impl InjectedBug {
         self.bug.load(Ordering::Relaxed) == bug as u8
     }
 
-    /// Queues the callback of the lost node, so that its memory is not leaked.
+    /// Queues the callback of the lost batch, so that its memory is not leaked.
     ///
     /// Context: may sleep; waits for a grace period.
-    pub(super) fn recover_lost_node(&self) {
-        if let Some(node) = self.lost.replace(None) {
-            drop(node.synchronize());
+    pub(super) fn recover_lost_batch(&self) {
+        if let Some(batch) = self.lost.replace(None) {
+            drop(batch.synchronize());
         }
     }
 }
@@ -58,14 +58,14 @@ impl Quarantine for InjectedBug {
         }
     }
 
-    fn queue(&self, node: QuarantinedNode) {
+    fn queue(&self, batch: QuarantinedBatch) {
         if self.is(Bug::LostCallback) && self.lost.dereference(&read_lock()).is_none() {
-            // If the allocation fails, it drops the node, which queues the callback after all.
-            if let Ok(node) = UniqueRcuBox::new(LostNode(node), GFP_KERNEL) {
-                self.lost.replace(Some(node));
+            // If the allocation fails, it drops the batch, which queues the callback after all.
+            if let Ok(batch) = UniqueRcuBox::new(LostBatch(batch), GFP_KERNEL) {
+                self.lost.replace(Some(batch));
             }
         } else {
-            node.call_rcu();
+            batch.call_rcu();
         }
     }
 

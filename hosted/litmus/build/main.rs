@@ -53,7 +53,7 @@ const CHECKED: &[&str] = &[
 ];
 
 /// The route table's file with orderings. All its other files use this one or relaxed orderings.
-const TABLE_LINKS: &str = "rcu_table/node/link.rs";
+const TABLE_WORDS: &str = "rcu_table/fib/word.rs";
 
 fn main() {
     let module = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..");
@@ -67,10 +67,10 @@ fn main() {
 
     let (rcu, mut sites) = translate_library(&module);
     fs::write(output.join("rcu.rs"), prettyplease::unparse(&rcu)).unwrap();
-    assert_relaxed(&module.join("rcu_table"), &module.join(TABLE_LINKS));
-    let mut links = parse(&module.join(TABLE_LINKS));
-    sites.extend(Translation::of("link", TABLE_LINKS, &mut links).sites);
-    fs::write(output.join("link.rs"), prettyplease::unparse(&links)).unwrap();
+    assert_relaxed(&module.join("rcu_table"), &module.join(TABLE_WORDS));
+    let mut words = parse(&module.join(TABLE_WORDS));
+    sites.extend(Translation::of("word", TABLE_WORDS, &mut words).sites);
+    fs::write(output.join("word.rs"), prettyplease::unparse(&words)).unwrap();
 
     let names: BTreeSet<_> = sites.iter().map(|site| &site.name).collect();
     assert_eq!(names.len(), sites.len(), "two orderings have the same name");

@@ -91,6 +91,7 @@ atomics! {
     AtomicPtr<T>: *mut T, default ptr::null_mut();
     AtomicBool: bool, default false;
     AtomicU8: u8, default 0;
+    AtomicU32: u32, default 0;
     AtomicUsize: usize, default 0;
 }
 

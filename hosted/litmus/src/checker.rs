@@ -112,6 +112,22 @@ impl Test {
         }
     }
 
+    /// Asserts that a reader gets an answer in some order that the test does not allow.
+    ///
+    /// # Panics
+    ///
+    /// If the test passes in every order, or fails otherwise.
+    pub fn assert_misleads(self, weakening: Weakening) {
+        match self.run(Some(weakening)) {
+            Err(failure) if failure.contains("expected one of") => println!("{failure}"),
+            Err(failure) => panic!("expected a wrong answer, found another failure: {failure}"),
+            Ok(executions) => panic!(
+                "no wrong answer in {executions} executions: the ordering is stronger than needed, \
+                 or the test is too weak"
+            ),
+        }
+    }
+
     /// Returns the orderings that the test uses in an execution without preemptions.
     pub fn orderings(self) -> BTreeSet<&'static str> {
         let result = self.up_to_preemptions(0).run_once(None, false);

@@ -12,7 +12,7 @@
 //! # The tests check the sources that ship
 //!
 //! ```text
-//!   rcu.rs, rcu/*.rs, rcu_table/node/link.rs ──build/main.rs──► two files, in which
+//!   rcu.rs, rcu/*.rs, rcu_table/fib/word.rs ──build/main.rs──► two files, in which
 //!     core::sync::atomic    is  loom's                    atomic
 //!     Ordering::Release     is  at("pointer …", Release)  ordering
 //!     kernel::…             is  a model of the kernel     kernel
@@ -30,11 +30,12 @@
 //! # The tests
 //!
 //! `tests/orderings/` has the tests: `pointer.rs`, `list.rs`, `resizable.rs`, `srcu.rs`, `work.rs`,
-//! and `table_links.rs` for the links of the route table. Its `main.rs` lists them and the weakenings. All tests but one explore every order; that one is limited to
-//! three preemptions. Each outcome that a test allows must occur in some order. Relaxed orderings
+//! and `table_words.rs` for the words that the route table's readers load. Its `main.rs` lists them
+//! and the weakenings. All tests but one explore every order; that one is limited to three
+//! preemptions. Each outcome that a test allows must occur in some order. Relaxed orderings
 //! cannot be weakened; the tests pass, so they are strong enough.
 //!
-//! | ordering | weakened to | test in which the model checker then reports a race |
+//! | ordering | weakened to | test in which the model checker then reports a race or a wrong answer |
 //! |---|---|---|
 //! | `published Published::dereference load` | Relaxed | `reader_without_acquire_is_detected` |
 //! | `published Published::replace swap` | Acquire | `swap_without_release_is_detected` |
@@ -57,9 +58,11 @@
 //! | `drain DrainLock::drop swap` | Relaxed | `lock_of_drains_without_release_is_detected` |
 //! | `drain open fetch_add` | Relaxed | `new_drain_without_release_is_detected` |
 //! | `drain Permit::new load` | Relaxed | `search_for_a_drain_without_acquire_is_detected` |
-//! | `link Link::follow load` | Relaxed | `table_lookup_without_acquire_is_detected` |
-//! | `link Link::put store` | Relaxed | `table_node_without_release_is_detected` |
-//! | `link Link::put_again store` | Relaxed | `table_level_removed_without_release_is_detected` |
+//! | `word PointerWord::load load` | Relaxed | `table_lookup_without_acquire_is_detected` |
+//! | `word PointerWord::store store` | Relaxed | `table_node_without_release_is_detected` |
+//! | `word PointerWord::store store` | Relaxed | `table_level_removed_without_release_is_detected` |
+//! | `word NumberWord::load load` | Relaxed | `table_number_without_acquire_is_detected` |
+//! | `word NumberWord::store store` | Relaxed | `table_number_without_release_is_detected` |
 //! | `rcu_read_lock` | Relaxed | `read_lock_without_acquire_is_detected` |
 //! | `synchronize_rcu begin` | Relaxed | `begin_of_grace_period_without_release_is_detected` |
 //! | `rcu_read_unlock` | Relaxed | `read_unlock_without_release_is_detected` |
@@ -140,7 +143,7 @@ pub mod kernel;
 pub mod object;
 pub mod ordering;
 #[expect(unsafe_code, reason = "owns nodes through links")]
-pub mod table_links;
+pub mod table_words;
 
 /// The module's RCU layer as it ships, except that its orderings have names.
 #[allow(

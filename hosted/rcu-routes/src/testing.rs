@@ -113,8 +113,8 @@ pub fn show(table: &Table) -> Vec<String> {
     routes.iter().map(Route::to_string).collect()
 }
 
-/// Returns the statistics that depend on this table's contents alone. Reclaim is counted per
-/// process, and next-hop memory is freed some time after the last next hop.
+/// Returns the statistics that depend on this table's contents alone. Memory of next hops is freed
+/// some time after the last next hop, and reclaim depends on readers.
 pub fn own_stats(table: &Table) -> Stats {
     Stats {
         next_hop_bytes: 0,

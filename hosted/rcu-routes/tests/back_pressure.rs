@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Back pressure: behind a long reader, updaters wait before more memory is retired than
-//! `reclaim_max_kb`, and resume when the reader ends. Retired memory is counted for the whole
-//! process, so this file is one test.
+//! `reclaim_max_kb`, and resume when the reader ends. The settings are shared, so this file is one
+//! test.
 
 use kernel::sync::Arc;
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{ReclaimMode, Settings, Table, Transaction},
-    testing::{get, route, run, table, table_with_settings, HeldReader, StopFlag, TIMEOUT},
+    testing::{get, route, run, table_with_settings, HeldReader, StopFlag, TIMEOUT},
 };
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -66,24 +66,18 @@ fn replace_all_at_once(table: &Table) {
     transaction.commit(table).unwrap();
 }
 
-/// Returns the retired bytes of all tables. `any` must not be the table under test, whose mutex a
-/// waiting updater can hold.
-fn retired(any: &Table) -> usize {
-    any.stats().retired_bytes
-}
-
 /// Returns the maximum number of bytes that one change retires.
-fn max_retired_by_a_change(any: &Table) -> usize {
+fn max_retired_by_a_change() -> usize {
     SETTINGS.set_reclaim(ReclaimMode::Call);
     SETTINGS.set_reclaim_max_kb(u32::MAX);
     let table = new_table();
     barrier();
     let reader = HeldReader::start();
-    let mut before = retired(any);
+    let mut before = table.retired_bytes();
     let mut most = 0;
     for number in 0..2 * (CHANGES.len() + 1) {
         change(&table, number);
-        let after = retired(any);
+        let after = table.retired_bytes();
         most = most.max(after - before);
         before = after;
     }
@@ -122,7 +116,7 @@ fn resumes(count: &AtomicUsize, from: usize) -> bool {
     true
 }
 
-fn check(mode: ReclaimMode, max_kb: u32, most: usize, any: &Table) {
+fn check(mode: ReclaimMode, max_kb: u32, most: usize) {
     SETTINGS.set_reclaim(mode);
     SETTINGS.set_reclaim_max_kb(max_kb);
     let table = new_table();
@@ -139,7 +133,7 @@ fn check(mode: ReclaimMode, max_kb: u32, most: usize, any: &Table) {
         });
         let what = format!("{} with {max_kb} KiB", mode.name());
         let stopped = stopped_count(&count);
-        let waiting = retired(any);
+        let waiting = table.retired_bytes();
         let found = get(&table, "10.20.30.40");
         reader.release();
         let stopped = stopped.unwrap_or_else(|| panic!("{what}: the writer does not wait"));
@@ -167,7 +161,7 @@ fn check(mode: ReclaimMode, max_kb: u32, most: usize, any: &Table) {
 /// that called `kvfree_rcu()` detect the end of its grace period.
 fn is_reclaimed(table: &Table) -> bool {
     let start = Instant::now();
-    while retired(table) > 0 {
+    while table.stats().retired_bytes > 0 {
         if start.elapsed() > TIMEOUT {
             return false;
         }
@@ -178,12 +172,11 @@ fn is_reclaimed(table: &Table) -> bool {
 
 #[test]
 fn a_writer_waits_for_a_long_reader_at_the_limit_of_retired_memory() {
-    let any = table();
-    let most = max_retired_by_a_change(&any);
+    let most = max_retired_by_a_change();
     println!("one change retires at most {most} bytes");
     for mode in ReclaimMode::ALL {
         for max_kb in [0, 16, 256] {
-            check(mode, max_kb, most, &any);
+            check(mode, max_kb, most);
         }
     }
 }

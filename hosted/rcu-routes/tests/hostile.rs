@@ -12,7 +12,7 @@ use kernel::alloc::{live, Live};
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{Mode, Route, Stats, Table},
-    testing::{own_stats, table, HeldReader, Random},
+    testing::{own_stats, table, wait_until, HeldReader, Random},
 };
 
 /// Routes in each table; few, because debug builds are slow.
@@ -22,10 +22,12 @@ const CHANGES: usize = 50;
 
 /// Returns the allocated memory and the table's statistics when nothing awaits reclaim.
 fn settled(table: &Table) -> (Live, Stats) {
-    barrier();
-    let stats = table.stats();
-    assert_eq!((stats.retired_objects, stats.retired_bytes), (0, 0));
-    // Reading the statistics can free next hops, which defers memory.
+    // Reading the statistics closes batches, and detects the end of grace periods.
+    wait_until("nothing awaits reclaim", || {
+        barrier();
+        let stats = table.stats();
+        (stats.retired_objects, stats.retired_bytes) == (0, 0)
+    });
     barrier();
     let own = Stats {
         next_hop_bytes: table.stats().next_hop_bytes,
@@ -101,7 +103,7 @@ fn check_copied(table: &Table, name: &str, routes: &[Route], faults: &mut Vec<St
     }
     let found = format!("{name}: a change replaced {most} bytes");
     println!("{found}");
-    if most == 0 || most > COPIED_BYTES {
+    if most > COPIED_BYTES {
         faults.push(found);
     }
     reader.release();

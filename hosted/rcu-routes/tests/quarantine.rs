@@ -88,7 +88,7 @@ fn is_poisoned_under_reader(change: Change, timeout: Duration) -> bool {
         let reader = scope.spawn(|| {
             let guard = read_lock();
             let path = table.snapshot(&guard).lookup_path(address("10.1.2.3"));
-            assert_eq!((path.len(), path.first_poisoned()), (3, None));
+            assert_eq!((path.len(), path.first_poisoned()), (2, None));
             entered.store(true, Ordering::Release);
             while !leave.load(Ordering::Acquire) && path.first_poisoned().is_none() {
                 thread::yield_now();

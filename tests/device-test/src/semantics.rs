@@ -239,7 +239,7 @@ fn stats_count_routes_and_changes() -> Outcome {
     let after = Stats::now()?;
     equal("IPv4 routes", after.get("routes_inet")?, 2)?;
     equal("IPv6 routes", after.get("routes_inet6")?, 1)?;
-    equal("next hops", after.get("next_hops")?, 2)?;
+    equal("pairs of next hop and metric", after.get("next_hops")?, 3)?;
     equal(
         "changes",
         after.get("generation")? - before.get("generation")?,

@@ -10,7 +10,7 @@ mod list;
 mod pointer;
 mod resizable;
 mod srcu;
-mod table_links;
+mod table_words;
 mod work;
 
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
@@ -33,7 +33,7 @@ macro_rules! holds {
     };
 }
 
-/// Declares the weakenings, with which the model checker must report a race.
+/// Declares the weakenings, with which the model checker must report a race or a wrong answer.
 macro_rules! weakened {
     ($(
         $name:ident: $file:ident :: $test:ident
@@ -51,6 +51,9 @@ macro_rules! weakened {
     };
     (fails_without, $test:expr, $weakening:expr) => {
         $test.assert_fails(Some($weakening));
+    };
+    (misleads_without, $test:expr, $weakening:expr) => {
+        $test.assert_misleads($weakening);
     };
 }
 
@@ -79,9 +82,10 @@ holds! {
     resizable_reader_finds_an_entry_during_a_resize: resizable::resize;
     second_resize_waits_for_readers_of_the_first_array: resizable::resize_twice;
 
-    table_lookup_sees_the_old_or_the_new_node: table_links::replace;
-    table_lookup_sees_the_child_of_a_removed_level: table_links::replace_by_child;
-    table_lookup_sees_a_node_until_its_removal: table_links::cut;
+    table_lookup_sees_the_old_or_the_new_node: table_words::replace;
+    table_lookup_sees_the_child_of_a_removed_level: table_words::replace_by_child;
+    table_lookup_sees_a_node_until_its_removal: table_words::cut;
+    table_lookup_finds_the_answer_of_a_number: table_words::grow;
 
     srcu_reader_sees_the_published_object: srcu::message_passing;
     racing_srcu_updaters_reclaim_the_objects_of_each_other: srcu::racing_updaters;
@@ -127,12 +131,16 @@ weakened! {
     resize_without_release_is_detected: resizable::resize
         fails_without "published Published::publish store" Release => Relaxed;
 
-    table_lookup_without_acquire_is_detected: table_links::replace
-        fails_without "link Link::follow load" Acquire => Relaxed;
-    table_node_without_release_is_detected: table_links::replace
-        fails_without "link Link::put store" Release => Relaxed;
-    table_level_removed_without_release_is_detected: table_links::replace_by_child
-        fails_without "link Link::put_again store" Release => Relaxed;
+    table_lookup_without_acquire_is_detected: table_words::replace
+        fails_without "word PointerWord::load load" Acquire => Relaxed;
+    table_node_without_release_is_detected: table_words::replace
+        fails_without "word PointerWord::store store" Release => Relaxed;
+    table_level_removed_without_release_is_detected: table_words::replace_by_child
+        fails_without "word PointerWord::store store" Release => Relaxed;
+    table_number_without_acquire_is_detected: table_words::grow
+        misleads_without "word NumberWord::load load" Acquire => Relaxed;
+    table_number_without_release_is_detected: table_words::grow
+        misleads_without "word NumberWord::store store" Release => Relaxed;
 
     srcu_reader_without_acquire_is_detected: srcu::message_passing
         fails_without "published Published::dereference load" Acquire => Relaxed;

@@ -117,9 +117,13 @@ impl Oracle {
         self.routes.is_empty()
     }
 
-    /// Returns the number of distinct next hops.
+    /// Returns the number of distinct pairs of next hop and metric.
     pub fn next_hops(&self) -> usize {
-        let different: BTreeSet<_> = self.routes.values().map(|route| route.next_hop).collect();
+        let pairs = self
+            .routes
+            .values()
+            .map(|route| (route.next_hop, route.metric));
+        let different: BTreeSet<_> = pairs.collect();
         different.len()
     }
 }

@@ -11,7 +11,8 @@
 //!    was absent after one of them.
 //!
 //! The second case is counted as `mixed`. A reader that has seen a step never sees an earlier state
-//! afterwards.
+//! of the same address afterwards. A single change reaches one address after the other, so of other
+//! addresses the reader may still see the state before that step.
 
 use super::{
     history::{History, Window},
@@ -59,6 +60,8 @@ pub struct Checker<'a> {
     pub(super) history: &'a History,
     /// The last step whose change was seen.
     seen: u32,
+    /// The same for each query.
+    seen_by_query: Vec<u32>,
     pub tally: Tally,
 }
 
@@ -71,13 +74,14 @@ impl<'a> Checker<'a> {
             universe,
             history,
             seen: 0,
+            seen_by_query: vec![0; universe.queries.len()],
             tally: Tally::default(),
         }
     }
 
     /// Returns the first step of the window of a lookup that begins now.
     pub fn open(&self) -> u32 {
-        self.history.open().max(self.seen)
+        self.history.open().max(self.seen.saturating_sub(1))
     }
 
     /// Returns the window of a lookup that began at step `from` and has ended.
@@ -90,7 +94,8 @@ impl<'a> Checker<'a> {
     /// Checks the answer to the query with that number.
     pub fn lookup(&mut self, window: &Window, query: usize, answer: Option<Answer>) -> Checked {
         self.tally.lookups += 1;
-        let from = self.seen.max(*window.start());
+        let seen = self.seen_by_query[query].max(self.seen.saturating_sub(1));
+        let from = seen.max(*window.start());
         let window = &(from..=*window.end());
         let is_right = window
             .clone()
@@ -104,13 +109,15 @@ impl<'a> Checker<'a> {
             return Err(self.describe_lookup(window, query, answer));
         }
         self.tally.mixed += u64::from(is_mixed);
-        self.saw(answer);
+        self.saw(query, answer);
         Ok(())
     }
 
     /// Records that a step's change was seen.
-    fn saw(&mut self, answer: Option<Answer>) {
-        self.seen = self.seen.max(answer.map_or(0, |answer| answer.step));
+    fn saw(&mut self, query: usize, answer: Option<Answer>) {
+        let step = answer.map_or(0, |answer| answer.step);
+        self.seen = self.seen.max(step);
+        self.seen_by_query[query] = self.seen_by_query[query].max(step);
     }
 
     /// Returns the route that serves the query after `step`.

@@ -105,16 +105,20 @@ fn an_answer_older_than_one_seen_before_is_rejected() {
     let history = history(&[
         state(&[(one, 1), (other, 1)]),
         state(&[(one, 2), (other, 2)]),
+        state(&[(one, 3), (other, 3)]),
     ]);
     let accepts = |answers: [(usize, usize, u32); 2]| {
         let mut checker = Checker::new(&universe, &history);
         answers.iter().all(|&(query, route, step)| {
             let answer = Some(Answer { route, step });
-            checker.lookup(&(1..=2), query, answer).is_ok()
+            checker.lookup(&(1..=3), query, answer).is_ok()
         })
     };
-    assert!(accepts([(ask_one, one, 1), (ask_other, other, 2)]));
-    assert!(!accepts([(ask_one, one, 2), (ask_other, other, 1)]));
+    assert!(accepts([(ask_one, one, 1), (ask_other, other, 3)]));
+    assert!(!accepts([(ask_one, one, 2), (ask_one, one, 1)]));
+    // A change reaches one address after the other, and the next change comes after all of it.
+    assert!(accepts([(ask_one, one, 2), (ask_other, other, 1)]));
+    assert!(!accepts([(ask_one, one, 3), (ask_other, other, 1)]));
 }
 
 #[test]

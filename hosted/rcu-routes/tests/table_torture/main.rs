@@ -231,13 +231,12 @@ fn a_lost_callback_is_detected_at_the_end() {
     let table = TableTorture::new(Bug::LostCallback).expect("memory");
     let tally = torture(&table, Duration::from_millis(300), any_read);
     tally.unwrap_or_else(|finding| panic!("{finding}"));
-    assert_eq!(
-        table.check_at_end(),
-        Err(Finding::NotReclaimed { objects: 1 })
-    );
+    let found = table.check_at_end();
+    let is_found = matches!(found, Err(Finding::NotReclaimed { objects: 1.. }));
+    assert!(is_found, "{found:?}");
     drop(table);
     drain_callbacks();
-    assert_eq!(live(), before, "the lost node was leaked");
+    assert_eq!(live(), before, "the lost batch was leaked");
 }
 
 #[test]

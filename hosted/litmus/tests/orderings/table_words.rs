@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of `rcu_table/node/link.rs`.
+//! Tests of `rcu_table/fib/word.rs`.
 
 use litmus::{
     checker::assert_one_of,
     rcu::{read_lock, synchronize},
-    table_links::TableLink,
+    table_words::{TableArray, TableLink},
 };
 use loom::thread;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ pub fn replace() {
     link.cut();
 }
 
-/// An updater replaces a node by the only child of that node, and so removes a level of the trie.
+/// An updater replaces a node by the only child of that node, and so removes a level.
 pub fn replace_by_child() {
     let parent = Rc::new(TableLink::new(1));
     let updater = thread::spawn({
@@ -43,10 +43,9 @@ pub fn replace_by_child() {
     parent.cut();
 }
 
-/// An updater removes a node during a lookup. A draft has a second link to it.
+/// An updater removes a node during a lookup.
 pub fn cut() {
     let link = Rc::new(TableLink::new(1));
-    let draft = link.copied();
     let updater = thread::spawn({
         let link = link.clone();
         move || {
@@ -57,5 +56,17 @@ pub fn cut() {
     });
     assert_one_of(&[Some(1), None], &link.read(&read_lock()));
     updater.join().unwrap();
-    std::mem::forget(draft.cut());
+}
+
+/// An updater replaces the full array of answers, and then publishes the number of a new answer.
+pub fn grow() {
+    let answers = Rc::new(TableArray::new(1));
+    let updater = thread::spawn({
+        let answers = answers.clone();
+        move || answers.grow(2)
+    });
+    // A number without its answer would read as None.
+    assert_one_of(&[Some(1), Some(2)], &answers.read(&read_lock()));
+    updater.join().unwrap();
+    answers.free();
 }

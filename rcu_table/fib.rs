@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The forwarding information base (FIB): the memory that lookups read. It holds all routes, so
+//! updaters, dumps and exact queries read the same memory.
+//!
+//! # Layout
+//!
+//! ```text
+//!  Roots                      page                        node, narrow
+//!  ┌ IPv4 ─ 256 slots ┐  ┌──► ┌ 256 slots ┐  ┌── slots of children, 16 × child, the first one last
+//!  │ link ────────────┼──┘    │ link ─────┼──┴►┌ a cache line ─────────────────────────────┐
+//!  │ best, 4 bytes    │       │ best      │    │ 32  a bit for each value: a run starts    │
+//!  ├ IPv6 ─ 256 slots ┤       │           │    │  4  the runs before each 64 values        │
+//!  │ …                │       └───────────┘    │  2  × run: number, or CHILD and its index │
+//!  └──────────────────┘                        ├ the same line if there are up to 8 runs ──┤
+//!                                              │  1  × run: length of the route's prefix   │
+//!  A wide node has runs of 4 bytes.            │  1  mark of a node in quarantine          │
+//!                                              │  2  number of hidden routes               │
+//!                                              │ 16  IPv6: the address bits of the node    │
+//!                                              │  6  × hidden route: prefix, number        │
+//!                                              └───────────────────────────────────────────┘
+//! ```
+//!
+//! Each level decides eight bits of the address: the root the first byte, a page the second, nodes
+//! all others. A slot or a run holds the *number* of an [answer](super::answers): the next hop and
+//! the metric. A value is in one run: a range of values with the same route, or with one child.
+//!
+//! A slot's `best` names the route that serves its addresses unless something below it does. So a
+//! prefix is stored only at the level that decides its last bit, and readers keep the last number
+//! that is not 0. The default route is stored in those slots of the root that no other route of up
+//! to eight bits covers.
+//!
+//! # Where the routes are
+//!
+//! There is no second structure of routes. The length of a value's best route tells its prefix: the
+//! one of that length around the value. Two kinds of routes are not the best of any value: those
+//! whose whole prefix is covered by longer ones of the same level, and all but the lowest metric of
+//! a prefix. They are the [hidden](hidden) routes of the level. A node has them at its end. Those of
+//! a page or root are a list of their own, whose address is in the `mark`s of the slots.
+//!
+//! A change reads one level into a [blueprint], changes it there, and [publishes](edit) a new node
+//! or the changed words of a page. So it loads what a lookup loads, and no other line.
+//!
+//! # A lookup, with its loads
+//!
+//! ```text
+//!  1  Table::roots                        hot
+//!  2  root slot: link, best               4 KiB a family: hot
+//!  3  page slot: link, best               one line
+//!  4  node: starts, count, run            one line; two for a run after the 14th
+//!  5  child slot: link, best              only for prefixes longer than 24 bits, one line each
+//!  6  child node: starts, count, run      one line
+//!  7  answer: next hop                    one line, at base + 40 × number
+//! ```
+//!
+//! A slot without child links to a node without routes, so no branch depends on whether there is
+//! one. The only unpredictable branch is "child?", after load 4. IPv6 repeats loads 5 and 6. Its
+//! nodes without routes and with one child are left out: the four lowest bits of a link count them,
+//! and then the reader compares the address with the node's bits.
+//!
+//! # Changes
+//!
+//! | change | stores that readers see | allocates |
+//! |---|---|---|
+//! | prefix of up to 16 bits | `best` of at most 256 slots, each one store | its page if it is the first |
+//! | longer prefix | one link, to a copy of the node | the node |
+//! | first, last or branching prefix | one link, to the new part or to what remains | the new nodes |
+//! | transaction, batch, reload, flush | the pointer to the roots | roots, and the path to each change |
+//!
+//! Each address depends on one word of each change, so every reader sees the old route or the new
+//! one. The updater builds all memory before its first store; without memory readers and updaters
+//! see nothing of the change.
+//!
+//! A transaction owns the copies that it has made, and a bit of their links says so. It changes them
+//! in place and frees those that it replaces again. Before the roots are published, that bit is
+//! cleared.
+//!
+//! A published node does not change but for its children's slots and its mark. Replaced nodes wait
+//! for a grace period in a [batch](retired), so they have no `rcu_head`.
+//!
+//! # Bounds
+//!
+//! A node has at most 256 runs and 256 children: 4.9 KiB narrow, 5.4 KiB wide, and six bytes for
+//! each hidden route. A change copies one node, and builds at most a page, a leaf and the branch
+//! above it (IPv4: two nodes). A removal can unlink a leaf, the node above it and their page.
+//!
+//! All `unsafe` code of the table is in this folder. It relies on the rest of the table to unlink a
+//! node before it retires it, and to change the FIB only under the table's mutex.
+
+mod blueprint;
+mod bulk;
+mod edit;
+mod hidden;
+mod level;
+mod lookup;
+mod node;
+mod object;
+mod record;
+mod retired;
+mod word;
+
+pub(super) use blueprint::{Blueprint, Edit};
+pub(super) use edit::{Editor, Growth, Owner, MAX_UNLINKED};
+pub(super) use hidden::Position;
+pub(super) use level::{Level, Prefixes};
+pub(super) use lookup::{Best, Lookup};
+pub(super) use node::NodeRef;
+pub(super) use object::gfp;
+pub(super) use object::{Fib, RootsBox, RootsPointer};
+pub(super) use record::{Record, Records, NO_NUMBER};
+pub use retired::QuarantinedBatch;
+pub(super) use retired::{poison, Account, Fate, Retirees};
+
+use core::sync::atomic::AtomicU32;
+use word::{NumberWord, PointerWord};
+
+/// The bits that one level decides.
+pub(super) const STRIDE: u8 = 8;
+
+/// The most levels on a path.
+pub(super) const MAX_DEPTH: usize = 16;
+
+/// The values that a level distinguishes.
+pub(super) const VALUES: usize = 256;
+
+/// The largest number of an answer. The other bits of a `best` hold the prefix's length.
+pub(super) const MAX_NUMBER: u32 = (1 << 24) - 1;
+
+/// Returns the depth of the level that decides the last bit of a prefix.
+pub(super) const fn depth_of(len: u8) -> u8 {
+    len.saturating_sub(1) / STRIDE
+}
+
+/// Returns the value of `bits` that the level at `depth` decides.
+#[inline(always)]
+pub(super) const fn value_at(bits: u128, depth: u8) -> u8 {
+    ((bits << (depth * STRIDE)) >> (128 - STRIDE as u32)) as u8
+}
+
+/// Returns the number of leading bytes that two addresses have in common.
+pub(super) const fn common_depth(one: u128, other: u128) -> u8 {
+    ((one ^ other).leading_zeros() / STRIDE as u32) as u8
+}
+
+/// The place of a child and of the route that covers the child's addresses.
+#[repr(C)]
+struct Slot {
+    link: PointerWord<u8>,
+    best: NumberWord,
+    /// What only the updater and torture use of a page or root; `object.rs` assigns the marks.
+    mark: AtomicU32,
+}
+
+impl Slot {
+    #[inline(always)]
+    fn link(&self) -> *mut u8 {
+        self.link.load()
+    }
+
+    #[inline(always)]
+    fn best(&self) -> Best {
+        Best(self.best.load())
+    }
+
+    fn set_link(&self, link: *mut u8) {
+        self.link.store(link);
+    }
+
+    fn set_best(&self, best: Best) {
+        self.best.store(best.0);
+    }
+}
+
+/// The slots of a page, or of one family's root.
+#[repr(C, align(64))]
+pub(super) struct Slots([Slot; VALUES]);
+
+/// The roots of both families.
+#[repr(C)]
+pub(super) struct Roots([Slots; 2]);
+
+/// A node without routes. Its only run has the number 0.
+#[repr(C, align(64))]
+struct NoNode {
+    starts: [u64; 4],
+    before: [u8; 4],
+    rest: [u8; 28],
+}
+
+static NO_NODE: NoNode = NoNode {
+    starts: [1, 0, 0, 0],
+    before: [0, 1, 1, 1],
+    rest: [0; 28],
+};
+
+/// A page without routes and without children.
+static NO_PAGE: Slots = Slots(
+    [const {
+        Slot {
+            link: PointerWord::new((&raw const NO_NODE).cast_mut().cast()),
+            best: NumberWord::new(0),
+            mark: AtomicU32::new(0),
+        }
+    }; VALUES],
+);

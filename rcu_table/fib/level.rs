@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Levels as the updater reads them: a root, a page or a node.
+
+use super::{
+    blueprint::{Blueprint, Piece},
+    hidden::{entry_of, Entry, Hidden, Position, WORDS},
+    lookup::{byte_at, halves},
+    node::{key, len_of, rank, run, shape, slot, split, Link, Run},
+    object::Fib,
+    Best, Slot, Slots, STRIDE, VALUES,
+};
+use crate::rcu_table::{table::yield_after, Family};
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::prelude::*;
+
+/// A level of a family.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Level<'a> {
+    pub(super) at: At<'a>,
+    family: Family,
+    depth: u8,
+    /// The address bits that lead to the level.
+    bits: u128,
+    /// Whether a transaction in progress owns it.
+    is_private: bool,
+}
+
+/// The memory of a level.
+#[derive(Clone, Copy)]
+pub(super) enum At<'a> {
+    /// A root or a page.
+    Slots(&'a Slots),
+    Node(NodeAt<'a>),
+}
+
+/// A node.
+///
+/// # Invariants
+///
+/// The node is live during `'a`, and `tags` are those of its link.
+#[derive(Clone, Copy)]
+pub(super) struct NodeAt<'a> {
+    node: *mut u8,
+    tags: usize,
+    _live: core::marker::PhantomData<&'a Slots>,
+}
+
+impl<'a> NodeAt<'a> {
+    /// # Safety
+    ///
+    /// `link` leads to a node that is live during `'a`.
+    pub(super) unsafe fn new(link: Link) -> Self {
+        let (node, tags) = split(link.0.as_ptr());
+        // INVARIANT: By this function's requirement.
+        Self {
+            node,
+            tags,
+            _live: core::marker::PhantomData,
+        }
+    }
+
+    /// Returns the address bits that lead to an IPv6 node.
+    pub(super) fn key(self) -> u128 {
+        // SAFETY: By the type invariant the node is live; the caller has an IPv6 node.
+        let [high, low] = unsafe { key(self.node, self.tags) };
+        (u128::from(high) << 64) | u128::from(low)
+    }
+
+    fn rank(self, value: u8) -> usize {
+        // SAFETY: By the type invariant the node is live.
+        unsafe { rank(self.node, value) }
+    }
+
+    fn run(self, rank: usize) -> Run {
+        // SAFETY: By the type invariant the node is live; callers have a rank of it.
+        unsafe { run(self.node, self.tags, rank) }
+    }
+
+    /// Returns the slot of a child that a run names.
+    pub(super) fn slot(self, child: usize) -> &'a Slot {
+        // SAFETY: By the type invariant the node is live.
+        unsafe { slot(self.node, child) }
+    }
+
+    /// Returns the slot of the child of a value.
+    pub(super) fn slot_of(self, value: u8) -> Option<&'a Slot> {
+        match self.run(self.rank(value)) {
+            Run::Child(child) => Some(self.slot(child)),
+            Run::Number(_) => None,
+        }
+    }
+
+    fn best(self, rank: usize) -> Best {
+        match self.run(rank) {
+            Run::Number(0) => Best::NONE,
+            // SAFETY: By the type invariant the node is live; the caller has a rank of it.
+            Run::Number(number) => Best::new(number, unsafe { len_of(self.node, self.tags, rank) }),
+            Run::Child(child) => self.slot(child).best(),
+        }
+    }
+
+    /// Returns the bits of the starts of one group of 64 values.
+    fn starts(self, group: usize) -> u64 {
+        // SAFETY: By the type invariant the node is live; it begins with four words.
+        let word = unsafe { &*self.node.cast::<AtomicU64>().add(group) };
+        // ORDERING: Relaxed: only the updater, who calls this, publishes nodes.
+        word.load(Ordering::Relaxed)
+    }
+
+    /// Returns the values at which runs start.
+    fn each_start(self) -> impl Iterator<Item = usize> + 'a {
+        (0..VALUES / 64).flat_map(move |group| {
+            let mut starts = self.starts(group);
+            core::iter::from_fn(move || {
+                let bit = (starts != 0).then(|| starts.trailing_zeros() as usize)?;
+                starts &= starts - 1;
+                Some(64 * group + bit)
+            })
+        })
+    }
+}
+
+impl<'a> Level<'a> {
+    /// Returns a family's root as a level.
+    pub(super) fn root(slots: &'a Slots, family: Family) -> Self {
+        Self {
+            at: At::Slots(slots),
+            family,
+            depth: 0,
+            bits: 0,
+            is_private: false,
+        }
+    }
+
+    pub(in super::super) fn family(&self) -> Family {
+        self.family
+    }
+
+    pub(in super::super) fn depth(&self) -> u8 {
+        self.depth
+    }
+
+    /// Returns the address bits that lead to the level.
+    pub(in super::super) fn bits(&self) -> u128 {
+        self.bits
+    }
+
+    /// Returns the address bits that lead to a value.
+    pub(in super::super) fn bits_of(&self, value: u8) -> u128 {
+        self.bits | (u128::from(value) << (120 - u32::from(self.depth * STRIDE)))
+    }
+
+    pub(super) fn is_private(&self) -> bool {
+        self.is_private
+    }
+
+    /// Returns a level like this one in a private node.
+    pub(super) fn with_node(self, node: NodeAt<'a>) -> Self {
+        Self {
+            at: At::Node(node),
+            is_private: true,
+            ..self
+        }
+    }
+
+    /// Calls `visit` with the slots and levels below that a transaction owns, children first.
+    pub(super) fn each_private(&self, visit: &mut impl FnMut(&Slot, Level<'a>)) {
+        let mut from = 0;
+        while let Some(value) = self.next_child(from) {
+            from = usize::from(value) + 1;
+            let (Some(slot), Some(child)) = (self.slot(value), self.child(value)) else {
+                continue;
+            };
+            if child.is_private {
+                child.each_private(visit);
+                visit(slot, child);
+            }
+        }
+    }
+
+    fn slot(&self, value: u8) -> Option<&'a Slot> {
+        match self.at {
+            At::Slots(slots) => Some(&slots.0[usize::from(value)]),
+            At::Node(node) => node.slot_of(value),
+        }
+    }
+
+    /// Returns the level below a value.
+    pub(in super::super) fn child(&self, value: u8) -> Option<Level<'a>> {
+        let link = Link::of(self.slot(value)?);
+        self.below(value, link)
+    }
+
+    /// Returns the level to which a value links.
+    pub(super) fn below(&self, value: u8, link: Link) -> Option<Level<'a>> {
+        if link.is_nothing() {
+            return None;
+        }
+        let mut child = Self {
+            depth: self.depth + 1 + link.skipped(),
+            bits: self.bits_of(value),
+            is_private: link.is_private(),
+            ..*self
+        };
+        if self.depth == 0 {
+            // SAFETY: A root links to pages, which are live as long as the root.
+            child.at = At::Slots(unsafe { &*split(link.0.as_ptr()).0.cast::<Slots>() });
+            return Some(child);
+        }
+        // SAFETY: A page or node links to nodes, which are live as long as it.
+        let node = unsafe { NodeAt::new(link) };
+        if link.skipped() > 0 {
+            child.bits = node.key();
+        }
+        child.at = At::Node(node);
+        Some(child)
+    }
+
+    /// Returns the first value from one on that has a child.
+    pub(in super::super) fn next_child(&self, from: usize) -> Option<u8> {
+        match self.at {
+            At::Slots(slots) => (from..VALUES)
+                .find(|value| !Link::of(&slots.0[*value]).is_nothing())
+                .map(|value| value as u8),
+            At::Node(node) => {
+                let mut starts = node.each_start().enumerate();
+                let has_child = |rank: usize| matches!(node.run(rank + 1), Run::Child(_));
+                let found = starts.find(|(rank, value)| *value >= from && has_child(*rank));
+                found.map(|(_, value)| value as u8)
+            }
+        }
+    }
+
+    /// Calls `visit` with the best routes of all values, in pieces.
+    fn each_best(&self, mut visit: impl FnMut(usize, usize, Best)) {
+        match self.at {
+            At::Slots(slots) => {
+                for (value, slot) in slots.0.iter().enumerate() {
+                    visit(value, value + 1, slot.best());
+                }
+            }
+            At::Node(node) => {
+                let mut last = 0;
+                for (rank, value) in node.each_start().enumerate() {
+                    if rank > 0 {
+                        visit(last, value, node.best(rank));
+                    }
+                    last = value;
+                }
+                visit(last, VALUES, node.best(node.rank(u8::MAX)));
+            }
+        }
+    }
+
+    /// Calls `visit` with each hidden route.
+    fn each_hidden(&self, mut visit: impl FnMut(Entry)) {
+        match self.at {
+            At::Slots(slots) => {
+                let Some(hidden) = slots.hidden() else { return };
+                (0..hidden.len())
+                    .filter_map(|index| hidden.get(index))
+                    .for_each(visit);
+            }
+            At::Node(node) => {
+                let (hidden, count) = self.hidden_words(node);
+                for index in 0..count {
+                    let mut words = [0; WORDS];
+                    for (word, to) in words.iter_mut().enumerate() {
+                        // SAFETY: The node has that many hidden routes.
+                        *to = unsafe { hidden.add(WORDS * index + word).read_unaligned() };
+                    }
+                    visit(entry_of(words));
+                }
+            }
+        }
+    }
+
+    fn hidden_words(&self, node: NodeAt<'_>) -> (*const u16, usize) {
+        let has_key = self.family == Family::Inet6;
+        // SAFETY: By the type invariant the node is live; those of IPv6 have keys.
+        let shape = unsafe { shape(node.node, node.tags, has_key) };
+        let hidden = node.node.wrapping_byte_add(shape.hidden_at());
+        (hidden.cast_const().cast(), shape.hidden)
+    }
+
+    /// Returns the prefixes that have routes.
+    pub(in super::super) fn prefixes(&self) -> Prefixes {
+        let mut prefixes = Prefixes::NONE;
+        let above = self.depth * STRIDE;
+        let mut last = (Best::NONE, 0);
+        self.each_best(|start, end, best| {
+            if best == Best::NONE {
+                return;
+            }
+            let bits = best.len() - above;
+            let mut start = start;
+            if last.0 == best {
+                // The values before have noted a prefix up to here.
+                start = start.max(last.1);
+            }
+            while start < end {
+                let at = Position::around(start as u8, bits);
+                prefixes.add(at);
+                start = at.end();
+            }
+            last = (best, start);
+        });
+        self.each_hidden(|entry| prefixes.add(entry.at));
+        prefixes
+    }
+
+    /// Returns the number of the route of a prefix that a value shows.
+    fn shown_number(&self, at: Position) -> Option<u32> {
+        let len = self.depth * STRIDE + at.bits();
+        let best_of = |value: usize| match self.at {
+            At::Slots(slots) => slots.0[value].best(),
+            At::Node(node) => node.best(node.rank(value as u8)),
+        };
+        let mut bests = (at.first().into()..at.end()).map(best_of);
+        let shown = bests.find(|best| *best != Best::NONE && best.len() == len);
+        shown.map(Best::number)
+    }
+
+    /// Calls `visit` with the number of each route of a prefix, the lowest metric first.
+    pub(in super::super) fn each_number(&self, at: Position, mut visit: impl FnMut(u32)) {
+        if let Some(number) = self.shown_number(at) {
+            visit(number);
+        }
+        self.each_hidden(|entry| {
+            if entry.at == at {
+                visit(entry.number);
+            }
+        });
+    }
+
+    /// Calls `visit` with the number of each route.
+    pub(in super::super) fn each_route(&self, mut visit: impl FnMut(u32)) {
+        let mut prefixes = self.prefixes();
+        while let Some(at) = prefixes.take_first() {
+            if let Some(number) = self.shown_number(at) {
+                visit(number);
+            }
+        }
+        self.each_hidden(|entry| visit(entry.number));
+    }
+
+    /// Reads the level into a blueprint.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
+    pub(super) fn read(&self, blueprint: &mut Blueprint) -> Result {
+        blueprint.clear(self.depth * STRIDE);
+        match self.at {
+            At::Slots(slots) => {
+                let mut last = None;
+                for (start, slot) in slots.0.iter().enumerate() {
+                    let best = slot.best();
+                    if last.replace(best) != Some(best) {
+                        let child = None;
+                        blueprint.append(Piece { start, best, child });
+                    }
+                }
+                let hidden = slots.hidden().map_or(&[][..], Hidden::words);
+                blueprint.hidden.extend(hidden)
+            }
+            At::Node(node) => {
+                for (before, start) in node.each_start().enumerate() {
+                    let (best, child) = match node.run(before + 1) {
+                        Run::Child(child) => {
+                            let slot = node.slot(child);
+                            (slot.best(), Some(Link::of(slot)))
+                        }
+                        Run::Number(_) => (node.best(before + 1), None),
+                    };
+                    blueprint.append(Piece { start, best, child });
+                }
+                let (hidden, count) = self.hidden_words(node);
+                for at in 0..WORDS * count {
+                    // SAFETY: The node has that many hidden routes.
+                    let word = unsafe { hidden.add(at).read_unaligned() };
+                    blueprint.hidden.extend(&[word])?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the page or node; none for a root.
+    pub(in super::super) fn object(&self) -> Fib {
+        match self.at {
+            At::Slots(_) if self.depth == 0 => Fib::NONE,
+            At::Slots(slots) => Fib::of_page(slots),
+            // SAFETY: By the type invariant the node is live; those of IPv6 have keys.
+            At::Node(node) => unsafe { Fib::of_node(node.link(), self.family == Family::Inet6) },
+        }
+    }
+
+    /// Calls `visit` with this level and all below, children first.
+    pub(in super::super) fn each_level(&self, visit: &mut impl FnMut(Level<'a>)) {
+        let mut from = 0;
+        while let Some(value) = self.next_child(from) {
+            if let Some(child) = self.child(value) {
+                child.each_level(visit);
+            }
+            from = usize::from(value) + 1;
+        }
+        visit(*self);
+    }
+
+    /// Frees all pages and nodes below a root that nobody uses any more.
+    pub(super) fn free_below(&self) {
+        let mut freed = 0;
+        self.each_level(&mut |level| {
+            level.object().free();
+            freed += 1;
+            yield_after(freed);
+        });
+    }
+
+    /// Returns the value of an address in this level.
+    pub(super) fn value_in(&self, bits: u128) -> u8 {
+        byte_at(halves(bits), self.depth.into())
+    }
+}
+
+impl NodeAt<'_> {
+    pub(super) fn link(self) -> Link {
+        let link = self.node.wrapping_byte_add(self.tags);
+        // A node is not at address 0.
+        core::ptr::NonNull::new(link).map_or(Link::no_node(), Link)
+    }
+}
+
+/// A set of positions of one level, of which there are 511, in order.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Prefixes([u64; 8]);
+
+impl Prefixes {
+    pub(in super::super) const NONE: Self = Self([0; 8]);
+
+    fn add(&mut self, at: Position) {
+        let index = at.index();
+        self.0[index / 64] |= 1 << (index % 64);
+    }
+
+    /// Returns the first position.
+    pub(in super::super) fn first(self) -> Option<Position> {
+        { self }.take_first()
+    }
+
+    /// Removes and returns the first position.
+    pub(in super::super) fn take_first(&mut self) -> Option<Position> {
+        let group = self.0.iter().position(|word| *word != 0)?;
+        let bit = self.0[group].trailing_zeros() as usize;
+        self.0[group] &= self.0[group] - 1;
+        Some(Position::at_index(64 * group + bit))
+    }
+
+    /// Removes all positions before one.
+    pub(in super::super) fn skip_to(&mut self, at: Position) {
+        let index = at.index();
+        self.0[..index / 64].fill(0);
+        self.0[index / 64] &= !0 << (index % 64);
+    }
+}

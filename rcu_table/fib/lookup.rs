@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Lookup: the walk from a root to the longest prefix that covers an address.
+
+use super::{
+    node::{key, len_of, rank, run, slot, split, NodeRef, Run, SKIPPED},
+    Roots, Slot, MAX_DEPTH, MAX_NUMBER, STRIDE,
+};
+use crate::rcu_table::Family;
+use core::marker::PhantomData;
+
+/// The number of an answer, and above it the length of the prefix; 0 for none.
+///
+/// The number of an IPv4 or IPv6 route is at least 1, so 0 is not the default route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub(in super::super) struct Best(pub(super) u32);
+
+impl Best {
+    pub(in super::super) const NONE: Self = Self(0);
+
+    pub(in super::super) const fn new(number: u32, len: u8) -> Self {
+        Self(((len as u32) << 24) | number)
+    }
+
+    #[inline(always)]
+    pub(in super::super) const fn number(self) -> u32 {
+        self.0 & MAX_NUMBER
+    }
+
+    #[inline(always)]
+    pub(in super::super) const fn len(self) -> u8 {
+        (self.0 >> 24) as u8
+    }
+
+    /// Returns `better` if it is a route, without a branch.
+    #[inline(always)]
+    pub(super) const fn or(self, better: Self) -> Self {
+        match better.0 {
+            0 => self,
+            _ => better,
+        }
+    }
+}
+
+/// The bits of an address as two words.
+#[inline(always)]
+pub(super) const fn halves(bits: u128) -> [u64; 2] {
+    [(bits >> 64) as u64, bits as u64]
+}
+
+/// Returns the byte of an address that the level at `depth` decides.
+#[inline(always)]
+pub(super) fn byte_at([high, low]: [u64; 2], depth: u32) -> u8 {
+    let word = if depth < 8 { high } else { low };
+    ((word << (8 * (depth & 7))) >> 56) as u8
+}
+
+/// Returns whether a node at `depth` with that key is on the path of an address.
+#[inline(always)]
+pub(super) fn is_on_path([high, low]: [u64; 2], [key_high, key_low]: [u64; 2], depth: u32) -> bool {
+    let differs = (u128::from(high ^ key_high) << 64) | u128::from(low ^ key_low);
+    // `depth` is from 1 to 15.
+    differs >> (128 - 8 * depth) == 0
+}
+
+/// What a walk reports: the pages and nodes that it passes.
+pub(super) trait Visitor<'a> {
+    fn pass(&mut self, node: NodeRef<'a>);
+}
+
+/// Reports nothing.
+impl<'a> Visitor<'a> for () {
+    #[inline(always)]
+    fn pass(&mut self, _node: NodeRef<'a>) {}
+}
+
+/// The pages and nodes of a path.
+pub(in super::super) struct Path<'a> {
+    pub(in super::super) nodes: [Option<NodeRef<'a>>; MAX_DEPTH],
+    len: usize,
+}
+
+impl<'a> Visitor<'a> for Path<'a> {
+    fn pass(&mut self, node: NodeRef<'a>) {
+        if node.is_nothing() {
+            return;
+        }
+        if let Some(place) = self.nodes.get_mut(self.len) {
+            *place = Some(node);
+            self.len += 1;
+        }
+    }
+}
+
+/// Walks from a root to the longest prefix that covers an address. `SKIPS`: nodes can be left out.
+/// `LEN`: the answer includes the length of the prefix.
+///
+/// # Safety
+///
+/// During `'a` the caller is in a read-side critical section, or holds the table's mutex.
+#[inline(always)]
+unsafe fn walk<'a, const SKIPS: bool, const LEN: bool>(
+    root: &'a Slot,
+    address: [u64; 2],
+    visitor: &mut impl Visitor<'a>,
+) -> Best {
+    let [high, _] = address;
+    let node_ref = |link, is_page| NodeRef {
+        link,
+        is_page,
+        // INVARIANT: By this function's requirement the target stays live.
+        _live: PhantomData,
+    };
+    let mut best = root.best();
+    let page = root.link();
+    visitor.pass(node_ref(page, true));
+    // SAFETY: A root's link leads to a page, which has a slot for each value.
+    let mut at = unsafe { &*page.cast::<Slot>().add((high >> 48) as usize & 0xff) };
+    let mut rest = high << (2 * STRIDE);
+    let mut depth = 2;
+    loop {
+        best = best.or(at.best());
+        let link = at.link();
+        let (node, tags) = split(link);
+        visitor.pass(node_ref(link, false));
+        if SKIPS && tags & SKIPPED != 0 {
+            depth += (tags & SKIPPED) as u32;
+            // SAFETY: All nodes of a trie that skips have keys.
+            if !is_on_path(address, unsafe { key(node, tags) }, depth) {
+                return best;
+            }
+        }
+        let value = match SKIPS {
+            true => byte_at(address, depth),
+            false => (rest >> (u64::BITS - u32::from(STRIDE))) as u8,
+        };
+        rest <<= STRIDE;
+        // SAFETY: A slot of a page or node leads to a live node.
+        let rank = unsafe { rank(node, value) };
+        // SAFETY: As above. The node has a run for each value.
+        match unsafe { run(node, tags, rank) } {
+            Run::Number(0) => return best,
+            Run::Number(number) if LEN => {
+                // SAFETY: As above.
+                return Best::new(number, unsafe { len_of(node, tags, rank) });
+            }
+            Run::Number(number) => return Best(number),
+            // SAFETY: The run names a child of the node.
+            Run::Child(child) => at = unsafe { slot(node, child) },
+        }
+        depth += 1;
+    }
+}
+
+/// As [`walk`], with the processor's instruction that counts bits.
+///
+/// # Safety
+///
+/// As for [`walk`]. The processor has the instruction `popcnt`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt")]
+unsafe fn walk_popcnt<const SKIPS: bool, const LEN: bool>(root: &Slot, address: [u64; 2]) -> Best {
+    // SAFETY: The caller meets the requirement.
+    unsafe { walk::<SKIPS, LEN>(root, address, &mut ()) }
+}
+
+/// As [`walk`], for other processors. It is not inlined, so that the callers of [`walk_popcnt`]
+/// keep their registers.
+///
+/// # Safety
+///
+/// As for [`walk`].
+#[cold]
+#[inline(never)]
+unsafe fn walk_portably<const SKIPS: bool, const LEN: bool>(
+    root: &Slot,
+    address: [u64; 2],
+) -> Best {
+    // SAFETY: The caller meets the requirement.
+    unsafe { walk::<SKIPS, LEN>(root, address, &mut ()) }
+}
+
+/// The variant of lookup for this processor.
+///
+/// # Invariants
+///
+/// If `has_popcnt` is set, the processor has the instruction.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Lookup {
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+    pub(super) has_popcnt: bool,
+}
+
+impl Lookup {
+    /// Selects the variant by the processor's features.
+    pub(in super::super) fn new() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            const POPCNT: u32 = 1 << 23;
+            #[allow(unused_unsafe, reason = "a newer core declares `__cpuid` safe")]
+            // SAFETY: Every x86-64 processor has the instruction `cpuid`.
+            let features = unsafe { core::arch::x86_64::__cpuid(1) };
+            // INVARIANT: `cpuid` reports the instruction.
+            Self {
+                has_popcnt: features.ecx & POPCNT != 0,
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        Self { has_popcnt: false }
+    }
+
+    /// Finds the answer for an address in the published roots.
+    #[inline(always)]
+    pub(in super::super) fn find<const SKIPS: bool, const LEN: bool>(
+        self,
+        roots: &Roots,
+        bits: u128,
+    ) -> Best {
+        let address = halves(bits);
+        let family = match SKIPS {
+            false => Family::Inet,
+            true => Family::Inet6,
+        };
+        let root = &roots.0[family as usize].0[(address[0] >> 56) as usize];
+        // SAFETY: Whoever has a reference to published roots is in a read-side critical section.
+        unsafe {
+            #[cfg(target_arch = "x86_64")]
+            if self.has_popcnt {
+                return walk_popcnt::<SKIPS, LEN>(root, address);
+            }
+            walk_portably::<SKIPS, LEN>(root, address)
+        }
+    }
+}
+
+impl Roots {
+    /// Returns the path of an address, and its answer.
+    pub(in super::super) fn path(&self, family: Family, bits: u128) -> (Path<'_>, Best) {
+        let address = halves(bits);
+        let root = &self.0[family as usize].0[(address[0] >> 56) as usize];
+        let mut path = Path {
+            nodes: [None; MAX_DEPTH],
+            len: 0,
+        };
+        // SAFETY: Whoever has a reference to published roots is in a read-side critical section.
+        let best = unsafe {
+            match family {
+                Family::Inet => walk::<false, true>(root, address, &mut path),
+                Family::Inet6 => walk::<true, true>(root, address, &mut path),
+            }
+        };
+        (path, best)
+    }
+}

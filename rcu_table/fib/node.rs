@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pages and nodes as readers see them.
+
+use super::{hidden::WORDS, Best, Slot, Slots, NO_NODE, NO_PAGE, VALUES};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull,
+    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering},
+};
+
+/// The bits of a link that count the levels that are left out above its node.
+pub(super) const SKIPPED: usize = 0xf;
+/// The bit of a link whose node has runs of four bytes.
+pub(super) const WIDE: usize = 0x10;
+/// The bit of a link that only a transaction in progress uses: no reader has seen the target.
+const PRIVATE: usize = 0x20;
+/// All bits of a link that are no part of the address.
+const TAGS: usize = 0x3f;
+
+/// The bit of a narrow run that leads to a child.
+pub(super) const CHILD: u16 = 1 << 15;
+/// The bit of a wide run that leads to a child.
+pub(super) const WIDE_CHILD: u32 = 1 << 31;
+
+/// The mark of an object in quarantine.
+pub(super) const POISONED: u8 = 1;
+
+/// The bytes before the first run.
+pub(super) const RUNS_AT: usize = 36;
+
+/// A link to a page or node, as a slot holds it.
+///
+/// # Invariants
+///
+/// Without its tags it is the address of a page or of a node's first line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Link(pub(super) NonNull<u8>);
+
+// SAFETY: A link is an address. Whoever follows it guarantees that the target is live.
+unsafe impl Send for Link {}
+// SAFETY: As above.
+unsafe impl Sync for Link {}
+
+impl Link {
+    /// Returns the link that a slot holds.
+    pub(super) fn of(slot: &Slot) -> Self {
+        // INVARIANT: A slot links to a page or node. It holds no null pointer.
+        NonNull::new(slot.link()).map_or(Self::no_node(), Self)
+    }
+
+    /// The link to a node without routes.
+    pub(in super::super) fn no_node() -> Self {
+        // INVARIANT: The static is a node.
+        Self(NonNull::from(&NO_NODE).cast())
+    }
+
+    /// The link to a page without routes and children.
+    pub(in super::super) fn no_page() -> Self {
+        // INVARIANT: The static is a page.
+        Self(NonNull::from(&NO_PAGE).cast())
+    }
+
+    /// Returns whether the link leads to nothing.
+    pub(super) fn is_nothing(self) -> bool {
+        self == Self::no_node() || self == Self::no_page()
+    }
+
+    /// Returns whether a transaction in progress owns the target.
+    pub(super) fn is_private(self) -> bool {
+        self.0.as_ptr() as usize & PRIVATE != 0
+    }
+
+    /// Returns the link as that of a transaction in progress.
+    pub(super) fn private(self) -> Self {
+        match self.is_private() {
+            true => self,
+            // INVARIANT: Only a tag changes. The sum is no null pointer.
+            false => NonNull::new(self.0.as_ptr().wrapping_byte_add(PRIVATE)).map_or(self, Self),
+        }
+    }
+
+    /// Returns the link as readers get it.
+    pub(super) fn public(self) -> Self {
+        match self.is_private() {
+            // INVARIANT: Only a tag changes.
+            true => NonNull::new(self.0.as_ptr().wrapping_byte_sub(PRIVATE)).map_or(self, Self),
+            false => self,
+        }
+    }
+
+    /// Returns the number of levels that are left out above the node.
+    pub(super) fn skipped(self) -> u8 {
+        (self.0.as_ptr() as usize & SKIPPED) as u8
+    }
+
+    /// Returns the link below a level, of which `skipped` further levels are left out.
+    pub(in super::super) fn skipping(self, skipped: u8) -> Self {
+        let tags = self.0.as_ptr() as usize & SKIPPED;
+        let link = self.0.as_ptr().wrapping_byte_sub(tags);
+        let link = link.wrapping_byte_add(usize::from(skipped) & SKIPPED);
+        // INVARIANT: Only a tag has changed. It is not null, because the address is not.
+        NonNull::new(link).map_or(self, Self)
+    }
+}
+
+/// The run of a value.
+#[derive(Clone, Copy)]
+pub(super) enum Run {
+    /// The number of the answer, or 0.
+    Number(u32),
+    /// The index of the child.
+    Child(usize),
+}
+
+/// Returns the parts of a link: the address and the tags.
+#[inline(always)]
+pub(super) fn split(link: *mut u8) -> (*mut u8, usize) {
+    let tags = link as usize & TAGS;
+    (link.wrapping_byte_sub(tags), tags)
+}
+
+/// Returns how many runs start at or before a value.
+///
+/// # Safety
+///
+/// `node` is a live node.
+#[inline(always)]
+pub(super) unsafe fn rank(node: *mut u8, value: u8) -> usize {
+    let group = usize::from(value >> 6);
+    let bit = 1_u64 << (value & 63);
+    // SAFETY: The caller guarantees a node, which begins with four words of 64 bits.
+    let starts = unsafe { &*node.cast::<AtomicU64>().add(group) };
+    // SAFETY: Four bytes follow these words.
+    let before = unsafe { &*node.add(32 + group).cast::<AtomicU8>() };
+    // ORDERING: Relaxed: the link has published the node.
+    let upto = starts.load(Ordering::Relaxed) & (bit | (bit - 1));
+    upto.count_ones() as usize + usize::from(before.load(Ordering::Relaxed))
+}
+
+/// Returns the run of number `rank`, counted from 1.
+///
+/// # Safety
+///
+/// `node` is a live node, with that many runs at least; `tags` are those of its link.
+#[inline(always)]
+pub(super) unsafe fn run(node: *mut u8, tags: usize, rank: usize) -> Run {
+    // ORDERING: Relaxed: the link has published the node.
+    if tags & WIDE != 0 {
+        // SAFETY: The caller guarantees that the node has the run.
+        let run = unsafe { &*node.add(RUNS_AT - 4 + 4 * rank).cast::<AtomicU32>() };
+        let run = run.load(Ordering::Relaxed);
+        return match run & WIDE_CHILD {
+            0 => Run::Number(run),
+            _ => Run::Child((run & !WIDE_CHILD) as usize),
+        };
+    }
+    // SAFETY: As above.
+    let run = unsafe { &*node.add(RUNS_AT - 2 + 2 * rank).cast::<AtomicU16>() };
+    let run = run.load(Ordering::Relaxed);
+    match run & CHILD {
+        0 => Run::Number(run.into()),
+        _ => Run::Child(usize::from(run & !CHILD)),
+    }
+}
+
+/// Returns the slot of a child.
+///
+/// # Safety
+///
+/// `node` is a live node with that child, during `'a`.
+#[inline(always)]
+pub(super) unsafe fn slot<'a>(node: *mut u8, child: usize) -> &'a Slot {
+    // SAFETY: The caller guarantees the child, whose slot lies before the node.
+    unsafe { &*node.cast::<Slot>().sub(child + 1) }
+}
+
+/// Returns the offset of the lengths, and the number of runs.
+///
+/// # Safety
+///
+/// `node` is a live node; `tags` are those of its link.
+#[inline(always)]
+unsafe fn lengths(node: *mut u8, tags: usize) -> (usize, usize) {
+    // SAFETY: The caller guarantees a node.
+    let runs = unsafe { rank(node, u8::MAX) };
+    let size = if tags & WIDE != 0 { 4 } else { 2 };
+    (RUNS_AT + size * runs, runs)
+}
+
+/// Returns the length of the prefix that serves run number `rank`, counted from 1.
+///
+/// # Safety
+///
+/// As for [`run`].
+#[inline(always)]
+pub(super) unsafe fn len_of(node: *mut u8, tags: usize, rank: usize) -> u8 {
+    // SAFETY: The caller guarantees a node with that run; a length follows for each run.
+    unsafe {
+        let (at, _) = lengths(node, tags);
+        (*node.add(at + rank - 1).cast::<AtomicU8>()).load(Ordering::Relaxed)
+    }
+}
+
+/// The bytes after the lengths: the mark, and the number of hidden routes. With three runs and a
+/// key a node just fits into a line.
+const COUNTS: usize = 3;
+
+/// Returns the offset of the key in a node with `runs` runs: after the mark and the counts.
+pub(super) const fn key_at(lengths_at: usize, runs: usize) -> usize {
+    (lengths_at + runs + COUNTS).next_multiple_of(8)
+}
+
+/// The sizes of the parts of a node.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) lengths_at: usize,
+    pub(super) runs: usize,
+    pub(super) children: usize,
+    pub(super) hidden: usize,
+    pub(super) has_key: bool,
+}
+
+impl Shape {
+    /// Returns the offset of the hidden routes.
+    pub(super) const fn hidden_at(&self) -> usize {
+        match self.has_key {
+            true => key_at(self.lengths_at, self.runs) + 16,
+            false => self.lengths_at + self.runs + COUNTS,
+        }
+    }
+
+    /// Returns the size of the node without its slots.
+    pub(super) const fn size(&self) -> usize {
+        self.hidden_at() + 2 * WORDS * self.hidden
+    }
+}
+
+/// Returns the sizes of the parts of a node.
+///
+/// # Safety
+///
+/// `node` is a live node; `tags` are those of its link; `has_key` is set for IPv6.
+pub(super) unsafe fn shape(node: *mut u8, tags: usize, has_key: bool) -> Shape {
+    // SAFETY: The caller guarantees a node, in which the count follows the lengths and the mark.
+    unsafe {
+        let (lengths_at, runs) = lengths(node, tags);
+        let hidden = node.add(lengths_at + runs + 1);
+        // Children have ascending numbers.
+        let mut ranks = (1..=runs).rev();
+        let last = ranks.find_map(|rank| match run(node, tags, rank) {
+            Run::Child(child) => Some(child + 1),
+            Run::Number(_) => None,
+        });
+        Shape {
+            lengths_at,
+            runs,
+            children: last.unwrap_or(0),
+            hidden: hidden.cast::<u16>().read_unaligned().into(),
+            has_key,
+        }
+    }
+}
+
+/// Returns the address bits that lead to an IPv6 node, as two words.
+///
+/// # Safety
+///
+/// `node` is a live node with a key; `tags` are those of its link.
+#[inline(always)]
+pub(super) unsafe fn key(node: *mut u8, tags: usize) -> [u64; 2] {
+    // SAFETY: The caller guarantees a key.
+    unsafe {
+        let (at, runs) = lengths(node, tags);
+        let key = node.add(key_at(at, runs)).cast::<u64>();
+        [*key, *key.add(1)]
+    }
+}
+
+/// Returns the place of the mark.
+///
+/// # Safety
+///
+/// `node` is a live node during `'a`; `tags` are those of its link.
+pub(super) unsafe fn mark<'a>(node: *mut u8, tags: usize) -> &'a AtomicU8 {
+    // SAFETY: The caller guarantees a node; the mark follows the lengths.
+    unsafe {
+        let (at, runs) = lengths(node, tags);
+        &*node.add(at + runs).cast::<AtomicU8>()
+    }
+}
+
+/// A page or node that a reader or the updater inspects.
+///
+/// # Invariants
+///
+/// `link` leads to a live page (`is_page`) or node during `'a`.
+#[derive(Clone, Copy)]
+pub(in super::super) struct NodeRef<'a> {
+    pub(super) link: *mut u8,
+    pub(super) is_page: bool,
+    pub(super) _live: PhantomData<&'a Slots>,
+}
+
+impl<'a> NodeRef<'a> {
+    pub(super) fn slots(self) -> &'a Slots {
+        let (page, _) = split(self.link);
+        // SAFETY: By the type invariant a page is live; callers have checked `is_page`.
+        unsafe { &*page.cast::<Slots>() }
+    }
+
+    fn mark_of_node(self) -> &'a AtomicU8 {
+        let (node, tags) = split(self.link);
+        // SAFETY: By the type invariant the node is live.
+        unsafe { mark(node, tags) }
+    }
+
+    /// Returns whether the node is marked as reclaimed.
+    pub(in super::super) fn is_poisoned(self) -> bool {
+        if self.is_page {
+            return self.slots().0[0].mark.load(Ordering::Relaxed) == u32::from(POISONED);
+        }
+        self.mark_of_node().load(Ordering::Relaxed) == POISONED
+    }
+
+    /// Marks the node as reclaimed. Returns whether it was marked already.
+    pub(in super::super) fn poison(self) -> bool {
+        if self.is_page {
+            let mark = &self.slots().0[0].mark;
+            return mark.swap(POISONED.into(), Ordering::Relaxed) == u32::from(POISONED);
+        }
+        self.mark_of_node().swap(POISONED, Ordering::Relaxed) == POISONED
+    }
+
+    /// Returns whether this is one of the statics that stand for nothing.
+    pub(in super::super) fn is_nothing(self) -> bool {
+        let (node, _) = split(self.link);
+        node.cast_const() == (&raw const NO_NODE).cast()
+            || node.cast_const() == (&raw const NO_PAGE).cast()
+    }
+}
+
+/// The levels that a lookup may pass, as an iterator's end.
+const _: () = assert!(VALUES == 1 << super::STRIDE);
+const _: () = assert!(size_of::<Best>() == 4);

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The words that readers load while the updater stores them. All memory orderings of the table are
+//! in this file, which `hosted/litmus` checks.
+
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+/// A pointer that readers load.
+#[repr(transparent)]
+pub(super) struct PointerWord<T>(AtomicPtr<T>);
+
+impl<T> PointerWord<T> {
+    pub(super) const fn new(target: *mut T) -> Self {
+        Self(AtomicPtr::new(target))
+    }
+
+    // ORDERING: Acquire pairs with the release in `store()`: the target is initialised.
+    #[inline(always)]
+    pub(super) fn load(&self) -> *mut T {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Publishes a target.
+    pub(super) fn store(&self, target: *mut T) {
+        self.0.store(target, Ordering::Release);
+    }
+}
+
+/// A number that readers load.
+#[repr(transparent)]
+pub(super) struct NumberWord(AtomicU32);
+
+impl NumberWord {
+    pub(super) const fn new(number: u32) -> Self {
+        Self(AtomicU32::new(number))
+    }
+
+    // ORDERING: Acquire pairs with the release in `store()`: the reader's later load of the array
+    // finds one that has the number, and the number's record is initialised.
+    #[inline(always)]
+    pub(super) fn load(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Publishes a number.
+    pub(super) fn store(&self, number: u32) {
+        self.0.store(number, Ordering::Release);
+    }
+}
