@@ -9,7 +9,7 @@
 use super::{
     hidden::{Hidden, Position},
     lookup::halves,
-    node::{key_at, split, Link, Shape, CHILD, RUNS_AT, WIDE, WIDE_CHILD},
+    node::{key_at, split, Link, Shape, CHILD, HAS_CHILDREN, RUNS_AT, WIDE, WIDE_CHILD},
     object::{gfp, Fib},
     word::{NumberWord, PointerWord},
     Best, Slot, VALUES,
@@ -319,7 +319,7 @@ impl Blueprint {
         unsafe {
             self.write_runs(node, &shape, is_wide);
             let counts = node.add(shape.lengths_at + runs);
-            counts.write(0);
+            counts.write(if children > 0 { HAS_CHILDREN } else { 0 });
             counts
                 .add(1)
                 .cast::<u16>()

@@ -6,7 +6,7 @@ use super::{
     blueprint::{Blueprint, Piece},
     hidden::{entry_of, Entry, Hidden, Position, WORDS},
     lookup::{byte_at, halves},
-    node::{key, len_of, rank, run, shape, slot, split, Link, Run},
+    node::{key, len_of, rank, run, shape, slot, split, Link, Run, Shape},
     object::Fib,
     Best, Slot, Slots, STRIDE, VALUES,
 };
@@ -276,10 +276,14 @@ impl<'a> Level<'a> {
         }
     }
 
-    fn hidden_words(&self, node: NodeAt<'_>) -> (*const u16, usize) {
+    fn shape(&self, node: NodeAt<'_>) -> Shape {
         let has_key = self.family == Family::Inet6;
         // SAFETY: By the type invariant the node is live; those of IPv6 have keys.
-        let shape = unsafe { shape(node.node, node.tags, has_key) };
+        unsafe { shape(node.node, node.tags, has_key) }
+    }
+
+    fn hidden_words(&self, node: NodeAt<'_>) -> (*const u16, usize) {
+        let shape = self.shape(node);
         let hidden = node.node.wrapping_byte_add(shape.hidden_at());
         (hidden.cast_const().cast(), shape.hidden)
     }
@@ -364,18 +368,24 @@ impl<'a> Level<'a> {
                 blueprint.hidden.extend(hidden)
             }
             At::Node(node) => {
+                let shape = self.shape(node);
                 for (before, start) in node.each_start().enumerate() {
                     let (best, child) = match node.run(before + 1) {
                         Run::Child(child) => {
                             let slot = node.slot(child);
                             (slot.best(), Some(Link::of(slot)))
                         }
-                        Run::Number(_) => (node.best(before + 1), None),
+                        Run::Number(0) => (Best::NONE, None),
+                        Run::Number(number) => {
+                            // SAFETY: The node has a length for each run.
+                            let len = unsafe { *node.node.add(shape.lengths_at + before) };
+                            (Best::new(number, len), None)
+                        }
                     };
                     blueprint.append(Piece { start, best, child });
                 }
-                let (hidden, count) = self.hidden_words(node);
-                for at in 0..WORDS * count {
+                let hidden = node.node.wrapping_byte_add(shape.hidden_at()).cast::<u16>();
+                for at in 0..WORDS * shape.hidden {
                     // SAFETY: The node has that many hidden routes.
                     let word = unsafe { hidden.add(at).read_unaligned() };
                     blueprint.hidden.extend(&[word])?;

@@ -23,8 +23,10 @@ pub(super) const CHILD: u16 = 1 << 15;
 /// The bit of a wide run that leads to a child.
 pub(super) const WIDE_CHILD: u32 = 1 << 31;
 
-/// The mark of an object in quarantine.
+/// The bit of the mark of an object in quarantine.
 pub(super) const POISONED: u8 = 1;
+/// The bit of the mark of a node with children.
+pub(super) const HAS_CHILDREN: u8 = 2;
 
 /// The bytes before the first run.
 pub(super) const RUNS_AT: usize = 36;
@@ -246,8 +248,10 @@ pub(super) unsafe fn shape(node: *mut u8, tags: usize, has_key: bool) -> Shape {
     unsafe {
         let (lengths_at, runs) = lengths(node, tags);
         let hidden = node.add(lengths_at + runs + 1);
+        let mark = (*node.add(lengths_at + runs).cast::<AtomicU8>()).load(Ordering::Relaxed);
+        let has_children = mark & HAS_CHILDREN != 0;
         // Children have ascending numbers.
-        let mut ranks = (1..=runs).rev();
+        let mut ranks = (1..=runs).rev().take_while(|_| has_children);
         let last = ranks.find_map(|rank| match run(node, tags, rank) {
             Run::Child(child) => Some(child + 1),
             Run::Number(_) => None,
@@ -320,7 +324,7 @@ impl<'a> NodeRef<'a> {
         if self.is_page {
             return self.slots().0[0].mark.load(Ordering::Relaxed) == u32::from(POISONED);
         }
-        self.mark_of_node().load(Ordering::Relaxed) == POISONED
+        self.mark_of_node().load(Ordering::Relaxed) & POISONED != 0
     }
 
     /// Marks the node as reclaimed. Returns whether it was marked already.
@@ -329,7 +333,7 @@ impl<'a> NodeRef<'a> {
             let mark = &self.slots().0[0].mark;
             return mark.swap(POISONED.into(), Ordering::Relaxed) == u32::from(POISONED);
         }
-        self.mark_of_node().swap(POISONED, Ordering::Relaxed) == POISONED
+        self.mark_of_node().fetch_or(POISONED, Ordering::Relaxed) & POISONED != 0
     }
 
     /// Returns whether this is one of the statics that stand for nothing.
