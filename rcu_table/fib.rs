@@ -97,6 +97,7 @@ mod node;
 mod object;
 mod record;
 mod retired;
+mod splice;
 mod word;
 
 pub(super) use blueprint::{Blueprint, Edit};

@@ -9,8 +9,11 @@
 use super::{
     hidden::{Hidden, Position},
     lookup::halves,
-    node::{key_at, split, Link, Shape, CHILD, HAS_CHILDREN, RUNS_AT, WIDE, WIDE_CHILD},
+    node::{
+        key_at, split, write_starts, Link, Shape, CHILD, HAS_CHILDREN, RUNS_AT, WIDE, WIDE_CHILD,
+    },
     object::{gfp, Fib},
+    splice::Scratch,
     word::{NumberWord, PointerWord},
     Best, Slot, VALUES,
 };
@@ -18,7 +21,7 @@ use core::mem::size_of;
 use kernel::prelude::*;
 
 /// The largest number that a narrow run can hold.
-const MAX_NARROW: u32 = CHILD as u32 - 1;
+pub(super) const MAX_NARROW: u32 = CHILD as u32 - 1;
 
 /// Consecutive values with the same route, or one value with a child.
 #[derive(Clone, Copy)]
@@ -58,6 +61,7 @@ pub(in super::super) struct Blueprint {
     pub(super) hidden_changed: bool,
     /// The bits that the levels above decide.
     above: u8,
+    pub(super) scratch: Scratch,
 }
 
 impl Blueprint {
@@ -71,6 +75,7 @@ impl Blueprint {
             hidden: Hidden::with_room()?,
             hidden_changed: false,
             above: 0,
+            scratch: Scratch::new()?,
         })
     }
 
@@ -370,15 +375,8 @@ impl Blueprint {
                 }
             }
         }
-        let counts = starts.map(|word| word.count_ones() as u8);
-        let two = counts[0] + counts[1];
-        // The counts of three words are at most 192.
-        let before = [0, counts[0], two, two + counts[2]];
-        // SAFETY: A node begins with these words and counts.
-        unsafe {
-            node.cast::<[u64; 4]>().write(starts);
-            node.add(32).cast::<[u8; 4]>().write(before);
-        }
+        // SAFETY: No reader has the node.
+        unsafe { write_starts(node, &starts) };
     }
 }
 

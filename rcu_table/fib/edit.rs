@@ -11,6 +11,7 @@ use super::{
     level::{At, Level, NodeAt},
     node::Link,
     object::{gfp, Fib, Root},
+    splice::Spot,
     value_at, Blueprint, Edit, Slot, Slots, MAX_DEPTH, STRIDE,
 };
 use crate::rcu_table::{prefix::mask, stats::Footprint, table::yield_after, Family, Prefix};
@@ -182,16 +183,20 @@ impl<'e> Editor<'e> {
         }
     }
 
+    /// Returns whether no reader has a level's object.
+    fn owns(&self, level: Level<'_>) -> bool {
+        match self.owner {
+            Owner::Published => false,
+            Owner::Transaction => level.is_private(),
+            Owner::Reload => true,
+        }
+    }
+
     /// Ends an unlinked level's object.
     fn dispose(&mut self, level: Level<'_>) {
         let fib = level.object();
         self.growth.removed.add(fib.footprint());
-        let is_private = match self.owner {
-            Owner::Published => false,
-            Owner::Transaction => level.is_private(),
-            Owner::Reload => true,
-        };
-        if is_private {
+        if self.owns(level) {
             return fib.free();
         }
         // `apply()` has reserved the room.
@@ -363,8 +368,7 @@ impl<'e> Editor<'e> {
                 return self.branch(step, bits, target, common);
             }
             if level.depth() == target {
-                self.edit(Some(level), target, at, decide)?;
-                return self.finish(&path, step);
+                return self.change_node(&path, step, at, decide);
             }
             step.level = self.own_node(step)?;
             let At::Node(node) = step.level.at else {
@@ -378,6 +382,36 @@ impl<'e> Editor<'e> {
             path.len += 1;
             (above, slot) = (step.level, next);
         }
+    }
+
+    /// Changes a prefix of the node of a step.
+    fn change_node(
+        &mut self,
+        path: &Path<'e>,
+        step: Step<'e>,
+        at: Position,
+        decide: impl FnOnce(&mut dyn Iterator<Item = u32>) -> Result<Edit>,
+    ) -> Result {
+        let (level, above) = (step.level, step.level.depth() * STRIDE);
+        let At::Node(node) = level.at else {
+            return Err(EINVAL);
+        };
+        let Some(spot) = Spot::find(node, level.shape(node), above, at) else {
+            self.edit(Some(level), level.depth(), at, decide)?;
+            return self.finish(path, step);
+        };
+        let edit = decide(&mut spot.number().into_iter())?;
+        let Some(splice) = spot.plan(edit) else {
+            level.read(self.blueprint)?;
+            self.blueprint.apply(at, edit)?;
+            return self.finish(path, step);
+        };
+        if self.owns(level) && spot.change_in_place(&splice, &mut self.blueprint.scratch) {
+            return Ok(());
+        }
+        self.replace(step, &spot.build(&splice)?);
+        self.dispose(level);
+        Ok(())
     }
 
     /// Replaces the level of a step by one that was built.

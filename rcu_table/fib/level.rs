@@ -41,8 +41,8 @@ pub(super) enum At<'a> {
 /// The node is live during `'a`, and `tags` are those of its link.
 #[derive(Clone, Copy)]
 pub(super) struct NodeAt<'a> {
-    node: *mut u8,
-    tags: usize,
+    pub(super) node: *mut u8,
+    pub(super) tags: usize,
     _live: core::marker::PhantomData<&'a Slots>,
 }
 
@@ -67,12 +67,12 @@ impl<'a> NodeAt<'a> {
         (u128::from(high) << 64) | u128::from(low)
     }
 
-    fn rank(self, value: u8) -> usize {
+    pub(super) fn rank(self, value: u8) -> usize {
         // SAFETY: By the type invariant the node is live.
         unsafe { rank(self.node, value) }
     }
 
-    fn run(self, rank: usize) -> Run {
+    pub(super) fn run(self, rank: usize) -> Run {
         // SAFETY: By the type invariant the node is live; callers have a rank of it.
         unsafe { run(self.node, self.tags, rank) }
     }
@@ -101,7 +101,7 @@ impl<'a> NodeAt<'a> {
     }
 
     /// Returns the bits of the starts of one group of 64 values.
-    fn starts(self, group: usize) -> u64 {
+    pub(super) fn starts(self, group: usize) -> u64 {
         // SAFETY: By the type invariant the node is live; it begins with four words.
         let word = unsafe { &*self.node.cast::<AtomicU64>().add(group) };
         // ORDERING: Relaxed: only the updater, who calls this, publishes nodes.
@@ -254,7 +254,7 @@ impl<'a> Level<'a> {
     }
 
     /// Calls `visit` with each hidden route.
-    fn each_hidden(&self, mut visit: impl FnMut(Entry)) {
+    fn each_hidden(&self, visit: impl FnMut(Entry)) {
         match self.at {
             At::Slots(slots) => {
                 let Some(hidden) = slots.hidden() else { return };
@@ -263,29 +263,15 @@ impl<'a> Level<'a> {
                     .for_each(visit);
             }
             At::Node(node) => {
-                let (hidden, count) = self.hidden_words(node);
-                for index in 0..count {
-                    let mut words = [0; WORDS];
-                    for (word, to) in words.iter_mut().enumerate() {
-                        // SAFETY: The node has that many hidden routes.
-                        *to = unsafe { hidden.add(WORDS * index + word).read_unaligned() };
-                    }
-                    visit(entry_of(words));
-                }
+                self.shape(node).hidden_entries(node).for_each(visit);
             }
         }
     }
 
-    fn shape(&self, node: NodeAt<'_>) -> Shape {
+    pub(super) fn shape(&self, node: NodeAt<'_>) -> Shape {
         let has_key = self.family == Family::Inet6;
         // SAFETY: By the type invariant the node is live; those of IPv6 have keys.
         unsafe { shape(node.node, node.tags, has_key) }
-    }
-
-    fn hidden_words(&self, node: NodeAt<'_>) -> (*const u16, usize) {
-        let shape = self.shape(node);
-        let hidden = node.node.wrapping_byte_add(shape.hidden_at());
-        (hidden.cast_const().cast(), shape.hidden)
     }
 
     /// Returns the prefixes that have routes.
@@ -370,18 +356,11 @@ impl<'a> Level<'a> {
             At::Node(node) => {
                 let shape = self.shape(node);
                 for (before, start) in node.each_start().enumerate() {
-                    let (best, child) = match node.run(before + 1) {
-                        Run::Child(child) => {
-                            let slot = node.slot(child);
-                            (slot.best(), Some(Link::of(slot)))
-                        }
-                        Run::Number(0) => (Best::NONE, None),
-                        Run::Number(number) => {
-                            // SAFETY: The node has a length for each run.
-                            let len = unsafe { *node.node.add(shape.lengths_at + before) };
-                            (Best::new(number, len), None)
-                        }
+                    let child = match node.run(before + 1) {
+                        Run::Child(child) => Some(Link::of(node.slot(child))),
+                        Run::Number(_) => None,
                     };
+                    let best = shape.best(node, before);
                     blueprint.append(Piece { start, best, child });
                 }
                 let hidden = node.node.wrapping_byte_add(shape.hidden_at()).cast::<u16>();
@@ -438,6 +417,34 @@ impl NodeAt<'_> {
         let link = self.node.wrapping_byte_add(self.tags);
         // A node is not at address 0.
         core::ptr::NonNull::new(link).map_or(Link::no_node(), Link)
+    }
+}
+
+impl Shape {
+    /// Returns the best route of a run, counted from 0.
+    pub(super) fn best(&self, node: NodeAt<'_>, run: usize) -> Best {
+        match node.run(run + 1) {
+            Run::Number(0) => Best::NONE,
+            Run::Number(number) => {
+                // SAFETY: By the type invariant the node is live; it has a length for each run.
+                let len = unsafe { *node.node.add(self.lengths_at + run) };
+                Best::new(number, len)
+            }
+            Run::Child(child) => node.slot(child).best(),
+        }
+    }
+
+    /// Returns the hidden routes of a node.
+    pub(super) fn hidden_entries<'a>(&self, node: NodeAt<'a>) -> impl Iterator<Item = Entry> + 'a {
+        let hidden = node.node.wrapping_byte_add(self.hidden_at()).cast::<u16>();
+        (0..self.hidden).map(move |index| {
+            let mut words = [0; WORDS];
+            for (word, to) in words.iter_mut().enumerate() {
+                // SAFETY: By the type invariant the node is live; it has that many hidden routes.
+                *to = unsafe { hidden.add(WORDS * index + word).read_unaligned() };
+            }
+            entry_of(words)
+        })
     }
 }
 

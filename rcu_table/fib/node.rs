@@ -206,7 +206,7 @@ pub(super) unsafe fn len_of(node: *mut u8, tags: usize, rank: usize) -> u8 {
 
 /// The bytes after the lengths: the mark, and the number of hidden routes. With three runs and a
 /// key a node just fits into a line.
-const COUNTS: usize = 3;
+pub(super) const COUNTS: usize = 3;
 
 /// Returns the offset of the key in a node with `runs` runs: after the mark and the counts.
 pub(super) const fn key_at(lengths_at: usize, runs: usize) -> usize {
@@ -263,6 +263,23 @@ pub(super) unsafe fn shape(node: *mut u8, tags: usize, has_key: bool) -> Shape {
             hidden: hidden.cast::<u16>().read_unaligned().into(),
             has_key,
         }
+    }
+}
+
+/// Writes the starts of a node, and the number of runs before each word of them.
+///
+/// # Safety
+///
+/// `node` is an unpublished node.
+pub(super) unsafe fn write_starts(node: *mut u8, starts: &[u64; 4]) {
+    let counts = starts.map(|word| word.count_ones() as u8);
+    let two = counts[0] + counts[1];
+    // The counts of three words are at most 192.
+    let before = [0, counts[0], two, two + counts[2]];
+    // SAFETY: A node begins with these words and counts.
+    unsafe {
+        node.cast::<[u64; 4]>().write(*starts);
+        node.add(32).cast::<[u8; 4]>().write(before);
     }
 }
 
