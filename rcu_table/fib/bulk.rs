@@ -20,7 +20,7 @@ const LANES: usize = 32;
 
 /// Tells the processor that a line will be read soon.
 #[inline(always)]
-fn prefetch(at: *const u8) {
+pub(super) fn prefetch(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
     #[allow(unused_unsafe, reason = "a newer core declares the function safe")]
     // SAFETY: A prefetch has no effect but on caches, and faults on no address.

@@ -353,6 +353,7 @@ impl<'e> Editor<'e> {
         let mut above = page;
         let mut slot = &slots.0[usize::from(value_at(bits, 1))];
         loop {
+            Link::of(slot).prefetch();
             let depth = above.depth() + 1;
             let Some(level) = above.below(above.value_in(bits), Link::of(slot)) else {
                 self.edit(None, target, at, decide)?;

@@ -2,7 +2,7 @@
 
 //! Pages and nodes as readers see them.
 
-use super::{hidden::WORDS, Best, Slot, Slots, NO_NODE, NO_PAGE, VALUES};
+use super::{bulk::prefetch, hidden::WORDS, Best, Slot, Slots, NO_NODE, NO_PAGE, VALUES};
 use core::{
     marker::PhantomData,
     ptr::NonNull,
@@ -28,6 +28,9 @@ pub(super) const POISONED: u8 = 1;
 /// The bit of the mark of a node with children.
 pub(super) const HAS_CHILDREN: u8 = 2;
 
+/// The lines after the first one that a change prefetches.
+const PREFETCHED: usize = 3;
+
 /// The bytes before the first run.
 pub(super) const RUNS_AT: usize = 36;
 
@@ -49,6 +52,13 @@ impl Link {
     pub(super) fn of(slot: &Slot) -> Self {
         // INVARIANT: A slot links to a page or node. It holds no null pointer.
         NonNull::new(slot.link()).map_or(Self::no_node(), Self)
+    }
+
+    /// Prefetches the lines after the first one of a node, which a change reads, too.
+    pub(super) fn prefetch(self) {
+        for line in 1..=PREFETCHED {
+            prefetch(split(self.0.as_ptr()).0.wrapping_byte_add(64 * line));
+        }
     }
 
     /// The link to a node without routes.
