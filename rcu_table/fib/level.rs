@@ -6,7 +6,7 @@ use super::{
     blueprint::{Blueprint, Piece},
     hidden::{entry_of, Entry, Hidden, Position, WORDS},
     lookup::{byte_at, halves},
-    node::{key, len_of, rank, run, shape, slot, split, Link, Run, Shape},
+    node::{has_children, key, len_of, rank, run, shape, slot, split, Link, Run, Shape},
     object::Fib,
     Best, Slot, Slots, STRIDE, VALUES,
 };
@@ -108,10 +108,18 @@ impl<'a> NodeAt<'a> {
         word.load(Ordering::Relaxed)
     }
 
-    /// Returns the values at which runs start.
-    fn each_start(self) -> impl Iterator<Item = usize> + 'a {
-        (0..VALUES / 64).flat_map(move |group| {
+    fn has_children(self) -> bool {
+        // SAFETY: By the type invariant the node is live.
+        unsafe { has_children(self.node, self.tags) }
+    }
+
+    /// Returns the values from one on at which runs start.
+    fn each_start(self, from: usize) -> impl Iterator<Item = usize> + 'a {
+        (from / 64..VALUES / 64).flat_map(move |group| {
             let mut starts = self.starts(group);
+            if group == from / 64 {
+                starts &= !0 << (from % 64);
+            }
             core::iter::from_fn(move || {
                 let bit = (starts != 0).then(|| starts.trailing_zeros() as usize)?;
                 starts &= starts - 1;
@@ -224,10 +232,13 @@ impl<'a> Level<'a> {
                 .find(|value| !Link::of(&slots.0[*value]).is_nothing())
                 .map(|value| value as u8),
             At::Node(node) => {
-                let mut starts = node.each_start().enumerate();
-                let has_child = |rank: usize| matches!(node.run(rank + 1), Run::Child(_));
-                let found = starts.find(|(rank, value)| *value >= from && has_child(*rank));
-                found.map(|(_, value)| value as u8)
+                if from == VALUES || !node.has_children() {
+                    return None;
+                }
+                let before = from.checked_sub(1).map_or(0, |last| node.rank(last as u8));
+                let mut starts = node.each_start(from).zip(before + 1..);
+                let found = starts.find(|(_, rank)| matches!(node.run(*rank), Run::Child(_)));
+                found.map(|(value, _)| value as u8)
             }
         }
     }
@@ -242,7 +253,7 @@ impl<'a> Level<'a> {
             }
             At::Node(node) => {
                 let mut last = 0;
-                for (rank, value) in node.each_start().enumerate() {
+                for (rank, value) in node.each_start(0).enumerate() {
                     if rank > 0 {
                         visit(last, value, node.best(rank));
                     }
@@ -274,48 +285,49 @@ impl<'a> Level<'a> {
         unsafe { shape(node.node, node.tags, has_key) }
     }
 
-    /// Returns the prefixes that have routes.
-    pub(in super::super) fn prefixes(&self) -> Prefixes {
+    /// Calls `visit` with each prefix that a value shows, and its number.
+    fn each_shown(&self, mut visit: impl FnMut(Position, u32)) {
         let mut prefixes = Prefixes::NONE;
         let above = self.depth * STRIDE;
-        let mut last = (Best::NONE, 0);
         self.each_best(|start, end, best| {
             if best == Best::NONE {
                 return;
             }
-            let bits = best.len() - above;
-            let mut start = start;
-            if last.0 == best {
-                // The values before have noted a prefix up to here.
-                start = start.max(last.1);
-            }
+            let (bits, mut start) = (best.len() - above, start);
             while start < end {
                 let at = Position::around(start as u8, bits);
-                prefixes.add(at);
+                if prefixes.add(at) {
+                    visit(at, best.number());
+                }
                 start = at.end();
             }
-            last = (best, start);
         });
-        self.each_hidden(|entry| prefixes.add(entry.at));
+    }
+
+    /// Returns the prefixes that have routes.
+    pub(in super::super) fn prefixes(&self) -> Prefixes {
+        let mut prefixes = Prefixes::NONE;
+        self.each_shown(|at, _| {
+            prefixes.add(at);
+        });
+        self.each_hidden(|entry| {
+            prefixes.add(entry.at);
+        });
         prefixes
     }
 
-    /// Returns the number of the route of a prefix that a value shows.
-    fn shown_number(&self, at: Position) -> Option<u32> {
+    /// Calls `visit` with the number of each route of a prefix, the lowest metric first.
+    pub(in super::super) fn each_number(&self, at: Position, mut visit: impl FnMut(u32)) {
         let len = self.depth * STRIDE + at.bits();
         let best_of = |value: usize| match self.at {
             At::Slots(slots) => slots.0[value].best(),
             At::Node(node) => node.best(node.rank(value as u8)),
         };
-        let mut bests = (at.first().into()..at.end()).map(best_of);
-        let shown = bests.find(|best| *best != Best::NONE && best.len() == len);
-        shown.map(Best::number)
-    }
-
-    /// Calls `visit` with the number of each route of a prefix, the lowest metric first.
-    pub(in super::super) fn each_number(&self, at: Position, mut visit: impl FnMut(u32)) {
-        if let Some(number) = self.shown_number(at) {
-            visit(number);
+        let shown = (at.first().into()..at.end())
+            .map(best_of)
+            .find(|best| *best != Best::NONE && best.len() == len);
+        if let Some(best) = shown {
+            visit(best.number());
         }
         self.each_hidden(|entry| {
             if entry.at == at {
@@ -326,12 +338,7 @@ impl<'a> Level<'a> {
 
     /// Calls `visit` with the number of each route.
     pub(in super::super) fn each_route(&self, mut visit: impl FnMut(u32)) {
-        let mut prefixes = self.prefixes();
-        while let Some(at) = prefixes.take_first() {
-            if let Some(number) = self.shown_number(at) {
-                visit(number);
-            }
-        }
+        self.each_shown(|_, number| visit(number));
         self.each_hidden(|entry| visit(entry.number));
     }
 
@@ -355,7 +362,7 @@ impl<'a> Level<'a> {
             }
             At::Node(node) => {
                 let shape = self.shape(node);
-                for (before, start) in node.each_start().enumerate() {
+                for (before, start) in node.each_start(0).enumerate() {
                     let child = match node.run(before + 1) {
                         Run::Child(child) => Some(Link::of(node.slot(child))),
                         Run::Number(_) => None,
@@ -455,9 +462,12 @@ pub(in super::super) struct Prefixes([u64; 8]);
 impl Prefixes {
     pub(in super::super) const NONE: Self = Self([0; 8]);
 
-    fn add(&mut self, at: Position) {
-        let index = at.index();
-        self.0[index / 64] |= 1 << (index % 64);
+    /// Adds a position. Returns whether it is new.
+    fn add(&mut self, at: Position) -> bool {
+        let (group, bit) = (at.index() / 64, 1 << (at.index() % 64));
+        let is_new = self.0[group] & bit == 0;
+        self.0[group] |= bit;
+        is_new
     }
 
     /// Returns the first position.

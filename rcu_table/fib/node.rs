@@ -276,6 +276,16 @@ pub(super) unsafe fn shape(node: *mut u8, tags: usize, has_key: bool) -> Shape {
     }
 }
 
+/// Returns whether a node has children.
+///
+/// # Safety
+///
+/// `node` is a live node; `tags` are those of its link.
+pub(super) unsafe fn has_children(node: *mut u8, tags: usize) -> bool {
+    // SAFETY: By this function's requirement.
+    unsafe { mark(node, tags).load(Ordering::Relaxed) & HAS_CHILDREN != 0 }
+}
+
 /// Writes the starts of a node, and the number of runs before each word of them.
 ///
 /// # Safety
