@@ -11,7 +11,7 @@ use super::{
     level::{At, Level, NodeAt},
     node::Link,
     object::{gfp, Fib, Root},
-    splice::Spot,
+    splice::{Splice, Spot},
     value_at, Blueprint, Edit, Slot, Slots, MAX_DEPTH, STRIDE,
 };
 use crate::rcu_table::{prefix::mask, stats::Footprint, table::yield_after, Family, Prefix};
@@ -29,6 +29,17 @@ pub(in super::super) enum Owner {
     Transaction,
     /// No reader sees any.
     Reload,
+}
+
+impl Owner {
+    /// Returns whether no reader has a level's object.
+    fn owns(self, level: Level<'_>) -> bool {
+        match self {
+            Self::Published => false,
+            Self::Transaction => level.is_private(),
+            Self::Reload => true,
+        }
+    }
 }
 
 /// The memory that changes have added and removed.
@@ -183,20 +194,11 @@ impl<'e> Editor<'e> {
         }
     }
 
-    /// Returns whether no reader has a level's object.
-    fn owns(&self, level: Level<'_>) -> bool {
-        match self.owner {
-            Owner::Published => false,
-            Owner::Transaction => level.is_private(),
-            Owner::Reload => true,
-        }
-    }
-
     /// Ends an unlinked level's object.
     fn dispose(&mut self, level: Level<'_>) {
         let fib = level.object();
         self.growth.removed.add(fib.footprint());
-        if self.owns(level) {
+        if self.owner.owns(level) {
             return fib.free();
         }
         // `apply()` has reserved the room.
@@ -393,25 +395,28 @@ impl<'e> Editor<'e> {
         at: Position,
         decide: impl FnOnce(&mut dyn Iterator<Item = u32>) -> Result<Edit>,
     ) -> Result {
-        let (level, above) = (step.level, step.level.depth() * STRIDE);
-        let At::Node(node) = level.at else {
-            return Err(EINVAL);
-        };
-        let Some(spot) = Spot::find(node, level.shape(node), above, at) else {
+        let level = step.level;
+        let Some(spot) = Spot::of_prefix(&level, at) else {
             self.edit(Some(level), level.depth(), at, decide)?;
             return self.finish(path, step);
         };
         let edit = decide(&mut spot.number().into_iter())?;
-        let Some(splice) = spot.plan(edit) else {
-            level.read(self.blueprint)?;
-            self.blueprint.apply(at, edit)?;
-            return self.finish(path, step);
-        };
-        if self.owns(level) && spot.change_in_place(&splice, &mut self.blueprint.scratch) {
+        if let Some(splice) = spot.plan(edit) {
+            return self.splice(step, &spot, &splice);
+        }
+        level.read(self.blueprint)?;
+        self.blueprint.apply(at, edit)?;
+        self.finish(path, step)
+    }
+
+    /// Changes the node of a step in place, or replaces it by a changed copy.
+    fn splice(&mut self, step: Step<'e>, spot: &Spot<'_>, splice: &Splice) -> Result {
+        let scratch = &mut self.blueprint.scratch;
+        if self.owner.owns(step.level) && spot.change_in_place(splice, scratch) {
             return Ok(());
         }
-        self.replace(step, &spot.build(&splice)?);
-        self.dispose(level);
+        self.replace(step, &spot.build(splice)?);
+        self.dispose(step.level);
         Ok(())
     }
 
@@ -425,16 +430,9 @@ impl<'e> Editor<'e> {
     fn add_child(&mut self, step: Step<'e>, bits: u128, target: u8) -> Result {
         let level = step.level;
         let built = self.chain(bits, level.depth() + 1, target)?;
-        let new = level.read(self.blueprint).and_then(|()| {
-            let link = self.marked(built.link);
-            self.blueprint.set_child(level.value_in(bits), Some(link));
-            self.build(bits, level.depth())
-        });
-        match new {
-            Ok(new) => {
+        match self.link_child(step, level.value_in(bits), self.marked(built.link)) {
+            Ok(()) => {
                 self.adopt(&built);
-                self.replace(step, &new);
-                self.dispose(level);
                 Ok(())
             }
             Err(error) => {
@@ -442,6 +440,20 @@ impl<'e> Editor<'e> {
                 Err(error)
             }
         }
+    }
+
+    /// Adds a child to the node of a step.
+    fn link_child(&mut self, step: Step<'e>, value: u8, link: Link) -> Result {
+        let level = step.level;
+        if let Some(spot) = Spot::of_value(&level, value) {
+            return self.splice(step, &spot, &spot.with_child(link));
+        }
+        level.read(self.blueprint)?;
+        self.blueprint.set_child(value, Some(link));
+        let new = self.build(level.bits(), level.depth())?;
+        self.replace(step, &new);
+        self.dispose(level);
+        Ok(())
     }
 
     /// Adds the prefix's level, which the blueprint has, above a level that is not on its path. The
@@ -489,8 +501,14 @@ impl<'e> Editor<'e> {
                         self.remove_empty(path.page, path.slots);
                         break;
                     };
-                    above.level.read(self.blueprint)?;
                     let value = above.level.value_in(last.level.bits());
+                    let spot = Spot::of_value(&above.level, value);
+                    let splice = spot.as_ref().and_then(Spot::without_child);
+                    if let (Some(spot), Some(splice)) = (spot, splice) {
+                        self.splice(above, &spot, &splice)?;
+                        break;
+                    }
+                    above.level.read(self.blueprint)?;
                     self.blueprint.set_child(value, None);
                     (last, kept) = (above, kept - 1);
                 }

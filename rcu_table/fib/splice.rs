@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The change that most updates make: one run serves all values of the prefix, and no hidden route
-//! appears or disappears. Then the new node is a copy of the old one with up to three runs instead
-//! of that run and of equal neighbours. All other changes need a [blueprint](super::blueprint).
+//! The changes that most updates make: one run serves all values of the prefix, and no hidden route
+//! appears or disappears; or a child appears or disappears. Then the new node is a copy of the old
+//! one with up to three runs instead of that run and of equal neighbours. All other changes need a
+//! [blueprint](super::blueprint).
 
 use super::{
     blueprint::{Edit, MAX_NARROW},
     hidden::{Entry, Position},
-    level::NodeAt,
-    node::{Run, Shape, RUNS_AT, WIDE},
+    level::{At, Level, NodeAt},
+    node::{split, write_starts, Link, Run, Shape, CHILD, COUNTS, HAS_CHILDREN, RUNS_AT, WIDE},
     object::{Fib, Line},
-    Best, Slot, VALUES,
+    word::{NumberWord, PointerWord},
+    Best, Slot, STRIDE, VALUES,
 };
 use core::{mem::size_of, ptr};
 use kernel::prelude::*;
@@ -87,46 +89,93 @@ impl Starts {
     }
 }
 
+/// A run and its length as a node holds them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct RawRun(u16, u8);
+
+impl RawRun {
+    fn of(best: Best) -> Self {
+        Self(best.number() as u16, best.len())
+    }
+}
+
+/// A child that appears or disappears.
+#[derive(Clone, Copy)]
+struct ChildEdit {
+    index: usize,
+    /// The new child, and the route that covers its addresses.
+    new: Option<(Link, Best)>,
+}
+
 /// The runs that replace others.
 pub(super) struct Splice {
     /// The index of the first run that is replaced, and the number of those.
     first: usize,
     replaced: usize,
     /// The new runs.
-    runs: [Best; 3],
+    runs: [RawRun; 3],
     len: usize,
     starts: Starts,
+    child: Option<ChildEdit>,
     shape: Shape,
 }
 
 impl<'a> Spot<'a> {
     /// Returns the place of a prefix, unless the prefix needs a blueprint.
-    pub(super) fn find(node: NodeAt<'a>, shape: Shape, above: u8, at: Position) -> Option<Self> {
-        if node.tags & WIDE != 0 || shape.hidden_entries(node).any(|entry| entry.at == at) {
+    pub(super) fn of_prefix(level: &Level<'a>, at: Position) -> Option<Self> {
+        let spot = Self::new(level, at)?;
+        let has_hidden = || {
+            spot.shape
+                .hidden_entries(spot.node)
+                .any(|entry| entry.at == at)
+        };
+        let is_simple = spot.end >= at.end() && spot.child().is_none() && !has_hidden();
+        is_simple.then_some(spot)
+    }
+
+    /// Returns the place of a child or of a new child.
+    pub(super) fn of_value(level: &Level<'a>, value: u8) -> Option<Self> {
+        Self::new(level, Position::new(value, STRIDE))
+    }
+
+    fn new(level: &Level<'a>, at: Position) -> Option<Self> {
+        let At::Node(node) = level.at else {
+            return None;
+        };
+        if node.tags & WIDE != 0 {
             return None;
         }
+        let shape = level.shape(node);
         let starts = Starts([0, 1, 2, 3].map(|group| node.starts(group)));
         let run = node.rank(at.first()) - 1;
-        let start = starts.before(usize::from(at.first()) + 1);
-        let end = starts.from(usize::from(at.first()) + 1);
-        if end < at.end() {
-            return None;
-        }
-        let best = match node.run(run + 1) {
-            Run::Number(_) => shape.best(node, run),
-            Run::Child(_) => return None,
-        };
+        let after = usize::from(at.first()) + 1;
         Some(Self {
             node,
             shape,
-            starts,
             at,
-            above,
+            above: level.depth() * STRIDE,
             run,
-            start,
-            end,
-            best,
+            start: starts.before(after),
+            end: starts.from(after),
+            starts,
+            best: shape.best(node, run),
         })
+    }
+
+    /// Returns the index of the child of the run.
+    fn child(&self) -> Option<usize> {
+        match self.node.run(self.run + 1) {
+            Run::Child(child) => Some(child),
+            Run::Number(_) => None,
+        }
+    }
+
+    fn raw_run(&self, run: usize) -> RawRun {
+        // SAFETY: By the type invariant the node is live. It is narrow and has the run.
+        unsafe {
+            let number = *self.node.node.add(RUNS_AT).cast::<u16>().add(run);
+            RawRun(number, *self.node.node.add(self.shape.lengths_at + run))
+        }
     }
 
     fn len(&self) -> u8 {
@@ -147,7 +196,7 @@ impl<'a> Spot<'a> {
             (Edit::Remove(_), Some(_)) => self.next_best()?,
             _ => return None,
         };
-        (new.number() <= MAX_NARROW).then(|| self.splice(new))
+        (new.number() <= MAX_NARROW).then(|| self.splice(RawRun::of(new), None))
     }
 
     /// Returns whether the prefix is longer than the route of its values, and other values still
@@ -180,18 +229,18 @@ impl<'a> Spot<'a> {
         if longest.is_some_and(|longest| longest > next.len()) {
             return None;
         }
-        (next != Best::NONE || self.has_others()).then_some(next)
-    }
-
-    /// Returns whether the node is needed without the prefix's route: other routes or two children.
-    /// If only a child's slot shows other routes, returns false.
-    fn has_others(&self) -> bool {
-        let is_route = |run: usize| matches!(self.node.run(run + 1), Run::Number(1..));
-        self.shape.hidden > 0
+        let is_needed = next != Best::NONE
             || self.shape.children > 1
             || self.start < self.at.first().into()
             || self.end > self.at.end()
-            || (0..self.shape.runs).any(|run| run != self.run && is_route(run))
+            || self.has_other_routes();
+        is_needed.then_some(next)
+    }
+
+    /// Returns whether a hidden route or another run has a route. Does not read other slots.
+    fn has_other_routes(&self) -> bool {
+        let is_route = |run: usize| matches!(self.node.run(run + 1), Run::Number(1..));
+        self.shape.hidden > 0 || (0..self.shape.runs).any(|run| run != self.run && is_route(run))
     }
 
     /// Returns the longest shorter route that covers the prefix and that a value shows.
@@ -223,22 +272,42 @@ impl<'a> Spot<'a> {
         Best::NONE
     }
 
-    /// Gives the values of the prefix another route.
-    fn splice(&self, new: Best) -> Splice {
+    /// Gives a value a child, which it does not have.
+    pub(super) fn with_child(&self, link: Link) -> Splice {
+        let before = (0..self.run).rev().take_while(|_| self.shape.children > 0);
+        let mut indices = before.filter_map(|run| match self.node.run(run + 1) {
+            Run::Child(child) => Some(child + 1),
+            Run::Number(_) => None,
+        });
+        let index = indices.next().unwrap_or(0);
+        let run = RawRun(index as u16 | CHILD, self.best.len());
+        let new = Some((link, self.best));
+        self.splice(run, Some(ChildEdit { index, new }))
+    }
+
+    /// Removes the child of a value, unless the node could become superfluous.
+    pub(super) fn without_child(&self) -> Option<Splice> {
+        let index = self.child()?;
+        let is_needed =
+            self.best != Best::NONE || self.shape.children > 2 || self.has_other_routes();
+        let is_possible = is_needed && self.best.number() <= MAX_NARROW;
+        let edit = ChildEdit { index, new: None };
+        is_possible.then(|| self.splice(RawRun::of(self.best), Some(edit)))
+    }
+
+    /// Gives the values of the prefix another run.
+    fn splice(&self, new: RawRun, child: Option<ChildEdit>) -> Splice {
         let (first, end) = (usize::from(self.at.first()), self.at.end());
         let (keeps_left, keeps_right) = (self.start < first, self.end > end);
-        let is_same = |run: usize| {
-            matches!(self.node.run(run + 1), Run::Number(_))
-                && self.shape.best(self.node, run) == new
-        };
+        let is_same = |run: usize| self.raw_run(run) == new && new.0 & CHILD == 0;
         let joins_left = !keeps_left && self.run > 0 && is_same(self.run - 1);
         let joins_right = !keeps_right && self.run + 1 < self.shape.runs && is_same(self.run + 1);
         let (mut runs, mut len) = ([new; 3], 1 + usize::from(keeps_left));
         if keeps_left {
-            runs[0] = self.best;
+            runs[0] = self.raw_run(self.run);
         }
         if keeps_right {
-            runs[len] = self.best;
+            runs[len] = self.raw_run(self.run);
             len += 1;
         }
         let mut starts = self.starts;
@@ -248,15 +317,22 @@ impl<'a> Spot<'a> {
         }
         let replaced = 1 + usize::from(joins_left) + usize::from(joins_right);
         let count = self.shape.runs + len - replaced;
+        let children = match child {
+            None => self.shape.children,
+            Some(ChildEdit { new: Some(_), .. }) => self.shape.children + 1,
+            Some(ChildEdit { new: None, .. }) => self.shape.children - 1,
+        };
         Splice {
             first: self.run - usize::from(joins_left),
             replaced,
             runs,
             len,
             starts,
+            child,
             shape: Shape {
                 lengths_at: RUNS_AT + 2 * count,
                 runs: count,
+                children,
                 ..self.shape
             },
         }
@@ -266,12 +342,12 @@ impl<'a> Spot<'a> {
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn build(&self, splice: &Splice) -> Result<Fib> {
-        let slots = self.shape.children * size_of::<Slot>();
+        let slots = splice.shape.children * size_of::<Slot>();
         let fib = Fib::node(slots, splice.shape.size())?;
-        let (to, _) = super::node::split(fib.link().0.as_ptr());
-        // SAFETY: Both nodes have these slots before them, and the new one has the splice's shape.
+        let (to, _) = split(fib.link().0.as_ptr());
+        // SAFETY: The new node has the splice's shape.
         unsafe {
-            ptr::copy_nonoverlapping(self.node.node.sub(slots), to.sub(slots), slots);
+            self.write_slots(splice, to);
             self.write(splice, self.node.node, to);
         }
         Ok(fib)
@@ -279,18 +355,52 @@ impl<'a> Spot<'a> {
 
     /// Changes a node that no reader has, if its memory suffices. Returns whether it did.
     pub(super) fn change_in_place(&self, splice: &Splice, scratch: &mut Scratch) -> bool {
-        let lines = self.shape.size().div_ceil(size_of::<Line>());
-        if lines != splice.shape.size().div_ceil(size_of::<Line>()) || lines > SCRATCH_LINES {
+        let lines = |shape: &Shape| {
+            let slots = shape.children * size_of::<Slot>();
+            [slots, shape.size()].map(|size| size.div_ceil(size_of::<Line>()))
+        };
+        let [_, count] = lines(&self.shape);
+        if lines(&self.shape) != lines(&splice.shape) || count > SCRATCH_LINES {
             return false;
         }
         let copy = scratch.0.as_mut_ptr().cast::<u8>();
         // SAFETY: The scratch memory has these lines, and so has the node, whose new shape needs no
         // more. The caller guarantees that no reader has it.
         unsafe {
-            ptr::copy_nonoverlapping(self.node.node, copy, lines * size_of::<Line>());
+            ptr::copy_nonoverlapping(self.node.node, copy, count * size_of::<Line>());
+            self.write_slots(splice, self.node.node);
             self.write(splice, copy, self.node.node);
         }
         true
+    }
+
+    /// Writes the slots of the changed node.
+    ///
+    /// # Safety
+    ///
+    /// `to` is the node, or has room before it for the slots of the splice's shape.
+    unsafe fn write_slots(&self, splice: &Splice, to: *mut u8) {
+        let (from, to) = (self.node.node.cast::<Slot>(), to.cast::<Slot>());
+        let count = self.shape.children;
+        // SAFETY: By this function's requirement. The first child's slot is the last one.
+        unsafe {
+            let (index, new) = match splice.child {
+                None => (count, None),
+                Some(edit) => (edit.index, edit.new),
+            };
+            ptr::copy(from.sub(index), to.sub(index), index);
+            let Some((link, best)) = new else {
+                let rest = count.saturating_sub(index + 1);
+                ptr::copy(from.sub(count), to.sub(index + rest), rest);
+                return;
+            };
+            ptr::copy(from.sub(count), to.sub(count + 1), count - index);
+            to.sub(index + 1).write(Slot {
+                link: PointerWord::new(link.0.as_ptr()),
+                best: NumberWord::new(best.0),
+                mark: 0.into(),
+            });
+        }
     }
 
     /// Writes the changed node without its slots.
@@ -310,21 +420,25 @@ impl<'a> Spot<'a> {
             };
             copy(RUNS_AT, RUNS_AT, 2 * splice.first);
             copy(old.lengths_at, new.lengths_at, splice.first);
-            for (at, best) in (splice.first..).zip(&splice.runs[..splice.len]) {
-                to.add(RUNS_AT)
-                    .cast::<u16>()
-                    .add(at)
-                    .write(best.number() as u16);
-                to.add(new.lengths_at + at).write(best.len());
+            let runs = to.add(RUNS_AT).cast::<u16>();
+            for (at, run) in (splice.first..).zip(&splice.runs[..splice.len]) {
+                runs.add(at).write(run.0);
+                to.add(new.lengths_at + at).write(run.1);
             }
             let at = splice.first + splice.len;
             copy(RUNS_AT + 2 * after, RUNS_AT + 2 * at, 2 * rest);
+            if let Some(edit) = splice.child {
+                let change = if edit.new.is_some() { 1 } else { -1 };
+                for run in core::slice::from_raw_parts_mut(runs.add(at), rest) {
+                    if *run & CHILD != 0 {
+                        *run = run.wrapping_add_signed(change);
+                    }
+                }
+            }
             // The mark and the count of hidden routes follow the lengths.
-            copy(
-                old.lengths_at + after,
-                new.lengths_at + at,
-                rest + super::node::COUNTS,
-            );
+            copy(old.lengths_at + after, new.lengths_at + at, rest + COUNTS);
+            let mark = to.add(new.lengths_at + new.runs);
+            mark.write(if new.children > 0 { HAS_CHILDREN } else { 0 });
             if old.has_key {
                 copy(old.hidden_at() - 16, new.hidden_at() - 16, 16);
             }
@@ -345,6 +459,6 @@ impl Starts {
     /// `node` is an unpublished node.
     unsafe fn write(&self, node: *mut u8) {
         // SAFETY: A node begins with these words and counts.
-        unsafe { super::node::write_starts(node, &self.0) };
+        unsafe { write_starts(node, &self.0) };
     }
 }
