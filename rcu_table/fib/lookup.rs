@@ -60,9 +60,11 @@ pub(super) fn byte_at([high, low]: [u64; 2], depth: u32) -> u8 {
 /// Returns whether a node at `depth` with that key is on the path of an address.
 #[inline(always)]
 pub(super) fn is_on_path([high, low]: [u64; 2], [key_high, key_low]: [u64; 2], depth: u32) -> bool {
-    let differs = (u128::from(high ^ key_high) << 64) | u128::from(low ^ key_low);
-    // `depth` is from 1 to 15.
-    differs >> (128 - 8 * depth) == 0
+    // `depth` is from 1 to 15. Almost all nodes are in the first half of the address.
+    if depth <= 8 {
+        return (high ^ key_high) >> (64 - 8 * depth) == 0;
+    }
+    high == key_high && (low ^ key_low) >> (128 - 8 * depth) == 0
 }
 
 /// What a walk reports: the pages and nodes that it passes.
@@ -166,16 +168,21 @@ unsafe fn walk<'a, const SKIPS: bool, const LEN: bool>(
     }
 }
 
-/// As [`walk`], with the processor's instruction that counts bits.
+/// As [`walk`], with the processor's instruction that counts bits. The halves of the address are
+/// separate, so that they stay in registers.
 ///
 /// # Safety
 ///
 /// As for [`walk`]. The processor has the instruction `popcnt`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
-unsafe fn walk_popcnt<const SKIPS: bool, const LEN: bool>(root: &Slot, address: [u64; 2]) -> Best {
+unsafe fn walk_popcnt<const SKIPS: bool, const LEN: bool>(
+    root: &Slot,
+    high: u64,
+    low: u64,
+) -> Best {
     // SAFETY: The caller meets the requirement.
-    unsafe { walk::<SKIPS, LEN>(root, address, &mut ()) }
+    unsafe { walk::<SKIPS, LEN>(root, [high, low], &mut ()) }
 }
 
 /// As [`walk`], for other processors. It is not inlined, so that the callers of [`walk_popcnt`]
@@ -188,10 +195,11 @@ unsafe fn walk_popcnt<const SKIPS: bool, const LEN: bool>(root: &Slot, address: 
 #[inline(never)]
 unsafe fn walk_portably<const SKIPS: bool, const LEN: bool>(
     root: &Slot,
-    address: [u64; 2],
+    high: u64,
+    low: u64,
 ) -> Best {
     // SAFETY: The caller meets the requirement.
-    unsafe { walk::<SKIPS, LEN>(root, address, &mut ()) }
+    unsafe { walk::<SKIPS, LEN>(root, [high, low], &mut ()) }
 }
 
 /// The variant of lookup for this processor.
@@ -230,19 +238,19 @@ impl Lookup {
         roots: &Roots,
         bits: u128,
     ) -> Best {
-        let address = halves(bits);
+        let [high, low] = halves(bits);
         let family = match SKIPS {
             false => Family::Inet,
             true => Family::Inet6,
         };
-        let root = &roots.0[family as usize].0[(address[0] >> 56) as usize];
+        let root = &roots.0[family as usize].0[(high >> 56) as usize];
         // SAFETY: Whoever has a reference to published roots is in a read-side critical section.
         unsafe {
             #[cfg(target_arch = "x86_64")]
             if self.has_popcnt {
-                return walk_popcnt::<SKIPS, LEN>(root, address);
+                return walk_popcnt::<SKIPS, LEN>(root, high, low);
             }
-            walk_portably::<SKIPS, LEN>(root, address)
+            walk_portably::<SKIPS, LEN>(root, high, low)
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{bulk::prefetch, hidden::WORDS, Best, Slot, Slots, NO_NODE, NO_PAGE, 
 use core::{
     marker::PhantomData,
     ptr::NonNull,
-    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering},
+    sync::atomic::{AtomicU8, Ordering},
 };
 
 /// The bits of a link that count the levels that are left out above its node.
@@ -140,14 +140,12 @@ pub(super) fn split(link: *mut u8) -> (*mut u8, usize) {
 #[inline(always)]
 pub(super) unsafe fn rank(node: *mut u8, value: u8) -> usize {
     let group = usize::from(value >> 6);
-    let bit = 1_u64 << (value & 63);
-    // SAFETY: The caller guarantees a node, which begins with four words of 64 bits.
-    let starts = unsafe { &*node.cast::<AtomicU64>().add(group) };
-    // SAFETY: Four bytes follow these words.
-    let before = unsafe { &*node.add(32 + group).cast::<AtomicU8>() };
-    // ORDERING: Relaxed: the link has published the node.
-    let upto = starts.load(Ordering::Relaxed) & (bit | (bit - 1));
-    upto.count_ones() as usize + usize::from(before.load(Ordering::Relaxed))
+    // SAFETY: The caller guarantees a node, which begins with four words of 64 bits and four bytes.
+    // It does not change while others than its owner use it.
+    let (starts, before) = unsafe { (*node.cast::<u64>().add(group), *node.add(32 + group)) };
+    // The shift removes the starts after the value. A mask would cost a second shift.
+    let upto = starts << (63 - (value & 63));
+    upto.count_ones() as usize + usize::from(before)
 }
 
 /// Returns the run of number `rank`, counted from 1.
@@ -157,19 +155,16 @@ pub(super) unsafe fn rank(node: *mut u8, value: u8) -> usize {
 /// `node` is a live node, with that many runs at least; `tags` are those of its link.
 #[inline(always)]
 pub(super) unsafe fn run(node: *mut u8, tags: usize, rank: usize) -> Run {
-    // ORDERING: Relaxed: the link has published the node.
     if tags & WIDE != 0 {
-        // SAFETY: The caller guarantees that the node has the run.
-        let run = unsafe { &*node.add(RUNS_AT - 4 + 4 * rank).cast::<AtomicU32>() };
-        let run = run.load(Ordering::Relaxed);
+        // SAFETY: The caller guarantees that the node has the run, which does not change.
+        let run = unsafe { *node.add(RUNS_AT - 4 + 4 * rank).cast::<u32>() };
         return match run & WIDE_CHILD {
             0 => Run::Number(run),
             _ => Run::Child((run & !WIDE_CHILD) as usize),
         };
     }
     // SAFETY: As above.
-    let run = unsafe { &*node.add(RUNS_AT - 2 + 2 * rank).cast::<AtomicU16>() };
-    let run = run.load(Ordering::Relaxed);
+    let run = unsafe { *node.add(RUNS_AT - 2 + 2 * rank).cast::<u16>() };
     match run & CHILD {
         0 => Run::Number(run.into()),
         _ => Run::Child(usize::from(run & !CHILD)),
@@ -210,7 +205,7 @@ pub(super) unsafe fn len_of(node: *mut u8, tags: usize, rank: usize) -> u8 {
     // SAFETY: The caller guarantees a node with that run; a length follows for each run.
     unsafe {
         let (at, _) = lengths(node, tags);
-        (*node.add(at + rank - 1).cast::<AtomicU8>()).load(Ordering::Relaxed)
+        *node.add(at + rank - 1)
     }
 }
 
