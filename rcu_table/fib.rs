@@ -38,8 +38,9 @@
 //! a prefix. They are the [hidden](hidden) routes of the level. A node has them at its end. Those of
 //! a page or root are a list of their own, whose address is in the `mark`s of the slots.
 //!
-//! A change reads one level into a [blueprint], changes it there, and [publishes](edit) a new node
-//! or the changed words of a page. So it loads what a lookup loads, and no other line.
+//! Most changes [copy](splice) a node with up to three new runs. All others read one level into a
+//! [blueprint] and change it there. Then they [publish](edit) the new node, or the changed words of
+//! a page. So a change loads what a lookup loads, and the rest of one node.
 //!
 //! # A lookup, with its loads
 //!
@@ -47,7 +48,7 @@
 //!  1  Table::roots                        hot
 //!  2  root slot: link, best               4 KiB a family: hot
 //!  3  page slot: link, best               one line
-//!  4  node: starts, count, run            one line; two for a run after the 14th
+//!  4  node: starts, count, run            one line; two, at once, for a run after the 14th
 //!  5  child slot: link, best              only for prefixes longer than 24 bits, one line each
 //!  6  child node: starts, count, run      one line
 //!  7  answer: next hop                    one line, at base + 40 × number
@@ -72,8 +73,8 @@
 //! see nothing of the change.
 //!
 //! A transaction owns the copies that it has made, and a bit of their links says so. It changes them
-//! in place and frees those that it replaces again. Before the roots are published, that bit is
-//! cleared.
+//! in place if their memory suffices, and frees those that it replaces again. Before the roots are
+//! published, that bit is cleared.
 //!
 //! A published node does not change but for its children's slots and its mark. Replaced nodes wait
 //! for a grace period in a [batch](retired), so they have no `rcu_head`.
@@ -90,6 +91,7 @@
 mod blueprint;
 mod bulk;
 mod edit;
+mod grow;
 mod hidden;
 mod level;
 mod lookup;

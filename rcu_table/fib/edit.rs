@@ -14,7 +14,7 @@ use super::{
     splice::{Splice, Spot},
     value_at, Blueprint, Edit, Slot, Slots, MAX_DEPTH, STRIDE,
 };
-use crate::rcu_table::{prefix::mask, stats::Footprint, table::yield_after, Family, Prefix};
+use crate::rcu_table::{stats::Footprint, table::yield_after, Family, Prefix};
 use kernel::prelude::*;
 
 /// The most objects that a change of one prefix unlinks: its path, copied or replaced.
@@ -62,11 +62,11 @@ pub(in super::super) struct Editor<'e> {
 
 /// A node on the path of a change, and the slot that links to it.
 #[derive(Clone, Copy)]
-struct Step<'e> {
-    slot: &'e Slot,
+pub(super) struct Step<'e> {
+    pub(super) slot: &'e Slot,
     /// The depth of the level to which the slot leads if none is left out.
-    depth: u8,
-    level: Level<'e>,
+    pub(super) depth: u8,
+    pub(super) level: Level<'e>,
 }
 
 /// The nodes on the path of a change.
@@ -77,22 +77,8 @@ struct Path<'e> {
     len: usize,
 }
 
-/// Nodes that were built and not published, from the top.
-struct Built {
-    fibs: [Fib; 2],
-    link: Link,
-}
-
-impl Built {
-    fn free(self) {
-        for fib in self.fibs {
-            fib.free();
-        }
-    }
-}
-
 /// Whether the family leaves out levels without routes and with one child.
-const fn skips(family: Family) -> bool {
+pub(super) const fn skips(family: Family) -> bool {
     matches!(family, Family::Inet6)
 }
 
@@ -176,7 +162,7 @@ impl<'e> Editor<'e> {
     }
 
     /// Stores the best routes of the values of a prefix.
-    fn store(&self, slots: &Slots, at: Position) {
+    pub(super) fn store(&self, slots: &Slots, at: Position) {
         for value in at.first().into()..at.end() {
             let (slot, best) = (&slots.0[value], self.blueprint.best_of(value));
             if slot.best() != best {
@@ -186,7 +172,7 @@ impl<'e> Editor<'e> {
     }
 
     /// Returns the link to an object that was built, and counts the object.
-    fn count(&mut self, fib: &Fib) -> Link {
+    pub(super) fn count(&mut self, fib: &Fib) -> Link {
         self.growth.added.add(fib.footprint());
         match self.owner {
             Owner::Transaction => fib.link().private(),
@@ -195,7 +181,7 @@ impl<'e> Editor<'e> {
     }
 
     /// Ends an unlinked level's object.
-    fn dispose(&mut self, level: Level<'_>) {
+    pub(super) fn dispose(&mut self, level: Level<'_>) {
         let fib = level.object();
         self.growth.removed.add(fib.footprint());
         if self.owner.owns(level) {
@@ -239,92 +225,6 @@ impl<'e> Editor<'e> {
     fn linked(&self, step: Step<'_>, link: Link) -> *mut u8 {
         let skipped = step.level.depth() - step.depth;
         link.skipping(skipped).0.as_ptr()
-    }
-
-    /// Builds a node at a depth from the blueprint.
-    fn build(&mut self, bits: u128, depth: u8) -> Result<Fib> {
-        let key = bits & mask(depth * STRIDE);
-        self.blueprint.build(skips(self.family).then_some(key))
-    }
-
-    /// Builds the level of a new prefix from the blueprint, and those between it and a slot for
-    /// `depth`.
-    fn chain(&mut self, bits: u128, depth: u8, target: u8) -> Result<Built> {
-        let leaf = self.build(bits, target)?;
-        if skips(self.family) || depth == target {
-            let link = leaf.link().skipping(target - depth);
-            return Ok(Built {
-                fibs: [leaf, Fib::NONE],
-                link,
-            });
-        }
-        // IPv4 has one level between the page and the deepest level.
-        self.blueprint.clear(depth * STRIDE);
-        let value = value_at(bits, depth);
-        self.blueprint
-            .set_child(value, Some(self.marked(leaf.link())));
-        match self.build(bits, depth) {
-            Ok(above) => {
-                let link = above.link();
-                let fibs = [above, leaf];
-                Ok(Built { fibs, link })
-            }
-            Err(error) => {
-                leaf.free();
-                Err(error)
-            }
-        }
-    }
-
-    /// Returns the link to an object that was built.
-    fn marked(&self, link: Link) -> Link {
-        match self.owner {
-            Owner::Transaction => link.private(),
-            Owner::Published | Owner::Reload => link,
-        }
-    }
-
-    /// Counts objects that were built. Returns the link to them.
-    fn adopt(&mut self, built: &Built) -> Link {
-        for fib in &built.fibs {
-            self.growth.added.add(fib.footprint());
-        }
-        self.marked(built.link)
-    }
-
-    /// Adds a page for the first prefix below a value of the root. The blueprint has the prefix's
-    /// level.
-    fn add_page(&mut self, bits: u128, target: u8, at: Position) -> Result {
-        let below = match target {
-            1 => None,
-            _ => Some(self.chain(bits, 2, target)?),
-        };
-        let page = match Fib::page(None) {
-            Ok(page) => page,
-            Err(error) => {
-                if let Some(built) = below {
-                    built.free();
-                }
-                return Err(error);
-            }
-        };
-        if let Some(slots) = page.slots() {
-            match below {
-                None => {
-                    self.store(slots, at);
-                    slots.count_routes(1);
-                }
-                Some(built) => {
-                    let link = self.adopt(&built);
-                    slots.0[usize::from(value_at(bits, 1))].set_link(link.0.as_ptr());
-                    slots.count_children(1);
-                }
-            }
-        }
-        let link = self.count(&page);
-        let value = usize::from(value_at(bits, 0));
-        self.root.slots().0[value].set_link(link.0.as_ptr());
-        Ok(())
     }
 
     /// Unlinks a page without routes and children.
@@ -410,7 +310,7 @@ impl<'e> Editor<'e> {
     }
 
     /// Changes the node of a step in place, or replaces it by a changed copy.
-    fn splice(&mut self, step: Step<'e>, spot: &Spot<'_>, splice: &Splice) -> Result {
+    pub(super) fn splice(&mut self, step: Step<'e>, spot: &Spot<'_>, splice: &Splice) -> Result {
         let scratch = &mut self.blueprint.scratch;
         if self.owner.owns(step.level) && spot.change_in_place(splice, scratch) {
             return Ok(());
@@ -421,67 +321,9 @@ impl<'e> Editor<'e> {
     }
 
     /// Replaces the level of a step by one that was built.
-    fn replace(&mut self, step: Step<'e>, new: &Fib) {
+    pub(super) fn replace(&mut self, step: Step<'e>, new: &Fib) {
         let link = self.count(new);
         step.slot.set_link(self.linked(step, link));
-    }
-
-    /// Adds the prefix's level, which the blueprint has, below a level that has no child there.
-    fn add_child(&mut self, step: Step<'e>, bits: u128, target: u8) -> Result {
-        let level = step.level;
-        let built = self.chain(bits, level.depth() + 1, target)?;
-        match self.link_child(step, level.value_in(bits), self.marked(built.link)) {
-            Ok(()) => {
-                self.adopt(&built);
-                Ok(())
-            }
-            Err(error) => {
-                built.free();
-                Err(error)
-            }
-        }
-    }
-
-    /// Adds a child to the node of a step.
-    fn link_child(&mut self, step: Step<'e>, value: u8, link: Link) -> Result {
-        let level = step.level;
-        if let Some(spot) = Spot::of_value(&level, value) {
-            return self.splice(step, &spot, &spot.with_child(link));
-        }
-        level.read(self.blueprint)?;
-        self.blueprint.set_child(value, Some(link));
-        let new = self.build(level.bits(), level.depth())?;
-        self.replace(step, &new);
-        self.dispose(level);
-        Ok(())
-    }
-
-    /// Adds the prefix's level, which the blueprint has, above a level that is not on its path. The
-    /// paths have `common` bytes in common.
-    fn branch(&mut self, step: Step<'e>, bits: u128, target: u8, common: u8) -> Result {
-        let old = step.level;
-        let below = Link::of(step.slot).skipping(old.depth() - common - 1);
-        let old_value = value_at(old.bits(), common);
-        let mut leaf = Fib::NONE;
-        if common < target {
-            leaf = self.build(bits, target)?;
-            self.blueprint.clear(common * STRIDE);
-            let link = self.marked(leaf.link()).skipping(target - common - 1);
-            self.blueprint.set_child(value_at(bits, common), Some(link));
-        }
-        self.blueprint.set_child(old_value, Some(below));
-        match self.build(bits, common) {
-            Ok(new) => {
-                self.growth.added.add(leaf.footprint());
-                let link = self.count(&new).skipping(common - step.depth);
-                step.slot.set_link(link.0.as_ptr());
-                Ok(())
-            }
-            Err(error) => {
-                leaf.free();
-                Err(error)
-            }
-        }
     }
 
     /// Publishes the level of a step, which the blueprint has: as a new node, or as what remains if
