@@ -67,7 +67,8 @@ fn a_transaction_of_many_flushes_needs_the_memory_of_one() {
     let mut transaction = Transaction::new();
     let flush = operation("flush");
     for round in 0..ROUNDS {
-        let host = round as u32;
+        // No gateway has the address 0.
+        let host = 1 + round as u32;
         let (v4, v6) = (Ipv4Addr::from_bits(host), Ipv6Addr::from_bits(host.into()));
         for line in [
             format!("add {v4}/32 via {v4}"),
