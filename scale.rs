@@ -6,8 +6,8 @@
 //! | `scale=` | measures |
 //! |---|---|
 //! | `read` | an empty read-side critical section of RCU, of SRCU, and of the alternatives to RCU |
-//! | `lookup` | lookups in the device's table, on four streams of addresses, also beside a writer |
-//! | `update` | a change of that table, in each reclaim mode |
+//! | `lookup` | lookups in the device's table, on four streams of addresses; beside a writer, in a copy |
+//! | `update` | a change of a copy of that table, in each reclaim mode |
 //! | `gp` | waiting for a grace period, on idle CPUs and on CPUs with readers |
 //!
 //! ```text
@@ -30,7 +30,7 @@
 //! |---|---|
 //! | `read.rs`, `lookup.rs`, `update.rs`, `grace_period.rs` | the measurements |
 //! | `measurement.rs` | the description of a measurement |
-//! | `rendezvous.rs`, `stream.rs`, `writer.rs`, `primitives.rs`, `raw.rs` | shared by measurements |
+//! | `rendezvous.rs`, `stream.rs`, `writer.rs`, `copy.rs`, `primitives.rs`, `raw.rs` | shared by measurements |
 //! | `run.rs`, `row.rs`, `samples.rs`, `quantile.rs` | the state and the results of a run |
 //! | `control.rs` | the list of all measurements, and the parameter `scale` |
 //! | `knobs.rs`, `report.rs` | the other parameters, and the text of `scale` |
@@ -38,6 +38,7 @@
 //! C: [`kernel/rcu/refscale.c`](srctree/kernel/rcu/refscale.c)
 
 mod control;
+mod copy;
 mod grace_period;
 mod knobs;
 mod lookup;

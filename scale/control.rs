@@ -97,7 +97,7 @@ impl Job for Scale {
         let table = TABLE
             .dereference(&read_lock())
             .map(|measured| measured.0.clone());
-        let run = Run::new(measurement.plan(), table.ok_or(ENODEV)?)?;
+        let run = Run::new(measurement.plan()?, table.ok_or(ENODEV)?)?;
         Ok(Self {
             measurement,
             run: Arc::new(run, GFP_KERNEL)?,

@@ -31,6 +31,7 @@ pub(super) const GRACE_PERIOD: Measurement = Measurement {
     default_loops: 10,
     uses_table: false,
     uses_writer: false,
+    keeps_latencies: true,
     measure,
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=lookup`: the cost of a lookup in the device's table.
+//! `scale=lookup`: the cost of a lookup in the device's table, or beside a writer in a copy of it.
 //!
 //! Readers call [`Snapshot::next_hop_ref`](crate::rcu_table::Snapshot::next_hop_ref), which returns
 //! the next hop without copying the route, as a data plane needs it. A critical section has as many
@@ -8,6 +8,7 @@
 //! several lookups; in stream c it cannot. [`stream`](super::stream) describes the streams.
 
 use super::{
+    copy::copy_table,
     knobs::Writer,
     measurement::Measurement,
     rendezvous::{self, Work},
@@ -31,6 +32,7 @@ pub(super) const LOOKUP: Measurement = Measurement {
     default_loops: 1 << 20,
     uses_table: true,
     uses_writer: true,
+    keeps_latencies: false,
     measure,
 };
 
@@ -104,18 +106,19 @@ impl<A: Address> Work for Lookups<A> {
     }
 }
 
-/// The streams of one family.
+/// The streams of one family, and the table in which they are looked up.
 struct Streams<A> {
+    table: Arc<Table>,
     anywhere: Arc<Stream<A>>,
     inside: Arc<Stream<A>>,
     same: Arc<Stream<A>>,
 }
 
 impl<A: Address> Streams<A> {
-    fn new(run: &Run) -> Result<Option<Self>> {
+    fn new(run: &Run, table: &Arc<Table>) -> Result<Option<Self>> {
         let (count, seed) = (run.plan.loops as usize, run.plan.seed.into());
         let count = count.min(MAX_ADDRESSES);
-        let prefixes = Prefixes::of(&run.table)?;
+        let prefixes = Prefixes::of(table)?;
         if prefixes.len() == 0 {
             return Ok(None);
         }
@@ -124,6 +127,7 @@ impl<A: Address> Streams<A> {
             anywhere: Arc::new(Stream::anywhere(count, seed)?, GFP_KERNEL)?,
             same: Arc::new(Stream::same(&inside)?, GFP_KERNEL)?,
             inside: Arc::new(inside, GFP_KERNEL)?,
+            table: table.clone(),
         }))
     }
 
@@ -143,7 +147,7 @@ impl<A: Address> Streams<A> {
             let figures = Figures::Stream {
                 count: stream.addresses().len(),
                 addresses: stream.hash(),
-                answers: hash_of_answers(&run.table, stream.addresses()),
+                answers: hash_of_answers(&self.table, stream.addresses()),
             };
             run.rows.set(Label::new(keys, None), figures)?;
         }
@@ -164,7 +168,7 @@ impl<A: Address> Streams<A> {
         let stream = self.get(name).clone();
         let batches = stream.addresses().len() / rendezvous::BATCH;
         let work = Lookups {
-            table: run.table.clone(),
+            table: self.table.clone(),
             is_chained: name == "c",
             spacing: batches.checked_div(run.plan.readers as usize).unwrap_or(0),
             stream,
@@ -223,12 +227,16 @@ fn hash_of_answers<A: Address>(table: &Table, addresses: &[A]) -> u64 {
 ///
 /// Errors: `ENOENT` without routes, `ENOMEM`, `ENXIO` if a CPU goes offline. Context: may sleep.
 fn measure(run: &Arc<Run>) -> Result {
+    let table = match run.plan.writer {
+        Writer::None => run.table.clone(),
+        _ => copy_table(run)?,
+    };
     let inet = match run.plan.families.contains(Family::Inet) {
-        true => Streams::<Ipv4Addr>::new(run)?,
+        true => Streams::<Ipv4Addr>::new(run, &table)?,
         false => None,
     };
     let inet6 = match run.plan.families.contains(Family::Inet6) {
-        true => Streams::<Ipv6Addr>::new(run)?,
+        true => Streams::<Ipv6Addr>::new(run, &table)?,
         false => None,
     };
     if inet.is_none() && inet6.is_none() {
@@ -242,7 +250,7 @@ fn measure(run: &Arc<Run>) -> Result {
     }
     let writers = match run.plan.writer {
         Writer::None => None,
-        _ => Some(Writers::new(run)?),
+        _ => Some(Writers::new(run, &table)?),
     };
     let writers = writers.as_ref();
     run.repeat(|| {

@@ -17,6 +17,7 @@ pub(super) const READ: Measurement = Measurement {
     default_loops: 1 << 20,
     uses_table: false,
     uses_writer: false,
+    keeps_latencies: false,
     measure,
 };
 

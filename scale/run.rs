@@ -31,6 +31,11 @@ impl Plan {
         [1, many].into_iter().take(if many > 1 { 2 } else { 1 })
     }
 
+    /// Returns the number of latencies of a row that keeps each one.
+    pub(super) fn latencies(&self) -> u64 {
+        u64::from(self.loops) * u64::from(self.runs)
+    }
+
     /// Returns the families to measure.
     pub(super) fn families(&self) -> impl Iterator<Item = Family> {
         let families = self.families;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=update`: the cost of a change of the device's table, in each reclaim mode.
+//! `scale=update`: the cost of a change of the table, in each reclaim mode. It changes a copy of the
+//! device's table.
 //!
 //! Random routes are replaced by themselves, and deleted and added again. The groups of deleted
-//! routes are so large that a route has left the processor's caches before it is added. Afterwards
-//! the table has its former routes; meanwhile lookups may miss a route. Each figure includes the
-//! cost of reading the clock.
+//! routes are so large that a route has left the processor's caches before it is added. Each figure
+//! includes the cost of reading the clock.
 //!
 //! In a reclaim mode whose updates wait, a time limit bounds a run instead of the number of
 //! changes.
 
 use super::{
+    copy::{copy_table, set_reclaim},
     measurement::Measurement,
     row::{family_name, Label},
     run::Run,
@@ -24,8 +25,7 @@ use crate::{
         sched,
     },
     rcu,
-    rcu_table::{Family, Mode, ReclaimMode, Route},
-    SETTINGS,
+    rcu_table::{Family, Mode, ReclaimMode, Route, Table},
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -34,6 +34,7 @@ pub(super) const UPDATE: Measurement = Measurement {
     default_loops: 5_000,
     uses_table: true,
     uses_writer: false,
+    keeps_latencies: true,
     measure,
 };
 
@@ -51,43 +52,12 @@ const CHECK_INTERVAL: usize = 16;
 /// Waits of 10 ms for the reclaim of all retired bytes.
 const RECLAIM_POLLS: u32 = 100;
 
-/// Attempts to add a route again while memory is short.
-const ATTEMPTS: u32 = 1000;
-
 choices! {
     /// A change of a route.
     enum Change {
         Replace = "replace",
         Delete = "delete",
         Add = "add",
-    }
-}
-
-/// Sets the table's reclaim mode until this is dropped.
-struct ReclaimOverride {
-    before: ReclaimMode,
-    mode: ReclaimMode,
-}
-
-impl ReclaimOverride {
-    fn new(mode: ReclaimMode) -> Self {
-        let before = SETTINGS.reclaim();
-        SETTINGS.set_reclaim(mode);
-        Self { before, mode }
-    }
-
-    /// Returns whether updates wait for a grace period.
-    fn waits(&self) -> bool {
-        matches!(self.mode, ReclaimMode::Synchronize | ReclaimMode::Expedited)
-    }
-}
-
-impl Drop for ReclaimOverride {
-    fn drop(&mut self) {
-        // A write to the parameter meanwhile takes precedence.
-        if SETTINGS.reclaim() == self.mode {
-            SETTINGS.set_reclaim(self.before);
-        }
     }
 }
 
@@ -101,8 +71,9 @@ struct Latencies {
 /// Changes of one family in one reclaim mode.
 struct Bench<'r> {
     run: &'r Run,
+    table: &'r Table,
     family: Family,
-    reclaim: ReclaimOverride,
+    reclaim: ReclaimMode,
     routes: &'r [Route],
     replaced: Latencies,
     deleted: Latencies,
@@ -123,11 +94,19 @@ impl Latencies {
 }
 
 impl<'r> Bench<'r> {
-    fn new(run: &'r Run, family: Family, mode: ReclaimMode, routes: &'r [Route]) -> Result<Self> {
+    fn new(
+        run: &'r Run,
+        table: &'r Table,
+        family: Family,
+        reclaim: ReclaimMode,
+        routes: &'r [Route],
+    ) -> Result<Self> {
+        set_reclaim(reclaim);
         Ok(Self {
             run,
+            table,
             family,
-            reclaim: ReclaimOverride::new(mode),
+            reclaim,
             routes,
             replaced: Latencies::with_capacity(routes.len())?,
             deleted: Latencies::with_capacity(routes.len())?,
@@ -139,7 +118,7 @@ impl<'r> Bench<'r> {
     ///
     /// Errors: those of the table.
     fn change(&mut self, change: Change, route: &Route) -> Result {
-        let table = &self.run.table;
+        let table = self.table;
         let begin_ns = self.run.now_ns();
         match change {
             Change::Replace => table.insert(route, Mode::Change)?,
@@ -161,17 +140,21 @@ impl<'r> Bench<'r> {
         Ok(())
     }
 
+    /// Returns whether each change waits for a grace period.
+    fn waits(&self) -> bool {
+        matches!(
+            self.reclaim,
+            ReclaimMode::Synchronize | ReclaimMode::Expedited
+        )
+    }
+
     fn is_over(&self, latencies: &Latencies) -> bool {
-        self.run.is_stopped() || (self.reclaim.waits() && latencies.total_ns() > LIMIT_NS)
+        self.run.is_stopped() || (self.waits() && latencies.total_ns() > LIMIT_NS)
     }
 
     fn replace_all(&mut self) -> Result {
         for route in self.routes {
-            match self.change(Change::Replace, route) {
-                // A concurrent update has deleted it.
-                Err(error) if error == ENOENT => {}
-                result => result?,
-            }
+            self.change(Change::Replace, route)?;
             if self.is_over(&self.replaced) {
                 break;
             }
@@ -180,29 +163,17 @@ impl<'r> Bench<'r> {
     }
 
     fn delete_and_add_all(&mut self) -> Result {
-        let group = match self.reclaim.waits() {
+        let group = match self.waits() {
             true => GROUP_IF_WAITING,
             false => GROUP,
         };
-        let mut deleted = KVec::with_capacity(group, GFP_KERNEL)?;
         for routes in self.routes.chunks(group) {
-            deleted.clear();
-            let mut result = Ok(());
             for route in routes {
-                match self.change(Change::Delete, route) {
-                    Ok(()) => deleted.push(*route, GFP_KERNEL)?,
-                    // A concurrent update has deleted it.
-                    Err(error) if error == ESRCH => {}
-                    Err(error) => {
-                        result = Err(error);
-                        break;
-                    }
-                }
+                self.change(Change::Delete, route)?;
             }
-            for route in &deleted {
-                self.add_again(route)?;
+            for route in routes {
+                self.change(Change::Add, route)?;
             }
-            result?;
             if self.is_over(&self.deleted) || self.is_over(&self.added) {
                 break;
             }
@@ -210,28 +181,11 @@ impl<'r> Bench<'r> {
         Ok(())
     }
 
-    /// Adds a deleted route, and retries while memory is short.
-    fn add_again(&mut self, route: &Route) -> Result {
-        for _ in 0..ATTEMPTS {
-            match self.change(Change::Add, route) {
-                Ok(()) => return Ok(()),
-                // A concurrent update has added one.
-                Err(error) if error == EEXIST => return Ok(()),
-                Err(_) => sleep_ms(10),
-            }
-        }
-        pr_err!(
-            "scale: cannot add deleted route {} again: out of memory\n",
-            core::format_args!("{route}")
-        );
-        Err(ENOMEM)
-    }
-
     /// Waits until earlier changes are reclaimed, for a limited time.
     fn wait_for_reclaim(&self) {
         rcu::barrier();
         for _ in 0..RECLAIM_POLLS {
-            if self.run.is_stopped() || self.run.table.stats().retired_bytes == 0 {
+            if self.run.is_stopped() || self.table.stats().retired_bytes == 0 {
                 return;
             }
             sleep_ms(10);
@@ -254,7 +208,7 @@ impl<'r> Bench<'r> {
         ] {
             let keys = [
                 ("family", family_name(self.family)),
-                ("reclaim", self.reclaim.mode.name()),
+                ("reclaim", self.reclaim.name()),
                 ("change", change.name()),
             ];
             let label = Label::new(keys, None);
@@ -269,9 +223,10 @@ impl<'r> Bench<'r> {
 ///
 /// Errors: `ENOENT` without routes, `ENOMEM`, those of the table. Context: may sleep.
 fn measure(run: &Arc<Run>) -> Result {
+    let table = copy_table(run)?;
     let mut inputs = KVec::new();
     for family in run.plan.families() {
-        let routes = choose_routes(run, [family].into_iter(), run.plan.loops as usize)?;
+        let routes = choose_routes(run, &table, [family].into_iter(), run.plan.loops as usize)?;
         if !routes.is_empty() {
             inputs.push((family, routes), GFP_KERNEL)?;
         }
@@ -285,7 +240,7 @@ fn measure(run: &Arc<Run>) -> Result {
                 if run.is_stopped() {
                     return Ok(());
                 }
-                let mut bench = Bench::new(run, *family, mode, routes)?;
+                let mut bench = Bench::new(run, &table, *family, mode, routes)?;
                 bench.measure()?;
                 bench.add_rows()?;
             }

@@ -2,13 +2,13 @@
 
 //! A writer that changes the table beside lookups. Each change replaces a route by itself. Lookups
 //! keep their answers, while the table copies a node, publishes the copy and reclaims the old node.
-//! A concurrent change of such a route may be reverted.
 //!
 //! A writer at full speed also uses a CPU and its caches, as any busy thread does. So lookups are
-//! also measured beside a writer, `apart`, that changes a copy of the table. The difference between
-//! the two is the cost of sharing a table with a writer.
+//! also measured beside a writer, `apart`, that changes another table with the same routes. The
+//! difference between the two is the cost of sharing a table with a writer.
 
 use super::{
+    copy::copy_table,
     knobs::Writer,
     run::Run,
     stream::{for_each_route, SplitMix},
@@ -20,8 +20,7 @@ use crate::{
         params::Choice,
         sched,
     },
-    rcu_table::{Family, Mode, Operation, Reload, Route, Table},
-    SETTINGS,
+    rcu_table::{Family, Mode, Route, Table},
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{prelude::*, sync::Arc};
@@ -48,11 +47,12 @@ struct Target {
     table: Arc<Table>,
 }
 
-/// Chooses at most `count` random routes of some families.
+/// Chooses at most `count` random routes of some families of a table.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
 pub(super) fn choose_routes(
     run: &Run,
+    table: &Table,
     families: impl Iterator<Item = Family>,
     count: usize,
 ) -> Result<KVVec<Route>> {
@@ -60,7 +60,7 @@ pub(super) fn choose_routes(
     let mut random = SplitMix::new(u64::from(run.plan.seed) + 2);
     let mut seen = 0;
     for family in families {
-        for_each_route(&run.table, family, |route| {
+        for_each_route(table, family, |route| {
             seen += 1;
             // Reservoir sampling: each route seen so far is chosen with the same probability.
             if chosen.push_within_capacity(*route).is_err() {
@@ -74,35 +74,18 @@ pub(super) fn choose_routes(
     Ok(chosen)
 }
 
-/// Copies the table's routes of the measured families.
-///
-/// Errors: `ENOMEM`. Context: may sleep.
-fn copy_table(run: &Run) -> Result<Arc<Table>> {
-    let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)?;
-    let mut reload = Reload::new(table.clone())?;
-    for family in run.plan.families() {
-        for_each_route(&run.table, family, |route| {
-            reload.apply(&Operation::Insert(*route, Mode::Add))?;
-            Ok(!run.is_stopped())
-        })?;
-    }
-    reload.commit()?;
-    Ok(table)
-}
-
 impl Writers {
-    /// Prepares the planned writer.
+    /// Prepares the planned writer of a table.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` if the table has more routes than `max_routes` allows. Context:
-    /// may sleep.
-    pub(super) fn new(run: &Run) -> Result<Self> {
-        let routes = choose_routes(run, run.plan.families(), ROUTES)?;
+    /// Errors: `ENOMEM`. Context: may sleep.
+    pub(super) fn new(run: &Run, table: &Arc<Table>) -> Result<Self> {
+        let routes = choose_routes(run, table, run.plan.families(), ROUTES)?;
         let mut targets = KVec::new();
         if run.plan.writer == Writer::Full {
             let (name, table) = ("apart", copy_table(run)?);
             targets.push(Target { name, table }, GFP_KERNEL)?;
         }
-        let (name, table) = (run.plan.writer.name(), run.table.clone());
+        let (name, table) = (run.plan.writer.name(), table.clone());
         targets.push(Target { name, table }, GFP_KERNEL)?;
         Ok(Self {
             routes: Arc::new(routes, GFP_KERNEL)?,
@@ -173,7 +156,7 @@ impl State {
                 let Some(route) = routes.next() else {
                     return;
                 };
-                // Fails if the route was deleted: it must stay deleted.
+                // Without memory the route stays as it is.
                 let _ = self.target.table.insert(route, Mode::Change);
             }
             self.changes.store(due.max(done), Ordering::Relaxed);

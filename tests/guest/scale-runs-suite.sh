@@ -51,10 +51,13 @@ rcuctl route load some
 
 passes=16384
 [ -z "$slow" ] || passes=4096
-set_parameter scale_loops "$passes\n"
 set_parameter scale_nruns '1000\n'
 number=$(report runs)
 for kind in read lookup update gp; do
+    case $kind in
+        read | lookup) set_parameter scale_loops "$passes\n" ;;
+        *) set_parameter scale_loops '250\n' ;;
+    esac
     tap_check "$kind: a long run starts" set_parameter scale "$kind\n"
     sleep 0.3
     tap_check "$kind: a long run is running" reports state running
@@ -69,6 +72,38 @@ for kind in read lookup update gp; do
 done
 tap_check 'stopped updates leave the table unchanged' table_is some
 tap_check 'each start counts as a run' reports runs $((number + 4))
+
+# A user deletes every other route, and changes the others, while a run changes routes.
+awk 'NR % 2 { sub(/via .*/, /:/ ? "via 2001:db8::9" : "via 192.0.2.9"); print }' some >changed
+keeps_changes_of_users() {
+    set_parameter scale "$1\n" && within 60 changes_are_measured "$1" &&
+        rcuctl route load --replace changed && reports state running &&
+        set_parameter scale 'none\n' && ends_with stopped && table_is changed
+    status=$?
+    rcuctl route load --replace some
+    return $status
+}
+# changes_are_measured KIND: the run has changed routes.
+changes_are_measured() {
+    case $1 in
+        lookup) grep -q ' changes=[1-9]' $report ;;
+        *) grep -q '^row .* change=add ' $report ;;
+    esac
+}
+tap_check 'update keeps what users change meanwhile' keeps_changes_of_users update
+set_parameter scale_writer 'full\n'
+set_parameter scale_loops "$passes\n"
+tap_check 'lookup beside a writer keeps what users change meanwhile' keeps_changes_of_users lookup
+set_parameter scale_writer 'none\n'
+
+set_parameter scale_loops '67108864\n'
+for kind in update gp; do
+    tap_check "$kind is refused if its figures need too much memory" \
+        fails_with 'Invalid argument' set_parameter scale "$kind\n"
+    tap_check "$kind: the log has both parameters" \
+        log_has "$kind keeps up to 1048576 figures of a row, but scale_loops=67108864 times scale_nruns=1000 is 67108864000"
+done
+set_parameter scale_loops '250\n'
 tap_check 'another long run starts' set_parameter scale 'gp\n'
 tap_check 'rcuctl scale --stop stops a run' sh -c 'rcuctl scale --stop | grep "^gp: stopped, "'
 tap_check 'after rcuctl scale --stop the run has ended' reports state idle
@@ -84,6 +119,7 @@ readers_wait_for_each_other() {
     test "$(report milliseconds)" -gt 500 && test "$wall" -lt $((200000000 / batch))
 }
 set_parameter scale_nruns '1\n'
+set_parameter scale_loops "$passes\n"
 if [ -z "$slow" ] && [ "$cpus" -gt 1 ]; then
     set_parameter scale_loops "$batch\n"
     tap_check 'readers wait for each other' readers_wait_for_each_other
@@ -157,7 +193,7 @@ if [ -e $failslab ]; then
     for kind in read lookup update gp; do
         tap_check "$kind without memory completes or fails with ENOMEM" completes_or_fails $kind 10
     done
-    # A writer at full speed copies the table.
+    # A writer needs copies of the table.
     set_parameter scale_writer 'full\n'
     tap_check 'lookup beside a writer without memory completes or fails with ENOMEM' \
         completes_or_fails lookup 10
@@ -177,7 +213,7 @@ tap_check 'a run started by insmod completes' ends_with 'done'
 rmmod rust_rcu_demo
 
 start_with_routes() {
-    insmod "$module" scale_nruns=1000 && rcuctl route load some && set_parameter scale "$1\n"
+    insmod "$module" scale_nruns=200 && rcuctl route load some && set_parameter scale "$1\n"
 }
 kinds='read lookup update gp'
 [ -z "$slow" ] || kinds='read update'
