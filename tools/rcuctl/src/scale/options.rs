@@ -54,7 +54,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: Option<u32>,
 
-    /// The passes of each reader, or the changes, in a run
+    /// The passes of each reader, or the changes or waits, in a run. `update` and `gp` keep up to
+    /// 1,048,576 figures of a row, so loops times runs cannot exceed that
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub loops: Option<u32>,
 
@@ -75,9 +76,9 @@ pub struct RunOptions {
 pub enum Measurement {
     /// An empty read-side critical section of RCU, and of its alternatives
     Read,
-    /// Lookups in the table that the device serves
+    /// Lookups in the table that the device serves; beside a writer, in a copy of it
     Lookup,
-    /// Changes of that table, with each setting of `reclaim`
+    /// Changes of a copy of that table, with each setting of `reclaim`
     Update,
     /// Waiting for a grace period
     Gp,
@@ -96,9 +97,8 @@ pub enum Writer {
     None,
     /// A thousand changes a second
     Paced,
-    /// As many changes as possible. In rows `apart`, the writer changes a copy of the table
-    /// instead: the difference
-    /// between `full` and `apart` is the cost of sharing the table
+    /// As many changes as possible. In rows `apart`, the writer changes another table with the
+    /// same routes: the difference between `full` and `apart` is the cost of sharing the table
     Full,
 }
 
