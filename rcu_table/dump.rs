@@ -108,10 +108,12 @@ impl Table {
                 let mut is_full = false;
                 level.each_number(at, |number| {
                     let route = route_of(&self.records, prefix, number);
-                    let is_new = |route: &Route| after.is_none_or(|after| Key::from(route) > after);
-                    let Some(route) = route.filter(is_new) else {
+                    let Some(route) = route else {
                         return;
                     };
+                    if after.is_some_and(|after| Key::from(&route) <= after) {
+                        return;
+                    }
                     is_full |= out.len() == end || out.push_within_capacity(route).is_err();
                 });
                 if is_full {

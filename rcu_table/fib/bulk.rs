@@ -14,6 +14,8 @@ use super::{
     Best, Lookup, Roots, Slot, STRIDE,
 };
 use crate::rcu_table::{BulkAddress, Family};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use core::arch::asm;
 
 /// The addresses in lockstep.
 const LANES: usize = 32;
@@ -21,14 +23,18 @@ const LANES: usize = 32;
 /// Tells the processor that a line will be read soon.
 #[inline(always)]
 pub(super) fn prefetch(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    #[allow(unused_unsafe, reason = "a newer core declares the function safe")]
+    // Kernel code lacks the feature `sse`, so `_mm_prefetch()` would be a call.
     // SAFETY: A prefetch has no effect but on caches, and faults on no address.
+    #[cfg(target_arch = "x86_64")]
     unsafe {
-        use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        asm!("prefetcht0 [{}]", in(reg) at, options(nomem, nostack, preserves_flags));
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    // SAFETY: As above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!("prfm pldl1keep, [{}]", in(reg) at, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;
 }
 

@@ -82,8 +82,8 @@ impl Fib {
     pub(super) fn node(before: usize, size: usize) -> Result<Self> {
         let (before, size) = (before.div_ceil(64), size.div_ceil(64));
         let memory = allocate(before + size)?;
-        // SAFETY: The allocation is larger than the lines before the node.
-        let link = unsafe { memory.add(64 * before) };
+        // SAFETY: The allocation begins with the lines before the node, so the sum lies in it.
+        let link = unsafe { NonNull::new_unchecked(memory.as_ptr().add(64 * before)) };
         // INVARIANT: As computed here. A node has at most 256 slots, in 64 lines.
         Ok(Self {
             link: Some(link),
@@ -189,14 +189,15 @@ impl Fib {
         };
         let tags = self.link.map_or(0, |link| split(link.as_ptr()).1);
         let lines = self.lines as usize;
-        // SAFETY: Both allocations have so many lines. Only the updater changes the old one.
+        // SAFETY: Both allocations have so many lines, and the node lies in them. Only the updater
+        // changes the old one.
         let link = unsafe {
             ptr::copy_nonoverlapping(
                 from.cast::<Line>().as_ptr(),
                 memory.cast::<Line>().as_ptr(),
                 lines,
             );
-            memory.add(64 * usize::from(self.before))
+            NonNull::new_unchecked(memory.as_ptr().add(64 * usize::from(self.before)))
         };
         // INVARIANT: The allocation is like the old one.
         let copy = Self {

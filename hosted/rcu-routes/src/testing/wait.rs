@@ -15,7 +15,7 @@ use std::{
 pub const SETTLE_TIME: Duration = Duration::from_millis(150);
 
 /// The maximum time that a test waits for an event that must happen.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds. Panics after [`TIMEOUT`].
 #[track_caller]
