@@ -64,7 +64,6 @@ mod reader;
 mod reclaim;
 mod resizable_table;
 mod retired;
-mod room;
 mod seed;
 mod srcu;
 mod srcu_pointer;

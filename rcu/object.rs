@@ -7,7 +7,7 @@
 use super::{reclaim::Context, Reclaim};
 use core::{
     alloc::Layout,
-    mem::{offset_of, MaybeUninit},
+    mem::MaybeUninit,
     pin::Pin,
     ptr::{addr_of, addr_of_mut, NonNull},
 };
@@ -126,20 +126,6 @@ unsafe impl<T> Thin for T {
     {
         head.cast()
     }
-}
-
-/// Returns the object that contains `value`.
-///
-/// # Safety
-///
-/// `value` points to the value of an `Object<T>` and has provenance for all of it.
-pub(super) unsafe fn object_of<T: Reclaim>(value: NonNull<T>) -> NonNull<Object<T>> {
-    let object = value
-        .as_ptr()
-        .cast::<u8>()
-        .wrapping_sub(offset_of!(Object<T>, value));
-    // SAFETY: The caller guarantees that there is an object at this address, so it is not null.
-    unsafe { NonNull::new_unchecked(object.cast()) }
 }
 
 /// Returns the address of an object's value.

@@ -54,11 +54,6 @@ REPLACED["work.rs"] = [
      "/// module is freed that defines the type of the object.\n"),
     (r"(unsafe \{ reclaim\(head\) \};\n)", r"\1    WORKS.end();\n"),
 ]
-# The route table is another crate than the kernel's.
-REPLACED["room.rs"] = [
-    (r"#\[allow\(dead_code, .*\)\]\n", ""),
-    (r"pub\(crate\) ", "pub "),
-]
 
 # Functions that the kernel's rcu.rs has already.
 REMOVED = {
