@@ -99,6 +99,7 @@ mod node;
 mod object;
 mod record;
 mod retired;
+mod roots;
 mod splice;
 mod word;
 
@@ -108,11 +109,11 @@ pub(super) use hidden::Position;
 pub(super) use level::{Level, Prefixes};
 pub(super) use lookup::{Best, Lookup};
 pub(super) use node::NodeRef;
-pub(super) use object::gfp;
-pub(super) use object::{Fib, RootsBox, RootsPointer};
+pub(super) use object::{gfp, Fib};
 pub(super) use record::{Record, Records, NO_NUMBER};
 pub use retired::QuarantinedBatch;
 pub(super) use retired::{poison, Account, Fate, Retirees};
+pub(super) use roots::{RootsBox, RootsPointer};
 
 use core::sync::atomic::AtomicU32;
 use word::{NumberWord, PointerWord};

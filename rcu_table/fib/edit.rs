@@ -10,7 +10,8 @@ use super::{
     hidden::{Hidden, Position},
     level::{At, Level, NodeAt},
     node::Link,
-    object::{gfp, Fib, Root},
+    object::{gfp, Fib},
+    roots::Root,
     splice::{Splice, Spot},
     value_at, Blueprint, Edit, Slot, Slots, MAX_DEPTH, STRIDE,
 };
