@@ -3,8 +3,8 @@
 //! A read-mostly IP route table: longest-prefix match for IPv4 and IPv6.
 //!
 //! A reader holds a [`Guard`] and calls [`Table::lookup`] or [`Table::next_hop`]; it never waits,
-//! writes or allocates. Readers walk the [forwarding information base](fib) (FIB). Updaters hold one
-//! mutex. They read the routes from the same pages and nodes, so one walk serves a change:
+//! writes or allocates. Readers walk the [forwarding information base](fib) (FIB). Updaters hold
+//! one mutex. They read the routes from the same pages and nodes, so a change takes one walk:
 //!
 //! ```text
 //!   update ──► walk to the level ──► read, change, build ──────► publish ──► retire
@@ -14,7 +14,7 @@
 //!
 //! A single change replaces words of the published FIB; each address depends on one of them. A
 //! [`Transaction`] copies the pages and nodes on the path to each change, and publishes new roots
-//! with one store. A [`Reload`] builds a whole FIB aside and publishes it likewise.
+//! with one store. A [`Reload`] builds a whole new FIB and publishes it in the same way.
 //! Lookups in one [`Snapshot`] see a transaction or a reload completely or not at all.
 //!
 //! Routes are keyed by prefix and metric, as in Linux: the lowest metric serves, and deleting that

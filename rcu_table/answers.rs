@@ -27,7 +27,7 @@ use kernel::{prelude::*, sync::Arc};
 /// The least number of records and of buckets.
 const MIN_LEN: usize = 64;
 
-/// What only the updater reads of an answer.
+/// The part of an answer that only the updater reads.
 #[derive(Clone, Copy)]
 struct Entry {
     /// The number of routes that use it.
@@ -52,7 +52,7 @@ impl NumberList {
     };
 }
 
-/// Numbers that no reader uses, because the caller has waited for a grace period.
+/// Numbers for whose grace period the caller of [`Answers::drain`] waits.
 pub(super) struct Drained([NumberList; 2]);
 
 /// The answers by contents, for the updater.
@@ -74,7 +74,7 @@ pub(super) struct Answers {
     account: Arc<Account>,
 }
 
-/// The memory of a number that waits for a grace period.
+/// Returns the memory of numbers that wait for a grace period.
 fn footprint_of(numbers: usize) -> Footprint {
     Footprint {
         objects: 0,
@@ -276,8 +276,8 @@ impl Answers {
         self.account.retired(footprint_of(1));
     }
 
-    /// Removes a user of an answer. Its number can be used again at once, because no reader has seen
-    /// it: the caller's user was the first one, or others remain.
+    /// Removes a user of an answer whose route no reader has seen. If no users remain, no reader
+    /// knows the number, so it can be used again at once.
     pub(super) fn give_back(&mut self, records: &Records, number: u32) {
         if self.remove_user(records, number) {
             self.entry(number).next = self.free;

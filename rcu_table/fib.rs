@@ -32,15 +32,16 @@
 //!
 //! # Where the routes are
 //!
-//! There is no second structure of routes. The length of a value's best route tells its prefix: the
-//! one of that length around the value. Two kinds of routes are not the best of any value: those
-//! whose whole prefix is covered by longer ones of the same level, and all but the lowest metric of
-//! a prefix. They are the [hidden](hidden) routes of the level. A node has them at its end. Those of
-//! a page or root are a list of their own, whose address is in the `mark`s of the slots.
+//! There is no second structure of routes. The best route of a value and its length name a prefix:
+//! the prefix of that length around the value. Two kinds of routes are the best route of no value.
+//! Longer prefixes of the same level cover the whole prefix of the first kind. The second kind has
+//! another route of its prefix with a lower metric. Both kinds are the [hidden](hidden) routes of
+//! the level. A node has its hidden routes at its end. A page or root has a list, whose address is
+//! in the `mark`s of the slots.
 //!
-//! Most changes [copy](splice) a node with up to three new runs. All others read one level into a
-//! [blueprint] and change it there. Then they [publish](edit) the new node, or the changed words of
-//! a page. So a change loads what a lookup loads, and the rest of one node.
+//! Most changes [copy](splice) a node with up to three new runs. All other changes read one level
+//! into a [blueprint] and change it there. Then they [publish](edit) the new node, or the changed
+//! words of a page. So a change loads the lines of a lookup, and the rest of one node.
 //!
 //! # A lookup, with its loads
 //!
@@ -54,16 +55,16 @@
 //!  7  answer: next hop                    one line, at base + 40 × number
 //! ```
 //!
-//! A slot without child links to a node without routes, so no branch depends on whether there is
-//! one. The only unpredictable branch is "child?", after load 4. IPv6 repeats loads 5 and 6. Its
-//! nodes without routes and with one child are left out: the four lowest bits of a link count them,
-//! and then the reader compares the address with the node's bits.
+//! A slot without child links to a node without routes, so no branch depends on whether a child
+//! exists. The only unpredictable branch is "child?", after load 4. IPv6 repeats loads 5 and 6. It
+//! leaves out each node that has no routes and one child. The four lowest bits of a link count the
+//! nodes left out; if there are any, the reader compares the address with the next node's bits.
 //!
 //! # Changes
 //!
 //! | change | stores that readers see | allocates |
 //! |---|---|---|
-//! | prefix of up to 16 bits | `best` of at most 256 slots, each one store | its page if it is the first |
+//! | prefix of up to 16 bits | `best` of at most 256 slots, each one store | its page if it is the first; hidden routes if they change |
 //! | longer prefix | one link, to a copy of the node | the node |
 //! | first, last or branching prefix | one link, to the new part or to what remains | the new nodes |
 //! | transaction, batch, reload, flush | the pointer to the roots | roots, and the path to each change |
@@ -72,21 +73,21 @@
 //! one. The updater builds all memory before its first store; without memory readers and updaters
 //! see nothing of the change.
 //!
-//! A transaction owns the copies that it has made, and a bit of their links says so. It changes them
-//! in place if their memory suffices, and frees those that it replaces again. Before the roots are
-//! published, that bit is cleared.
+//! A transaction owns the copies that it has made. It marks their links with a bit, and clears that
+//! bit before it publishes the roots. It changes a copy in place if the copy's memory suffices, and
+//! frees a copy that it replaces again.
 //!
-//! A published node does not change but for its children's slots and its mark. Replaced nodes wait
-//! for a grace period in a [batch](retired), so they have no `rcu_head`.
+//! Of a published node only the slots of its children and its mark change. Replaced nodes wait for
+//! a grace period in a [batch](retired), so they have no `rcu_head`.
 //!
 //! # Bounds
 //!
-//! A node has at most 256 runs and 256 children: 4.9 KiB narrow, 5.4 KiB wide, and six bytes for
+//! A node has at most 256 runs and 256 children: 4.8 KiB narrow, 5.3 KiB wide, and six bytes for
 //! each hidden route. A change copies one node, and builds at most a page, a leaf and the branch
 //! above it (IPv4: two nodes). A removal can unlink a leaf, the node above it and their page.
 //!
-//! All `unsafe` code of the table is in this folder. It relies on the rest of the table to unlink a
-//! node before it retires it, and to change the FIB only under the table's mutex.
+//! All `unsafe` code of the table is in this folder. It relies on the rest of the table to retire
+//! only unlinked nodes, and to change the FIB only under the table's mutex.
 
 mod blueprint;
 mod bulk;
@@ -151,7 +152,8 @@ pub(super) const fn common_depth(one: u128, other: u128) -> u8 {
 struct Slot {
     link: PointerWord<u8>,
     best: NumberWord,
-    /// What only the updater and torture use of a page or root; `object.rs` assigns the marks.
+    /// A word that no lookup reads. The marks of all slots of a page or root together hold data of
+    /// the updater and of torture; `object.rs` assigns them.
     mark: AtomicU32,
 }
 

@@ -119,8 +119,8 @@ impl<'g> Snapshot<'g> {
         });
     }
 
-    /// Passes to `found`, in order, the routes that serve addresses of one family. It is faster than
-    /// [`Self::lookup`] one by one, as [`Self::next_hops`] is.
+    /// Passes to `found`, in order, the routes that serve addresses of one family. It is faster
+    /// than [`Self::lookup`] one by one, as [`Self::next_hops`] is.
     ///
     /// Context: any; never waits.
     pub fn routes<A: BulkAddress>(&self, addresses: &[A], mut found: impl FnMut(Option<Route>)) {

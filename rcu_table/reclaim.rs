@@ -40,16 +40,18 @@ pub(super) struct Reclaim {
     pub(super) retirees: Retirees,
     /// Objects that the current change has unlinked.
     pub(super) unlinked: KVVec<Fib>,
-    /// Handed to `kvfree_rcu()` since the current grace period was started. It does not report when
-    /// it frees them: they count as retired until a grace period ends.
+    /// Objects passed to `kvfree_rcu()` since the current grace period was started. RCU does not
+    /// report when it frees them, so they count as retired until a grace period ends.
     next: Footprint,
-    /// Handed over before the current grace period.
+    /// Objects passed to `kvfree_rcu()` before the current grace period.
     waiting: Footprint,
     grace_period: GracePeriod,
 }
 
 impl Reclaim {
-    /// Errors: `ENOMEM`.
+    /// Creates the state of a table from which nothing was retired.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn new(settings: &Settings) -> Result<Self> {
         Ok(Self {
             retirees: Retirees::new(settings.quarantine())?,
@@ -60,7 +62,7 @@ impl Reclaim {
         })
     }
 
-    /// Allocates what the retirement of `count` objects needs.
+    /// Allocates the memory that the retirement of `count` objects needs.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn reserve(&mut self, count: usize) -> Result {
@@ -140,7 +142,7 @@ impl Reclaim {
         }
     }
 
-    /// Counts objects as reclaimed that `kvfree_rcu()` has if their grace period has ended.
+    /// Counts objects that `kvfree_rcu()` has as reclaimed, if their grace period has ended.
     pub(super) fn poll(&mut self) {
         if !self.grace_period.is_complete() {
             return;
@@ -154,8 +156,8 @@ impl Reclaim {
         }
     }
 
-    /// Gives all objects to RCU. Returns those of `kvfree_rcu()`; the caller waits for a grace
-    /// period and counts them as reclaimed.
+    /// Queues the callback of the open batch. Returns the footprint of the objects that
+    /// `kvfree_rcu()` has; the caller waits for a grace period and counts them as reclaimed.
     pub(super) fn drain(&mut self) -> Footprint {
         self.retirees.close();
         let mut all = core::mem::take(&mut self.waiting);

@@ -36,7 +36,7 @@ impl Reload {
 
     /// Changes the new contents.
     ///
-    /// Errors: as the table's own method. Context: may sleep; waits as the table's own method does.
+    /// Errors: those of the table's own method. Context: may sleep; waits as that method does.
     pub fn apply(&mut self, operation: &Operation) -> Result {
         let Some(prefix) = operation.prefix() else {
             if let Operation::Flush(family) = operation {
@@ -76,8 +76,8 @@ impl Reload {
         self.routes[family as usize] = 0;
     }
 
-    /// Replaces the table's contents, including changes made since [`Self::new`]. Returns after the
-    /// old contents were freed or put into quarantine.
+    /// Replaces the table's contents. Changes that others made to the table since [`Self::new`] are
+    /// lost. Returns after the old contents were freed or put into quarantine.
     ///
     /// Errors: `ENOSPC` if there are more than `max_routes` routes; `ENOMEM`. The table is
     /// unchanged then. Context: may sleep; waits for a grace period.

@@ -25,7 +25,8 @@ use kernel::{new_mutex, prelude::*, sync::Mutex};
 /// # What readers see
 ///
 /// For one address, a lookup returns the route before or after each single change, never a part of
-/// it. A reader that has seen a change of an address never gets an older route for it.
+/// it. A reader that has seen a change of an address never gets an older route for it, unless it
+/// uses a [`Snapshot`](super::Snapshot) from before a transaction, flush or reload.
 ///
 /// A change of a prefix of up to 16 bits reaches one address after the other. While it runs, a
 /// reader can get the new route for one address, and then the old route for another.
@@ -92,7 +93,7 @@ impl Totals {
 }
 
 impl TableState {
-    /// Returns what a change of answers uses.
+    /// Returns the parts of the table that a change of answers uses.
     pub(super) fn resources<'s>(&'s mut self, table: &'s Table) -> Resources<'s> {
         Resources {
             records: &table.records,
@@ -162,11 +163,15 @@ pub(super) fn yield_after(step: usize) {
 
 impl Table {
     /// Creates an empty table with default settings.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
     pub fn new() -> impl PinInit<Self, Error> {
         Self::with_settings(&DEFAULT_SETTINGS)
     }
 
     /// Creates an empty table. Each update reads `settings` anew.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
     pub fn with_settings(settings: &'static Settings) -> impl PinInit<Self, Error> {
         let reclaim = Reclaim::new(settings);
         let account = reclaim
@@ -228,7 +233,7 @@ impl Table {
         Ok(())
     }
 
-    /// Notes a change.
+    /// Counts a change.
     pub(super) fn count_change(&self) {
         // ORDERING: A counter; nothing is published through it.
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -340,6 +345,8 @@ impl Table {
     /// Returns the number of changes since the table was created. A transaction counts as one
     /// change. Readers can see a change shortly before it is counted. Two equal numbers prove that
     /// nothing changed only if they come from [`Self::stats`], which excludes updaters.
+    ///
+    /// Context: any.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }

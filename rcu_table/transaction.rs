@@ -178,7 +178,7 @@ impl Draft {
         })
     }
 
-    /// Takes over the contents of the table.
+    /// Copies the table's roots and numbers of routes.
     fn start(&mut self, table: &Table, state: &TableState) -> Result {
         self.routes = state.routes;
         self.roots.copy_hidden(table.roots.for_updater())?;
@@ -247,8 +247,8 @@ impl Draft {
         self.flushed[at] = true;
     }
 
-    /// Gives back the answers that a family's changes have acquired. Forgets the changes, so flushes
-    /// cost only what was changed since the one before.
+    /// Gives back the answers that a family's changes have acquired. Removes the changes from the
+    /// list, so that the next flush costs only the changes after this one.
     fn undo_answers(&mut self, table: &Table, state: &mut TableState, family: Family) {
         let mut resources = state.resources(table);
         let changes = &mut self.changes[family as usize];
@@ -259,7 +259,7 @@ impl Draft {
         changes.clear();
     }
 
-    /// Frees what was built.
+    /// Frees the pages and nodes that the batch has built, and gives back its answers.
     fn abort(mut self, table: &Table, state: &mut TableState) {
         for family in Family::ALL {
             self.roots.root(family).free_private(family);

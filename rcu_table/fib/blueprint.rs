@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the updater changes a level: it reads the level into a blueprint, edits that, and builds a
-//! node from it, or stores the changed values of a page.
+//! Blueprints: the contents of a level, which the updater edits before it builds a node from them,
+//! or stores the changed values of a page.
 //!
-//! A level has no list of its routes. The best route of a value tells its length, so its prefix is
-//! the one of that length around the value. Only routes that no value shows are [`Hidden`].
+//! A level has no list of its routes. The prefix of a best route is the one of its length around
+//! the value. Only routes that no value shows are [`Hidden`].
 
 use super::{
     hidden::{Hidden, Position},
@@ -105,7 +105,8 @@ impl Blueprint {
         self.pieces[self.index_of(value)].best
     }
 
-    /// Makes a piece start at a value. Returns its index; for the end of all values their number.
+    /// Makes a piece start at a value. Returns the index of that piece; for the end of all values,
+    /// the number of pieces.
     fn split(&mut self, value: usize) -> usize {
         if value == VALUES {
             return self.len;
@@ -114,7 +115,7 @@ impl Blueprint {
         if self.pieces[at].start == value {
             return at;
         }
-        // A piece has a start of its own, so there is room.
+        // No two pieces start at the same value, so there are at most `VALUES`.
         self.pieces.copy_within(at..self.len, at + 1);
         self.pieces[at + 1].start = value;
         self.len += 1;
@@ -128,7 +129,7 @@ impl Blueprint {
         first..first + after.take_while(|piece| piece.start < at.end()).count()
     }
 
-    /// Returns whether a best route is one of a prefix whose values include the best route's.
+    /// Returns whether the best route of a value is a route of the prefix of `bits` bits around it.
     fn is_of(&self, best: Best, bits: u8) -> bool {
         best != Best::NONE && best.len() == self.above + bits
     }
@@ -172,7 +173,7 @@ impl Blueprint {
 
     /// Changes the routes of a prefix.
     ///
-    /// Errors: `ENOMEM`; then the blueprint is of no use.
+    /// Errors: `ENOMEM`; the caller must then read or clear the blueprint before its next use.
     pub(super) fn apply(&mut self, at: Position, edit: Edit) -> Result {
         let first = self.hidden.index_of(at);
         let shown = self.shown(at);
@@ -222,7 +223,7 @@ impl Blueprint {
         if !shows {
             return self.hide(self.hidden.index_of(at), at, number);
         }
-        // All values that the prefix has taken had the same route: the longest around the prefix.
+        // All values that now show the prefix showed the same route: the longest one around it.
         if covered == Best::NONE {
             return Ok(());
         }
@@ -380,5 +381,5 @@ impl Blueprint {
     }
 }
 
-// SAFETY: A blueprint holds addresses, not references.
+// SAFETY: A blueprint follows none of its links, and owns all other memory that it has.
 unsafe impl Send for Blueprint {}

@@ -5,7 +5,7 @@
 //! Each stage prefetches what the next one loads:
 //!
 //! ```text
-//!   page slots ──► first nodes ──► runs ──► answers; the few addresses below go on one by one
+//!   page slots ──► first nodes ──► runs ──► answers; addresses with a child continue one by one
 //! ```
 
 use super::{
@@ -20,7 +20,7 @@ use core::arch::asm;
 /// The addresses in lockstep.
 const LANES: usize = 32;
 
-/// Tells the processor that a line will be read soon.
+/// Prefetches a cache line.
 #[inline(always)]
 pub(super) fn prefetch(at: *const u8) {
     // Kernel code lacks the feature `sse`, so `_mm_prefetch()` would be a call.
@@ -80,7 +80,7 @@ unsafe fn look_up<A: BulkAddress, const LEN: bool>(
         prefetch(lane.at.cast());
     }
     for (lane, _) in lanes.iter_mut().zip(addresses) {
-        // SAFETY: This is the page's slot.
+        // SAFETY: The root links to a live page, of which this is a slot.
         let slot = unsafe { &*lane.at };
         lane.best = lane.best.or(slot.best());
         (lane.node, lane.tags) = split(slot.link());
@@ -90,7 +90,7 @@ unsafe fn look_up<A: BulkAddress, const LEN: bool>(
         let address = halves(address.left_aligned());
         if skips && lane.tags & SKIPPED != 0 {
             lane.depth += (lane.tags & SKIPPED) as u32;
-            // SAFETY: All nodes of a trie that skips have keys.
+            // SAFETY: The page's slot leads to a live node. It is of IPv6, so it has a key.
             if !is_on_path(address, unsafe { key(lane.node, lane.tags) }, lane.depth) {
                 continue;
             }
@@ -112,7 +112,7 @@ unsafe fn look_up<A: BulkAddress, const LEN: bool>(
         match unsafe { run(lane.node, lane.tags, lane.rank) } {
             Run::Number(0) => (),
             Run::Number(number) if LEN => {
-                // SAFETY: As above.
+                // SAFETY: The node is live and has the run.
                 *best = Best::new(number, unsafe { len_of(lane.node, lane.tags, lane.rank) });
             }
             Run::Number(number) => *best = Best(number),
@@ -145,18 +145,18 @@ unsafe fn walk_on<A: BulkAddress, const LEN: bool>(
         let (node, tags) = split(at.link());
         if skips && tags & SKIPPED != 0 {
             depth += (tags & SKIPPED) as u32;
-            // SAFETY: All nodes of a trie that skips have keys.
+            // SAFETY: The page's slot leads to a live node. It is of IPv6, so it has a key.
             if !is_on_path(address, unsafe { key(node, tags) }, depth) {
                 return best;
             }
         }
         // SAFETY: A slot leads to a live node, which has a run for each value.
         let rank = unsafe { rank(node, byte_at(address, depth)) };
-        // SAFETY: As above.
+        // SAFETY: The node is live, and the run is that of the address.
         match unsafe { run(node, tags, rank) } {
             Run::Number(0) => return best,
             Run::Number(number) if LEN => {
-                // SAFETY: As above.
+                // SAFETY: The node is live, and the run is that of the address.
                 return Best::new(number, unsafe { len_of(node, tags, rank) });
             }
             Run::Number(number) => return Best(number),
@@ -167,7 +167,7 @@ unsafe fn walk_on<A: BulkAddress, const LEN: bool>(
     }
 }
 
-/// As [`look_up`], with the processor's instruction that counts bits.
+/// Runs [`look_up`] with the processor's instruction that counts bits.
 ///
 /// # Safety
 ///
@@ -208,7 +208,8 @@ impl Lookup {
         addresses: &[A],
         bests: &mut [Best; LANES],
     ) {
-        // SAFETY: Whoever has a reference to published roots is in a read-side critical section.
+        // SAFETY: `roots` come from `RootsPointer`: either they borrow the guard of a reader, or
+        // their user holds the table's mutex. `has_popcnt` is set only if `cpuid` reports it.
         unsafe {
             #[cfg(target_arch = "x86_64")]
             if self.has_popcnt {

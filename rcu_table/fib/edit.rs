@@ -2,8 +2,8 @@
 
 //! A change of one prefix: the walk to its level, the new level, and its publication.
 //!
-//! Everything is built before the first store that a reader sees. Without memory nothing has
-//! changed, but for copies of equal contents in a transaction.
+//! The updater builds all memory before its first store that a reader sees. Without memory the
+//! routes are unchanged; a transaction may have made copies with equal contents.
 
 use super::{
     common_depth, depth_of,
@@ -217,7 +217,8 @@ impl<'e> Editor<'e> {
         let link = self.count(&copy);
         step.slot.set_link(self.linked(step, link));
         self.dispose(step.level);
-        // SAFETY: The copy is live as long as the transaction.
+        // SAFETY: The copy is a live node. Only `dispose()` frees it before the end of the
+        // transaction, after the last use of its level.
         let node = unsafe { NodeAt::new(link) };
         Ok(step.level.with_node(node))
     }
@@ -327,8 +328,8 @@ impl<'e> Editor<'e> {
         step.slot.set_link(self.linked(step, link));
     }
 
-    /// Publishes the level of a step, which the blueprint has: as a new node, or as what remains if
-    /// it has become empty or superfluous.
+    /// Publishes the changed level of a step, which is in the blueprint. Builds a new node, unless
+    /// the level has become empty, or in IPv6 has only one child.
     fn finish(&mut self, path: &Path<'e>, step: Step<'e>) -> Result {
         let (mut last, mut kept) = (step, path.len);
         loop {
@@ -382,7 +383,7 @@ impl<'a> Root<'a> {
         self.level(family).each_private(visit);
     }
 
-    /// Makes everything that a transaction owns fit for readers.
+    /// Clears the private bit of each link to an object that a transaction owns, for publication.
     pub(in super::super) fn unmark_private(self, family: Family) {
         let mut levels = 0;
         self.each_private(family, &mut |slot, _| {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a change adds levels: below a slot without child, below a node, above a node that is not on
-//! the prefix's path, and a page.
+//! The levels that a change adds: below a slot without child, below a node, above a node that is
+//! not on the prefix's path, and a page.
 
 use super::{
     edit::{skips, Editor, Owner, Step},
@@ -35,8 +35,8 @@ impl<'e> Editor<'e> {
         self.blueprint.build(skips(self.family).then_some(key))
     }
 
-    /// Builds the level of a new prefix from the blueprint, and those between it and a slot for
-    /// `depth`.
+    /// Builds the level of a new prefix from the blueprint, and the levels between it and a slot
+    /// for `depth`.
     pub(super) fn chain(&mut self, bits: u128, depth: u8, target: u8) -> Result<Built> {
         let leaf = self.build(bits, target)?;
         if skips(self.family) || depth == target {

@@ -2,7 +2,8 @@
 
 //! The routes of a level that no value shows: a sorted array of six bytes a route.
 //!
-//! Longer prefixes of the same level cover the whole prefix, or a lower metric serves it.
+//! Either longer prefixes of the same level cover the whole prefix of such a route, or another
+//! route of the prefix has a lower metric.
 
 use super::{depth_of, gfp, value_at, MAX_NUMBER, STRIDE, VALUES};
 use core::mem::size_of;
@@ -11,7 +12,7 @@ use kernel::prelude::*;
 /// The words of a route: its position, and the halves of its number.
 pub(super) const WORDS: usize = 3;
 
-/// The room that an empty list keeps, so that most changes allocate none.
+/// The words that an empty list keeps allocated, so that most changes allocate nothing.
 const ROOM: usize = 64 * WORDS;
 
 /// The position of a prefix in its level: ordered by the first value, then by the length.
@@ -101,7 +102,7 @@ impl Hidden {
         Ok(Self(copy))
     }
 
-    /// Removes all routes. Frees much room if it can have less.
+    /// Removes all routes. Replaces a large allocation by a small one, if there is memory for it.
     pub(super) fn clear(&mut self) {
         self.0.clear();
         if self.0.capacity() > ROOM {

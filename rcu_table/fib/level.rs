@@ -47,6 +47,8 @@ pub(super) struct NodeAt<'a> {
 }
 
 impl<'a> NodeAt<'a> {
+    /// Returns the node of a link.
+    ///
     /// # Safety
     ///
     /// `link` leads to a node that is live during `'a`.
@@ -62,7 +64,8 @@ impl<'a> NodeAt<'a> {
 
     /// Returns the address bits that lead to an IPv6 node.
     pub(super) fn key(self) -> u128 {
-        // SAFETY: By the type invariant the node is live; the caller has an IPv6 node.
+        // SAFETY: By the type invariant the node is live. Only `below()` calls this, for a link
+        // with levels left out, which only IPv6 has.
         let [high, low] = unsafe { key(self.node, self.tags) };
         (u128::from(high) << 64) | u128::from(low)
     }
@@ -73,13 +76,14 @@ impl<'a> NodeAt<'a> {
     }
 
     pub(super) fn run(self, rank: usize) -> Run {
-        // SAFETY: By the type invariant the node is live; callers have a rank of it.
+        // SAFETY: By the type invariant the node is live. Each caller's rank is that of a value or
+        // of a start of the node.
         unsafe { run(self.node, self.tags, rank) }
     }
 
     /// Returns the slot of a child that a run names.
     pub(super) fn slot(self, child: usize) -> &'a Slot {
-        // SAFETY: By the type invariant the node is live.
+        // SAFETY: By the type invariant the node is live. A run of it names the child.
         unsafe { slot(self.node, child) }
     }
 
@@ -243,7 +247,7 @@ impl<'a> Level<'a> {
         }
     }
 
-    /// Calls `visit` with the best routes of all values, in pieces.
+    /// Calls `visit` with the first value, the end and the best route of each range of values.
     fn each_best(&self, mut visit: impl FnMut(usize, usize, Best)) {
         match self.at {
             At::Slots(slots) => {
@@ -403,7 +407,7 @@ impl<'a> Level<'a> {
         visit(*self);
     }
 
-    /// Frees all pages and nodes below a root that nobody uses any more.
+    /// Frees all pages and nodes below a root that no reader and no updater uses any more.
     pub(super) fn free_below(&self) {
         let mut freed = 0;
         self.each_level(&mut |level| {

@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 
 /// The number of an answer, and above it the length of the prefix; 0 for none.
 ///
-/// The number of an IPv4 or IPv6 route is at least 1, so 0 is not the default route.
+/// The number of each route is at least 1, so even a default route differs from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(in super::super) struct Best(pub(super) u32);
@@ -67,12 +67,12 @@ pub(super) fn is_on_path([high, low]: [u64; 2], [key_high, key_low]: [u64; 2], d
     high == key_high && (low ^ key_low) >> (128 - 8 * depth) == 0
 }
 
-/// What a walk reports: the pages and nodes that it passes.
+/// An observer of the pages and nodes that a walk passes.
 pub(super) trait Visitor<'a> {
     fn pass(&mut self, node: NodeRef<'a>);
 }
 
-/// Reports nothing.
+/// Observes nothing.
 impl<'a> Visitor<'a> for () {
     #[inline(always)]
     fn pass(&mut self, _node: NodeRef<'a>) {}
@@ -141,7 +141,7 @@ unsafe fn walk<'a, const SKIPS: bool, const LEN: bool>(
         visitor.pass(node_ref(link, false));
         if SKIPS && tags & SKIPPED != 0 {
             depth += (tags & SKIPPED) as u32;
-            // SAFETY: All nodes of a trie that skips have keys.
+            // SAFETY: A slot leads to a live node. It is of IPv6, so it has a key.
             if !is_on_path(address, unsafe { key(node, tags) }, depth) {
                 return best;
             }
@@ -153,11 +153,11 @@ unsafe fn walk<'a, const SKIPS: bool, const LEN: bool>(
         rest <<= STRIDE;
         // SAFETY: A slot of a page or node leads to a live node.
         let rank = unsafe { rank(node, value) };
-        // SAFETY: As above. The node has a run for each value.
+        // SAFETY: The node is live, and has a run for each value.
         match unsafe { run(node, tags, rank) } {
             Run::Number(0) => return best,
             Run::Number(number) if LEN => {
-                // SAFETY: As above.
+                // SAFETY: The node is live, and has a run for each value.
                 return Best::new(number, unsafe { len_of(node, tags, rank) });
             }
             Run::Number(number) => return Best(number),
@@ -168,7 +168,7 @@ unsafe fn walk<'a, const SKIPS: bool, const LEN: bool>(
     }
 }
 
-/// As [`walk`], with the processor's instruction that counts bits. The halves of the address are
+/// Runs [`walk`] with the processor's instruction that counts bits. The halves of the address are
 /// separate, so that they stay in registers.
 ///
 /// # Safety
@@ -185,8 +185,8 @@ unsafe fn walk_popcnt<const SKIPS: bool, const LEN: bool>(
     unsafe { walk::<SKIPS, LEN>(root, [high, low], &mut ()) }
 }
 
-/// As [`walk`], for other processors. It is not inlined, so that the callers of [`walk_popcnt`]
-/// keep their registers.
+/// Runs [`walk`] on processors without that instruction. It is not inlined, so that the callers of
+/// [`walk_popcnt`] keep their registers.
 ///
 /// # Safety
 ///
@@ -244,7 +244,8 @@ impl Lookup {
             true => Family::Inet6,
         };
         let root = &roots.0[family as usize].0[(high >> 56) as usize];
-        // SAFETY: Whoever has a reference to published roots is in a read-side critical section.
+        // SAFETY: `roots` come from `RootsPointer`: either they borrow the guard of a reader, or
+        // their user holds the table's mutex. By the type invariant `has_popcnt` is true.
         unsafe {
             #[cfg(target_arch = "x86_64")]
             if self.has_popcnt {
@@ -264,7 +265,8 @@ impl Roots {
             nodes: [None; MAX_DEPTH],
             len: 0,
         };
-        // SAFETY: Whoever has a reference to published roots is in a read-side critical section.
+        // SAFETY: `self` comes from `RootsPointer`: either it borrows the guard of a reader, or its
+        // user holds the table's mutex.
         let best = unsafe {
             match family {
                 Family::Inet => walk::<false, true>(root, address, &mut path),

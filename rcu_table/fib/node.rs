@@ -42,9 +42,9 @@ pub(super) const RUNS_AT: usize = 36;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Link(pub(super) NonNull<u8>);
 
-// SAFETY: A link is an address. Whoever follows it guarantees that the target is live.
+// SAFETY: A link is an address. Code that follows it must itself ensure that the target is live.
 unsafe impl Send for Link {}
-// SAFETY: As above.
+// SAFETY: A shared link gives its address alone, as a copy of the link does.
 unsafe impl Sync for Link {}
 
 impl Link {
@@ -106,7 +106,7 @@ impl Link {
         (self.0.as_ptr() as usize & SKIPPED) as u8
     }
 
-    /// Returns the link below a level, of which `skipped` further levels are left out.
+    /// Returns the link for a place above which `skipped` levels are left out.
     pub(in super::super) fn skipping(self, skipped: u8) -> Self {
         let tags = self.0.as_ptr() as usize & SKIPPED;
         let link = self.0.as_ptr().wrapping_byte_sub(tags);
@@ -141,7 +141,7 @@ pub(super) fn split(link: *mut u8) -> (*mut u8, usize) {
 pub(super) unsafe fn rank(node: *mut u8, value: u8) -> usize {
     let group = usize::from(value >> 6);
     // SAFETY: The caller guarantees a node, which begins with four words of 64 bits and four bytes.
-    // It does not change while others than its owner use it.
+    // A published node's words do not change, and an unpublished node has one user.
     let (starts, before) = unsafe { (*node.cast::<u64>().add(group), *node.add(32 + group)) };
     // The shift removes the starts after the value. A mask would cost a second shift.
     let upto = starts << (63 - (value & 63));
@@ -163,7 +163,7 @@ pub(super) unsafe fn run(node: *mut u8, tags: usize, rank: usize) -> Run {
             _ => Run::Child((run & !WIDE_CHILD) as usize),
         };
     }
-    // SAFETY: As above.
+    // SAFETY: The caller guarantees that the node has the run, which does not change.
     let run = unsafe { *node.add(RUNS_AT - 2 + 2 * rank).cast::<u16>() };
     match run & CHILD {
         0 => Run::Number(run.into()),
@@ -255,7 +255,7 @@ pub(super) unsafe fn shape(node: *mut u8, tags: usize, has_key: bool) -> Shape {
         let hidden = node.add(lengths_at + runs + 1);
         let mark = (*node.add(lengths_at + runs).cast::<AtomicU8>()).load(Ordering::Relaxed);
         let has_children = mark & HAS_CHILDREN != 0;
-        // Children have ascending numbers.
+        // Runs name children in ascending order, so the last of these runs names the last child.
         let mut ranks = (1..=runs).rev().take_while(|_| has_children);
         let last = ranks.find_map(|rank| match run(node, tags, rank) {
             Run::Child(child) => Some(child + 1),
@@ -281,7 +281,7 @@ pub(super) unsafe fn has_children(node: *mut u8, tags: usize) -> bool {
     unsafe { mark(node, tags).load(Ordering::Relaxed) & HAS_CHILDREN != 0 }
 }
 
-/// Writes the starts of a node, and the number of runs before each word of them.
+/// Writes the starts of a node, and for each of their words the number of runs before it.
 ///
 /// # Safety
 ///
@@ -376,6 +376,5 @@ impl<'a> NodeRef<'a> {
     }
 }
 
-/// The levels that a lookup may pass, as an iterator's end.
 const _: () = assert!(VALUES == 1 << super::STRIDE);
 const _: () = assert!(size_of::<Best>() == 4);

@@ -17,8 +17,8 @@ use core::{
 };
 use kernel::{bindings, prelude::*};
 
-/// Returns the flags of allocations that user space causes. Their failure is no reason for a message
-/// in the log, because the caller gets `ENOMEM`.
+/// Returns the flags of allocations that user space causes. A failure needs no message in the log,
+/// because the caller gets `ENOMEM`.
 pub(in super::super) fn gfp() -> kernel::alloc::Flags {
     GFP_KERNEL_ACCOUNT | __GFP_NOWARN
 }
@@ -54,9 +54,10 @@ pub(in super::super) struct Fib {
     kind: Kind,
 }
 
-// SAFETY: It owns the memory.
+// SAFETY: A `Fib` owns its object, and any task may free the memory.
 unsafe impl Send for Fib {}
-// SAFETY: A shared reference gives access only to atomics and to what does not change.
+// SAFETY: A shared reference gives access to atomics, to words that do not change, and to hidden
+// routes, which only the updater with the table's mutex uses.
 unsafe impl Sync for Fib {}
 
 /// Allocates lines, which are not initialised.
@@ -185,8 +186,8 @@ impl Fib {
         };
         let tags = self.link.map_or(0, |link| split(link.as_ptr()).1);
         let lines = self.lines as usize;
-        // SAFETY: Both allocations have so many lines, and the node lies in them. Only the updater
-        // changes the old one.
+        // SAFETY: Both allocations have that many lines, and the node lies in them. Only the
+        // updater, who calls this, changes the old one.
         let link = unsafe {
             ptr::copy_nonoverlapping(
                 from.cast::<Line>().as_ptr(),
@@ -223,7 +224,7 @@ impl Fib {
         self.link.map_or(Link::no_node(), Link)
     }
 
-    /// Returns the object without its owner. The caller guarantees that only one of both ends it.
+    /// Returns a second value for the same object. The caller must end only one of both.
     pub(super) fn duplicate(&self) -> Self {
         Self { ..*self }
     }
@@ -243,7 +244,7 @@ impl Fib {
         })
     }
 
-    /// Returns the memory of the object.
+    /// Returns the memory that the object takes, with its hidden routes.
     pub(in super::super) fn footprint(&self) -> Footprint {
         match self.link {
             Some(_) => {
@@ -256,7 +257,7 @@ impl Fib {
         }
     }
 
-    /// Frees what only the updater uses of a page or of roots.
+    /// Frees the hidden routes of a page or of roots. There must be an object.
     fn free_hidden(&self) {
         let families = match self.kind {
             Kind::Page => 1,
@@ -268,7 +269,8 @@ impl Fib {
             .map_or(ptr::null_mut(), NonNull::as_ptr)
             .cast::<Slots>();
         for family in 0..families {
-            // SAFETY: By the type invariant a page has one array of slots, and roots have two.
+            // SAFETY: The caller has an object. By the type invariant it is live: a page has one
+            // array of slots, and roots have two.
             unsafe { &*slots.add(family) }.set_hidden(None);
         }
     }
@@ -301,7 +303,7 @@ impl Fib {
     }
 }
 
-/// What only the updater uses of a page or root: the marks of its slots.
+/// The data of a page or root that only the updater uses, in the marks of its slots.
 impl Slots {
     /// The marks that hold the address of the hidden routes.
     const HIDDEN: [usize; 2] = [1, 2];
@@ -319,7 +321,8 @@ impl Slots {
 
     /// Returns the hidden routes, for the updater.
     pub(super) fn hidden(&self) -> Option<&Hidden> {
-        // SAFETY: `set_hidden()` has stored the address of a live box, or null.
+        // SAFETY: `set_hidden()` has stored the address of a live box, or null. Only the updater,
+        // who calls this, replaces it.
         unsafe { self.hidden_pointer().as_ref() }
     }
 

@@ -104,7 +104,7 @@ impl Records {
         // SAFETY: By the type invariant the array is live. A replaced one stays live for a grace
         // period, which a reader's guard prevents from ending; an updater holds the mutex.
         let len = unsafe { (*array).len.load(Ordering::Relaxed) };
-        // SAFETY: As above, and the index is less than the length.
+        // SAFETY: The array is live for the same reason, and the index is less than its length.
         (number < len).then(|| unsafe { &*array.add(number as usize) })
     }
 
@@ -157,7 +157,8 @@ impl Records {
         // INVARIANT: The new array has been initialised.
         self.0.store(new);
         match NonNull::new(old.cast::<u8>()) {
-            // SAFETY: By the type invariant this owned an array of that length.
+            // SAFETY: By the type invariant the pointer owned an array of that length, and it holds
+            // another one now.
             Some(old) => unsafe { Fib::other(old, Self::lines(len)) },
             None => Fib::NONE,
         }

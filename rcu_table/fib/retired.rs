@@ -7,9 +7,9 @@
 //!   quarantine:                                           call_rcu() ──► all marked ──► call_rcu()
 //! ```
 //!
-//! An open batch stays until the next change fills it, so an idle table keeps at most
-//! [`OPEN_BYTES`] and an object. A marked object is still whole, so torture detects a missing grace
-//! period without an access to freed memory.
+//! A batch remains open until later changes fill it, so an idle table keeps less than
+//! [`OPEN_BYTES`] in it. A marked object is still whole, so torture detects a missing grace period
+//! without an access to freed memory.
 
 use super::{
     node::NodeRef,
@@ -32,10 +32,10 @@ use kernel::{bindings, prelude::*, sync::Arc};
 /// The objects of a batch. A callback frees them all.
 const BATCH: usize = 60;
 
-/// A batch of so many bytes is closed, although it is not full.
+/// The bytes at which a batch is closed although it is not full.
 const OPEN_BYTES: usize = 16 << 10;
 
-/// The objects of one table that await reclaim. It outlives the table, as callbacks do.
+/// Counts the objects of one table that await reclaim. Callbacks use it after the table's end.
 #[derive(Default)]
 pub(in super::super) struct Account {
     objects: AtomicUsize,
@@ -55,7 +55,7 @@ impl Account {
         stats::count_reclaimed(footprint.objects);
     }
 
-    /// Returns what awaits reclaim.
+    /// Returns the footprint of the objects that await reclaim.
     pub(in super::super) fn waiting(&self) -> Footprint {
         Footprint {
             objects: self.objects.load(Ordering::Relaxed),
@@ -148,7 +148,9 @@ pub(in super::super) struct Retirees {
 }
 
 impl Retirees {
-    /// Errors: `ENOMEM`.
+    /// Creates the account of a table, without batches.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
     pub(in super::super) fn new(quarantine: Option<&'static dyn Quarantine>) -> Result<Self> {
         Ok(Self {
             account: Arc::new(Account::default(), GFP_KERNEL)?,
@@ -171,7 +173,7 @@ impl Retirees {
         Ok(())
     }
 
-    /// Frees what [`Self::reserve`] allocated and nobody used, but for one batch if `keeps_one`.
+    /// Frees the unused batches of [`Self::reserve`]. If `keeps_one`, a single one is kept.
     pub(in super::super) fn trim(&mut self, keeps_one: bool) {
         if !keeps_one || self.spare.len() > 1 {
             self.spare = KVVec::new();
@@ -209,7 +211,7 @@ impl Retirees {
         }
     }
 
-    /// Gives the open batch to RCU.
+    /// Queues the callback of the open batch, or passes the batch to the quarantine.
     pub(in super::super) fn close(&mut self) {
         let Some(open) = self.open.take() else {
             return;

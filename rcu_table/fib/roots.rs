@@ -20,6 +20,10 @@ use core::{
 use kernel::prelude::*;
 
 /// Unpublished roots.
+///
+/// # Invariants
+///
+/// The object is roots whose slots are initialised, and has no other owner.
 pub(in super::super) struct RootsBox(Fib);
 
 impl RootsBox {
@@ -32,6 +36,7 @@ impl RootsBox {
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(in super::super) fn new() -> Result<Self> {
         let memory = allocate(Self::LINES)?;
+        // INVARIANT: The loop below initialises the slots.
         // SAFETY: The memory is new and has these lines.
         let new = Self(unsafe { Fib::roots(memory) });
         for family in Family::ALL {
@@ -44,7 +49,7 @@ impl RootsBox {
 
     fn slots(&self, family: Family) -> *mut Slots {
         let memory = self.0.link.map_or(ptr::null_mut(), NonNull::as_ptr);
-        // SAFETY: The object has a page of slots for each family.
+        // SAFETY: By the type invariant the object has an array of slots for each family.
         unsafe { memory.cast::<Slots>().add(family as usize) }
     }
 
@@ -90,7 +95,7 @@ impl RootsBox {
 
     /// Returns one family's root.
     pub(in super::super) fn root(&self, family: Family) -> Root<'_> {
-        // SAFETY: The slots are live as long as `self`, and initialised.
+        // SAFETY: By the type invariant the slots are initialised, and live as long as `self`.
         Root(unsafe { &*self.slots(family) })
     }
 
@@ -130,9 +135,10 @@ impl<'a> Root<'a> {
 pub(in super::super) struct RootsPointer(PointerWord<Roots>);
 
 impl RootsPointer {
+    /// Publishes the first roots of a table.
     pub(in super::super) fn new(roots: RootsBox) -> Self {
         let roots = ManuallyDrop::new(roots);
-        // INVARIANT: It takes over the roots.
+        // INVARIANT: The pointer takes over the roots, which the box keeps live.
         Self(PointerWord::new(roots.slots(Family::Inet).cast()))
     }
 
@@ -146,7 +152,8 @@ impl RootsPointer {
 
     /// Returns the roots, for the updater who holds the table's mutex.
     pub(in super::super) fn for_updater(&self) -> &Roots {
-        // SAFETY: As above; only an updater replaces them.
+        // SAFETY: By the type invariant the roots are live. Only an updater with the mutex replaces
+        // them, and the caller holds it.
         unsafe { &*self.0.load() }
     }
 
@@ -166,8 +173,10 @@ impl RootsPointer {
 
     fn into_box(roots: *mut Roots) -> RootsBox {
         let roots = NonNull::new(roots.cast::<u8>());
-        // SAFETY: By the type invariant the pointer owned the roots; the caller took them out.
+        // SAFETY: By the type invariant the pointer owned the roots; the caller has unpublished
+        // them.
         let fib = roots.map(|roots| unsafe { Fib::roots(roots) });
+        // INVARIANT: By that of the pointer it was not null, and its roots were initialised.
         RootsBox(fib.unwrap_or(Fib::NONE))
     }
 }

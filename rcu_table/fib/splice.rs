@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The changes that most updates make: one run serves all values of the prefix, and no hidden route
-//! appears or disappears; or a child appears or disappears. Then the new node is a copy of the old
-//! one with up to three runs instead of that run and of equal neighbours. All other changes need a
-//! [blueprint](super::blueprint).
+//! Splices: copies of a node with up to three new runs, which suffice for most changes.
+//!
+//! A change fits if one run serves all values of the prefix, and no hidden route appears or
+//! disappears. A change that adds or removes a child fits, too. The new runs replace the run, and
+//! neighbours that have become equal to it. All other changes need a [blueprint](super::blueprint).
 
 use super::{
     blueprint::{Edit, MAX_NARROW},
@@ -24,13 +25,19 @@ const SCRATCH_LINES: usize = 24;
 pub(super) struct Scratch(KVVec<Line>);
 
 impl Scratch {
-    /// Errors: `ENOMEM`.
+    /// Allocates the memory.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn new() -> Result<Self> {
         Ok(Self(KVVec::with_capacity(SCRATCH_LINES, super::gfp())?))
     }
 }
 
-/// The place of a prefix in a node in which one run serves all its values.
+/// The place of a prefix in a node: the run that serves its first value.
+///
+/// # Invariants
+///
+/// The node is narrow. It has the shape `shape`, and a run `run`.
 pub(super) struct Spot<'a> {
     node: NodeAt<'a>,
     shape: Shape,
@@ -107,9 +114,9 @@ struct ChildEdit {
     new: Option<(Link, Best)>,
 }
 
-/// The runs that replace others.
+/// A planned change: the runs that replace others, and the child that appears or disappears.
 pub(super) struct Splice {
-    /// The index of the first run that is replaced, and the number of those.
+    /// The index of the first run that is replaced, and the number of runs that are.
     first: usize,
     replaced: usize,
     /// The new runs.
@@ -145,6 +152,7 @@ impl<'a> Spot<'a> {
         if node.tags & WIDE != 0 {
             return None;
         }
+        // INVARIANT: The node is narrow, as just checked.
         let shape = level.shape(node);
         let starts = Starts([0, 1, 2, 3].map(|group| node.starts(group)));
         let run = node.rank(at.first()) - 1;
@@ -171,7 +179,8 @@ impl<'a> Spot<'a> {
     }
 
     fn raw_run(&self, run: usize) -> RawRun {
-        // SAFETY: By the type invariant the node is live. It is narrow and has the run.
+        // SAFETY: By the type invariants the node is live and narrow. Callers pass the spot's run
+        // or a neighbour that the node has.
         unsafe {
             let number = *self.node.node.add(RUNS_AT).cast::<u16>().add(run);
             RawRun(number, *self.node.node.add(self.shape.lengths_at + run))
@@ -249,8 +258,8 @@ impl<'a> Spot<'a> {
         let (mut high, mut end) = (self.run, self.end);
         for bits in (1..self.at.bits()).rev() {
             let around = Position::around(self.at.first(), bits);
-            // A value around the prefix has no longer route than the prefix, so it has the same
-            // ones of up to `bits` bits.
+            // A value of `around` has the same prefixes of up to `bits` bits as the prefix. So if
+            // its best route is that short, it is the longest one around the prefix.
             let decides = |best: Best| best.len() <= self.above + bits;
             while start > around.first().into() {
                 low -= 1;
@@ -272,7 +281,7 @@ impl<'a> Spot<'a> {
         Best::NONE
     }
 
-    /// Gives a value a child, which it does not have.
+    /// Plans a child for a value that has none.
     pub(super) fn with_child(&self, link: Link) -> Splice {
         let before = (0..self.run).rev().take_while(|_| self.shape.children > 0);
         let mut indices = before.filter_map(|run| match self.node.run(run + 1) {
@@ -285,7 +294,7 @@ impl<'a> Spot<'a> {
         self.splice(run, Some(ChildEdit { index, new }))
     }
 
-    /// Removes the child of a value, unless the node could become superfluous.
+    /// Plans the removal of the child of a value, unless the node could become superfluous.
     pub(super) fn without_child(&self) -> Option<Splice> {
         let index = self.child()?;
         let is_needed =
@@ -295,7 +304,7 @@ impl<'a> Spot<'a> {
         is_possible.then(|| self.splice(RawRun::of(self.best), Some(edit)))
     }
 
-    /// Gives the values of the prefix another run.
+    /// Plans another run for the values of the prefix.
     fn splice(&self, new: RawRun, child: Option<ChildEdit>) -> Splice {
         let (first, end) = (usize::from(self.at.first()), self.at.end());
         let (keeps_left, keeps_right) = (self.start < first, self.end > end);
@@ -345,7 +354,8 @@ impl<'a> Spot<'a> {
         let slots = splice.shape.children * size_of::<Slot>();
         let fib = Fib::node(slots, splice.shape.size())?;
         let (to, _) = split(fib.link().0.as_ptr());
-        // SAFETY: The new node has the splice's shape.
+        // SAFETY: The new node has room for the splice's shape and, before it, for its slots.
+        // `self.node` has the old contents.
         unsafe {
             self.write_slots(splice, to);
             self.write(splice, self.node.node, to);
