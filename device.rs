@@ -10,10 +10,10 @@
 //! 10.0.0.0/8 via 192.0.2.1 metric 20
 //! ```
 //!
-//! Each line is one command in iproute2's syntax; `help` lists the commands. The text that `ip route`
-//! prints is accepted: words that do not change the packets' way are skipped and counted. Every process that
-//! can open the node can query the table. A change requires `CAP_NET_ADMIN` of both the opener and
-//! the writer.
+//! Each line is one command in iproute2's syntax; `help` lists the commands. The device also
+//! accepts the text that `ip route` prints. It skips and counts words that do not change the
+//! packets' way. Every process that can open the node can query the table. A change requires
+//! `CAP_NET_ADMIN` of both the opener and the writer.
 //!
 //! - Before the first write, a file reads as the whole table, in a form that can be written
 //!   back. After the first write it reads as the answers to the commands, then end of file.
@@ -34,9 +34,9 @@
 //! - `poll()` reports the file as writable always, and as readable while answers are unread. The
 //!   answer to `show` may be empty. A write that leaves answers wakes the pollers when it ends.
 //! - A write ends at a bad line. The lines before it have taken effect, and `write()` returns the
-//!   bytes up to it. If the next `write()` starts with the bad line, it fails with the line's errno;
-//!   other lines take effect. If the bad line comes first, the same `write()` fails. The read side
-//!   has the message with the line's number.
+//!   bytes up to it. If the next `write()` starts with the bad line, it fails with the line's
+//!   errno; other lines take effect. If the bad line comes first, the same `write()` fails. The
+//!   read side has the message with the line's number.
 //! - A file keeps 256 KiB of unread answers. Beyond that, lines fail with `ENOBUFS`. The control
 //!   group of the caller is charged for the memory of a file.
 //! - The ioctls of `include/uapi/rust_rcu_demo.h` look up or change many routes in one call.

@@ -17,7 +17,7 @@ const MAX_UNREAD: usize = 256 << 10;
 /// The room for error messages beyond [`MAX_UNREAD`], so that a file can still report that it is
 /// full.
 const MAX_MESSAGES: usize = 4096;
-/// The number of routes that a dump copies from the table in one read-side critical section.
+/// The number of routes that a dump copies from the table while it holds the table's mutex.
 const PIECE: usize = 128;
 
 /// A buffer for formatted text. Writing fails if the kernel is out of memory.

@@ -134,7 +134,8 @@ fn looks_like_route(word: &str) -> bool {
         || word.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// The types of `ip route`. The parser refuses those that the table cannot store.
+/// Returns whether a word is a route type of `ip route`. The parser refuses types that the table
+/// cannot store later.
 fn is_route_type(word: &str) -> bool {
     discarding_type(word).is_some()
         || matches!(word, "unicast" | "local")

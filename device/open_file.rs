@@ -155,7 +155,8 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Logs what closing the file discards. The caller holds the only reference to the file.
+    /// Logs the line and the transaction that closing the file discards. The caller holds the only
+    /// reference to the file.
     pub(super) fn log_unfinished(&self) {
         if let Some(state) = self.state.lock().as_ref() {
             state.log_unfinished();
@@ -179,7 +180,7 @@ impl OpenFile {
         }
     }
 
-    /// Publishes what `poll()` and `close()` report, at the end of a turn.
+    /// Publishes the flags that `poll()` and `close()` read, at the end of a turn.
     pub(super) fn publish_flags(&self, state: &State) {
         // ORDERING: See `poll_mask()` and `closing()`.
         self.is_readable

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The file operations that the kernel crate's `MiscDevice` cannot implement: `flush()`, and before
-//! 7.0 `poll()`. Also the fields of a file that the crate does not expose.
+//! 7.0 `poll()`. It also reads fields of a file that the crate does not expose.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 

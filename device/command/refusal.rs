@@ -26,7 +26,7 @@ pub(crate) enum Reason {
     /// The table cannot store a route with this word, for this reason.
     Unsupported(&'static str),
     MissingNextHop,
-    /// A blackhole, unreachable or prohibit route has no next hop.
+    /// A route that discards packets has no next hop; a local one has no gateway.
     UnexpectedNextHop,
     /// The family of the prefix, which differs from the gateway's.
     GatewayFamily(Family),
