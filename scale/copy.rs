@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A copy of the device's table. Measurements that change routes change such a copy, so what users
-//! change meanwhile stays, and users never miss a route.
+//! A copy of the device's table. Measurements change routes of such a copy, so they revert no
+//! change that a user makes meanwhile, and users never miss a route.
 
 use super::{run::Run, stream::for_each_route};
 use crate::{
@@ -13,7 +13,7 @@ use kernel::{prelude::*, sync::Arc};
 /// The settings of all copies. One measurement runs at a time.
 static COPIES: Settings = Settings::new();
 
-/// Sets how all copies reclaim memory.
+/// Sets the reclaim mode of all copies.
 ///
 /// Context: any.
 pub(super) fn set_reclaim(mode: ReclaimMode) {
@@ -22,7 +22,7 @@ pub(super) fn set_reclaim(mode: ReclaimMode) {
 
 /// Copies the device's routes of the measured families.
 ///
-/// Errors: `ENOMEM`. Context: may sleep.
+/// Errors: `ENOMEM`. Context: may sleep; waits for a grace period.
 pub(super) fn copy_table(run: &Run) -> Result<Arc<Table>> {
     set_reclaim(SETTINGS.reclaim());
     COPIES.set_reclaim_max_kb(SETTINGS.reclaim_max_kb());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scale=update`: the cost of a change of the table, in each reclaim mode. It changes a copy of the
+//! `scale=update`: the cost of a change of the table, in each reclaim mode, on a copy of the
 //! device's table.
 //!
 //! Random routes are replaced by themselves, and deleted and added again. The groups of deleted
