@@ -38,9 +38,9 @@ impl Incident {
         self.entries.push(Entry { event, excerpt });
     }
 
-    /// Returns the index of the report that tells the incident's story: a cause rather than a
-    /// consequence, then the surest blame. Of several reports of one condition the last one knows
-    /// most, for example how long it lasted.
+    /// Returns the index of the report whose story stands for the incident: a cause rather than a
+    /// consequence, then the surest blame. Of several reports of one condition it is the last one,
+    /// which has most facts, such as the duration.
     pub(crate) fn main(&self) -> usize {
         let ranks = self.entries.iter().map(rank).enumerate();
         let first = ranks.min_by_key(|(at, rank)| (*rank, *at));
@@ -55,7 +55,7 @@ impl Incident {
     }
 }
 
-/// Returns the place of a report among those that may tell the story; the least one does.
+/// Returns the rank of a report in the choice of [`Incident::main`]. The least rank wins.
 fn rank(entry: &Entry) -> (bool, bool, u8) {
     let blame = &entry.event.blame;
     let sure = match blame.sure {

@@ -8,10 +8,10 @@ use stall_decode::Field;
 
 use crate::excerpt::Line;
 
-/// Shortest value or name that is searched for without the other one.
+/// The least length of a value or name that is searched for alone.
 const MIN_ALONE: usize = 6;
 
-/// Shortest name that may stand beside its value without a sign between them.
+/// The least length of a name that is searched for beside its value without a sign between them.
 const MIN_SPACED: usize = 3;
 
 /// A field in a line.

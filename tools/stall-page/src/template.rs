@@ -161,9 +161,9 @@ pub(super) fn sentence(text: &str) -> String {
 /// The certainty of a blame.
 fn sure(sure: &str) -> Markup {
     let meaning = match sure {
-        "certain" => "The report itself shows it.",
-        "likely" => "The report fits it; another cause is possible.",
-        _ => "The log does not say. This is the usual cause.",
+        "certain" => "The report itself names this culprit.",
+        "likely" => "The report fits this culprit; another one is possible.",
+        _ => "The log names no culprit; this is the usual one.",
     };
     html! {
         span.sure.hint tabindex="0" data-sure=(sure) {

@@ -86,7 +86,7 @@ fn axis(chart: &Chart) -> Markup {
     }
 }
 
-/// Explains the signs that the chart has.
+/// The legend of the signs that the chart has.
 fn legend(chart: &Chart) -> Markup {
     let spans = || chart.lanes.iter().flat_map(|lane| &lane.spans);
     let has = |is_such: fn(&Span) -> bool| spans().any(is_such);

@@ -3,8 +3,8 @@
 //! The decoder as WebAssembly, for the page that `make web` writes.
 //!
 //! JavaScript copies a name and a log into the memory that `input` returns, calls `add` for each
-//! log, and then `finish`. `output` and `output_size` give the page. Nothing is imported, so that
-//! the module cannot reach a network.
+//! log, and then `finish`. `output` and `output_size` return the page. The module imports nothing,
+//! so it cannot reach a network.
 
 #![deny(unsafe_code)]
 
@@ -14,7 +14,7 @@ use std::io::{self, Read};
 
 use stall_page::Page;
 
-/// Logs that become a page.
+/// The logs of the next page, and the page.
 #[derive(Debug, Default)]
 struct Session {
     input: Vec<u8>,

@@ -9,7 +9,7 @@ use super::{sentence, story};
 use crate::excerpt::{Excerpt, Line};
 use crate::incident::Entry;
 
-/// A report, open if it tells the story of its incident. `lines` is the prefix of the anchors.
+/// A report, open if its story stands for its incident. `lines` is the prefix of the anchors.
 pub(super) fn report(entry: &Entry, lines: &str, is_main: bool) -> Markup {
     let event = &entry.event;
     html! {
@@ -86,7 +86,7 @@ fn stack_list(stack: &Stack, event: &Event) -> Markup {
     }
 }
 
-/// Says why a frame is marked.
+/// The reason why a frame is marked.
 fn culprit_note(event: &Event) -> Markup {
     let doubt = event.culprit_doubt.unwrap_or_default();
     html! {
