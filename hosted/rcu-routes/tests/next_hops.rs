@@ -68,7 +68,7 @@ fn the_number_of_the_last_next_hop_is_reused_after_its_readers() {
             assert_eq!(snapshot.next_hop(served), before);
         }
     });
-    // The reader keeps the trie from before the transaction.
+    // The reader keeps the roots from before the transaction.
     commit(&table, &["del 10.0.0.0/8"]);
     run(&table, "add 11.0.0.0/8 dev b").unwrap();
     reader.release();
