@@ -19,8 +19,8 @@
 //!   back. After the first write it reads as the answers to the commands, then end of file.
 //! - A line may be split over several writes; its newline makes it take effect. Closing the file
 //!   discards a last line without newline: a truncated line could have another meaning.
-//! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails;
-//!   then `commit` fails with the errno of that change, and the read side names its line.
+//! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails.
+//!   Then `commit` fails with the errno of that change, and the read side names its line.
 //! - `begin reload` builds a new table, and `commit` replaces all routes by it.
 //! - A line that fails during a transaction neither joins nor ends it. Queries see the table
 //!   without the transaction's changes. Closing the file aborts the transaction.

@@ -100,8 +100,8 @@ pub(super) fn write(
     Ok(progress.consumed + kept)
 }
 
-/// Executes the lines of the chunk, whose first `filled` bytes are next. Unless the chunk is the
-/// last of its write, keeps a line that does not end in it, so that each line is in one chunk.
+/// Executes the lines of the chunk, whose first `filled` bytes are next. Keeps a line that does not
+/// end in the chunk, unless the chunk is the last of its write. So each line is in one chunk.
 fn write_chunk(
     file: &OpenFile,
     state: &mut State,

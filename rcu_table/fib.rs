@@ -58,7 +58,7 @@
 //! A slot without child links to a node without routes, so no branch depends on whether a child
 //! exists. The only unpredictable branch is "child?", after load 4. IPv6 repeats loads 5 and 6. It
 //! leaves out each node that has no routes and one child. The four lowest bits of a link count the
-//! nodes left out; if there are any, the reader compares the address with the next node's bits.
+//! nodes left out. If there are any, the reader compares the address with the next node's bits.
 //!
 //! # Changes
 //!

@@ -25,8 +25,8 @@ use kernel::{new_mutex, prelude::*, sync::Mutex};
 /// # What readers see
 ///
 /// For one address, a lookup returns the route before or after each single change, never a part of
-/// it. A reader that has seen a change of an address never gets an older route for it, unless it
-/// uses a [`Snapshot`](super::Snapshot) from before a transaction, flush or reload.
+/// it. A reader that has seen a change of an address never gets an older route for it. The
+/// exception is a [`Snapshot`](super::Snapshot) from before a transaction, flush or reload.
 ///
 /// A change of a prefix of up to 16 bits reaches one address after the other. While it runs, a
 /// reader can get the new route for one address, and then the old route for another.
