@@ -175,9 +175,9 @@ struct rust_rcu_demo_operation {
  * @error:      out: errno (positive) of that operation, or zero
  * @reserved:   must be zero
  *
- * Without ATOMIC, operations take effect one by one, and the first failure ends the call. A signal
- * ends the call early, and the call succeeds. If @done is less than @count, call again with the
- * rest; each call completes at least one operation.
+ * Without ATOMIC, operations take effect in order, and readers may see several of them at once. The
+ * first failure ends the call. A signal ends the call early, and the call succeeds. If @done is
+ * less than @count, call again with the rest; each call completes at least one operation.
  *
  * With ATOMIC, @done is @count or 0. Only a signal that kills the process ends the call: EINTR.
  *
@@ -244,8 +244,8 @@ struct rust_rcu_demo_commit {
  * @routes_inet:       IPv4 routes
  * @routes_inet6:      IPv6 routes
  * @next_hops:         distinct pairs of next hop and metric in use
- * @objects:           pages and nodes in use
- * @bytes:             memory of pages and nodes, as the allocator rounds it
+ * @objects:           pages and nodes in use, and the roots of families with routes
+ * @bytes:             memory of @objects, as the allocator rounds it, and of hidden routes
  * @generation:        changes since the table was created
  * @retired_objects:   objects that await reclaim
  * @retired_bytes:     memory of those objects
