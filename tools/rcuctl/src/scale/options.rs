@@ -15,8 +15,8 @@ with other load, the minimum is the best estimate, and the other figures show
 the disturbance.
 
 `lookup` and `update` measure the table that the device serves: load one
-before. `update`, and `lookup` with --writer, change a copy of that table, so
-the device's routes stay as they are. The copy takes as much memory.
+before. `update`, and `lookup` with --writer, change a copy of that table, not
+the table itself. Each copy takes as much memory; `--writer full` makes two.
 
 Without an option, the module's parameter applies. Changed parameters are
 restored as soon as the run has started. Ctrl-C stops the run and shows its
