@@ -21,7 +21,7 @@ pub(super) struct RefusedLine {
 }
 
 impl RefusedLine {
-    /// `rest` starts with the line.
+    /// Stores the line at the start of `rest`.
     fn new(rest: &[u8], error: Error) -> Self {
         let limit = rest.len().min(MAX_LINE + 1);
         let newline = rest[..limit].iter().position(|&byte| byte == b'\n');
@@ -42,14 +42,14 @@ impl RefusedLine {
 struct Progress {
     /// The bytes that lines have used.
     consumed: usize,
-    /// The part of them up to the last line that was executed or batched.
+    /// The bytes up to the last line that was executed or batched.
     done: usize,
     /// The bytes at the start of the chunk that no line has used yet: the start of a line.
     kept: usize,
 }
 
 /// Consumes bytes until the source is empty, a line is bad, or a signal is pending. Returns the
-/// number of consumed bytes; for a bad line, those before it.
+/// number of consumed bytes; for a bad line, the number of bytes before it.
 ///
 /// Errors: that of a bad line at the start; `EFAULT`.
 pub(super) fn write(
