@@ -27,12 +27,12 @@ pub(super) fn prefetch(at: *const u8) {
     // SAFETY: A prefetch has no effect but on caches, and faults on no address.
     #[cfg(target_arch = "x86_64")]
     unsafe {
-        asm!("prefetcht0 [{}]", in(reg) at, options(nomem, nostack, preserves_flags));
+        asm!("prefetcht0 [{}]", in(reg) at, options(readonly, nostack, preserves_flags));
     }
     // SAFETY: As above.
     #[cfg(target_arch = "aarch64")]
     unsafe {
-        asm!("prfm pldl1keep, [{}]", in(reg) at, options(nomem, nostack, preserves_flags));
+        asm!("prfm pldl1keep, [{}]", in(reg) at, options(readonly, nostack, preserves_flags));
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;
