@@ -108,7 +108,7 @@ impl Records {
         (number < len).then(|| unsafe { &*array.add(number as usize) })
     }
 
-    /// Returns a record, for the updater who holds the table's mutex.
+    /// Returns a record. The caller is an updater and holds the table's mutex.
     pub(in super::super) fn for_updater(&self, number: u32) -> Option<&Record> {
         self.get(number)
     }

@@ -150,14 +150,14 @@ impl RootsPointer {
         unsafe { &*self.0.load() }
     }
 
-    /// Returns the roots, for the updater who holds the table's mutex.
+    /// Returns the roots. The caller is an updater and holds the table's mutex.
     pub(in super::super) fn for_updater(&self) -> &Roots {
         // SAFETY: By the type invariant the roots are live. Only an updater with the mutex replaces
         // them, and the caller holds it.
         unsafe { &*self.0.load() }
     }
 
-    /// Returns one family's root, for the updater who holds the table's mutex.
+    /// Returns one family's root. The caller is an updater and holds the table's mutex.
     pub(in super::super) fn root(&self, family: Family) -> Root<'_> {
         Root(&self.for_updater().0[family as usize])
     }

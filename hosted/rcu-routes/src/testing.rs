@@ -19,7 +19,9 @@ pub use numbered_table::NumberedTable;
 pub use oracle::Oracle;
 pub use random::Random;
 pub use stop_flag::{StopFlag, StopOnDrop};
-pub use wait::{drain_callbacks, panic_message, run_alone, wait_until, SETTLE_TIME, TIMEOUT};
+pub use wait::{
+    drain_callbacks, panic_message, run_alone, stopped_count, wait_until, SETTLE_TIME, TIMEOUT,
+};
 
 use crate::{
     device::command::{self, Command},

@@ -8,7 +8,7 @@ use kernel::sync::Arc;
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{ReclaimMode, Settings, Table, Transaction},
-    testing::{get, route, run, table_with_settings, HeldReader, StopFlag, TIMEOUT},
+    testing::{get, route, run, stopped_count, table_with_settings, HeldReader, StopFlag, TIMEOUT},
 };
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -17,9 +17,6 @@ use std::{
 };
 
 static SETTINGS: Settings = Settings::new();
-
-/// The writer waits if it makes no change for this long.
-const STANDSTILL: Duration = Duration::from_millis(300);
 
 /// Each change replaces or removes nodes. All of them together leave the table unchanged.
 const CHANGES: [&str; 6] = [
@@ -85,23 +82,6 @@ fn max_retired_by_a_change() -> usize {
     barrier();
     assert!(most > 0, "no change retires anything");
     most
-}
-
-/// Waits until the count stops for [`STANDSTILL`] and returns it, or `None` after [`TIMEOUT`].
-fn stopped_count(count: &AtomicUsize) -> Option<usize> {
-    let start = Instant::now();
-    let (mut last, mut since) = (count.load(Ordering::SeqCst), start);
-    while since.elapsed() < STANDSTILL {
-        thread::sleep(STANDSTILL / 20);
-        let now = count.load(Ordering::SeqCst);
-        if now != last {
-            (last, since) = (now, Instant::now());
-        }
-        if start.elapsed() > TIMEOUT {
-            return None;
-        }
-    }
-    Some(last)
 }
 
 /// Returns whether the count grows by 20 within [`TIMEOUT`].

@@ -7,12 +7,11 @@
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{Settings, Table},
-    testing::{run, table_with_settings, wait_until, HeldReader, StopFlag, TIMEOUT},
+    testing::{run, stopped_count, table_with_settings, wait_until, HeldReader, StopFlag},
 };
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::{Duration, Instant},
 };
 
 static SETTINGS: Settings = Settings::new();
@@ -21,30 +20,10 @@ static SETTINGS: Settings = Settings::new();
 const MAX_KB: u32 = 64;
 /// Replacements that the writer makes at least. Without reuse their numbers need 16 times the limit.
 const REPLACEMENTS: usize = 20_000;
-/// The writer waits if it makes no change for this long.
-const STANDSTILL: Duration = Duration::from_millis(300);
-
 /// Replaces the next hop of one route by the other of two.
 fn replace(table: &Table, number: usize) {
     let line = format!("replace 10.0.0.0/8 via 192.0.2.{}", number % 2 + 1);
     run(table, &line).unwrap();
-}
-
-/// Returns whether the count stops within [`TIMEOUT`].
-fn stops(count: &AtomicUsize) -> bool {
-    let start = Instant::now();
-    let (mut last, mut since) = (count.load(Ordering::SeqCst), start);
-    while since.elapsed() < STANDSTILL {
-        thread::sleep(STANDSTILL / 20);
-        let now = count.load(Ordering::SeqCst);
-        if now != last {
-            (last, since) = (now, Instant::now());
-        }
-        if start.elapsed() > TIMEOUT {
-            return false;
-        }
-    }
-    true
 }
 
 #[test]
@@ -62,7 +41,7 @@ fn replacements_behind_a_long_reader_wait_at_the_limit_and_never_fail() {
         });
         for round in 0..3 {
             let reader = HeldReader::start();
-            let stopped = stops(&count);
+            let stopped = stopped_count(&count).is_some();
             let stats = table.stats();
             let before = count.load(Ordering::SeqCst);
             reader.release();

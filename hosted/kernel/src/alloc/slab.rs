@@ -75,7 +75,7 @@ pub(super) fn allocate(size: usize) -> Option<NonNull<u8>> {
         if start + BLOCK > region.start + REGION {
             return None;
         }
-        // ORDERING: Whoever has an element of the block was given it after this.
+        // ORDERING: A thread gets an element of the block only after this.
         region.classes[state.blocks].store(class as u8, Ordering::Relaxed);
         state.blocks += 1;
         for number in (0..BLOCK / SIZES[class]).rev() {

@@ -5,7 +5,10 @@
 use crate::rcu::barrier;
 use std::{
     panic::{catch_unwind, AssertUnwindSafe},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        Mutex, MutexGuard, PoisonError,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -25,6 +28,26 @@ pub fn wait_until(event: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < TIMEOUT, "timed out: {event}");
         thread::yield_now();
     }
+}
+
+/// A count that stays the same for this time has stopped.
+const STANDSTILL: Duration = Duration::from_millis(300);
+
+/// Waits until a count has stopped, and returns it, or `None` after [`TIMEOUT`].
+pub fn stopped_count(count: &AtomicUsize) -> Option<usize> {
+    let start = Instant::now();
+    let (mut last, mut since) = (count.load(Ordering::SeqCst), start);
+    while since.elapsed() < STANDSTILL {
+        thread::sleep(STANDSTILL / 20);
+        let now = count.load(Ordering::SeqCst);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        if start.elapsed() > TIMEOUT {
+            return None;
+        }
+    }
+    Some(last)
 }
 
 /// Waits for callbacks, and for the callbacks that these have queued.
