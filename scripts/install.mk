@@ -33,8 +33,8 @@ RELEASE = $(shell cat $(HEADERS)/include/config/kernel.release 2>/dev/null)
 SIG_HASH = $(shell sed -n 's/^CONFIG_MODULE_SIG_HASH="*\([^"]*\)"*$$/\1/p' $(HEADERS)/include/config/auto.conf)
 MODULE_FILE = $(DESTDIR)$(INSTALL_MOD_PATH)/lib/modules/$(RELEASE)/$(or $(INSTALL_MOD_DIR),updates)/rust_rcu_demo.ko
 
-# rcuctl contains pages of docs/stalls and messages of the device.
-$(OUT)/rcuctl: Cargo.lock $(shell find Cargo.toml tools docs/stalls device/line_error.rs -type f)
+# rcuctl contains pages of docs/stalls, and the words and messages of the device.
+$(OUT)/rcuctl: Cargo.lock $(shell find Cargo.toml tools docs/stalls device rcu_table -type f)
 	@command -v $(CARGO) >/dev/null || { \
 		echo "found no '$(CARGO)', which builds rcuctl. Install it: apt install cargo"; \
 		echo 'To install the module alone: make install-module install-files'; exit 1; }
