@@ -157,7 +157,7 @@ fn reader_beside_writer() -> Outcome {
 /// Fills the answers of many files in the form that takes the most memory. An unprivileged process
 /// can do so.
 fn memory_of_unread_answers_is_limited() -> Outcome {
-    const FILES: usize = 64;
+    const FILES: usize = 16;
     const LIMIT_KIB: u64 = 1024;
     device::run("10.0.0.0/8 dev a\n")?;
     let commands = "get 10.0.0.1\nshow ::/0\n".repeat(20_000);
