@@ -119,6 +119,11 @@ fn difference(field: &str, expected: &Value, event: &Value) -> Option<String> {
         "never" => ("", false),
         "summary" | "cause" | "advice" => (field, true),
         "summary_not" | "cause_not" | "advice_not" => (field.trim_end_matches("_not"), false),
+        "blame" if agrees(field, expected, &event[field]["culprit"]) => return None,
+        "blame" => {
+            let found = &event[field]["culprit"];
+            return Some(format!("expected {expected}, found {found}"));
+        }
         _ if agrees(field, expected, &event[field]) => return None,
         _ => return Some(format!("expected {expected}, found {}", event[field])),
     };
