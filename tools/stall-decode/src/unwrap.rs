@@ -129,6 +129,7 @@ fn without_stamp<'a>(text: &'a str, line: &mut Line<'a>) -> Option<&'a str> {
     } else if let Some(rest) = after_program(scan.rest()) {
         scan = Scan::new(rest);
     }
+    line.caller = caller::without_time(&mut scan);
     Some(scan.rest())
 }
 
@@ -232,6 +233,19 @@ mod tests {
         ] {
             let expected = (Some(12.345678), Some(caller), "x".to_string());
             assert_eq!(text(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn callers_without_a_time_are_parsed() {
+        for (line, caller) in [
+            ("[   T123] x", Caller::Task(123)),
+            ("[    C1] x", Caller::Cpu(1)),
+            ("T123; x", Caller::Task(123)),
+            ("Nov 21 10:00:00 host kernel: [    C1] x", Caller::Cpu(1)),
+        ] {
+            let (_, found, shown) = text(line);
+            assert_eq!((found, shown.as_str()), (Some(caller), "x"), "{line:?}");
         }
     }
 

@@ -34,6 +34,20 @@ pub(super) fn printk(scan: &mut Scan<'_>) -> Option<Caller> {
     Some(caller)
 }
 
+/// Parses the caller of a line whose time was removed: `[   C1] text`, `T123;text`.
+pub(super) fn without_time(scan: &mut Scan<'_>) -> Option<Caller> {
+    let mut ahead = *scan;
+    ahead.spaces();
+    if let Some(caller) = printk(&mut ahead) {
+        *scan = ahead;
+        return Some(caller);
+    }
+    let caller = Caller::parse(&mut ahead)?;
+    ahead.expect(";")?;
+    *scan = ahead;
+    Some(caller)
+}
+
 /// Parses the CPU and task that Android vendors add: `[2:    kworker/2:1:   57]`,
 /// `(2)[57:kworker/2:1]`.
 pub(super) fn vendor(scan: &mut Scan<'_>) -> Option<Caller> {
