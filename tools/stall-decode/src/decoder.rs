@@ -183,7 +183,8 @@ impl Decoder {
         {
             // A function's name may be the rest of a warning.
             let is_function = line.text.contains("+0x");
-            if is_function || needles::find(line.text, true).is_empty() {
+            let is_header = wrapped::ends_in_header(&held.text);
+            if is_function || is_header || needles::find(line.text, true).is_empty() {
                 held.join(line, layout);
                 return;
             }
@@ -194,7 +195,9 @@ impl Decoder {
             0 | 1 => 0,
             _ => self.indented_lines + 1,
         };
-        let matters = !self.open.is_empty() || !needles::find(line.text, true).is_empty();
+        let matters = !self.open.is_empty()
+            || !needles::find(line.text, true).is_empty()
+            || wrapped::ends_in_header(line.text);
         self.held = match matters {
             true => Held::new(line, layout, self.indented_lines >= 2),
             false => None,

@@ -18,6 +18,17 @@ const MIN_PIECE: usize = 30;
 /// Further pieces of a line.
 const MAX_PIECES: u32 = 4;
 
+/// Bytes at the end of a line in which a header may begin.
+const HEADER_START: usize = 24;
+
+/// Returns whether a report begins at the end of a line, so that the header may continue on the
+/// next one.
+pub(super) fn ends_in_header(text: &str) -> bool {
+    let start = text.len().saturating_sub(HEADER_START);
+    let end = text.get(start..).unwrap_or_default();
+    ["INFO:", "BUG:"].iter().any(|mark| end.contains(mark))
+}
+
 /// A line that may continue on the next one.
 #[derive(Debug)]
 pub(super) struct Held {

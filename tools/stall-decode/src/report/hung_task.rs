@@ -12,6 +12,7 @@ pub(crate) static FAMILY: Family = Family {
     headers: &[
         " blocked for more than ",
         " blocked in I/O wait for more than ",
+        " can't die for more than ",
     ],
     details: &[
         "hung_task_timeout_secs",
@@ -27,8 +28,14 @@ pub(crate) static FAMILY: Family = Family {
 };
 
 fn header(text: &str) -> Option<Event> {
-    let scan = Scan::after(text, "INFO: task ")?;
-    let (task, after) = scan.rest().split_once(" blocked ")?;
+    let (before, rest) = text.split_once("INFO: task ")?;
+    // A monitoring program quotes the line: `Message:INFO: task foo:57 blocked`.
+    if before.ends_with(':') {
+        return None;
+    }
+    let (task, after) = rest
+        .split_once(" blocked ")
+        .or_else(|| rest.split_once(" can't die "))?;
     let (comm, pid) = name_and_pid(task, ':')?;
     let mut event = event_of_task(EventKind::HungTask, comm, Some(pid));
     let mut seconds = Scan::after(after, "for more than ")?;
@@ -160,6 +167,32 @@ fn add_holder(report: &mut Report) {
 mod tests {
     use super::*;
     use crate::tests::{decode, only};
+
+    #[test]
+    fn a_quote_of_the_header_is_no_report() {
+        let quoted =
+            "Reason:TaskHung Message:INFO: task cifsd:57 blocked for more than 604 seconds.}]\n";
+        assert!(decode(quoted).is_empty());
+    }
+
+    #[test]
+    fn a_header_wrapped_in_its_first_words_is_read() {
+        let event = only(
+            "> >>> Sep 24 12:08:48.974658 err node-1 kernel: [  279.991760] INFO: task\n\
+             > >>> kworker/1:1:170 blocked for more than 120 seconds.\n",
+        );
+        assert_eq!((event.line, event.tasks[0].pid), (1, Some(170)));
+    }
+
+    #[test]
+    fn a_task_that_cannot_die_hangs() {
+        let event = only("INFO: task modprobe:1104 can't die for more than 120 seconds.\n");
+        assert_eq!(
+            (event.kind, event.seconds),
+            (EventKind::HungTask, Some(120.0))
+        );
+        assert_eq!(event.tasks[0].pid, Some(1104));
+    }
 
     #[test]
     fn a_task_that_waits_for_a_grace_period_names_the_waiting_function() {
