@@ -3,7 +3,7 @@
 //! Explains failed allocations and the OOM killer.
 
 use super::{in_function, tasks, Explanation};
-use crate::event::Event;
+use crate::event::{Culprit, Event};
 use crate::scan::Scan;
 
 /// Requests above this order (8 pages) are costly: the allocator gives up early.
@@ -51,6 +51,10 @@ fn verdict(event: &Event) -> (String, Reason) {
         );
         return (text, Reason::NotShort);
     }
+    if memory.order <= COSTLY_ORDER && memory.zones.is_empty() && flags.contains("GFP_DMA") {
+        let text = "the only zone that suits (GFP_DMA) has no such page".to_string();
+        return (text, Reason::Zone);
+    }
     if memory.order > 0 && (richest.is_some() || memory.zones.is_empty()) {
         return ("free memory is fragmented".to_string(), Reason::Fragmented);
     }
@@ -96,6 +100,7 @@ enum Reason {
     Fragmented,
     CannotWait,
     Short,
+    Zone,
 }
 
 pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
@@ -117,6 +122,10 @@ pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
         Reason::CannotWait => {
             out.cause("the caller cannot wait (GFP_ATOMIC), and a burst has used up the free pages: the allocator could not reclaim for it")
                 .advise("A driver that handles the failure drops a packet and goes on: harmless if rare. Raise vm.min_free_kbytes, or refill from a context that may wait.");
+        }
+        Reason::Zone => {
+            out.cause("the allocation may only use the zone for DMA, which is small, full or absent; the log does not show its state")
+                .advise("Check whether the device needs that zone. A crash kernel needs memory below 4 GB (crashkernel=...,low).");
         }
         Reason::Short => {
             out.cause("memory is short")
@@ -142,7 +151,9 @@ fn not_short(event: &Event, out: &mut Explanation) {
 }
 
 pub(super) fn oom_summary(event: &Event) -> String {
+    let requester = event.field("requested by");
     let reason = match event.message {
+        _ if requester.is_some() => "it was requested".to_string(),
         Some(_) => "a memory cgroup reached its limit".to_string(),
         None => match event.field("constraint") {
             Some(field) => format!("{}, and those were full", field.meaning),
@@ -156,6 +167,18 @@ pub(super) fn oom_summary(event: &Event) -> String {
 }
 
 pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
+    if let Some(field) = event.field("requested by") {
+        out.blame(
+            Culprit::Nobody,
+            format!("nobody: {} requested it", field.value),
+        )
+        .cause(format!(
+            "no allocation failed: {} requested to kill a task",
+            field.value
+        ))
+        .advise("Find who requested it. The machine need not be short of memory.");
+        return;
+    }
     if event.message.is_some() {
         out.cause("the processes of the cgroup use more memory than its limit")
             .advise("Raise the limit (memory.max), or find what grew in the cgroup.");
@@ -193,6 +216,7 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
 
 #[cfg(test)]
 mod tests {
+    use crate::event::Culprit;
     use crate::tests::{decode, only};
 
     #[test]
@@ -235,6 +259,33 @@ mod tests {
         assert!(cause("order:0, mode:0xc0(GFP_KERNEL)", "90").contains("memory is short"));
         let nameless = only("page allocation failure: order:0, mode:0x2080020(GFP_ATOMIC)\n");
         assert!(nameless.causes[0].contains("cannot wait"));
+    }
+
+    #[test]
+    fn a_requested_kill_and_the_limit_of_a_cgroup_are_no_lack_of_memory() {
+        let head = "foo invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n";
+        let trace = |function: &str| {
+            only(&format!(
+                "{head}Call Trace:\nout_of_memory+0x1/0x2\n{function}+0x1/0x2\nfoo_work+0x1/0x2\n"
+            ))
+        };
+        let event = trace("moom_callback");
+        assert_eq!(event.blame.culprit, Culprit::Nobody);
+        assert!(event.causes[0].contains("SysRq"), "{:?}", event.causes);
+        assert!(trace("bpf_out_of_memory").causes[0].contains("BPF"));
+        let event = trace("mem_cgroup_out_of_memory");
+        assert!(event.summary.contains("memory cgroup reached its limit"));
+        assert!(trace("foo").causes[0].contains("more memory than the machine has"));
+    }
+
+    #[test]
+    fn a_limited_zone_without_its_state_is_not_fragmented() {
+        let event = only("foo: page allocation failure: order:1, mode:0xcc1(GFP_KERNEL|GFP_DMA), nodemask=(null)\n");
+        assert!(
+            event.causes[0].contains("zone for DMA"),
+            "{:?}",
+            event.causes
+        );
     }
 
     #[test]

@@ -13,6 +13,12 @@ const MAX_ZONES: usize = 16;
 
 const CGROUP: &str = "the limit of a memory cgroup, not of the machine";
 
+/// Functions that run the OOM killer although no allocation failed, and who calls them.
+const REQUESTS: [(&str, &str); 2] = [
+    ("moom_callback", "a person or program, by SysRq f"),
+    ("bpf_out_of_memory", "a BPF program, for a memory cgroup"),
+];
+
 pub(crate) static FAMILY: Family = Family {
     headers: &[
         "page allocation failure",
@@ -279,6 +285,16 @@ fn complete(report: &mut Report) {
         .find(|dump| !dump.frames.is_empty())
         .cloned();
     if let Some(dump) = dump {
+        let has = |name: &str| dump.frames.iter().any(|frame| frame.symbol == name);
+        // The line on the constraint may be lost.
+        if has("mem_cgroup_out_of_memory") {
+            report.event.message = Some(CGROUP.to_string());
+        }
+        if let Some((_, by)) = REQUESTS.iter().find(|(function, _)| has(function)) {
+            report
+                .event
+                .add_field("requested by", *by, "no allocation failed");
+        }
         report.add_stack(&dump, Origin::Caller);
     }
 }
