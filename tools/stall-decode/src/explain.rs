@@ -110,8 +110,13 @@ impl Explanation {
     /// Completes the blame, and adds what holds for events of every kind.
     fn complete(&mut self, event: &Event) {
         if self.blame.text.is_empty() {
+            let sure = self.blame.sure;
             self.blame_by_default(event);
+            if !sure.is_empty() {
+                self.blame.sure = sure;
+            }
         }
+        self.blame_other_cpu(event);
         let blames_code = self.blame.culprit == Culprit::Code;
         if let Some(doubt) = event.culprit_doubt.filter(|_| blames_code) {
             let function = event.culprit_frame.as_deref().unwrap_or_default();
@@ -135,6 +140,38 @@ impl Explanation {
             self.cause(format!("the panic ({reason}) is no second fault: the kernel is configured to panic on this report"))
                 .advise("Find the cause above. A sysctl (kernel.softlockup_panic, hardlockup_panic, hung_task_panic, panic_on_rcu_stall, vm.panic_on_oom) selects the panic.");
         }
+    }
+
+    /// Blames the CPU for whose answer the culprit waits.
+    fn blame_other_cpu(&mut self, event: &Event) {
+        let is_code = self.blame.culprit == Culprit::Code;
+        let Some(waiter) = event.culprit_frame.as_deref().filter(|_| is_code) else {
+            return;
+        };
+        if !hints::waits_for_cpu(event) {
+            return;
+        }
+        let silent = &event.evidence.silent_cpus;
+        let other = match silent.as_slice() {
+            [cpu] => format!(
+                "CPU {cpu}, which answers neither {}'s interrupt nor the NMI",
+                called(waiter)
+            ),
+            _ => format!(
+                "another CPU, which does not answer; {} waits for it",
+                called(waiter)
+            ),
+        };
+        self.causes.insert(
+            0,
+            format!(
+                "{} waits for another CPU to answer an interrupt",
+                called(waiter)
+            ),
+        );
+        self.causes
+            .retain(|cause| !cause.contains("without rescheduling"));
+        self.blame(Culprit::Cpu, other);
     }
 
     /// Tells what several stacks of the culprit have in common.
@@ -185,6 +222,13 @@ impl Explanation {
         self
     }
 
+    /// States that the log does not show where the culprit is.
+    fn without_stack(&mut self) {
+        self.blame.sure = "guess";
+        self.cause("the log has no stack of the culprit, so that it does not say where")
+            .advise("Read the log from its source (dmesg, journalctl -k -b): the stack follows the first line. If lines are lost, raise the log level and enlarge the log buffer (loglevel=7 log_buf_len=4M).");
+    }
+
     /// Adds the hint of a function in the stack.
     fn hint(&mut self, event: &Event) -> &mut Self {
         if let Some((cause, advice)) = hints::of(event) {
@@ -228,6 +272,18 @@ fn list(words: &[String]) -> String {
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// The name of a lock, and the function that acquired it, from lockdep's
+/// `00000000abcd (&q->lock){+.+.}-{2:2}, at: grow+0x1/0x2`.
+fn lock(line: &str) -> Option<(&str, Option<String>)> {
+    let (_, after) = line.split_once('(')?;
+    let (name, _) = after.split_once("){")?;
+    let at = line.rsplit_once("at: ").map(|(_, at)| at);
+    let at = at
+        .and_then(crate::stack::frame)
+        .map(|frame| frame.function());
+    Some((name, at))
 }
 
 /// ` in spin()`, if the culprit frame is known.

@@ -2,7 +2,7 @@
 
 //! Explains sleeping in atomic context.
 
-use super::{called, in_function, tasks, Explanation};
+use super::{called, in_function, lock, tasks, Explanation};
 use crate::event::Event;
 use crate::functions::Class;
 use crate::scan::Scan;
@@ -49,11 +49,33 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     if out.causes.is_empty() {
         out.cause(context(count.map_or("", |count| count.value.as_str())));
     }
+    if let Some((name, at)) = held(event) {
+        out.cause(format!(
+            "{} acquired {name} before, which forbids to sleep",
+            called(&at)
+        ));
+    }
+    if event.frames.is_empty() {
+        out.without_stack();
+    }
     let function = value("Preemption disabled at");
     if !function.is_empty() {
         out.advise(format!("{function}() began the atomic section. End it before the call, or use a function that does not sleep."));
     }
     out.advise(instead(event));
+}
+
+/// The lock that makes the context atomic, and the function that acquired it.
+///
+/// Lockdep prints the wait type of each lock: 1 is an RCU reader, 2 a spinlock. With
+/// CONFIG_PROVE_RAW_LOCK_NESTING, a spinlock has 3, and a mutex 4.
+fn held(event: &Event) -> Option<(&str, String)> {
+    let has = |kinds: &str| event.locks.iter().any(|line| line.contains(kinds));
+    let spinlock = if has("{4:4}") { "{3:3}" } else { "{2:2}" };
+    let mut locks = event.locks.iter().rev();
+    let line = locks.find(|line| line.contains(spinlock) || line.contains("{1:"))?;
+    let (name, at) = lock(line)?;
+    Some((name, at?))
 }
 
 /// What the code can do instead of the call that sleeps, by the helper that sleeps.
@@ -127,6 +149,25 @@ fn realtime(event: &Event, out: &mut Explanation) {
 #[cfg(test)]
 mod tests {
     use crate::tests::only;
+
+    #[test]
+    fn the_lock_that_forbids_to_sleep_is_named() {
+        let of = |inner: &str| {
+            let event = only(&format!(
+                "BUG: sleeping function called from invalid context at net/core/sock.c:3507\n\
+                 in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 57, name: cat\n\
+                 preempt_count: 1, expected: 0\n\
+                 2 locks held by cat/57:\n\
+                 \x20#0: 0012 (&p->lock){{+.+.}}-{{3:3}}, at: seq_read+0x1/0x2\n\
+                 \x20#1: 0034 {inner}, at: foo_show+0x1/0x2 [foo]\n"
+            ));
+            event.causes.concat()
+        };
+        assert!(of("(&foo->lock){+.+.}-{2:2}").contains("foo_show() acquired &foo->lock before"));
+        assert!(of("(rcu_read_lock){....}-{1:2}").contains("foo_show() acquired rcu_read_lock"));
+        assert!(!of("(&foo->mutex){+.+.}-{3:3}").contains("acquired"));
+        assert!(of("(&foo->mutex){+.+.}-{4:4}").contains("seq_read() acquired &p->lock"));
+    }
 
     #[test]
     fn a_sleep_in_a_reader_and_under_a_spinlock_have_different_causes() {

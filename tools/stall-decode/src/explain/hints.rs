@@ -67,6 +67,22 @@ const HINTS: &[Hint] = &[
     },
 ];
 
+/// Functions that wait until another CPU has run a call.
+const WAITS_FOR_CPU: [&str; 4] = [
+    "smp_call_function",
+    "csd_lock_wait",
+    "on_each_cpu",
+    "generic_exec_single",
+];
+
+/// Returns whether the culprit waits for another CPU: such a function is its innermost one.
+pub(super) fn waits_for_cpu(event: &Event) -> bool {
+    event.frames.first().is_some_and(|frame| {
+        let mut starts = WAITS_FOR_CPU.iter();
+        starts.any(|start| frame.starts_with(start))
+    })
+}
+
 /// Returns cause and advice for the innermost function with a hint.
 pub(super) fn of(event: &Event) -> Option<(&'static str, &'static str)> {
     let frames = event.frames.iter().take(MAX_FRAMES);

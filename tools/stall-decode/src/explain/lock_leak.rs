@@ -2,7 +2,7 @@
 
 //! Explains locks and readers that were not released.
 
-use super::{in_function, tasks, Explanation};
+use super::{called, in_function, lock, tasks, Explanation};
 use crate::event::Event;
 
 pub(super) fn summary(event: &Event) -> String {
@@ -48,6 +48,12 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     } else {
         out.cause("a path, often an error path, returns without unlocking or rcu_read_unlock()");
     }
+    if let Some((name, Some(at))) = event.locks.first().and_then(|line| lock(line)) {
+        out.cause(format!(
+            "the lock {name} is still held, which {} acquired",
+            called(&at)
+        ));
+    }
     out.cause("a guard was leaked on purpose, such as with mem::forget() in Rust")
         .advise("Look at the function that acquired the lock. A leaked reader stalls RCU forever on preemptible kernels. Lockdep is off from here on: reboot before further tests.");
 }
@@ -76,5 +82,20 @@ mod tests {
              \x20    preempt=0x00000000 lock=0->1 RCU=0->1 workfn=leak [demo]\n",
         );
         assert!(event.causes[0].contains("leak() returned without rcu_read_unlock()"));
+    }
+
+    #[test]
+    fn the_lock_and_the_function_that_acquired_it_are_named() {
+        let event = only(
+            "WARNING: lock held when returning to user space!\n\
+             cat/57 is leaving the kernel with locks still held!\n\
+             1 lock held by cat/57:\n\
+             \x20#0: 000000007c4816ec (&foo_mutex){+.+.}, at: foo_open+0x17/0x30 [foo]\n",
+        );
+        let causes = event.causes.concat();
+        assert!(
+            causes.contains("&foo_mutex is still held, which foo_open() acquired"),
+            "{causes}"
+        );
     }
 }

@@ -25,8 +25,17 @@ pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
         ));
     }
     out.hint(event)
-        .cause("a virtual machine that its host did not run")
-        .advise(format!("Look at the stack: shorten the loop of {}, or call cond_resched() in it. RCU reports the same CPU soon, if it has not yet.", place(event)));
+        .cause("a virtual machine that its host did not run");
+    if lacks_stack(event) {
+        out.without_stack();
+        return;
+    }
+    out.advise(format!("Look at the stack: shorten the loop of {}, or call cond_resched() in it. RCU reports the same CPU soon, if it has not yet.", place(event)));
+}
+
+/// Returns whether the log does not show where a CPU is stuck.
+fn lacks_stack(event: &Event) -> bool {
+    event.culprit_frame.is_none() && event.frames.len() < 2 && !event.evidence.is_in_user_mode
 }
 
 /// The function in which a CPU is stuck, or else the CPU.
@@ -69,6 +78,7 @@ pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
 
 #[cfg(test)]
 mod tests {
+    use crate::event::Culprit;
     use crate::tests::only;
 
     #[test]
@@ -94,6 +104,33 @@ mod tests {
             .advice
             .iter()
             .any(|advice| advice.contains("softlockup_panic")));
+    }
+
+    #[test]
+    fn a_lockup_without_a_stack_says_so() {
+        let head = "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [foo:57]\n";
+        let event = only(head);
+        assert_eq!(event.blame.sure, "guess");
+        assert!(event.causes.iter().any(|cause| cause.contains("no stack")));
+        assert!(!event.advice.concat().contains("shorten the loop"));
+        let event = only(&format!("{head}RIP: 0010:spin+0x1/0x2 [demo]\n"));
+        assert_eq!(event.blame.sure, "likely");
+        assert!(!event.causes.iter().any(|cause| cause.contains("no stack")));
+    }
+
+    #[test]
+    fn a_wait_for_another_cpu_blames_that_cpu() {
+        let event = only(
+            "watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [runc:57]\n\
+             RIP: 0010:smp_call_function_single+0x135/0x170\n\
+             Call Trace:\n\
+             foo_snapshot_cpu+0x40/0x50\n\
+             foo_open+0xe/0x20\n",
+        );
+        assert_eq!(event.culprit_frame.as_deref(), Some("foo_snapshot_cpu"));
+        assert_eq!(event.blame.culprit, Culprit::Cpu);
+        assert!(event.causes[0].contains("foo_snapshot_cpu() waits for another CPU"));
+        assert!(!event.causes.concat().contains("without rescheduling"));
     }
 
     #[test]
