@@ -113,10 +113,10 @@ fn unstarted(event: &Event, out: &mut Explanation) {
 /// What a wait needs, in words.
 fn what(function: &str) -> &'static str {
     let has = |part: &str| function.contains(part);
+    // The functions behind down_read() and down() have underscores.
+    let is_semaphore = has("rwsem") || function.trim_start_matches('_').starts_with("down");
     match () {
-        () if has("mutex") || has("rwsem") || function.starts_with("down") || has("rtnl_lock") => {
-            "the lock"
-        }
+        () if has("mutex") || is_semaphore || has("rtnl_lock") => "the lock",
         () if has("fence") => "the fence from being signalled",
         () if has("flush_work") || has("workqueue") || has("cancel_") => {
             "the work item from ending"

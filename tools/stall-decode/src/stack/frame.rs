@@ -121,6 +121,10 @@ pub(super) fn frames(text: &str) -> Option<(Frame, Option<Frame>)> {
         place = Place::Unreliable;
     }
     let found = symbol_at(rest)?;
+    // No call returns to the start of a function: the word is left over, or a pointer to it.
+    if found.is_start && found.from.is_none() {
+        place = Place::Unreliable;
+    }
     let caller = found
         .from
         .and_then(symbol_at)
@@ -152,6 +156,8 @@ struct Found<'a> {
     module: Option<&'a str>,
     /// The text after ARM's ` from `.
     from: Option<&'a str>,
+    /// Whether the offset is 0.
+    is_start: bool,
 }
 
 /// Parses the symbol before an offset, a source line, a module, or ARM's `from CALLER`.
@@ -178,6 +184,7 @@ fn symbol_at(text: &str) -> Option<Found<'_>> {
         return None;
     }
     let has_offset = scan.rest().starts_with("+0x");
+    let is_start = scan.rest().starts_with("+0x0/");
     if has_offset {
         scan.run(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
     }
@@ -193,6 +200,7 @@ fn symbol_at(text: &str) -> Option<Found<'_>> {
         symbol,
         module,
         from,
+        is_start,
     })
 }
 
@@ -215,6 +223,7 @@ fn address_of_module(text: &str) -> Option<Found<'_>> {
         symbol,
         module,
         from: None,
+        is_start: false,
     })
 }
 
@@ -244,6 +253,15 @@ mod tests {
     fn parsed(text: &str) -> (String, Place) {
         let frame = frame(text).unwrap_or_else(|| panic!("no frame: {text:?}"));
         (frame.function(), frame.place)
+    }
+
+    #[test]
+    fn a_frame_at_the_start_of_a_function_is_unreliable() {
+        let place = |text: &str| parsed(text).1;
+        assert_eq!(place("foo+0x0/0x398"), Place::Unreliable);
+        assert_eq!(place("foo+0x4/0x398"), Place::Trace);
+        let old_arm = "[<c0010dc0>] (foo+0x0/0xf8) from [<c000d3a0>] (show_stack+0x10/0x14)";
+        assert_eq!(place(old_arm), Place::Trace);
     }
 
     #[test]
