@@ -56,6 +56,8 @@ pub(crate) struct Backtrace {
     pub(crate) is_cut: bool,
     /// Whether the CPU was in user mode.
     pub(crate) is_in_user_mode: bool,
+    /// The code was interrupted while it wrote the log to a console.
+    pub(crate) is_printing: bool,
 }
 
 const LEFTOVER: &str = "the unwinder marked it with `?`: it may be left over from an earlier call";
@@ -82,6 +84,8 @@ impl Backtrace {
         };
         let mut backtrace = Self {
             is_cut: is_cut || ends_in_report,
+            is_printing: origin == Origin::Interrupt
+                && frames.first().is_some_and(|(frame, _)| is_printing(frame)),
             ..Self::default()
         };
         let mut inner = None;
@@ -109,7 +113,10 @@ impl Backtrace {
         if backtrace.culprit.is_none() {
             backtrace.use_helper(frames);
         }
-        if backtrace.frames.is_empty() && dump.is_of_task && prints(dump) {
+        if backtrace.frames.is_empty()
+            && dump.is_of_task
+            && dump.frames.first().is_some_and(is_printing)
+        {
             backtrace
                 .frames
                 .extend(dump.frames.iter().map(Frame::function).take(MAX_FRAMES));
@@ -205,14 +212,10 @@ fn is_stale(dump: &Dump) -> bool {
     is_switch && dump.state.as_deref() == Some("R") && dump.is_of_task
 }
 
-/// Returns whether the stack of a task shows that the task itself prints to the console.
-fn prints(dump: &Dump) -> bool {
-    let is_printing = |frame: &Frame| {
-        let name = base(&frame.symbol).trim_start_matches('_');
-        name.starts_with("console_") || name.starts_with("vprintk") || name.starts_with("printk")
-    };
-    let mut frames = dump.frames.iter();
-    frames.next().is_some_and(is_printing)
+/// Returns whether a function writes the log to consoles.
+fn is_printing(frame: &Frame) -> bool {
+    let name = base(&frame.symbol).trim_start_matches('_');
+    name.starts_with("console_") || name.starts_with("vprintk") || name.starts_with("printk")
 }
 
 /// Marks drivers that call or are called by the generic code of interrupts.

@@ -313,6 +313,7 @@ impl Report {
         self.event.culprit_doubt = backtrace.doubt;
         self.event.evidence.is_stack_cut = backtrace.is_cut;
         self.event.evidence.is_in_user_mode = backtrace.is_in_user_mode;
+        self.event.evidence.is_printing = backtrace.is_printing;
     }
 
     /// Adds CPU, task and stack of the current task, whose dump is the first.

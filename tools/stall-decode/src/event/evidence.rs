@@ -9,6 +9,8 @@ pub(crate) struct Evidence {
     pub(crate) is_stack_cut: bool,
     /// The CPU was in user mode when it was interrupted.
     pub(crate) is_in_user_mode: bool,
+    /// The culprit was interrupted while it wrote the log to a console.
+    pub(crate) is_printing: bool,
     /// The list of CPUs and tasks continues on the next line.
     pub(crate) is_list_open: bool,
     /// CPUs to which an NMI was sent, without an answer in the log.

@@ -85,6 +85,10 @@ pub(super) fn waits_for_cpu(event: &Event) -> bool {
 
 /// Returns cause and advice for the innermost function with a hint.
 pub(super) fn of(event: &Event) -> Option<(&'static str, &'static str)> {
+    // The stack of an event has no frames that print.
+    if event.evidence.is_printing {
+        return HINTS.first().map(|hint| (hint.cause, hint.advice));
+    }
     let frames = event.frames.iter().take(MAX_FRAMES);
     for frame in frames.chain(&event.culprit_frame) {
         let hint = HINTS

@@ -119,6 +119,23 @@ mod tests {
     }
 
     #[test]
+    fn a_culprit_that_prints_has_a_slow_console() {
+        let trace = |inner: &str| {
+            only(&format!(
+                "watchdog: BUG: soft lockup - CPU#2 stuck for 23s! [foo:57]\n\
+                 RIP: 0010:{inner}+0x343/0x540\n\
+                 Call Trace:\n\
+                 printk+0x52/0x6e\n\
+                 foo_scan_tasks+0x76/0x100\n"
+            ))
+        };
+        let event = trace("console_unlock");
+        assert_eq!(event.culprit_frame.as_deref(), Some("foo_scan_tasks"));
+        assert!(event.causes.concat().contains("slow console"));
+        assert!(!trace("foo_count").causes.concat().contains("slow console"));
+    }
+
+    #[test]
     fn a_wait_for_another_cpu_blames_that_cpu() {
         let event = only(
             "watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [runc:57]\n\
