@@ -109,7 +109,9 @@ fn may_continue(line: &[u8], next: Option<&Vec<u8>>) -> bool {
         let start: String = line.chars().take(60).collect();
         let has_stamp = start.split('[').skip(1).any(|rest| {
             let stamp = rest.split(']').next().unwrap_or_default();
-            stamp.contains(['.', ':']) && stamp.contains(|c: char| c.is_ascii_digit())
+            // `[docker:57]` is no stamp.
+            let has_time = stamp.contains('.') || stamp.contains(':') && stamp.contains(' ');
+            has_time && stamp.contains(|c: char| c.is_ascii_digit())
         });
         let unquoted = start.trim_start_matches(['>', '|']);
         has_stamp || start.contains("kernel:") || unquoted.starts_with("  ")
