@@ -129,6 +129,7 @@ cases! {
         resized_table_keeps_its_entries
         resize_spares_the_links_of_earlier_readers
         lookup_keeps_its_array_during_a_resize
+        lookup_at_an_old_entry_reaches_the_rest_during_a_resize
         lookups_never_miss_an_entry_during_resizes;
     srcu:
         srcu_synchronize_returns_the_object_after_a_sleeping_reader

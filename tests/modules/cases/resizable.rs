@@ -10,7 +10,11 @@ use core::{
     hash::{Hash, Hasher},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use kernel::{new_mutex, prelude::*, sync::Arc};
+use kernel::{
+    new_mutex, new_spinlock,
+    prelude::*,
+    sync::{Arc, SpinLock},
+};
 use rcu::{read_lock, Anywhere, Entry, Keyed, NewBuckets, Reclaim, ResizableTable, UpdaterLock};
 
 struct State {
@@ -177,94 +181,125 @@ pub(super) fn lookups_never_miss_an_entry_during_resizes() -> Outcome {
     Ok(())
 }
 
-/// A key whose hash takes long, so that a lookup holds its bucket array during a resize.
-struct SlowKey {
-    key: u64,
-    reader: Option<Arc<Reader>>,
+/// A point of a lookup at which an updater overtakes it.
+#[derive(Clone, Copy, PartialEq)]
+enum Moment {
+    /// The lookup has loaded its bucket array, and has not used it yet.
+    Hash,
+    /// The lookup is at the first entry of its bucket.
+    Comparison,
 }
 
-impl PartialEq for SlowKey {
+/// A key whose lookup resizes the table once, so that the order of reader and updater is certain.
+struct OvertakenKey {
+    key: u64,
+    resize: Option<Resize>,
+}
+
+struct Resize {
+    moment: Moment,
+    state: Overtaking,
+    is_done: AtomicUsize,
+}
+
+/// A reader acquires the lock, so it is a spin lock.
+type Overtaking = Arc<UpdaterLock<OvertakingState, SpinLock<()>>>;
+
+struct OvertakingState {
+    table: ResizableTable<OvertakenValue, OvertakingState>,
+}
+
+impl OvertakenKey {
+    fn reach(&self, moment: Moment) {
+        let Some(resize) = &self.resize else { return };
+        if resize.moment != moment || resize.is_done.load(Ordering::Relaxed) != 0 {
+            return;
+        }
+        let Ok(new) = NewBuckets::new(1, GFP_ATOMIC) else {
+            return;
+        };
+        let mut updater = resize.state.lock();
+        let resized = updater.select(|state| &state.table).resize(new);
+        resize
+            .is_done
+            .store(resized.is_ok().into(), Ordering::Relaxed);
+    }
+}
+
+impl PartialEq for OvertakenKey {
     fn eq(&self, other: &Self) -> bool {
+        other.reach(Moment::Comparison);
         self.key == other.key
     }
 }
 
-impl Eq for SlowKey {}
+impl Eq for OvertakenKey {}
 
-impl Hash for SlowKey {
+impl Hash for OvertakenKey {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.key.hash(hasher);
-        if let Some(reader) = &self.reader {
-            reader.state.store(Reader::INSIDE, Ordering::Release);
-            spin_ms(HOLD_MS);
-        }
+        self.reach(Moment::Hash);
     }
 }
 
-struct SlowValue {
-    key: SlowKey,
+struct OvertakenValue {
+    key: OvertakenKey,
     tracked: Tracked,
 }
 
-impl Keyed for SlowValue {
-    type Key = SlowKey;
+impl Keyed for OvertakenValue {
+    type Key = OvertakenKey;
 
-    fn key(&self) -> &SlowKey {
+    fn key(&self) -> &OvertakenKey {
         &self.key
     }
 }
 
-impl Reclaim for SlowValue {
+impl Reclaim for OvertakenValue {
     type Context = Anywhere;
 }
 
-struct SlowState {
-    table: ResizableTable<SlowValue, SlowState>,
+/// Looks the last of three entries of one bucket up, while the table is resized at `moment`.
+fn look_up_during_a_resize(moment: Moment) -> Outcome {
+    let drops = Drops::new()?;
+    let table = ResizableTable::new(NewBuckets::new(1, GFP_KERNEL)?, rcu::random_seed());
+    let state = UpdaterLock::new(OvertakingState { table }, new_spinlock!((), "table"));
+    let state: Overtaking = Arc::pin_init(state, GFP_KERNEL)?;
+    for key in 0..3 {
+        let value = OvertakenValue {
+            key: OvertakenKey { key, resize: None },
+            tracked: Tracked::new(key, &drops),
+        };
+        let new = Entry::resizable(value, GFP_KERNEL)?;
+        let mut updater = state.lock();
+        ensure!(updater.select(|state| &state.table).insert(new).is_none());
+    }
+    let resize = Resize {
+        moment,
+        state: state.clone(),
+        is_done: AtomicUsize::new(0),
+    };
+    let last = OvertakenKey {
+        key: 2,
+        resize: Some(resize),
+    };
+    let guard = read_lock();
+    let found = state.table.get(&last, &guard);
+    let is_found = found.is_some_and(|found| found.tracked.is_intact());
+    drop(guard);
+    let is_resized = last
+        .resize
+        .is_some_and(|resize| resize.is_done.into_inner() == 1);
+    ensure!(is_resized && is_found);
+    Ok(())
 }
 
 pub(super) fn lookup_keeps_its_array_during_a_resize() -> Outcome {
-    let drops = Drops::new()?;
-    let table = ResizableTable::new(NewBuckets::new(8, GFP_KERNEL)?, rcu::random_seed());
-    let state = UpdaterLock::new(SlowState { table }, new_mutex!((), "table"));
-    let state = Arc::pin_init(state, GFP_KERNEL)?;
-    let key = |reader| SlowKey { key: 7, reader };
-    let value = SlowValue {
-        key: key(None),
-        tracked: Tracked::new(7, &drops),
-    };
-    let new = Entry::resizable(value, GFP_KERNEL)?;
-    ensure!(state
-        .lock()
-        .select(|state| &state.table)
-        .insert(new)
-        .is_none());
-    let reader = Arc::new(Reader::default(), GFP_KERNEL)?;
-    let mut threads = KVec::new();
-    let work = {
-        let (state, reader) = (state.clone(), reader.clone());
-        move || {
-            let slow = key(Some(reader.clone()));
-            let guard = read_lock();
-            let found = state.table.get(&slow, &guard);
-            if found.is_some_and(|found| found.tracked.is_intact()) {
-                reader.intact.store(1, Ordering::Relaxed);
-            }
-            reader.state.store(Reader::DONE, Ordering::Release);
-        }
-    };
-    threads.push(platform::spawn(work)?, GFP_KERNEL)?;
-    while !reader.is_in_state(Reader::INSIDE) && !reader.is_in_state(Reader::DONE) {
-        platform::sleep_ms(1);
-    }
-    let new = NewBuckets::new(16, GFP_KERNEL)?;
-    let is_resized = state
-        .lock()
-        .select(|state| &state.table)
-        .resize(new)
-        .is_ok();
-    platform::join(threads);
-    ensure!(is_resized && reader.has_ended_intact());
-    Ok(())
+    look_up_during_a_resize(Moment::Hash)
+}
+
+pub(super) fn lookup_at_an_old_entry_reaches_the_rest_during_a_resize() -> Outcome {
+    look_up_during_a_resize(Moment::Comparison)
 }
 
 fn counter() -> Result<Arc<AtomicUsize>, Failure> {
