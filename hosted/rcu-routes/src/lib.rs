@@ -8,7 +8,7 @@
 //!
 //! | part | tests |
 //! |---|---|
-//! | [`rcu`] | `tests/rcu.rs`, `rcu_memory.rs`, `rcu_list.rs`, `rcu_list_threads.rs`, `rcu_hash_table.rs`, `srcu.rs`, `srcu_memory.rs`, and `rcu_cases/`, which runs in the kernel too |
+//! | [`rcu`] | `tests/rcu.rs`, `rcu_memory.rs`, `rcu_list.rs`, `rcu_list_threads.rs`, `rcu_hash_table.rs`, `rcu_reentrant.rs`, `srcu.rs`, `srcu_memory.rs`, and `rcu_cases/`, which runs in the kernel too |
 //! | [`rcu_table`] | all other files of `tests/`; the suites in `ported_*.rs` come from other projects |
 //! | `device::command`, `device::lines`, `device::wire` | `src/device/*_tests.rs` |
 //!

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A reader that lasts until the end of its thread, when thread-local variables are dropped. The
-//! thread's registration with liburcu is one of them.
+//! A reader at the end of its thread, when thread-local variables are dropped. The thread's
+//! registration with liburcu is one of them.
 
 use kernel::prelude::*;
 use rcu_routes::rcu::{read_lock, synchronize, Guard, Rcu, Reclaim, Softirq, UniqueRcuBox};
@@ -28,12 +28,13 @@ impl Reclaim for Object {
 
 static OBJECT: Rcu<Object> = Rcu::null();
 
-/// A reader that uses an object when its thread ends.
-struct Late(Guard);
+/// A reader that uses an object when its thread ends. Without a guard it begins then.
+struct Late(Option<Guard>);
 
 impl Drop for Late {
     fn drop(&mut self) {
-        let object = OBJECT.dereference(&self.0).expect("the object");
+        let guard = self.0.take().unwrap_or_else(read_lock);
+        let object = OBJECT.dereference(&guard).expect("the object");
         let updater = thread::spawn(|| {
             let old = OBJECT.replace(None).expect("the object");
             synchronize();
@@ -59,33 +60,55 @@ fn run(test: &str) -> Output {
         .expect("a process")
 }
 
-fn is_aborted(output: &Output) -> bool {
+fn is_aborted(output: &Output, message: &str) -> bool {
     let log = String::from_utf8_lossy(&output.stderr);
     println!("{}{log}", String::from_utf8_lossy(&output.stdout));
-    output.status.signal() == Some(SIGABRT) && log.contains("a thread ends inside")
+    output.status.signal() == Some(SIGABRT) && log.contains(message)
 }
 
 #[test]
 fn a_reader_that_outlives_its_threads_registration_aborts() {
-    assert!(is_aborted(&run("reader_in_a_thread_local")));
+    let output = run("reader_in_a_thread_local");
+    assert!(is_aborted(&output, "a thread ends inside"));
+}
+
+#[test]
+fn a_reader_that_begins_after_its_threads_registration_aborts() {
+    let output = run("reader_after_the_registration");
+    assert!(is_aborted(&output, "thread local panicked on drop"));
 }
 
 #[test]
 fn a_thread_that_ends_with_a_forgotten_guard_aborts() {
-    assert!(is_aborted(&run("forgotten_guard")));
+    assert!(is_aborted(&run("forgotten_guard"), "a thread ends inside"));
+}
+
+/// Publishes an object, and runs a thread with a [`Late`] that `start` makes.
+fn run_thread(start: fn() -> Late) {
+    let object = Object { canary: CANARY };
+    drop(OBJECT.replace(UniqueRcuBox::new(object, GFP_KERNEL).ok()));
+    let reader = thread::spawn(move || {
+        // The first use registers a destructor, which runs after those of later variables.
+        LATE.with(|late| *late.borrow_mut() = None);
+        LATE.with(|late| *late.borrow_mut() = Some(start()));
+    });
+    reader.join().expect("the reader");
 }
 
 #[test]
 #[ignore = "a process of its own runs it"]
 fn reader_in_a_thread_local() {
-    let object = Object { canary: CANARY };
-    drop(OBJECT.replace(UniqueRcuBox::new(object, GFP_KERNEL).ok()));
-    let reader = thread::spawn(|| {
-        // The first use registers a destructor, which runs after those of later variables.
-        LATE.with(|late| *late.borrow_mut() = None);
-        LATE.with(|late| *late.borrow_mut() = Some(Late(read_lock())));
+    run_thread(|| Late(Some(read_lock())));
+}
+
+#[test]
+#[ignore = "a process of its own runs it"]
+fn reader_after_the_registration() {
+    run_thread(|| {
+        // Registers the thread.
+        drop(read_lock());
+        Late(None)
     });
-    reader.join().expect("the reader");
 }
 
 #[test]
