@@ -94,6 +94,7 @@ cases! {
         cookie_is_incomplete_during_an_earlier_reader
         full_cookie_is_incomplete_during_an_earlier_reader
         cookie_of_a_reader_is_incomplete_until_its_end
+        waits_of_cookies_end_after_an_earlier_reader
         completed_cookie_is_complete
         spin_lock_delays_a_grace_period
         overlap_delays_a_grace_period_until_its_end;

@@ -2,9 +2,9 @@
 
 //! Grace periods and their cookies.
 
-use super::{ensure, rcu, spin_ms, Outcome, HOLD_MS};
+use super::{ensure, rcu, spawn_reader, spin_ms, Drops, Outcome, Tracked, HOLD_MS};
 use kernel::{new_spinlock, prelude::*, sync::Arc};
-use rcu::{read_lock, FullGracePeriod, GracePeriod, Overlap};
+use rcu::{read_lock, FullGracePeriod, GracePeriod, Overlap, Rcu, UniqueRcuBox};
 
 fn is_incomplete_during_a_reader<C: Copy>(
     new_cookie: [fn() -> C; 3],
@@ -75,6 +75,25 @@ pub(super) fn cookie_of_a_reader_is_incomplete_until_its_end() -> Outcome {
         ensure!(!cookie.is_complete());
         ensure!(!full.is_complete());
         drop(guard);
+    }
+    Ok(())
+}
+
+pub(super) fn waits_of_cookies_end_after_an_earlier_reader() -> Outcome {
+    let waits: [fn(); 3] = [
+        || GracePeriod::start().wait(),
+        || GracePeriod::start().wait_expedited(),
+        || FullGracePeriod::start().wait(),
+    ];
+    let drops = Drops::new()?;
+    let object = UniqueRcuBox::new(Tracked::new(1, &drops), GFP_KERNEL)?;
+    let pointer = Arc::new(Rcu::new(object), GFP_KERNEL)?;
+    for wait in waits {
+        let (thread, reader) = spawn_reader(&pointer, Tracked::is_intact)?;
+        wait();
+        let has_ended = reader.has_ended_intact();
+        drop(thread);
+        ensure!(has_ended);
     }
     Ok(())
 }
