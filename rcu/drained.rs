@@ -53,8 +53,8 @@ macro_rules! __rcu_drained_module {
 /// `drains:` names further modules whose constant `DRAIN`, a [`Drain`], does the same for other
 /// code of the module, such as threads.
 ///
-/// The crate must not give the name `kernel` or `core` to another crate: the library and macros find
-/// these crates by them.
+/// The crate must not give the name `kernel`, `core` or `pin_init` to another crate: the library and
+/// macros find these crates by them.
 ///
 /// # Examples
 ///
