@@ -149,7 +149,9 @@ impl Found {
             own_file::write(path, &self.page.html())?;
         }
         if !out.json() && !options.short {
-            out.line(&text::totals(&self.counts))?;
+            let mut totals = String::new();
+            text::wrapped(&mut totals, "", "", &text::totals(&self.counts));
+            out.line(totals.trim_end())?;
         }
         Ok(self.counts.values().sum())
     }

@@ -2,6 +2,8 @@
 
 //! Tables, and the width of text.
 
+use std::io::{stdout, IsTerminal};
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
 use console::Term;
@@ -9,14 +11,32 @@ use console::Term;
 /// Wider text is hard to read.
 const MAX_TEXT_WIDTH: u16 = 100;
 
-/// The width of standard output, if it is a terminal.
+/// The width of a terminal that does not report its size, such as a serial console.
+const DEFAULT_WIDTH: u16 = 80;
+
+/// The width of the reader's terminal: that of the variable COLUMNS, or else of standard output.
+/// `None` if standard output is no terminal: a program reads it, so that rows must stay lines.
 pub fn terminal_width() -> Option<u16> {
-    Term::stdout().size_checked().map(|(_, columns)| columns)
+    let columns = std::env::var("COLUMNS").ok();
+    let size = Term::stdout().size_checked();
+    width(
+        columns.as_deref(),
+        size.map(|(_, columns)| columns),
+        stdout().is_terminal(),
+    )
 }
 
-/// The width at which to wrap text.
+fn width(columns: Option<&str>, size: Option<u16>, is_terminal: bool) -> Option<u16> {
+    let columns = columns.and_then(|columns| columns.parse().ok());
+    let is_positive = |width: &u16| *width > 0;
+    let known = columns.filter(is_positive).or(size.filter(is_positive));
+    known.or(is_terminal.then_some(DEFAULT_WIDTH))
+}
+
+/// The width at which to wrap text. If a pager reads it, standard error is the reader's terminal.
 pub fn text_width() -> usize {
-    let width = terminal_width().unwrap_or(MAX_TEXT_WIDTH);
+    let pager = || Term::stderr().size_checked().map(|(_, columns)| columns);
+    let width = terminal_width().or_else(pager).unwrap_or(MAX_TEXT_WIDTH);
     width.min(MAX_TEXT_WIDTH).into()
 }
 
@@ -45,4 +65,24 @@ pub fn table(
         }
     }
     table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_width_is_that_of_the_variable_the_terminal_or_80_columns() {
+        for (columns, size, is_terminal, expected) in [
+            (Some("60"), Some(132), true, Some(60)),
+            (Some("60"), None, false, Some(60)),
+            (Some("0"), Some(132), true, Some(132)),
+            (Some("wide"), None, true, Some(80)),
+            (None, Some(0), true, Some(80)),
+            (None, None, true, Some(80)),
+            (None, None, false, None),
+        ] {
+            assert_eq!(width(columns, size, is_terminal), expected);
+        }
+    }
 }

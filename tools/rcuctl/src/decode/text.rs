@@ -122,10 +122,13 @@ fn event_heading(text: &mut String, event: &Event, style: Style) {
 
 /// Appends the first line: the kind of an event, and details.
 pub fn heading(text: &mut String, style: Style, kind: &str, about: &str) {
-    let kind = painted(style.kind, kind);
-    let about = painted(style.faint, about);
+    let mut plain = String::new();
+    wrapped(&mut plain, "", "    ", &format!("{kind}  {about}"));
+    // Colours have no width on the terminal.
+    let about = plain.trim_end().strip_prefix(kind).unwrap_or(about);
+    let (kind, about) = (painted(style.kind, kind), painted(style.faint, about));
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{kind}  {about}");
+    let _ = writeln!(text, "{kind}{about}");
 }
 
 pub fn section(text: &mut String, style: Style, name: &str) {

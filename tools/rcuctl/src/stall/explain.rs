@@ -7,7 +7,7 @@ use std::io::Write;
 use super::page::{Page, PAGES};
 use crate::decode::Style;
 use crate::error::{Error, Result, Status};
-use crate::layout::table;
+use crate::layout::{table, terminal_width};
 use crate::output::Output;
 
 /// The kinds that have a page.
@@ -50,7 +50,7 @@ fn list(out: &mut Output<impl Write>) -> Result<Status> {
         let rows = PAGES
             .iter()
             .map(|page| vec![page.kind.to_string(), page.title().to_string()]);
-        out.line(&table(rows, |_| false, None))?;
+        out.line(&table(rows, |_| false, terminal_width()))?;
     }
     Ok(Status::Done)
 }
