@@ -10,6 +10,7 @@
 mod atomic_file;
 mod cli;
 mod completion;
+mod cpu_list;
 mod decode;
 mod device;
 mod error;

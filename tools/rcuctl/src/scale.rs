@@ -11,6 +11,7 @@ mod document;
 #[cfg(test)]
 mod fake;
 mod live;
+mod notes;
 mod options;
 mod report;
 mod table;
@@ -20,11 +21,13 @@ use std::time::Duration;
 
 use document::Document;
 use live::Live;
+use notes::notes;
 use options::RunOptions;
 use report::Report;
 
 pub use options::Scale;
 
+use crate::decode::text::wrapped;
 use crate::error::{Result, Status};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
@@ -47,7 +50,8 @@ pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.job.parameters);
     let pace = Pace::with_stop_timeout(STOP_TIMEOUT);
     if options.job.status {
-        return show(&Report::read(&folder)?, out);
+        let report = Report::read(&folder)?;
+        return show(&report, &notes(&folder, &report, None), out);
     }
     if options.job.stop {
         return stop(&folder, pace, out);
@@ -56,7 +60,7 @@ pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {
     let mut live = Live::new(out.json());
     let report = measure(&folder, &options.run, pace, &mut interrupts, &mut live)?;
     drop(live);
-    show(&report, out)
+    show(&report, &notes(&folder, &report, options.run.readers), out)
 }
 
 /// Starts a run and follows it to its end.
@@ -81,14 +85,20 @@ fn measure(
 /// `--stop`: stops the active run, whoever started it, and shows its results.
 fn stop(parameters: &impl Parameters, pace: Pace, out: &mut Output<impl Write>) -> Result<Status> {
     let (before, last) = stop_active::<Report>(parameters, pace)?;
-    show(&last.unwrap_or(before), out)
+    let report = last.unwrap_or(before);
+    show(&report, &notes(parameters, &report, None), out)
 }
 
-fn show(report: &Report, out: &mut Output<impl Write>) -> Result<Status> {
+fn show(report: &Report, notes: &[String], out: &mut Output<impl Write>) -> Result<Status> {
     if out.json() {
-        out.document(&Document::of(report))?;
+        out.document(&Document::of(report, notes))?;
     } else {
         table::show(report, out)?;
+        for note in notes {
+            let mut text = String::new();
+            wrapped(&mut text, "", "", note);
+            out.line(text.trim_end())?;
+        }
     }
     Ok(match report.has_failed() {
         true => Status::Refused,
@@ -136,7 +146,7 @@ mod tests {
                 "scale_nreaders=-1"
             ]
         );
-        let (status, text) = printed(false, |out| show(&report, out));
+        let (status, text) = printed(false, |out| show(&report, &[], out));
         assert_eq!(status, Status::Done);
         assert!(text.contains("median"), "{text}");
     }
@@ -215,8 +225,19 @@ mod tests {
     fn a_failed_run_is_status_2_and_shows_its_errno() {
         let fake = Fake::new().with(|module| module.job.failure = Some(Errno::ENOENT));
         let report = run_undisturbed(&fake, "lookup").expect("a report");
-        let (status, text) = printed(false, |out| show(&report, out));
+        let (status, text) = printed(false, |out| show(&report, &[], out));
         assert_eq!(status, Status::Refused);
         assert!(text.contains("ENOENT"), "{text}");
+    }
+
+    #[test]
+    fn notes_are_shown_below_the_table_and_in_json() {
+        let report = run_undisturbed(&Fake::new(), "read").expect("a report");
+        let notes = ["A note.".to_string()];
+        let (_, text) = printed(false, |out| show(&report, &notes, out));
+        assert!(text.ends_with("\nA note.\n"), "{text}");
+        let (_, text) = printed(true, |out| show(&report, &notes, out));
+        let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(document["notes"][0], "A note.");
     }
 }

@@ -8,11 +8,14 @@ use serde_json::{json, Value};
 
 use super::report::{passes_per_second, Report, Row};
 
-pub struct Document<'a>(&'a Report);
+pub struct Document<'a> {
+    report: &'a Report,
+    notes: &'a [String],
+}
 
 impl<'a> Document<'a> {
-    pub fn of(report: &'a Report) -> Self {
-        Self(report)
+    pub fn of(report: &'a Report, notes: &'a [String]) -> Self {
+        Self { report, notes }
     }
 }
 
@@ -83,7 +86,7 @@ impl Serialize for Stream<'_> {
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let report = self.0;
+        let report = self.report;
         let rows: Vec<_> = report
             .rows
             .iter()
@@ -102,6 +105,7 @@ impl Serialize for Document<'_> {
         }
         map.serialize_entry("rows", &rows)?;
         map.serialize_entry("streams", &streams)?;
+        map.serialize_entry("notes", self.notes)?;
         map.end()
     }
 }
@@ -121,7 +125,7 @@ mod tests {
         )
         .expect("a report");
         assert_eq!(
-            serde_json::to_value(Document::of(&report)).expect("JSON"),
+            serde_json::to_value(Document::of(&report, &[])).expect("JSON"),
             json!({
                 "state": "idle", "result": "done", "runs": 1, "kind": "lookup", "passed": 1, "nruns": 1,
                 "seed": 7, "writer": "none",
@@ -137,7 +141,8 @@ mod tests {
                         "family": "inet", "stream": "b", "addresses": "0000000000000012", "answers": "00ab",
                         "count": 4096
                     }
-                ]
+                ],
+                "notes": []
             })
         );
     }

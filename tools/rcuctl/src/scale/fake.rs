@@ -20,8 +20,11 @@ pub struct FakeScale {
 
 impl FakeJob for FakeScale {
     const JOB: &'static Job = &JOB;
-    const VALUES: &'static [(&'static str, &'static str)] =
-        &[("scale_nreaders", "-1"), ("scale_nruns", "10")];
+    const VALUES: &'static [(&'static str, &'static str)] = &[
+        ("scale_nreaders", "-1"),
+        ("scale_nruns", "10"),
+        ("/sys/devices/system/cpu/online", "0-1"),
+    ];
 
     fn start(module: &mut Module<Self>, _: &str) -> Result<(), Errno> {
         module.job.wanted = module.values["scale_nruns"].parse().expect("a number");

@@ -4,6 +4,8 @@
 
 use std::io::Write;
 
+use nix::errno::Errno;
+
 use super::report::{passes_per_second, Report, Row};
 use crate::error::Result;
 use crate::layout::table;
@@ -16,10 +18,7 @@ pub fn show(report: &Report, out: &mut Output<impl Write>) -> Result<()> {
     }
     out.line(&heading(report))?;
     if let Some(errno) = report.failure() {
-        out.line(&format!(
-            "The run failed: {} ({errno:?}); `dmesg | tail` may say why.",
-            errno.desc()
-        ))?;
+        out.line(&failure(report, errno))?;
     }
     if report.rows.is_empty() {
         return Ok(());
@@ -53,6 +52,20 @@ fn heading(report: &Report) -> String {
     format!(
         "{kind}: {state}, {passed} of {wanted} runs ({})",
         settings.join(", ")
+    )
+}
+
+fn failure(report: &Report, errno: Errno) -> String {
+    let uses_table = ["lookup", "update"].contains(&report.kind.as_str());
+    if uses_table && errno == Errno::ENOENT {
+        return format!(
+            "The run failed: the table has no routes ({errno:?}); load routes first: rcuctl route \
+             load FILE"
+        );
+    }
+    format!(
+        "The run failed: {} ({errno:?}); `dmesg | tail` may say why.",
+        errno.desc()
     )
 }
 
@@ -221,8 +234,20 @@ mod tests {
 
     #[test]
     fn a_failed_run_has_its_errno_and_refers_to_the_log() {
-        let text = text("state idle\nresult failed 2\nruns 1\nkind lookup\npassed 0\nnruns 2");
-        assert!(text.contains("ENOENT") && text.contains("dmesg"), "{text}");
+        let text = text("state idle\nresult failed 12\nruns 1\nkind lookup\npassed 0\nnruns 2");
+        assert!(text.contains("ENOMEM") && text.contains("dmesg"), "{text}");
+    }
+
+    #[test]
+    fn an_empty_table_needs_routes() {
+        for kind in ["lookup", "update"] {
+            let text = text(&format!("state idle\nresult failed 2\nruns 1\nkind {kind}"));
+            assert!(
+                text.contains("load routes first: rcuctl route load FILE"),
+                "{text}"
+            );
+            assert!(text.contains("ENOENT") && !text.contains("dmesg"), "{text}");
+        }
     }
 
     #[test]

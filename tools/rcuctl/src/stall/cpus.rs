@@ -9,11 +9,9 @@ use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
 use nix::unistd::Pid;
 
 use super::error::StallError;
+use crate::cpu_list;
 use crate::error::{Error, Result};
-use crate::parameters::{ParameterError, Parameters};
-
-/// The online CPUs, as a list of numbers and ranges.
-const ONLINE: &str = "/sys/devices/system/cpu/online";
+use crate::parameters::Parameters;
 
 /// The module's parameter for the CPU that stalls.
 pub const STALL_CPU: &str = "stall_cpu";
@@ -27,9 +25,7 @@ pub struct Cpus {
 
 /// Selects `cpu`, or else that of the module's parameter, or else the last.
 pub fn select(parameters: &impl Parameters, cpu: Option<u32>) -> Result<Cpus> {
-    let list = parameters.read(ONLINE)?;
-    let online =
-        parse(&list).ok_or_else(|| ParameterError::Report(format!("{ONLINE}: {list:?}")))?;
+    let (online, list) = cpu_list::online(parameters)?;
     let cpu = match cpu {
         Some(cpu) => Some(cpu),
         // A negative number selects the last.
@@ -104,30 +100,11 @@ impl Drop for Moved {
     }
 }
 
-/// Parses a list such as `0-3,5`.
-fn parse(list: &str) -> Option<Vec<u32>> {
-    let mut cpus = Vec::new();
-    for part in list.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        cpus.extend(first.parse::<u32>().ok()?..=last.parse().ok()?);
-    }
-    Some(cpus)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fake::Fake;
     use super::*;
     use nix::sched::sched_getaffinity;
-
-    #[test]
-    fn a_list_of_cpus_has_numbers_and_ranges() {
-        assert_eq!(parse("0"), Some(vec![0]));
-        assert_eq!(parse("0-2,5,7-8"), Some(vec![0, 1, 2, 5, 7, 8]));
-        for bad in ["", "a", "0-", "-1", "0,,1"] {
-            assert_eq!(parse(bad), None, "{bad:?}");
-        }
-    }
 
     #[test]
     fn the_last_cpu_stalls_unless_another_is_selected() {
