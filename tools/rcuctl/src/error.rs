@@ -16,12 +16,14 @@ use crate::stall::StallError;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The program's exit status. The numbers are iproute2's.
+/// The program's exit status. The numbers are iproute2's; a shell reports 130 for a program that
+/// Ctrl-C ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Done,
     Failed,
     Refused,
+    Interrupted,
 }
 
 impl From<Status> for ExitCode {
@@ -30,6 +32,7 @@ impl From<Status> for ExitCode {
             Status::Done => ExitCode::SUCCESS,
             Status::Failed => ExitCode::from(1),
             Status::Refused => ExitCode::from(2),
+            Status::Interrupted => ExitCode::from(130),
         }
     }
 }
@@ -72,6 +75,10 @@ pub enum Error {
         refusal: Refusal,
     },
 
+    /// A signal ended a load, after it had applied `applied` lines.
+    #[error("{}", explain_interrupt(*applied))]
+    Interrupted { applied: u64 },
+
     #[error("{what}: {}", describe(source))]
     Io { what: String, source: io::Error },
 
@@ -105,6 +112,7 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::Refused(_) => Status::Refused,
+            Self::Interrupted { .. } => Status::Interrupted,
             _ => Status::Failed,
         }
     }
@@ -131,6 +139,10 @@ impl Error {
                     error["applied"] = json!(applied);
                 }
             }
+            Self::Interrupted { applied } => {
+                error["message"] = json!(self.to_string());
+                error["applied"] = json!(applied);
+            }
             _ => error["message"] = json!(self.to_string()),
         }
         json!({ "error": error })
@@ -145,6 +157,7 @@ impl Error {
             Self::Run(error) => error.errno(),
             Self::Stall(error) => error.errno(),
             Self::Parameter(error) => error.errno(),
+            Self::Interrupted { .. } => Some(Errno::EINTR),
             Self::Usage(_) | Self::Protocol(_) => None,
         }
     }
@@ -188,6 +201,14 @@ pub fn explain_applied(applied: Option<u64>) -> String {
         Some(0) => "\nNo line was applied.".to_string(),
         Some(1) => "\n1 line before it was applied.".to_string(),
         Some(lines) => format!("\n{lines} lines before it were applied."),
+    }
+}
+
+fn explain_interrupt(applied: u64) -> String {
+    match applied {
+        0 => "interrupted; no route was loaded".to_string(),
+        1 => "interrupted after 1 route, which is in the table".to_string(),
+        routes => format!("interrupted after {routes} routes, which are in the table"),
     }
 }
 
@@ -239,6 +260,23 @@ mod tests {
         let json = error.to_json();
         assert_eq!(json["error"]["line"], 7);
         assert_eq!(json["error"]["applied"], 5);
+    }
+
+    #[test]
+    fn an_interrupt_names_the_routes_in_the_table() {
+        for (applied, message) in [
+            (0, "interrupted; no route was loaded"),
+            (1, "interrupted after 1 route, which is in the table"),
+            (
+                219_409,
+                "interrupted after 219409 routes, which are in the table",
+            ),
+        ] {
+            let error = Error::Interrupted { applied };
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.status(), Status::Interrupted);
+            assert_eq!(error.to_json()["error"]["applied"], applied);
+        }
     }
 
     #[test]

@@ -3,8 +3,14 @@
 //! Reads a file of routes or addresses: one per line, with `#` comments.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use crate::error::{Error, Result};
 
@@ -26,13 +32,50 @@ pub struct Line<'a> {
     pub number: u64,
 }
 
+/// How long to wait for input before the flag is checked again: a signal may arrive between the
+/// check and the wait.
+const CHECK_INTERVAL_MS: u16 = 200;
+
+/// A file whose reads fail once the flag is set, even while they wait for a pipe or a terminal.
+struct Interruptible {
+    file: File,
+    flag: Arc<AtomicBool>,
+}
+
+impl Read for Interruptible {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // ORDERING: The flag publishes no other data.
+            if self.flag.load(Ordering::Relaxed) {
+                return Err(io::Error::other("interrupted"));
+            }
+            let mut waited = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut waited, PollTimeout::from(CHECK_INTERVAL_MS)) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                // `read` reports the error.
+                Ok(_) | Err(_) => return self.file.read(buffer),
+            }
+        }
+    }
+}
+
 impl Input<Box<dyn BufRead>> {
     /// Opens a file; `-` is standard input.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_interruptible(path, Arc::default())
+    }
+
+    /// Opens a file whose reads fail once `flag` is set.
+    pub fn open_interruptible(path: &Path, flag: Arc<AtomicBool>) -> Result<Self> {
         if path == Path::new("-") {
+            let descriptor = io::stdin().as_fd().try_clone_to_owned();
+            let file = descriptor
+                .map_err(Error::io("opening standard input"))?
+                .into();
+            let stdin = Interruptible { file, flag };
             return Ok(Self::new(
                 "<stdin>",
-                Box::new(BufReader::with_capacity(BUFFER, io::stdin())),
+                Box::new(BufReader::with_capacity(BUFFER, stdin)),
             ));
         }
         let name = path.display().to_string();
@@ -42,6 +85,7 @@ impl Input<Box<dyn BufRead>> {
             .ok()
             .filter(|meta| meta.is_file())
             .map(|meta| meta.len());
+        let file = Interruptible { file, flag };
         let mut input = Self::new(&name, Box::new(BufReader::with_capacity(BUFFER, file)));
         input.size = size;
         Ok(input)
@@ -126,6 +170,8 @@ fn without_comment(line: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use std::env;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn skipped_lines_count_for_line_numbers() {
@@ -151,6 +197,20 @@ mod tests {
         let size = |path: &Path| Input::open(path).expect("readable").size();
         assert!(size(&Path::new(&folder).join("Cargo.toml")) > Some(100));
         assert_eq!(size(Path::new("/dev/null")), None);
+    }
+
+    #[test]
+    fn a_set_flag_ends_a_read_that_waits() {
+        let (reader, _writer) = UnixStream::pair().expect("sockets");
+        let flag = Arc::new(AtomicBool::new(false));
+        let mut input = Interruptible {
+            file: OwnedFd::from(reader).into(),
+            flag: flag.clone(),
+        };
+        let waiting = std::thread::spawn(move || input.read(&mut [0]));
+        flag.store(true, Ordering::Relaxed);
+        let error = waiting.join().expect("no panic").expect_err("interrupted");
+        assert_eq!(error.to_string(), "interrupted");
     }
 
     #[test]

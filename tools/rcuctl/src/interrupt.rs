@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Signals that ask this program to end. The first one stops a run and shows its result, the second
-//! one ends the wait for the result.
+//! Signals that ask this program to end. The first one stops a run or a load and shows its result,
+//! the second one ends the wait for the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::register;
+use signal_hook::flag::{register, register_conditional_default};
 
 use crate::error::{Error, Result};
+
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// Sets the returned flag at the first signal. The second one ends this program.
+pub fn flag() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in SIGNALS {
+        // The order matters: the first signal sets the flag after the check of it.
+        register_conditional_default(signal, flag.clone())
+            .and_then(|_| register(signal, flag.clone()))
+            .map_err(Error::io("setting up Ctrl-C"))?;
+    }
+    Ok(flag)
+}
 
 /// Counts interrupts.
 pub struct Interrupts<'a> {
@@ -22,7 +36,7 @@ impl Interrupts<'static> {
     /// Counts signals from now on, instead of letting them end this program.
     pub fn from_signals() -> Result<Self> {
         let has_arrived = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in SIGNALS {
             register(signal, has_arrived.clone()).map_err(Error::io("setting up Ctrl-C"))?;
         }
         // ORDERING: The flag publishes no other data.

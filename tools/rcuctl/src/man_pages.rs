@@ -194,14 +194,14 @@ mod tests {
                 continue;
             };
             let (paragraphs, statuses) = split_after_help(command);
-            assert_eq!(statuses.len(), 3, "{}", command.get_name());
+            assert!(statuses.len() >= 3, "{}", command.get_name());
             let words = paragraphs
                 .iter()
                 .chain(statuses.iter().map(|(_, meaning)| meaning));
             let words: usize = words.map(|text| text.split_whitespace().count()).sum();
             // The heading has two words, and each status one.
             assert_eq!(
-                words + 2 + 3,
+                words + 2 + statuses.len(),
                 help.split_whitespace().count(),
                 "{}",
                 command.get_name()

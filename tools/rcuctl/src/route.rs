@@ -21,8 +21,6 @@ use crate::device::{Access, Device};
 use crate::error::{Result, Status};
 use crate::input::{self, Input};
 use crate::output::Output;
-use crate::progress::Progress;
-use load::Atomicity;
 
 /// Runs a command on the device node at `path`.
 pub fn run(path: &Path, command: &RouteCommand, out: &mut Output<impl Write>) -> Result<Status> {
@@ -57,17 +55,8 @@ pub fn run(path: &Path, command: &RouteCommand, out: &mut Output<impl Write>) ->
             atomic,
             overwrite,
         } => {
-            let options = load::Options {
-                atomicity: match (replace, atomic) {
-                    (true, _) => Atomicity::Table,
-                    (false, true) => Atomicity::File,
-                    (false, false) => Atomicity::Line,
-                },
-                overwrite: *overwrite,
-            };
-            let input = Input::open(file)?;
-            let progress = Progress::new(input.size(), out.json());
-            load::run(&mut open(Access::ReadWrite)?, input, options, progress, out)
+            let options = load::Options::new(*replace, *atomic, *overwrite);
+            load::file(path, file, options, out)
         }
         RouteCommand::Import { file, dry_run } => {
             let (name, text) = input::read(file)?;

@@ -99,9 +99,10 @@ fn finish(outcome: &Outcome, style: Style, out: &mut Output<impl Write>) -> Resu
     } else {
         summary::result(outcome, &verdict, style, out)?;
     }
-    Ok(match verdict.is_right() {
-        true => Status::Done,
-        false => Status::Refused,
+    Ok(match (outcome.interrupted, verdict.is_right()) {
+        (true, _) if verdict.recovered.is_ok() => Status::Interrupted,
+        (false, true) => Status::Done,
+        _ => Status::Refused,
     })
 }
 
@@ -155,6 +156,24 @@ mod tests {
             assert_eq!(document[key], value, "{key}");
         }
         assert_eq!(document["events"][0]["kind"], "rcu-cpu-stall");
+    }
+
+    #[test]
+    fn an_interrupted_run_has_status_130_unless_something_is_not_restored() {
+        let mut outcome = outcome(&Fake::new().silent(1), "cpu_preempt_off");
+        outcome.interrupted = true;
+        let finished =
+            |outcome: &Outcome| printed(false, |out| finish(outcome, Style::plain(), out));
+        let (status, text) = finished(&outcome);
+        assert_eq!(status, Status::Interrupted);
+        assert!(
+            text.ends_with("interrupted, everything put back\n"),
+            "{text}"
+        );
+        outcome.restore_error = Some("a time-out".to_string());
+        let (status, text) = finished(&outcome);
+        assert_eq!(status, Status::Refused);
+        assert!(!text.contains("everything put back"), "{text}");
     }
 
     #[test]

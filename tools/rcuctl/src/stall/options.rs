@@ -28,7 +28,8 @@ Exit status:
   1  nothing was provoked: wrong usage, no module, not root, a stall is already
      active, or the module refused
   2  the kernel printed no report, it was not decoded as expected, or not
-     everything is restored";
+     everything is restored
+  130  Ctrl-C or another signal interrupted `run`, and everything is restored";
 
 /// Provoke RCU stalls and misuse of RCU, and explain them
 #[derive(Debug, Args)]

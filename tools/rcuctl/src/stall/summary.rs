@@ -41,6 +41,13 @@ pub fn result(
     for event in &observed.events {
         decode::print(event, style, out)?;
     }
+    if outcome.interrupted {
+        // A report that is missing or incomplete is no finding.
+        return match &verdict.recovered {
+            Ok(_) => out.line("interrupted, everything put back"),
+            Err(wrong) => out.line(&format!("interrupted\nWRONG  {wrong}")),
+        };
+    }
     for check in verdict.checks() {
         match check {
             Ok(right) => out.line(&format!("right  {right}"))?,
@@ -110,6 +117,25 @@ mod tests {
         assert!(text.contains("tried 3 times"), "{text}");
         let wrong = text.lines().filter(|line| line.starts_with("WRONG  "));
         assert_eq!(wrong.count(), 3, "{text}");
+    }
+
+    #[test]
+    fn an_interrupted_run_is_not_wrong_if_everything_is_restored() {
+        let mut outcome = outcome(&Fake::new().silent(1), "cpu_preempt_off");
+        outcome.interrupted = true;
+        let show = |outcome: &Outcome| {
+            text(|out| result(outcome, &Verdict::of(outcome), Style::plain(), out))
+        };
+        let shown = show(&outcome);
+        assert!(!shown.contains("WRONG"), "{shown}");
+        assert!(
+            shown.ends_with("\ninterrupted, everything put back\n"),
+            "{shown}"
+        );
+        outcome.restore_error = Some("a time-out".to_string());
+        let shown = show(&outcome);
+        assert_eq!(shown.matches("WRONG").count(), 1, "{shown}");
+        assert!(shown.contains("a time-out"), "{shown}");
     }
 
     #[test]

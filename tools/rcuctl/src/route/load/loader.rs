@@ -184,7 +184,7 @@ impl<'a, C: Transport> Loader<'a, C> {
     }
 
     /// The number of accepted lines outside of the open transaction.
-    fn applied(&self) -> u64 {
+    pub fn applied(&self) -> u64 {
         let open = self.transaction.as_ref();
         open.map_or(self.accepted, |open| open.accepted_before)
     }
