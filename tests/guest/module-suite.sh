@@ -96,6 +96,16 @@ tap_check 'rcuctl route show prints the remaining route' \
     prints '10.0.0.0/8 dev eth0' rcuctl route show
 tap_check 'rcuctl --json route show prints JSON' \
     sh -c "rcuctl --json route show | grep -q '\"dst\": *\"10.0.0.0/8\"'"
+tap_check 'rcuctl -6 r a default adds an IPv6 default route' rcuctl -6 r a default dev eth0
+tap_check 'rcuctl r s default prints no IPv6 route' prints '' rcuctl r s default
+tap_check 'rcuctl -6 r s prints default' prints 'default dev eth0 pref medium' rcuctl -6 r s
+tap_check 'rcuctl -6 r s --long prints what route load reads' prints '::/0 dev eth0' rcuctl -6 r s --long
+tap_check 'rcuctl r s dev prints the routes of a device' \
+    prints '10.0.0.0/8 dev eth0' rcuctl -4 r s dev eth0
+tap_check 'rcuctl -6 r d default deletes the route' rcuctl -6 r d default
+tap_check 'rcuctl route get of a prefix exits 1' exits 1 rcuctl route get 10.1.1.0/24
+tap_check 'rcuctl route add with a negative metric exits 1' \
+    exits 1 rcuctl route add 10.9.0.0/16 dev eth0 metric -1
 
 exec 3<$device
 tap_check 'rmmod is refused while the device is open' not rmmod rust_rcu_demo
@@ -126,7 +136,7 @@ tap_check 'the real table loads' rcuctl route load routes
 tap_check 'the real table has all its IPv6 routes' stat_is routes_inet6 "$inet6"
 tap_check 'the real table has all its IPv4 routes' stat_is routes_inet $((total - inet6))
 tap_check 'lookups in the real table have the answers of another implementation' \
-    sh -c 'rcuctl route get --batch addresses >got && cmp got answers'
+    sh -c 'rcuctl route get --long --batch addresses >got && cmp got answers'
 tap_check 'rcuctl route save writes the table that was loaded' \
     sh -c 'rcuctl route save saved && cmp saved routes'
 tap_check 'loading the real table twice is refused' not rcuctl route load routes

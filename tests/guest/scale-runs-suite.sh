@@ -17,7 +17,7 @@ report=$parameters/scale
 becomes_idle() { becomes state idle 60; }
 ends_with() { becomes_idle && reports result "$1"; }
 measures() { set_parameter scale "$1\n" && ends_with 'done'; }
-table_is() { rcuctl route show >shown && cmp shown "$1"; }
+table_is() { rcuctl route show --long >shown && cmp shown "$1"; }
 
 tap_check 'insmod refuses an unknown kind' \
     fails_with 'Invalid parameters' insmod "$module" scale=fast

@@ -23,7 +23,7 @@ differ() { test -n "$1" && test "$1" != "$2"; }
 measures() { set_parameter scale "$1\n" && becomes state idle 60 && reports result 'done'; }
 labels_are() { same "$1" "$(labels $report)"; }
 plausible() { figures_are_plausible $report $((runs * ((passes + batch - 1) / batch))); }
-table_is() { rcuctl route show >shown && cmp shown "$1"; }
+table_is() { rcuctl route show --long >shown && cmp shown "$1"; }
 
 # Prints the numbers of readers in a run: 1, and the number of CPUs.
 reader_counts() { if [ "$cpus" -gt 1 ]; then echo "1 $cpus"; else echo 1; fi; }

@@ -201,7 +201,7 @@ head -n 20000 answers >some_answers
 onoff=
 if [ -e /sys/devices/system/cpu/cpu1/online ]; then onoff='--onoff 1'; fi
 use_device() {
-    rcuctl route load routes && rcuctl route get --batch some_addresses >got && cmp got some_answers &&
+    rcuctl route load routes && rcuctl route get --long --batch some_addresses >got && cmp got some_answers &&
         rcuctl route load --replace routes && rcuctl route save saved && cmp saved routes && rcuctl route flush
 }
 tortures_beside_device() {

@@ -2,6 +2,7 @@
 
 //! The command line's grammar.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,10 +19,15 @@ use crate::watch::Watch;
 const AFTER_HELP: &str = "\
 Exit status:
   0  done
-  1  usage error, local error (missing device, unreadable file), or the kernel refused a line of a file
+  1  usage error (also a word that is no address or number), local error (missing device, unreadable
+     file), or the kernel refused a line of a file
   2  the kernel refused the command; `route get` found no route; the verdict of `torture` is FAILURE; a run
      of `scale` failed; `stall run` found that the report was missing, incomplete or wrong, or that RCU did
      not recover. The status is 1 if torture, scale or stall reached no result.
+  130  Ctrl-C or another signal interrupted `route load` or `stall run`
+
+Commands, their subcommands and long options may be shortened to a prefix that only one of them has:
+`rcuctl r s` is `rcuctl route show`. The options -4, -6, -j and -p may stand anywhere.
 
 With --json, each command prints one JSON document on standard output, with the field names of
 `ip -j route`. Errors are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error.
@@ -35,10 +41,23 @@ const DEVICE: &str = "/dev/rust_rcu_demo";
 /// rcuctl loads the module if it is installed but not loaded.
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
+#[command(infer_subcommands = true, infer_long_args = true)]
 pub struct Cli {
     /// Print JSON
-    #[arg(long, global = true)]
+    #[arg(long, short, global = true)]
     pub json: bool,
+
+    /// Indent JSON
+    #[arg(long, short, global = true)]
+    pub pretty: bool,
+
+    /// Only IPv4 routes; `default` and addresses of `route` are IPv4
+    #[arg(short = '4', global = true, conflicts_with = "inet6")]
+    pub inet: bool,
+
+    /// Only IPv6 routes; `default` and addresses of `route` are IPv6
+    #[arg(short = '6', global = true)]
+    pub inet6: bool,
 
     /// Device node of the module
     #[arg(
@@ -54,6 +73,15 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// The family that `-4` or `-6` names.
+    pub fn family(&self) -> Option<Family> {
+        match (self.inet, self.inet6) {
+            (true, _) => Some(Family::Inet),
+            (false, true) => Some(Family::Inet6),
+            (false, false) => None,
+        }
+    }
+
     /// Whether the command uses the module. A command on another `--device` or other `--parameters`
     /// does not.
     pub fn needs_module(&self) -> bool {
@@ -74,11 +102,12 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Query and change routes: add, change, replace, del, get, show, flush, load, import, save
+    /// Query and change routes: add, change, replace, del, get, show, flush, load, import, save;
+    /// without a subcommand, show them
     #[command(visible_alias = "r")]
     Route {
         #[command(subcommand)]
-        command: RouteCommand,
+        command: Option<RouteCommand>,
     },
 
     /// Print the module's counters
@@ -115,8 +144,10 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum RouteCommand {
     /// Add a route; fails if one with this prefix and metric exists
+    #[command(aliases = ["append", "prepend"])]
     Add(Route),
     /// Change a route; fails if none with this prefix and metric exists
+    #[command(alias = "chg")]
     Change(Route),
     /// Change a route, or add it if none with this prefix and metric exists
     Replace(Route),
@@ -134,18 +165,32 @@ pub enum RouteCommand {
         )]
         addresses: Vec<String>,
 
+        /// Print prefixes with their length, and JSON with the type, protocol and scope of each
+        /// route
+        #[arg(long)]
+        long: bool,
+
         /// Read addresses from FILE, one per line (- is standard input); prints a route or `none`
         /// for each
         #[arg(long, value_name = "FILE")]
         batch: Option<PathBuf>,
     },
 
-    /// Print the table, one route per line, in the format that `route load` reads
-    #[command(visible_aliases = ["list", "ls", "s"])]
+    /// Print the table, one route per line, as `ip route` does
+    ///
+    /// Without SELECTOR, prints all routes. `[to] [exact] PREFIX` selects the routes of a prefix,
+    /// `root PREFIX` those that it covers, and `match PREFIX` those that cover it. `inet`, `inet6`,
+    /// `dev NAME`, `via ADDR`, `type TYPE` and `metric N` select further.
+    #[command(visible_aliases = ["list", "ls", "s"], aliases = ["l", "lst"])]
     Show {
-        /// Print only one family, or the routes of one prefix
-        #[arg(value_name = "inet|inet6|PREFIX")]
-        selector: Option<String>,
+        /// The routes to print
+        #[arg(value_name = "SELECTOR")]
+        selector: Vec<String>,
+
+        /// Print prefixes with their length, in the format that `route load` reads; print JSON with
+        /// the type, protocol and scope of each route
+        #[arg(long)]
+        long: bool,
     },
 
     /// Delete all routes, or all routes of one family
@@ -193,19 +238,33 @@ pub enum RouteCommand {
     },
 }
 
+/// `ip route` without a verb.
+pub static SHOW: RouteCommand = RouteCommand::Show {
+    selector: Vec::new(),
+    long: false,
+};
+
 /// A route in iproute2's words: [blackhole|unreachable|prohibit] PREFIX [via [inet6] ADDR]
 /// [dev NAME] [metric N].
 #[derive(Debug, Args)]
 pub struct Route {
     /// [blackhole|unreachable|prohibit] PREFIX [via [inet6] ADDR] [dev NAME] [metric N]
-    #[arg(value_name = "ROUTE", required = true)]
+    // The check of the words explains `metric -1`.
+    #[arg(value_name = "ROUTE", required = true, allow_negative_numbers = true)]
     pub words: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Family {
     Inet,
     Inet6,
+}
+
+impl Family {
+    /// Whether an address is of this family.
+    pub fn has(self, address: IpAddr) -> bool {
+        address.is_ipv4() == (self == Self::Inet)
+    }
 }
 
 impl std::fmt::Display for Family {
@@ -253,12 +312,92 @@ mod tests {
     fn a_route_consists_of_all_trailing_words() {
         let cli = parse("route add blackhole 10.0.0.0/8 metric 5").expect("a route");
         let Command::Route {
-            command: RouteCommand::Add(route),
+            command: Some(RouteCommand::Add(route)),
         } = cli.command
         else {
             panic!("not an add");
         };
         assert_eq!(route.words, ["blackhole", "10.0.0.0/8", "metric", "5"]);
+    }
+
+    /// The subcommand of `route`, as its name and words.
+    fn route(words: &str) -> String {
+        let cli = parse(words).unwrap_or_else(|error| panic!("{words}: {error}"));
+        let Command::Route { command } = cli.command else {
+            panic!("{words} is not a command of route");
+        };
+        let (name, words) = match command {
+            None => ("show", Vec::new()),
+            Some(RouteCommand::Add(route)) => ("add", route.words),
+            Some(RouteCommand::Change(route)) => ("change", route.words),
+            Some(RouteCommand::Replace(route)) => ("replace", route.words),
+            Some(RouteCommand::Del(route)) => ("del", route.words),
+            Some(RouteCommand::Get { addresses, .. }) => ("get", addresses),
+            Some(RouteCommand::Show { selector, .. }) => ("show", selector),
+            Some(other) => panic!("{words}: {other:?}"),
+        };
+        [vec![name.to_string()], words].concat().join(" ")
+    }
+
+    #[test]
+    fn objects_and_verbs_may_be_abbreviated_as_for_ip() {
+        for (words, command) in [
+            ("r s", "show"),
+            ("route", "show"),
+            ("ro", "show"),
+            ("route ls", "show"),
+            ("route lst", "show"),
+            ("route list", "show"),
+            ("r l", "show"),
+            ("rou sh dev eth0", "show dev eth0"),
+            ("r s root 10.0.0.0/8", "show root 10.0.0.0/8"),
+            ("r g 10.0.0.1", "get 10.0.0.1"),
+            ("r a default dev a", "add default dev a"),
+            ("r append default dev a", "add default dev a"),
+            ("r c default dev a", "change default dev a"),
+            ("r chg default dev a", "change default dev a"),
+            ("r r default dev a", "replace default dev a"),
+            ("r d default", "del default"),
+            ("route delete default", "del default"),
+        ] {
+            assert_eq!(route(words), command, "{words}");
+        }
+        assert!(parse("st").is_err(), "stats and stall start with st");
+        assert!(matches!(
+            parse("dec").expect("decode").command,
+            Command::Decode(_)
+        ));
+        assert!(matches!(
+            parse("stal l").expect("stall list").command,
+            Command::Stall(_)
+        ));
+    }
+
+    #[test]
+    fn the_options_of_ip_may_stand_before_and_after_the_object() {
+        for words in [
+            "-6 -j -p route show",
+            "route -6 -j -p show",
+            "route show -6 -j -p",
+            "r s -jp6",
+            "-6 --js --pre r",
+        ] {
+            let cli = parse(words).unwrap_or_else(|error| panic!("{words}: {error}"));
+            assert!(cli.json && cli.pretty, "{words}");
+            assert_eq!(cli.family(), Some(Family::Inet6), "{words}");
+        }
+        let cli = parse("-4 route get 10.0.0.1").expect("a command");
+        assert_eq!(cli.family(), Some(Family::Inet));
+        assert_eq!(parse("route show").expect("a command").family(), None);
+        assert!(parse("-4 -6 route show").is_err());
+    }
+
+    #[test]
+    fn a_negative_number_is_a_word_of_the_route() {
+        assert_eq!(
+            route("route add default dev a metric -1"),
+            "add default dev a metric -1"
+        );
     }
 
     #[test]

@@ -76,9 +76,12 @@ fn run(cli: &Cli) -> Result<Status> {
     if cli.needs_module() {
         module::load_if_absent();
     }
-    let mut out = Output::stdout(cli.json);
+    let mut out = Output::stdout(cli.json).pretty(cli.pretty);
     let status = match &cli.command {
-        Command::Route { command } => route::run(&cli.device, command, &mut out)?,
+        Command::Route { command } => {
+            let command = command.as_ref().unwrap_or(&cli::SHOW);
+            route::run(&cli.device, command, cli.family(), &mut out)?
+        }
         Command::Stats { watch } => {
             let mut device = Device::open(&cli.device, Access::ReadWrite)?;
             stats::run(&mut device, *watch, &mut out)?

@@ -8,12 +8,15 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::route::json::Route;
+use crate::route::text;
 
 const BUFFER: usize = 64 * 1024;
 
 pub struct Output<W> {
     sink: W,
     json: bool,
+    /// Whether JSON is indented.
+    pretty: bool,
 }
 
 impl Output<BufWriter<StdoutLock<'static>>> {
@@ -24,7 +27,16 @@ impl Output<BufWriter<StdoutLock<'static>>> {
 
 impl<W: Write> Output<W> {
     pub fn new(sink: W, json: bool) -> Self {
-        Self { sink, json }
+        Self {
+            sink,
+            json,
+            pretty: false,
+        }
+    }
+
+    /// Indents JSON.
+    pub fn pretty(self, pretty: bool) -> Self {
+        Self { pretty, ..self }
     }
 
     pub fn json(&self) -> bool {
@@ -46,14 +58,16 @@ impl<W: Write> Output<W> {
         self.sink.flush().map_err(Error::Output)
     }
 
-    /// Starts a list of routes, which may not fit into memory.
-    pub fn routes(&mut self) -> Result<RouteList<'_, W>> {
+    /// Starts a list of routes, which may not fit into memory. With `long`, prefixes have their
+    /// length.
+    pub fn routes(&mut self, long: bool) -> Result<RouteList<'_, W>> {
         if self.json {
             self.text("[")?;
         }
         Ok(RouteList {
             output: self,
             is_empty: true,
+            long,
         })
     }
 
@@ -62,7 +76,11 @@ impl<W: Write> Output<W> {
     }
 
     fn value(&mut self, value: &impl Serialize) -> Result<()> {
-        serde_json::to_writer(&mut self.sink, value).map_err(|error| Error::Output(error.into()))
+        let written = match self.pretty {
+            true => serde_json::to_writer_pretty(&mut self.sink, value),
+            false => serde_json::to_writer(&mut self.sink, value),
+        };
+        written.map_err(|error| Error::Output(error.into()))
     }
 }
 
@@ -70,15 +88,19 @@ impl<W: Write> Output<W> {
 pub struct RouteList<'a, W> {
     output: &'a mut Output<W>,
     is_empty: bool,
+    long: bool,
 }
 
 impl<W: Write> RouteList<'_, W> {
     /// Prints a route given in the device's format.
     pub fn push(&mut self, line: &str) -> Result<()> {
-        if !self.output.json {
+        if !self.output.json && self.long {
             return self.output.line(line);
         }
-        let route = Route::parse(line)?;
+        if !self.output.json {
+            return self.output.line(&text::short(line));
+        }
+        let route = Route::parse(line, self.long)?;
         self.separate()?;
         self.output.value(&route)
     }
@@ -123,8 +145,11 @@ mod tests {
     use super::*;
 
     fn list(json: bool, lines: &[Option<&str>]) -> String {
-        let mut output = Output::new(Vec::new(), json);
-        let mut routes = output.routes().expect("writes to memory");
+        list_in(Output::new(Vec::new(), json), true, lines)
+    }
+
+    fn list_in(mut output: Output<Vec<u8>>, long: bool, lines: &[Option<&str>]) -> String {
+        let mut routes = output.routes(long).expect("writes to memory");
         for line in lines {
             match line {
                 Some(line) => routes.push(line).expect("a route"),
@@ -136,11 +161,20 @@ mod tests {
     }
 
     #[test]
-    fn text_has_the_routes_as_the_device_prints_them() {
-        assert_eq!(
-            list(false, &[Some("10.0.0.0/8 dev a"), None]),
-            "10.0.0.0/8 dev a\nnone\n"
-        );
+    fn only_long_text_has_the_routes_as_the_device_prints_them() {
+        let lines = [Some("0.0.0.0/0 dev a"), None];
+        assert_eq!(list(false, &lines), "0.0.0.0/0 dev a\nnone\n");
+        let short = list_in(Output::new(Vec::new(), false), false, &lines);
+        assert_eq!(short, "default dev a\nnone\n");
+    }
+
+    #[test]
+    fn pretty_json_is_indented_and_has_the_same_values() {
+        let lines = [Some("10.0.0.0/8 dev a"), None];
+        let pretty = list_in(Output::new(Vec::new(), true).pretty(true), true, &lines);
+        assert!(pretty.contains("\n  \"dst\": \"10.0.0.0/8\""), "{pretty}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(value(&pretty), value(&list(true, &lines)));
     }
 
     #[test]

@@ -11,44 +11,66 @@ mod import;
 pub mod json;
 mod load;
 mod save;
+mod selector;
 mod show;
+pub mod text;
+mod words;
 
 use std::io::Write;
 use std::path::Path;
 
-use crate::cli::RouteCommand;
+use crate::cli::{Family, RouteCommand};
 use crate::device::{Access, Device};
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::input::{self, Input};
 use crate::output::Output;
+use selector::Selector;
 
-/// Runs a command on the device node at `path`.
-pub fn run(path: &Path, command: &RouteCommand, out: &mut Output<impl Write>) -> Result<Status> {
+/// Runs a command on the device node at `path`, for both families unless an option names one.
+pub fn run(
+    path: &Path,
+    command: &RouteCommand,
+    family: Option<Family>,
+    out: &mut Output<impl Write>,
+) -> Result<Status> {
     let open = |access| Device::open(path, access);
-    let mut change =
-        |command, words: &[String]| change::run(|| open(Access::ReadWrite), command, words, out);
+    let mut change = |verb: &str, words: &[String]| {
+        let command = format!("{}{verb}", prefix(family));
+        change::run(|| open(Access::ReadWrite), &command, words, out)
+    };
     match command {
         RouteCommand::Add(route) => change("add", &route.words),
         RouteCommand::Change(route) => change("change", &route.words),
         RouteCommand::Replace(route) => change("replace", &route.words),
         RouteCommand::Del(route) => change("del", &route.words),
-        RouteCommand::Flush { family: None } => change("flush", &[]),
-        RouteCommand::Flush {
-            family: Some(family),
-        } => change("flush", &[family.to_string()]),
+        RouteCommand::Flush { family: named } => {
+            let family = named.or(family);
+            let words: Vec<_> = family.iter().map(Family::to_string).collect();
+            change::run(|| open(Access::ReadWrite), "flush", &words, out)
+        }
         RouteCommand::Get {
-            batch: Some(file), ..
+            batch: Some(file),
+            long,
+            ..
         } => {
             let input = Input::open(file)?;
-            get::batch(&mut open(Access::ReadWrite)?, input, out)
+            get::batch(&mut open(Access::ReadWrite)?, input, *long, out)
         }
-        RouteCommand::Get { addresses, .. } => {
-            get::addresses(&mut open(Access::ReadWrite)?, addresses, out)
+        RouteCommand::Get {
+            addresses, long, ..
+        } => {
+            let addresses = get::parse(addresses, family)?;
+            get::addresses(&mut open(Access::ReadWrite)?, &addresses, *long, out)
         }
-        RouteCommand::Show { selector: None } => show::table(&mut open(Access::Read)?, out),
-        RouteCommand::Show {
-            selector: Some(selector),
-        } => show::selection(&mut open(Access::ReadWrite)?, selector, out),
+        RouteCommand::Show { selector, long } => {
+            let selector = Selector::parse(selector, family)?;
+            show::run(open, &selector, *long, out)
+        }
+        RouteCommand::Load { .. } | RouteCommand::Import { .. } if family.is_some() => {
+            Err(Error::Usage(
+                "-4 and -6 have no meaning for a file: each line names its family".to_string(),
+            ))
+        }
         RouteCommand::Load {
             file,
             replace,
@@ -66,6 +88,34 @@ pub fn run(path: &Path, command: &RouteCommand, out: &mut Output<impl Write>) ->
                 false => import::run(&mut open(Access::ReadWrite)?, &name, translated, out),
             }
         }
-        RouteCommand::Save { file } => save::run(&mut open(Access::Read)?, file, out),
+        RouteCommand::Save { file } => save::run(open, file, family, out),
+    }
+}
+
+/// The words of the device's text that name a family, before the verb.
+fn prefix(family: Option<Family>) -> &'static str {
+    match family {
+        None => "",
+        Some(Family::Inet) => "-4 route ",
+        Some(Family::Inet6) => "-6 route ",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::grammar;
+
+    #[test]
+    fn the_device_reads_default_with_the_family_of_the_options() {
+        for (family, expected) in [
+            (None, "0.0.0.0/0 dev a"),
+            (Some(Family::Inet), "0.0.0.0/0 dev a"),
+            (Some(Family::Inet6), "::/0 dev a"),
+        ] {
+            let line = format!("{}add default dev a", prefix(family));
+            let (route, _) = grammar::route(&line).expect("a route");
+            assert_eq!(route.to_string(), expected);
+        }
     }
 }

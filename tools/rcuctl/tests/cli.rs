@@ -50,8 +50,16 @@ fn help_documents_the_exit_status() {
 #[test]
 fn a_usage_error_is_status_1() {
     for arguments in [
-        &["route"][..],
+        &["route", "frobnicate"][..],
         &["route", "add"],
+        &["route", "get", "300.1.1.1"],
+        &["route", "get", "10.1.1.0/24"],
+        &["route", "get", "fe80::1%eth0"],
+        &["route", "add", "default", "via", "fe80::21bc6"],
+        &["route", "add", "default", "dev", "a", "metric", "-1"],
+        &["-6", "route", "get", "10.0.0.1"],
+        &["-4", "-6", "route", "show"],
+        &["st", "list"],
         &["stats", "--watch", "0"],
         &["torture", "--status", "--secs", "5"],
         &["torture", "--bug", "fast"],
@@ -99,12 +107,13 @@ fn show_prints_the_table() {
     assert!(output.status.success());
     assert_eq!(
         stdout(&output),
-        "10.0.0.0/8 dev a\n::/0 via fe80::1 dev a\n"
+        "10.0.0.0/8 dev a\ndefault via fe80::1 dev a pref medium\n"
     );
 
     let output = run(&["--device", path(&table), "route", "show", "--json"]);
     let routes: serde_json::Value = serde_json::from_slice(&output.stdout).expect("valid JSON");
     assert_eq!(routes[1]["gateway"], "fe80::1");
+    assert_eq!(routes[1]["dst"], "default");
 }
 
 #[test]

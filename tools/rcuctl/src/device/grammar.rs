@@ -19,7 +19,7 @@ mod device {
 
 use std::net::IpAddr;
 
-use crate::rcu_table::Route;
+use crate::rcu_table::{Prefix, Route, Selector};
 
 pub(crate) use device::command::Command;
 use device::{command, lines::Lines};
@@ -38,6 +38,17 @@ pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
     match command::parse(line) {
         Ok((Some(Command::Insert(_, route)), skipped)) => Ok((route, skipped)),
         Ok(_) => Err(format!("{line}: expected a route")),
+        Err(refusal) => Err(refusal.to_string()),
+    }
+}
+
+/// Parses a prefix. `default` is that of IPv4.
+///
+/// Errors: the sentence of the device.
+pub(crate) fn prefix(word: &str) -> Result<Prefix, String> {
+    match command::parse(&format!("show {word}")) {
+        Ok((Some(Command::Show(Selector::Prefix(prefix))), _)) => Ok(prefix),
+        Ok(_) => Err(format!("{word}: expected a prefix")),
         Err(refusal) => Err(refusal.to_string()),
     }
 }

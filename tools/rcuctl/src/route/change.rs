@@ -10,14 +10,16 @@ use crate::device::Device;
 use crate::error::{Result, Status};
 use crate::output::Output;
 use crate::route::command_line::command_line;
+use crate::route::words::check_route;
 
-/// Opens the device after checking the words.
+/// Opens the device after checking the words. `command` may have several words.
 pub fn run<S: Read + Write>(
     open: impl FnOnce() -> Result<Device<S>>,
     command: &str,
     words: &[String],
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
+    check_route(words)?;
     let line = command_line(command, words)?;
     open()?.command(&line)?;
     if out.json() {
@@ -50,6 +52,19 @@ mod tests {
         assert_eq!(status.expect("accepted"), Status::Done);
         assert_eq!(fake.executed, ["add 10.0.0.0/8 via 10.0.0.1"]);
         assert_eq!(text, b"{\"applied\":1}\n");
+    }
+
+    #[test]
+    fn a_bad_gateway_or_metric_is_a_usage_error_before_the_device_is_opened() {
+        for words in [
+            words("default via fe80::21bc6"),
+            words("default dev a metric -1"),
+        ] {
+            let open = || -> Result<Device<Fake>> { panic!("the device was opened") };
+            let out = &mut Output::new(Vec::new(), false);
+            let error = run(open, "add", &words, out).expect_err("a bad word");
+            assert_eq!(error.status(), Status::Failed, "{error}");
+        }
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! `route get`: prints the route that serves an address.
 
 use std::io::{BufRead, Read, Write};
+use std::net::IpAddr;
 use std::ops::Range;
 
 use nix::errno::Errno;
 
 use super::batch::Batch;
-use super::command_line::command_line;
+use super::words;
+use crate::cli::Family;
 use crate::device::transport::Transport;
 use crate::device::uapi::{self, Address};
 use crate::device::{grammar, text, wire, Device};
@@ -16,18 +18,38 @@ use crate::error::{report, Error, Result, Status};
 use crate::input::{Input, Line};
 use crate::output::{Output, RouteList};
 
-/// Looks up the addresses of the command line. Reports an address without a route as an error and
-/// continues.
+/// Parses the words after `get`: addresses, and the words `to` and `fibmatch` of `ip route get`,
+/// which here change nothing.
+pub fn parse(words: &[String], family: Option<Family>) -> Result<Vec<IpAddr>> {
+    let words = words.iter().map(String::as_str);
+    let addresses = words.filter(|word| !matches!(*word, "to" | "fibmatch"));
+    addresses.map(|word| words::address(word, family)).collect()
+}
+
+/// Looks up addresses. Reports an address without a route as an error and continues.
 pub fn addresses(
     device: &mut Device<impl Read + Write>,
-    addresses: &[String],
+    addresses: &[IpAddr],
+    long: bool,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
     let json = out.json();
+    let mut routes = out.routes(long)?;
+    let result = look_up(device, addresses, json, &mut routes);
+    // Completes the JSON document after an error, too.
+    routes.finish()?;
+    result
+}
+
+fn look_up(
+    device: &mut Device<impl Read + Write>,
+    addresses: &[IpAddr],
+    json: bool,
+    routes: &mut RouteList<'_, impl Write>,
+) -> Result<Status> {
     let mut status = Status::Done;
-    let mut routes = out.routes()?;
     for address in addresses {
-        match device.command(&command_line("get", &[address])?) {
+        match device.command(&format!("get {address}\n")) {
             Ok(()) => device.for_each_line(|line| routes.push(line))?,
             Err(Error::Refused(refusal)) if refusal.errno == Errno::ENETUNREACH => {
                 report(&Error::Refused(refusal), json);
@@ -39,7 +61,6 @@ pub fn addresses(
             Err(error) => return Err(error),
         }
     }
-    routes.finish()?;
     Ok(status)
 }
 
@@ -47,6 +68,7 @@ pub fn addresses(
 pub fn batch(
     device: &mut Device<impl Transport>,
     mut input: Input<impl BufRead>,
+    long: bool,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
     let mut queries = Queries {
@@ -56,14 +78,12 @@ pub fn batch(
         lines: Batch::default(),
         addresses: Vec::new(),
         found: Vec::new(),
-        routes: out.routes()?,
+        routes: out.routes(long)?,
     };
-    while let Some(line) = input.next_line()? {
-        queries.push(&line)?;
-    }
-    queries.send()?;
+    let result = queries.send_all(&mut input);
+    // Completes the JSON document after an error, too.
     queries.routes.finish()?;
-    Ok(Status::Done)
+    result.map(|()| Status::Done)
 }
 
 /// Collects addresses and looks them up in batches.
@@ -81,6 +101,13 @@ struct Queries<'a, C, W> {
 }
 
 impl<C: Transport, W: Write> Queries<'_, C, W> {
+    fn send_all(&mut self, input: &mut Input<impl BufRead>) -> Result<()> {
+        while let Some(line) = input.next_line()? {
+            self.push(&line)?;
+        }
+        self.send()
+    }
+
     fn push(&mut self, line: &Line<'_>) -> Result<()> {
         self.lines.push(&[b"get ", line.content], line.number);
         let is_full = match self.max_lookups {
@@ -214,6 +241,7 @@ mod tests {
         let status = batch(
             &mut Device::new(fake),
             input,
+            true,
             &mut Output::new(&mut text, json),
         );
         (status, String::from_utf8(text).expect("text"))
@@ -290,28 +318,52 @@ mod tests {
     }
 
     #[test]
+    fn json_is_a_valid_document_after_a_bad_line() {
+        for mut fake in fakes() {
+            let (status, text) = get_batch(&mut fake, true, "::1\nbad\n::1\n");
+            assert_eq!(status.expect_err("bad").status(), Status::Failed);
+            let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+            assert_eq!(document[0]["dst"], "::/0");
+            assert_eq!(document.as_array().map(Vec::len), Some(1));
+        }
+    }
+
+    fn get(fake: &mut Fake, words: &str, json: bool) -> (Result<Status>, String) {
+        let words: Vec<_> = words.split(' ').map(str::to_string).collect();
+        let addresses = parse(&words, None).expect("addresses");
+        let mut text = Vec::new();
+        let out = &mut Output::new(&mut text, json);
+        let status = super::addresses(&mut Device::new(fake), &addresses, false, out);
+        (status, String::from_utf8(text).expect("text"))
+    }
+
+    #[test]
     fn an_address_without_route_makes_the_status_2() {
         for json in [false, true] {
-            let mut fake = fake();
-            let mut text = Vec::new();
-            let addresses = ["a", "none", "b"].map(ToString::to_string);
-            let out = &mut Output::new(&mut text, json);
-            let status = super::addresses(&mut Device::new(&mut fake), &addresses, out);
+            let (status, text) = get(&mut fake(), "10.1.1.1 1.1.1.1 to ::1", json);
             assert_eq!(status.expect("answered"), Status::Refused);
-            let text = String::from_utf8(text).expect("text");
             assert_eq!(text.contains("null"), json, "{text}");
             assert!(
-                text.contains("10.0.0.0/8") && text.contains("::/0"),
+                text.contains("10.0.0.0/8") && text.contains("default"),
                 "{text}"
             );
         }
     }
 
     #[test]
-    fn an_invalid_address_makes_the_status_2() {
-        let mut fake = fake();
-        let out = &mut Output::new(Vec::new(), false);
-        let result = super::addresses(&mut Device::new(&mut fake), &["bad".to_string()], out);
-        assert_eq!(result.expect_err("refused").status(), Status::Refused);
+    fn a_failed_get_leaves_a_valid_document() {
+        let (status, text) = get(&mut fake(), "::1 2.2.2.2", true);
+        assert_eq!(status.expect_err("ENOMEM").status(), Status::Refused);
+        let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+        assert_eq!(document[0]["dst"], "default");
+    }
+
+    #[test]
+    fn a_word_that_is_no_address_is_a_usage_error() {
+        for word in ["300.1.1.1", "10.1.1.0/24", "fe80::1%eth0"] {
+            let error = parse(&[word.to_string()], None).expect_err("no address");
+            assert_eq!(error.status(), Status::Failed);
+            assert!(error.to_string().contains(word), "{error}");
+        }
     }
 }

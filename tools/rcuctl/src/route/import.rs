@@ -140,7 +140,7 @@ pub fn run(
 
 /// Prints the routes instead of adding them.
 pub fn dry_run(name: &str, import: &Import, out: &mut Output<impl Write>) -> Result<Status> {
-    let mut routes = out.routes()?;
+    let mut routes = out.routes(true)?;
     for (_, route) in &import.routes {
         routes.push(&route.to_string())?;
     }

@@ -9,21 +9,32 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::atomic_file;
-use crate::device::Device;
+use crate::cli::Family;
+use crate::device::{Access, Device};
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
 
 const BUFFER: usize = 256 * 1024;
 
-pub fn run(
-    device: &mut Device<impl Read + Write>,
+/// Saves the table, or the routes of `family`. A newly opened device returns the whole table.
+pub fn run<S: Read + Write>(
+    open: impl FnOnce(Access) -> Result<Device<S>>,
     file: &Path,
+    family: Option<Family>,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
+    let mut device = match family {
+        None => open(Access::Read)?,
+        Some(family) => {
+            let mut device = open(Access::ReadWrite)?;
+            device.command(&format!("show {family}\n"))?;
+            device
+        }
+    };
     if file == Path::new("-") {
-        return save_to_stdout(device, out);
+        return save_to_stdout(&mut device, out);
     }
-    let saved = save_to_file(device, file)?;
+    let saved = save_to_file(&mut device, file)?;
     let file = file.display().to_string();
     if out.json() {
         out.document(&json!({ "saved": saved, "file": file }))?;
@@ -92,11 +103,8 @@ mod tests {
 
     fn save(fake: Fake, file: &Path) -> Result<String> {
         let mut text = Vec::new();
-        run(
-            &mut Device::new(fake),
-            file,
-            &mut Output::new(&mut text, true),
-        )?;
+        let out = &mut Output::new(&mut text, true);
+        run(|_| Ok(Device::new(fake)), file, None, out)?;
         Ok(String::from_utf8(text).expect("text"))
     }
 
@@ -116,6 +124,16 @@ mod tests {
         let content = fs::read_to_string(&file).expect("saved");
         assert_eq!(content, "10.0.0.0/8 dev a\n::/0 dev a\n");
         assert_eq!(names(&folder), ["routes"]);
+    }
+
+    #[test]
+    fn a_family_is_saved_alone() {
+        let fake = table().answer("show inet6", "::/0 dev a\n");
+        let mut text = Vec::new();
+        let out = &mut Output::new(&mut text, false);
+        let family = Some(Family::Inet6);
+        run(|_| Ok(Device::new(fake)), Path::new("-"), family, out).expect("printed");
+        assert_eq!(text, b"::/0 dev a\n");
     }
 
     #[test]
@@ -184,12 +202,8 @@ mod tests {
     fn standard_output_gets_text_and_refuses_json() {
         let mut text = Vec::new();
         let dash = Path::new("-");
-        run(
-            &mut Device::new(table()),
-            dash,
-            &mut Output::new(&mut text, false),
-        )
-        .expect("printed");
+        let out = &mut Output::new(&mut text, false);
+        run(|_| Ok(Device::new(table())), dash, None, out).expect("printed");
         assert_eq!(text, b"10.0.0.0/8 dev a\n::/0 dev a\n");
         assert!(matches!(save(table(), dash), Err(Error::Usage(_))));
     }

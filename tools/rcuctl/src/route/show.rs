@@ -4,29 +4,34 @@
 
 use std::io::{Read, Write};
 
-use crate::device::Device;
+use super::selector::Selector;
+use crate::device::{Access, Device};
 use crate::error::{Result, Status};
 use crate::output::Output;
-use crate::route::command_line::command_line;
 
-/// Prints the whole table, which a newly opened device returns.
-pub fn table(
-    device: &mut Device<impl Read + Write>,
+/// Prints the selected routes. A newly opened device returns the whole table.
+pub fn run<S: Read + Write>(
+    open: impl FnOnce(Access) -> Result<Device<S>>,
+    selector: &Selector,
+    long: bool,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
-    let mut routes = out.routes()?;
-    device.for_each_line(|line| routes.push(line))?;
+    let mut device = match selector.query() {
+        None => open(Access::Read)?,
+        Some(query) => {
+            let mut device = open(Access::ReadWrite)?;
+            device.command(&format!("show {query}\n"))?;
+            device
+        }
+    };
+    let selects_all = !selector.is_finer_than_query();
+    let mut routes = out.routes(long)?;
+    device.for_each_line(|line| match selects_all || selector.selects(line)? {
+        true => routes.push(line),
+        false => Ok(()),
+    })?;
     routes.finish()?;
     Ok(Status::Done)
-}
-
-pub fn selection(
-    device: &mut Device<impl Read + Write>,
-    selector: &str,
-    out: &mut Output<impl Write>,
-) -> Result<Status> {
-    device.command(&command_line("show", &[selector])?)?;
-    table(device, out)
 }
 
 #[cfg(test)]
@@ -34,28 +39,50 @@ mod tests {
     use super::*;
     use crate::fake::Fake;
 
-    #[test]
-    fn table_prints_the_routes_of_a_newly_opened_device() {
-        let mut fake = Fake::new().table(&["10.0.0.0/8 dev a", "::/0 dev a"]);
+    fn shown(fake: &mut Fake, words: &str, long: bool, json: bool) -> Result<String> {
+        let words: Vec<_> = words.split_whitespace().map(str::to_string).collect();
         let mut text = Vec::new();
-        table(
-            &mut Device::new(&mut fake),
-            &mut Output::new(&mut text, false),
-        )
-        .expect("readable");
-        assert_eq!(text, b"10.0.0.0/8 dev a\n::/0 dev a\n");
-        assert!(fake.executed.is_empty());
+        let selector = Selector::parse(&words, None)?;
+        let out = &mut Output::new(&mut text, json);
+        run(|_| Ok(Device::new(fake)), &selector, long, out)?;
+        Ok(String::from_utf8(text).expect("text"))
     }
 
     #[test]
-    fn selection_prints_the_answer_to_show() {
+    fn the_routes_of_a_newly_opened_device_are_printed_short_or_long() {
+        let fake = || Fake::new().table(&["10.0.0.1/32 dev a", "::/0 dev a"]);
+        let mut short = fake();
+        let text = shown(&mut short, "", false, false).expect("readable");
+        assert_eq!(text, "10.0.0.1 dev a\ndefault dev a pref medium\n");
+        assert!(short.executed.is_empty());
+        let text = shown(&mut fake(), "", true, false).expect("readable");
+        assert_eq!(text, "10.0.0.1/32 dev a\n::/0 dev a\n");
+    }
+
+    #[test]
+    fn a_family_or_prefix_is_selected_by_the_device() {
         let mut fake = Fake::new()
             .table(&["0.0.0.0/0"])
             .answer("show inet6", "::/0\n");
-        let mut text = Vec::new();
-        let out = &mut Output::new(&mut text, false);
-        selection(&mut Device::new(&mut fake), "inet6", out).expect("accepted");
-        assert_eq!(text, b"::/0\n");
+        let text = shown(&mut fake, "inet6", true, false).expect("accepted");
+        assert_eq!(text, "::/0\n");
+    }
+
+    #[test]
+    fn show_dev_prints_the_routes_of_a_device() {
+        let mut fake = Fake::new().table(&[
+            "0.0.0.0/0 via 10.0.0.1 dev b",
+            "10.0.0.0/8 dev a",
+            "blackhole 192.0.2.0/24",
+        ]);
+        let text = shown(&mut fake, "dev b", false, false).expect("readable");
+        assert_eq!(text, "default via 10.0.0.1 dev b\n");
+        let mut fake = Fake::new().answer(
+            "show 10.0.0.0/8",
+            "10.0.0.0/8 dev a\n10.0.0.0/8 dev b metric 7\n",
+        );
+        let text = shown(&mut fake, "10/8 dev b", false, false).expect("accepted");
+        assert_eq!(text, "10.0.0.0/8 dev b metric 7\n");
     }
 
     #[test]
@@ -63,10 +90,6 @@ mod tests {
         let mut fake = Fake::new()
             .table(&["10.0.0.0/8", "11.0.0.0/8"])
             .fail_read_after(11);
-        let result = table(
-            &mut Device::new(&mut fake),
-            &mut Output::new(Vec::new(), true),
-        );
-        assert!(result.is_err());
+        assert!(shown(&mut fake, "", true, true).is_err());
     }
 }
