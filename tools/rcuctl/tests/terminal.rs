@@ -51,6 +51,34 @@ fn show_accepts_the_words_and_options_of_ip() {
     assert_eq!(pretty, plain);
 }
 
+#[test]
+fn a_bad_word_is_named_before_the_device_is_opened() {
+    for (words, token) in [
+        ("route get 300.1.1.1", "300.1.1.1"),
+        ("route get 10.1.1.0/24", "10.1.1.0/24"),
+        ("route get fe80::1%eth0", "fe80::1%eth0"),
+        ("-6 route get 10.0.0.1", "10.0.0.1"),
+        ("route add default via fe80::21bc6 dev a", "fe80::21bc6"),
+        ("route add default dev a metric -1", "-1"),
+        ("route show dev a via 300.1.1.1", "300.1.1.1"),
+    ] {
+        let words: Vec<_> = words.split(' ').collect();
+        let output = rcuctl(&[&["--device", "/dev/no_such_device"], &words[..]].concat()).output();
+        let output = output.expect("the program starts");
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        let text = stderr(&output);
+        let named = format!("{token:?} is no ");
+        assert!(
+            text.starts_with("rcuctl: ") && text.contains(&named),
+            "{text}"
+        );
+        assert!(
+            !text.contains("no_such_device") && !text.contains("tip:"),
+            "{text}"
+        );
+    }
+}
+
 /// Interrupts a load from a pipe after its first lines, and returns its output.
 fn interrupted_load(options: &[&str]) -> Output {
     let arguments = [&["--device", "/dev/null", "route", "load"], options, &["-"]].concat();
