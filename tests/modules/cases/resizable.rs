@@ -289,7 +289,7 @@ fn look_up_during_a_resize(moment: Moment) -> Outcome {
     drop(guard);
     let is_resized = last
         .resize
-        .is_some_and(|resize| resize.is_done.into_inner() == 1);
+        .is_some_and(|resize| resize.is_done.load(Ordering::Relaxed) == 1);
     ensure!(is_resized && is_found);
     Ok(())
 }
