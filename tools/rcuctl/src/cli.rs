@@ -14,6 +14,7 @@ use crate::parameters::PARAMETERS;
 use crate::scale::Scale;
 use crate::stall::Stall;
 use crate::torture::Torture;
+use crate::trace::Trace;
 use crate::watch::Watch;
 
 const AFTER_HELP: &str = "\
@@ -23,7 +24,8 @@ Exit status:
      file), or the kernel refused a line of a file
   2  the kernel refused the command; `route get` found no route; the verdict of `torture` is FAILURE; a run
      of `scale` failed; `stall run` found that the report was missing, incomplete or wrong, or that RCU did
-     not recover. The status is 1 if torture, scale or stall reached no result.
+     not recover; `trace demo` did not see what its scene shows. The status is 1 if torture, scale or
+     stall reached no result.
   130  Ctrl-C or another signal interrupted `route load` or `stall run`
 
 Commands, their subcommands and long options may be shortened to a prefix that only one of them has:
@@ -31,7 +33,7 @@ Commands, their subcommands and long options may be shortened to a prefix that o
 
 With --json, each command prints one JSON document on standard output, with the field names of
 `ip -j route`. Errors are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error.
-`stats --watch`, `decode` and `watch` print one document per line.";
+`stats --watch`, `decode`, `watch` and `trace` print one document per line.";
 
 const DEVICE: &str = "/dev/rust_rcu_demo";
 
@@ -92,6 +94,9 @@ impl Cli {
                 stall.needs_module() && stall.parameters == Path::new(PARAMETERS)
             }
             Command::Scale(scale) => scale.job.parameters == Path::new(PARAMETERS),
+            Command::Trace(trace) => {
+                trace.needs_module() && trace.parameters == Path::new(PARAMETERS)
+            }
             Command::Decode(_)
             | Command::Watch(_)
             | Command::Completion { .. }
@@ -126,6 +131,8 @@ pub enum Command {
     Stall(Stall),
 
     Scale(Scale),
+
+    Trace(Trace),
 
     /// Print the completion script of a shell, for example: source <(rcuctl completion bash)
     Completion {
@@ -451,6 +458,10 @@ mod tests {
             ("route show --device /tmp/other", false),
             ("torture --parameters /tmp/other", false),
             ("decode", false),
+            ("trace --gp", false),
+            ("trace demo idle", false),
+            ("trace demo reader", true),
+            ("trace demo reader --parameters /tmp/other", false),
             ("stall list", true),
             ("stall run tasks", true),
             ("stall stop", true),

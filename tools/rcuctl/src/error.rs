@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::parameters::ParameterError;
 use crate::run::RunError;
 use crate::stall::StallError;
+use crate::trace::TraceError;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -97,6 +98,10 @@ pub enum Error {
     #[error(transparent)]
     Stall(#[from] StallError),
 
+    /// RCU could not be traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+
     /// A module parameter could not be read or written.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
@@ -158,6 +163,7 @@ impl Error {
             Self::Stall(error) => error.errno(),
             Self::Parameter(error) => error.errno(),
             Self::Interrupted { .. } => Some(Errno::EINTR),
+            Self::Trace(error) => error.errno(),
             Self::Usage(_) | Self::Protocol(_) => None,
         }
     }

@@ -3,7 +3,7 @@
 //! `rcuctl`: the command line of the `rust_rcu_demo` kernel module.
 //!
 //! `route` and `stats` use the device node `/dev/rust_rcu_demo`; `torture`, `stall` and `scale` use
-//! the module's parameters in sysfs; `decode` and `watch` read kernel logs.
+//! the module's parameters in sysfs; `decode` and `watch` read kernel logs; `trace` reads tracefs.
 
 #![deny(unsafe_code)]
 
@@ -33,6 +33,7 @@ mod settings;
 mod stall;
 mod stats;
 mod torture;
+mod trace;
 mod watch;
 
 use std::process::ExitCode;
@@ -91,6 +92,7 @@ fn run(cli: &Cli) -> Result<Status> {
         Command::Torture(options) => torture::torture(options, &mut out)?,
         Command::Stall(options) => stall::stall(options, &mut out)?,
         Command::Scale(options) => scale::scale(options, &mut out)?,
+        Command::Trace(options) => trace::trace(options, &mut out)?,
         Command::Completion { shell } => completion::print(*shell, &mut out)?,
         Command::ManPages { folder } => man_pages::write(folder)?,
     };

@@ -15,7 +15,7 @@
 //!
 //! After any error the stall is stopped, and the settings are restored.
 
-mod cpus;
+pub mod cpus;
 mod document;
 mod error;
 mod explain;

@@ -44,6 +44,12 @@ pub fn select(parameters: &impl Parameters, cpu: Option<u32>) -> Result<Cpus> {
     Ok(Cpus { stalled, others })
 }
 
+/// Selects the last online CPU, without a look at the module.
+pub fn select_last(parameters: &impl Parameters) -> Result<Cpus> {
+    let (online, _) = cpu_list::online(parameters)?;
+    select(parameters, Some(online.last().copied().unwrap_or(0)))
+}
+
 impl Cpus {
     /// Keeps the calling thread, and the threads that it starts, off the CPU that stalls.
     pub fn move_caller(&self) -> Result<()> {

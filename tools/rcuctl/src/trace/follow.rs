@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Follows the kernel's events: sets up the instance, reads it, and removes it.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::options::Trace;
+use super::tracefs::{self, Instance, TraceError};
+use super::words::FUNCTIONS;
+use super::{pipe, raw_file, EVENTS, WATCHING};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupts;
+
+/// How long a requested grace period may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pause between two requests.
+const SLEEP: Duration = Duration::from_millis(50);
+
+/// The events to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All, for as long as the user wants.
+    Any,
+    /// Grace periods that this program requests.
+    Requested,
+    /// The same, with the entries to and exits from extended quiescent states.
+    RequestedWatching,
+}
+
+/// The reason why following ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Enough,
+    TimeOut,
+    Interrupted,
+}
+
+pub struct Follower {
+    instance: Instance,
+    /// The instance that waits for grace periods, until a thread takes it.
+    requester: Option<Instance>,
+    request: Request,
+    interrupts: Interrupts<'static>,
+    limit: Option<Duration>,
+    began: Instant,
+    raw: Option<BufWriter<File>>,
+}
+
+/// A thread that waits for a grace period. Dropping it joins the thread, which removes its instance.
+#[derive(Default)]
+struct Request(Option<JoinHandle<std::result::Result<(), TraceError>>>);
+
+impl Request {
+    /// Waits for `times` grace periods in a thread, with pauses in which CPUs fall asleep.
+    fn start(requester: Instance, times: u32) -> Self {
+        Self(Some(thread::spawn(move || {
+            for _ in 0..times {
+                requester.synchronize()?;
+                thread::sleep(SLEEP);
+            }
+            Ok(())
+        })))
+    }
+
+    fn join(&mut self) -> std::result::Result<(), TraceError> {
+        match self.0.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            // A panic has printed its message.
+            Some(Err(_)) | None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // The caller already has the error that caused the drop.
+        let _ = self.join();
+    }
+}
+
+impl Follower {
+    /// Sets up the instance, and starts the recording.
+    ///
+    /// Errors: tracefs is absent or not accessible; the kernel lacks RCU_TRACE, and `source` needs
+    /// it.
+    pub fn new(options: &Trace, source: Source) -> Result<Self> {
+        let interrupts = Interrupts::from_signals()?;
+        let tracefs = tracefs::find()?;
+        tracefs::remove_stale(&tracefs);
+        // Its creation waits for grace periods, which the recording must not contain.
+        let requester = match source {
+            Source::Any => None,
+            _ => Some(Instance::create(&tracefs, "-request")?),
+        };
+        let instance = Instance::create(&tracefs, "")?;
+        let mut events = EVENTS.to_vec();
+        if options.verbose || source == Source::RequestedWatching {
+            events.push(WATCHING);
+        }
+        match instance.enable(&events) {
+            Err(error @ TraceError::NoRcuTrace(_)) if source == Source::Any && !options.draws() => {
+                eprintln!("rcuctl: {error}");
+                instance.trace_functions(&FUNCTIONS);
+            }
+            result => result?,
+        }
+        Ok(Self {
+            instance,
+            requester,
+            request: Request::default(),
+            interrupts,
+            limit: options
+                .seconds
+                .or((source != Source::Any).then_some(PATIENCE)),
+            began: Instant::now(),
+            raw: raw_file(options)?,
+        })
+    }
+
+    /// Starts a thread that waits for grace periods, one after the other.
+    pub fn request(&mut self, times: u32) {
+        if let Some(requester) = self.requester.take() {
+            self.request = Request::start(requester, times);
+        }
+    }
+
+    /// Passes each line to `take`, and `None` whenever there is none, until `take` has enough, the
+    /// time is over, or a signal arrives.
+    pub fn follow(
+        &mut self,
+        mut take: impl FnMut(Option<&str>) -> Result<ControlFlow<()>>,
+    ) -> Result<End> {
+        let Self {
+            instance,
+            interrupts,
+            limit,
+            began,
+            raw,
+            ..
+        } = self;
+        let mut end = End::Enough;
+        let is_over = || {
+            if interrupts.count() > 0 {
+                end = End::Interrupted;
+            } else if limit.is_some_and(|limit| began.elapsed() >= limit) {
+                end = End::TimeOut;
+            }
+            end != End::Enough
+        };
+        pipe::lines(instance.open_pipe()?, is_over, |line| {
+            if let (Some(raw), Some(line)) = (raw.as_mut(), line) {
+                writeln!(raw, "{line}").map_err(Error::io("writing the kernel's lines"))?;
+            }
+            take(line)
+        })?;
+        Ok(end)
+    }
+
+    /// Removes the instances. Returns how long the recording lasted.
+    pub fn end(mut self) -> Result<Duration> {
+        let lasted = self.began.elapsed();
+        if let Some(mut raw) = self.raw {
+            raw.flush()
+                .map_err(Error::io("writing the kernel's lines"))?;
+        }
+        drop(self.instance);
+        drop(self.requester);
+        self.request.join()?;
+        Ok(lasted)
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The events of a run, and the grace periods assembled from them.
+
+use super::expedited::{Expedited, ExpeditedTracker};
+use super::grace_period::{GracePeriod, Tracker};
+use super::record::{Line, Record};
+
+/// The limit of kept events: about 100 MB. Further ones are counted.
+const MAX_RECORDS: usize = 500_000;
+
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// Whether to keep the events, besides the grace periods.
+    keeps_records: bool,
+    records: Vec<Record>,
+    tracker: Tracker,
+    expedited: ExpeditedTracker,
+    lost: u64,
+}
+
+impl Recording {
+    pub fn new(keeps_records: bool) -> Self {
+        Self {
+            keeps_records,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a line of `trace_pipe`. Returns its event.
+    pub fn add(&mut self, line: &str) -> Option<Record> {
+        match Line::parse(line) {
+            Line::Record(record) => {
+                self.tracker.add(&record);
+                self.expedited.add(&record);
+                if self.keeps_records && self.records.len() < MAX_RECORDS {
+                    self.records.push(record.clone());
+                } else if self.keeps_records {
+                    self.lost += 1;
+                }
+                Some(record)
+            }
+            Line::Lost { events, .. } => {
+                self.lost += events;
+                None
+            }
+            Line::Ignored => None,
+        }
+    }
+
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The events that the kernel overwrote, or that were more than this program keeps.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    pub fn periods(&self) -> &[GracePeriod] {
+        self.tracker.ended()
+    }
+
+    pub fn expedited(&self) -> &[Expedited] {
+        self.expedited.all()
+    }
+
+    /// The first grace period that ended and began at or after a time.
+    pub fn first_since(&self, us: u64) -> Option<&GracePeriod> {
+        self.periods().iter().find(|period| period.started.us >= us)
+    }
+
+    /// The longest grace period that ended.
+    pub fn longest(&self) -> Option<&GracePeriod> {
+        self.periods()
+            .iter()
+            .max_by_key(|period| period.duration_us())
+    }
+
+    /// The level of the tree's leaves, from the grace periods so far.
+    pub fn leaf_level(&self) -> u32 {
+        let running = self.tracker.running();
+        let known = running.into_iter().chain(self.periods());
+        known.map(GracePeriod::leaf_level).max().unwrap_or(0)
+    }
+}
