@@ -10,11 +10,13 @@ mod doubled;
 mod needles;
 mod open;
 mod routing;
+mod strings;
 #[cfg(test)]
 mod tests;
 mod tick_rate;
 mod wrapped;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::event::{Event, EventKind};
@@ -58,6 +60,8 @@ pub struct Decoder {
     journal: JournalEntry,
     /// A line that may continue on the next one.
     held: Option<Held>,
+    /// The memory of the line held before.
+    spare: String,
     /// Indented lines in a row.
     indented_lines: u32,
     /// A `WARNING:` whose message may follow, and its line.
@@ -88,6 +92,7 @@ impl Decoder {
             prefix: Prefix::default(),
             journal: JournalEntry::default(),
             held: None,
+            spare: String::new(),
             indented_lines: 0,
             warning: None,
             is_place_next: false,
@@ -105,11 +110,16 @@ impl Decoder {
     pub(crate) fn numbered_line(&mut self, bytes: &[u8], number: u64) {
         self.number = number;
         for piece in unwrap::pieces(bytes) {
-            let text = unwrap::printable(piece);
-            let text = unwrap::without_html(&text);
+            let printed = unwrap::printable(piece);
+            // Only a tag can break a line once more.
+            let has_markup = unwrap::has_markup(printed.as_bytes());
+            let text = match has_markup {
+                true => unwrap::without_html(&printed),
+                false => Cow::Borrowed(&*printed),
+            };
             let record = unwrap::from_json(&text).or_else(|| unwrap::from_kmsg(&text));
             let record = record.or_else(|| self.journal.line(&text));
-            let is_broken = || memchr::memchr(b'\n', text.as_bytes()).is_some();
+            let is_broken = || has_markup && memchr::memchr(b'\n', text.as_bytes()).is_some();
             if let Some(record) = record.or_else(|| is_broken().then(|| text.to_string())) {
                 for line in record.lines().filter(|line| !line.is_empty()) {
                     self.wrapped_line(line, self.number);
@@ -199,7 +209,7 @@ impl Decoder {
             || !needles::find(line.text, true).is_empty()
             || wrapped::ends_in_header(line.text);
         self.held = match matters {
-            true => Held::new(line, layout, self.indented_lines >= 2),
+            true => Held::new(line, layout, self.indented_lines >= 2, &mut self.spare),
             false => None,
         };
         if self.held.is_none() {
@@ -211,6 +221,7 @@ impl Decoder {
     fn release(&mut self) {
         if let Some(held) = self.held.take() {
             self.kernel_line(&held.line());
+            self.spare = held.text;
         }
     }
 

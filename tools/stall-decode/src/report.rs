@@ -2,6 +2,8 @@
 
 //! Reports whose lines are still being read. Each family of reports has a file with its parsers.
 
+use std::sync::Arc;
+
 use crate::backtrace::{Backtrace, Origin};
 use crate::event::{Event, EventKind, Kthread, Stack, Task, Time, MAX_CULPRITS};
 use crate::scan::{number_after, Scan};
@@ -119,14 +121,15 @@ impl Report {
     pub(crate) fn complete(&mut self) {
         for dump in &mut self.dumps {
             dump.finish(None);
+            let origin = match dump.role {
+                Role::GpKthread => Origin::RcuKthread,
+                _ => self.family.origin,
+            };
+            dump.backtrace = Some(Arc::new((origin, Backtrace::new(dump, origin))));
         }
         (self.family.complete)(self);
         self.add_evidence();
-        self.event.stacks = self
-            .dumps
-            .iter()
-            .filter_map(|dump| self.stack_of(dump))
-            .collect();
+        self.event.stacks = self.dumps.iter().filter_map(Self::stack_of).collect();
     }
 
     /// Adds what all dumps show, whatever their role.
@@ -182,18 +185,14 @@ impl Report {
     }
 
     /// Returns a stack with its owner, as the event shows it.
-    fn stack_of(&self, dump: &Dump) -> Option<Stack> {
+    fn stack_of(dump: &Dump) -> Option<Stack> {
         if dump.frames.is_empty() && dump.idle_at.is_none() {
             return None;
         }
-        let origin = match dump.role {
-            Role::GpKthread => Origin::RcuKthread,
-            _ => self.family.origin,
-        };
-        let frames = Backtrace::new(dump, origin).frames;
-        (!frames.is_empty()).then(|| Stack {
+        let (_, backtrace) = dump.backtrace.as_deref()?;
+        (!backtrace.frames.is_empty()).then(|| Stack {
             of: owner_of(dump),
-            frames,
+            frames: backtrace.frames.clone(),
         })
     }
 
@@ -280,7 +279,7 @@ impl Report {
         if self.event.culprit_frame.is_some() && !self.event.frames.is_empty() {
             return;
         }
-        let backtrace = Backtrace::new(dump, origin);
+        let backtrace = backtrace_of(dump, origin);
         if self.event.frames.is_empty() || backtrace.culprit.is_some() {
             let is_empty = backtrace.culprit.is_none() && backtrace.frames.is_empty();
             self.set_backtrace(backtrace);
@@ -433,6 +432,14 @@ fn continues(dump: &Dump, heading: &Heading) -> bool {
         && !(heading.announces && dump.comm.is_some())
         && agrees(dump.cpu, heading.cpu)
         && agrees(dump.pid, heading.pid)
+}
+
+/// Returns the backtrace of a dump, which a complete report already has for its own origin.
+pub(crate) fn backtrace_of(dump: &Dump, origin: Origin) -> Backtrace {
+    match dump.backtrace.as_deref() {
+        Some((known, backtrace)) if *known == origin => backtrace.clone(),
+        _ => Backtrace::new(dump, origin),
+    }
 }
 
 pub(crate) fn task_of(dump: &Dump) -> Option<Task> {

@@ -7,6 +7,9 @@ mod heading;
 mod rust_name;
 mod symbol;
 
+use std::sync::Arc;
+
+use crate::backtrace::{Backtrace, Origin};
 pub(crate) use frame::{frame, Frame, Place};
 pub(crate) use heading::{looks_like_release, taint_and_kernel, Heading};
 pub(crate) use symbol::{base, function};
@@ -48,7 +51,8 @@ pub(crate) struct Dump {
     pub(crate) state: Option<String>,
     /// The idle function of a CPU whose dump the kernel skipped.
     pub(crate) idle_at: Option<String>,
-    pub(crate) frames: Vec<Frame>,
+    /// Shared, because each report copies the dumps that it blames.
+    pub(crate) frames: Arc<Vec<Frame>>,
     /// Whether a trace has begun, so that another heading starts another dump.
     pub(crate) has_trace: bool,
     /// Whether the registers show user mode.
@@ -65,6 +69,8 @@ pub(crate) struct Dump {
     pub(crate) is_mixed: bool,
     /// The caller that the last line named. The next line normally repeats it.
     pub(crate) caller: Option<Frame>,
+    /// The backtrace of the complete dump, for reports of one origin.
+    pub(crate) backtrace: Option<Arc<(Origin, Backtrace)>>,
 }
 
 /// The work item that a worker runs.
@@ -86,7 +92,7 @@ impl Dump {
                 first.place == Place::Registers && first.symbol == frame.symbol
             });
         if !is_repeated_start && self.frames.len() < MAX_FRAMES {
-            self.frames.push(frame);
+            Arc::make_mut(&mut self.frames).push(frame);
         }
         self.caller = caller;
     }
@@ -98,7 +104,7 @@ impl Dump {
         };
         let is_next = next.is_some_and(|next| next.symbol == caller.symbol);
         if !is_next && self.frames.len() < MAX_FRAMES {
-            self.frames.push(caller);
+            Arc::make_mut(&mut self.frames).push(caller);
         }
     }
 }

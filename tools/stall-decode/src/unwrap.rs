@@ -16,13 +16,17 @@ mod printable;
 mod record;
 mod stamp;
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::scan::Scan;
 pub(crate) use caller::Caller;
 pub(crate) use html::without_html;
 pub(crate) use json::{from_json, JournalEntry};
 pub(crate) use mail::QuotedPrintable;
 pub(crate) use prefix::Prefix;
-pub(crate) use printable::{pieces, printable};
+pub(crate) use printable::{has_markup, pieces, printable};
 pub(crate) use record::{from_kmsg, is_kmsg_property};
 pub(crate) use stamp::{second_stamp, OwnedStamp, Stamp};
 
@@ -135,7 +139,8 @@ fn without_stamp<'a>(text: &'a str, line: &mut Line<'a>) -> Option<&'a str> {
 
 /// Skips host, facility and program of a syslog line: `host kern.err kernel: text`.
 fn after_program(text: &str) -> Option<&str> {
-    let at = text.get(..100.min(text.len()))?.find("kernel:")?;
+    static PROGRAM: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("kernel:"));
+    let at = PROGRAM.find(text.as_bytes().get(..100).unwrap_or(text.as_bytes()))?;
     let before = text.get(..at)?;
     let words = before.split_ascii_whitespace().count();
     let is_word = before.is_empty() || before.ends_with(' ');

@@ -4,8 +4,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
+use super::strings::Strings;
 use crate::report::FAMILIES;
 
 /// A line that belongs to no report.
@@ -88,9 +87,9 @@ enum Meaning {
 
 struct Searcher {
     /// First lines and marks: enough while no report is open.
-    starts: AhoCorasick,
-    all: AhoCorasick,
-    /// The meaning of each pattern of `all`.
+    starts: Strings,
+    all: Strings,
+    /// The meaning of each string of `all`.
     meanings: Vec<Meaning>,
 }
 
@@ -98,7 +97,6 @@ static SEARCHER: LazyLock<Searcher> = LazyLock::new(Searcher::new);
 
 impl Searcher {
     fn new() -> Self {
-        const SMALL: &str = "the automaton of these few strings is below every limit";
         let mut needles = Vec::new();
         for (index, family) in FAMILIES.iter().enumerate() {
             let headers = family.headers.iter();
@@ -112,12 +110,8 @@ impl Searcher {
             .iter()
             .filter(|(_, meaning)| !matches!(meaning, Meaning::Detail(_)));
         Self {
-            starts: AhoCorasick::new(starts.map(|(needle, _)| needle)).expect(SMALL),
-            all: AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::DFA))
-                .build(needles.iter().map(|(needle, _)| needle))
-                .expect(SMALL),
+            starts: Strings::new(starts.map(|(needle, _)| *needle)),
+            all: Strings::new(needles.iter().map(|(needle, _)| *needle)),
             meanings: needles.into_iter().map(|(_, meaning)| meaning).collect(),
         }
     }
@@ -126,16 +120,33 @@ impl Searcher {
 /// Searches a line. If `starts_only`, finds nothing in lines that can only be details.
 pub(super) fn find(text: &str, starts_only: bool) -> Found {
     let mut found = Found::default();
-    if starts_only && !SEARCHER.starts.is_match(text) {
+    let searcher = &*SEARCHER;
+    if starts_only && !searcher.starts.find(text, |_| true) {
         return found;
     }
-    for hit in SEARCHER.all.find_overlapping_iter(text) {
-        match SEARCHER.meanings.get(hit.pattern().as_usize()) {
+    searcher.all.find(text, |number| {
+        match searcher.meanings.get(number) {
             Some(Meaning::Header(family)) => found.headers |= 1 << family,
             Some(Meaning::Detail(family)) => found.details |= 1 << family,
             Some(Meaning::Mark(mark)) => found.marks |= 1 << mark,
             None => (),
         }
-    }
+        false
+    });
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_string_is_too_short_to_be_searched() {
+        for family in FAMILIES {
+            let strings = family.headers.iter().chain(family.details);
+            for string in strings {
+                assert!(string.len() >= 2, "{string:?}");
+            }
+        }
+    }
 }

@@ -6,6 +6,8 @@
 //! frame belongs. A heading sets the route. Without caller IDs all lines share one route, and the
 //! CPU or task in a heading selects the report.
 
+use std::sync::Arc;
+
 use super::open::{extend, is_same_caller, OpenReports};
 use crate::event::EventKind;
 use crate::log_clock::LogClock;
@@ -98,7 +100,7 @@ impl OpenReports {
             Part::Trace => dump.has_trace = true,
             Part::Work(work) => dump.work = Some(work),
             Part::Unreliable => {
-                if let Some(frame) = dump.frames.last_mut() {
+                if let Some(frame) = Arc::make_mut(&mut dump.frames).last_mut() {
                     frame.place = Place::Unreliable;
                 }
             }

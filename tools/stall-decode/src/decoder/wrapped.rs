@@ -5,7 +5,7 @@
 //! A piece of a wrapped line lacks the stamp or the indent that other lines have, and its first word
 //! did not fit the line before. Only lines that matter to a report are joined.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use crate::unwrap::{Caller, Line, OwnedStamp};
 
@@ -68,12 +68,18 @@ impl Layout {
 }
 
 impl Held {
-    /// Holds a line back if it may be wrapped. `is_indented` tells whether the log is indented.
-    pub(super) fn new(line: &Line<'_>, layout: Layout, is_indented: bool) -> Option<Self> {
+    /// Holds a line back if it may be wrapped. `is_indented` tells whether the log is indented. Takes
+    /// the memory of `spare` for the text.
+    pub(super) fn new(
+        line: &Line<'_>,
+        layout: Layout,
+        is_indented: bool,
+        spare: &mut String,
+    ) -> Option<Self> {
         let may_wrap = (MIN_PIECE..=MAX_WIDTH).contains(&layout.width);
         let has_mark = line.stamp.is_some() || is_indented;
         (may_wrap && has_mark).then(|| Self {
-            text: line.text.to_string(),
+            text: with_memory_of(spare, line.text),
             number: line.number,
             stamp: line.stamp.map(OwnedStamp::of),
             caller: line.caller,
@@ -88,8 +94,8 @@ impl Held {
             Some(_) => line.stamp.is_none(),
             None => line.stamp.is_none() && layout.indent == 0,
         };
-        let first_word = line.text.split(' ').next().unwrap_or_default();
-        let is_full = self.width + 1 + first_word.len() > MIN_WIDTH;
+        let first_word = memchr(b' ', line.text.as_bytes()).unwrap_or(line.text.len());
+        let is_full = self.width + 1 + first_word > MIN_WIDTH;
         // A mail that was wrapped twice has short pieces.
         let is_rest = self.pieces > 0 && self.width < MIN_PIECE;
         let fits = layout.width <= MAX_WIDTH && self.pieces < MAX_PIECES;
@@ -115,6 +121,13 @@ impl Held {
             text: &self.text,
         }
     }
+}
+
+fn with_memory_of(spare: &mut String, text: &str) -> String {
+    let mut memory = std::mem::take(spare);
+    memory.clear();
+    memory.push_str(text);
+    memory
 }
 
 /// Splits a line of several frames, which a program joined.

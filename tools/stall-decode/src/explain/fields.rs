@@ -5,6 +5,10 @@
 mod cpu;
 mod kthread;
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::event::{Event, EventKind, Field, Task};
 
 /// Callbacks that hold so much memory that a reader should know of it.
@@ -62,6 +66,8 @@ const USUAL: [&str; 6] = [
     "interrupts, softirqs, context switches",
 ];
 
+static USUAL_FINDERS: LazyLock<[Finder<'_>; 6]> = LazyLock::new(|| USUAL.map(Finder::new));
+
 /// Returns whether a field tells nothing that the diagnosis needs.
 fn is_normal(field: &Field) -> bool {
     let is_quiet = field.name == "q" && !field.meaning.contains("so many");
@@ -69,7 +75,9 @@ fn is_normal(field: &Field) -> bool {
     is_quiet
         || is_unmarked
         || IDENTIFYING.contains(&field.name.as_str())
-        || USUAL.iter().any(|usual| field.meaning.contains(usual))
+        || USUAL_FINDERS
+            .iter()
+            .any(|usual| usual.find(field.meaning.as_bytes()).is_some())
 }
 
 fn totals(event: &mut Event) {

@@ -2,8 +2,8 @@
 
 //! Tasks in uninterruptible sleep for minutes: `kernel/hung_task.c`.
 
-use super::{event_of_task, task_named, task_of, Family, Report};
-use crate::backtrace::{Backtrace, Origin};
+use super::{backtrace_of, event_of_task, task_named, task_of, Family, Report};
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{taint_and_kernel, Role};
@@ -133,7 +133,7 @@ fn complete(report: &mut Report) {
         report.event.work.clone_from(&work.function);
     }
     add_holder(report);
-    let backtrace = Backtrace::new(&dump, Origin::Interrupt);
+    let backtrace = backtrace_of(&dump, Origin::Interrupt);
     report.event.waits_for.clone_from(&backtrace.waits_for);
     report.set_backtrace(backtrace);
     // A cut stack may end before the work item.
@@ -150,7 +150,7 @@ fn add_holder(report: &mut Report) {
     if let (Some(holder), Some(state)) = (&mut report.event.holder, &dump.state) {
         holder.state = Some(state.clone());
     }
-    let backtrace = Backtrace::new(&dump, Origin::Interrupt);
+    let backtrace = backtrace_of(&dump, Origin::Interrupt);
     let does = match (&backtrace.waits_for, &backtrace.culprit) {
         (Some(wait), Some(caller)) if wait != caller => {
             format!("waits in {wait}() called by {caller}()")

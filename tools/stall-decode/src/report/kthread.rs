@@ -3,8 +3,8 @@
 //! Starvation of the grace-period kthread: `kernel/rcu/tree_stall.h`.
 
 use super::culprits::flavor;
-use super::{task_of, Family, Report};
-use crate::backtrace::{Backtrace, Origin};
+use super::{backtrace_of, task_of, Family, Report};
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind, Kthread, Task};
 use crate::scan::{number_after, Scan};
 use crate::stack::Role;
@@ -181,7 +181,7 @@ fn complete(report: &mut Report) {
     // If the CPU is idle, the kthread's own stack shows where it waits.
     if report.event.culprit_frame.is_none() {
         if let Some(dump) = report.dump_of(Role::GpKthread).cloned() {
-            report.set_backtrace(Backtrace::new(&dump, Origin::RcuKthread));
+            report.set_backtrace(backtrace_of(&dump, Origin::RcuKthread));
         }
     }
 }

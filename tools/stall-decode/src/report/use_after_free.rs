@@ -3,8 +3,8 @@
 //! Accesses to freed memory: KASAN (`mm/kasan/report.c`), KFENCE, SLUB's poison (`mm/slub.c`), and
 //! crashes at poison addresses.
 
-use super::{task_named, Family, Report};
-use crate::backtrace::{Backtrace, Origin};
+use super::{backtrace_of, task_named, Family, Report};
+use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::functions::Class;
 use crate::scan::{name_and_pid, Scan};
@@ -149,7 +149,7 @@ fn complete(report: &mut Report) {
         if let Some(dump) = report.dump_of(role).cloned() {
             let mut frames = dump.frames.iter();
             let by_rcu = frames.any(|frame| runs_callbacks(&frame.symbol));
-            let frames = Backtrace::new(&dump, Origin::Caller).frames.into_iter();
+            let frames = backtrace_of(&dump, Origin::Caller).frames.into_iter();
             let frames = frames.filter(|frame| !frame.starts_with("kasan_"));
             let stack: Vec<_> = frames.take(MAX_FIELD_FRAMES).collect();
             let meaning = match (role, by_rcu) {

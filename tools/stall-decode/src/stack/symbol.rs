@@ -2,6 +2,7 @@
 
 //! Readable names of symbols.
 
+use memchr::memchr;
 use rustc_demangle::demangle;
 
 use super::rust_name;
@@ -23,7 +24,7 @@ pub(crate) fn function(symbol: &str) -> String {
 /// Strips compiler suffixes: `.cold`, `.isra.0`, `.constprop.0`.
 pub(crate) fn base(symbol: &str) -> &str {
     let symbol = symbol.strip_prefix("__pfx_").unwrap_or(symbol);
-    match symbol.find('.') {
+    match memchr(b'.', symbol.as_bytes()) {
         Some(0) => symbol.get(1..).unwrap_or(symbol),
         Some(at) => symbol.get(..at).unwrap_or(symbol),
         None => symbol,

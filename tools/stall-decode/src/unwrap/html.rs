@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 const ENTITIES: [(&str, &str); 9] = [
     ("&nbsp;", " "),
@@ -28,8 +28,7 @@ const BREAKS: [&str; 3] = ["<br>", "<br/>", "<br />"];
 pub(crate) fn without_html(text: &str) -> Cow<'_, str> {
     let has_entity = memchr(b'&', text.as_bytes()).is_some() && text.contains(';');
     // Tags are in lower case; `<TASK>` and `<IRQ>` are the kernel's.
-    let has_tag = memchr(b'<', text.as_bytes()).is_some() && has_tag(text);
-    if !has_entity && !has_tag {
+    if !has_entity && !has_tag(text) {
         return Cow::Borrowed(text);
     }
     let mut text = text.to_string();
@@ -45,13 +44,15 @@ pub(crate) fn without_html(text: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// Returns whether a known tag begins at one of the `<`.
 fn has_tag(text: &str) -> bool {
-    let mut starts = text.split('<').skip(1);
-    let is_lower = |rest: &str| {
-        let first = rest.trim_start_matches('/').bytes().next();
-        first.is_some_and(|first| first.is_ascii_lowercase())
+    let starts_tag = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        let second = rest.as_bytes().get(1).copied().unwrap_or_default();
+        let may_be = second == b'/' || second.is_ascii_lowercase();
+        may_be && TAGS.iter().chain(&BREAKS).any(|tag| rest.starts_with(tag))
     };
-    starts.any(is_lower) && TAGS.iter().chain(&BREAKS).any(|tag| text.contains(tag))
+    memchr_iter(b'<', text.as_bytes()).any(starts_tag)
 }
 
 #[cfg(test)]

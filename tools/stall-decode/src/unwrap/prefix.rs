@@ -29,8 +29,12 @@ pub(crate) struct Prefix {
 impl Prefix {
     /// Learns the prefix of a report's first line.
     pub(crate) fn learn(&mut self, text: &str) {
-        let starts = STARTS.iter().filter_map(|start| text.find(start));
-        let Some(at) = starts.min() else {
+        let has_none = STARTS.iter().any(|start| text.starts_with(start));
+        let found = || {
+            let starts = STARTS.iter().filter_map(|start| text.find(start));
+            starts.min()
+        };
+        let Some(at) = has_none.then_some(0).or_else(found) else {
             return;
         };
         self.text.clear();

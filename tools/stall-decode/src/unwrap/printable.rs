@@ -8,6 +8,13 @@ use memchr::memchr2;
 
 use super::MAX_LINE;
 
+/// Returns whether a line may have tags or entities of a web page.
+pub(crate) fn has_markup(bytes: &[u8]) -> bool {
+    // No early exit, so that the compiler vectorizes the loop.
+    let is_mark = |byte: u8| byte == b'&' || byte == b'<';
+    bytes.iter().fold(false, |any, &byte| any | is_mark(byte))
+}
+
 /// Converts a line to printable ASCII. Drops control characters and escape sequences, turns tabs
 /// into blanks and other characters into `?`.
 pub(crate) fn printable(bytes: &[u8]) -> Cow<'_, str> {
