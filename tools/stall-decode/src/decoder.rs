@@ -58,6 +58,8 @@ pub struct Decoder {
     doubled: Doubled,
     prefix: Prefix,
     journal: JournalEntry,
+    /// Whether this boot has a report of a lockup.
+    has_lockup: bool,
     /// A line that may continue on the next one.
     held: Option<Held>,
     /// The memory of the line held before.
@@ -91,6 +93,7 @@ impl Decoder {
             doubled: Doubled::default(),
             prefix: Prefix::default(),
             journal: JournalEntry::default(),
+            has_lockup: false,
             held: None,
             spare: String::new(),
             indented_lines: 0,
@@ -300,6 +303,12 @@ impl Decoder {
         let Some(mut event) = (family.parse_header)(line.text) else {
             return false;
         };
+        let is_lockup = matches!(event.kind, EventKind::SoftLockup | EventKind::HardLockup);
+        // A panic after a lockup in this log is its consequence.
+        if is_lockup && event.header_missing && self.has_lockup {
+            return false;
+        }
+        self.has_lockup |= is_lockup;
         let time = self.clock.time(line.stamp);
         if self.open.is_doubled(line, time.as_ref()) {
             return true;
@@ -382,6 +391,7 @@ impl Decoder {
         self.open.set_boot(self.boot);
         self.release = None;
         self.warning = None;
+        self.has_lockup = false;
         self.incidents.new_boot();
     }
 

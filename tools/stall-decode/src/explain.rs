@@ -144,13 +144,15 @@ impl Explanation {
 
     /// Blames the CPU for whose answer the culprit waits.
     fn blame_other_cpu(&mut self, event: &Event) {
-        let is_code = self.blame.culprit == Culprit::Code;
-        let Some(waiter) = event.culprit_frame.as_deref().filter(|_| is_code) else {
+        // If the stack is cut, only its innermost function is known.
+        let waiter = match self.blame.culprit {
+            Culprit::Code => event.culprit_frame.as_ref(),
+            Culprit::Task | Culprit::Cpu => event.frames.first(),
+            _ => None,
+        };
+        let Some(waiter) = waiter.filter(|_| hints::waits_for_cpu(event)) else {
             return;
         };
-        if !hints::waits_for_cpu(event) {
-            return;
-        }
         let silent = &event.evidence.silent_cpus;
         let other = match silent.as_slice() {
             [cpu] => format!(
@@ -162,12 +164,13 @@ impl Explanation {
                 called(waiter)
             ),
         };
+        let what = match waiter.as_str() {
+            "multi_cpu_stop" => "arrive in stop_machine()",
+            _ => "answer an interrupt",
+        };
         self.causes.insert(
             0,
-            format!(
-                "{} waits for another CPU to answer an interrupt",
-                called(waiter)
-            ),
+            format!("{} waits for another CPU to {what}", called(waiter)),
         );
         self.causes
             .retain(|cause| !cause.contains("without rescheduling"));

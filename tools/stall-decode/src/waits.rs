@@ -50,7 +50,8 @@ pub(crate) fn of(inner: &[(String, Class)], culprit: Option<&str>) -> Option<Str
             if is_completion(&general.0) {
                 return false;
             }
-            let name = name.to_ascii_lowercase();
+            // A block is no lock.
+            let name = name.to_ascii_lowercase().replace("block", "");
             WAITING.iter().any(|part| name.contains(part))
         });
         return Some(caller.unwrap_or(&general.0).to_string());
@@ -95,6 +96,9 @@ mod tests {
             ("schedule wait_for_completion __wait_rcu_gp synchronize_rcu rcu_sync_enter percpu_down_write", "cgroup_write", "synchronize_rcu"),
             ("schedule __mutex_lock mutex_lock rcu_barrier", "exit_net", "rcu_barrier"),
             ("schedule io_schedule", "rq_qos_wait", "rq_qos_wait"),
+            ("schedule io_schedule", "__block_write_begin", "io_schedule"),
+            ("io_schedule sleep_on_buffer __wait_on_bit", "__block_write_begin", "sleep_on_buffer"),
+            ("schedule cv_wait_common", "txg_quiesce_thread", "cv_wait_common"),
             ("schedule schedule_timeout", "my_thread", "schedule_timeout"),
             ("schedule schedule_timeout __wait_for_common", "usb_sg_wait", "__wait_for_common"),
         ] {

@@ -11,6 +11,8 @@ pub(crate) struct Evidence {
     pub(crate) is_in_user_mode: bool,
     /// The culprit was interrupted while it wrote the log to a console.
     pub(crate) is_printing: bool,
+    /// The CPU spent nearly all time in the kernel, outside of interrupts.
+    pub(crate) is_busy_in_kernel: bool,
     /// The list of CPUs and tasks continues on the next line.
     pub(crate) is_list_open: bool,
     /// CPUs to which an NMI was sent, without an answer in the log.

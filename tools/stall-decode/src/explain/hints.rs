@@ -68,7 +68,8 @@ const HINTS: &[Hint] = &[
 ];
 
 /// Functions that wait until another CPU has run a call.
-const WAITS_FOR_CPU: [&str; 4] = [
+const WAITS_FOR_CPU: [&str; 5] = [
+    "multi_cpu_stop",
     "smp_call_function",
     "csd_lock_wait",
     "on_each_cpu",

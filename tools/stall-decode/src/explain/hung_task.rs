@@ -112,6 +112,8 @@ fn unstarted(event: &Event, out: &mut Explanation) {
 
 /// What a wait needs, in words.
 fn what(function: &str) -> &'static str {
+    // A block is no lock.
+    let function = function.replace("block", "");
     let has = |part: &str| function.contains(part);
     // The functions behind down_read() and down() have underscores.
     let is_semaphore = has("rwsem") || function.trim_start_matches('_').starts_with("down");
@@ -123,6 +125,7 @@ fn what(function: &str) -> &'static str {
         }
         () if has("folio") || has("page") => "the page from becoming free",
         () if has("buffer") || has("fdatawait") || has("io_schedule") => "the I/O from completing",
+        () if has("cv_") => "the condition from becoming true",
         () if has("kthread") => "the other thread from answering",
         () if has("freeze") => "the requests of the block queue from completing",
         () if has("lock") => "the lock",
@@ -162,6 +165,8 @@ fn other_wait(function: &str, out: &mut Explanation) {
             .advise("Look for errors of the disk, controller or server in the log. Check /proc/PID/stack of the file system's threads."),
         "the requests of the block queue from completing" => out.cause("a request of the block queue does not complete, so that the queue cannot be frozen")
             .advise("Look for time-outs and errors of that disk or its driver in the log."),
+        "the condition from becoming true" => out.cause("the condition for which it waits does not become true: another thread hangs, or I/O does not complete")
+            .advise("Find the thread that signals this condition variable among the other hung tasks, or by `echo t > /proc/sysrq-trigger`."),
         _ => out.cause("the event that it waits for does not happen: a device does not respond, or another task hangs")
             .advise("Find in the stack what the task waits for. Other hung tasks in this log may be the cause."),
     };

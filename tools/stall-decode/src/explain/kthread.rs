@@ -73,11 +73,17 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     if is_runnable(&kthread) {
         let cpu = kthread.cpu;
         let cpu = cpu.map_or("its CPU".to_string(), |cpu| format!("CPU {cpu}"));
-        out.cause(format!("{cpu} does not run it: a task of higher real-time priority, or a loop in the kernel or in interrupts, keeps that CPU"))
+        let runs = event.field("runs on its CPU");
+        let runs = runs.map_or(String::new(), |task| format!(", but {}", task.value));
+        out.cause(format!("{cpu} does not run it{runs}: a task of higher real-time priority, or a loop in the kernel or in interrupts, keeps that CPU"))
             .advise("Look at the stack of that CPU and at its real-time tasks (chrt -a -p). rcutree.kthread_prio= raises the kthread's priority.")
             .hint(event);
     } else {
-        out.cause("the timer that wakes it did not fire, or its wakeup was lost: a CPU with interrupts disabled, an offline CPU that still has the timer, or a broken clock or idle driver")
+        let on_cpu = match kthread.timer_cpu {
+            Some(cpu) => format!(" on CPU {cpu}"),
+            None => String::new(),
+        };
+        out.cause(format!("the timer that wakes it did not fire{on_cpu}, or its wakeup was lost: a CPU with interrupts disabled, an offline CPU that still has the timer, or a broken clock or idle driver"))
             .advise("Look at the CPU whose timers are suspected. Try another clock source or idle driver (clocksource=, processor.max_cstate=1, nohz=off).");
     }
     out.cause("an emulator or a host is too slow for its guests")

@@ -24,8 +24,11 @@ pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
             place(event)
         ));
     }
-    out.hint(event)
-        .cause("a virtual machine that its host did not run");
+    out.hint(event);
+    // A CPU that its host did not run spends no time in the kernel.
+    if !event.evidence.is_busy_in_kernel {
+        out.cause("a virtual machine that its host did not run");
+    }
     if lacks_stack(event) {
         out.without_stack();
         return;
@@ -72,8 +75,12 @@ pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
         place(event)
     ))
     .hint(event)
-    .cause("hardware or firmware that holds the CPU (SMI), or a CPU that failed")
-    .advise("Look at the stack of the CPU, and find the holder of the lock that it waits for.");
+    .cause("hardware or firmware that holds the CPU (SMI), or a CPU that failed");
+    if event.symbol.is_none() && lacks_stack(event) {
+        out.without_stack();
+        return;
+    }
+    out.advise("Look at the stack of the CPU, and find the holder of the lock that it waits for.");
 }
 
 #[cfg(test)]
@@ -116,6 +123,28 @@ mod tests {
         let event = only(&format!("{head}RIP: 0010:spin+0x1/0x2 [demo]\n"));
         assert_eq!(event.blame.sure, "likely");
         assert!(!event.causes.iter().any(|cause| cause.contains("no stack")));
+    }
+
+    #[test]
+    fn a_hard_lockup_without_a_stack_is_a_guess() {
+        let event = only("NMI watchdog: Watchdog detected hard LOCKUP on cpu 79\n");
+        assert_eq!(event.blame.sure, "guess");
+        assert!(event.causes.concat().contains("no stack"));
+    }
+
+    #[test]
+    fn a_cut_stack_that_waits_for_another_cpu_blames_that_cpu() {
+        for (function, what) in [
+            ("multi_cpu_stop", "stop_machine"),
+            ("smp_call_function_many_cond", "answer an interrupt"),
+        ] {
+            let event = only(&format!(
+                "watchdog: BUG: soft lockup - CPU#1 stuck for 41s! [migration/1:12]\n\
+                 RIP: 0010:{function}+0x3c/0xc0\n"
+            ));
+            assert_eq!(event.blame.culprit, Culprit::Cpu);
+            assert!(event.causes[0].contains(what), "{:?}", event.causes);
+        }
     }
 
     #[test]

@@ -297,6 +297,21 @@ fn complete(report: &mut Report) {
             report.add_task_and_stack(dump, Origin::Interrupt);
         }
     }
+    forget_own_delay(&mut report.event);
+}
+
+/// Forgets the delay in which a CPU that reports itself waits for the other CPUs' dumps.
+///
+/// Old kernels send the NMI to the reporting CPU too.
+fn forget_own_delay(event: &mut Event) {
+    let is_delay = |frame: &String| frame.contains("udelay") || frame.contains("delay_tsc");
+    let is_only_frame = matches!(event.frames.as_slice(), [frame] if is_delay(frame));
+    if event.self_detected == Some(true) && is_only_frame {
+        event.frames.clear();
+        event.culprit_frame = None;
+        event.culprit_doubt = None;
+        event.evidence.is_stack_cut = true;
+    }
 }
 
 #[cfg(test)]

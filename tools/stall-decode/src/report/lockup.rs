@@ -6,15 +6,21 @@ use super::{event_of_task, task_of, Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
 use crate::scan::{name_and_pid, Scan};
-use crate::stack;
+use crate::stack::{self, Dump};
 
 pub(crate) static FAMILY: Family = Family {
-    headers: &["soft lockup - CPU#", "hard LOCKUP", "Hard LOCKUP"],
+    headers: &[
+        "soft lockup - CPU#",
+        "hard LOCKUP",
+        "Hard LOCKUP",
+        "not syncing: softlockup",
+    ],
     details: &[
         "Modules linked in:",
         "irq event stamp:",
         "Sending NMI",
         "Utilization",
+        "% system",
         "heartbeat",
     ],
     detail_starts: b"",
@@ -25,7 +31,21 @@ pub(crate) static FAMILY: Family = Family {
 };
 
 fn header(text: &str) -> Option<Event> {
-    soft(text).or_else(|| hard(text))
+    panic(text).or_else(|| soft(text)).or_else(|| hard(text))
+}
+
+/// Parses the panic after a lockup whose own report is missing.
+fn panic(text: &str) -> Option<Event> {
+    let (_, reason) = text.split_once("Kernel panic - not syncing: ")?;
+    let kind = match reason {
+        _ if reason.starts_with("Hard LOCKUP") => EventKind::HardLockup,
+        _ if reason.starts_with("softlockup: ") => EventKind::SoftLockup,
+        _ => return None,
+    };
+    let mut event = Event::new(kind);
+    event.header_missing = true;
+    event.panic = Some(reason.to_string());
+    Some(event)
 }
 
 /// Parses `BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:57]`.
@@ -90,7 +110,21 @@ fn cpu_in(text: &str) -> Option<u32> {
     scan.small()
 }
 
+/// Parses `#1: 100% system, 0% softirq, 1% hardirq, 0% idle` of a soft lockup.
+fn utilization(event: &mut Event, text: &str) -> bool {
+    let system = text
+        .split_once("% system,")
+        .and_then(|(before, _)| before.rsplit_once(' '))
+        .and_then(|(_, percent)| percent.parse::<u32>().ok());
+    let is_line = text.starts_with('#') && system.is_some();
+    event.evidence.is_busy_in_kernel |= is_line && system.is_some_and(|percent| percent > 90);
+    is_line
+}
+
 fn detail(report: &mut Report, text: &str) -> bool {
+    if utilization(&mut report.event, text) {
+        return true;
+    }
     // `watchdog: CPU 1 TB:75267453118, last heartbeat TB:69871699982 (10538ms ago)`
     if let Some((before, _)) = text.split_once("ms ago)") {
         let ms = before
@@ -113,10 +147,16 @@ pub(super) fn complete(report: &mut Report) {
     let cpus = report.event.cpus.clone();
     let is_listed = |cpu: Option<u32>| cpu.is_some_and(|cpu| cpus.contains(&cpu));
     let own = report.subject_dumps().find(|dump| is_listed(dump.cpu));
-    let unnamed = || report.subject_dumps().find(|dump| dump.cpu.is_none());
+    let unnamed = || {
+        let is_first = |dump: &&Dump| dump.cpu.is_none() || cpus.is_empty();
+        report.subject_dumps().find(is_first)
+    };
     if let Some(dump) = own.or_else(unnamed).cloned() {
         if report.event.tasks.is_empty() {
             report.event.tasks.extend(task_of(&dump));
+        }
+        if report.event.cpus.is_empty() {
+            report.event.cpus.extend(dump.cpu);
         }
         report.add_stack(&dump, Origin::Interrupt);
     }
@@ -192,8 +232,34 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_after_a_lockup_is_no_lockup() {
-        assert!(decode("Kernel panic - not syncing: Hard LOCKUP\n").is_empty());
-        assert!(decode("Kernel panic - not syncing: softlockup: hung tasks\n").is_empty());
+    fn time_in_the_kernel_excludes_a_stopped_host() {
+        let lockup = |system: u32| {
+            only(&format!(
+                "watchdog: BUG: soft lockup - CPU#6 stuck for 23s! [foo:57]\n\
+                 CPU#6 Utilization every 4000ms during lockup:\n\
+                 \t#1: {system}% system,\t  0% softirq,\t  1% hardirq,\t  0% idle\n"
+            ))
+        };
+        assert!(!lockup(100).causes.concat().contains("virtual machine"));
+        assert!(lockup(3).causes.concat().contains("virtual machine"));
+    }
+
+    #[test]
+    fn a_panic_is_a_lockup_only_if_the_log_has_no_other_report() {
+        for (panic, kind) in [
+            ("Hard LOCKUP", EventKind::HardLockup),
+            ("softlockup: hung tasks", EventKind::SoftLockup),
+        ] {
+            let panic = format!(
+                "Kernel panic - not syncing: {panic}\n\
+                 CPU: 3 PID: 57 Comm: foo Not tainted 6.18.15 #1\n"
+            );
+            let event = only(&panic);
+            assert_eq!((event.kind, event.cpus.as_slice()), (kind, &[3][..]));
+            assert!(event.header_missing && event.panic.is_some());
+            let lockup = "watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [foo:57]\n";
+            assert_eq!(decode(&format!("{lockup}{panic}")).len(), 1);
+        }
+        assert!(decode("Kernel panic - not syncing: Fatal exception\n").is_empty());
     }
 }

@@ -7,6 +7,7 @@ use super::{event_of_task, task_named, Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind, Task, Zone};
 use crate::scan::{number_after, Scan};
+use crate::stack::Frame;
 
 /// Zones kept per report.
 const MAX_ZONES: usize = 16;
@@ -26,6 +27,7 @@ pub(crate) static FAMILY: Family = Family {
         "ut of memory: Kill",
         "ut of memory: kill",
         "Killed process ",
+        "oom-kill:constraint=",
     ],
     details: &[
         "ill process ",
@@ -78,6 +80,10 @@ fn header(text: &str) -> Option<Event> {
     // The first lines are missing: the line on the killed task begins the report.
     let mut event = Event::new(EventKind::Oom);
     event.header_missing = true;
+    if text.contains("oom-kill:constraint=") {
+        constraint(&mut event, text);
+        return (!event.tasks.is_empty()).then_some(event);
+    }
     if !text.contains("ut of memory") && !text.contains("total-vm:") {
         return None;
     }
@@ -287,7 +293,11 @@ fn complete(report: &mut Report) {
     if let Some(dump) = dump {
         let has = |name: &str| dump.frames.iter().any(|frame| frame.symbol == name);
         // The line on the constraint may be lost.
-        if has("mem_cgroup_out_of_memory") {
+        let is_of_cgroup = |frame: &Frame| {
+            let name = frame.symbol.as_str();
+            name == "mem_cgroup_out_of_memory" || name.starts_with("mem_cgroup_oom_synchronize")
+        };
+        if dump.frames.iter().any(is_of_cgroup) {
             report.event.message = Some(CGROUP.to_string());
         }
         if let Some((_, by)) = REQUESTS.iter().find(|(function, _)| has(function)) {
@@ -314,6 +324,23 @@ fn name_user_of_page_fault(report: &mut Report) {
 mod tests {
     use super::*;
     use crate::tests::{decode, only};
+
+    #[test]
+    fn the_line_on_the_constraint_is_a_report_if_it_is_alone() {
+        let event = only("oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=a,mems_allowed=0,global_oom,task_memcg=/b,task=java,pid=57,uid=0\n");
+        assert_eq!(event.tasks[0].pid, Some(57));
+        assert!(event.header_missing && event.message.is_none());
+    }
+
+    #[test]
+    fn uncertain_frames_of_a_cgroup_name_its_limit() {
+        let event = only(
+            "java invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0\n\
+             ? dump_header+0x70/0x1e5\n\
+             ? mem_cgroup_oom_synchronize+0x4e8/0x550\n",
+        );
+        assert!(event.causes[0].contains("cgroup"), "{:?}", event.causes);
+    }
 
     #[test]
     fn a_failed_page_allocation_names_task_and_order() {

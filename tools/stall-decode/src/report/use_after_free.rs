@@ -125,11 +125,13 @@ fn access(event: &mut Event, text: &str) {
 
 fn complete(report: &mut Report) {
     report.add_current_task(Origin::Caller);
-    if report.event.culprit_frame.is_none() {
+    // The first line is certain, and a frame that may be left over is not.
+    if report.event.culprit_frame.is_none() || report.event.culprit_doubt.is_some() {
         let named = report.event.symbol.as_deref();
         let is_own_code = named.is_some_and(|name| Class::of(name) == Class::Other);
         if is_own_code {
             report.event.culprit_frame.clone_from(&report.event.symbol);
+            report.event.culprit_doubt = None;
         }
     }
     let roles = [
@@ -221,6 +223,19 @@ mod tests {
         assert!(field("freed in").meaning.contains("grace period"));
         assert_eq!(field("allocated in").value, "make");
         assert_eq!(field("cache").value, "kmalloc-64");
+    }
+
+    #[test]
+    fn the_first_line_wins_over_a_frame_that_may_be_left_over() {
+        let event = only(
+            "BUG: KASAN: use-after-free in look+0x2bbc/0x2ce0 at addr ffff8801\n\
+             Call Trace:\n\
+             dump_stack+0x67/0x94\n\
+             kasan_report_error+0x4ae/0x4e0\n\
+             ? left_over+0x56e/0xe30\n",
+        );
+        assert_eq!(event.culprit_frame.as_deref(), Some("look"));
+        assert_eq!(event.culprit_doubt, None);
     }
 
     #[test]
