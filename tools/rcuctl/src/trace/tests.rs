@@ -52,6 +52,35 @@ fn a_line_has_time_cpu_task_and_event() {
 }
 
 #[test]
+fn lines_of_the_function_tracer_of_7_3_have_five_flags_and_no_event() {
+    for (line, task, expected) in [
+        (
+            "     rcu_preempt-17      [001] .....    43.210187: rcu_gp_init <-rcu_gp_kthread",
+            "rcu_preempt",
+            "starts a grace period: rcu_gp_init()",
+        ),
+        (
+            "     rcu_preempt-17      [001] .....    43.219305: rcu_gp_cleanup <-rcu_gp_kthread",
+            "rcu_preempt",
+            "ends the grace period: rcu_gp_cleanup()",
+        ),
+        (
+            "          <idle>-0       [000] ..s1.    43.221970: rcu_do_batch <-rcu_core",
+            "<idle>",
+            "begins to invoke callbacks: rcu_do_batch()",
+        ),
+        (
+            "            head-116     [001] .ls..    43.221743: rcu_do_batch <-rcu_core",
+            "head",
+            "begins to invoke callbacks: rcu_do_batch()",
+        ),
+    ] {
+        assert_eq!(record(line).task, task);
+        assert_eq!(words(line), expected);
+    }
+}
+
+#[test]
 fn the_name_of_a_task_may_look_like_a_cpu() {
     let line = "  a [12] b-c [1]-77      [003] d..1.     9.000001: rcu_fqs: rcu_preempt 7 2 dti";
     let record = record(line);
