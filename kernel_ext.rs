@@ -7,6 +7,7 @@
 //! | [`cpu`] | online CPUs, hotplug, calls on another CPU |
 //! | [`delay`] | timed sleeps and busy loops |
 //! | [`kthread`] | threads that run a closure and are joined on drop |
+//! | [`mutex`] | waits for a mutex that a fatal signal ends |
 //! | [`params`] | module parameters |
 //! | [`random`] | pseudo-random numbers |
 //! | [`sched`] | yielding the CPU |
@@ -17,6 +18,7 @@
 pub mod cpu;
 pub(crate) mod delay;
 pub mod kthread;
+pub(crate) mod mutex;
 pub(crate) mod params;
 pub(crate) mod random;
 pub(crate) mod sched;

@@ -178,7 +178,7 @@ impl Answers {
     /// Stores the next piece of a dump in `current`. Returns false at the end of the dump.
     fn dump_piece(&mut self, table: &Table, (selector, after): Dump) -> Result<bool> {
         let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL_ACCOUNT)?;
-        table.dump(selector, after, &mut routes);
+        table.dump(selector, after, &mut routes)?;
         let Some(last) = routes.last() else {
             return Ok(false);
         };

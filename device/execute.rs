@@ -176,15 +176,15 @@ impl Executor<'_> {
                 answers.append(format_args!("{route}\n"))
             }
             Command::Show(selector) => answers.append_dump(selector),
-            Command::Stats => {
-                let rows = table.stats().rows();
+            Command::Stats => table.stats().and_then(|stats| {
+                let rows = stats.rows();
                 let mut rows = rows.iter();
                 rows.try_for_each(|(name, value)| answers.append(format_args!("{name} {value}\n")))
                     .and_then(|()| {
                         let skipped = SKIPPED_WORDS.load(Ordering::Relaxed);
                         answers.append(format_args!("skipped_words {skipped}\n"))
                     })
-            }
+            }),
             Command::Help => answers.append(command::HELP),
             _ => Ok(()),
         };

@@ -53,7 +53,7 @@ pub(super) fn ioctl(file: &OpenFile, is_nonblocking: bool, cmd: u32, arg: usize)
     };
     match (_IOC_DIR(cmd), _IOC_NR(cmd)) {
         (_IOC_READ, number::INFO) => user.write(&info()),
-        (_IOC_READ, number::STATS) => user.write(&uapi::Stats::from(&file.table().stats())),
+        (_IOC_READ, number::STATS) => user.write(&uapi::Stats::from(&file.table().stats()?)),
         (READ_WRITE, number::LOOKUP) => read_write(&user, |args| lookup::lookup(file, args)),
         (READ_WRITE, number::UPDATE) => read_write(&user, |args| update::update(&call, args)),
         (_IOC_WRITE, number::BEGIN) => begin(&call, &user.read()?),

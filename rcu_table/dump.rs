@@ -62,16 +62,17 @@ impl Table {
     /// Appends the routes of `selector` after the key `after`, in order, up to the capacity of
     /// `out`. If room is left, no routes follow.
     ///
-    /// Context: may sleep; holds the table's mutex for a bounded number of routes at a time.
-    /// Allocates nothing.
-    pub fn dump(&self, selector: Selector, after: Option<Key>, out: &mut KVec<Route>) {
+    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex.
+    /// Context: may sleep; holds the mutex for a bounded number of routes at a time. Allocates
+    /// nothing.
+    pub fn dump(&self, selector: Selector, after: Option<Key>, out: &mut KVec<Route>) -> Result {
         let mut after = after;
         loop {
             let room = out.capacity() - out.len();
-            let is_last = self.dump_piece(selector, after, room.min(PIECE), out);
+            let is_last = self.dump_piece(selector, after, room.min(PIECE), out)?;
             after = out.last().map(Key::from).or(after);
             if is_last || out.len() == out.capacity() {
-                return;
+                return Ok(());
             }
             sched::yield_now();
         }
@@ -84,9 +85,9 @@ impl Table {
         after: Option<Key>,
         count: usize,
         out: &mut KVec<Route>,
-    ) -> bool {
+    ) -> Result<bool> {
         let end = out.len() + count;
-        let _state = self.state.lock();
+        let _state = self.lock()?;
         for family in Family::ALL {
             let is_past = after.is_some_and(|key| key.prefix.family() > family);
             if !selector.has(family) || is_past {
@@ -117,10 +118,10 @@ impl Table {
                     is_full |= out.len() == end || out.push_within_capacity(route).is_err();
                 });
                 if is_full {
-                    return false;
+                    return Ok(false);
                 }
             }
         }
-        true
+        Ok(true)
     }
 }

@@ -57,7 +57,7 @@ impl Reload {
             unlinked: &mut unlinked,
             growth: &mut self.growth[at],
         };
-        let mut state = self.table.state.lock();
+        let mut state = self.table.lock()?;
         let mut resources: Resources<'_> = state.resources(&self.table);
         let change = resources.apply(&mut editor, self.routes, operation)?;
         resources.commit(change);
@@ -79,21 +79,21 @@ impl Reload {
     /// Replaces the table's contents. Changes that others made to the table since [`Self::new`] are
     /// lost. Returns after the old contents were freed or put into quarantine.
     ///
-    /// Errors: `ENOSPC` if there are more than `max_routes` routes; `ENOMEM`. The table is
-    /// unchanged then. Context: may sleep; waits for a grace period.
+    /// Errors: `ENOSPC` if there are more than `max_routes` routes; `ENOMEM`; `EINTR`. The table
+    /// is unchanged then. Context: may sleep; waits for a grace period.
     pub fn commit(mut self) -> Result {
         if self.routes.iter().sum::<usize>() > self.table.settings.max_routes() {
             return Err(ENOSPC);
         }
         let empty = RootsBox::new()?;
+        let table = self.table.clone();
+        let mut state = table.lock()?;
         let roots = core::mem::replace(&mut self.roots, empty);
         let mut totals = Totals::default();
         for family in Family::ALL {
             totals.add(family, &self.growth[family as usize]);
         }
-        let table = self.table.clone();
         let policy = Policy::of(table.settings);
-        let mut state = table.state.lock();
         let old = table.roots.replace(roots);
         state.totals.replace(totals);
         state.routes = self.routes;

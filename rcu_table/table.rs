@@ -16,9 +16,13 @@ use super::{
     update::{Mode, Operation, Resources},
     NextHop, Route,
 };
-use crate::kernel_ext::sched;
+use crate::kernel_ext::{mutex::lock_killable, sched};
 use core::sync::atomic::{AtomicU64, Ordering};
-use kernel::{new_mutex, prelude::*, sync::Mutex};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Mutex, MutexGuard},
+};
 
 /// An IP route table for both families.
 ///
@@ -200,7 +204,8 @@ impl Table {
     /// Inserts a route under its prefix and metric.
     ///
     /// Errors: those of `mode`. `ENOSPC` if the table is full, the prefix has 64 routes, or the
-    /// table has too many next hops. `ENOMEM`. An error changes nothing.
+    /// table has too many next hops. `ENOMEM`. `EINTR` if a fatal signal ends the wait for the
+    /// updaters' mutex. An error changes nothing.
     /// Context: may sleep; waits for a grace period if the reclaim mode requires it or too much
     /// memory awaits reclaim.
     pub fn insert(&self, route: &Route, mode: Mode) -> Result {
@@ -210,7 +215,7 @@ impl Table {
     /// Removes the route of `prefix` with the given metric and a next hop that `next_hop` names. If
     /// several match, removes the one with the lowest metric.
     ///
-    /// Errors: `ESRCH` if no route matches; `ENOMEM`. An error changes nothing.
+    /// Errors: `ESRCH` if no route matches; `ENOMEM`; `EINTR`. An error changes nothing.
     /// Context: as [`Self::insert`].
     pub fn remove(
         &self,
@@ -222,9 +227,17 @@ impl Table {
         self.change(prefix.family(), &operation)
     }
 
+    /// Waits for the updaters' mutex. A caller that must release memory or numbers uses
+    /// `self.state.lock()` instead, because a fatal signal must not make it leak them.
+    ///
+    /// Errors: `EINTR` if a fatal signal ends the wait. Context: may sleep.
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, TableState>> {
+        lock_killable(&self.state)
+    }
+
     fn change(&self, family: Family, operation: &Operation) -> Result {
         let policy = Policy::of(self.settings);
-        let mut state = self.state.lock();
+        let mut state = self.lock()?;
         state.change(self, family, operation)?;
         state.reclaim.retire(policy);
         self.count_change();
@@ -293,11 +306,11 @@ impl Table {
 
     /// Removes all routes of one family, or of both. Readers see each family whole or empty.
     ///
-    /// Errors: none, unless several threads flush at once without memory: `ENOMEM`.
+    /// Errors: `EINTR`; `ENOMEM` if several threads flush at once without memory.
     /// Context: may sleep; waits for a grace period.
     pub fn flush(&self, family: Option<Family>) -> Result {
         let policy = Policy::of(self.settings);
-        let mut state = self.state.lock();
+        let mut state = self.lock()?;
         let is_empty = |family: Family| state.routes[family as usize] == 0;
         if Family::selected(family).all(is_empty) {
             return Ok(());
@@ -353,9 +366,9 @@ impl Table {
 
     /// Returns the table's statistics.
     ///
-    /// Context: may sleep.
-    pub fn stats(&self) -> Stats {
-        let mut state = self.state.lock();
+    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex. Context: may sleep.
+    pub fn stats(&self) -> Result<Stats> {
+        let mut state = self.lock()?;
         let TableState {
             answers, reclaim, ..
         } = &mut *state;
@@ -370,7 +383,7 @@ impl Table {
                 in_use.add(RootsBox::FAMILY);
             }
         }
-        Stats {
+        Ok(Stats {
             routes_inet: state.routes[Family::Inet as usize],
             routes_inet6: state.routes[Family::Inet6 as usize],
             next_hops: state.answers.len(),
@@ -380,6 +393,6 @@ impl Table {
             copied_bytes: state.totals.copied,
             generation: self.generation(),
             ..Stats::of_reclaim(self.account.waiting())
-        }
+        })
     }
 }

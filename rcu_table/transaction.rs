@@ -76,7 +76,8 @@ impl Transaction {
 
     /// Applies all changes, or none if one of them fails.
     ///
-    /// Errors: that of the first operation that fails, as the table's own method returns it.
+    /// Errors: that of the first operation that fails, as the table's own method returns it;
+    /// `EINTR`.
     /// Context: may sleep; waits for a grace period as [`Table::insert`] does, and after a flush.
     pub fn commit(self, table: &Table) -> Result<(), Failure> {
         apply_batch(table, &self.operations, OnFailure::UndoAll)
@@ -128,7 +129,7 @@ fn apply_batch(
     let at_start = |error| Failure { index: 0, error };
     let policy = Policy::of(table.settings);
     let mut draft = Draft::new().map_err(at_start)?;
-    let mut state = table.state.lock();
+    let mut state = table.lock().map_err(at_start)?;
     draft.start(table, &state).map_err(at_start)?;
     let result = draft.apply_all(table, &mut state, operations);
     if draft.applied == 0 || (result.is_err() && on_failure == OnFailure::UndoAll) {

@@ -148,7 +148,7 @@ pub(super) fn for_each_route(
     let mut after: Option<Key> = None;
     loop {
         chunk.clear();
-        table.dump(Selector::Family(family), after, &mut chunk);
+        table.dump(Selector::Family(family), after, &mut chunk)?;
         for route in &chunk {
             if !work(route)? {
                 return Ok(());

@@ -134,7 +134,7 @@ impl<'r> Bench<'r> {
         // The capacity is that of all routes.
         let _ = latencies.ns.push_within_capacity(took_ns);
         if latencies.ns.len() % CHECK_INTERVAL == 0 {
-            latencies.behind = latencies.behind.max(table.stats().retired_bytes);
+            latencies.behind = latencies.behind.max(table.stats()?.retired_bytes);
             sched::yield_now();
         }
         Ok(())
@@ -185,7 +185,8 @@ impl<'r> Bench<'r> {
     fn wait_for_reclaim(&self) {
         rcu::barrier();
         for _ in 0..RECLAIM_POLLS {
-            if self.run.is_stopped() || self.table.stats().retired_bytes == 0 {
+            let stats = self.table.stats();
+            if self.run.is_stopped() || stats.is_ok_and(|stats| stats.retired_bytes == 0) {
                 return;
             }
             sleep_ms(10);

@@ -162,6 +162,7 @@ impl TableTorture {
         let flushed = self.table.flush(None);
         flushed.map_err(|error| Finding::FlushFailed { error })?;
         let stats = self.table.stats();
+        let stats = stats.map_err(|error| Finding::FlushFailed { error })?;
         let left = [
             stats.routes_inet + stats.routes_inet6,
             stats.next_hops,

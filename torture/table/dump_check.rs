@@ -59,7 +59,11 @@ impl DumpCheck {
         };
         loop {
             self.piece.clear();
-            table.dump(Selector::All, progress.last, &mut self.piece);
+            let dumped = table.dump(Selector::All, progress.last, &mut self.piece);
+            // A fatal signal ends the dump; nothing is known of the routes that follow.
+            if dumped.is_err() {
+                return Ok(progress.is_raced);
+            }
             for route in &self.piece {
                 self.check_route(universe, versions, &mut progress, route)?;
             }

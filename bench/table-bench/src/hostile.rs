@@ -109,7 +109,7 @@ fn measure(
     update::delete(&table, &routes)?;
     // stats() frees the unused next-hop storage if a grace period has ended.
     memory::settled();
-    let retired = table.stats().retired_bytes;
+    let retired = table.stats().unwrap().retired_bytes;
     if memory::settled() != empty || retired != 0 {
         faults.push(format!("{} does not free all memory", input.name));
     }

@@ -80,7 +80,7 @@ fn new_table() -> Result<Arc<Table>> {
 /// Loads one family. Reports time and memory.
 fn load_family(name: &str, table: &Table, routes: &[Route], section: &mut Section) -> Result<()> {
     let live = memory::settled();
-    let before = table.stats();
+    let before = table.stats().unwrap();
     let clock = Clock::start();
     for route in routes {
         table
@@ -89,7 +89,7 @@ fn load_family(name: &str, table: &Table, routes: &[Route], section: &mut Sectio
     }
     let times = [clock.seconds(), clock.cpu_seconds()];
     let bytes = memory::settled().bytes - live.bytes;
-    let after = table.stats();
+    let after = table.stats().unwrap();
     section.row(
         name,
         &[

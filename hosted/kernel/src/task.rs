@@ -2,6 +2,8 @@
 
 //! Tasks.
 
+pub mod fatal_signal;
+
 use crate::context;
 
 /// Asserts that the caller may sleep.

@@ -43,6 +43,8 @@
 mod device;
 #[path = "../../../kernel_ext"]
 mod kernel_ext {
+    #[path = "../hosted/rcu-routes/src/mutex.rs"]
+    pub(crate) mod mutex;
     pub(crate) mod sched;
 }
 #[path = "../../.."]

@@ -98,7 +98,7 @@ pub fn dump(table: &Table, selector: Selector, capacity: usize) -> Vec<Route> {
     let mut after = None;
     loop {
         let mut piece = KVec::with_capacity(capacity, GFP_KERNEL).expect("memory for a piece");
-        table.dump(selector, after, &mut piece);
+        table.dump(selector, after, &mut piece).unwrap();
         all.extend_from_slice(&piece);
         if piece.len() < capacity {
             return all;
@@ -123,6 +123,6 @@ pub fn own_stats(table: &Table) -> Stats {
         retired_objects: 0,
         retired_bytes: 0,
         reclaimed_objects: 0,
-        ..table.stats()
+        ..table.stats().unwrap()
     }
 }

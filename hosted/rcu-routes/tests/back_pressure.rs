@@ -141,7 +141,7 @@ fn check(mode: ReclaimMode, max_kb: u32, most: usize) {
 /// that called `kvfree_rcu()` detect the end of its grace period.
 fn is_reclaimed(table: &Table) -> bool {
     let start = Instant::now();
-    while table.stats().retired_bytes > 0 {
+    while table.stats().unwrap().retired_bytes > 0 {
         if start.elapsed() > TIMEOUT {
             return false;
         }

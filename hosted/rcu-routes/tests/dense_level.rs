@@ -91,7 +91,7 @@ fn churn(family: Family, above: u8, batch: usize) {
                 let prefix = Prefix::new(address(family, bits), len).unwrap();
                 table.remove(&prefix, None, None).unwrap();
             }
-            assert_eq!(table.stats().objects, 0);
+            assert_eq!(table.stats().unwrap().objects, 0);
         }
     }
 }

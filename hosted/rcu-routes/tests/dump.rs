@@ -158,7 +158,7 @@ fn a_prefix_selector_dumps_all_metrics_of_that_prefix() {
 /// Dumps one piece.
 fn piece(table: &Table, selector: Selector, after: Option<Key>, capacity: usize) -> Vec<Route> {
     let mut out = KVec::with_capacity(capacity, GFP_KERNEL).unwrap();
-    table.dump(selector, after, &mut out);
+    table.dump(selector, after, &mut out).unwrap();
     out.to_vec()
 }
 
@@ -234,7 +234,7 @@ fn a_dump_resumes_after_a_deleted_route() {
             after = routes.last().map(Key::from);
         }
         assert_eq!(seen, sorted);
-        assert_eq!(table.stats().objects, 0);
+        assert_eq!(table.stats().unwrap().objects, 0);
     }
 }
 
@@ -243,11 +243,11 @@ fn a_dump_appends_up_to_the_remaining_capacity() {
     let (table, sorted) = sample();
     let mut out = KVec::with_capacity(5, GFP_KERNEL).unwrap();
     out.push_within_capacity(sorted[20]).unwrap();
-    table.dump(Selector::All, None, &mut out);
+    table.dump(Selector::All, None, &mut out).unwrap();
     assert_eq!(out[0], sorted[20]);
     assert_eq!(out[1..], sorted[..4]);
     assert_eq!(out.capacity(), 5);
-    table.dump(Selector::All, None, &mut out);
+    table.dump(Selector::All, None, &mut out).unwrap();
     assert_eq!(out.len(), 5);
 }
 

@@ -25,12 +25,12 @@ fn settled(table: &Table) -> (Live, Stats) {
     // Reading the statistics closes batches, and detects the end of grace periods.
     wait_until("nothing awaits reclaim", || {
         barrier();
-        let stats = table.stats();
+        let stats = table.stats().unwrap();
         (stats.retired_objects, stats.retired_bytes) == (0, 0)
     });
     barrier();
     let own = Stats {
-        next_hop_bytes: table.stats().next_hop_bytes,
+        next_hop_bytes: table.stats().unwrap().next_hop_bytes,
         ..own_stats(table)
     };
     (live(), own)
@@ -88,10 +88,10 @@ fn check_memory(input: &Input, faults: &mut Vec<String>) {
 fn check_copied(table: &Table, name: &str, routes: &[Route], faults: &mut Vec<String>) {
     let before = settled(table).0.allocations;
     let reader = HeldReader::start();
-    let mut last = table.stats().retired_bytes;
+    let mut last = table.stats().unwrap().retired_bytes;
     let mut most = 0;
     let mut replaced = || {
-        let now = table.stats().retired_bytes;
+        let now = table.stats().unwrap().retired_bytes;
         most = most.max(now - last);
         last = now;
     };

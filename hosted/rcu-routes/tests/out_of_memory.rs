@@ -196,7 +196,7 @@ fn state(table: &Table) -> (Vec<Route>, Stats, usize) {
     let routes = dump(table, Selector::All, 16);
     barrier();
     // Reading the statistics frees unused next hops.
-    table.stats();
+    table.stats().unwrap();
     barrier();
     (routes, own_stats(table), live().allocations)
 }

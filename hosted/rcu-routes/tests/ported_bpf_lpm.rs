@@ -244,7 +244,7 @@ fn next_key(table: &Table, after: Option<Prefix>) -> Option<Prefix> {
     let metric = u32::MAX;
     let after = after.map(|prefix| Key { prefix, metric });
     let mut piece = KVec::with_capacity(1, GFP_KERNEL).unwrap();
-    table.dump(Selector::All, after, &mut piece);
+    table.dump(Selector::All, after, &mut piece).unwrap();
     piece.first().map(|route| route.prefix)
 }
 

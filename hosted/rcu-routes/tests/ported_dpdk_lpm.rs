@@ -221,7 +221,7 @@ fn test20_a_deleted_rule_stays_valid_for_a_held_reader() {
     lpm.delete(address, 28).unwrap();
     assert_eq!(lpm.lookup(address), None);
     lpm.add(address, 28, 1).unwrap();
-    let waiting = lpm.table.stats().retired_objects;
+    let waiting = lpm.table.stats().unwrap().retired_objects;
     reader.release();
     assert!(
         (1..1 << 32).contains(&waiting),

@@ -125,14 +125,16 @@ fn iter_from(table: &Table, from: Prefix, inclusive: bool) -> Vec<Prefix> {
     }
     let metric = u32::MAX;
     let mut rest = KVec::with_capacity(256, GFP_KERNEL).unwrap();
-    table.dump(
-        Selector::All,
-        Some(Key {
-            prefix: from,
-            metric,
-        }),
-        &mut rest,
-    );
+    table
+        .dump(
+            Selector::All,
+            Some(Key {
+                prefix: from,
+                metric,
+            }),
+            &mut rest,
+        )
+        .unwrap();
     found.extend_from_slice(&rest);
     found.iter().map(|route| route.prefix).collect()
 }

@@ -47,7 +47,7 @@ fn check_routes(table: &Table, oracle: &Oracle) -> Result<(), TestCaseError> {
 }
 
 fn check_contents(table: &Table, oracle: &Oracle) -> Result<(), TestCaseError> {
-    prop_assert_eq!(table.stats().next_hops, oracle.next_hops());
+    prop_assert_eq!(table.stats().unwrap().next_hops, oracle.next_hops());
     check_routes(table, oracle)
 }
 
@@ -159,7 +159,7 @@ impl Pair {
         loop {
             let mut piece = KVec::with_capacity(capacity, GFP_KERNEL).unwrap();
             let after = found.last().map(Key::from);
-            self.table.dump(selector, after, &mut piece);
+            self.table.dump(selector, after, &mut piece).unwrap();
             found.extend_from_slice(&piece);
             if piece.len() < capacity {
                 break;

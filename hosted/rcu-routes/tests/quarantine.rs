@@ -142,14 +142,14 @@ fn check_reclaim(mode: ReclaimMode, change: Change) {
     let before = live();
     let table = filled();
     drain_callbacks();
-    let start = table.stats();
+    let start = table.stats().unwrap();
     change(&table);
     drain_callbacks();
     // Reading the statistics detects the end of `kvfree_rcu()`'s and the next hops' grace period.
-    let mut stats = table.stats();
+    let mut stats = table.stats().unwrap();
     wait_until("all nodes are reclaimed", || {
         drain_callbacks();
-        stats = table.stats();
+        stats = table.stats().unwrap();
         stats.retired_objects == 0
     });
     assert_eq!(
@@ -190,7 +190,7 @@ fn updaters_over_the_limit_wait_for_quarantined_nodes() {
     drain_callbacks();
     SETTINGS.set_reclaim_max_kb(0);
     run(&table, "change 10.1.2.0/24 dev eth1").unwrap();
-    let stats = table.stats();
+    let stats = table.stats().unwrap();
     SETTINGS.set_reclaim_max_kb(Settings::new().reclaim_max_kb());
     assert_eq!((stats.retired_objects, quarantined_objects()), (0, 0));
 }

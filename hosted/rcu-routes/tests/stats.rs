@@ -15,7 +15,7 @@ fn assert_nothing_retired(table: &Table) {
     // Reading the statistics closes batches, and detects the end of grace periods.
     wait_until("nothing awaits reclaim", || {
         barrier();
-        let stats = table.stats();
+        let stats = table.stats().unwrap();
         (stats.retired_objects, stats.retired_bytes) == (0, 0)
     });
     barrier();
@@ -119,25 +119,25 @@ fn statistics_depend_on_the_contents_alone() {
 fn retired_memory_is_counted_until_reclaim() {
     let _turn = run_alone();
     let table = table();
-    let reclaimed = table.stats().reclaimed_objects;
+    let reclaimed = table.stats().unwrap().reclaimed_objects;
     run(&table, "add 10.0.0.0/24 dev a").unwrap();
     let one = own_stats(&table);
     let reader = HeldReader::start();
 
     // The first insert replaces a node.
     run(&table, "add 10.0.0.0/24 dev b metric 1").unwrap();
-    let after_add = table.stats();
+    let after_add = table.stats().unwrap();
     assert_eq!(after_add.retired_objects, 1);
     assert!(after_add.retired_bytes < one.bytes);
 
     // A removal replaces the node, and releases its next hop; the next one removes the last node
     // and its page.
     run(&table, "del 10.0.0.0/24").unwrap();
-    let after_first = table.stats();
+    let after_first = table.stats().unwrap();
     assert_eq!(after_first.retired_objects, 2);
     assert!(after_first.retired_bytes > 2 * after_add.retired_bytes);
     run(&table, "del 10.0.0.0/24").unwrap();
-    let after_delete = table.stats();
+    let after_delete = table.stats().unwrap();
     assert_eq!(after_delete.retired_objects, 4);
     assert_eq!(after_delete.objects, 0);
     assert_eq!(after_delete.reclaimed_objects, reclaimed);
@@ -146,7 +146,7 @@ fn retired_memory_is_counted_until_reclaim() {
     assert_nothing_retired(&table);
     // The array of answers is one more.
     let total = reclaimed + after_delete.retired_objects + 1;
-    assert_eq!(table.stats().reclaimed_objects, total);
+    assert_eq!(table.stats().unwrap().reclaimed_objects, total);
 }
 
 #[test]

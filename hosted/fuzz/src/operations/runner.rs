@@ -66,7 +66,7 @@ struct Snapshot {
 
 impl Snapshot {
     fn of(table: &Table) -> Self {
-        let stats = table.stats();
+        let stats = table.stats().unwrap();
         Self {
             routes: dump(table, Selector::All, 16),
             routes_inet: stats.routes_inet,
@@ -254,7 +254,7 @@ impl Runner {
             return;
         };
         let mut piece = KVec::with_capacity(count, GFP_KERNEL).expect("no allocation fails now");
-        self.table.dump(selector, after, &mut piece);
+        self.table.dump(selector, after, &mut piece).unwrap();
         assert_eq!(piece[..], self.model.piece(selector, after, count));
         let last = piece.last().filter(|_| piece.len() == count);
         self.dump = last.map(|route| (selector, Some(Key::from(route))));

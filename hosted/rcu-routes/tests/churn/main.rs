@@ -238,7 +238,7 @@ impl Churn {
 fn wait_for_reclaim(table: &Table) {
     wait_until("everything is reclaimed", || {
         barrier();
-        let stats = table.stats();
+        let stats = table.stats().unwrap();
         (stats.retired_objects, stats.retired_bytes) == (0, 0)
     });
 }
