@@ -62,8 +62,11 @@ impl Batch {
         let applied = table
             .apply(&self.operations)
             .map_err(|failure| RefusedChange {
-                origin: self.origins[failure.index],
-                prefix: prefix_of(&self.operations[failure.index]),
+                // If the batch failed as a whole, the write ends before its first line.
+                origin: self.origins[failure.index.unwrap_or(0)],
+                prefix: failure
+                    .index
+                    .and_then(|index| prefix_of(&self.operations[index])),
                 error: failure.error,
             });
         self.operations.clear();

@@ -29,6 +29,7 @@ pub(super) struct PendingTransaction {
 /// The error of a failed commit, which has changed nothing.
 pub(super) struct CommitFailure {
     pub(super) error: Error,
+    /// The operation that failed; none if the commit failed as a whole.
     pub(super) operation: Option<FailedOperation>,
 }
 
@@ -92,7 +93,7 @@ impl PendingTransaction {
     pub(super) fn apply_all(&mut self, operations: &[Operation]) -> Result<(), Failure> {
         for (index, operation) in operations.iter().enumerate() {
             self.apply(operation, None)
-                .map_err(|error| Failure { index, error })?;
+                .map_err(|error| Failure::of_operation(index, error))?;
         }
         Ok(())
     }
@@ -114,16 +115,25 @@ impl PendingTransaction {
                 error,
                 operation: None,
             }),
-            Changes::Collected(transaction, origins) => {
-                transaction.commit(table).map_err(|failure| CommitFailure {
-                    error: failure.error,
-                    operation: origins.get(failure.index).map(|origin| FailedOperation {
-                        index: failure.index,
-                        line: origin.line,
-                        prefix: origin.prefix,
-                    }),
-                })
-            }
+            Changes::Collected(transaction, origins) => transaction
+                .commit(table)
+                .map_err(|failure| CommitFailure::new(failure, &origins)),
+        }
+    }
+}
+
+impl CommitFailure {
+    fn new(failure: Failure, origins: &[Origin]) -> Self {
+        let failed = failure
+            .index
+            .and_then(|index| Some((index, origins.get(index)?)));
+        Self {
+            error: failure.error,
+            operation: failed.map(|(index, origin)| FailedOperation {
+                index,
+                line: origin.line,
+                prefix: origin.prefix,
+            }),
         }
     }
 }

@@ -58,11 +58,12 @@ fn update_in_order(
             }
         }
         let applied = apply(&piece);
-        let done = applied.map_or_else(|failure| failure.index, |()| piece.len());
+        let done = applied.map_or_else(|failure| failure.index.unwrap_or(0), |()| piece.len());
+        let start = args.done;
         args.done += done as u32;
-        let failed = applied.map_err(|failure| failure.error).err().or(invalid);
-        let index = args.done;
-        failed.map_or(Ok(()), |error| Err(set_failed(args, index, error)))?;
+        applied.map_err(|failure| set_failed(args, start, failure))?;
+        let invalid = invalid.map(|error| Failure::of_operation(done, error));
+        invalid.map_or(Ok(()), |failure| Err(set_failed(args, start, failure)))?;
         piece.clear();
         if args.done == args.count || signal::yield_and_check() {
             return Ok(());
@@ -76,11 +77,11 @@ fn update_atomically(table: &Table, args: &mut uapi::Update) -> Result {
     let mut transaction = Transaction::new();
     while transaction.len() < args.count as usize {
         for operation in operations.next()? {
-            let index = transaction.len() as u32;
-            operation
+            let index = transaction.len();
+            let operation = operation
                 .to_operation()
-                .and_then(|operation| transaction.push(operation))
-                .map_err(|error| set_failed(args, index, error))?;
+                .map_err(|error| set_failed(args, 0, Failure::of_operation(index, error)))?;
+            transaction.push(operation)?;
         }
         // Another signal does not end the call: the next call would start from the beginning.
         if signal::yield_and_check_fatal() {
@@ -89,14 +90,17 @@ fn update_atomically(table: &Table, args: &mut uapi::Update) -> Result {
     }
     transaction
         .commit(table)
-        .map_err(|failure| set_failed(args, failure.index as u32, failure.error))?;
+        .map_err(|failure| set_failed(args, 0, failure))?;
     args.done = args.count;
     Ok(())
 }
 
-/// Stores the operation that failed and its errno. Returns `error`.
-fn set_failed(args: &mut uapi::Update, index: u32, error: Error) -> Error {
-    args.failed = index;
-    args.error = error.to_errno().unsigned_abs();
-    error
+/// Stores the operation that failed, counted from `start`, and its errno. If the call failed as a
+/// whole, the fields stay zero. Returns the error.
+fn set_failed(args: &mut uapi::Update, start: u32, failure: Failure) -> Error {
+    if let Some(index) = failure.index {
+        args.failed = start + index as u32;
+        args.error = failure.error.to_errno().unsigned_abs();
+    }
+    failure.error
 }

@@ -156,13 +156,15 @@ static DEFAULT_SETTINGS: Settings = Settings::new();
 /// Levels, changes or objects before the updater yields the CPU.
 const YIELD_INTERVAL: usize = 512;
 
-/// Yields the CPU after each [`YIELD_INTERVAL`] steps.
+/// Yields the CPU after each [`YIELD_INTERVAL`] steps. Returns whether it did.
 ///
 /// Context: may sleep.
-pub(super) fn yield_after(step: usize) {
-    if step % YIELD_INTERVAL == YIELD_INTERVAL - 1 {
+pub(super) fn yield_after(step: usize) -> bool {
+    let is_due = step % YIELD_INTERVAL == YIELD_INTERVAL - 1;
+    if is_due {
         sched::yield_now();
     }
+    is_due
 }
 
 impl Table {

@@ -12,6 +12,7 @@ use super::{
     update::{HopChange, Operation},
     Family, Table,
 };
+use crate::kernel_ext::signal;
 use kernel::prelude::*;
 
 impl Operation {
@@ -32,10 +33,24 @@ impl Operation {
 /// The failed operation of a batch, and its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The index of the operation in its batch, from 0.
-    pub index: usize,
-    /// The error of the operation.
+    /// The index of the operation in its batch, from 0; none if the batch failed as a whole, and
+    /// then no operation was applied.
+    pub index: Option<usize>,
+    /// The error of the operation or of the batch.
     pub error: Error,
+}
+
+impl Failure {
+    /// Returns the failure of an operation.
+    pub fn of_operation(index: usize, error: Error) -> Self {
+        let index = Some(index);
+        Self { index, error }
+    }
+
+    /// Returns the failure of a batch of which no operation was applied.
+    fn of_batch(error: Error) -> Self {
+        Self { index: None, error }
+    }
 }
 
 /// A list of changes to apply atomically.
@@ -77,7 +92,7 @@ impl Transaction {
     /// Applies all changes, or none if one of them fails.
     ///
     /// Errors: that of the first operation that fails, as the table's own method returns it;
-    /// `EINTR`.
+    /// `ENOMEM`; `EINTR` if a fatal signal is pending.
     /// Context: may sleep; waits for a grace period as [`Table::insert`] does, and after a flush.
     pub fn commit(self, table: &Table) -> Result<(), Failure> {
         apply_batch(table, &self.operations, OnFailure::UndoAll)
@@ -115,7 +130,7 @@ impl Table {
         for (index, operation) in operations.iter().enumerate() {
             operation
                 .apply(self)
-                .map_err(|error| Failure { index, error })?;
+                .map_err(|error| Failure::of_operation(index, error))?;
         }
         Ok(())
     }
@@ -126,11 +141,10 @@ fn apply_batch(
     operations: &[Operation],
     on_failure: OnFailure,
 ) -> Result<(), Failure> {
-    let at_start = |error| Failure { index: 0, error };
     let policy = Policy::of(table.settings);
-    let mut draft = Draft::new().map_err(at_start)?;
-    let mut state = table.lock().map_err(at_start)?;
-    draft.start(table, &state).map_err(at_start)?;
+    let mut draft = Draft::new().map_err(Failure::of_batch)?;
+    let mut state = table.lock().map_err(Failure::of_batch)?;
+    draft.start(table, &state).map_err(Failure::of_batch)?;
     let result = draft.apply_all(table, &mut state, operations);
     if draft.applied == 0 || (result.is_err() && on_failure == OnFailure::UndoAll) {
         draft.abort(table, &mut state);
@@ -140,7 +154,7 @@ fn apply_batch(
     let objects: usize = draft.unlinked.iter().map(|unlinked| unlinked.len()).sum();
     if let Err(error) = state.reclaim.reserve(objects + 1) {
         draft.abort(table, &mut state);
-        return Err(at_start(error));
+        return Err(Failure::of_batch(error));
     }
     let replaced = draft.publish(table, &mut state);
     state.reclaim.retire(policy);
@@ -187,7 +201,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Applies operations up to the first that fails.
+    /// Applies operations up to the first that fails, or until a fatal signal is pending.
     fn apply_all(
         &mut self,
         table: &Table,
@@ -195,9 +209,12 @@ impl Draft {
         operations: &[Operation],
     ) -> Result<(), Failure> {
         for (index, operation) in operations.iter().enumerate() {
-            yield_after(index);
-            self.apply(table, state, operation)
-                .map_err(|error| Failure { index, error })?;
+            let is_killed = yield_after(index) && signal::is_fatal_pending();
+            let done = match is_killed {
+                true => Err(EINTR),
+                false => self.apply(table, state, operation),
+            };
+            done.map_err(|error| Failure::of_operation(index, error))?;
             self.applied += 1;
         }
         Ok(())

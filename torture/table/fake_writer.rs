@@ -76,7 +76,7 @@ fn check_refusal(error: Error) -> Result<Step, StepError> {
     match error {
         error if [EEXIST, ENOENT, ESRCH].contains(&error) => Ok(Step::Refused),
         error => Err(StepError::new(error, |error| Finding::TransactionFailed {
-            index: 0,
+            index: None,
             error,
         })),
     }

@@ -55,7 +55,8 @@ pub(crate) enum Finding {
     /// A valid change failed.
     ChangeFailed { prefix: Prefix, error: Error },
     /// A valid operation of a transaction failed, or an invalid one failed with the wrong error.
-    TransactionFailed { index: usize, error: Error },
+    /// Without an index, the transaction failed as a whole.
+    TransactionFailed { index: Option<usize>, error: Error },
     /// A valid reload failed.
     ReloadFailed { error: Error },
     /// A flush failed.
@@ -133,8 +134,11 @@ impl fmt::Display for Finding {
             Self::ChangeFailed { prefix, error } => {
                 write!(f, "valid change of {prefix} failed: {error:?}")
             }
-            Self::TransactionFailed { index, error } => {
+            Self::TransactionFailed { index: Some(index), error } => {
                 write!(f, "operation {index} of a transaction failed unexpectedly: {error:?}")
+            }
+            Self::TransactionFailed { index: None, error } => {
+                write!(f, "a transaction failed unexpectedly: {error:?}")
             }
             Self::ReloadFailed { error } => write!(f, "valid reload failed: {error:?}"),
             Self::FlushFailed { error } => write!(f, "flush failed: {error:?}"),

@@ -213,7 +213,7 @@ impl Writer {
             transaction.push(operation)?;
             let index = transaction.len() - 1;
             match transaction.commit(&torture.table) {
-                Err(failure) if failure == (Failure { index, error }) => Ok(Step::Refused),
+                Err(failure) if failure == Failure::of_operation(index, error) => Ok(Step::Refused),
                 Err(failure) => Err(StepError::from_transaction(failure)),
                 Ok(()) => Err(StepError::Wrong(Finding::NotRefused)),
             }

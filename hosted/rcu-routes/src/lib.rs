@@ -46,6 +46,8 @@ mod kernel_ext {
     #[path = "../hosted/rcu-routes/src/mutex.rs"]
     pub(crate) mod mutex;
     pub(crate) mod sched;
+    #[path = "../hosted/rcu-routes/src/signal.rs"]
+    pub(crate) mod signal;
 }
 #[path = "../../.."]
 mod module {

@@ -2,9 +2,10 @@
 
 //! A batch of changes has the same result as the changes one by one, up to the first that fails.
 
+use kernel::{alloc::failslab, prelude::*};
 use rcu_routes::{
     rcu::barrier,
-    rcu_table::{Failure, Operation, Table},
+    rcu_table::{Failure, Operation, Table, Transaction},
     testing::{operation, own_stats, show, table, Random},
 };
 
@@ -35,7 +36,7 @@ fn change(random: &mut Random) -> Operation {
 fn one_by_one(table: &Table, operations: &[Operation]) -> Result<(), Failure> {
     for (index, operation) in operations.iter().enumerate() {
         let result = table.apply(std::slice::from_ref(operation));
-        result.map_err(|Failure { error, .. }| Failure { index, error })?;
+        result.map_err(|Failure { error, .. }| Failure::of_operation(index, error))?;
     }
     Ok(())
 }
@@ -63,4 +64,18 @@ fn a_batch_has_the_same_result_as_single_changes() {
     }
     assert!(failed > 100 && succeeded > 100, "{failed} {succeeded}");
     barrier();
+}
+
+#[test]
+fn a_transaction_without_memory_for_its_roots_blames_no_operation() {
+    let table = table();
+    let mut transaction = Transaction::new();
+    transaction.push(operation("add 10.0.0.0/8 dev a")).unwrap();
+    let injection = failslab::fail_nth(1);
+    let done = transaction.commit(&table);
+    assert!(injection.has_fired());
+    drop(injection);
+    let (index, error) = (None, ENOMEM);
+    assert_eq!(done, Err(Failure { index, error }));
+    assert!(show(&table).is_empty());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A fatal signal ends each wait for the updaters' mutex: the call returns `EINTR` and changes
-//! nothing. Allocations are counted for the whole process, so this file is one test.
+//! A fatal signal ends each wait for the updaters' mutex, and a long transaction: the call returns
+//! `EINTR` and changes nothing. Allocations are counted for the whole process, so this file is one test.
 
 use kernel::{alloc::live, prelude::*, sync::Arc, task::fatal_signal};
 use rcu_routes::{
@@ -42,6 +42,16 @@ const CASES: &[Case] = &[
         name: "transaction",
         call: |table| commit(table, &additions(9)),
         points: 1,
+    },
+    // The transaction checks for a signal after each 512 operations.
+    Case {
+        name: "transaction of 1100 operations",
+        call: |table| {
+            let mut operations = additions(1100);
+            operations[700] = operation("flush");
+            commit(table, &operations)
+        },
+        points: 3,
     },
     Case {
         name: "reload of 3 routes",

@@ -79,7 +79,7 @@ impl Model {
         let mut changed = self.clone();
         for (index, operation) in operations.iter().enumerate() {
             let done = changed.apply(operation);
-            done.map_err(|error| Failure { index, error })?;
+            done.map_err(|error| Failure::of_operation(index, error))?;
         }
         *self = changed;
         Ok(())

@@ -36,7 +36,7 @@ impl Model {
         let mut after = self.clone();
         for (index, operation) in operations.iter().enumerate() {
             let done = after.apply(operation, max_routes);
-            done.map_err(|error| Failure { index, error })?;
+            done.map_err(|error| Failure::of_operation(index, error))?;
         }
         *self = after;
         Ok(())

@@ -129,7 +129,7 @@ impl Churn {
             Action::Fail(changes) => {
                 let transaction = self.transaction(changes, step);
                 let failure = transaction.commit(&self.table).unwrap_err();
-                assert_eq!(failure.index, changes.len() - 1, "{failure:?}");
+                assert_eq!(failure.index, Some(changes.len() - 1), "{failure:?}");
             }
             Action::Drop(changes) => drop(self.transaction(changes, step)),
             Action::Reload(changes) => self.reload(changes, step).commit().unwrap(),
