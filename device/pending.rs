@@ -2,7 +2,7 @@
 
 //! The transaction of an open file, from `begin` to `commit` or `abort`.
 
-use crate::rcu_table::{Failure, Operation, Prefix, Reload, Table, Transaction};
+use crate::rcu_table::{Failure, Operation, Prefix, Reload, Segments, Table, Transaction};
 use kernel::{prelude::*, sync::Arc};
 
 /// Identifies an operation in the message of a failed commit.
@@ -15,7 +15,7 @@ struct Origin {
 
 enum Changes {
     /// Operations that the commit applies.
-    Collected(Transaction, KVVec<Origin>),
+    Collected(Transaction, Segments<Origin>),
     /// A new table, which the commit publishes.
     Reload(Reload),
 }
@@ -47,7 +47,7 @@ impl PendingTransaction {
     /// Starts a transaction that collects changes. `line` is the line of its `begin`.
     pub(super) fn collect(line: Option<u64>) -> Self {
         Self {
-            changes: Changes::Collected(Transaction::new(), KVVec::new()),
+            changes: Changes::Collected(Transaction::new(), Segments::new()),
             line,
         }
     }
@@ -80,9 +80,10 @@ impl PendingTransaction {
                     prefix: prefix_of(operation),
                 };
                 // The transaction cannot undo a push, so the room for its origin is reserved first.
-                origins.reserve(1, GFP_KERNEL_ACCOUNT)?;
+                origins.reserve(1)?;
                 transaction.push(*operation)?;
-                Ok(origins.push(origin, GFP_KERNEL_ACCOUNT)?)
+                origins.push(origin);
+                Ok(())
             }
         }
     }
@@ -123,10 +124,10 @@ impl PendingTransaction {
 }
 
 impl CommitFailure {
-    fn new(failure: Failure, origins: &[Origin]) -> Self {
+    fn new(failure: Failure, origins: &Segments<Origin>) -> Self {
         let failed = failure
             .index
-            .and_then(|index| Some((index, origins.get(index)?)));
+            .and_then(|index| Some((index, origins.iter().nth(index)?)));
         Self {
             error: failure.error,
             operation: failed.map(|(index, origin)| FailedOperation {

@@ -36,10 +36,11 @@ pub(crate) fn lock_killable<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
 ///
 /// `mutex` is initialised, and valid during the call.
 unsafe fn c_lock_killable(mutex: *mut bindings::mutex) -> c_int {
-    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
     // SAFETY: The caller guarantees a valid mutex. Without an outer lock C passes null, as here.
-    return unsafe { bindings::_mutex_lock_killable(mutex, 0, ptr::null_mut()) };
-    #[cfg(not(CONFIG_DEBUG_LOCK_ALLOC))]
+    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
+    let status = unsafe { bindings::_mutex_lock_killable(mutex, 0, ptr::null_mut()) };
     // SAFETY: The caller guarantees a valid mutex.
-    return unsafe { bindings::mutex_lock_killable(mutex) };
+    #[cfg(not(CONFIG_DEBUG_LOCK_ALLOC))]
+    let status = unsafe { bindings::mutex_lock_killable(mutex) };
+    status
 }

@@ -5,6 +5,7 @@
 use super::{
     fib::{gfp, poison, Fate, Fib, Retirees, MAX_UNLINKED},
     quarantine::{Quarantine, UnlinkedNode},
+    segments::Segments,
     settings::{ReclaimMode, Settings},
     stats::Footprint,
     table::yield_after,
@@ -70,20 +71,38 @@ impl Reclaim {
         self.retirees.reserve(count)
     }
 
-    /// Retires the unlinked objects.
+    /// Retires the objects that the current change has unlinked.
     ///
     /// Context: may sleep; waits for a grace period in some modes.
     pub(super) fn retire(&mut self, policy: Policy) {
+        let mut unlinked = core::mem::replace(&mut self.unlinked, KVVec::new());
+        self.account_for(policy, unlinked.iter());
+        self.reclaim_later(policy, || unlinked.pop());
+        self.unlinked = unlinked;
+    }
+
+    /// Retires the objects that a transaction has unlinked.
+    ///
+    /// Context: may sleep; waits for a grace period in some modes.
+    pub(super) fn retire_all(&mut self, policy: Policy, mut unlinked: [Segments<Fib>; 2]) {
+        self.account_for(policy, unlinked.iter().flat_map(Segments::iter));
+        self.reclaim_later(policy, || unlinked.iter_mut().find_map(Segments::pop));
+    }
+
+    /// Counts objects as retired.
+    fn account_for<'o>(&mut self, policy: Policy, objects: impl Iterator<Item = &'o Fib>) {
         let mut sum = Footprint::default();
-        for (number, object) in self.unlinked.iter().enumerate() {
+        for (number, object) in objects.enumerate() {
             sum.add(object.footprint());
             policy.report_unlinked(object);
             yield_after(number);
         }
-        if sum.objects == 0 {
-            return;
-        }
         self.retirees.account.retired(sum);
+    }
+
+    /// Reclaims retired objects as the policy says.
+    fn reclaim_later(&mut self, policy: Policy, mut next: impl FnMut() -> Option<Fib>) {
+        let Some(first) = next() else { return };
         let waits = matches!(
             policy.mode,
             ReclaimMode::Synchronize | ReclaimMode::Expedited
@@ -91,8 +110,9 @@ impl Reclaim {
         if waits {
             wait(policy.mode);
         }
-        while let Some(object) = self.unlinked.pop() {
-            yield_after(self.unlinked.len());
+        let objects = Iterator::chain(core::iter::once(first), core::iter::from_fn(next));
+        for (number, object) in objects.enumerate() {
+            yield_after(number);
             match policy.mode {
                 _ if waits => self.end(object, policy.quarantine),
                 ReclaimMode::Kvfree => {
@@ -101,12 +121,6 @@ impl Reclaim {
                 }
                 _ if policy.quarantine.is_some() => self.retirees.add(object, Fate::Mark),
                 _ => self.retirees.add(object, Fate::Free),
-            }
-        }
-        if self.unlinked.capacity() > 2 * MAX_UNLINKED {
-            // Without memory the large list stays for the next change.
-            if let Ok(small) = KVVec::with_capacity(MAX_UNLINKED, gfp()) {
-                self.unlinked = small;
             }
         }
         self.retirees.trim(true);

@@ -154,7 +154,7 @@ impl TableState {
 static DEFAULT_SETTINGS: Settings = Settings::new();
 
 /// Levels, changes or objects before the updater yields the CPU.
-const YIELD_INTERVAL: usize = 512;
+const YIELD_INTERVAL: usize = 256;
 
 /// Yields the CPU after each [`YIELD_INTERVAL`] steps. Returns whether it did.
 ///

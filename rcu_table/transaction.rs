@@ -6,8 +6,9 @@
 //! copies and changes them in place. One store publishes the new roots.
 
 use super::{
-    fib::{gfp, Editor, Fib, Growth, Owner, RootsBox},
+    fib::{Editor, Fib, Growth, Owner, RootsBox, MAX_UNLINKED},
     reclaim::Policy,
+    segments::Segments,
     table::{yield_after, TableState},
     update::{HopChange, Operation},
     Family, Table,
@@ -55,7 +56,7 @@ impl Failure {
 
 /// A list of changes to apply atomically.
 pub struct Transaction {
-    operations: KVVec<Operation>,
+    operations: Segments<Operation>,
 }
 
 impl Transaction {
@@ -65,7 +66,7 @@ impl Transaction {
     /// Creates an empty transaction.
     pub const fn new() -> Self {
         Self {
-            operations: KVVec::new(),
+            operations: Segments::new(),
         }
     }
 
@@ -76,7 +77,7 @@ impl Transaction {
 
     /// Returns whether the transaction has no operations.
     pub fn is_empty(&self) -> bool {
-        self.operations.is_empty()
+        self.len() == 0
     }
 
     /// Appends a change. The commit checks whether it is possible.
@@ -86,7 +87,9 @@ impl Transaction {
         if self.len() == Self::MAX_OPERATIONS {
             return Err(ENOSPC);
         }
-        Ok(self.operations.push(operation, gfp())?)
+        self.operations.reserve(1)?;
+        self.operations.push(operation);
+        Ok(())
     }
 
     /// Applies all changes, or none if one of them fails.
@@ -95,7 +98,7 @@ impl Transaction {
     /// `ENOMEM`; `EINTR` if a fatal signal is pending.
     /// Context: may sleep; waits for a grace period as [`Table::insert`] does, and after a flush.
     pub fn commit(self, table: &Table) -> Result<(), Failure> {
-        apply_batch(table, &self.operations, OnFailure::UndoAll)
+        apply_batch(table, self.operations.iter(), OnFailure::UndoAll)
     }
 }
 
@@ -125,7 +128,7 @@ impl Table {
     /// Context: as [`Transaction::commit`].
     pub fn apply(&self, operations: &[Operation]) -> Result<(), Failure> {
         if operations.len() > Self::MAX_SINGLE_CHANGES {
-            return apply_batch(self, operations, OnFailure::Keep);
+            return apply_batch(self, operations.iter(), OnFailure::Keep);
         }
         for (index, operation) in operations.iter().enumerate() {
             operation
@@ -136,9 +139,9 @@ impl Table {
     }
 }
 
-fn apply_batch(
+fn apply_batch<'o>(
     table: &Table,
-    operations: &[Operation],
+    operations: impl Iterator<Item = &'o Operation>,
     on_failure: OnFailure,
 ) -> Result<(), Failure> {
     let policy = Policy::of(table.settings);
@@ -150,14 +153,11 @@ fn apply_batch(
         draft.abort(table, &mut state);
         return result;
     }
-    // The old roots are one more object.
-    let objects: usize = draft.unlinked.iter().map(|unlinked| unlinked.len()).sum();
-    if let Err(error) = state.reclaim.reserve(objects + 1) {
+    if let Err(error) = draft.reserve(&mut state) {
         draft.abort(table, &mut state);
         return Err(Failure::of_batch(error));
     }
-    let replaced = draft.publish(table, &mut state);
-    state.reclaim.retire(policy);
+    let replaced = draft.publish(table, &mut state, policy);
     drop(state);
     if let Some((roots, flushed)) = replaced {
         table.end_unlinked(roots, flushed, policy);
@@ -172,9 +172,11 @@ struct Draft {
     /// The number of operations applied.
     applied: usize,
     /// By family, the answers that each change since the last flush acquired and replaced.
-    changes: [KVVec<HopChange>; 2],
+    changes: [Segments<HopChange>; 2],
     /// The objects of each family that readers still see.
-    unlinked: [KVVec<Fib>; 2],
+    unlinked: [Segments<Fib>; 2],
+    /// Those of the current change.
+    unlinked_now: KVVec<Fib>,
     growth: [Growth; 2],
     routes: [usize; 2],
     flushed: [bool; 2],
@@ -185,8 +187,9 @@ impl Draft {
         Ok(Self {
             roots: RootsBox::new()?,
             applied: 0,
-            changes: [KVVec::new(), KVVec::new()],
-            unlinked: [KVVec::new(), KVVec::new()],
+            changes: [const { Segments::new() }; 2],
+            unlinked: [const { Segments::new() }; 2],
+            unlinked_now: KVVec::new(),
             growth: [Growth::default(); 2],
             routes: [0; 2],
             flushed: [false; 2],
@@ -202,13 +205,13 @@ impl Draft {
     }
 
     /// Applies operations up to the first that fails, or until a fatal signal is pending.
-    fn apply_all(
+    fn apply_all<'o>(
         &mut self,
         table: &Table,
         state: &mut TableState,
-        operations: &[Operation],
+        operations: impl Iterator<Item = &'o Operation>,
     ) -> Result<(), Failure> {
-        for (index, operation) in operations.iter().enumerate() {
+        for (index, operation) in operations.enumerate() {
             let is_killed = yield_after(index) && signal::is_fatal_pending();
             let done = match is_killed {
                 true => Err(EINTR),
@@ -231,13 +234,14 @@ impl Draft {
         };
         let family = prefix.family();
         let at = family as usize;
-        self.changes[at].reserve(1, gfp())?;
+        self.changes[at].reserve(1)?;
+        self.unlinked[at].reserve(MAX_UNLINKED)?;
         let mut editor = Editor {
             root: self.roots.root(family),
             family,
             owner: Owner::Transaction,
             blueprint: &mut state.blueprint,
-            unlinked: &mut self.unlinked[at],
+            unlinked: &mut self.unlinked_now,
             growth: &mut self.growth[at],
         };
         let mut resources = super::update::Resources {
@@ -246,10 +250,14 @@ impl Draft {
             retirees: &mut state.reclaim.retirees,
             max_routes: table.settings.max_routes(),
         };
-        let change = resources.apply(&mut editor, self.routes, operation)?;
+        let change = resources.apply(&mut editor, self.routes, operation);
+        // A change that fails can have copied pages and nodes on its path.
+        while let Some(object) = self.unlinked_now.pop() {
+            self.unlinked[at].push(object);
+        }
+        let change = change?;
         change.count(&mut self.routes[at]);
-        // There is room, so this cannot fail.
-        let _ = self.changes[at].push_within_capacity(change);
+        self.changes[at].push(change);
         Ok(())
     }
 
@@ -259,7 +267,7 @@ impl Draft {
         self.roots.root(family).free_private(family);
         self.roots.clear(family);
         self.undo_answers(table, state, family);
-        self.unlinked[at].clear();
+        self.unlinked[at] = Segments::new();
         self.growth[at] = Growth::default();
         self.routes[at] = 0;
         self.flushed[at] = true;
@@ -274,7 +282,14 @@ impl Draft {
             resources.undo(*change);
             yield_after(number);
         }
-        changes.clear();
+        *changes = Segments::new();
+    }
+
+    /// Allocates what the retirement of the replaced objects needs. The old roots are one more.
+    fn reserve(&mut self, state: &mut TableState) -> Result {
+        let objects: usize = self.unlinked.iter().map(Segments::len).sum();
+        self.unlinked[0].reserve(1)?;
+        state.reclaim.retirees.reserve(objects + 1)
     }
 
     /// Frees the pages and nodes that the batch has built, and gives back its answers.
@@ -286,9 +301,14 @@ impl Draft {
         state.reclaim.retirees.trim(true);
     }
 
-    /// Publishes the new roots. Returns the old ones with the families that were flushed, if any
-    /// was.
-    fn publish(self, table: &Table, state: &mut TableState) -> Option<(RootsBox, [bool; 2])> {
+    /// Publishes the new roots, and retires what they replace. Returns the old roots with the
+    /// families that were flushed, if any was.
+    fn publish(
+        mut self,
+        table: &Table,
+        state: &mut TableState,
+        policy: Policy,
+    ) -> Option<(RootsBox, [bool; 2])> {
         for family in Family::ALL {
             let at = family as usize;
             self.roots.root(family).unmark_private(family);
@@ -301,22 +321,18 @@ impl Draft {
         let old = table.roots.replace(self.roots);
         table.count_change();
         let mut resources = state.resources(table);
-        for (number, change) in self.changes.iter().flatten().enumerate() {
+        let changes = self.changes.iter().flat_map(Segments::iter);
+        for (number, change) in changes.enumerate() {
             resources.commit(*change);
             yield_after(number);
         }
-        let unlinked = &mut state.reclaim.unlinked;
-        for mut objects in self.unlinked {
-            while let Some(object) = objects.pop() {
-                // `apply_batch()` has reserved the room.
-                let _ = unlinked.push_within_capacity(object);
-                yield_after(unlinked.len());
-            }
-        }
-        if self.flushed == [false; 2] {
-            let _ = unlinked.push_within_capacity(old.into_fib());
-            return None;
-        }
-        Some((old, self.flushed))
+        let replaced = if self.flushed == [false; 2] {
+            self.unlinked[0].push(old.into_fib());
+            None
+        } else {
+            Some((old, self.flushed))
+        };
+        state.reclaim.retire_all(policy, self.unlinked);
+        replaced
     }
 }

@@ -176,6 +176,9 @@ impl Retirees {
     /// Frees the unused batches of [`Self::reserve`]. If `keeps_one`, a single one is kept.
     pub(in super::super) fn trim(&mut self, keeps_one: bool) {
         if !keeps_one || self.spare.len() > 1 {
+            while self.spare.pop().is_some() {
+                yield_after(self.spare.len());
+            }
             self.spare = KVVec::new();
         }
     }

@@ -12,7 +12,7 @@ mod vec;
 pub use boxed::KBox;
 pub use vec::{KVVec, KVec, PushError, RemoveError, Vec};
 
-use crate::context;
+use crate::{context, stretch};
 use core::{
     alloc::Layout,
     ptr::NonNull,
@@ -112,6 +112,7 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
     if flags.may_sleep {
         context::assert_may_sleep("GFP_KERNEL allocation");
     }
+    stretch::count_allocator_call();
     if failslab::should_fail() {
         return Err(AllocError);
     }
@@ -148,6 +149,7 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
 pub(crate) unsafe fn free(memory: NonNull<u8>) {
     // SAFETY: The caller guarantees that the allocation is live.
     let size = unsafe { usable(memory) };
+    stretch::count_allocator_call();
     // ORDERING: Statistics; nothing is published through them.
     LIVE_ALLOCATIONS.fetch_sub(1, Ordering::Relaxed);
     LIVE_BYTES.fetch_sub(size, Ordering::Relaxed);

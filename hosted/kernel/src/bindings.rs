@@ -19,7 +19,7 @@ pub use crate::workqueue::{
 };
 /// C's `struct xarray`.
 pub use crate::xarray::Raw as xarray;
-use crate::{alloc, context};
+use crate::{alloc, context, stretch};
 use core::{
     cell::UnsafeCell,
     ffi::{c_long, c_ulong, c_void},
@@ -96,6 +96,7 @@ pub unsafe fn rcu_read_unlock() {
 #[track_caller]
 pub unsafe fn synchronize_rcu() {
     context::assert_may_sleep("synchronize_rcu()");
+    stretch::reschedule_point();
     // SAFETY: The thread is not in a critical section, as checked above.
     unsafe { urcu_memb_synchronize_rcu() };
 }
@@ -112,6 +113,7 @@ pub unsafe fn synchronize_rcu() {
 #[track_caller]
 pub unsafe fn rcu_barrier() {
     context::assert_may_sleep("rcu_barrier()");
+    stretch::reschedule_point();
     context::register();
     // SAFETY: The thread is registered and may sleep, as checked above.
     unsafe { urcu_memb_barrier() };
@@ -236,6 +238,7 @@ pub unsafe fn xa_load(array: *mut xarray, index: usize) -> *mut c_void {
 #[track_caller]
 pub unsafe fn schedule() {
     context::assert_may_sleep("schedule()");
+    stretch::reschedule_point();
     std::thread::yield_now();
 }
 
@@ -251,6 +254,7 @@ pub unsafe fn schedule() {
 #[track_caller]
 pub unsafe fn synchronize_rcu_expedited() {
     context::assert_may_sleep("synchronize_rcu_expedited()");
+    stretch::reschedule_point();
     // SAFETY: The thread is not in a critical section, as checked above.
     unsafe { urcu_memb_synchronize_rcu() };
 }

@@ -46,6 +46,8 @@ pub mod prelude;
 pub mod print;
 #[expect(unsafe_code, reason = "defines C functions")]
 mod srcu;
+#[expect(unsafe_code, reason = "calls C functions")]
+mod stretch;
 pub mod sync;
 pub mod task;
 #[expect(unsafe_code, reason = "implements initialisers")]
@@ -54,6 +56,8 @@ pub mod types;
 pub mod workqueue;
 #[expect(unsafe_code, reason = "owns objects through raw pointers")]
 pub mod xarray;
+
+pub use stretch::{longest_stretch, reschedule_point, Stretch};
 
 /// Asserts a condition. The kernel's macro does so when the module is linked.
 #[macro_export]

@@ -120,6 +120,7 @@ impl<T> Vec<T> {
         }
         let layout = Layout::array::<T>(capacity).map_err(|_| AllocError)?;
         let elements = super::allocate(layout, flags)?.cast::<T>();
+        crate::stretch::count_copied(self.len * size_of::<T>());
         // SAFETY: The old memory has `len` elements; the new memory has room for them and is
         // distinct.
         unsafe { ptr::copy_nonoverlapping(self.elements.as_ptr(), elements.as_ptr(), self.len) };
