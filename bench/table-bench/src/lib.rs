@@ -17,4 +17,5 @@ pub mod real;
 pub mod report;
 pub mod routes;
 pub mod stream;
+pub mod stretch;
 pub mod update;

@@ -5,6 +5,7 @@
 //! ```text
 //!   table-bench real ROUTES    the real internet table: load, memory, lookups, updates
 //!   table-bench hostile        tables with the largest or slowest nodes
+//!   table-bench stretch ROUTES  the longest time without a reschedule point, by operation
 //!   table-bench popcount       counting bits with and without the processor's instruction
 //! ```
 //!
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use table_bench::{hostile, popcount, real, report::Report};
+use table_bench::{hostile, popcount, real, report::Report, stretch};
 
 /// Measure the route table in user space
 #[derive(Debug, Parser)]
@@ -43,6 +44,9 @@ enum Command {
 
     /// Measure tables with the largest or slowest nodes
     Hostile(hostile::Options),
+
+    /// Measure the longest time that each operation computes without a reschedule point
+    Stretch(stretch::Options),
 
     /// Measure counting bits with and without the processor's instruction
     Popcount,
@@ -68,6 +72,7 @@ fn run(command: &Command, report: &mut Report) -> Result<()> {
     match command {
         Command::Real(options) => real::run(options, report),
         Command::Hostile(options) => hostile::run(options, report),
+        Command::Stretch(options) => stretch::run(options, report),
         Command::Popcount => {
             popcount::run(report);
             Ok(())
