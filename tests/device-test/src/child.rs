@@ -15,8 +15,8 @@ use nix::{
 };
 
 use crate::{
-    device::{Device, NODE},
-    routes,
+    device::{self, Device, NODE},
+    killed, routes,
     tap::{fail, During, Outcome},
 };
 
@@ -39,13 +39,20 @@ pub enum Role {
     AttemptAsNamespaceRoot,
     /// Writes routes in one call until it is killed.
     AddUntilKilled,
+    /// As user nobody: asks for statistics through the file on standard input until it is killed.
+    /// Prints a line after the first answer.
+    StatsUntilKilled,
+    /// Prints a line and commits a long transaction.
+    CommitUntilKilled,
 }
 
-const ROLES: [(&str, Role); 4] = [
+const ROLES: [(&str, Role); 6] = [
     ("attempt", Role::Attempt),
     ("attempt-inherited", Role::AttemptInherited),
     ("attempt-as-namespace-root", Role::AttemptAsNamespaceRoot),
     ("add-until-killed", Role::AddUntilKilled),
+    ("stats-until-killed", Role::StatsUntilKilled),
+    ("commit-until-killed", Role::CommitUntilKilled),
 ];
 
 impl Role {
@@ -78,6 +85,16 @@ impl Role {
         self.command().spawn().during("starting a child")
     }
 
+    /// Starts a child with this role. Its output can be read.
+    pub fn start_reporting(self, stdin: Option<Device>) -> Outcome<Child> {
+        let mut command = self.command();
+        if let Some(device) = stdin {
+            command.stdin(OwnedFd::from(device));
+        }
+        let child = command.stdout(Stdio::piped()).spawn();
+        child.during("starting a child")
+    }
+
     /// Performs the role in the child.
     fn perform(self) -> io::Result<()> {
         match self {
@@ -96,6 +113,17 @@ impl Role {
             Role::AddUntilKilled => {
                 let routes = routes::lines(MANY);
                 open()?.write_all(routes.as_bytes())
+            }
+            Role::StatsUntilKilled => {
+                become_nobody()?;
+                ask_for_stats(io::stdin().as_fd().try_clone_to_owned()?.into())
+            }
+            Role::CommitUntilKilled => {
+                let mut device = open()?;
+                let routes = routes::lines(device::scaled(killed::OPERATIONS));
+                device.write_all(["begin\n", &routes].concat().as_bytes())?;
+                println!("ready");
+                device.write_all(b"commit\n")
             }
         }
     }
@@ -125,6 +153,19 @@ fn become_nobody() -> nix::Result<()> {
     unistd::setgroups(&[])?;
     unistd::setgid(Gid::from_raw(NOBODY))?;
     unistd::setuid(Uid::from_raw(NOBODY))
+}
+
+/// Asks for statistics for ever. Prints a line after the first answer.
+fn ask_for_stats(mut device: File) -> io::Result<()> {
+    let mut is_ready = false;
+    loop {
+        device.write_all(b"stats\n")?;
+        device.read_to_string(&mut String::new())?;
+        if !is_ready {
+            println!("ready");
+        }
+        is_ready = true;
+    }
 }
 
 /// Writes commands one by one. Prints the errno and the answer of each.

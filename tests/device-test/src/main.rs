@@ -17,6 +17,7 @@ mod device;
 mod faults;
 mod fuzz;
 mod ip_route;
+mod killed;
 mod lifetime;
 #[expect(unsafe_code, reason = "passes bad addresses to system calls")]
 mod memory;
@@ -72,6 +73,7 @@ fn all_tests() -> Vec<tap::Test> {
         retirement::tests,
         churn::tests,
         signals::tests,
+        killed::tests,
         turns::tests,
         faults::tests,
     ]

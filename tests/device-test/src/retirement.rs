@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Retired memory: `stats` counts it, and it is reclaimed after a grace period.
+//! Retired memory: `stats` counts it, and it is reclaimed after a grace period. The memory of a
+//! transaction is bounded.
+
+use std::{fs, thread, time::Duration};
 
 use crate::{
     device::{self, Device, Stats},
     routes,
-    tap::{ensure, equal, Group, Outcome, Test},
+    tap::{ensure, equal, fail, During, Group, Outcome, Test},
 };
 
 /// Each add and each delete of a route retires the node that it replaces.
@@ -91,12 +94,58 @@ fn size_depends_on_the_routes_only() -> Outcome {
     equal("size after the table was loaded again", size()?, expected)
 }
 
+/// Returns the KiB that programs could allocate.
+fn available_kib() -> Outcome<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").during("reading /proc/meminfo")?;
+    let words: Vec<&str> = meminfo.split_whitespace().collect();
+    let value = words.windows(2).find(|pair| pair[0] == "MemAvailable:");
+    match value.map(|pair| pair[1].parse()) {
+        Some(kib) => kib.during("parsing MemAvailable"),
+        None => fail("/proc/meminfo has no MemAvailable"),
+    }
+}
+
+/// A flush inside a transaction frees what the operations before it have built.
+fn transaction_of_adds_and_flushes() -> Outcome {
+    // With three operations each, this is the most that a transaction holds, but for one.
+    const ROUNDS: u32 = 349_525;
+    const MOST_KIB: u64 = 128 << 10;
+    let device = Device::open()?;
+    device.write_all("begin\n")?;
+    device.write_all(routes::text(0..device::scaled(ROUNDS), |number| {
+        let ipv4 = routes::line(number);
+        format!(
+            "{ipv4}2001:db8::{number:x}/128 via fe80::1\nflush\n",
+            number = number & 0xffff
+        )
+    }))?;
+    let before = available_kib()?;
+    let least = thread::scope(|scope| -> Outcome<u64> {
+        let commit = scope.spawn(|| device.write_all("commit\n"));
+        let mut least = before;
+        while !commit.is_finished() {
+            least = least.min(available_kib()?);
+            thread::sleep(Duration::from_millis(1));
+        }
+        commit.join().unwrap_or(fail("panicked"))?;
+        Ok(least)
+    })?;
+    let used = before - least;
+    ensure(
+        format!("the commit uses {used} KiB of memory"),
+        used < MOST_KIB,
+    )?;
+    Stats::now()?.expect_empty_table()?;
+    device::wait_for_reclaim()
+}
+
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("retired objects of thousands of deletes are counted and reclaimed", deletes_are_reclaimed),
     ("deleting each route frees every node", delete_frees_every_node),
     ("flush frees all memory", flush_frees_all),
     ("the table's size depends only on its routes", size_depends_on_the_routes_only),
+    ("a transaction of 1,048,575 adds and flushes uses little memory", transaction_of_adds_and_flushes),
 ];
 
 pub fn tests() -> Vec<Test> {
