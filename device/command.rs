@@ -122,7 +122,11 @@ fn parse_command<'a>(verb: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command
         "stats" => Command::Stats,
         "help" => Command::Help,
         _ if looks_like_route(verb) => insert_from(Mode::Add, verb, words)?,
-        _ => return refuse(verb, Reason::UnknownWord),
+        // `ip route` prints each next hop of a route in a line of its own.
+        _ => match attributes::unsupported(verb) {
+            Some(why) => return refuse(verb, Reason::Unsupported(why)),
+            None => return refuse(verb, Reason::UnknownWord),
+        },
     })
 }
 
@@ -256,6 +260,10 @@ struct Attributes {
     gateway: Option<IpAddr>,
     /// Whether the line names the gateway's family, which may then differ from the prefix's.
     has_named_family: bool,
+    /// Whether `nexthop` precedes the next hop, which then may have a weight.
+    has_nexthop: bool,
+    /// Whether the line names a next-hop object.
+    has_nhid: bool,
     dev: Option<DevName>,
     metric: Option<u32>,
 }
@@ -273,7 +281,19 @@ impl Attributes {
                 "metric" | "priority" | "preference" => {
                     this.metric.replace(metric(words)?).is_some()
                 }
+                // The only next hop gets all packets, whatever its weight is.
+                "nexthop" if !this.has_nexthop => {
+                    this.has_nexthop = true;
+                    words.skipped += 1;
+                    continue;
+                }
+                "weight" if this.has_nexthop => {
+                    metric(words)?;
+                    words.skipped += 1;
+                    continue;
+                }
                 _ => {
+                    this.has_nhid |= word == "nhid";
                     skip(word, words)?;
                     continue;
                 }
@@ -410,6 +430,10 @@ fn route_parts<'a>(
         None if kind == "local" => Some(NextHop::Local(attributes.dev)),
         None => attributes.next_hop(),
     };
+    // `ip route` prints the next hop behind the object's number; `ip route add` omits it.
+    if next_hop.is_none() && attributes.has_nhid {
+        return refuse("nhid", Reason::Unsupported(attributes::NEXT_HOP_OBJECTS));
+    }
     Ok((prefix, attributes.metric, next_hop))
 }
 

@@ -33,6 +33,9 @@ pub(super) fn informational(word: &str) -> Option<Value> {
     })
 }
 
+/// Why a route must name its next hop besides a next-hop object.
+pub(super) const NEXT_HOP_OBJECTS: &str = "next-hop objects are not supported; add via or dev";
+
 /// Returns why the table cannot store a route with this word; `None` for other words.
 pub(super) fn unsupported(word: &str) -> Option<&'static str> {
     Some(match word {

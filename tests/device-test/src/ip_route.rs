@@ -105,9 +105,13 @@ fn batch_file() -> Outcome {
          route replace to unicast 10/8 dev c mtu lock 1400\n\
          ip route add throw 192.0.2.0/24\n\
          ip route add local 198.51.100.1 dev lo scope host\n\
+         ip route add 203.0.113.0/24 nexthop via 192.0.2.1 dev a weight 9\n\
          ip -4 route del 10.1/16\n",
     )?;
-    expect_table("10.0.0.0/8 dev c\nthrow 192.0.2.0/24\nlocal 198.51.100.1/32 dev lo\n::/0 dev b\n")
+    expect_table(
+        "10.0.0.0/8 dev c\nthrow 192.0.2.0/24\nlocal 198.51.100.1/32 dev lo\n\
+         203.0.113.0/24 via 192.0.2.1 dev a\n::/0 dev b\n",
+    )
 }
 
 /// Lines that the device refuses, each with the message.
@@ -122,7 +126,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("10.0.0.0/8 via 0.0.0.0", "0.0.0.0: no gateway has this address"),
     ("\u{feff}10.0.0.0/8 dev a", "the line starts with a UTF-8 byte order mark; save the file without it"),
     ("default proto static metric 20", "default: next hop missing; add via, dev or a type such as blackhole"),
-    ("nexthop via 10.0.0.1 dev a weight 1", "nexthop: unknown word; 'help' lists the commands"),
+    ("nexthop via 10.0.0.1 dev a weight 1", "nexthop: a route has one next hop; several are not supported"),
+    ("default nexthop via 10.0.0.1 nexthop via 10.0.0.2", "nexthop: a route has one next hop; several are not supported"),
+    ("10.0.0.0/8 dev a weight 1", "weight: a route has one next hop; several are not supported"),
+    ("10.0.0.0/8 nhid 7 proto bgp", "nhid: next-hop objects are not supported; add via or dev"),
     ("10.0.0.0/8 dev a table 100", "100: there is one table, 'main'"),
     ("10.0.0.0/8 dev a tos 0x10", "tos: routes by type of service are not supported"),
     ("2001:db8::/32 from ::/0 dev a", "from: routes by source address are not supported"),
