@@ -93,7 +93,7 @@ tap_check 'rcuctl route change, replace and del succeed' sh -c '
     rcuctl route replace 10.0.0.0/8 dev eth0 &&
     rcuctl route del 10.0.0.0/8 metric 20'
 tap_check 'rcuctl route show prints the remaining route' \
-    prints '10.0.0.0/8 dev eth0' rcuctl route show
+    prints '10.0.0.0/8 dev eth0 scope link' rcuctl route show
 tap_check 'rcuctl --json route show prints JSON' \
     sh -c "rcuctl --json route show | grep -q '\"dst\": *\"10.0.0.0/8\"'"
 tap_check 'rcuctl -6 r a default adds an IPv6 default route' rcuctl -6 r a default dev eth0
@@ -101,7 +101,7 @@ tap_check 'rcuctl r s default prints no IPv6 route' test -z "$(rcuctl r s defaul
 tap_check 'rcuctl -6 r s prints default' prints 'default dev eth0 pref medium' rcuctl -6 r s
 tap_check 'rcuctl -6 r s --long prints what route load reads' prints '::/0 dev eth0' rcuctl -6 r s --long
 tap_check 'rcuctl r s dev prints the routes of a device' \
-    prints '10.0.0.0/8 dev eth0' rcuctl -4 r s dev eth0
+    prints '10.0.0.0/8 dev eth0 scope link' rcuctl -4 r s dev eth0
 tap_check 'rcuctl -6 r d default deletes the route' rcuctl -6 r d default
 tap_check 'rcuctl route get of a prefix exits 1' exits 1 rcuctl route get 10.1.1.0/24
 tap_check 'rcuctl route add with a negative metric exits 1' \

@@ -18,6 +18,7 @@ mod error;
 mod fake;
 mod input;
 mod interrupt;
+mod ip_options;
 mod kmsg;
 mod layout;
 mod man_pages;
@@ -46,7 +47,14 @@ use error::{report, Result, Status};
 use output::Output;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let words = match ip_options::translate(std::env::args_os()) {
+        Ok(words) => words,
+        Err(error) => {
+            report(&error, false);
+            return error.status().into();
+        }
+    };
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(usage) => return print_usage(&usage),
     };

@@ -165,7 +165,7 @@ mod tests {
         let lines = [Some("0.0.0.0/0 dev a"), None];
         assert_eq!(list(false, &lines), "0.0.0.0/0 dev a\nnone\n");
         let short = list_in(Output::new(Vec::new(), false), false, &lines);
-        assert_eq!(short, "default dev a\nnone\n");
+        assert_eq!(short, "default dev a scope link\nnone\n");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 mod batch;
 mod change;
 mod command_line;
+mod diff;
+mod flush;
 mod get;
 mod import;
 pub mod json;
@@ -43,10 +45,8 @@ pub fn run(
         RouteCommand::Change(route) => change("change", &route.words),
         RouteCommand::Replace(route) => change("replace", &route.words),
         RouteCommand::Del(route) => change("del", &route.words),
-        RouteCommand::Flush { family: named } => {
-            let family = named.or(family);
-            let words: Vec<_> = family.iter().map(Family::to_string).collect();
-            change::run(|| open(Access::ReadWrite), "flush", &words, out)
+        RouteCommand::Flush { selector } => {
+            flush::run(open, &Selector::parse(selector, family)?, out)
         }
         RouteCommand::Get {
             batch: Some(file),
@@ -66,7 +66,9 @@ pub fn run(
             let selector = Selector::parse(selector, family)?;
             show::run(open, &selector, *long, out)
         }
-        RouteCommand::Load { .. } | RouteCommand::Import { .. } if family.is_some() => {
+        RouteCommand::Load { .. } | RouteCommand::Import { .. } | RouteCommand::Diff { .. }
+            if family.is_some() =>
+        {
             Err(Error::Usage(
                 "-4 and -6 have no meaning for a file: each line names its family".to_string(),
             ))
@@ -87,6 +89,15 @@ pub fn run(
                 true => import::dry_run(&name, &translated, out),
                 false => import::run(&mut open(Access::ReadWrite)?, &name, translated, out),
             }
+        }
+        RouteCommand::Diff { file } => {
+            let (name, text) = input::read(file)?;
+            diff::run(
+                &mut open(Access::Read)?,
+                &name,
+                &import::translate(&text),
+                out,
+            )
         }
         RouteCommand::Save { file } => save::run(open, file, family, out),
     }

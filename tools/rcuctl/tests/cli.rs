@@ -59,6 +59,10 @@ fn a_usage_error_is_status_1() {
         &["route", "add", "default", "dev", "a", "metric", "-1"],
         &["-6", "route", "get", "10.0.0.1"],
         &["-4", "-6", "route", "show"],
+        &["-batch", "routes"],
+        &["-family", "mpls", "route"],
+        &["route", "flush", "inet7"],
+        &["route", "flush", "proto", "static"],
         &["st", "list"],
         &["stats", "--watch", "0"],
         &["torture", "--status", "--secs", "5"],
@@ -107,7 +111,7 @@ fn show_prints_the_table() {
     assert!(output.status.success());
     assert_eq!(
         stdout(&output),
-        "10.0.0.0/8 dev a\ndefault via fe80::1 dev a pref medium\n"
+        "10.0.0.0/8 dev a scope link\ndefault via fe80::1 dev a pref medium\n"
     );
 
     let output = run(&["--device", path(&table), "route", "show", "--json"]);

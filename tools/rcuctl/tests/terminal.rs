@@ -36,10 +36,13 @@ fn show_accepts_the_words_and_options_of_ip() {
     let device = table.path().to_str().expect("an ASCII path");
     let shown =
         |arguments: &[&str]| printed(&mut rcuctl(&[&["--device", device], arguments].concat()));
-    let all = "default via 10.0.0.1 dev a\n10.0.0.1 dev b\n";
+    let all = "default via 10.0.0.1 dev a\n10.0.0.1 dev b scope link\n";
     assert_eq!(shown(&["r"]), all);
     assert_eq!(shown(&["r", "s"]), all);
-    assert_eq!(shown(&["route", "ls", "dev", "b"]), "10.0.0.1 dev b\n");
+    assert_eq!(
+        shown(&["route", "ls", "dev", "b"]),
+        "10.0.0.1 dev b scope link\n"
+    );
     assert_eq!(
         shown(&["r", "s", "--lo", "dev", "b"]),
         "10.0.0.1/32 dev b\n"

@@ -21,6 +21,7 @@ use std::net::IpAddr;
 
 use crate::rcu_table::{Prefix, Route, Selector};
 
+use device::command::refusal::Reason;
 pub(crate) use device::command::Command;
 use device::{command, lines::Lines};
 
@@ -40,6 +41,17 @@ pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
         Ok(_) => Err(format!("{line}: expected a route")),
         Err(refusal) => Err(refusal.to_string()),
     }
+}
+
+/// Whether a word of a line is at fault. The lines that `ip` sends to the kernel, which then refuses
+/// them, have none.
+pub(crate) fn is_bad_word(line: &str) -> bool {
+    command::parse(line).is_err_and(|refusal| {
+        !matches!(
+            refusal.reason,
+            Reason::HostBits { .. } | Reason::MissingNextHop | Reason::Unsupported(_)
+        )
+    })
 }
 
 /// Parses a prefix. `default` is that of IPv4.

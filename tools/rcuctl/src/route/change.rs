@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route add`, `change`, `replace`, `del` and `flush`: send one line, which has no answer.
+//! `route add`, `change`, `replace` and `del`: send one line, which has no answer.
 
 use std::io::{Read, Write};
 
+use nix::errno::Errno;
 use serde_json::json;
 
-use crate::device::Device;
-use crate::error::{Result, Status};
+use crate::device::{grammar, Device};
+use crate::error::{Error, Result, Status};
 use crate::output::Output;
 use crate::route::command_line::command_line;
 use crate::route::words::check_route;
@@ -21,7 +22,15 @@ pub fn run<S: Read + Write>(
 ) -> Result<Status> {
     check_route(words)?;
     let line = command_line(command, words)?;
-    open()?.command(&line)?;
+    match open()?.command(&line) {
+        // `ip` itself refuses such a line, with the exit status 1.
+        Err(Error::Refused(refusal))
+            if refusal.errno == Errno::EINVAL && grammar::is_bad_word(&line) =>
+        {
+            return Err(Error::Usage(refusal.message))
+        }
+        result => result?,
+    }
     if out.json() {
         out.document(&json!({ "applied": 1 }))?;
     }
@@ -31,9 +40,7 @@ pub fn run<S: Read + Write>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
     use crate::fake::Fake;
-    use nix::errno::Errno;
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(ToString::to_string).collect()
@@ -64,6 +71,27 @@ mod tests {
             let out = &mut Output::new(Vec::new(), false);
             let error = run(open, "add", &words, out).expect_err("a bad word");
             assert_eq!(error.status(), Status::Failed, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_ip_would_refuse_has_the_exit_status_of_ip() {
+        for (line, status) in [
+            ("10.5.0.0/33 dev a", Status::Failed),
+            ("10.5.0.0/16 dev a frobnicate", Status::Failed),
+            ("10.5.0.0/16 dev", Status::Failed),
+            // The kernel refuses these for `ip`.
+            ("10.5.0.1/16 dev a", Status::Refused),
+            ("10.5.0.0/16", Status::Refused),
+            // A newer device may refuse what this program's parser accepts.
+            ("10.5.0.0/16 dev a", Status::Refused),
+        ] {
+            let fake = Fake::new().refuse(&format!("add {line}"), Errno::EINVAL, "why");
+            let out = &mut Output::new(Vec::new(), false);
+            let result = run(|| Ok(Device::new(fake)), "add", &words(line), out);
+            let error = result.expect_err(line);
+            assert_eq!(error.status(), status, "{line}");
+            assert!(error.to_string().starts_with("why"), "{error}");
         }
     }
 

@@ -172,8 +172,8 @@ fn print(
     Ok(report(name, &import.refused))
 }
 
-/// Names each refused line.
-fn report(name: &str, refused: &[Refused]) -> Status {
+/// Names each refused line. The status is `Failed` if there is one.
+pub fn report(name: &str, refused: &[Refused]) -> Status {
     for Refused { line, message } in refused {
         anstream::eprintln!("rcuctl: {name}:{line}: {message}");
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The routes that `route show` prints, in the words of `ip route show`.
+//! The routes that `route show` prints and `route flush` deletes, in the words of `ip route show`.
 
 use std::net::IpAddr;
 
@@ -57,6 +57,9 @@ impl Selector {
                     this.metric = Some(words::metric(value()?)?);
                 }
                 "table" => main_table(value()?)?,
+                // Unlike `default`, they select each prefix.
+                "any" | "all" => {}
+                _ if is_not_stored(word) => return Err(not_stored(word)),
                 _ => this.exact = Some(prefix(word, this.family)?),
             }
         }
@@ -103,6 +106,15 @@ impl Selector {
             ..Self::default()
         };
         *self != query || self.exact.is_some() && self.family.is_some()
+    }
+
+    /// Whether all routes of one family, or of both, are selected.
+    pub fn selects_families(&self) -> bool {
+        let families = Self {
+            family: self.family,
+            ..Self::default()
+        };
+        *self == families
     }
 
     /// Whether a route in the device's format is selected.
@@ -161,6 +173,33 @@ fn prefix(word: &str, family: Option<Family>) -> Result<Prefix> {
     })
 }
 
+/// Whether a word of `ip route show` selects by a value that the table does not store.
+fn is_not_stored(word: &str) -> bool {
+    matches!(
+        word,
+        "proto"
+            | "protocol"
+            | "scope"
+            | "src"
+            | "from"
+            | "tos"
+            | "dsfield"
+            | "realm"
+            | "realms"
+            | "vrf"
+            | "nhid"
+            | "cache"
+            | "cached"
+            | "cloned"
+    )
+}
+
+fn not_stored(word: &str) -> Error {
+    Error::Usage(format!(
+        "{word}: the table does not store it; select with a prefix, dev, via, type or metric"
+    ))
+}
+
 fn is_any(word: &str) -> bool {
     matches!(word, "default" | "any" | "all")
 }
@@ -217,6 +256,7 @@ mod tests {
             ("via 10.0.0.1", &[0, 3]),
             ("via fe80::1", &[7]),
             ("default", &[0]),
+            ("any", &[0, 1, 2, 3, 4, 5, 6, 7]),
             ("10.0.0.0/8", &[1]),
             ("10/8", &[1]),
             ("exact 10.0.0.0/8", &[1]),
@@ -270,6 +310,7 @@ mod tests {
         for (words, expected) in [
             ("frobnicate", "frobnicate: not an IPv4 or IPv6 prefix"),
             ("10.0.0.1/8", "host bits set; use 10.0.0.0/8"),
+            ("proto static", "proto: the table does not store it"),
             ("dev", "dev: value missing"),
             ("to root", "to root: prefix missing"),
             ("via 300.1.1.1", "\"300.1.1.1\" is no address"),

@@ -9,29 +9,45 @@ use crate::device::{Access, Device};
 use crate::error::{Result, Status};
 use crate::output::Output;
 
-/// Prints the selected routes. A newly opened device returns the whole table.
+/// Prints the selected routes.
 pub fn run<S: Read + Write>(
     open: impl FnOnce(Access) -> Result<Device<S>>,
     selector: &Selector,
     long: bool,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
-    let mut device = match selector.query() {
-        None => open(Access::Read)?,
-        Some(query) => {
-            let mut device = open(Access::ReadWrite)?;
-            device.command(&format!("show {query}\n"))?;
-            device
-        }
-    };
-    let selects_all = !selector.is_finer_than_query();
+    let mut device = query(open, selector)?;
     let mut routes = out.routes(long)?;
-    device.for_each_line(|line| match selects_all || selector.selects(line)? {
-        true => routes.push(line),
-        false => Ok(()),
-    })?;
+    for_each(&mut device, selector, |line| routes.push(line))?;
     routes.finish()?;
     Ok(Status::Done)
+}
+
+/// Opens the device, which then reads as the routes of [`Selector::query`]. A newly opened device
+/// returns the whole table.
+pub fn query<S: Read + Write>(
+    open: impl FnOnce(Access) -> Result<Device<S>>,
+    selector: &Selector,
+) -> Result<Device<S>> {
+    let Some(query) = selector.query() else {
+        return open(Access::Read);
+    };
+    let mut device = open(Access::ReadWrite)?;
+    device.command(&format!("show {query}\n"))?;
+    Ok(device)
+}
+
+/// Calls `f` with each selected route of a query, in the device's format.
+pub fn for_each(
+    device: &mut Device<impl Read + Write>,
+    selector: &Selector,
+    mut f: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    let selects_all = !selector.is_finer_than_query();
+    device.for_each_line(|line| match selects_all || selector.selects(line)? {
+        true => f(line),
+        false => Ok(()),
+    })
 }
 
 #[cfg(test)]
@@ -53,7 +69,10 @@ mod tests {
         let fake = || Fake::new().table(&["10.0.0.1/32 dev a", "::/0 dev a"]);
         let mut short = fake();
         let text = shown(&mut short, "", false, false).expect("readable");
-        assert_eq!(text, "10.0.0.1 dev a\ndefault dev a pref medium\n");
+        assert_eq!(
+            text,
+            "10.0.0.1 dev a scope link\ndefault dev a pref medium\n"
+        );
         assert!(short.executed.is_empty());
         let text = shown(&mut fake(), "", true, false).expect("readable");
         assert_eq!(text, "10.0.0.1/32 dev a\n::/0 dev a\n");
@@ -82,7 +101,7 @@ mod tests {
             "10.0.0.0/8 dev a\n10.0.0.0/8 dev b metric 7\n",
         );
         let text = shown(&mut fake, "10/8 dev b", false, false).expect("accepted");
-        assert_eq!(text, "10.0.0.0/8 dev b metric 7\n");
+        assert_eq!(text, "10.0.0.0/8 dev b scope link metric 7\n");
     }
 
     #[test]

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The text of a route as `ip route` prints it: `default`, and host addresses without a length.
-
-use std::borrow::Cow;
+//! The text of a route as `ip route` prints it: `default`, host addresses without a length, scopes.
 
 /// Whether a word is a type that the device prints in front of a prefix.
 pub fn is_kind(word: &str) -> bool {
@@ -21,25 +19,29 @@ pub fn abbreviated(prefix: &str) -> &str {
     }
 }
 
-/// Abbreviates the prefix of a route in the device's format.
-///
-/// An IPv6 default route ends with `pref medium`, as for `ip -6 route`: without it, the device would
-/// read a route without gateway as IPv4.
-pub fn short(line: &str) -> Cow<'_, str> {
-    let start = match line.split_once(' ') {
-        Some((kind, _)) if is_kind(kind) => kind.len() + 1,
-        _ => 0,
+/// Returns a route of the device's format as `ip route` prints it: with a short prefix, and with
+/// the scope (IPv4) or the preference (IPv6) that `ip route add` selects.
+pub fn short(line: &str) -> String {
+    let (kind, route) = match line.split_once(' ') {
+        Some((kind, route)) if is_kind(kind) => (kind, route),
+        _ => ("", line),
     };
-    let (kind, route) = line.split_at(start);
-    let end = route.find(' ').unwrap_or(route.len());
-    let (prefix, attributes) = route.split_at(end);
-    let short = abbreviated(prefix);
-    if short == prefix {
-        return Cow::Borrowed(line);
-    }
-    let is_marked = prefix != "::/0" || attributes.contains(" pref ");
-    let mark = if is_marked { "" } else { " pref medium" };
-    Cow::Owned(format!("{kind}{short}{attributes}{mark}"))
+    let (prefix, attributes) = route.split_at(route.find(' ').unwrap_or(route.len()));
+    let has_gateway = attributes.starts_with(" via ");
+    let (scope, pref) = match kind {
+        // Without `pref`, the device would read a default route as IPv4.
+        _ if prefix.contains(':') => ("", " pref medium"),
+        "local" => (" scope host", ""),
+        "" if !has_gateway => (" scope link", ""),
+        _ => ("", ""),
+    };
+    let space = if kind.is_empty() { "" } else { " " };
+    let (hop, metric) =
+        attributes.split_at(attributes.rfind(" metric ").unwrap_or(attributes.len()));
+    format!(
+        "{kind}{space}{}{hop}{scope}{metric}{pref}",
+        abbreviated(prefix)
+    )
 }
 
 #[cfg(test)]
@@ -47,20 +49,35 @@ mod tests {
     use super::*;
     use crate::device::grammar;
 
-    const ROUTES: [(&str, &str); 9] = [
+    const ROUTES: [(&str, &str); 12] = [
         ("0.0.0.0/0 via 10.0.0.1 dev a", "default via 10.0.0.1 dev a"),
         ("::/0 dev a metric 5", "default dev a metric 5 pref medium"),
-        ("10.0.0.1/32 dev a", "10.0.0.1 dev a"),
-        ("2001:db8::1/128 dev a", "2001:db8::1 dev a"),
-        ("2001:db8::/32 dev a", "2001:db8::/32 dev a"),
-        ("10.0.0.0/8 dev a", "10.0.0.0/8 dev a"),
+        ("10.0.0.1/32 dev a", "10.0.0.1 dev a scope link"),
+        (
+            "10.0.0.0/8 dev a metric 5",
+            "10.0.0.0/8 dev a scope link metric 5",
+        ),
+        (
+            "10.0.0.0/8 dev via metric 5",
+            "10.0.0.0/8 dev via scope link metric 5",
+        ),
+        (
+            "10.0.0.0/8 via inet6 fe80::1 dev metric metric 5",
+            "10.0.0.0/8 via inet6 fe80::1 dev metric metric 5",
+        ),
+        ("2001:db8::1/128 dev a", "2001:db8::1 dev a pref medium"),
+        ("2001:db8::/32 dev a", "2001:db8::/32 dev a pref medium"),
+        ("10.0.0.0/8 dev metric", "10.0.0.0/8 dev metric scope link"),
         ("blackhole 0.0.0.0/0", "blackhole default"),
         ("unreachable ::/0", "unreachable default pref medium"),
-        ("local 10.0.0.1/32 dev lo", "local 10.0.0.1 dev lo"),
+        (
+            "local 10.0.0.1/32 dev lo",
+            "local 10.0.0.1 dev lo scope host",
+        ),
     ];
 
     #[test]
-    fn prefixes_are_abbreviated_as_for_ip() {
+    fn routes_have_the_text_of_ip() {
         for (line, expected) in ROUTES {
             assert_eq!(short(line), expected);
         }
