@@ -15,6 +15,8 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use crate::error::{Error, Result};
 
 const BUFFER: usize = 256 * 1024;
+/// The longest line, with its comment. Bounds the memory for a file without line ends.
+const MAX_LINE: usize = 64 * 1024;
 
 /// A file read line by line.
 pub struct Input<R> {
@@ -140,13 +142,21 @@ impl<R: BufRead> Input<R> {
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         loop {
             self.line.clear();
-            let read = self.reader.read_until(b'\n', &mut self.line);
+            let mut limited = self.reader.by_ref().take(MAX_LINE as u64);
+            let read = limited.read_until(b'\n', &mut self.line);
             let read = read.map_err(|error| Error::io(format!("reading {}", self.name))(error))?;
             if read == 0 {
                 return Ok(None);
             }
             self.bytes_read += read as u64;
             self.number += 1;
+            if read == MAX_LINE && !self.line.ends_with(b"\n") {
+                return Err(Error::Usage(format!(
+                    "{}:{}: expected a line of at most {MAX_LINE} bytes, found a longer one; is this \
+                     a file of routes or addresses?",
+                    self.name, self.number
+                )));
+            }
             if !without_comment(&self.line).is_empty() {
                 break;
             }
@@ -189,6 +199,34 @@ mod tests {
             expected.map(|(number, line)| (number, line.to_string()))
         );
         assert_eq!(input.bytes_read(), 20);
+    }
+
+    #[test]
+    fn a_file_without_line_ends_is_refused_without_reading_it_whole() {
+        let mut input = Input::new("f", BufReader::new(io::repeat(b'x')));
+        let error = input.next_line().err().expect("endless").to_string();
+        assert!(
+            error.starts_with("f:1: expected a line of at most 65536 bytes"),
+            "{error}"
+        );
+        assert_eq!(input.bytes_read(), MAX_LINE as u64);
+
+        let longest = format!("{}\na\n", "x".repeat(MAX_LINE - 1));
+        let mut input = Input::new("f", longest.as_bytes());
+        assert_eq!(
+            input
+                .next_line()
+                .expect("short enough")
+                .map(|line| line.content.len()),
+            Some(MAX_LINE - 1)
+        );
+        assert_eq!(
+            input
+                .next_line()
+                .expect("short enough")
+                .map(|line| line.number),
+            Some(2)
+        );
     }
 
     #[test]
