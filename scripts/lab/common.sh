@@ -93,6 +93,20 @@ pack() {
         'cd "$0" && find . -mindepth 1 -print0 | sort -z | cpio --null --create --format=newc --owner=0:0 --quiet' "$1" >"$2"
 }
 
+# ship_program ROOT FOLDER PROGRAM: copies PROGRAM and the libraries that it needs from ROOT to
+# FOLDER. Their processor may differ from this machine's, so nothing is executed to find them.
+ship_program() {
+    local file library
+    [ ! -e "$2$3" ] || return 0
+    mkdir -p "$2$(dirname "$3")"
+    cp -L "$1$3" "$2$3"
+    for library in $("$REPO/scripts/lab/in-root" llvm-readelf --needed-libs "$2$3" | grep '\.so'); do
+        for file in "$1"/usr/lib*/"$library" "$1"/usr/lib/*/"$library"; do
+            [ ! -e "$file" ] || ship_program "$1" "$2" "${file#"$1"}"
+        done
+    done
+}
+
 # need_disk GIB WHAT: fails unless the lab's disk has GIB GiB free for WHAT.
 need_disk() {
     local have
