@@ -9,6 +9,7 @@
 //! | [`kthread`] | threads that run a closure and are joined on drop |
 //! | [`mutex`] | waits for a mutex that a fatal signal ends |
 //! | [`params`] | module parameters |
+//! | [`permission`] | capabilities and lockdown |
 //! | [`random`] | pseudo-random numbers |
 //! | [`sched`] | yielding the CPU |
 //! | [`signal`] | fatal signals |
@@ -20,6 +21,7 @@ pub(crate) mod delay;
 pub mod kthread;
 pub(crate) mod mutex;
 pub(crate) mod params;
+pub(crate) mod permission;
 pub(crate) mod random;
 pub(crate) mod sched;
 pub(crate) mod signal;

@@ -32,7 +32,7 @@
 //! | `kind.rs` | the description of a kind |
 //! | `run.rs`, `threads.rs` | the state and the threads of a run |
 //! | `raw.rs`, `raw/` | operations that need `unsafe` code |
-//! | `control.rs`, `knobs.rs`, `report.rs`, `permission.rs` | parameters and log |
+//! | `control.rs`, `knobs.rs`, `report.rs` | parameters and log |
 //!
 //! C: [`Documentation/RCU/stallwarn.rst`](srctree/Documentation/RCU/stallwarn.rst)
 
@@ -44,8 +44,6 @@ mod kind;
 mod kinds;
 mod knobs;
 mod misuse;
-#[expect(unsafe_code, reason = "calls capable() and security_locked_down()")]
-mod permission;
 #[expect(unsafe_code, reason = "misuses RCU where no safe abstraction can")]
 mod raw;
 mod report;

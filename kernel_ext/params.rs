@@ -45,14 +45,14 @@ use kernel::{
 /// ```ignore
 /// parameter! {
 ///     loops: u32, in 1..=MAX_LOOPS, unit "passes", default "1000", "Length of a run",
-///     require: check_permission,
+///     require: permission::check,
 ///     show: LOOPS.load(Ordering::Relaxed),
 ///     set: |loops| { LOOPS.store(loops, Ordering::Relaxed); Ok(()) },
 /// }
 /// ```
 ///
 /// - The type implements [`Value`], which parses the written text. `in` limits a number.
-/// - `require` names a function that runs before the value is parsed.
+/// - `require` names a function that gets the parameter's name before the value is parsed.
 /// - `show` is an expression that implements `Display`, in less than a page.
 /// - `set` gets the parsed value. Its error, or that of `require`, is the error of `insmod` or of
 ///   the write.
@@ -78,7 +78,7 @@ macro_rules! parameter {
                 params::c_string(concat!(stringify!($name), "\0")),
                 |page| ::core::fmt::Write::write_fmt(page, ::core::format_args!("{}", $show)),
                 |argument| {
-                    $($require()?;)?
+                    $($require(stringify!($name))?;)?
                     let set: fn($type) -> ::kernel::error::Result = $set;
                     let range = None $(.or(Some($range)))?;
                     set(<$type as params::Value>::parse(argument, range)?)

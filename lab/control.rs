@@ -30,9 +30,13 @@ use kernel::{new_mutex, prelude::*, sync::Arc, sync::Mutex};
 pub(crate) struct JobControl<J: Job> {
     /// Null before init and after exit has begun.
     shared: Rcu<Handle<J>>,
-    /// The index of the kind that `insmod` has requested, plus one; 0 if none.
+    /// Before init, the index of the kind that `insmod` has requested, plus one; 0 if none.
+    /// [`CLOSED`] after exit has begun.
     deferred: AtomicUsize,
 }
+
+/// No job can start any more.
+const CLOSED: usize = usize::MAX;
 
 struct Handle<J: Job>(Arc<Shared<J>>);
 
@@ -115,9 +119,7 @@ impl<J: Job> JobControl<J> {
     fn start(&self, kind: J::Kind) -> Result {
         let Some(shared) = self.shared() else {
             let index = J::Kind::NAMES.iter().position(|name| *name == kind.name());
-            self.deferred
-                .store(index.map_or(0, |index| index + 1), Ordering::Relaxed);
-            return Ok(());
+            return self.defer(index.map_or(0, |index| index + 1));
         };
         let mut state = shared.state.lock();
         if !state.is_open {
@@ -137,8 +139,19 @@ impl<J: Job> JobControl<J> {
         Ok(())
     }
 
+    /// Keeps a request until init.
+    ///
+    /// Errors: `ENODEV` after exit has begun.
+    fn defer(&self, request: usize) -> Result {
+        // ORDERING: Relaxed: the number is all that is shared.
+        let unless_closed = |old| (old != CLOSED).then_some(request);
+        let stored = self.deferred.fetch_update(Ordering::Relaxed, Ordering::Relaxed, unless_closed);
+        stored.map(drop).map_err(|_| ENODEV)
+    }
+
     fn stop(&self) {
-        self.deferred.store(0, Ordering::Relaxed);
+        // Nothing is left to stop after exit has begun.
+        let _ = self.defer(0);
         if let Some(shared) = self.shared() {
             if let Some(last) = &shared.state.lock().last {
                 last.job.progress().stop();
@@ -172,6 +185,8 @@ impl<J: Job> Drop for Registration<J> {
         let Some(shared) = self.0.shared() else {
             return;
         };
+        // Requests that find no state must not believe that init is still to come.
+        self.0.deferred.store(CLOSED, Ordering::Relaxed);
         drop(self.0.shared.replace(None));
         let mut state = shared.state.lock();
         state.is_open = false;

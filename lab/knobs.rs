@@ -7,7 +7,7 @@
 //! ```ignore
 //! knobs! {
 //!     /// The knobs at the time of a snapshot.
-//!     struct Knobs, require: check_permission {
+//!     struct Knobs, require: permission::check {
 //!         loops: u32 = 1000, in 1..=MAX_LOOPS, "Passes of a run";
 //!         hold_ms: u32 = 0, in 0..=MAX_MS, unit "ms", "Duration of a stall; 0: the kind's own";
 //!         onoff_interval: u32 = 0, unit "s", check: can_hotplug, "Interval of CPU hotplugs";
@@ -16,9 +16,9 @@
 //! }
 //! ```
 //!
-//! The type implements [`Stored`]. `require` and `check` are optional: `require` runs before any
-//! value is parsed, and `check` gets the parsed value. Both return a `Result`. The macro
-//! generates:
+//! The type implements [`Stored`]. `require` and `check` are optional: `require` gets the
+//! parameter's name before any value is parsed, and `check` gets the parsed value. Both return a
+//! `Result`. The macro generates:
 //!
 //! - a [`parameter!`](crate::kernel_ext::params::parameter) for each knob, with its default in
 //!   `modinfo`;
@@ -72,8 +72,8 @@ macro_rules! knobs {
                 }
             }
 
-            fn require() -> Result {
-                $($require()?;)?
+            fn require(_parameter: &str) -> Result {
+                $($require(_parameter)?;)?
                 Ok(())
             }
 

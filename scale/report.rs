@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   state running                 or idle
-//!   result none                   of a run that has ended: done, stopped, or failed and an errno
+//!   result none                   of a run that has ended: done, stopped, or failed and why
 //!   runs 3                        measurements started since the module was loaded
 //!   kind read
 //!   passed 4                      of the `nruns` runs
@@ -13,7 +13,10 @@
 //! ```
 
 use super::{measurement::Measurement, run::Run};
-use crate::{kernel_ext::params::Choice, lab::progress::Outcome};
+use crate::{
+    kernel_ext::params::Choice,
+    lab::{failure::Failure, progress::Outcome},
+};
 use core::fmt;
 
 /// Writes the state of the last of `count` measurements.
@@ -32,7 +35,10 @@ pub(super) fn status(
         None | Some(Outcome::Running) => f.write_str("none")?,
         Some(Outcome::Done) => f.write_str("done")?,
         Some(Outcome::Stopped) => f.write_str("stopped")?,
-        Some(Outcome::Failed(error)) => write!(f, "failed {}", error.to_errno().unsigned_abs())?,
+        Some(Outcome::Failed(error)) => {
+            let errno = error.to_errno().unsigned_abs();
+            write!(f, "failed {errno} {}", Failure(error))?;
+        }
     }
     write!(f, "\nruns {count}")?;
     let Some((measurement, run)) = last else {

@@ -2,9 +2,9 @@
 
 //! The parameter `stall`, and the job that it starts.
 
-use super::{kind::StallKind, permission, report, run::Run};
+use super::{kind::StallKind, report, run::Run};
 use crate::{
-    kernel_ext::{kthread::Attributes, params::parameter},
+    kernel_ext::{kthread::Attributes, params::parameter, permission},
     lab::{control::JobControl, job::Job, progress::Progress},
     rcu,
 };

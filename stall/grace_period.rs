@@ -67,7 +67,8 @@ fn kthread_starved(run: &Arc<Run>) -> Result {
     let grace_period = GracePeriod::start();
     run.sleep_until_over();
     // The kthread may still sleep, or begin to sleep now: wake it until it has ended a grace
-    // period.
+    // period. Where it has not slept yet, it would do so in a later one, after this run.
+    raw::delay_gp_kthread(1);
     while !grace_period.is_complete() {
         gp_kthread.wake();
         sleep_ms(10);

@@ -2,8 +2,7 @@
 
 //! The knobs of a stall.
 
-use super::permission;
-use crate::lab::knobs::knobs;
+use crate::{kernel_ext::permission, lab::knobs::knobs};
 
 /// The longest hold and the longest hold-off.
 const MAX_MS: u32 = 60_000;

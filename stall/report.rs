@@ -4,7 +4,7 @@
 //! the kernel.
 
 use super::{kind::StallKind, kinds::KINDS, run::Run};
-use crate::lab::progress::Outcome;
+use crate::lab::{failure::Failure, progress::Outcome};
 use core::fmt;
 use kernel::prelude::*;
 
@@ -36,7 +36,7 @@ impl fmt::Display for OutcomeDisplay {
             Outcome::Running => f.write_str("none"),
             Outcome::Done => f.write_str("ended"),
             Outcome::Stopped => f.write_str("stopped"),
-            Outcome::Failed(error) => write!(f, "failed {error:?}"),
+            Outcome::Failed(error) => write!(f, "failed {}", Failure(error)),
         }
     }
 }

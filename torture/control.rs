@@ -12,7 +12,7 @@ use super::{
     srcu::SleepablePointer,
 };
 use crate::{
-    kernel_ext::params::parameter,
+    kernel_ext::{params::parameter, permission},
     lab::{control::JobControl, job::Job, progress::Progress},
 };
 use core::{ffi::CStr, fmt};
@@ -23,6 +23,7 @@ pub(crate) static CONTROL: JobControl<Run> = JobControl::new();
 parameter! {
     torture: bool, default "0",
     "Torture: 1 starts a run, 0 stops it; a read returns the state and the findings",
+    require: permission::check,
     show: CONTROL,
     set: |is_start| CONTROL.request(is_start.then_some(())),
 }
@@ -53,9 +54,7 @@ impl Job for Run {
             this.findings.note(Finding::NotStarted, errno);
         }
         this.stop();
-        // At least a second, so that rates have a divisor.
-        this.progress
-            .end(Ok(()), this.progress.elapsed_ms().max(1000));
+        this.progress.end(Ok(()), this.progress.elapsed_ms());
         report::end(this);
     }
 

@@ -7,6 +7,7 @@ use crate::{
     kernel_ext::{
         cpu,
         params::{choices, Choice},
+        permission,
         random::Random,
     },
     lab::knobs::knobs,
@@ -32,7 +33,7 @@ const MAX_SECONDS: u32 = 7 * 24 * 3600;
 
 knobs! {
     /// The knobs at the time when a run is requested.
-    struct Knobs {
+    struct Knobs, require: permission::check {
         torture_type: Subject = Subject::Rcu, "Subject of torture";
         bug: Bug = Bug::None,
             "Bug that torture injects and must detect; the last two need torture_type=table";

@@ -5,7 +5,7 @@
 use super::{
     counters::{Count, AGES},
     findings::Described,
-    run::Run,
+    run::{Run, MIN_VERDICT_MS},
 };
 use crate::kernel_ext::params::Choice;
 use core::fmt;
@@ -82,10 +82,12 @@ pub(super) fn end(run: &Run) {
     ));
 }
 
-/// Returns the verdict on a run that has ended.
+/// Returns the verdict on a run that has ended. A run that ended too early has proved nothing.
 fn verdict(run: &Run) -> &'static str {
+    let has_tested = run.progress.took_ms() >= MIN_VERDICT_MS && run.total(Count::Updates) > 0;
     match run.findings.total() {
-        0 => "SUCCESS",
+        0 if has_tested => "SUCCESS",
+        0 => "none",
         _ => "FAILURE",
     }
 }

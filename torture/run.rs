@@ -16,6 +16,8 @@ use kernel::{prelude::*, sync::Arc};
 
 /// Seconds after which an unfinished update, or an element missing from the pool, is an error.
 pub(super) const STUCK_TIMEOUT_SECS: u64 = 60;
+/// A run must last that long to have a verdict, in milliseconds.
+pub(super) const MIN_VERDICT_MS: u64 = 1000;
 /// Milliseconds between two checks whether the run is over.
 pub(super) const POLL_INTERVAL_MS: u32 = 50;
 
@@ -55,6 +57,13 @@ impl Run {
     /// Requests all threads to end. Does not wait.
     pub(super) fn stop(&self) {
         self.progress.stop();
+    }
+
+    /// Requests all threads to end if the run's time is over.
+    pub(super) fn stop_at_its_time(&self) {
+        if self.plan.shutdown > 0 && self.seconds() >= self.plan.shutdown.into() {
+            self.stop();
+        }
     }
 
     /// Returns whether threads must end.

@@ -42,7 +42,7 @@ impl<'r> TortureThreads<'r> {
         }
     }
 
-    /// Starts a thread.
+    /// Starts a thread, unless the run is over: starting many takes longer than a short run lasts.
     ///
     /// Errors: those of [`Kthread::spawn`]. Context: may sleep.
     pub(super) fn spawn(
@@ -51,6 +51,10 @@ impl<'r> TortureThreads<'r> {
         attributes: Attributes,
         work: impl FnOnce(&Run) + Send + 'static,
     ) -> Result {
+        self.run.stop_at_its_time();
+        if self.run.is_over() {
+            return Ok(());
+        }
         let run = self.run.clone();
         let work = move || {
             work(&run);
@@ -145,8 +149,6 @@ impl<'r> Supervisor<'r> {
                 .note(Finding::Stuck, seconds - self.updated);
             self.updated = seconds;
         }
-        if plan.shutdown > 0 && seconds >= plan.shutdown.into() {
-            self.run.stop();
-        }
+        self.run.stop_at_its_time();
     }
 }

@@ -52,6 +52,7 @@ check_descriptions() {
     done
 }
 log_has() { dmesg | grep -F -e "$1"; }
+forget_log() { dmesg -c >/dev/null; }
 is_loaded() { grep -q '^rust_rcu_demo ' /proc/modules; }
 set_parameter() { sh -c 'printf -- "$2" >"$1"' sh "$parameters/$1" "$2"; }
 # refuses ERROR PARAMETER VALUE EXPECTED: writing VALUE fails with ERROR, and the log names the
@@ -60,6 +61,28 @@ refuses() {
     tap_check "$2=$3 is refused: $1" fails_with "$1" set_parameter "$2" "$3\n"
     tap_check "$2=$3: the log has the valid values" \
         log_has "parameter $2: expected $4, found \"$3\""
+}
+# A write needs the capability, not only an open file. The writers without it are `nobody` with a
+# file that root opened, and root of a user namespace.
+as_nobody() {
+    grep -q '^nobody:' /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
+    su -s /bin/sh nobody -c "printf '$2' >&3" 3>"$parameters/$1"
+}
+as_namespace_root() { unshare -U -r sh -c "printf '$2' >$parameters/$1"; }
+# refused NAME=VALUE WRITER REASON COMMAND...: COMMAND tests that a write fails; the log has REASON.
+refused() {
+    name=${1%=*} value=${1#*=} writer=$2 reason=$3
+    shift 3
+    forget_log
+    tap_check "$name=$value is refused $writer" "$@" "$name" "$value\n"
+    tap_check "$name=$value is refused $writer: the log has the reason" log_has "parameter $name: $reason"
+}
+# check_capability NAME=VALUE: a write needs CAP_SYS_ADMIN.
+check_capability() {
+    reason='needs CAP_SYS_ADMIN in the initial user namespace'
+    refused "$1" 'without CAP_SYS_ADMIN' "$reason" fails_with 'not permitted' as_nobody
+    ! unshare -U -r true 2>/dev/null ||
+        refused "$1" 'to root of a user namespace' "$reason" not as_namespace_root
 }
 # Prints all parameters except the reports of runs.
 settings() { grep '' $parameters/* | grep -vE "^$parameters/(scale|stall|torture):"; }

@@ -93,29 +93,9 @@ kinds_in_words() {
         s/\([a-z_]\) \([a-z]\)/\1, \2/g; s/, or,/ or/; s/^/none, /'
 }
 
-# A write needs the capability, not only an open file. The writers without it are `nobody` with a
-# file that root opened, and root of a user namespace.
-as_nobody() { su -s /bin/sh nobody -c "printf '$2' >&3" 3>"$parameters/$1"; }
-as_namespace_root() { unshare -U -r sh -c "printf '$2' >$parameters/$1"; }
-# refused NAME=VALUE WRITER REASON COMMAND...: COMMAND tests that a write fails; the log has REASON.
-refused() {
-    name=${1%=*} value=${1#*=} writer=$2 reason=$3
-    shift 3
-    forget_log
-    tap_check "$name=$value is refused $writer" "$@" "$name" "$value\n"
-    tap_check "$name=$value is refused $writer: the log has the reason" log_has "$reason"
-}
 privileged_settings='stall=cpu_preempt_off stall_cpu=0 stall_hold_ms=5 stall_holdoff_ms=5 stall_unsafe=1'
 capability() {
-    grep -q '^nobody:' /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
-    tap_check 'nobody can write to a plain file that root opened' \
-        test "$(su -s /bin/sh nobody -c 'echo yes >&3; id -u' 3>opened)" = 65534 -a "$(cat opened)" = yes
-    reason='stall parameters require CAP_SYS_ADMIN'
-    for setting in $privileged_settings stall=none; do
-        refused "$setting" 'without CAP_SYS_ADMIN' "$reason" fails_with 'not permitted' as_nobody
-        ! unshare -U -r true 2>/dev/null ||
-            refused "$setting" 'to root of a user namespace' "$reason" not as_namespace_root
-    done
+    for setting in $privileged_settings stall=none; do check_capability "$setting"; done
     tap_check 'refused writers start no run' reports runs 0
     tap_check 'refused writers change no setting' stall_settings_are '-1 0 0 N'
 }
@@ -127,8 +107,8 @@ lockdown() {
     tap_check 'root stops a stall without lockdown' set_parameter stall 'none\n'
     becomes state idle 30
     echo integrity >/sys/kernel/security/lockdown
-    for setting in $privileged_settings; do
-        refused "$setting" 'under lockdown' 'stall parameters cannot be set: the kernel is locked down' \
+    for setting in $privileged_settings torture=1 onoff_interval=1; do
+        refused "$setting" 'under lockdown' 'cannot be set, because the kernel is locked down' \
             fails_with 'not permitted' set_parameter
     done
     tap_check 'rcuctl stall run reports lockdown' \
@@ -198,12 +178,44 @@ unload_stops() {
     return 1
 }
 lasts() { test "$(report "has $1")" = yes -a "$(report "hold $1")" -gt 1000; }
+# The grace-period kthread must not sleep in a later grace period, after the stall has ended.
+ends_beside_torture() {
+    insmod "$module" stall_hold_ms=60000 && set_parameter torture '1\n' &&
+        set_parameter stall 'gp_kthread_starved\n' && within 30 log_has 'stall: begin gp_kthread_starved' || return
+    sleep 1
+    set_parameter stall 'none\n' && set_parameter torture '0\n' && becomes state idle 20 && timeout 20 rmmod rust_rcu_demo
+}
 unloading() {
     long_kinds=$(for kind in $(kinds); do lasts "$kind" && echo "$kind"; done)
     rmmod rust_rcu_demo
     for kind in $long_kinds; do
         tap_check "$kind: rmmod stops the stall and leaves no thread" unload_stops "$kind"
+        [ "$kind" != gp_kthread_starved ] ||
+            tap_check "$kind: stops beside torture, and grace periods end again" ends_beside_torture
     done
+}
+
+# What rcuctl changes while a stall lasts: time-outs, and the CPUs of the grace-period kthread.
+gp_kthread() { pidof rcu_preempt rcu_sched; }
+changed_by_rcuctl() {
+    for timeout in $timeouts; do ! [ -e "${timeout%%=*}" ] || cat "${timeout%%=*}"; done
+    taskset -p "$(gp_kthread)"
+}
+start_and_kill_rcuctl() {
+    rcuctl stall run cpu_preempt_off >killed 2>&1 &
+    within 20 reports state running
+    kill -KILL $!
+    set_parameter stall 'none\n' && becomes state idle 60
+}
+killed() {
+    ! [ -e /sys/devices/system/cpu/cpu1 ] || taskset -p 3 "$(gp_kthread)" >/dev/null
+    before=$(changed_by_rcuctl)
+    tap_check 'rcuctl stall run can be killed' start_and_kill_rcuctl
+    tap_check 'a killed rcuctl leaves settings changed' not same "$before" "$(changed_by_rcuctl)"
+    tap_check 'the next rcuctl says that it restores what a killed one has changed' \
+        sh -c 'rcuctl stall run expedited 2>&1 | grep "restored what a killed rcuctl had changed: .*rcu_cpu_stall_timeout"'
+    tap_check 'the next rcuctl restores what a killed one has changed' same "$before" "$(changed_by_rcuctl)"
+    ! [ -e /sys/devices/system/cpu/cpu1 ] || taskset -p 1 "$(gp_kthread)" >/dev/null
 }
 
 prepare_cpus
@@ -215,6 +227,7 @@ if [ "${1:-}" = lockdown ]; then
 fi
 unsafe_kinds=$(kinds_that_have unsafe)
 missing_kinds=$(kinds_that_have 'no:.*')
+killed
 shorten_timeouts
 refusals
 capability

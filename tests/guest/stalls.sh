@@ -14,7 +14,6 @@ timeouts='
     /sys/module/rcupdate/parameters/rcu_task_stall_timeout=500
 '
 
-forget_log() { dmesg -c >/dev/null; }
 # The kernel reads a time-out when a grace period begins, and loading and unloading waits for one.
 reload() { rmmod rust_rcu_demo && insmod "$module"; }
 

@@ -86,12 +86,15 @@ tap_check 'a bug of tables is refused for RCU' \
     fails_with 'Invalid argument' rcuctl torture --bug lost_change
 tap_check 'the log says which type a bug of tables needs' \
     log_has 'parameter torture: bug=lost_change needs torture_type=table'
+for setting in torture=1 torture=0 onoff_interval=1; do check_capability "$setting"; done
 tap_check 'refused values change no parameter' settings_are "$before"
+tap_check 'refused writers start no run' reports state idle
 
 runs=$(report runs)
 tap_check 'torture=1 starts a run' set_parameter torture '1\n'
 tap_check 'after torture=1 torture is running' reports state running
 check_exclusion 1 0 torture --bug skip_gp
+within 10 lasts 1
 tap_check 'rcuctl torture --status prints the run' \
     prints_match 'has been active for' rcuctl torture --status
 tap_check 'rcuctl torture --stop prints the verdict' \
@@ -101,15 +104,25 @@ tap_check 'rcuctl torture --stop without a run says so' \
     prints_match 'no torture run is active' rcuctl torture --stop
 tap_check 'torture=1 starts a second run' set_parameter torture '1\n'
 tap_check 'a second run has the next number' reports runs $((runs + 2))
+within 10 lasts 1
 tap_check 'torture=0 stops a run' set_parameter torture '0\n'
 tap_check 'after torture=0 torture becomes idle' becomes state idle 60
 tap_check 'a stopped run has the verdict SUCCESS' reports verdict SUCCESS
 tap_check 'a stopped run leaves no worker thread' no_worker_threads
+# A run of less than a second has proved nothing.
+has_no_early_verdict() {
+    set_parameter torture '1\n' && set_parameter torture '0\n' && becomes state idle 60 || return
+    if lasts 1; then reports verdict SUCCESS; else reports verdict none; fi
+}
+tap_check 'a run that is stopped at once has no verdict' has_no_early_verdict
+tap_check 'shutdown_secs ends a run whose threads still start' \
+    sh -c 'rcuctl torture --secs 1 --readers 512 >many 2>&1; cat many; grep "^SUCCESS: no error in [1-9] s" many'
 
 # rcuctl is interrupted during a run, then killed during another one.
 rcuctl torture --secs 0 --stutter 2 >interrupted 2>&1 &
 client=$!
 within 10 counted reads
+within 10 lasts 1
 tap_check 'rcuctl torture restores the parameters during the run' within 10 settings_are "$before"
 kill -INT $client
 wait $client

@@ -42,7 +42,7 @@ impl FakeJob for FakeScale {
             return format!("state idle\nresult none\nruns {runs}");
         };
         let (state, result) = match (module.job.failure, run) {
-            (Some(errno), _) => ("idle", format!("failed {}", errno as i32)),
+            (Some(errno), _) => ("idle", format!("failed {} {errno}: why", errno as i32)),
             (None, run) if !run.is_over => ("running", "none".to_string()),
             (None, run) if run.was_stopped => ("idle", "stopped".to_string()),
             (None, _) => ("idle", "done".to_string()),

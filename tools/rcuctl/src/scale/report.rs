@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   state idle
-//!   result done                          none, done, stopped or failed 12, an errno
+//!   result done                          none, done, stopped or failed 12 ENOMEM: …
 //!   runs 3                               number of runs that have started
 //!   kind read
 //!   passed 10                            how often each row was measured so far
@@ -136,7 +136,8 @@ impl Report {
 
     /// The errno that ended the run.
     pub fn failure(&self) -> Option<Errno> {
-        let errno = self.result.strip_prefix("failed ")?.parse();
+        let why = self.result.strip_prefix("failed ")?;
+        let errno = why.split(' ').next().unwrap_or(why).parse();
         Some(errno.map_or(Errno::UnknownErrno, Errno::from_raw))
     }
 
@@ -257,7 +258,10 @@ mod tests {
             let report = Report::parse(&format!("state idle\nresult {result}"));
             report.expect("a report").failure()
         };
-        assert_eq!(failure("failed 2"), Some(Errno::ENOENT));
+        assert_eq!(
+            failure("failed 2 ENOENT: the table has no routes"),
+            Some(Errno::ENOENT)
+        );
         assert_eq!(failure("failed somehow"), Some(Errno::UnknownErrno));
         assert_eq!(failure("stopped"), None);
     }

@@ -16,8 +16,6 @@ use crate::kmsg::{self, LogRead, Message};
 const MODULE_PREFIX: &str = "rust_rcu_demo: stall: ";
 /// The start of a line by which the module refuses a value of a stall parameter.
 const REFUSED_VALUE: &str = "rust_rcu_demo: parameter stall";
-/// The start of a line by which the module refuses every change of the stall parameters.
-const REFUSED_USER: &str = "rust_rcu_demo: stall parameters ";
 
 /// A source of log records: the kernel, or a fake in tests.
 pub trait Log {
@@ -161,8 +159,6 @@ impl<L: Log> Observer<L> {
         let value = text.strip_prefix(REFUSED_VALUE);
         if let Some((_, reason)) = value.and_then(|rest| rest.split_once(": ")) {
             self.refusal = Some(reason.to_string());
-        } else if let Some(reason) = text.strip_prefix(REFUSED_USER) {
-            self.refusal = Some(format!("stall parameters {reason}"));
         }
         let note = text.strip_prefix(MODULE_PREFIX);
         if let Some(begin) = note.and_then(|note| note.strip_prefix("begin ")) {
@@ -270,8 +266,8 @@ mod tests {
                 "tasks needs a kernel with CONFIG_TASKS_RCU",
             ),
             (
-                "3,1,1,-;rust_rcu_demo: stall parameters require CAP_SYS_ADMIN\n",
-                "stall parameters require CAP_SYS_ADMIN",
+                "3,1,1,-;rust_rcu_demo: parameter stall_cpu: needs CAP_SYS_ADMIN in the initial user namespace\n",
+                "needs CAP_SYS_ADMIN in the initial user namespace",
             ),
         ] {
             let observer = observe("tasks", "x", &[line]);

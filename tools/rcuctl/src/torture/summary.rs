@@ -69,7 +69,9 @@ fn verdict(report: &Report, caught_after: Option<Duration>) -> String {
         ..
     } = report;
     match (report.verdict, report.has_bug()) {
-        (Verdict::None, _) => format!("no verdict: the run ended after {seconds} s"),
+        (Verdict::None, _) => format!(
+            "no verdict: the run ended after {seconds} s; a verdict needs a second and an update"
+        ),
         (Verdict::Success, false) => format!("SUCCESS: no error in {seconds} s"),
         (Verdict::Success, true) => {
             format!("SUCCESS, expected FAILURE: bug={bug} was not caught in {seconds} s")

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The permission to stall the kernel: `CAP_SYS_ADMIN` in the initial user namespace, unless the
-//! kernel is locked down.
+//! The permission to disturb the whole machine: `CAP_SYS_ADMIN` in the initial user namespace,
+//! unless the kernel is locked down.
 //!
 //! C headers: [`include/linux/capability.h`](srctree/include/linux/capability.h),
 //! [`include/linux/security.h`](srctree/include/linux/security.h)
 
+#![expect(unsafe_code, reason = "calls C functions")]
+
 use kernel::{bindings, prelude::*};
 
-/// Checks whether the current task may stall the kernel.
+/// Checks whether the current task may set `parameter`, which disturbs the whole machine.
 ///
 /// Errors: `EPERM`, with the reason in the log. Context: may sleep.
-pub(super) fn check() -> Result {
+pub(crate) fn check(parameter: &str) -> Result {
     // SAFETY: Any context may call it, and `CAP_SYS_ADMIN` is a valid capability.
     if !unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) } {
-        pr_err!("stall parameters require CAP_SYS_ADMIN\n");
+        pr_err!("parameter {parameter}: needs CAP_SYS_ADMIN in the initial user namespace\n");
         return Err(EPERM);
     }
     if is_locked_down() {
-        pr_err!("stall parameters cannot be set: the kernel is locked down\n");
+        pr_err!("parameter {parameter}: cannot be set, because the kernel is locked down\n");
         return Err(EPERM);
     }
     Ok(())
