@@ -17,7 +17,7 @@ pub fn online(parameters: &impl Parameters) -> Result<(Vec<u32>, String)> {
 }
 
 /// Parses a list such as `0-3,5`.
-fn parse(list: &str) -> Option<Vec<u32>> {
+pub fn parse(list: &str) -> Option<Vec<u32>> {
     let mut cpus = Vec::new();
     for part in list.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

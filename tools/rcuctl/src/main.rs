@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+mod affinity;
 mod atomic_file;
 mod cli;
 mod completion;
@@ -19,6 +20,7 @@ mod fake;
 mod input;
 mod interrupt;
 mod ip_options;
+mod journal;
 mod kmsg;
 mod layout;
 mod man_pages;

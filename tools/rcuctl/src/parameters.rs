@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use thiserror::Error;
 
+use crate::affinity;
 use crate::error::{describe, Error, Result};
 
 /// The folder of the module's parameters.
@@ -17,7 +18,7 @@ pub const PARAMETERS: &str = "/sys/module/rust_rcu_demo/parameters";
 /// Reads and writes parameters of the kernel, or of a fake in tests.
 pub trait Parameters {
     /// Reads a value, without the newline at its end. A name that is an absolute path is a file of
-    /// the kernel elsewhere.
+    /// the kernel elsewhere, and one of [`affinity`] is the CPUs of a thread.
     fn read(&self, name: &str) -> Result<String>;
     fn write(&self, name: &str, value: &str) -> Result<()>;
 }
@@ -86,12 +87,19 @@ impl Folder {
 
 impl Parameters for Folder {
     fn read(&self, name: &str) -> Result<String> {
+        if let Some(thread) = affinity::thread(name) {
+            return thread.and_then(affinity::read).map_err(Error::io(name));
+        }
         let text = fs::read_to_string(self.path.join(name))
             .map_err(|error| self.open_error(name, error))?;
         Ok(text.trim_end_matches('\n').to_string())
     }
 
     fn write(&self, name: &str, value: &str) -> Result<()> {
+        if let Some(thread) = affinity::thread(name) {
+            let written = thread.and_then(|thread| affinity::write(thread, value));
+            return written.map_err(Error::io(name));
+        }
         let mut file = File::options()
             .write(true)
             .truncate(true)

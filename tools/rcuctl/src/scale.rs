@@ -30,6 +30,7 @@ pub use options::Scale;
 use crate::decode::text::wrapped;
 use crate::error::{Result, Status};
 use crate::interrupt::Interrupts;
+use crate::journal;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
 use crate::run::{stop_active, Job, Pace, Report as _, Run, State};
@@ -58,7 +59,13 @@ pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {
     }
     let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(out.json());
-    let report = measure(&folder, &options.run, pace, &mut interrupts, &mut live)?;
+    let report = measure(
+        &journal::open(&folder)?,
+        &options.run,
+        pace,
+        &mut interrupts,
+        &mut live,
+    )?;
     drop(live);
     show(&report, &notes(&folder, &report, options.run.readers), out)
 }

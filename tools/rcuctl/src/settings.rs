@@ -14,22 +14,23 @@ use crate::parameters::Parameters;
 /// Changed parameters, with their previous values. Dropping it restores them.
 pub struct Settings<'a, P: Parameters> {
     parameters: &'a P,
-    before: Vec<(&'static str, String)>,
+    before: Vec<(String, String)>,
 }
 
 impl<'a, P: Parameters> Settings<'a, P> {
     /// Sets each parameter. If one is refused, restores those before it.
     pub fn apply(
         parameters: &'a P,
-        settings: impl IntoIterator<Item = (&'static str, String)>,
+        settings: impl IntoIterator<Item = (impl Into<String>, String)>,
     ) -> Result<Self> {
         let mut applied = Self {
             parameters,
             before: Vec::new(),
         };
         for (name, value) in settings {
-            let before = parameters.read(name)?;
-            parameters.write(name, &value)?;
+            let name = name.into();
+            let before = parameters.read(&name)?;
+            parameters.write(&name, &value)?;
             applied.before.push((name, before));
         }
         Ok(applied)
@@ -43,7 +44,7 @@ impl<'a, P: Parameters> Settings<'a, P> {
     fn restore_all(&mut self) -> Result<()> {
         let mut result = Ok(());
         while let Some((name, value)) = self.before.pop() {
-            let written = self.parameters.write(name, &value);
+            let written = self.parameters.write(&name, &value);
             result = result.and(written);
         }
         result

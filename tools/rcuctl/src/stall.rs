@@ -13,7 +13,8 @@
 //!   verdict ──► summary, or document                    and the exit status
 //! ```
 //!
-//! After any error the stall is stopped, and the settings are restored.
+//! After any error the stall is stopped, and the settings are restored. If rcuctl is killed, the next
+//! one restores them.
 
 pub mod cpus;
 mod document;
@@ -49,6 +50,7 @@ pub use options::Stall;
 use crate::decode::Style;
 use crate::error::{Result, Status};
 use crate::interrupt::Interrupts;
+use crate::journal;
 use crate::kmsg;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
@@ -72,22 +74,29 @@ pub fn stall(options: &Stall, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
     match &options.command {
         StallCommand::List => list::list(&folder, out),
-        StallCommand::Run(options) => run(&folder, options, out),
+        StallCommand::Run(options) => run(&journal::open(&folder)?, options, out),
         StallCommand::Explain { kind } => explain::explain(kind.as_deref(), out),
         StallCommand::Stop => stop(&folder, StallPace::default().run, out),
     }
 }
 
-fn run(folder: &Folder, options: &RunOptions, out: &mut Output<impl Write>) -> Result<Status> {
+fn run(
+    parameters: &impl Parameters,
+    options: &RunOptions,
+    out: &mut Output<impl Write>,
+) -> Result<Status> {
     // The thread that reads the log inherits the CPUs of this one.
-    let cpus = cpus::select(folder, options.cpu)?;
+    let cpus = cpus::select(parameters, options.cpu)?;
     cpus.move_caller()?;
-    let _moved = cpus.move_gp_kthread();
+    let moved = cpus.move_gp_kthread(parameters)?;
     let log = kmsg::follow(kmsg::open(&options.log, false)?);
     let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(out.json());
     let pace = StallPace::default();
-    let outcome = run::run(folder, log, options, pace, &mut interrupts, &mut live)?;
+    let mut outcome = run::run(parameters, log, options, pace, &mut interrupts, &mut live)?;
+    if let Err(error) = moved.restore() {
+        outcome.restore_error.get_or_insert(error.to_string());
+    }
     drop(live);
     finish(&outcome, Style::for_stdout(), out)
 }

@@ -35,6 +35,7 @@ pub use options::Torture;
 
 use crate::error::{Result, Status};
 use crate::interrupt::Interrupts;
+use crate::journal;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
 use crate::run::{stop_active, Job, Pace, Report as _, Run, State};
@@ -73,7 +74,13 @@ pub fn torture(options: &Torture, out: &mut Output<impl Write>) -> Result<Status
     }
     let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(options.run.limit(), out.json());
-    let ended = run(&folder, &options.run, pace, &mut interrupts, &mut live)?;
+    let ended = run(
+        &journal::open(&folder)?,
+        &options.run,
+        pace,
+        &mut interrupts,
+        &mut live,
+    )?;
     drop(live);
     finish(&ended, options.run.expect_failure, out)
 }

@@ -5,13 +5,15 @@
 
 use std::fs;
 
-use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
+use nix::sched::sched_setaffinity;
 use nix::unistd::Pid;
 
 use super::error::StallError;
+use crate::affinity;
 use crate::cpu_list;
 use crate::error::{Error, Result};
 use crate::parameters::Parameters;
+use crate::settings::Settings;
 
 /// The module's parameter for the CPU that stalls.
 pub const STALL_CPU: &str = "stall_cpu";
@@ -56,54 +58,32 @@ impl Cpus {
         if self.others.is_empty() {
             return Ok(());
         }
-        sched_setaffinity(Pid::from_raw(0), &self.others())
+        sched_setaffinity(Pid::from_raw(0), &affinity::set(&self.others))
             .map_err(|errno| Error::io("leaving the CPU that stalls")(errno.into()))
     }
 
-    /// Keeps the grace-period kthread off that CPU until the result is dropped. Returns `None` if
-    /// there is no such kthread or no other CPU, or if the kernel refuses.
-    pub fn move_gp_kthread(&self) -> Option<Moved> {
-        let kthread = EARLY_PIDS.map(Pid::from_raw).find(is_gp_kthread)?;
-        (!self.others.is_empty()).then(|| Moved::to(kthread, &self.others()))?
-    }
-
-    fn others(&self) -> CpuSet {
-        let mut set = CpuSet::new();
-        for &cpu in &self.others {
-            // CPUs beyond the size of the set are left out.
-            let _ = set.set(usize::try_from(cpu).unwrap_or(usize::MAX));
-        }
-        set
+    /// Keeps the grace-period kthread off that CPU until the result is dropped or restored. Changes
+    /// nothing if there is no such kthread or no other CPU, or if the kernel refuses.
+    pub fn move_gp_kthread<'a, P: Parameters>(&self, parameters: &'a P) -> Result<Settings<'a, P>> {
+        let kthread = EARLY_PIDS.map(Pid::from_raw).find_map(gp_kthread);
+        let setting = kthread.filter(|_| !self.others.is_empty()).map(|name| {
+            let others: Vec<_> = self.others.iter().map(u32::to_string).collect();
+            (name, others.join(","))
+        });
+        Settings::apply(parameters, setting).or_else(|_| Settings::apply(parameters, NO_SETTING))
     }
 }
+
+const NO_SETTING: [(&str, String); 0] = [];
 
 /// The kernel starts its own threads first.
 const EARLY_PIDS: std::ops::Range<i32> = 2..1000;
 
-fn is_gp_kthread(pid: &Pid) -> bool {
+/// The name of the setting for the grace-period kthread's CPUs, if the PID is its own.
+fn gp_kthread(pid: Pid) -> Option<String> {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    matches!(comm.trim_end(), "rcu_preempt" | "rcu_sched")
-}
-
-/// A thread that was moved. Dropping it restores the thread's CPUs.
-pub struct Moved {
-    pid: Pid,
-    before: CpuSet,
-}
-
-impl Moved {
-    fn to(pid: Pid, cpus: &CpuSet) -> Option<Self> {
-        let before = sched_getaffinity(pid).ok()?;
-        sched_setaffinity(pid, cpus).ok()?;
-        Some(Self { pid, before })
-    }
-}
-
-impl Drop for Moved {
-    fn drop(&mut self) {
-        // The kernel accepted the move; if it refuses to undo it, no caller can be told.
-        let _ = sched_setaffinity(self.pid, &self.before);
-    }
+    let comm = comm.trim_end();
+    matches!(comm, "rcu_preempt" | "rcu_sched").then(|| affinity::name(comm, pid))
 }
 
 #[cfg(test)]
@@ -149,27 +129,6 @@ mod tests {
             // With one CPU there is no other.
             let is_off = !after.is_set(stalled as usize).expect("a CPU");
             assert_eq!(is_off, !others.is_empty());
-        });
-        thread.join().expect("no panic");
-    }
-
-    #[test]
-    fn dropping_restores_the_cpus_of_a_moved_thread() {
-        let thread = std::thread::spawn(|| {
-            let this = nix::unistd::gettid();
-            let usable = |pid| {
-                let set = sched_getaffinity(pid).expect("a set");
-                (0..64)
-                    .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
-                    .collect::<Vec<_>>()
-            };
-            let before = usable(this);
-            let mut first = CpuSet::new();
-            first.set(before[0]).expect("a CPU");
-            let moved = Moved::to(this, &first).expect("allowed");
-            assert_eq!(usable(this), before[..1]);
-            drop(moved);
-            assert_eq!(usable(this), before);
         });
         thread.join().expect("no panic");
     }

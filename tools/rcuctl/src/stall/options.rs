@@ -18,9 +18,9 @@ const AFTER_HELP: &str = "\
 `run` shortens the kernel's time-outs, provokes the stall, waits for the
 kernel's report, stops the stall, decodes the report, and restores all
 settings, even after Ctrl-C or an error. A second Ctrl-C does not wait for the
-end of the stall. If rcuctl is killed, the module ends the stall by itself, but
-the time-outs stay short, and the grace-period kthread stays off the CPU that
-stalled.
+end of the stall. If rcuctl is killed, the module ends the stall by itself, and the
+next rcuctl that starts a run restores the time-outs and the CPUs of the
+grace-period kthread; /run/rcuctl has their previous values.
 
 Exit status:
   0  the kernel reported the stall, its kind and culprit were decoded, and

@@ -18,6 +18,7 @@ use super::recording::Recording;
 use super::style::Style;
 use super::{draw, has_returned, report, since, warn_of_loss};
 use crate::error::{Result, Status};
+use crate::journal;
 use crate::output::Output;
 use crate::parameters::{Folder, Parameters};
 use crate::settings::{name_of, Settings};
@@ -99,17 +100,18 @@ impl Scene {
 /// Plays a scene, and shows it.
 pub fn play(options: &Trace, scene: Scene, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
+    let settings = journal::open(&folder)?;
     let mut recording = Recording::new(true);
     // Else the reader of a scene would keep rcuctl or the kthread from its CPU.
     let cpus = match scene.needs_module() {
-        true => cpus::select(&folder, None)?,
-        false => cpus::select_last(&folder)?,
+        true => cpus::select(&settings, None)?,
+        false => cpus::select_last(&settings)?,
     };
     cpus.move_caller()?;
-    let _moved = cpus.move_gp_kthread();
+    let _moved = cpus.move_gp_kthread(&settings)?;
     let mut follower = Follower::new(options, scene.source())?;
     match scene.play() {
-        Some(play) => follow_play(&folder, &play, &mut follower, &mut recording)?,
+        Some(play) => follow_play(&settings, &play, &mut follower, &mut recording)?,
         None => follow_request(&mut follower, &mut recording)?,
     };
     follower.end()?;
@@ -142,7 +144,7 @@ fn first_us(period: &GracePeriod) -> u64 {
 
 /// Starts the module's part, and follows the events until it is over.
 fn follow_play(
-    folder: &Folder,
+    parameters: &impl Parameters,
     play: &Play,
     follower: &mut Follower,
     recording: &mut Recording,
@@ -151,8 +153,8 @@ fn follow_play(
         .settings
         .iter()
         .map(|(name, value)| (*name, value.to_string()));
-    let settings = Settings::apply(folder, settings)?;
-    folder.write(play.parameter, play.value)?;
+    let settings = Settings::apply(parameters, settings)?;
+    parameters.write(play.parameter, play.value)?;
     // The module has read them.
     settings.restore()?;
     // Else a grace period of the module could end before its reader begins.
@@ -166,7 +168,7 @@ fn follow_play(
             return Ok(ControlFlow::Continue(()));
         }
         polled = Instant::now();
-        let report = folder.read(play.parameter)?;
+        let report = parameters.read(play.parameter)?;
         // The pipe is empty, so that the end of the scene has been read.
         match line.is_none() && report.lines().any(|line| line == "state idle") {
             true => Ok(ControlFlow::Break(())),
@@ -174,7 +176,7 @@ fn follow_play(
         }
     });
     if !matches!(end, Ok(End::Enough)) {
-        folder.write(play.parameter, play.stop)?;
+        parameters.write(play.parameter, play.stop)?;
     }
     end.map(|_| ())
 }
