@@ -145,7 +145,9 @@ impl<J: Job> JobControl<J> {
     fn defer(&self, request: usize) -> Result {
         // ORDERING: Relaxed: the number is all that is shared.
         let unless_closed = |old| (old != CLOSED).then_some(request);
-        let stored = self.deferred.fetch_update(Ordering::Relaxed, Ordering::Relaxed, unless_closed);
+        let stored =
+            self.deferred
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, unless_closed);
         stored.map(drop).map_err(|_| ENODEV)
     }
 
