@@ -230,13 +230,17 @@ impl<'a, P: Parameters, L: Log> Attempts<'a, '_, P, L> {
 
 /// Adds the reason to a refusal, which the module has written to the log.
 fn explain_refusal(error: Error, observer: &mut Observer<impl Log>) -> Error {
-    /// The module wrote its line before the write failed.
-    const TIMEOUT: Duration = Duration::from_millis(100);
+    /// The module wrote its line before the write failed, but the thread that reads the log may get
+    /// no CPU for a while.
+    const TIMEOUT: Duration = Duration::from_secs(1);
     let Error::Parameter(ParameterError::Refused { setting, source }) = &error else {
         return error;
     };
-    if let Err(error) = observer.read(TIMEOUT) {
-        return error;
+    let deadline = Instant::now() + TIMEOUT;
+    while observer.refusal.is_none() && Instant::now() < deadline {
+        if let Err(error) = observer.read(TIMEOUT / 10) {
+            return error;
+        }
     }
     let reason = observer.refusal.take();
     let kind = setting.strip_prefix("stall=").unwrap_or(setting);
