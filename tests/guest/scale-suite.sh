@@ -129,7 +129,7 @@ tap_check 'insmod succeeds for scale' insmod "$module"
 for kind in lookup update; do
     tap_check "scale=$kind starts with an empty table" set_parameter scale "$kind\n"
     becomes state idle 60
-    tap_check "scale=$kind fails with ENOENT for an empty table" reports result 'failed 2'
+    tap_check "scale=$kind fails with ENOENT for an empty table" reports result 'failed 2 ENOENT: the table has no routes'
 done
 tap_check 'the log says that the table is empty' \
     log_has 'parameter scale: the table has no routes of scale_family; load some first'

@@ -540,7 +540,7 @@ const INVALID: &[(&str, &str, Reason)] = &[
         Unsupported("not supported; only unicast, local and the types that discard are"),
     ),
     (
-        "default nexthop via 10.0.0.1 dev a weight 1",
+        "default nexthop via 10.0.0.1 nexthop via 10.0.0.2",
         "nexthop",
         Unsupported("a route has one next hop; several are not supported"),
     ),
