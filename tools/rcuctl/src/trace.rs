@@ -45,7 +45,7 @@ pub use tracefs::TraceError;
 
 use options::TraceCommand;
 
-/// Events of the kernel that are always recorded. Those that the kernel lacks are left out.
+/// The events that each recording has, if the kernel has them.
 const EVENTS: [&str; 21] = [
     "rcu_barrier",
     "rcu_batch_end",
@@ -70,7 +70,7 @@ const EVENTS: [&str; 21] = [
     "rcu_utilization",
 ];
 
-/// The event of each entry to and exit from idle, user mode and interrupts. It is frequent.
+/// The event of each entry to and exit from an extended quiescent state. It is frequent.
 const WATCHING: &str = "rcu_watching";
 
 pub fn trace(options: &Trace, out: &mut Output<impl Write>) -> Result<Status> {
@@ -231,7 +231,6 @@ impl Printer {
         out: &mut Output<impl Write>,
     ) -> Result<()> {
         let (topic, words) = words::describe(record, recording.leaf_level());
-        // Without RCU_TRACE there is nothing else to show.
         if topic == Topic::Detail && !self.is_verbose {
             return Ok(());
         }
@@ -252,11 +251,11 @@ impl Printer {
     }
 }
 
-/// Tells on standard error that events are missing: standard output carries results only.
+/// Warns on standard error of missing events: standard output carries results only.
 fn warn_of_loss(recording: &Recording) {
     if recording.lost() > 0 {
         eprintln!(
-            "rcuctl: {} events were lost, because they came faster than rcuctl read them",
+            "rcuctl: {} events are missing: rcuctl read them too late, or cannot keep more",
             recording.lost()
         );
     }

@@ -20,8 +20,9 @@ pub enum Cause {
     IdleTick,
     /// The grace-period kthread found the CPU idle or in user mode.
     Extended,
-    /// A read-side critical section, which RCU had asked to report its end, ended.
-    ReaderEnd,
+    /// The end of a critical section that RCU asked to report it, ksoftirqd, `cond_resched()`
+    /// without `PREEMPT_RCU`, or the grace-period kthread at the start (Linux 7.3).
+    Other,
 }
 
 impl std::fmt::Display for Cause {
@@ -31,7 +32,7 @@ impl std::fmt::Display for Cause {
             Self::Tick => "by a tick outside critical sections",
             Self::IdleTick => "by a tick in the idle loop",
             Self::Extended => "idle or in user mode, as a scan found",
-            Self::ReaderEnd => "by the end of a critical section",
+            Self::Other => "outside of context switches and ticks",
         })
     }
 }
@@ -49,7 +50,7 @@ impl Activities {
         if let Some(activity) = what.strip_prefix("Start ") {
             of_cpu.push(activity.to_string());
         } else if let Some(activity) = what.strip_prefix("End ") {
-            // A lost event must not leave an activity open for ever.
+            // The end of an activity ends those inside, whose own end may be a lost event.
             if let Some(at) = of_cpu.iter().rposition(|open| open == activity) {
                 of_cpu.truncate(at);
             }
@@ -63,7 +64,7 @@ impl Activities {
             Some("context switch") => Cause::ContextSwitch,
             Some("scheduler-tick") if record.pid == 0 => Cause::IdleTick,
             Some("scheduler-tick") => Cause::Tick,
-            _ => Cause::ReaderEnd,
+            _ => Cause::Other,
         }
     }
 }

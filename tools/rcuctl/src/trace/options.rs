@@ -15,15 +15,15 @@ const AFTER_HELP: &str = "\
 and removes it at the end, also after Ctrl-C. If rcuctl was killed, the next
 `rcuctl trace` removes it.
 
-The kernel needs CONFIG_FTRACE and CONFIG_RCU_TRACE. Distributions leave out
+The kernel needs CONFIG_FTRACE and CONFIG_RCU_TRACE. Debian's kernels lack
 CONFIG_RCU_TRACE; `make vm CONFIG=debug` boots a kernel that has it.
 
 Exit status:
   0  done
   1  the kernel cannot be traced, or rcuctl may not trace it
-  2  `trace demo` did not see what the scene shows";
+  2  `trace demo` did not see a fact of its scene";
 
-/// Show RCU at work: the kernel's RCU events in plain words, one grace period, or a picture
+/// Show the kernel's RCU events in plain words, one grace period, or a picture
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Trace {
@@ -34,7 +34,7 @@ pub struct Trace {
     #[arg(long)]
     pub gp: bool,
 
-    /// End after SECS seconds; with --gp and `demo`, the longest wait
+    /// End after SECS seconds; with --gp and `demo`, the time-out
     #[arg(long, global = true, value_name = "SECS", value_parser = seconds)]
     pub seconds: Option<Duration>,
 
@@ -54,7 +54,7 @@ pub struct Trace {
     #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["raw", "seconds"])]
     pub from: Option<PathBuf>,
 
-    /// Show each step, too: context switches, ticks, softirqs, requests in the tree, segments
+    /// Show details, too: context switches, ticks, softirqs, requests in the tree, idle
     #[arg(long, short)]
     pub verbose: bool,
 
@@ -65,7 +65,7 @@ pub struct Trace {
 
 #[derive(Debug, Subcommand)]
 pub enum TraceCommand {
-    /// Set a scene with the module, trace it, and check what it shows
+    /// Play a scene with the module, trace it, and check each fact that it must show
     Demo {
         /// The scene
         scene: Scene,
@@ -73,7 +73,7 @@ pub enum TraceCommand {
 }
 
 impl Trace {
-    /// Whether the command sets a scene that the module plays.
+    /// Whether the command plays a scene that needs the module.
     pub fn needs_module(&self) -> bool {
         let plays =
             matches!(&self.command, Some(TraceCommand::Demo { scene }) if scene.needs_module());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A tracing instance of this process in tracefs. Other users of tracing see no difference.
+//! A tracing instance of this process in tracefs. It does not affect other users of tracing.
 //!
 //! An instance has buffers, events and a clock of its own (`Documentation/trace/ftrace.rst`).
 
@@ -19,8 +19,8 @@ use crate::error::describe;
 /// The usual mount point, and the older one below debugfs.
 const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-/// The names of instances begin with this. The number of the process follows, and for a second
-/// instance `-` and its purpose.
+/// The prefix of the instances' names. The PID follows, and for a second instance `-` and its
+/// purpose.
 const PREFIX: &str = "rust_rcu_demo-";
 
 /// An event that a kernel has only with `CONFIG_RCU_TRACE`.
@@ -43,8 +43,8 @@ pub enum TraceError {
 
     #[error(
         "this kernel was built without CONFIG_RCU_TRACE, so it has no events of grace periods; it \
-         has only {0}. `rcuctl trace` without options shows these and calls of RCU's functions. A \
-         kernel with all events: make vm CONFIG=debug"
+         has only {0}. `rcuctl trace` without --svg and --html shows calls of RCU's functions, and \
+         with --verbose these events. A kernel with all events: make vm CONFIG=debug"
     )]
     NoRcuTrace(String),
 
@@ -123,8 +123,8 @@ impl Instance {
         Ok(instance)
     }
 
-    /// Opens the recorded events as text. A read without events fails with `EAGAIN`. The tracer must
-    /// have been chosen before: the kernel refuses to change it while the pipe is open.
+    /// Opens the recorded events as text. A read without events fails with `EAGAIN`. The caller
+    /// must set the tracer first: the kernel refuses to change it while the pipe is open.
     pub fn open_pipe(&mut self) -> Result<&mut File, TraceError> {
         let path = self.path.join("trace_pipe");
         let pipe = File::options()
@@ -148,7 +148,7 @@ impl Instance {
         names
     }
 
-    /// Starts the recording of those of the given events that the kernel has.
+    /// Records each given event that the kernel has.
     ///
     /// Errors: `NoRcuTrace` after the start, if the kernel lacks the events of grace periods.
     pub fn enable(&self, events: &[&str]) -> Result<(), TraceError> {
@@ -164,8 +164,8 @@ impl Instance {
         }
     }
 
-    /// Starts the recording of the calls of those of the given functions that the kernel can trace.
-    /// Records none without `CONFIG_FUNCTION_TRACER`.
+    /// Records the calls of each given function that the kernel can trace: none without
+    /// `CONFIG_FUNCTION_TRACER`.
     pub fn trace_functions(&self, names: &[&str]) {
         // The compiler may have inlined a function, and the kernel then refuses its name.
         let can_trace = |name: &&&str| self.set("set_ftrace_filter", name).is_ok();
@@ -206,7 +206,8 @@ impl Drop for Instance {
     }
 }
 
-/// Removes the instances of processes that were killed. Another process may do the same meanwhile.
+/// Removes the instances of killed processes. Ignores errors, because another process may remove
+/// them at the same time.
 pub fn remove_stale(tracefs: &Path) {
     for entry in fs::read_dir(tracefs.join("instances"))
         .into_iter()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Says in plain words what an event means.
+//! Describes events in plain words.
 
 use super::event::{Event, Node, SEGMENTS};
 use super::record::Record;
@@ -13,11 +13,11 @@ pub enum Topic {
     Reader,
     Expedited,
     Callback,
-    /// Shown on demand: what each CPU does, and steps between the interesting ones.
+    /// Shown by `--verbose`: activities of each CPU, and minor steps.
     Detail,
 }
 
-/// Returns the topic of an event, and what its task or CPU does, as a phrase with a verb.
+/// Returns the topic of an event, and a phrase with a verb whose subject is the task or CPU.
 ///
 /// Nodes of `leaf_level` have CPUs below them, nodes of other levels have nodes.
 pub fn describe(record: &Record, leaf_level: u32) -> (Topic, String) {
@@ -66,7 +66,7 @@ pub fn describe(record: &Record, leaf_level: u32) -> (Topic, String) {
         Event::RcuExpGracePeriod { .. } | Event::RcuExpFunnelLock { .. } => {
             expedited(&record.event)
         }
-        Event::RcuWatching { what } => (Topic::Detail, format!("RCU watches this CPU: {what}")),
+        Event::RcuWatching { what } => (Topic::Detail, watching(what)),
         Event::RcuUtilization { what } => (Topic::Detail, what.clone()),
         Event::RcuNocbWake { of_cpu, what } => (
             Topic::Detail,
@@ -75,6 +75,17 @@ pub fn describe(record: &Record, leaf_level: u32) -> (Topic, String) {
         Event::Function { name } => function(name),
         Event::Other { name, text } => (Topic::Detail, format!("{name}: {text}")),
         event => (Topic::Callback, callback(event)),
+    }
+}
+
+/// Describes the start and the end of an extended quiescent state.
+fn watching(what: &str) -> String {
+    match what {
+        "Start" => "this CPU leaves its extended quiescent state".to_string(),
+        "End" => "this CPU enters an extended quiescent state".to_string(),
+        "Startirq" => "an interrupt ends the extended quiescent state".to_string(),
+        "Endirq" => "the interrupt returns to an extended quiescent state".to_string(),
+        _ => format!("nested interrupt, RCU already watches this CPU ({what})"),
     }
 }
 
@@ -131,8 +142,8 @@ fn grace_period(number: i64, what: &str) -> (Topic, String) {
         "fqswait" => "waits for quiescent states".to_string(),
         "fqsstart" => "begins a scan for quiescent states".to_string(),
         "fqsend" => "ends the scan for quiescent states".to_string(),
-        "AccWaitCB" => format!("its callbacks in WAIT get the end {number}"),
-        "AccReadyCB" => format!("its callbacks in NEXT_READY get the end {number}"),
+        "AccWaitCB" => format!("moves its new callbacks to WAIT, with the end {number}"),
+        "AccReadyCB" => format!("moves its new callbacks to NEXT_READY, with the end {number}"),
         _ => format!("grace period {number}: {what}"),
     };
     (topic, text)
@@ -141,14 +152,14 @@ fn grace_period(number: i64, what: &str) -> (Topic, String) {
 fn future(wanted: i64, node: Node, what: &str) -> String {
     let node = node_name(node);
     match what {
-        "Startleaf" => format!("asks {node} for the end {wanted}"),
-        "Startedleaf" => format!("{node} notes the wish for the end {wanted}; a grace period runs"),
-        "Startedleafroot" | "Startedroot" => {
-            format!("the wish for the end {wanted} is at the root")
+        "Startleaf" => format!("requests the end {wanted} at {node}"),
+        "Startedleaf" | "Startedleafroot" => {
+            format!("{node} records the request for the end {wanted}; a grace period runs")
         }
-        "Prestarted" => format!("{node} has the wish for the end {wanted} already"),
-        "Cleanup" => format!("{node} wants no further grace period"),
-        "CleanupMore" => format!("{node} wants a further grace period"),
+        "Startedroot" => format!("{node} records the request for the end {wanted}"),
+        "Prestarted" => format!("{node} needs no new request for the end {wanted}"),
+        "Cleanup" => format!("{node} needs no further grace period"),
+        "CleanupMore" => format!("{node} needs a further grace period"),
         _ => format!("{node}: {what}, end {wanted}"),
     }
 }
@@ -195,15 +206,15 @@ fn expedited(event: &Event) -> (Topic, String) {
         _ => (0, ""),
     };
     let text = match what {
-        "snap" => format!("wants an expedited grace period, the end {number:#x}"),
+        "snap" => format!("requests an expedited grace period with the end {number:#x}"),
         "start" => format!("starts the expedited grace period with the end {number:#x}"),
         "reset" => "expedited: resets the tree".to_string(),
         "select" => "expedited: selects CPUs and interrupts those that are not idle".to_string(),
-        "selectofl" => "expedited: finds a CPU offline".to_string(),
+        "selectofl" => "expedited: finds a CPU that goes online or offline".to_string(),
         "startwait" => "expedited: waits for the selected CPUs and tasks".to_string(),
         "end" => "ends the expedited grace period".to_string(),
-        "endwake" => "expedited: wakes the other waiters".to_string(),
-        "done" => "expedited: another task's grace period was enough".to_string(),
+        "endwake" => "expedited: has woken the waiters".to_string(),
+        "done" => "expedited: finds that its grace period has ended".to_string(),
         _ => format!("expedited {number:#x}: {what}"),
     };
     (Topic::Expedited, text)
