@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `trace demo`: scenes that the module plays. Each checks that the trace shows what it says.
+//! `trace demo`: plays scenes, and checks that the trace shows the facts of each.
 
 pub mod findings;
 
@@ -26,13 +26,13 @@ use crate::stall::cpus;
 
 use findings::Finding;
 
-/// How long a scene of the module lasts at most. Its threads start within this time.
+/// The longest duration of a scene of the module, including the start of its threads.
 pub const HOLD_MS: u64 = 1000;
 
 /// The grace periods that rcuctl requests in a scene.
 const REQUESTS: u32 = 10;
 
-/// Between two looks at the report of the module.
+/// The pause between two reads of the module's report.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A scene.
@@ -102,7 +102,7 @@ pub fn play(options: &Trace, scene: Scene, out: &mut Output<impl Write>) -> Resu
     let folder = Folder::new(&options.parameters);
     let settings = journal::open(&folder)?;
     let mut recording = Recording::new(true);
-    // Else the reader of a scene would keep rcuctl or the kthread from its CPU.
+    // The reader of a scene must not keep rcuctl or the grace-period kthread from a CPU.
     let cpus = match scene.needs_module() {
         true => cpus::select(&settings, None)?,
         false => cpus::select_last(&settings)?,
@@ -118,7 +118,7 @@ pub fn play(options: &Trace, scene: Scene, out: &mut Output<impl Write>) -> Resu
     show(options, scene, &recording, out)
 }
 
-/// Prints, draws and checks what a recording of a scene shows.
+/// Prints, draws and checks the facts in the recording of a scene.
 pub fn show(
     options: &Trace,
     scene: Scene,
@@ -135,7 +135,7 @@ pub fn show(
     })
 }
 
-/// The time at which the story of a grace period begins.
+/// The time of the first event that concerns a grace period.
 fn first_us(period: &GracePeriod) -> u64 {
     let blocked = period.blocked.iter().map(|task| task.from_us);
     let requested = period.requested.iter().map(|by| by.us);
@@ -155,9 +155,9 @@ fn follow_play(
         .map(|(name, value)| (*name, value.to_string()));
     let settings = Settings::apply(parameters, settings)?;
     parameters.write(play.parameter, play.value)?;
-    // The module has read them.
+    // The module reads them when the scene starts.
     settings.restore()?;
-    // Else a grace period of the module could end before its reader begins.
+    // Repeated, because the first grace period may end before the module's reader begins.
     follower.request(play.requests);
     let mut polled = Instant::now();
     let end = follower.follow(|line| {
@@ -169,7 +169,7 @@ fn follow_play(
         }
         polled = Instant::now();
         let report = parameters.read(play.parameter)?;
-        // The pipe is empty, so that the end of the scene has been read.
+        // An empty pipe means that rcuctl has read the end of the scene.
         match line.is_none() && report.lines().any(|line| line == "state idle") {
             true => Ok(ControlFlow::Break(())),
             false => Ok(ControlFlow::Continue(())),
@@ -181,7 +181,7 @@ fn follow_play(
     end.map(|_| ())
 }
 
-/// Follows the grace periods that this program requests, until a CPU slept through one.
+/// Follows the grace periods that this program requests, until a CPU sleeps through one.
 fn follow_request(follower: &mut Follower, recording: &mut Recording) -> Result<()> {
     follower.request(REQUESTS);
     follower.follow(|line| {

@@ -20,7 +20,7 @@ pub const SEGMENTS: [&str; 4] = ["DONE", "WAIT", "NEXT_READY", "NEXT"];
 /// An event of RCU. `what` is the kernel's word for it, such as `newreq`.
 ///
 /// A kernel prints the numbers of normal grace periods as signed integers. They begin below zero,
-/// so that they soon wrap.
+/// so that they pass zero soon after boot.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -120,7 +120,7 @@ pub enum Event {
     Function {
         name: String,
     },
-    /// An event without a parser, or with a text that this version does not know.
+    /// An event without a parser, or with an unknown text.
     Other {
         name: String,
         text: String,

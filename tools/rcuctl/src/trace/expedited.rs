@@ -11,7 +11,7 @@ use super::record::Record;
 /// An expedited grace period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Expedited {
-    /// The task that waits for it, and does its work or leaves it to a worker.
+    /// Its start, by the task that requested it.
     pub started: Moment,
     pub selected_us: Option<u64>,
     pub waits_us: Option<u64>,

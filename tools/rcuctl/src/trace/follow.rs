@@ -15,16 +15,16 @@ use super::{pipe, raw_file, EVENTS, WATCHING};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupts;
 
-/// How long a requested grace period may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time within which a requested grace period must end.
+const GRACE_PERIOD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The pause between two requests.
-const SLEEP: Duration = Duration::from_millis(50);
+const REQUEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The events to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// All, for as long as the user wants.
+    /// All, until the user ends the recording.
     Any,
     /// Grace periods that this program requests.
     Requested,
@@ -56,12 +56,12 @@ pub struct Follower {
 struct Request(Option<JoinHandle<std::result::Result<(), TraceError>>>);
 
 impl Request {
-    /// Waits for `times` grace periods in a thread, with pauses in which CPUs fall asleep.
+    /// Waits for `times` grace periods in a thread, with pauses in which CPUs become idle.
     fn start(requester: Instance, times: u32) -> Self {
         Self(Some(thread::spawn(move || {
             for _ in 0..times {
                 requester.synchronize()?;
-                thread::sleep(SLEEP);
+                thread::sleep(REQUEST_PAUSE);
             }
             Ok(())
         })))
@@ -92,7 +92,7 @@ impl Follower {
         let interrupts = Interrupts::from_signals()?;
         let tracefs = tracefs::find()?;
         tracefs::remove_stale(&tracefs);
-        // Its creation waits for grace periods, which the recording must not contain.
+        // Created first: this waits for grace periods, which the recording must not contain.
         let requester = match source {
             Source::Any => None,
             _ => Some(Instance::create(&tracefs, "-request")?),
@@ -116,7 +116,7 @@ impl Follower {
             interrupts,
             limit: options
                 .seconds
-                .or((source != Source::Any).then_some(PATIENCE)),
+                .or((source != Source::Any).then_some(GRACE_PERIOD_TIMEOUT)),
             began: Instant::now(),
             raw: raw_file(options)?,
         })
@@ -129,8 +129,8 @@ impl Follower {
         }
     }
 
-    /// Passes each line to `take`, and `None` whenever there is none, until `take` has enough, the
-    /// time is over, or a signal arrives.
+    /// Passes each line to `take`, and `None` whenever the pipe is empty. Ends if `take` returns
+    /// `Break`, the time is over, or a signal arrives.
     pub fn follow(
         &mut self,
         mut take: impl FnMut(Option<&str>) -> Result<ControlFlow<()>>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Collects the events of each grace period: from its request, over the quiescent states of CPUs
-//! and tasks, to its end.
+//! Collects the events of each grace period: its request, the quiescent states of CPUs and tasks,
+//! its end.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ impl From<&Record> for Moment {
     }
 }
 
-/// What a grace period waits for at a node, at its initialisation.
+/// The CPUs or nodes that a grace period waits for at a node, when its initialisation sets them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Wait {
     pub us: u64,
@@ -39,13 +39,13 @@ pub struct Wait {
     pub mask: u64,
 }
 
-/// A CPU during a grace period. A CPU that sleeps may notice neither begin nor end.
+/// A CPU during a grace period. A CPU that sleeps may notice neither its start nor its end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CpuPart {
     pub noticed_us: Option<u64>,
     pub quiescent_us: Option<u64>,
     pub cause: Option<Cause>,
-    /// When its quiescent state reached the leaf of the tree.
+    /// The time of the report of its quiescent state to its leaf.
     pub reported_us: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ pub struct GracePeriod {
     pub cpus: BTreeMap<u32, CpuPart>,
     pub blocked: Vec<Blocked>,
     pub reports: Vec<Report>,
-    /// Begin and end of each scan for quiescent states.
+    /// Start and end of each scan for quiescent states.
     pub scans_us: Vec<(u64, u64)>,
     pub ended: Option<Moment>,
 }
@@ -135,13 +135,13 @@ impl GracePeriod {
     }
 }
 
-/// A number that a grace period's gp_seq, before and during it, has in common. The two lowest bits
-/// are the state (`RCU_SEQ_STATE_MASK`).
+/// A gp_seq without its state, which are the two lowest bits (`RCU_SEQ_STATE_MASK`). A grace period
+/// has the same counter from its start to its end.
 pub fn counter(gp_seq: i64) -> i64 {
     gp_seq >> 2
 }
 
-/// Whether a gp_seq is that of a running grace period.
+/// Whether the state of a gp_seq is that of a running grace period.
 fn runs(gp_seq: i64) -> bool {
     gp_seq & 3 != 0
 }

@@ -74,7 +74,7 @@ impl Lane {
     }
 }
 
-/// Returns the lanes that have something between two times, from top to bottom.
+/// Returns the lanes with bars, marks or steps between two times, from top to bottom.
 pub fn lanes(recording: &Recording, from_us: u64, until_us: u64) -> Vec<Lane> {
     let records: Vec<_> = recording
         .records()
@@ -211,7 +211,7 @@ fn expedited(recording: &Recording, from_us: u64, until_us: u64) -> Lane {
     lane
 }
 
-/// What each node still waits for.
+/// The CPUs, nodes or tasks that each node still waits for.
 fn nodes(periods: &[&GracePeriod], until_us: u64) -> Vec<Lane> {
     let mut lanes: BTreeMap<Node, Lane> = BTreeMap::new();
     for period in periods {

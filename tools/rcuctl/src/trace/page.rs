@@ -7,10 +7,10 @@ use maud::{html, PreEscaped, DOCTYPE};
 use super::picture::{svg, WIDTH};
 use super::recording::Recording;
 
-/// Forbids scripts and outside resources, whatever names the kernel's tasks have.
+/// Forbids scripts and outside resources, in case the name of a task contains HTML.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// How many times wider than the first picture each one is.
+/// The widths of the pictures, as multiples of the first.
 const SCALES: [u32; 3] = [1, 4, 16];
 
 const STYLE: &str = "\
@@ -35,7 +35,7 @@ pub fn html(recording: &Recording, since_us: Option<u64>) -> String {
             }
             body {
                 h1 { "RCU at work" }
-                p { "Each bar and mark has an explanation on hover. 0 ms is the start of the first grace period." }
+                p { "Hover over a bar or mark for its explanation. 0 ms is the start of the first grace period." }
                 @for scale in SCALES {
                     input type="radio" name="scale" id={ "x" (scale) } checked[scale == 1];
                     label for={ "x" (scale) } { (scale) "×" }

@@ -21,9 +21,9 @@ const GROUP_GAP: f64 = 14.0;
 const TITLE_HEIGHT: f64 = 34.0;
 const AXIS_HEIGHT: f64 = 26.0;
 const LEGEND_LINE: f64 = 18.0;
-/// The width of a character. The fonts of viewers differ, so that this is an upper bound.
+/// The width of a character: an upper bound, because the fonts of viewers differ.
 const CHARACTER: f64 = 7.0;
-/// The distance of the axis' labels is at least this.
+/// The least distance of the labels on the axis.
 const TICK_DISTANCE: f64 = 90.0;
 
 const STYLE: &str = include_str!("picture.css");
@@ -62,7 +62,7 @@ impl Scale {
         NAMES_WIDTH + share * (self.width - NAMES_WIDTH - MARGIN)
     }
 
-    /// The time at which the axis has labels, with the labels.
+    /// The labels of the axis, with their times.
     fn ticks(self) -> Vec<(u64, String)> {
         let ms = (self.until_us - self.from_us) as f64 / 1000.0;
         let count = ((self.width - NAMES_WIDTH) / TICK_DISTANCE).max(1.0);
@@ -126,7 +126,7 @@ pub fn svg(recording: &Recording, since_us: Option<u64>, width: f64) -> Document
         .add(legend)
 }
 
-/// Shows the grace periods since a time with what precedes and follows them.
+/// Spans the events since a time, with a margin on both sides.
 fn scale(recording: &Recording, since_us: Option<u64>, width: f64) -> Scale {
     let records = recording.records();
     let first = since_us
@@ -318,7 +318,7 @@ fn stack(lane: &Lane, scale: Scale, y: f64) -> Vec<Polygon> {
     polygons
 }
 
-/// The lengths at each horizontal pixel: the last ones of each.
+/// The last lengths at each horizontal position.
 fn columns(lane: &Lane, scale: Scale) -> Vec<(f64, [i64; 4])> {
     let mut columns: Vec<(f64, [i64; 4])> = Vec::new();
     for (us, lengths) in &lane.steps {

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 
 const BUFFER: usize = 64 * 1024;
 
-/// Between two looks at an empty pipe. A wait in the kernel would not see a signal of this process
-/// that arrives before it begins.
+/// The pause between two reads of an empty pipe. A blocking read would miss a signal that arrives
+/// just before it.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Passes each line to `take` until it returns `Break` or `is_over` returns true. Passes

@@ -12,7 +12,7 @@ pub struct Record {
     /// Microseconds since boot.
     pub us: u64,
     pub cpu: u32,
-    /// The task that ran on the CPU, which an interrupt may have interrupted.
+    /// The task of the CPU. An interrupt during the task may cause the event.
     pub task: String,
     pub pid: u32,
     #[serde(flatten)]
@@ -28,7 +28,7 @@ pub enum Line {
         cpu: u32,
         events: u64,
     },
-    /// A comment, or text that is no event.
+    /// A comment, or text without an event.
     Ignored,
 }
 
@@ -41,7 +41,7 @@ impl Line {
     }
 }
 
-/// Parses `CPU:1 [LOST 123 EVENTS]`. The kernel may not know the number.
+/// Parses `CPU:1 [LOST 123 EVENTS]`. The kernel omits the number if it does not know it.
 fn lost(line: &str) -> Option<Line> {
     let (cpu, rest) = line.trim().strip_prefix("CPU:")?.split_once(" [LOST ")?;
     let events = rest.split_once(" EVENTS]").map(|(number, _)| number);
@@ -77,7 +77,7 @@ fn event(text: &str) -> Option<Event> {
     Some(Event::parse(name, text.trim()))
 }
 
-/// Splits a line at `[001]`. A task's name may contain brackets, so three digits must be in them.
+/// Splits a line at `[001]`, at least three digits, because a task's name may contain brackets.
 fn split_at_cpu(line: &str) -> Option<(&str, u32, &str)> {
     for (at, _) in line.match_indices(" [") {
         let rest = &line[at + 2..];

@@ -6,7 +6,7 @@ use super::expedited::{Expedited, ExpeditedTracker};
 use super::grace_period::{GracePeriod, Tracker};
 use super::record::{Line, Record};
 
-/// The limit of kept events: about 100 MB. Further ones are counted.
+/// The limit of kept events: about 100 MB. Further events count as lost.
 const MAX_RECORDS: usize = 500_000;
 
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Recording {
         &self.records
     }
 
-    /// The events that the kernel overwrote, or that were more than this program keeps.
+    /// The number of events that the kernel overwrote, or that exceed the limit.
     pub fn lost(&self) -> u64 {
         self.lost
     }
@@ -65,7 +65,7 @@ impl Recording {
         self.expedited.all()
     }
 
-    /// The first grace period that ended and began at or after a time.
+    /// The first grace period that has ended, of those that began at or after a time.
     pub fn first_since(&self, us: u64) -> Option<&GracePeriod> {
         self.periods().iter().find(|period| period.started.us >= us)
     }

@@ -80,7 +80,7 @@ fn unknown_cause(period: &GracePeriod, cpu: u32) -> String {
     }
 }
 
-/// The tasks that lost their CPU inside a critical section.
+/// A sentence for each task that lost its CPU inside a critical section.
 fn tasks(period: &GracePeriod) -> String {
     let start = period.started.us;
     let mut text = String::new();
@@ -99,12 +99,12 @@ fn tasks(period: &GracePeriod) -> String {
     text
 }
 
-/// Whether an event is one of the grace period's own steps.
+/// Whether an event belongs to the grace period.
 pub fn concerns(record: &Record, period: &GracePeriod) -> bool {
     let own = counter(period.gp_seq);
     let is_within = record.us >= period.started.us
         && period.ended.as_ref().is_none_or(|end| record.us <= end.us);
-    // What follows much later belongs to another grace period.
+    // Later events belong to another grace period.
     let late_us = period
         .ended
         .as_ref()
@@ -149,7 +149,7 @@ fn event_line(record: &Record, period: &GracePeriod, style: Style) -> String {
     )
 }
 
-/// Adds the cause, if the event is the one that counted.
+/// Adds the cause to the first quiescent state of a CPU.
 fn with_cause(words: String, record: &Record, period: &GracePeriod) -> String {
     let part = period.cpus.get(&record.cpu);
     match part

@@ -16,7 +16,7 @@ pub struct Style {
 }
 
 impl Style {
-    /// Colours if standard output is a terminal with colours.
+    /// Uses colours if standard output is a terminal that has them.
     pub fn for_stdout() -> Self {
         let choice = AutoStream::choice(&io::stdout());
         Self {

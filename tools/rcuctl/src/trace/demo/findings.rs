@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What each scene must show, and whether the trace shows it.
+//! The facts that each scene must show, and whether the trace shows them.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::trace::event::Event;
 use crate::trace::grace_period::GracePeriod;
 use crate::trace::recording::Recording;
 
-/// How long a grace period must last at least. The reader of a scene may begin late.
+/// The shortest grace period that counts as delayed. The reader of a scene may begin late.
 const LONG_US: u64 = 250_000;
 
 /// The name of the module's reader.
@@ -76,7 +76,7 @@ fn lasts(period: &GracePeriod) -> Finding {
     finding(us >= LONG_US, text)
 }
 
-/// The CPU of the module's reader: it is the one that ran the thread when the section ended.
+/// The CPU of the module's reader: the CPU of its first event during the grace period.
 fn cpu_of_reader(recording: &Recording, period: &GracePeriod) -> u32 {
     let end_us = period.ended.as_ref().map_or(0, |end| end.us);
     let within = |us: u64| (period.started.us..=end_us).contains(&us);
@@ -202,12 +202,12 @@ struct Served<'a> {
     period: &'a GracePeriod,
     before: &'a GracePeriod,
     callbacks: usize,
-    /// Those invoked before its end. RCU must have none.
+    /// The callbacks invoked before its end. RCU must invoke none.
     early: usize,
 }
 
-/// Returns the grace period that serves the most callbacks: those queued since the one before it
-/// began, because the running grace period may be too old for them.
+/// Returns the grace period that serves the most callbacks: those queued since the start of the
+/// grace period before it, which began too early for them.
 fn served(recording: &Recording) -> Option<Served<'_>> {
     let callbacks = callbacks(recording);
     let pairs = recording.periods().windows(2);
