@@ -178,7 +178,7 @@ unload_stops() {
     return 1
 }
 lasts() { test "$(report "has $1")" = yes -a "$(report "hold $1")" -gt 1000; }
-# The grace-period kthread must not sleep in a later grace period, after the stall has ended.
+# After the stall has ended, the grace-period kthread must not sleep in a later grace period.
 ends_beside_torture() {
     insmod "$module" stall_hold_ms=60000 && set_parameter torture '1\n' &&
         set_parameter stall 'gp_kthread_starved\n' && within 30 log_has 'stall: begin gp_kthread_starved' || return
@@ -195,8 +195,9 @@ unloading() {
     done
 }
 
-# What rcuctl changes while a stall lasts: time-outs, and the CPUs of the grace-period kthread.
 gp_kthread() { pidof rcu_preempt rcu_sched; }
+# Prints the settings that rcuctl changes during a stall: time-outs, the CPUs of the grace-period
+# kthread.
 changed_by_rcuctl() {
     for timeout in $timeouts; do ! [ -e "${timeout%%=*}" ] || cat "${timeout%%=*}"; done
     taskset -p "$(gp_kthread)"
@@ -212,9 +213,9 @@ killed() {
     before=$(changed_by_rcuctl)
     tap_check 'rcuctl stall run can be killed' start_and_kill_rcuctl
     tap_check 'a killed rcuctl leaves settings changed' not same "$before" "$(changed_by_rcuctl)"
-    tap_check 'the next rcuctl says that it restores what a killed one has changed' \
-        sh -c 'rcuctl stall run expedited 2>&1 | grep "restored what a killed rcuctl had changed: .*rcu_cpu_stall_timeout"'
-    tap_check 'the next rcuctl restores what a killed one has changed' same "$before" "$(changed_by_rcuctl)"
+    tap_check 'the next rcuctl names the settings that it restores for a killed one' \
+        sh -c 'rcuctl stall run expedited 2>&1 | grep "restored the settings that a killed rcuctl had changed: .*rcu_cpu_stall_timeout"'
+    tap_check 'the next rcuctl restores the settings that a killed one has changed' same "$before" "$(changed_by_rcuctl)"
     ! [ -e /sys/devices/system/cpu/cpu1 ] || taskset -p 1 "$(gp_kthread)" >/dev/null
 }
 

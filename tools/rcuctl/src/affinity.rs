@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The CPUs of a thread, as a setting named `cpus of COMM PID` whose value is a list such as
-//! `0-3,5`.
+//! The affinity of a thread, as a setting: its name is `cpus of COMM PID`, its value a list of CPUs
+//! such as `0-3,5`.
 
 use std::fs;
 use std::io;
@@ -19,8 +19,9 @@ pub fn name(comm: &str, pid: Pid) -> String {
     format!("{PREFIX}{comm} {pid}")
 }
 
-/// The thread that a setting belongs to; none if it is another setting. Another thread that has got
-/// the PID since is an error.
+/// The thread whose affinity a setting is; `None` for other settings.
+///
+/// Errors: the thread has ended, also if another thread with its PID exists.
 pub fn thread(name: &str) -> Option<io::Result<Pid>> {
     let (comm, pid) = name.strip_prefix(PREFIX)?.rsplit_once(' ')?;
     let pid = Pid::from_raw(pid.parse().ok()?);
@@ -46,7 +47,7 @@ pub fn write(pid: Pid, list: &str) -> io::Result<()> {
     Ok(sched_setaffinity(pid, &set(&cpus))?)
 }
 
-/// A set of CPUs. CPUs beyond the size of the set are left out.
+/// Returns a set of CPUs. Omits CPUs beyond the size of the set.
 pub fn set(cpus: &[u32]) -> CpuSet {
     let mut set = CpuSet::new();
     for &cpu in cpus {

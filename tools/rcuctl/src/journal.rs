@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What this process has changed in the kernel, in a file: if the process is killed, the next
-//! rcuctl restores it.
+//! Records this process's changes of the kernel's settings in a file. If the process is killed, the
+//! next rcuctl restores the settings.
 //!
 //! ```text
-//!   /run/rcuctl/PID-START   one entry a line, as JSON: the setting, its value before, and that now
+//!   /run/rcuctl/PID-START   one entry a line, as JSON: the setting, its old value, its new value
 //! ```
 //!
-//! START is the time at which the process started, so another process with its PID is not mistaken
-//! for it. A setting that somebody else has changed meanwhile keeps that value.
+//! START is the start time of the process: it distinguishes a later process with the same PID. A
+//! setting that another program has changed since keeps its value.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -22,19 +22,19 @@ use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::parameters::{ParameterError, Parameters};
 
-/// The folder of the files. It is empty after a boot, as the kernel's settings are unchanged then.
+/// The folder of the files. A boot empties it, and resets the kernel's settings, too.
 const FOLDER: &str = "/run/rcuctl";
 
-/// The parameters that start and stop jobs. They keep no value.
+/// The parameters that start and stop jobs. They have no value to restore.
 const JOBS: [&str; 3] = ["scale", "stall", "torture"];
 
-/// Records the changes of this process, and says on standard error what it has restored for killed
-/// ones.
+/// Records the changes of this process. Names the settings that it restores for killed processes on
+/// standard error.
 pub fn open<P: Parameters>(settings: &P) -> Result<Journal<'_, P>> {
     let (journal, restored) = Journal::open(settings, Path::new(FOLDER))?;
     if !restored.is_empty() {
         eprintln!(
-            "rcuctl: restored what a killed rcuctl had changed: {}",
+            "rcuctl: restored the settings that a killed rcuctl had changed: {}",
             restored.join(", ")
         );
     }
@@ -45,7 +45,7 @@ pub fn open<P: Parameters>(settings: &P) -> Result<Journal<'_, P>> {
 struct Entry {
     name: String,
     before: String,
-    /// The value as the kernel returns it after the change; none until the change is done.
+    /// The value that the kernel returns after the change; `None` before the change.
     now: Option<String>,
 }
 
@@ -57,8 +57,8 @@ pub struct Journal<'a, P> {
 }
 
 impl<'a, P: Parameters> Journal<'a, P> {
-    /// Restores what killed processes have changed, and begins to record. Returns the names of the
-    /// restored settings, too.
+    /// Restores the settings that killed processes have changed, and begins to record. Also returns
+    /// the names of the restored settings.
     pub fn open(settings: &'a P, folder: &Path) -> Result<(Self, Vec<String>)> {
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::PermissionDenied => ParameterError::NotRoot(folder.to_path_buf()).into(),
@@ -127,8 +127,8 @@ impl<P: Parameters> Parameters for Journal<'_, P> {
         self.settings.read(name)
     }
 
-    /// Records the value before the first change of a setting. Writing that value again ends the
-    /// record, and leaves a value that somebody else has set meanwhile.
+    /// Records the value before the first change of a setting. A write of that value ends the
+    /// record, but does not overwrite a value that another program has set since.
     fn write(&self, name: &str, value: &str) -> Result<()> {
         if !is_recorded(name) || self.settings.read(name).is_err() {
             return self.settings.write(name, value);
@@ -150,19 +150,19 @@ impl<P: Parameters> Parameters for Journal<'_, P> {
 
 impl<P> Drop for Journal<'_, P> {
     fn drop(&mut self) {
-        // What could not be restored remains for the next rcuctl.
+        // The next rcuctl tries again to restore the remaining entries.
         if self.entries.borrow().is_empty() {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Files of a process end with it.
+/// Whether to record a setting. Files below /proc/PID disappear with their process.
 fn is_recorded(name: &str) -> bool {
     !JOBS.contains(&name) && (!name.starts_with("/proc/") || name.starts_with("/proc/sys/"))
 }
 
-/// Restores a setting, unless somebody else has changed it since. Returns whether it did.
+/// Restores a setting, unless another program has changed it since. Returns whether it wrote.
 fn restore(settings: &impl Parameters, entry: &Entry) -> Result<bool> {
     let found = settings.read(&entry.name)?;
     if entry.now.as_ref().is_some_and(|now| *now != found) || entry.before == found {
@@ -172,8 +172,8 @@ fn restore(settings: &impl Parameters, entry: &Entry) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether the process has ended that a file is named after. Other files are none of ours, or being
-/// written.
+/// Whether a file's name is that of an ended process. Files with other names are temporary, or not
+/// rcuctl's.
 fn has_ended(file: &OsStr) -> bool {
     let name = file.to_str().and_then(|name| name.split_once('-'));
     name.and_then(|(pid, start)| Some((pid.parse().ok()?, start)))
@@ -213,7 +213,7 @@ mod tests {
         Journal::open(fake, folder.path()).expect("a writable folder")
     }
 
-    /// Leaves what a killed process leaves: its file. No process has started with the first one.
+    /// Leaves the journal's file under the name of an ended process: none with PID 1 started at 7.
     fn kill(journal: Journal<'_, Fake>, folder: &tempfile::TempDir) {
         fs::rename(&journal.path, folder.path().join("1-7")).expect("its file");
     }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_somebody_else_has_set_is_kept() {
+    fn a_value_that_another_program_has_set_is_kept() {
         let (fake, folder) = (Fake::new(), folder());
         let (journal, _) = open(&fake, &folder);
         journal.write("stutter", "5").expect("accepted");

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! After any error the stall is stopped, and the settings are restored. If rcuctl is killed, the next
-//! one restores them.
+//! rcuctl restores them.
 
 pub mod cpus;
 mod document;
@@ -176,13 +176,13 @@ mod tests {
         let (status, text) = finished(&outcome);
         assert_eq!(status, Status::Interrupted);
         assert!(
-            text.ends_with("interrupted, everything put back\n"),
+            text.ends_with("interrupted, all settings restored\n"),
             "{text}"
         );
         outcome.restore_error = Some("a time-out".to_string());
         let (status, text) = finished(&outcome);
         assert_eq!(status, Status::Refused);
-        assert!(!text.contains("everything put back"), "{text}");
+        assert!(!text.contains("all settings restored"), "{text}");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn select(parameters: &impl Parameters, cpu: Option<u32>) -> Result<Cpus> {
     Ok(Cpus { stalled, others })
 }
 
-/// Selects the last online CPU, without a look at the module.
+/// Selects the last online CPU, without reading the module's parameters.
 pub fn select_last(parameters: &impl Parameters) -> Result<Cpus> {
     let (online, _) = cpu_list::online(parameters)?;
     select(parameters, Some(online.last().copied().unwrap_or(0)))

@@ -44,7 +44,7 @@ pub fn result(
     if outcome.interrupted {
         // A report that is missing or incomplete is no finding.
         return match &verdict.recovered {
-            Ok(_) => out.line("interrupted, everything put back"),
+            Ok(_) => out.line("interrupted, all settings restored"),
             Err(wrong) => out.line(&format!("interrupted\nWRONG  {wrong}")),
         };
     }
@@ -129,7 +129,7 @@ mod tests {
         let shown = show(&outcome);
         assert!(!shown.contains("WRONG"), "{shown}");
         assert!(
-            shown.ends_with("\ninterrupted, everything put back\n"),
+            shown.ends_with("\ninterrupted, all settings restored\n"),
             "{shown}"
         );
         outcome.restore_error = Some("a time-out".to_string());
