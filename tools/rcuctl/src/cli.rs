@@ -24,14 +24,14 @@ Exit status:
      file), the kernel refused a line of a file, or `route diff` found differences
   2  the kernel refused the command; `route get` found no route; the verdict of `torture` is FAILURE; a run
      of `scale` failed; `stall run` found that the report was missing, incomplete or wrong, or that RCU did
-     not recover; `trace demo` did not see what its scene shows. The status is 1 if torture, scale or
+     not recover; `trace demo` did not see a fact of its scene. The status is 1 if torture, scale or
      stall reached no result.
   130  Ctrl-C or another signal interrupted `route load` or `stall run`
 
-Commands, their subcommands and long options may be shortened to a prefix that only one of them has:
-`rcuctl r s` is `rcuctl route show`. The options -4, -6, -j and -p may stand anywhere. Before the
-command, -json, -pretty and -family inet6 mean what they mean to `ip`; -oneline, -stats, -color and
--brief change nothing.
+Commands, subcommands and long options may be abbreviated if the abbreviation is unambiguous:
+`rcuctl r s` means `rcuctl route show`. The options -4, -6, -j and -p may stand anywhere. Before the
+command, -json, -pretty and -family inet6 work as for `ip`; -oneline, -stats, -color and -brief
+change nothing.
 
 With --json, each command prints one JSON document on standard output, with the field names of
 `ip -j route`. Errors are one object {\"error\":{\"errno\":…,\"message\":…}} on standard error.
@@ -187,9 +187,10 @@ pub enum RouteCommand {
 
     /// Print the table, one route per line, as `ip route` does
     ///
-    /// Without SELECTOR, prints all routes. `[to] [exact] PREFIX` selects the routes of a prefix,
-    /// `root PREFIX` those that it covers, and `match PREFIX` those that cover it. `inet`, `inet6`,
-    /// `dev NAME`, `via ADDR`, `type TYPE` and `metric N` select further.
+    /// Without SELECTOR, prints all routes. `[to] [exact] PREFIX` selects the routes with this
+    /// prefix. `root PREFIX` selects the routes that PREFIX covers, and `match PREFIX` the routes
+    /// that cover PREFIX. `inet`, `inet6`, `dev NAME`, `via ADDR`, `type TYPE` and `metric N` narrow
+    /// the selection.
     #[command(visible_aliases = ["list", "ls", "s"], aliases = ["l", "lst"])]
     Show {
         /// The routes to print
@@ -259,7 +260,7 @@ pub enum RouteCommand {
     },
 }
 
-/// `ip route` without a verb.
+/// The command of `rcuctl route` without a subcommand.
 pub static SHOW: RouteCommand = RouteCommand::Show {
     selector: Vec::new(),
     long: false,

@@ -15,7 +15,7 @@ const MAX_TEXT_WIDTH: u16 = 100;
 const DEFAULT_WIDTH: u16 = 80;
 
 /// The width of the reader's terminal: that of the variable COLUMNS, or else of standard output.
-/// `None` if standard output is no terminal: a program reads it, so that rows must stay lines.
+/// `None` if standard output is no terminal: a program reads it, so each row must be one line.
 pub fn terminal_width() -> Option<u16> {
     let columns = std::env::var("COLUMNS").ok();
     let size = Term::stdout().size_checked();

@@ -43,8 +43,8 @@ pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
     }
 }
 
-/// Whether a word of a line is at fault. The lines that `ip` sends to the kernel, which then refuses
-/// them, have none.
+/// Whether the device refuses a line because of a bad word, which `ip` itself would refuse. `ip`
+/// sends other bad lines to the kernel, which refuses them.
 pub(crate) fn is_bad_word(line: &str) -> bool {
     command::parse(line).is_err_and(|refusal| {
         !matches!(
@@ -54,9 +54,9 @@ pub(crate) fn is_bad_word(line: &str) -> bool {
     })
 }
 
-/// Parses a prefix. `default` is that of IPv4.
+/// Parses a prefix. `default` is 0.0.0.0/0.
 ///
-/// Errors: the sentence of the device.
+/// Errors: the device's message.
 pub(crate) fn prefix(word: &str) -> Result<Prefix, String> {
     match command::parse(&format!("show {word}")) {
         Ok((Some(Command::Show(Selector::Prefix(prefix))), _)) => Ok(prefix),

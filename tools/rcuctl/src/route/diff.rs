@@ -16,7 +16,7 @@ use crate::error::{Error, Result, Status};
 use crate::output::Output;
 use crate::rcu_table::{Family, Route};
 
-/// What identifies a route: family, address and length of its prefix, and its metric.
+/// The key of a route: family, address and length of its prefix, and its metric.
 type Key = (Family, IpAddr, u8, u32);
 type Routes = BTreeMap<Key, Route>;
 

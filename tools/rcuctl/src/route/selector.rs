@@ -15,11 +15,11 @@ use crate::rcu_table::{self, NextHop, Prefix, Route};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     family: Option<Family>,
-    /// The prefix that a route must have.
+    /// The prefix of the route.
     exact: Option<Prefix>,
-    /// The prefix that must cover a route's.
+    /// A prefix that covers the route's prefix.
     root: Option<Prefix>,
-    /// The prefix that a route's must cover.
+    /// A prefix that the route's prefix covers.
     covered: Option<Prefix>,
     dev: Option<String>,
     via: Option<IpAddr>,
@@ -57,7 +57,7 @@ impl Selector {
                     this.metric = Some(words::metric(value()?)?);
                 }
                 "table" => main_table(value()?)?,
-                // Unlike `default`, they select each prefix.
+                // Unlike `default`, these words select each prefix.
                 "any" | "all" => {}
                 _ if is_not_stored(word) => return Err(not_stored(word)),
                 _ => this.exact = Some(prefix(word, this.family)?),
@@ -196,7 +196,7 @@ fn is_not_stored(word: &str) -> bool {
 
 fn not_stored(word: &str) -> Error {
     Error::Usage(format!(
-        "{word}: the table does not store it; select with a prefix, dev, via, type or metric"
+        "{word}: the table does not store this value; use a prefix, dev, via, type or metric"
     ))
 }
 
@@ -310,7 +310,7 @@ mod tests {
         for (words, expected) in [
             ("frobnicate", "frobnicate: not an IPv4 or IPv6 prefix"),
             ("10.0.0.1/8", "host bits set; use 10.0.0.0/8"),
-            ("proto static", "proto: the table does not store it"),
+            ("proto static", "proto: the table does not store this value"),
             ("dev", "dev: value missing"),
             ("to root", "to root: prefix missing"),
             ("via 300.1.1.1", "\"300.1.1.1\" is no address"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks addresses and numbers of the command line. As for `ip`, a word that is none is a usage
-//! error with exit status 1. The device would refuse it with status 2.
+//! Checks addresses and numbers of the command line. As with `ip`, a bad one is a usage error with
+//! exit status 1. The device would refuse it with status 2.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ pub fn address(word: &str, family: Option<Family>) -> Result<IpAddr> {
     }
 }
 
-/// Why a word is no address.
+/// The error for a word that is no address.
 fn no_address(word: &str, family: Option<Family>) -> String {
     let expected = match family {
         None => "an IPv4 or IPv6 address",

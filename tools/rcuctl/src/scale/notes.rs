@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Notes below the figures: what the machine limits, and what the figures mean.
+//! Notes below the figures: limits of the machine, and the meaning of the rows.
 
 use super::report::{Report, Row};
 use crate::cpu_list;
@@ -8,7 +8,7 @@ use crate::parameters::Parameters;
 
 const CPUINFO: &str = "/proc/cpuinfo";
 
-/// A machine whose instructions have other costs than those of hardware.
+/// A machine whose instructions take other times than on hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Machine {
     Emulated,
@@ -30,7 +30,7 @@ impl Machine {
             Self::UserMode => "This kernel is user-mode Linux",
         };
         format!(
-            "{name}: its atomic operations and preemption cost other times than on hardware. An \
+            "{name}: its atomic operations and preemption take other times than on hardware. An \
              uncontended rwlock may beat RCU here. On hardware, and with several readers, RCU wins."
         )
     }
