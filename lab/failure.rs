@@ -9,9 +9,9 @@ use kernel::prelude::*;
 /// only with `CONFIG_SYMBOLIC_ERRNAME`.
 const MEANINGS: [(Error, &str); 9] = [
     (EAGAIN, "EAGAIN: the kernel could not start a thread"),
-    (EBUSY, "EBUSY: the kernel is busy with the same"),
-    (EINTR, "EINTR: a signal interrupted it"),
-    (EINVAL, "EINVAL: a knob has an invalid value"),
+    (EBUSY, "EBUSY: the resource is in use"),
+    (EINTR, "EINTR: a signal interrupted the job"),
+    (EINVAL, "EINVAL: a parameter has an invalid value"),
     (ENODEV, "ENODEV: the module is being unloaded"),
     (ENOENT, "ENOENT: the table has no routes"),
     (ENOMEM, "ENOMEM: the memory ran out"),

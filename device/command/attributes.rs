@@ -2,8 +2,7 @@
 
 //! The words of `ip route` beyond those that the table stores.
 //!
-//! The parser skips and counts a word that does not change the packets' way. It refuses a word that
-//! does.
+//! The parser skips and counts a word that does not affect forwarding. It refuses a word that does.
 
 /// The value after an informational word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub(super) fn unsupported(word: &str) -> Option<&'static str> {
         "as" => "translation of the destination is not supported",
         "vrf" => "there is one table; VRFs are not supported",
         "broadcast" | "anycast" | "multicast" | "nat" => {
-            "not supported; only unicast, local and the types that discard are"
+            "not supported; use unicast, local or a discarding type"
         }
         _ => return None,
     })

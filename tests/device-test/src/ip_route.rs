@@ -134,7 +134,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("10.0.0.0/8 dev a tos 0x10", "tos: routes by type of service are not supported"),
     ("2001:db8::/32 from ::/0 dev a", "from: routes by source address are not supported"),
     ("10.0.0.0/8 encap mpls 100 dev a", "encap: encapsulation is not supported"),
-    ("broadcast 10.0.0.255 dev a", "broadcast: not supported; only unicast, local and the types that discard are"),
+    ("broadcast 10.0.0.255 dev a", "broadcast: not supported; use unicast, local or a discarding type"),
     ("10.0.0.0/8 dev a unheard-of 1", "unheard-of: unknown word; 'help' lists the commands"),
 ];
 

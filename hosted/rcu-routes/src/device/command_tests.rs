@@ -537,7 +537,7 @@ const INVALID: &[(&str, &str, Reason)] = &[
     (
         "broadcast 10.0.0.255 dev a table local",
         "broadcast",
-        Unsupported("not supported; only unicast, local and the types that discard are"),
+        Unsupported("not supported; use unicast, local or a discarding type"),
     ),
     (
         "default nexthop via 10.0.0.1 nexthop via 10.0.0.2",
