@@ -8,7 +8,7 @@
 
 tracefs=/sys/kernel/tracing
 
-# What another user of tracing sees. The kernel may list the same events in another order.
+# Prints the state that another user of tracing sees. The kernel may list events in any order.
 tracing_state() {
     cat $tracefs/tracing_on $tracefs/current_tracer $tracefs/trace_clock
     sort $tracefs/set_event
@@ -18,9 +18,9 @@ tracing_is() { test "$1" = "$(tracing_state)" || { echo "expected: $1"; echo "fo
 instances() { ls $tracefs/instances; }
 has_instance() { instances | grep -qx "rust_rcu_demo-$1"; }
 
-# ends_after SIGNAL STATUS: a trace that gets the signal ends with the status.
+# ends_after SIGNAL STATUS: a signal ends rcuctl trace with a status.
 ends_after() {
-    # A shell lets its background processes ignore Ctrl-C.
+    # In a shell without job control, background processes ignore SIGINT.
     (trap - INT; exec rcuctl trace) >traced 2>&1 &
     pid=$!
     within 30 has_instance $pid || return
@@ -30,7 +30,7 @@ ends_after() {
     test $status = "$2" || { cat traced; echo "expected exit status $2, found $status"; return 1; }
 }
 prints_events() {
-    # Without it an idle kernel may have no event.
+    # Without grace periods of the module, an idle kernel may have no event.
     set_parameter scale 'gp\n'
     rcuctl trace --seconds 3 >traced 2>&1 || { cat traced; return 1; }
     set_parameter scale 'none\n'
@@ -59,7 +59,7 @@ duration_is_the_kernels() {
     same "$own" "$shown"
 }
 reads_back() { rcuctl trace --gp --from raw >again 2>&1 && cmp gp again; }
-# Without RCU_TRACE the notice names the remaining events.
+# Without RCU_TRACE rcuctl names the remaining events, and --verbose shows them.
 shows_remaining_events() {
     rcuctl trace --verbose --seconds 2 >traced 2>&1 || { cat traced; return 1; }
     shows traced 'it has only .*rcu_utilization' 'CPU [0-9]+ .* Start context switch'
@@ -93,14 +93,14 @@ if [ ! -e $tracefs/events ]; then
 fi
 
 state=$(tracing_state)
-tap_check 'a user without permission is told to run rcuctl as root' \
+tap_check 'the error for a user without permission asks for root' \
     fails_with 'run rcuctl as root' su -s /bin/sh nobody -c 'rcuctl trace --seconds 1'
 if [ ! -e $tracefs/events/rcu/rcu_grace_period ]; then
     tap_check 'a kernel without RCU_TRACE: --gp names the option' \
         fails_with 'was built without CONFIG_RCU_TRACE' rcuctl trace --gp
     tap_check 'a kernel without RCU_TRACE: a scene names the option' \
         fails_with 'was built without CONFIG_RCU_TRACE' rcuctl trace demo idle
-    tap_check 'a kernel without RCU_TRACE: the events that it has are named' \
+    tap_check 'a kernel without RCU_TRACE: rcuctl trace names the remaining events' \
         shows_remaining_events
     tap_check 'a kernel without RCU_TRACE: calls of functions show start and end of grace periods' shows_functions
     tap_check 'a kernel without RCU_TRACE: tracefs is as it was' tracing_is "$state"
