@@ -62,8 +62,8 @@ refuses() {
     tap_check "$2=$3: the log has the valid values" \
         log_has "parameter $2: expected $4, found \"$3\""
 }
-# A write needs the capability, not only an open file. Two writers lack it: `nobody` with a file that
-# root opened, and root of a user namespace.
+# A write needs the capability, not only an open file. Two writers lack it: `nobody` with a file
+# that root opened, and root of a user namespace.
 as_nobody() {
     grep -q '^nobody:' /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
     su -s /bin/sh nobody -c "printf '$2' >&3" 3>"$parameters/$1"

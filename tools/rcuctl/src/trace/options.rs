@@ -65,7 +65,7 @@ pub struct Trace {
 
 #[derive(Debug, Subcommand)]
 pub enum TraceCommand {
-    /// Play a scene with the module, trace it, and check each fact that it must show
+    /// Play a scene, trace it, and check each fact that it must show
     Demo {
         /// The scene
         scene: Scene,
