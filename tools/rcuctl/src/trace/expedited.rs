@@ -22,7 +22,7 @@ pub struct Expedited {
 impl Expedited {
     /// Microseconds from its start to its end.
     pub fn duration_us(&self) -> Option<u64> {
-        Some(self.ended.as_ref()?.us - self.started.us)
+        Some(self.ended.as_ref()?.us.saturating_sub(self.started.us))
     }
 }
 

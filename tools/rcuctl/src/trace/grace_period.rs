@@ -106,7 +106,7 @@ impl GracePeriod {
 
     /// Microseconds from its start to its end.
     pub fn duration_us(&self) -> Option<u64> {
-        Some(self.ended.as_ref()?.us - self.started.us)
+        Some(self.ended.as_ref()?.us.saturating_sub(self.started.us))
     }
 
     /// The level of the nodes that have CPUs below them.
@@ -118,13 +118,16 @@ impl GracePeriod {
             .unwrap_or(0)
     }
 
-    /// The leaf with the CPU, and the CPU's bit there.
+    /// The leaf with the CPU, and the CPU's bit there. If the events of the leaves are lost, the root
+    /// seems to be a leaf with more CPUs than a mask has bits.
     fn bit_of(&self, cpu: u32) -> impl Fn(&Node, u64) -> bool {
         let leaf_level = self.leaf_level();
         move |node, mask| {
+            let shift = cpu.checked_sub(node.first_cpu);
+            let bit = shift.and_then(|shift| 1_u64.checked_shl(shift));
             node.level == leaf_level
-                && (node.first_cpu..=node.last_cpu).contains(&cpu)
-                && mask & (1 << (cpu - node.first_cpu)) != 0
+                && cpu <= node.last_cpu
+                && bit.is_some_and(|bit| mask & bit != 0)
         }
     }
 
@@ -254,7 +257,7 @@ impl Tracker {
             return;
         };
         self.with_running(|running| {
-            for cpu in node.first_cpu..=node.last_cpu {
+            for cpu in (node.first_cpu..=node.last_cpu).take(u64::BITS as usize) {
                 if running.bit_of(cpu)(&node, mask) {
                     let part = running.cpus.entry(cpu).or_default();
                     part.reported_us.get_or_insert(record.us);

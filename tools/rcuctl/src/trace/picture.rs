@@ -132,8 +132,9 @@ fn scale(recording: &Recording, since_us: Option<u64>, width: f64) -> Scale {
     let first = since_us
         .or(records.first().map(|record| record.us))
         .unwrap_or(0);
-    let last = records.last().map_or(first + 1, |record| record.us);
-    let margin = (last.saturating_sub(first) / 50).max(1);
+    // A file can have lines of several boots.
+    let last = records.iter().map(|record| record.us).fold(first, u64::max);
+    let margin = ((last - first) / 50).max(1);
     let period = recording
         .periods()
         .iter()
@@ -277,12 +278,8 @@ fn draw_mark(mark: &Mark, scale: Scale, y: f64, height: f64) -> Line {
 
 /// The callback segments of a CPU, one above the other.
 fn stack(lane: &Lane, scale: Scale, y: f64) -> Vec<Polygon> {
-    let most = lane
-        .steps
-        .iter()
-        .map(|(_, lengths)| lengths.iter().sum::<i64>())
-        .max();
-    let most = most.unwrap_or(0).max(1) as f64;
+    let sums = lane.steps.iter().map(|(_, lengths)| sum(lengths));
+    let most = sums.fold(1.0, f64::max);
     let height = STACK_HEIGHT * 2.0 / 3.0 - 2.0;
     let steps = columns(lane, scale);
     let mut polygons = Vec::new();
@@ -291,7 +288,7 @@ fn stack(lane: &Lane, scale: Scale, y: f64) -> Vec<Polygon> {
             continue;
         }
         let level = |lengths: &[i64; 4], segments: usize| {
-            y + height - lengths[..segments].iter().sum::<i64>() as f64 / most * height
+            y + height - sum(&lengths[..segments]) / most * height
         };
         let mut points = outline(&steps, |lengths| level(lengths, segment + 1));
         points.extend(
@@ -316,6 +313,10 @@ fn stack(lane: &Lane, scale: Scale, y: f64) -> Vec<Polygon> {
         );
     }
     polygons
+}
+
+fn sum(lengths: &[i64]) -> f64 {
+    lengths.iter().map(|length| *length as f64).sum()
 }
 
 /// The last lengths at each horizontal position.

@@ -44,7 +44,8 @@ pub fn lines(
             .iter()
             .rposition(|&byte| byte == b'\n')
             .map_or(0, |at| at + 1);
-        for line in rest[..complete].split(|&byte| byte == b'\n') {
+        for line in rest[..complete].split_inclusive(|&byte| byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
             if take(Some(&String::from_utf8_lossy(line)))?.is_break() {
                 return Ok(());
             }

@@ -59,7 +59,7 @@ fn record(line: &str) -> Option<Record> {
     let (seconds, micros) = place.split_whitespace().last()?.split_once('.')?;
     let micros: u64 = micros.parse().ok().filter(|_| micros.len() == 6)?;
     Some(Record {
-        us: seconds.parse::<u64>().ok()? * 1_000_000 + micros,
+        us: u64::from(seconds.parse::<u32>().ok()?) * 1_000_000 + micros,
         cpu,
         task: task.trim().to_string(),
         pid: pid.parse().ok()?,

@@ -41,7 +41,7 @@ impl Recording {
                 Some(record)
             }
             Line::Lost { events, .. } => {
-                self.lost += events;
+                self.lost = self.lost.saturating_add(events);
                 None
             }
             Line::Ignored => None,

@@ -105,10 +105,9 @@ pub fn concerns(record: &Record, period: &GracePeriod) -> bool {
     let is_within = record.us >= period.started.us
         && period.ended.as_ref().is_none_or(|end| record.us <= end.us);
     // Later events belong to another grace period.
-    let late_us = period
-        .ended
-        .as_ref()
-        .map_or(u64::MAX, |end| 2 * end.us - period.started.us);
+    let late_us = period.ended.as_ref().map_or(u64::MAX, |end| {
+        (2 * end.us).saturating_sub(period.started.us)
+    });
     match &record.event {
         Event::RcuGracePeriod { gp_seq, what } => match what.as_str() {
             "newreq" => period

@@ -343,3 +343,26 @@ fn a_picture_escapes_the_names_of_tasks() {
         "{picture}"
     );
 }
+
+#[test]
+fn lines_of_two_boots_and_numbers_beyond_all_ranges_are_shown() {
+    let big = u64::MAX;
+    let line = |us: u32, text: &str| format!("  a-1      [000] d..1.     5.{us:06}: {text}\n");
+    let text = line(0, "rcu_grace_period: rcu_preempt 5 start")
+        + &line(1, &format!("rcu_quiescent_state_report: p 5 {big:x}>{big:x} 0 4294967290 4294967295 1"))
+        + &line(2, &format!("rcu_quiescent_state_report: p 5 {big:x}>0 0 0 4294967295 1"))
+        + &line(3, &format!("rcu_segcb_stats: x seglen: (DONE={0}, WAIT={0}, NEXT_READY=0, NEXT=0) gp_seq: (DONE=0, WAIT=0, NEXT_READY=0, NEXT=0)", i64::MAX))
+        + "  a-1      [000] d..1.     99999999999.000000: rcu_fqs: rcu_preempt 5 2 dti\n"
+        + &line(9, "rcu_grace_period: rcu_preempt 5 end").replace(" 5.", " 1.")
+        + ONE;
+    let recording = recording(&text);
+    let period = &recording.periods()[0];
+    assert_eq!((period.duration_us(), period.cpus.len()), (Some(0), 64 + 6));
+    report::text(period, recording.records(), Style::plain());
+    let last = recording.records().last().map(|record| record.us);
+    for since_us in [None, Some(0), last] {
+        svg(&recording, since_us, WIDTH);
+    }
+    let late = line(0, "rcu_sr_normal: p rhp=1 event=request") + &ONE.replace("15.6", "2.6");
+    svg(&self::recording(&late), Some(5_000_000), WIDTH);
+}

@@ -281,9 +281,9 @@ pub fn node_name(node: Node) -> String {
 pub fn waited(node: Node, mask: u64, leaf_level: u32) -> String {
     let (noun, first) = match node.level < leaf_level {
         true => ("node", 0),
-        false => ("CPU", node.first_cpu),
+        false => ("CPU", u64::from(node.first_cpu)),
     };
-    let bits = (0..64).filter(|bit| mask & (1 << bit) != 0);
+    let bits = (0..u64::from(u64::BITS)).filter(|bit| mask & (1 << bit) != 0);
     let names: Vec<_> = bits.map(|bit| (first + bit).to_string()).collect();
     match names.len() {
         0 => "nothing".to_string(),
