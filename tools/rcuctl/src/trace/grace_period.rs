@@ -196,10 +196,6 @@ impl Tracker {
         &self.ended
     }
 
-    pub fn running(&self) -> Option<&GracePeriod> {
-        self.running.as_ref()
-    }
-
     fn with_running(&mut self, change: impl FnOnce(&mut GracePeriod)) {
         if let Some(running) = &mut self.running {
             change(running);
@@ -275,6 +271,8 @@ impl Tracker {
     }
 
     fn block(&mut self, record: &Record, reader: u32, gp_seq: i64) {
+        // The event of the end of its last critical section may be lost.
+        self.open_readers.retain(|open| open.pid != reader);
         self.open_readers.push(Blocked {
             task: record.task.clone(),
             pid: reader,

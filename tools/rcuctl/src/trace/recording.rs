@@ -2,6 +2,7 @@
 
 //! The events of a run, and the grace periods assembled from them.
 
+use super::event::Event;
 use super::expedited::{Expedited, ExpeditedTracker};
 use super::grace_period::{GracePeriod, Tracker};
 use super::record::{Line, Record};
@@ -11,12 +12,14 @@ const MAX_RECORDS: usize = 500_000;
 
 #[derive(Debug, Default)]
 pub struct Recording {
-    /// Whether to keep the events, besides the grace periods.
+    /// Whether to keep the events and grace periods. `trace` may print events for days.
     keeps_records: bool,
     records: Vec<Record>,
     tracker: Tracker,
     expedited: ExpeditedTracker,
     lost: u64,
+    /// The level of the tree's leaves, from the events so far.
+    leaf_level: u32,
 }
 
 impl Recording {
@@ -31,12 +34,11 @@ impl Recording {
     pub fn add(&mut self, line: &str) -> Option<Record> {
         match Line::parse(line) {
             Line::Record(record) => {
-                self.tracker.add(&record);
-                self.expedited.add(&record);
-                if self.keeps_records && self.records.len() < MAX_RECORDS {
-                    self.records.push(record.clone());
-                } else if self.keeps_records {
-                    self.lost += 1;
+                if let Event::RcuGracePeriodInit { node, .. } = &record.event {
+                    self.leaf_level = self.leaf_level.max(node.level);
+                }
+                if self.keeps_records {
+                    self.keep(&record);
                 }
                 Some(record)
             }
@@ -46,6 +48,16 @@ impl Recording {
             }
             Line::Ignored => None,
         }
+    }
+
+    fn keep(&mut self, record: &Record) {
+        if self.records.len() == MAX_RECORDS {
+            self.lost = self.lost.saturating_add(1);
+            return;
+        }
+        self.tracker.add(record);
+        self.expedited.add(record);
+        self.records.push(record.clone());
     }
 
     pub fn records(&self) -> &[Record] {
@@ -77,10 +89,7 @@ impl Recording {
             .max_by_key(|period| period.duration_us())
     }
 
-    /// The level of the tree's leaves, from the grace periods so far.
     pub fn leaf_level(&self) -> u32 {
-        let running = self.tracker.running();
-        let known = running.into_iter().chain(self.periods());
-        known.map(GracePeriod::leaf_level).max().unwrap_or(0)
+        self.leaf_level
     }
 }

@@ -366,3 +366,29 @@ fn lines_of_two_boots_and_numbers_beyond_all_ranges_are_shown() {
     let late = line(0, "rcu_sr_normal: p rhp=1 event=request") + &ONE.replace("15.6", "2.6");
     svg(&self::recording(&late), Some(5_000_000), WIDTH);
 }
+
+#[test]
+fn events_that_are_only_printed_need_no_memory() {
+    let mut recording = Recording::new(false);
+    let level = "  a-1 [000] d..1. 1.000001: rcu_grace_period_init: rcu_preempt 397 1 0 7 3";
+    for line in ONE.lines().chain([level]) {
+        recording.add(line);
+    }
+    assert_eq!(recording.leaf_level(), 1);
+    assert!(recording.records().is_empty() && recording.periods().is_empty());
+    assert_eq!(recording.lost(), 0);
+}
+
+#[test]
+fn a_reader_whose_end_was_lost_blocks_once() {
+    let line = |us: u32, text: &str| format!("  a-7      [000] d..1.     1.{us:06}: {text}\n");
+    let text = line(1, "rcu_preempt_task: rcu_preempt 4 7")
+        + &line(2, "rcu_grace_period: rcu_preempt 9 start")
+        + &line(3, "rcu_preempt_task: rcu_preempt 9 7")
+        + &line(4, "rcu_unlock_preempted_task: rcu_preempt 9 7")
+        + &line(5, "rcu_grace_period: rcu_preempt 9 end");
+    let recording = recording(&text);
+    let blocked = &recording.periods()[0].blocked;
+    let from_us: Vec<_> = blocked.iter().map(|task| task.from_us).collect();
+    assert_eq!(from_us, [1_000_003]);
+}
