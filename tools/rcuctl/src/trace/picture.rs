@@ -201,7 +201,8 @@ fn draw_lane(lane: &Lane, scale: Scale, y: f64) -> Group {
     };
     let mut drawn = Group::new()
         .set("class", "lane")
-        .set("data-name", name.clone())
+        // The crate svg escapes no quotes in attributes.
+        .set("data-name", name.replace('"', "'"))
         .add(text("name", MARGIN, y + 15.0, &shortened(&name)))
         .add(track);
     for polygon in stack(lane, scale, y) {

@@ -33,10 +33,12 @@ pub enum Line {
 }
 
 impl Line {
-    /// Parses a line of `trace_pipe`.
+    /// Parses a line of `trace_pipe`. Replaces control characters: each task chooses its own name,
+    /// which must not control the terminal.
     pub fn parse(line: &str) -> Self {
-        lost(line)
-            .or_else(|| record(line).map(Self::Record))
+        let line = line.trim_end().replace(char::is_control, "?");
+        lost(&line)
+            .or_else(|| record(&line).map(Self::Record))
             .unwrap_or(Self::Ignored)
     }
 }

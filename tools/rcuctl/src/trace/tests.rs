@@ -91,6 +91,14 @@ fn the_name_of_a_task_may_look_like_a_cpu() {
 }
 
 #[test]
+fn the_name_of_a_task_does_not_control_the_terminal() {
+    let line = "  \x1b[2Jx-77      [003] d..1.     9.000001: rcu_fqs: rcu_preempt 7 2 dti\r";
+    let record = record(line);
+    assert_eq!(record.task, "?[2Jx");
+    assert!(matches!(record.event, Event::RcuFqs { what, .. } if what == "dti"));
+}
+
+#[test]
 fn each_event_of_the_recorded_lines_is_known() {
     for text in [ONE, IDLE, PREEMPTED, READER, EXPEDITED, CALL] {
         for line in text.lines().filter(|line| !line.is_empty()) {
@@ -340,6 +348,10 @@ fn a_picture_escapes_the_names_of_tasks() {
     let picture = svg(&recording, None, WIDTH).to_string();
     assert!(
         picture.contains("&lt;b&gt;&amp;") && !picture.contains("<b>"),
+        "{picture}"
+    );
+    assert!(
+        picture.contains("data-name=\"&lt;b&gt;&amp;'\""),
         "{picture}"
     );
 }
