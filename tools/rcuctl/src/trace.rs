@@ -33,7 +33,7 @@ use crate::atomic_file;
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
 use event::Event;
-use follow::{Follower, Source};
+use follow::{End, Follower, Source};
 use grace_period::GracePeriod;
 use record::Record;
 use recording::Recording;
@@ -113,7 +113,7 @@ fn one_grace_period(options: &Trace, out: &mut Output<impl Write>) -> Result<Sta
     let mut follower = Follower::new(options, Source::Requested)?;
     let mut requested_us = None;
     follower.request(1);
-    follower.follow(|line| {
+    let end = follower.follow(|line| {
         if let Some(record) = line.and_then(|line| recording.add(line)) {
             requested_us = requested_us.or(is_request(&record).then_some(record.us));
         }
@@ -127,6 +127,9 @@ fn one_grace_period(options: &Trace, out: &mut Output<impl Write>) -> Result<Sta
     let waited = follower.end()?;
     warn_of_loss(&recording);
     let period = requested_us.and_then(|us| recording.first_since(us));
+    if period.is_none() && end == End::Interrupted {
+        return Ok(Status::Interrupted);
+    }
     let period = period.ok_or(TraceError::NoGracePeriod(waited.as_secs()))?;
     print_period(&recording, period, requested_us, out)?;
     draw(options, &recording, requested_us)?;

@@ -21,7 +21,8 @@ CONFIG_RCU_TRACE; `make vm CONFIG=debug` boots a kernel that has it.
 Exit status:
   0  done
   1  the kernel cannot be traced, or rcuctl may not trace it
-  2  `trace demo` did not see a fact of its scene";
+  2  `trace demo` did not see a fact of its scene
+  130  a signal interrupted --gp before the end of the grace period";
 
 /// Show the kernel's RCU events in plain words, one grace period, or a picture
 #[derive(Debug, Args)]
