@@ -40,6 +40,13 @@ pub(super) fn torture<F: Flavour>(run: &Arc<Run>) -> Result {
 
 fn run_threads<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, pool: &Arc<Pool>) -> Result {
     let mut threads = TortureThreads::new(run);
+    // Before the readers: a short run can end while they still start, and needs an update.
+    let (writers, pool) = (flavour.clone(), pool.clone());
+    threads.spawn(c"rcu_torture_writer", NORMAL, move |run| {
+        if writer::write(run, &*writers, &pool).is_err() {
+            run.findings.note(Finding::NotStarted, 0);
+        }
+    })?;
     let mut counters = run.readers.iter();
     if let Some(counters) = counters.next().cloned() {
         let flavour = flavour.clone();
@@ -53,12 +60,6 @@ fn run_threads<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, pool: &Arc<Pool>) -
             read(run, &*flavour, &counters);
         })?;
     }
-    let (writers, pool) = (flavour.clone(), pool.clone());
-    threads.spawn(c"rcu_torture_writer", NORMAL, move |run| {
-        if writer::write(run, &*writers, &pool).is_err() {
-            run.findings.note(Finding::NotStarted, 0);
-        }
-    })?;
     for _ in 0..run.plan.fake_writers {
         let flavour = flavour.clone();
         threads.spawn(c"rcu_torture_fakewriter", LOWEST, move |run| {

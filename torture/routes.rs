@@ -74,6 +74,9 @@ fn note(run: &Run, found: &table::Finding) {
 
 fn run_threads(run: &Arc<Run>, table: &Arc<TableTorture>) -> Result {
     let mut threads = TortureThreads::new(run);
+    // Before the readers, as in `pointers.rs`.
+    let writer = Writer::new(table.clone())?;
+    threads.spawn(c"rcu_torture_writer", NORMAL, move |run| write(run, writer))?;
     // The first counters are for interrupts, in which no reader of tables runs.
     for counters in run.readers.iter().skip(1) {
         let (reader, counters) = (Reader::new(table.clone())?, counters.clone());
@@ -81,8 +84,6 @@ fn run_threads(run: &Arc<Run>, table: &Arc<TableTorture>) -> Result {
             read(run, reader, &counters);
         })?;
     }
-    let writer = Writer::new(table.clone())?;
-    threads.spawn(c"rcu_torture_writer", NORMAL, move |run| write(run, writer))?;
     for number in (0..).take(run.plan.fake_writers) {
         let writer = FakeWriter::new(table.clone(), number);
         threads.spawn(c"rcu_torture_fakewriter", LOWEST, move |run| {
