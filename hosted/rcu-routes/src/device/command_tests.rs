@@ -101,6 +101,12 @@ fn routes_in_iproute2_syntax_are_parsed() {
         ("default via fe80::1", all_v6, 0, via("fe80::1")),
         ("default via inet6 fe80::1", all_v4, 0, via("fe80::1")),
         ("default dev eth0", all_v4, 0, direct("eth0")),
+        (
+            "default nexthop via 192.0.2.1 dev eth0 weight 1",
+            all_v4,
+            0,
+            via_dev("192.0.2.1", "eth0"),
+        ),
         ("0.0.0.0/0 dev eth0", all_v4, 0, direct("eth0")),
         ("::/0 dev eth0", all_v6, 0, direct("eth0")),
         ("blackhole 10.0.0.0/8", ten, 0, NextHop::Blackhole),
