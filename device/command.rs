@@ -282,7 +282,7 @@ impl Attributes {
                     this.metric.replace(metric(words)?).is_some()
                 }
                 // The only next hop gets all packets, whatever its weight is.
-                "nexthop" if !this.has_nexthop => {
+                "nexthop" if !this.has_nexthop && !this.has_next_hop() => {
                     this.has_nexthop = true;
                     words.skipped += 1;
                     continue;
@@ -303,6 +303,11 @@ impl Attributes {
             }
         }
         Ok(this)
+    }
+
+    /// Whether the line has named a next hop. One behind `nexthop` would be another one.
+    fn has_next_hop(&self) -> bool {
+        self.gateway.is_some() || self.dev.is_some()
     }
 
     fn parse_gateway<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, IpAddr> {

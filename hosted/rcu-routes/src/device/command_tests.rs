@@ -546,6 +546,11 @@ const INVALID: &[(&str, &str, Reason)] = &[
         Unsupported("not supported; use unicast, local or a discarding type"),
     ),
     (
+        "default via 10.0.0.1 nexthop dev a",
+        "nexthop",
+        Unsupported("a route has one next hop; several are not supported"),
+    ),
+    (
         "default nexthop via 10.0.0.1 nexthop via 10.0.0.2",
         "nexthop",
         Unsupported("a route has one next hop; several are not supported"),
