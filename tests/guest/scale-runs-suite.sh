@@ -129,7 +129,7 @@ fi
 # The reader of an offline CPU moves to another CPU and notices that, or a run finds too few CPUs.
 online=/sys/devices/system/cpu/cpu1/online
 ends_when_a_cpu_goes_offline() {
-    set_parameter scale "$1\n" && sleep 0.3 && echo 0 >$online && ends_with 'failed 6'
+    set_parameter scale "$1\n" && sleep 0.3 && echo 0 >$online && ends_with 'failed 6 ENXIO: a CPU went offline'
     status=$?
     echo 1 >$online
     return $status
@@ -162,7 +162,7 @@ starts_or_fails() {
     test $refused -gt 2 && test $started -gt 0 && reports runs $((number + started)) && not grep -v 'annot allocate' errors
 }
 # ENOMEM, or the EAGAIN of copy_process() when it cannot allocate the data of a kernel thread.
-has_no_memory() { case $(report result) in 'failed 12' | 'failed 11') ;; *) false ;; esac; }
+has_no_memory() { case $(report result) in 'failed 12 '* | 'failed 11 '*) ;; *) false ;; esac; }
 # completes_or_fails KIND PROBABILITY: at least one of five runs fails.
 completes_or_fails() {
     failed=0

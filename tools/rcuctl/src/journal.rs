@@ -12,8 +12,9 @@
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,13 @@ impl<'a, P: Parameters> Journal<'a, P> {
             ErrorKind::PermissionDenied => ParameterError::NotRoot(folder.to_path_buf()).into(),
             _ => Error::io(format!("recording changes in {}", folder.display()))(error),
         };
-        fs::create_dir_all(folder).map_err(failed)?;
+        // Root writes what the files say, so only root may write them.
+        let mut private = DirBuilder::new();
+        private
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(failed)?;
         let mut restored = Vec::new();
         for entry in fs::read_dir(folder).map_err(failed)?.flatten() {
             if has_ended(&entry.file_name()) {
