@@ -351,7 +351,7 @@ fn a_picture_escapes_the_names_of_tasks() {
         "{picture}"
     );
     assert!(
-        picture.contains("data-name=\"&lt;b&gt;&amp;'\""),
+        picture.contains("data-name=\"&lt;b&gt;&amp;&apos;\""),
         "{picture}"
     );
 }
