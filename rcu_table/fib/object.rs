@@ -135,7 +135,7 @@ impl Fib {
         let hidden = hidden.map(|hidden| KBox::new(hidden, gfp())).transpose()?;
         let memory = allocate(Self::PAGE_LINES)?;
         let from = of.unwrap_or(&NO_PAGE);
-        // SAFETY: Both are pages. Only the updater, who calls this, changes the old one.
+        // SAFETY: Both are pages. Only the updater changes the old one, and it calls this.
         unsafe { ptr::copy_nonoverlapping(from, memory.as_ptr().cast::<Slots>(), 1) };
         // SAFETY: The new page is initialised.
         let page = unsafe { memory.cast::<Slots>().as_ref() };
@@ -187,7 +187,7 @@ impl Fib {
         let tags = self.link.map_or(0, |link| split(link.as_ptr()).1);
         let lines = self.lines as usize;
         // SAFETY: Both allocations have that many lines, and the node lies in them. Only the
-        // updater, who calls this, changes the old one.
+        // updater changes the old one, and it calls this.
         let link = unsafe {
             ptr::copy_nonoverlapping(
                 from.cast::<Line>().as_ptr(),
@@ -321,8 +321,8 @@ impl Slots {
 
     /// Returns the hidden routes, for the updater.
     pub(super) fn hidden(&self) -> Option<&Hidden> {
-        // SAFETY: `set_hidden()` has stored the address of a live box, or null. Only the updater,
-        // who calls this, replaces it.
+        // SAFETY: `set_hidden()` has stored the address of a live box, or null. Only the updater
+        // replaces it, and it calls this.
         unsafe { self.hidden_pointer().as_ref() }
     }
 

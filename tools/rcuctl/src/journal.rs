@@ -22,12 +22,20 @@ use serde::{Deserialize, Serialize};
 use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::parameters::{ParameterError, Parameters};
+use crate::run::Job;
 
 /// The folder of the files. A boot empties it, and resets the kernel's settings, too.
 const FOLDER: &str = "/run/rcuctl";
 
 /// The parameters that start and stop jobs. They have no value to restore.
 const JOBS: [&str; 3] = ["scale", "stall", "torture"];
+
+/// As [`open`], for a run of a job. Without the module the error names the module: it helps more
+/// than an error of the journal.
+pub fn open_for<'a, P: Parameters>(job: &Job, settings: &'a P) -> Result<Journal<'a, P>> {
+    settings.read(job.parameter)?;
+    open(settings)
+}
 
 /// Records the changes of this process. Names the settings that it restores for killed processes on
 /// standard error.

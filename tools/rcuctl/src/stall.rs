@@ -74,11 +74,7 @@ pub fn stall(options: &Stall, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
     match &options.command {
         StallCommand::List => list::list(&folder, out),
-        StallCommand::Run(options) => {
-            // Without the module this error helps more than one of the journal.
-            folder.read(JOB.parameter)?;
-            run(&journal::open(&folder)?, options, out)
-        }
+        StallCommand::Run(options) => run(&journal::open_for(&JOB, &folder)?, options, out),
         StallCommand::Explain { kind } => explain::explain(kind.as_deref(), out),
         StallCommand::Stop => stop(&folder, StallPace::default().run, out),
     }

@@ -72,12 +72,10 @@ pub fn torture(options: &Torture, out: &mut Output<impl Write>) -> Result<Status
     if options.job.stop {
         return stop(&folder, pace, out);
     }
-    // Without the module this error helps more than one of the journal.
-    folder.read(JOB.parameter)?;
     let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(options.run.limit(), out.json());
     let ended = run(
-        &journal::open(&folder)?,
+        &journal::open_for(&JOB, &folder)?,
         &options.run,
         pace,
         &mut interrupts,

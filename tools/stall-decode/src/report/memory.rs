@@ -14,7 +14,7 @@ const MAX_ZONES: usize = 16;
 
 const CGROUP: &str = "the limit of a memory cgroup, not of the machine";
 
-/// Functions that run the OOM killer although no allocation failed, and who calls them.
+/// Functions that run the OOM killer although no allocation failed, and their callers.
 const REQUESTS: [(&str, &str); 2] = [
     ("moom_callback", "a person or program, by SysRq f"),
     ("bpf_out_of_memory", "a BPF program, for a memory cgroup"),
