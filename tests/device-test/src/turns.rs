@@ -25,6 +25,16 @@ fn long_transaction() -> String {
     ["begin\n", &routes, "commit\nflush\n"].concat()
 }
 
+/// Writes `text`. If the file has `O_NONBLOCK`, a call of `body` can have the turn meanwhile.
+fn write_in_turn(device: &Device, text: &str) -> Outcome {
+    loop {
+        match device.write(text) {
+            Err(Errno::EAGAIN) => thread::yield_now(),
+            written => return equal("the result of write()", written, Ok(text.len())),
+        }
+    }
+}
+
 /// Runs `body` repeatedly while another thread writes to the file. Returns the duration of that
 /// write.
 fn while_writing(device: &Device, mut body: impl FnMut() -> Outcome) -> Outcome<Duration> {
@@ -32,7 +42,7 @@ fn while_writing(device: &Device, mut body: impl FnMut() -> Outcome) -> Outcome<
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let start = Instant::now();
-            device.write_all(&text)?;
+            write_in_turn(device, &text)?;
             Ok(start.elapsed())
         });
         // The writer starts within this time.
