@@ -20,12 +20,15 @@ use super::{
     stats::Footprint,
     table::yield_after,
 };
-use crate::rcu::GracePeriod;
+use crate::{kernel_ext::sched, rcu::GracePeriod};
 use core::mem::size_of;
 use kernel::{prelude::*, sync::Arc};
 
 /// The least number of records and of buckets.
 const MIN_LEN: usize = 64;
+
+/// Elements that [`collect`] copies before the updater yields the CPU.
+const COLLECTED: usize = 4096;
 
 /// The part of an answer that only the updater reads.
 #[derive(Clone, Copy)]
@@ -80,6 +83,21 @@ fn footprint_of(numbers: usize) -> Footprint {
         objects: 0,
         bytes: numbers * (size_of::<Record>() + size_of::<Entry>()),
     }
+}
+
+/// Collects elements in a new array of that capacity. A growing array would copy megabytes without
+/// a reschedule point.
+///
+/// Errors: `ENOMEM`. Context: may sleep.
+fn collect<T>(elements: impl Iterator<Item = T>, capacity: usize) -> Result<KVVec<T>> {
+    let mut array = KVVec::with_capacity(capacity, gfp())?;
+    for (at, element) in elements.take(capacity).enumerate() {
+        array.push_within_capacity(element).map_err(|_| ENOMEM)?;
+        if at % COLLECTED == COLLECTED - 1 {
+            sched::yield_now();
+        }
+    }
+    Ok(array)
 }
 
 impl Answers {
@@ -171,10 +189,10 @@ impl Answers {
     /// Doubles the hash table. If memory is short, an existing hash table keeps its size.
     fn grow_buckets(&mut self, records: &Records) -> Result {
         let len = (self.buckets.len() * 2).max(MIN_LEN);
-        let new = match KVVec::from_elem(NO_NUMBER, len, gfp()) {
+        let new = match collect(core::iter::repeat(NO_NUMBER), len) {
             Ok(new) => new,
             Err(_) if !self.buckets.is_empty() => return Ok(()),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         let old = core::mem::replace(&mut self.buckets, new);
         for (bucket, first) in old.iter().enumerate() {
@@ -200,7 +218,10 @@ impl Answers {
         if number > MAX_NUMBER as usize {
             return Err(ENOSPC);
         }
-        self.entries.reserve(2, gfp())?;
+        if number >= self.entries.capacity() {
+            let capacity = (self.entries.capacity() * 2).max(MIN_LEN);
+            self.entries = collect(self.entries.iter().copied(), capacity)?;
+        }
         if number >= records.len() {
             retirees.reserve(1)?;
             let old = records.grow((records.len() * 2).max(MIN_LEN))?;

@@ -97,6 +97,7 @@ mod hidden;
 mod level;
 mod lookup;
 mod node;
+mod node_at;
 mod object;
 mod record;
 mod retired;

@@ -9,7 +9,7 @@
 //! ```
 
 use super::{
-    lookup::{byte_at, halves, is_on_path},
+    lookup::{byte_at, halves, is_on_path, walk_from},
     node::{key, len_of, rank, run, slot, split, Run, RUNS_AT, SKIPPED, WIDE},
     Best, Lookup, Roots, Slot, STRIDE,
 };
@@ -120,50 +120,20 @@ unsafe fn look_up<A: BulkAddress, const LEN: bool>(
                 // SAFETY: The run names a child of the node.
                 let slot = unsafe { slot(lane.node, child) };
                 let address = halves(address.left_aligned());
+                let (from, depth) = (lane.best, lane.depth + 1);
                 // SAFETY: The caller keeps the nodes live.
-                *best = unsafe { walk_on::<A, LEN>(slot, address, lane.depth + 1, lane.best) };
+                *best = unsafe {
+                    match A::FAMILY {
+                        Family::Inet => {
+                            walk_from::<false, LEN>(slot, address, depth, from, &mut ())
+                        }
+                        Family::Inet6 => {
+                            walk_from::<true, LEN>(slot, address, depth, from, &mut ())
+                        }
+                    }
+                };
             }
         }
-    }
-}
-
-/// Walks from the slot of a child to the longest prefix that covers an address.
-///
-/// # Safety
-///
-/// As for [`look_up`].
-#[inline(always)]
-unsafe fn walk_on<A: BulkAddress, const LEN: bool>(
-    mut at: &Slot,
-    address: [u64; 2],
-    mut depth: u32,
-    mut best: Best,
-) -> Best {
-    let skips = matches!(A::FAMILY, Family::Inet6);
-    loop {
-        best = best.or(at.best());
-        let (node, tags) = split(at.link());
-        if skips && tags & SKIPPED != 0 {
-            depth += (tags & SKIPPED) as u32;
-            // SAFETY: The page's slot leads to a live node. It is of IPv6, so it has a key.
-            if !is_on_path(address, unsafe { key(node, tags) }, depth) {
-                return best;
-            }
-        }
-        // SAFETY: A slot leads to a live node, which has a run for each value.
-        let rank = unsafe { rank(node, byte_at(address, depth)) };
-        // SAFETY: The node is live, and the run is that of the address.
-        match unsafe { run(node, tags, rank) } {
-            Run::Number(0) => return best,
-            Run::Number(number) if LEN => {
-                // SAFETY: The node is live, and the run is that of the address.
-                return Best::new(number, unsafe { len_of(node, tags, rank) });
-            }
-            Run::Number(number) => return Best(number),
-            // SAFETY: The run names a child of the node.
-            Run::Child(child) => at = unsafe { slot(node, child) },
-        }
-        depth += 1;
     }
 }
 

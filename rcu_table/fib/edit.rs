@@ -8,8 +8,9 @@
 use super::{
     common_depth, depth_of,
     hidden::{Hidden, Position},
-    level::{At, Level, NodeAt},
+    level::{At, Level},
     node::Link,
+    node_at::NodeAt,
     object::{gfp, Fib},
     roots::Root,
     splice::{Splice, Spot},

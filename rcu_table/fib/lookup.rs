@@ -120,25 +120,48 @@ unsafe fn walk<'a, const SKIPS: bool, const LEN: bool>(
     visitor: &mut impl Visitor<'a>,
 ) -> Best {
     let [high, _] = address;
-    let node_ref = |link, is_page| NodeRef {
-        link,
-        is_page,
-        // INVARIANT: By this function's requirement the target stays live.
-        _live: PhantomData,
-    };
-    let mut best = root.best();
     let page = root.link();
-    visitor.pass(node_ref(page, true));
+    visitor.pass(NodeRef {
+        link: page,
+        is_page: true,
+        // INVARIANT: By this function's requirement the page stays live.
+        _live: PhantomData,
+    });
     // SAFETY: A root's link leads to a page, which has a slot for each value.
-    let mut at = unsafe { &*page.cast::<Slot>().add((high >> 48) as usize & 0xff) };
-    let mut rest = high << (2 * STRIDE);
-    let mut depth = 2;
+    let at = unsafe { &*page.cast::<Slot>().add((high >> 48) as usize & 0xff) };
+    // SAFETY: The caller meets the requirement.
+    unsafe { walk_from::<SKIPS, LEN>(at, address, PAGE_DEPTH + 1, root.best(), visitor) }
+}
+
+/// The depth of pages.
+const PAGE_DEPTH: u32 = 1;
+
+/// Walks on from a slot, whose node is at `depth` or below. `best` is the answer so far.
+///
+/// # Safety
+///
+/// As for [`walk`].
+#[inline(always)]
+pub(super) unsafe fn walk_from<'a, const SKIPS: bool, const LEN: bool>(
+    mut at: &'a Slot,
+    address: [u64; 2],
+    mut depth: u32,
+    mut best: Best,
+    visitor: &mut impl Visitor<'a>,
+) -> Best {
+    // For IPv4 the depth is at most 3.
+    let mut rest = address[0].wrapping_shl(u32::from(STRIDE) * depth);
     loop {
         best = best.or(at.best());
         let link = at.link();
         let (node, tags) = split(link);
         prefetch_node(node, SKIPS);
-        visitor.pass(node_ref(link, false));
+        visitor.pass(NodeRef {
+            link,
+            is_page: false,
+            // INVARIANT: By this function's requirement the node stays live.
+            _live: PhantomData,
+        });
         if SKIPS && tags & SKIPPED != 0 {
             depth += (tags & SKIPPED) as u32;
             // SAFETY: A slot leads to a live node. It is of IPv6, so it has a key.

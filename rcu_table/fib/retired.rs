@@ -173,13 +173,18 @@ impl Retirees {
         Ok(())
     }
 
-    /// Frees the unused batches of [`Self::reserve`]. If `keeps_one`, a single one is kept.
+    /// Frees the unused batches of [`Self::reserve`], but one for the next change if `keeps_one`.
     pub(in super::super) fn trim(&mut self, keeps_one: bool) {
-        if !keeps_one || self.spare.len() > 1 {
-            while self.spare.pop().is_some() {
-                yield_after(self.spare.len());
-            }
-            self.spare = KVVec::new();
+        if keeps_one && self.spare.len() <= 1 {
+            return;
+        }
+        let mut spare = core::mem::replace(&mut self.spare, KVVec::new());
+        if keeps_one {
+            // Without memory for the list, the next change allocates a batch.
+            let _ = spare.pop().map(|batch| self.spare.push(batch, gfp()));
+        }
+        while spare.pop().is_some() {
+            yield_after(spare.len());
         }
     }
 

@@ -172,12 +172,10 @@ impl RootsPointer {
     }
 
     fn into_box(roots: *mut Roots) -> RootsBox {
-        let roots = NonNull::new(roots.cast::<u8>());
-        // SAFETY: By the type invariant the pointer owned the roots; the caller has unpublished
-        // them.
-        let fib = roots.map(|roots| unsafe { Fib::roots(roots) });
-        // INVARIANT: By that of the pointer it was not null, and its roots were initialised.
-        RootsBox(fib.unwrap_or(Fib::NONE))
+        // SAFETY: By the type invariant the pointer owned live roots, so it is not null. The caller
+        // has unpublished them, or ends the pointer.
+        // INVARIANT: The roots were initialised, and their new owner is the box.
+        RootsBox(unsafe { Fib::roots(NonNull::new_unchecked(roots).cast()) })
     }
 }
 

@@ -9,8 +9,9 @@
 use super::{
     blueprint::{Edit, MAX_NARROW},
     hidden::{Entry, Position},
-    level::{At, Level, NodeAt},
+    level::{At, Level},
     node::{split, write_starts, Link, Run, Shape, CHILD, COUNTS, HAS_CHILDREN, RUNS_AT, WIDE},
+    node_at::NodeAt,
     object::{Fib, Line},
     word::{NumberWord, PointerWord},
     Best, Slot, STRIDE, VALUES,

@@ -11,7 +11,7 @@ pub struct Stretch {
     pub cpu_time: Duration,
     /// Calls that allocate or free memory. Unlike the time, they are the same in each run.
     pub allocator_calls: usize,
-    /// The bytes that growing arrays copied.
+    /// The bytes that growing arrays copied, and that new ones were filled with.
     pub copied_bytes: usize,
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn count_allocator_call() {
     ALLOCATOR_CALLS.set(ALLOCATOR_CALLS.get().wrapping_add(1));
 }
 
-/// Counts the bytes that a growing array copies.
+/// Counts the bytes that a growing array copies, or that a new one is filled with.
 pub(crate) fn count_copied(bytes: usize) {
     COPIED_BYTES.set(COPIED_BYTES.get().wrapping_add(bytes));
 }

@@ -7,7 +7,7 @@
 use kernel::{longest_stretch, prelude::*, reschedule_point};
 use rcu_routes::{
     rcu_table::{Key, Operation, Reload, Selector, Table, Transaction},
-    testing::{operation, table},
+    testing::{operation, run, table},
 };
 
 /// The most calls of the allocator: a change copies or frees a few nodes, and 256 changes share a
@@ -109,4 +109,13 @@ fn each_operation_yields_after_a_bounded_number_of_objects() {
     check("reload that is committed", || first.commit().unwrap());
     check("reload that is dropped", || drop(second));
     check("flush", || table.flush(None).unwrap());
+    // A million next hops need arrays of 8 MB; so many show that no array grows as a whole.
+    check("routes with a next hop each", || {
+        for number in 0..40_000_u32 {
+            let [.., high, low] = number.to_be_bytes();
+            run(&table, &format!("add 10.{high}.{low}.0/24 dev d{number}")).unwrap();
+            // The device yields the CPU between operations.
+            reschedule_point();
+        }
+    });
 }

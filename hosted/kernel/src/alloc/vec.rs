@@ -89,6 +89,7 @@ impl<T> Vec<T> {
         T: Clone,
     {
         let mut this = Self::with_capacity(n, flags)?;
+        crate::stretch::count_copied(n * size_of::<T>());
         while this.len < n {
             this.push(value.clone(), flags)?;
         }
