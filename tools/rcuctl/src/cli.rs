@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::decode::Decode;
 use crate::parameters::PARAMETERS;
+use crate::route::import;
 use crate::scale::Scale;
 use crate::stall::Stall;
 use crate::torture::Torture;
@@ -233,8 +234,9 @@ pub enum RouteCommand {
 
     /// Add the routes of a file in another program's format; continues after a refused line
     ///
-    /// Reads the output of `ip route`, `ip -6 route`, `ip -j route`, FRR's `show ip route` and BIRD's
-    /// `show route`, and files for `ip -batch`. Names each refused line, and then exits 1.
+    /// Reads the output of `ip route`, `ip -6 route` and `ip -j route`, files for `ip -batch`, BIRD's
+    /// `show route`, FRR's `show ip route` and `show bgp`, also as JSON, and MRT files of RIPE RIS
+    /// and RouteViews, compressed or not. Names each refused line, and then exits 1.
     Import {
         /// File to import; - is standard input
         file: PathBuf,
@@ -242,6 +244,9 @@ pub enum RouteCommand {
         /// Print the routes in the format of `route load` instead of adding them
         #[arg(long)]
         dry_run: bool,
+
+        #[command(flatten)]
+        options: import::Options,
     },
 
     /// Print the changes that make the table equal to a file; exits 1 if there are any
@@ -250,6 +255,9 @@ pub enum RouteCommand {
     Diff {
         /// File to compare with; - is standard input
         file: PathBuf,
+
+        #[command(flatten)]
+        options: import::Options,
     },
 
     /// Write the table to a file; if the save fails, the old file is unchanged

@@ -94,23 +94,6 @@ impl Input<Box<dyn BufRead>> {
     }
 }
 
-/// Reads a whole file of text; `-` is standard input. Returns its name, too.
-pub fn read(path: &Path) -> Result<(String, String)> {
-    let is_stdin = path == Path::new("-");
-    let name = if is_stdin {
-        "<stdin>".to_string()
-    } else {
-        path.display().to_string()
-    };
-    let text = if is_stdin {
-        io::read_to_string(io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(Error::io(format!("reading {name}")))?;
-    Ok((name, text))
-}
-
 impl<R: BufRead> Input<R> {
     pub fn new(name: &str, reader: R) -> Self {
         let line = Vec::new();

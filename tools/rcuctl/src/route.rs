@@ -9,7 +9,7 @@ mod command_line;
 mod diff;
 mod flush;
 mod get;
-mod import;
+pub mod import;
 pub mod json;
 mod load;
 mod save;
@@ -24,7 +24,7 @@ use std::path::Path;
 use crate::cli::{Family, RouteCommand};
 use crate::device::{Access, Device};
 use crate::error::{Error, Result, Status};
-use crate::input::{self, Input};
+use crate::input::Input;
 use crate::output::Output;
 use selector::Selector;
 
@@ -82,22 +82,20 @@ pub fn run(
             let options = load::Options::new(*replace, *atomic, *overwrite);
             load::file(path, file, options, out)
         }
-        RouteCommand::Import { file, dry_run } => {
-            let (name, text) = input::read(file)?;
-            let translated = import::translate(&text);
+        RouteCommand::Import {
+            file,
+            dry_run,
+            options,
+        } => {
+            let (name, import) = import::read(file, *options)?;
             match dry_run {
-                true => import::dry_run(&name, &translated, out),
-                false => import::run(&mut open(Access::ReadWrite)?, &name, translated, out),
+                true => import::dry_run(&name, &import, out),
+                false => import::run(&mut open(Access::ReadWrite)?, &name, import, out),
             }
         }
-        RouteCommand::Diff { file } => {
-            let (name, text) = input::read(file)?;
-            diff::run(
-                &mut open(Access::Read)?,
-                &name,
-                &import::translate(&text),
-                out,
-            )
+        RouteCommand::Diff { file, options } => {
+            let (name, import) = import::read(file, *options)?;
+            diff::run(&mut open(Access::Read)?, &name, &import, out)
         }
         RouteCommand::Save { file } => save::run(open, file, family, out),
     }

@@ -3,33 +3,60 @@
 //! `route import`: adds the routes of another program's output.
 //!
 //! ```text
-//!   file ──► ip text ┐
-//!        ──► JSON    ├──► words of `ip route` ──► the device's parser ──► add
-//!        ──► FRR     │          with line number         │ refused         │ refused
-//!        ──► BIRD    ┘                                   └──► named with line and word
+//!   file ──► gzip,  ──► ip text   ┐
+//!            bzip2  ──► ip JSON   │
+//!                   ──► BIRD      ├──► words of `ip route` ──► the device's parser ──► add
+//!                   ──► FRR, JSON │      with line number         │ refused         │ refused
+//!                   ──► MRT       ┘                               └──► named with line and word
 //! ```
 //!
 //! The device itself reads the text of `ip route`. This command also reads other formats, continues
 //! after a refused line, and counts.
 
 mod bird;
+pub mod format;
 mod frr;
+mod frr_bgp;
+mod frr_json;
 mod ip_json;
 mod ip_text;
+mod mrt;
+mod source;
 
 use std::io::{Read, Write};
+use std::net::IpAddr;
+use std::path::Path;
 
+use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
 use super::batch::Batch;
 use crate::device::{grammar, Device};
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::output::Output;
 use crate::rcu_table::Route;
+use format::Format;
+use source::Source;
 
 /// Why a route with several next hops is refused.
 const MULTIPATH: &str = "a route has one next hop; several are not supported";
+/// Why a route with labels or segments is refused.
+const ENCAPSULATION: &str = "encapsulation is not supported";
+/// Why a route of a VRF or of another table is refused.
+const ONE_TABLE: &str = "there is one table, the main one; VRFs are not supported";
+
+/// How to read a file.
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Read this format instead of recognising it
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// Read only the paths of this peer of an MRT file, instead of the shortest AS paths
+    #[arg(long, value_name = "ADDRESS")]
+    peer: Option<IpAddr>,
+}
 
 /// A route of the file, in the words of `ip route`.
 struct Candidate {
@@ -76,14 +103,33 @@ pub struct Import {
     pub skipped_words: u64,
 }
 
-/// Translates a file.
-pub fn translate(text: &str) -> Import {
-    let found = match text.trim_start().chars().next() {
-        Some('[' | '{') => ip_json::find(text),
-        _ if bird::is_bird(text) => bird::find(text),
-        _ if frr::is_frr(text) => frr::find(text),
-        _ => ip_text::find(text),
+/// Reads a file and translates it; `-` is standard input. Returns its name, too.
+pub fn read(path: &Path, options: Options) -> Result<(String, Import)> {
+    let source = Source::open(path, options.format)?;
+    if options.peer.is_some() && source.format != Format::Mrt {
+        return Err(Error::Usage(format!(
+            "{}: --peer has a meaning for the format mrt alone",
+            source.name
+        )));
+    }
+    Ok((source.name.clone(), translate_source(source, options.peer)?))
+}
+
+fn translate_source(source: Source, peer: Option<IpAddr>) -> Result<Import> {
+    let find = match source.format {
+        Format::Mrt => return Ok(parse(mrt::find(source.reader, peer))),
+        Format::Ip => ip_text::find,
+        Format::IpJson => ip_json::find,
+        Format::Bird => bird::find,
+        Format::Frr => frr::find,
+        Format::FrrJson => frr_json::find,
+        Format::FrrBgp => frr_bgp::find,
     };
+    Ok(parse(find(&source.text()?)))
+}
+
+/// Gives the words of each route to the device's parser.
+fn parse(found: Found) -> Import {
     let mut import = Import {
         refused: found.refused,
         inactive: found.inactive,
@@ -98,7 +144,21 @@ pub fn translate(text: &str) -> Import {
             Err(message) => import.refused.push(Refused { line, message }),
         }
     }
+    import.refused.sort_by_key(|refused| refused.line);
     import
+}
+
+/// The words of a next hop in `ip route`, after a blank; none without a next hop.
+fn next_hop_words(gateway: Option<IpAddr>, dev: Option<&str>) -> String {
+    let mut words = match gateway {
+        Some(gateway @ IpAddr::V4(_)) => format!(" via inet {gateway}"),
+        Some(gateway @ IpAddr::V6(_)) => format!(" via inet6 {gateway}"),
+        None => String::new(),
+    };
+    if let Some(dev) = dev {
+        words.push_str(&format!(" dev {dev}"));
+    }
+    words
 }
 
 /// Adds the routes to the table. A line that the kernel refuses does not end the import.
@@ -181,6 +241,14 @@ pub fn report(name: &str, refused: &[Refused]) -> Status {
         true => Status::Done,
         false => Status::Failed,
     }
+}
+
+/// Translates text whose format is recognised.
+#[cfg(test)]
+pub fn translate(text: &str) -> Import {
+    let bytes = std::io::Cursor::new(text.as_bytes().to_vec());
+    let source = Source::new("f".to_string(), bytes, None).expect("a known format");
+    translate_source(source, None).expect("text")
 }
 
 #[cfg(test)]

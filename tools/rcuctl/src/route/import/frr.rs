@@ -1,112 +1,236 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The text of FRR's `show ip route` and `show ipv6 route`.
+//!
+//! ```text
+//! B>  10.0.0.0/8 [200/0] via 192.0.2.1 (recursive), weight 1, 00:00:10
+//!   *                      via 198.51.100.1, eth0, weight 1, 00:00:10
+//! ```
+//!
+//! `>` marks the selected route, `*` a next hop in the kernel. A recursive next hop is not in the
+//! kernel; the lines behind it have the next hops that resolve it.
 
 use std::net::IpAddr;
 
-use super::{Found, MULTIPATH};
+use super::{next_hop_words, Found, ENCAPSULATION, MULTIPATH};
+
+/// The columns before the destination: protocol, `>`, `*`, and letters for the hardware.
+const FLAG_COLUMNS: std::ops::RangeInclusive<usize> = 3..=5;
 
 /// Returns whether a line of the text is one of FRR's.
 pub fn is_frr(text: &str) -> bool {
     text.lines()
-        .any(|line| line.starts_with("Codes: ") || Line::parse(line).is_some())
+        .any(|line| line.starts_with("Codes: ") || Head::parse(line).is_some())
 }
 
-/// A line with a destination.
-struct Line<'a> {
-    /// The code of the protocol, `>` for a selected route, `*` for one in the kernel.
+/// The first line of a route.
+struct Head<'a> {
     flags: &'a str,
     destination: &'a str,
     rest: &'a str,
 }
 
-impl<'a> Line<'a> {
+impl<'a> Head<'a> {
     fn parse(line: &'a str) -> Option<Self> {
-        let is_destination = |word: &&str| {
-            let address = word.split_once('/').map(|(address, _)| address);
-            address.is_some_and(|address| address.parse::<IpAddr>().is_ok())
-        };
-        let destination = line.split_whitespace().find(is_destination)?;
-        let start = line.find(destination)?;
-        let flags = line.get(..start)?;
-        let rest_of_flags = flags.strip_prefix(|c: char| c.is_ascii_alphabetic())?;
-        let is_marked = rest_of_flags.contains(['>', '*']) || rest_of_flags.trim().is_empty();
-        if flags.len() > 5 || !is_marked {
-            return None;
-        }
-        let rest = line.get(start + destination.len()..)?;
-        Some(Self {
-            flags,
-            destination,
-            rest,
+        FLAG_COLUMNS.into_iter().find_map(|columns| {
+            let (flags, text) = line.split_at_checked(columns)?;
+            let destination = text.split(char::is_whitespace).next()?;
+            let (address, _) = destination.split_once('/')?;
+            address.parse::<IpAddr>().ok()?;
+            is_flags(flags).then_some(Self {
+                flags,
+                destination,
+                rest: text[destination.len()..].trim(),
+            })
         })
     }
 
-    fn is_active(&self) -> bool {
-        self.flags.contains('>') && self.flags.contains('*')
+    /// Splits off `[DISTANCE/METRIC]`. Returns the metric of a kernel route: for other protocols,
+    /// FRR sets metrics of its own in the kernel.
+    fn metric(&self) -> (Option<&'a str>, &'a str) {
+        let brackets = self
+            .rest
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'));
+        let Some((numbers, rest)) = brackets else {
+            return (None, self.rest);
+        };
+        let metric = numbers.split_once('/').map(|(_, metric)| metric);
+        (metric.filter(|_| self.flags.starts_with('K')), rest.trim())
     }
+}
 
-    /// The words of the route; none if its next hop is unknown.
-    fn words(&self) -> Option<String> {
-        let destination = self.destination;
-        let mut rest = self.rest.trim();
-        let mut metric = String::new();
-        if let Some((numbers, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
-            // Zebra adds metrics of its own for other protocols. A kernel route has the kernel's.
-            if self.flags.starts_with('K') {
-                metric = format!(" metric {}", numbers.split_once('/')?.1);
-            }
-            rest = after.trim();
-        }
-        if let Some(reason) = rest.strip_prefix("unreachable") {
-            let kind = match reason {
-                _ if reason.contains("blackhole") => "blackhole",
-                _ if reason.contains("prohibited") => "prohibit",
-                _ => "unreachable",
-            };
-            return Some(format!("{kind} {destination}{metric}"));
-        }
-        let (gateway, rest) = match rest.strip_prefix("via ") {
-            Some(rest) => {
-                let (gateway, rest) = rest.split_once(',').unwrap_or((rest, ""));
-                (gateway.split_whitespace().next(), rest)
-            }
-            None => (None, rest.strip_prefix("is directly connected,")?),
-        };
-        let dev = rest.trim_start().split([',', ' ']).next()?;
-        let dev = match dev.contains(':') && gateway.is_some() {
-            // A recursive route has a time instead of a device.
-            true => String::new(),
-            false => format!(" dev {dev}"),
-        };
-        let via = match gateway {
-            Some(gateway) if gateway.contains(':') => format!(" via inet6 {gateway}"),
-            Some(gateway) => format!(" via inet {gateway}"),
-            None => String::new(),
-        };
-        Some(format!("{destination}{via}{dev}{metric}"))
+/// Returns whether text is a protocol's letter and marks. An address is not.
+fn is_flags(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
+        && matches!(bytes.next(), Some(b' ' | b'>'))
+        && bytes.all(|byte| b" >*rqbtoS".contains(&byte))
+}
+
+/// Splits a line behind a route into the marks and the next hop.
+fn continuation(line: &str) -> Option<(&str, &str)> {
+    let text = line.strip_prefix(' ')?.trim_start();
+    let begins = ["via ", "is directly connected", "unreachable"];
+    let next_hop = |text: &str| begins.iter().any(|begin| text.starts_with(begin));
+    if next_hop(text) {
+        return Some(("", text));
     }
+    let (marks, text) = text.split_once(' ')?;
+    let text = text.trim_start();
+    (marks.bytes().all(|byte| b">*rqbtoAS".contains(&byte)) && next_hop(text))
+        .then_some((marks, text))
+}
+
+/// A next hop: the type of the route, or the words of `ip route` behind the destination.
+enum Hop {
+    Discard(&'static str),
+    Words(String),
+}
+
+/// Parses a next hop. Errors: why the table cannot store it.
+fn hop(text: &str) -> Result<Hop, String> {
+    let mut parts = text.split(',').map(str::trim);
+    let first = parts.next().unwrap_or("");
+    if let Some(reason) = first.strip_prefix("unreachable") {
+        return Ok(Hop::Discard(match reason {
+            _ if reason.contains("blackhole") => "blackhole",
+            _ if reason.contains("prohibited") => "prohibit",
+            _ => "unreachable",
+        }));
+    }
+    let is_recursive = first.contains("(recursive");
+    let gateway = match first.strip_prefix("via ") {
+        Some(via) => {
+            let word = via.split_whitespace().next().unwrap_or("");
+            Some(
+                word.parse::<IpAddr>()
+                    .map_err(|_| format!("{word}: not an address"))?,
+            )
+        }
+        None => None,
+    };
+    let second = if is_recursive {
+        ""
+    } else {
+        parts.next().unwrap_or("")
+    };
+    for part in parts.chain([second]) {
+        let is_label = part.starts_with("label ") && part != "label implicit-null";
+        if is_label || part.starts_with("seg6") {
+            return Err(format!("{part}: {ENCAPSULATION}"));
+        }
+    }
+    let mut words = second.split_whitespace();
+    // A line without a device has a time in its place.
+    let dev = words
+        .next()
+        .filter(|word| !word.contains(':') && *word != "weight");
+    match (gateway, dev, words.next()) {
+        (_, Some(dev), Some("(vrf")) => Err(format!("{dev}: in a VRF; {}", super::ONE_TABLE)),
+        (None, Some("Null0"), _) => Ok(Hop::Discard("blackhole")),
+        (None, None, _) => Err(format!("{first}: expected via or a device")),
+        (gateway, dev, _) => Ok(Hop::Words(next_hop_words(gateway, dev))),
+    }
+}
+
+/// A selected route whose next hops may follow.
+struct Open<'a> {
+    line: u64,
+    destination: &'a str,
+    is_local: bool,
+    metric: Option<&'a str>,
+    /// The next hops in the kernel.
+    hops: Vec<&'a str>,
+}
+
+impl Open<'_> {
+    fn close(self, found: &mut Found) {
+        let destination = self.destination;
+        let metric = self
+            .metric
+            .map_or(String::new(), |metric| format!(" metric {metric}"));
+        let hop = match self.hops[..] {
+            [] => {
+                found.inactive += 1;
+                return;
+            }
+            [text] => hop(text),
+            _ => Err(format!("{destination}: {MULTIPATH}")),
+        };
+        match hop {
+            Ok(Hop::Discard(kind)) => {
+                found.push(self.line, format!("{kind} {destination}{metric}"))
+            }
+            Ok(Hop::Words(words)) => {
+                let kind = if self.is_local { "local " } else { "" };
+                found.push(self.line, format!("{kind}{destination}{words}{metric}"));
+            }
+            Err(message) => found.refuse(self.line, message),
+        }
+    }
+}
+
+/// Returns the table or VRF that a heading such as `VRF red:` names; `None` for the main table.
+fn section(line: &str) -> Option<Option<&str>> {
+    let heading = line.strip_suffix(':')?;
+    let name = heading.rsplit(' ').next()?;
+    let is_heading = heading.contains("VRF ") || heading.starts_with("Table ");
+    let is_main = matches!(name, "default" | "main" | "254");
+    is_heading.then_some((!is_main).then_some(name))
+}
+
+/// Whether a line has no route: a legend, a banner, or a prompt with a command.
+fn is_decoration(line: &str) -> bool {
+    line.trim().is_empty()
+        || line.starts_with("Codes: ")
+        || (line.starts_with(' ') && line.contains(" - "))
+        || ["Hello, this is ", "Copyright ", "IPv4 ", "IPv6 "]
+            .iter()
+            .any(|begin| line.starts_with(begin))
+        || line.contains("# ")
+        || line.ends_with('#')
+        || line.contains("show ip")
 }
 
 /// Finds the routes that are selected and in the kernel.
 pub fn find(text: &str) -> Found {
     let mut found = Found::default();
-    let mut is_active = false;
-    for (line, number) in text.lines().zip(1..) {
-        if let Some(route) = Line::parse(line) {
-            is_active = route.is_active();
-            match route.words() {
-                _ if !is_active => found.inactive += 1,
-                Some(words) => found.push(number, words),
-                None => found.refuse(number, format!("{line}: expected via or a device")),
+    let mut open: Option<Open<'_>> = None;
+    let mut other_table = None;
+    for (line, number) in text.lines().map(str::trim_end).zip(1..) {
+        if let Some(head) = Head::parse(line) {
+            if let Some(open) = open.take() {
+                open.close(&mut found);
             }
-        } else if is_active && line.trim_start_matches([' ', '*', '>']).starts_with("via ") {
-            // A second next hop.
-            if let Some(head) = found.candidates.pop() {
-                found.refuse(head.line, format!("via: {MULTIPATH}"));
+            if !head.flags.contains('>') {
+                found.inactive += 1;
+            } else if let Some(table) = other_table {
+                found.refuse(number, format!("{table}: {}", super::ONE_TABLE));
+            } else {
+                let (metric, rest) = head.metric();
+                let is_installed = head.flags.contains('*');
+                open = Some(Open {
+                    line: number,
+                    destination: head.destination,
+                    is_local: head.flags.starts_with('L'),
+                    metric,
+                    hops: is_installed.then_some(rest).into_iter().collect(),
+                });
             }
-            is_active = false;
+        } else if let Some((marks, text)) = continuation(line) {
+            if let Some(open) = open.as_mut().filter(|_| marks.contains('*')) {
+                open.hops.push(text);
+            }
+        } else if let Some(table) = section(line) {
+            other_table = table;
+        } else if !is_decoration(line) {
+            let word = line.split_whitespace().next().unwrap_or("");
+            found.refuse(number, format!("{word}: expected a route of FRR"));
         }
+    }
+    if let Some(open) = open {
+        open.close(&mut found);
     }
     found
 }

@@ -3,13 +3,28 @@
 //! The text of `ip route show` and of files for `ip -batch`.
 
 use super::{Found, MULTIPATH};
+use crate::device::grammar;
+
+/// Returns whether a line is one of `ip`, or the text has comments alone.
+pub fn is_ip(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .map(without_comment)
+        .filter(|line| !line.is_empty())
+        .peekable();
+    lines.peek().is_none() || lines.any(|line| !grammar::is_bad_word(line))
+}
+
+fn without_comment(line: &str) -> &str {
+    line.split('#').next().unwrap_or("").trim()
+}
 
 /// Finds the routes. A line with leading blanks continues a route with several next hops.
 pub fn find(text: &str) -> Found {
     let mut found = Found::default();
     let inet6 = is_inet6(text);
     for (line, number) in text.lines().zip(1..) {
-        let words = line.split('#').next().unwrap_or("").trim();
+        let words = without_comment(line);
         if words.is_empty() {
             continue;
         }

@@ -4,14 +4,14 @@ use super::*;
 use crate::fake::Fake;
 use nix::errno::Errno;
 
-/// Name, text, routes, refused lines, inactive routes, skipped words.
-type File = (&'static str, &'static str, usize, &'static [u64], u64, u64);
+/// Name, content, routes, refused lines, inactive routes, skipped words.
+type File = (&'static str, &'static [u8], usize, &'static [u64], u64, u64);
 
 macro_rules! file {
     ($name:literal, $routes:literal, $refused:expr, $inactive:literal, $skipped:literal) => {
         (
             $name,
-            include_str!(concat!("../../../tests/routes/", $name)),
+            include_bytes!(concat!("../../../tests/routes/", $name)),
             $routes,
             &$refused,
             $inactive,
@@ -41,7 +41,29 @@ const FILES: &[File] = &[
     file!("frr-inet6.txt", 6, [], 1, 0),
     file!("bird-ospf.txt", 5, [], 3, 0),
     file!("bird-bgp.txt", 5, [], 0, 0),
+    file!("bird2-all.txt", 1, [], 1, 0),
+    file!("bird2-kubernetes.txt", 3, [], 3, 0),
+    file!("bird3-all.txt", 2, [], 1, 0),
+    file!("frr-connected.json", 1, [], 0, 0),
+    file!("frr-vyos.txt", 5, [13, 15, 17], 1, 0),
+    file!("frr-sonic.txt", 5, [], 0, 0),
+    file!("frr-sharp.txt", 4, [], 1, 0),
+    file!("frr-bgp.txt", 3, [], 1, 0),
+    file!("frr-bgp-multipath.txt", 0, [16], 7, 0),
+    file!("frr-bgp-names.txt", 1, [], 1, 0),
+    file!("frr-bgp-inet6.txt", 0, [11], 1, 0),
+    file!("ppp-inet6.txt", 16, [1], 0, 38),
+    file!("dhcp-metrics.txt", 6, [], 0, 15),
+    file!("hypervisor.json", 3, [4, 5, 6], 0, 6),
+    file!("laptop-both.json", 5, [1, 5, 6, 7, 10], 0, 12),
+    file!("quagga.mrt", 6, [], 3, 0),
+    file!("bird.mrt", 3, [], 12, 0),
 ];
+
+fn translate_bytes(content: &'static [u8]) -> Import {
+    let source = Source::new("f".to_string(), content, None).expect("a known format");
+    translate_source(source, None).expect("readable")
+}
 
 /// The text of the routes, a line each.
 fn lines(import: &Import) -> Vec<String> {
@@ -52,7 +74,7 @@ fn lines(import: &Import) -> Vec<String> {
 #[test]
 fn files_of_real_machines_are_translated() {
     for &(name, text, routes, refused, inactive, skipped) in FILES {
-        let import = translate(text);
+        let import = translate_bytes(text);
         let found: Vec<u64> = import.refused.iter().map(|refused| refused.line).collect();
         let why = &import.refused;
         assert_eq!(import.routes.len(), routes, "{name}: {why:?}");
@@ -66,7 +88,7 @@ fn files_of_real_machines_are_translated() {
 #[test]
 fn translated_files_translate_to_the_same_routes() {
     for &(name, text, ..) in FILES {
-        let first = translate(text);
+        let first = translate_bytes(text);
         let second = translate(&lines(&first).join("\n"));
         assert_eq!(lines(&first), lines(&second), "{name}");
         assert_eq!(second.skipped_words, 0, "{name}");

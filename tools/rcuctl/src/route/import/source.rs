@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A file to import: its bytes, decompressed, and its format.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+use bzip2::read::MultiBzDecoder;
+use flate2::read::MultiGzDecoder;
+
+use super::format::{self, Format};
+use crate::error::{Error, Result};
+
+/// The bytes that decide the format. Programs print legends before the first route.
+const HEAD: u64 = 64 * 1024;
+
+pub struct Source {
+    pub name: String,
+    pub format: Format,
+    pub reader: Box<dyn Read>,
+}
+
+impl Source {
+    /// Opens a file, compressed by gzip or bzip2 or not; `-` is standard input. Recognises the
+    /// format unless one is named.
+    pub fn open(path: &Path, named: Option<Format>) -> Result<Self> {
+        let (name, reader): (_, Box<dyn Read>) = if path == Path::new("-") {
+            ("<stdin>".to_string(), Box::new(io::stdin()))
+        } else {
+            let name = path.display().to_string();
+            let file = File::open(path).map_err(Error::io(format!("opening {name}")))?;
+            (name, Box::new(file))
+        };
+        Self::new(name, BufReader::new(reader), named)
+    }
+
+    pub fn new(name: String, reader: impl Read + 'static, named: Option<Format>) -> Result<Self> {
+        let reading = || format!("reading {name}");
+        let (magic, reader) = peek(reader, 3).map_err(Error::io(reading()))?;
+        let reader: Box<dyn Read> = match magic[..] {
+            [0x1f, 0x8b, ..] => Box::new(BufReader::new(MultiGzDecoder::new(reader))),
+            [b'B', b'Z', b'h'] => Box::new(BufReader::new(MultiBzDecoder::new(reader))),
+            _ => Box::new(reader),
+        };
+        let (head, reader) = peek(reader, HEAD).map_err(Error::io(reading()))?;
+        let format = match named {
+            Some(format) => format,
+            None => format::expect(&name, &head)?,
+        };
+        let reader = Box::new(reader);
+        Ok(Self {
+            name,
+            format,
+            reader,
+        })
+    }
+
+    /// Reads the rest as text.
+    pub fn text(mut self) -> Result<String> {
+        let reading = format!("reading {}", self.name);
+        let mut bytes = Vec::new();
+        self.reader
+            .read_to_end(&mut bytes)
+            .map_err(Error::io(reading))?;
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..at]
+                .iter()
+                .filter(|&&byte| byte == b'\n')
+                .count();
+            Error::Usage(format!(
+                "{}:{line}: expected text, found byte 0x{:02x}; --format mrt reads binary tables",
+                self.name,
+                error.as_bytes()[at]
+            ))
+        })
+    }
+}
+
+/// Returns the first bytes, and a reader of all bytes.
+fn peek<R: Read>(mut reader: R, count: u64) -> io::Result<(Vec<u8>, impl Read)> {
+    let mut head = Vec::new();
+    reader.by_ref().take(count).read_to_end(&mut head)?;
+    Ok((head.clone(), Cursor::new(head).chain(reader)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const TEXT: &[u8] = b"default via 10.0.0.1 dev a\n";
+
+    fn text(bytes: Vec<u8>) -> Result<String> {
+        Source::new("f".to_string(), Cursor::new(bytes), None)?.text()
+    }
+
+    #[test]
+    fn compressed_files_are_recognised_by_their_first_bytes() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(TEXT).expect("memory");
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(TEXT).expect("memory");
+        let gzip = gzip.finish().expect("memory");
+        let bzip2 = bzip2.finish().expect("memory");
+        // RIPE RIS and RouteViews append to files in members of their own.
+        let members = [gzip.clone(), gzip.clone()].concat();
+        for (bytes, expected) in [
+            (TEXT.to_vec(), TEXT.to_vec()),
+            (gzip.clone(), TEXT.to_vec()),
+            (bzip2.clone(), TEXT.to_vec()),
+            (members, [TEXT, TEXT].concat()),
+        ] {
+            assert_eq!(text(bytes).expect("readable").as_bytes(), expected);
+        }
+        for whole in [gzip, bzip2] {
+            let error = text(whole[..whole.len() - 4].to_vec()).expect_err("cut");
+            assert!(error.to_string().starts_with("reading f: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_named_with_their_line() {
+        let source = Source::new("f".to_string(), &b"default\n\xff\n"[..], Some(Format::Ip));
+        let error = source
+            .expect("open")
+            .text()
+            .expect_err("not text")
+            .to_string();
+        assert!(
+            error.starts_with("f:2: expected text, found byte 0xff"),
+            "{error}"
+        );
+    }
+}
