@@ -15,7 +15,8 @@ use std::net::IpAddr;
 use super::{next_hop_words, Found, ENCAPSULATION, MULTIPATH};
 
 /// The columns before the destination: protocol, `>`, `*`, and letters for the hardware.
-const FLAG_COLUMNS: std::ops::RangeInclusive<usize> = 3..=5;
+const MIN_FLAG_COLUMNS: usize = 3;
+const MAX_FLAG_COLUMNS: usize = 5;
 
 /// Returns whether a line of the text is one of FRR's.
 pub fn is_frr(text: &str) -> bool {
@@ -32,7 +33,7 @@ struct Head<'a> {
 
 impl<'a> Head<'a> {
     fn parse(line: &'a str) -> Option<Self> {
-        FLAG_COLUMNS.into_iter().find_map(|columns| {
+        (MIN_FLAG_COLUMNS..=MAX_FLAG_COLUMNS).find_map(|columns| {
             let (flags, text) = line.split_at_checked(columns)?;
             let destination = text.split(char::is_whitespace).next()?;
             let (address, _) = destination.split_once('/')?;

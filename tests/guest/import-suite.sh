@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the guest: imports the tables of real machines, and reads them back from the device. Prints
+# TAP. Needs beside it: helpers.sh, tap.sh, routes.tar.
+# shellcheck source=tests/guest/helpers.sh
+. ./helpers.sh
+
+device=/dev/rust_rcu_demo
+flush() { echo flush >$device; }
+table() { rcuctl route save | sort; }
+
+# Prints the first route of each prefix and metric: the table refuses the others, as `ip route add`
+# does.
+first_of_key() {
+    awk '{
+        prefix = $1 ~ /^(blackhole|unreachable|prohibit|throw|local)$/ ? $2 : $1
+        metric = match($0, / metric [0-9]+$/) ? substr($0, RSTART) : ""
+        if (!seen[prefix metric]++) print
+    }'
+}
+
+# import_and_read_back FILE: the table has the routes of the file. They are the same after each of
+# the ways in which a table is written again: its text, and its JSON.
+import_and_read_back() {
+    flush
+    # The status is 1 if a line is refused.
+    rcuctl route import --dry-run "$1" 2>errors | first_of_key | sort >expected
+    rcuctl route import "$1" >summary 2>errors
+    table >found
+    cmp expected found || { diff -U 20 expected found; cat errors; return 1; }
+    rcuctl -j route show >table.document
+    flush && cat found >$device && table >again && cmp found again || return 1
+    flush && rcuctl route import --format ip-json table.document >summary && table >again
+    cmp found again || { diff -U 20 found again; return 1; }
+}
+
+mkdir routes && tar -x -C routes -f routes.tar
+tap_check 'insmod succeeds' insmod "$module"
+with_routes=0
+for file in routes/*.txt routes/*.json routes/*.mrt; do
+    tap_check "${file#*/} is read back as it was imported" import_and_read_back "$file"
+    [ ! -s found ] || with_routes=$((with_routes + 1))
+done
+tap_check 'at least 30 files have routes' test $with_routes -ge 30
+
+gzip -c routes/kubernetes-cilium.txt >compressed
+tap_check 'a compressed file has the same routes' \
+    same "$(rcuctl route import --dry-run routes/kubernetes-cilium.txt)" \
+    "$(rcuctl route import --dry-run compressed)"
+tap_check 'a file of unknown format is refused' \
+    fails_with 'unknown format: the first line is' rcuctl route import helpers.sh
+tap_check '--format chooses a format' \
+    fails_with 'expected a route of FRR' rcuctl route import --dry-run --format frr routes/cloud.txt
+tap_check 'rmmod succeeds' rmmod rust_rcu_demo
+tap_end
