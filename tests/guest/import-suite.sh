@@ -35,22 +35,22 @@ import_and_read_back() {
     cmp found again || { diff -U 20 found again; return 1; }
 }
 
-mkdir routes && tar -x -C routes -f routes.tar
+mkdir tables && tar -x -C tables -f routes.tar
 tap_check 'insmod succeeds' insmod "$module"
 with_routes=0
-for file in routes/*.txt routes/*.json routes/*.mrt; do
+for file in tables/*.txt tables/*.json tables/*.mrt; do
     tap_check "${file#*/} is read back as it was imported" import_and_read_back "$file"
     [ ! -s found ] || with_routes=$((with_routes + 1))
 done
 tap_check 'at least 30 files have routes' test $with_routes -ge 30
 
-gzip -c routes/kubernetes-cilium.txt >compressed
+gzip -c tables/kubernetes-cilium.txt >compressed
 tap_check 'a compressed file has the same routes' \
-    same "$(rcuctl route import --dry-run routes/kubernetes-cilium.txt)" \
+    same "$(rcuctl route import --dry-run tables/kubernetes-cilium.txt)" \
     "$(rcuctl route import --dry-run compressed)"
 tap_check 'a file of unknown format is refused' \
     fails_with 'unknown format: the first line is' rcuctl route import helpers.sh
 tap_check '--format chooses a format' \
-    fails_with 'expected a route of FRR' rcuctl route import --dry-run --format frr routes/cloud.txt
+    fails_with 'expected a route of FRR' rcuctl route import --dry-run --format frr tables/cloud.txt
 tap_check 'rmmod succeeds' rmmod rust_rcu_demo
 tap_end

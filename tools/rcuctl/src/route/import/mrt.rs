@@ -30,6 +30,9 @@ const MAX_RECORD: u32 = 1 << 26;
 const TYPE_TABLE_DUMP: u16 = 12;
 const TYPE_TABLE_DUMP_V2: u16 = 13;
 const TYPE_BGP4MP: u16 = 16;
+/// Subtypes of TABLE_DUMP_V2: other families, such as those of VPNs.
+const RIB_GENERIC: u16 = 6;
+const RIB_GENERIC_ADDPATH: u16 = 12;
 /// As BGP4MP, with microseconds before the message.
 const TYPE_BGP4MP_ET: u16 = 17;
 
@@ -195,6 +198,9 @@ fn read_record(
             let entry = TABLE_DUMP::parse(header, &mut body).map_err(bad)?;
             read_table_dump(&entry, number, paths)
         }
+        TYPE_TABLE_DUMP_V2 if matches!(header.sub_type, RIB_GENERIC | RIB_GENERIC_ADDPATH) => {
+            Err("RIB_GENERIC: expected a table of IPv4 or IPv6 unicast".to_string())
+        }
         TYPE_TABLE_DUMP_V2 => {
             let record = TABLE_DUMP_V2::parse(header, &mut body).map_err(bad)?;
             read_table_dump_v2(record, peers, number, paths)
@@ -220,7 +226,11 @@ fn read_table_dump_v2(
     number: u64,
     paths: &mut Paths,
 ) -> Result<(), String> {
-    use TABLE_DUMP_V2::*;
+    use TABLE_DUMP_V2::{
+        PEER_INDEX_TABLE, RIB_IPV4_MULTICAST, RIB_IPV4_MULTICAST_ADDPATH, RIB_IPV4_UNICAST,
+        RIB_IPV4_UNICAST_ADDPATH, RIB_IPV6_MULTICAST, RIB_IPV6_MULTICAST_ADDPATH, RIB_IPV6_UNICAST,
+        RIB_IPV6_UNICAST_ADDPATH,
+    };
 
     let family = match &record {
         RIB_IPV4_UNICAST(_) | RIB_IPV4_UNICAST_ADDPATH(_) => Family::Inet,
@@ -259,9 +269,7 @@ fn read_table_dump_v2(
             paths.unused += rib.entries.len() as u64;
             Ok(())
         }
-        RIB_GENERIC(_) | RIB_GENERIC_ADDPATH(_) => {
-            Err("RIB_GENERIC: expected a table of IPv4 or IPv6 unicast".to_string())
-        }
+        _ => Err("expected a table of IPv4 or IPv6".to_string()),
     }
 }
 

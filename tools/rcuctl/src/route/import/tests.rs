@@ -70,7 +70,7 @@ const FILES: &[File] = &[
     file!("bird2-exchange.txt", 2, [], 1, 0),
     file!("bird-indented.txt", 3, [], 0, 0),
     file!("bird2-inet6-gateway.txt", 1, [], 0, 0),
-    file!("openbgpd.mrt", 21, [], 10, 0),
+    file!("openbgpd.mrt", 21, [23, 24], 10, 0),
     file!("openbgpd-table-dump.mrt", 21, [], 10, 0),
 ];
 
