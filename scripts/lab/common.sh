@@ -96,11 +96,15 @@ pack() {
 # ship_program ROOT FOLDER PROGRAM: copies PROGRAM and the libraries that it needs from ROOT to
 # FOLDER. Their processor may differ from this machine's, so nothing is executed to find them.
 ship_program() {
-    local file library
     [ ! -e "$2$3" ] || return 0
     mkdir -p "$2$(dirname "$3")"
     cp -L "$1$3" "$2$3"
-    for library in $("$REPO/scripts/lab/in-root" llvm-readelf --needed-libs "$2$3" | grep '\.so'); do
+    ship_libraries "$1" "$2" "$2$3"
+}
+# ship_libraries ROOT FOLDER PROGRAM: copies the libraries that the file PROGRAM needs.
+ship_libraries() {
+    local file library
+    for library in $("$REPO/scripts/lab/in-root" llvm-readelf --needed-libs "$3" | grep '\.so'); do
         for file in "$1"/usr/lib*/"$library" "$1"/usr/lib/*/"$library"; do
             [ ! -e "$file" ] || ship_program "$1" "$2" "${file#"$1"}"
         done

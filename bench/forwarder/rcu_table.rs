@@ -1,0 +1,1 @@
+../../rcu_table.rs
