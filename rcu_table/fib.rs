@@ -116,6 +116,7 @@ pub(super) use record::{Record, Records, NO_NUMBER};
 pub use retired::QuarantinedBatch;
 pub(super) use retired::{poison, Account, Fate, Retirees};
 pub(super) use roots::{RootsBox, RootsPointer};
+pub(super) use word::ChangeCount;
 
 use core::sync::atomic::AtomicU32;
 use word::{NumberWord, PointerWord};

@@ -5,8 +5,8 @@
 use super::{
     answers::Answers,
     fib::{
-        Blueprint, Editor, Growth, Level, Lookup, Owner, Records, RootsBox, RootsPointer,
-        MAX_UNLINKED,
+        Blueprint, ChangeCount, Editor, Growth, Level, Lookup, Owner, Records, RootsBox,
+        RootsPointer, MAX_UNLINKED,
     },
     prefix::{Family, Prefix},
     quarantine::Quarantine,
@@ -17,7 +17,6 @@ use super::{
     NextHop, Route,
 };
 use crate::kernel_ext::{mutex::lock_killable, sched};
-use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -46,7 +45,7 @@ pub struct Table {
     pub(super) roots: RootsPointer,
     pub(super) records: Records,
     pub(super) lookup: Lookup,
-    generation: AtomicU64,
+    generation: ChangeCount,
     pub(super) settings: &'static Settings,
     account: kernel::sync::Arc<super::fib::Account>,
     #[pin]
@@ -189,7 +188,7 @@ impl Table {
             roots: RootsPointer::new(RootsBox::new()?),
             records: Records::new(),
             lookup: Lookup::new(),
-            generation: AtomicU64::new(0),
+            generation: ChangeCount::new(),
             settings,
             account: account?,
             state <- new_mutex!(TableState {
@@ -241,17 +240,17 @@ impl Table {
         let policy = Policy::of(self.settings);
         let mut state = self.lock()?;
         state.change(self, family, operation)?;
-        state.reclaim.retire(policy);
+        // Retirement can wait for a grace period, and the change is visible already.
         self.count_change();
+        state.reclaim.retire(policy);
         drop(state);
         self.wait_if_over_limit();
         Ok(())
     }
 
-    /// Counts a change.
+    /// Counts a change, which the caller has published and not yet begun to retire.
     pub(super) fn count_change(&self) {
-        // ORDERING: A counter; nothing is published through it.
-        self.generation.fetch_add(1, Ordering::Relaxed);
+        self.generation.count();
     }
 
     /// Returns the number of bytes that await reclaim.
@@ -357,13 +356,16 @@ impl Table {
         self.end_roots(roots);
     }
 
-    /// Returns the number of changes since the table was created. A transaction counts as one
-    /// change. Readers can see a change shortly before it is counted. Two equal numbers prove that
-    /// nothing changed only if they come from [`Self::stats`], which excludes updaters.
+    /// Returns the number of changes since the table was created. A transaction, a flush of routes
+    /// and a reload count as one change each; a change that fails does not count.
+    ///
+    /// A lookup in a later snapshot sees each change that the number counts. It can also see the
+    /// next one, because an updater publishes a change before it counts it. So two equal numbers
+    /// prove that nothing changed only if they come from [`Self::stats`], which excludes updaters.
     ///
     /// Context: any.
     pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Relaxed)
+        self.generation.load()
     }
 
     /// Returns the table's statistics.

@@ -3,7 +3,7 @@
 //! The words that readers load while the updater stores them. All memory orderings of the table are
 //! in this file, which `hosted/litmus` checks.
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// A pointer that readers load.
 #[repr(transparent)]
@@ -45,5 +45,25 @@ impl NumberWord {
     /// Publishes a number.
     pub(super) fn store(&self, number: u32) {
         self.0.store(number, Ordering::Release);
+    }
+}
+
+/// The number of changes that were published.
+pub(in super::super) struct ChangeCount(AtomicU64);
+
+impl ChangeCount {
+    pub(in super::super) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    // ORDERING: Acquire pairs with the release in `count()`: the caller's later lookups see each
+    // change that the number counts.
+    pub(in super::super) fn load(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Counts a change that was published.
+    pub(in super::super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Release);
     }
 }

@@ -92,25 +92,30 @@ atomics! {
     AtomicBool: bool, default false;
     AtomicU8: u8, default 0;
     AtomicU32: u32, default 0;
+    AtomicU64: u64, default 0;
     AtomicUsize: usize, default 0;
 }
 
-impl AtomicUsize {
-    #[track_caller]
-    pub(crate) fn fetch_add(&self, value: usize, ordering: Ordering) -> usize {
-        if !panicking() {
-            self.shared.fetch_add(value, ordering)
-        } else {
-            0
-        }
-    }
+macro_rules! counters {
+    ($($name:ident: $value:ty, $($operation:ident)*;)*) => {
+        $(
+            impl $name {
+                $(
+                    #[track_caller]
+                    pub(crate) fn $operation(&self, value: $value, ordering: Ordering) -> $value {
+                        if !panicking() {
+                            self.shared.$operation(value, ordering)
+                        } else {
+                            0
+                        }
+                    }
+                )*
+            }
+        )*
+    };
+}
 
-    #[track_caller]
-    pub(crate) fn fetch_sub(&self, value: usize, ordering: Ordering) -> usize {
-        if !panicking() {
-            self.shared.fetch_sub(value, ordering)
-        } else {
-            0
-        }
-    }
+counters! {
+    AtomicU64: u64, fetch_add;
+    AtomicUsize: usize, fetch_add fetch_sub;
 }

@@ -2,13 +2,13 @@
 
 //! The words that the route table's readers load, as they ship, and stand-ins for what they name.
 
-pub use fib::{TableArray, TableLink, Unlinked};
+pub use fib::{CountedLink, TableArray, TableLink, Unlinked};
 
 /// Stands in for `rcu_table/fib.rs`.
 mod fib {
     use crate::{object::Object, rcu::Guard};
     use std::{cell::RefCell, ptr};
-    use word::{NumberWord, PointerWord};
+    use word::{ChangeCount, NumberWord, PointerWord};
 
     #[allow(
         dead_code,
@@ -79,6 +79,43 @@ mod fib {
             let old = self.0.load();
             self.0.store(new);
             Unlinked::of(old)
+        }
+    }
+
+    /// A link, and the number of its changes.
+    pub struct CountedLink {
+        link: TableLink,
+        changes: ChangeCount,
+    }
+
+    impl CountedLink {
+        /// Returns a link to a new node, without changes.
+        #[track_caller]
+        pub fn new(number: usize) -> Self {
+            Self {
+                link: TableLink::new(number),
+                changes: ChangeCount::new(),
+            }
+        }
+
+        /// Publishes a new node, counts the change, and returns the old node.
+        #[track_caller]
+        pub fn replace(&self, number: usize) -> Option<Unlinked> {
+            let old = self.link.replace(number);
+            self.changes.count();
+            old
+        }
+
+        /// Reads the number of changes, and then the node's number.
+        #[track_caller]
+        pub fn read(&self, guard: &Guard) -> (u64, Option<usize>) {
+            let changes = self.changes.load();
+            (changes, self.link.read(guard))
+        }
+
+        /// Removes the node. A test excludes readers.
+        pub fn cut(&self) -> Option<Unlinked> {
+            self.link.cut()
         }
     }
 

@@ -86,6 +86,7 @@ holds! {
     table_lookup_sees_the_child_of_a_removed_level: table_words::replace_by_child;
     table_lookup_sees_a_node_until_its_removal: table_words::cut;
     table_lookup_finds_the_answer_of_a_number: table_words::grow;
+    lookup_sees_the_changes_that_the_generation_counts: table_words::count;
 
     srcu_reader_sees_the_published_object: srcu::message_passing;
     racing_srcu_updaters_reclaim_the_objects_of_each_other: srcu::racing_updaters;
@@ -141,6 +142,10 @@ weakened! {
         misleads_without "word NumberWord::load load" Acquire => Relaxed;
     table_number_without_release_is_detected: table_words::grow
         misleads_without "word NumberWord::store store" Release => Relaxed;
+    table_generation_without_acquire_is_detected: table_words::count
+        misleads_without "word ChangeCount::load load" Acquire => Relaxed;
+    table_generation_without_release_is_detected: table_words::count
+        misleads_without "word ChangeCount::count fetch_add" Release => Relaxed;
 
     srcu_reader_without_acquire_is_detected: srcu::message_passing
         fails_without "published Published::dereference load" Acquire => Relaxed;

@@ -5,7 +5,7 @@
 use litmus::{
     checker::assert_one_of,
     rcu::{read_lock, synchronize},
-    table_words::{TableArray, TableLink},
+    table_words::{CountedLink, TableArray, TableLink},
 };
 use loom::thread;
 use std::rc::Rc;
@@ -69,4 +69,18 @@ pub fn grow() {
     assert_one_of(&[Some(1), Some(2)], &answers.read(&read_lock()));
     updater.join().unwrap();
     answers.free();
+}
+
+/// An updater publishes a node and counts the change. A reader loads the count and then the node.
+pub fn count() {
+    let link = Rc::new(CountedLink::new(1));
+    let updater = thread::spawn({
+        let link = link.clone();
+        move || link.replace(2)
+    });
+    // A count without its change would read as (1, 1).
+    let allowed = [(0, Some(1)), (0, Some(2)), (1, Some(2))];
+    assert_one_of(&allowed, &link.read(&read_lock()));
+    drop(updater.join().unwrap());
+    link.cut();
 }
