@@ -17,7 +17,7 @@ use super::{
     word::{NumberWord, PointerWord},
     Best, Slot, VALUES,
 };
-use core::mem::size_of;
+use core::mem::{size_of, size_of_val};
 use kernel::prelude::*;
 
 /// The largest number that a narrow run can hold.
@@ -334,10 +334,9 @@ impl Blueprint {
                 let at = node.add(key_at(shape.lengths_at, runs));
                 at.cast::<[u64; 2]>().write(halves(key));
             }
-            let hidden = node.add(shape.hidden_at()).cast::<u16>();
-            for (at, word) in self.hidden.words().iter().enumerate() {
-                hidden.add(at).write_unaligned(*word);
-            }
+            let words = self.hidden.words();
+            let hidden = node.add(shape.hidden_at());
+            hidden.copy_from_nonoverlapping(words.as_ptr().cast(), size_of_val(words));
         }
         Ok(match is_wide {
             true => fib.tagged(WIDE),

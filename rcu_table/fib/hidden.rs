@@ -5,8 +5,8 @@
 //! Either longer prefixes of the same level cover the whole prefix of such a route, or another
 //! route of the prefix has a lower metric.
 
-use super::{depth_of, gfp, value_at, MAX_NUMBER, STRIDE, VALUES};
-use core::mem::size_of;
+use super::{depth_of, gfp, object::yield_before_copy, value_at, MAX_NUMBER, STRIDE, VALUES};
+use core::mem::{size_of, size_of_val};
 use kernel::prelude::*;
 
 /// The words of a route: its position, and the halves of its number.
@@ -14,6 +14,9 @@ pub(super) const WORDS: usize = 3;
 
 /// The words that an empty list keeps allocated, so that most changes allocate nothing.
 const ROOM: usize = 64 * WORDS;
+
+/// The words that [`Hidden::extend_from`] copies at a time. A node's words are not aligned.
+const PIECE: usize = 64 * WORDS;
 
 /// The position of a prefix in its level: ordered by the first value, then by the length.
 ///
@@ -97,6 +100,7 @@ impl Hidden {
     ///
     /// Errors: `ENOMEM`.
     pub(super) fn copy(&self) -> Result<Self> {
+        yield_before_copy(size_of_val(&self.0[..]));
         let mut copy = KVVec::with_capacity(self.0.len(), gfp())?;
         copy.extend_from_slice(&self.0, gfp())?;
         Ok(Self(copy))
@@ -117,6 +121,29 @@ impl Hidden {
     /// Errors: `ENOMEM`.
     pub(super) fn extend(&mut self, words: &[u16]) -> Result {
         Ok(self.0.extend_from_slice(words, gfp())?)
+    }
+
+    /// Appends the routes that a node has at an address.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
+    ///
+    /// # Safety
+    ///
+    /// The node is live and has that many routes there.
+    pub(super) unsafe fn extend_from(&mut self, from: *const u8, routes: usize) -> Result {
+        let words = WORDS * routes;
+        self.0.reserve(words + WORDS, gfp())?;
+        for at in (0..words).step_by(PIECE) {
+            let mut piece = [0_u16; PIECE];
+            let len = PIECE.min(words - at);
+            // SAFETY: The node has these words, of which at most `PIECE` are copied.
+            unsafe {
+                let from = from.add(at * size_of::<u16>());
+                from.copy_to_nonoverlapping(piece.as_mut_ptr().cast(), len * size_of::<u16>());
+            }
+            self.extend(&piece[..len])?;
+        }
+        Ok(())
     }
 
     pub(super) fn words(&self) -> &[u16] {

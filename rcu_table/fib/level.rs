@@ -4,7 +4,7 @@
 
 use super::{
     blueprint::{Blueprint, Piece},
-    hidden::{Entry, Hidden, Position, WORDS},
+    hidden::{Entry, Hidden, Position},
     lookup::{byte_at, halves},
     node::{shape, split, Link, Run, Shape},
     node_at::NodeAt,
@@ -275,13 +275,9 @@ impl<'a> Level<'a> {
                     let best = shape.best(node, before);
                     blueprint.append(Piece { start, best, child });
                 }
-                let hidden = node.node.wrapping_byte_add(shape.hidden_at()).cast::<u16>();
-                for at in 0..WORDS * shape.hidden {
-                    // SAFETY: The node has that many hidden routes.
-                    let word = unsafe { hidden.add(at).read_unaligned() };
-                    blueprint.hidden.extend(&[word])?;
-                }
-                Ok(())
+                let hidden = node.node.wrapping_byte_add(shape.hidden_at());
+                // SAFETY: The node is live and has that many hidden routes there.
+                unsafe { blueprint.hidden.extend_from(hidden, shape.hidden) }
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
     roots::RootsBox,
     Slot, Slots, NO_PAGE,
 };
-use crate::rcu_table::stats::Footprint;
+use crate::{kernel_ext::sched, rcu_table::stats::Footprint};
 use core::{
     marker::PhantomData,
     mem::{size_of, ManuallyDrop},
@@ -60,6 +60,20 @@ unsafe impl Send for Fib {}
 // routes, which only the updater with the table's mutex uses.
 unsafe impl Sync for Fib {}
 
+/// The bytes beyond which the updater yields the CPU before it copies them. Only nodes and pages
+/// with many metrics have so many, up to 196 KiB. A transaction makes 256 changes between two other
+/// points at which it yields the CPU.
+const YIELD_BYTES: usize = 4096;
+
+/// Yields the CPU before the updater copies many bytes.
+///
+/// Context: may sleep.
+pub(super) fn yield_before_copy(bytes: usize) {
+    if bytes > YIELD_BYTES {
+        sched::yield_now();
+    }
+}
+
 /// Allocates lines, which are not initialised.
 pub(super) fn allocate(lines: usize) -> Result<NonNull<u8>> {
     let memory = KVVec::<Line>::with_capacity(lines, gfp())?;
@@ -76,7 +90,10 @@ impl Fib {
     };
 
     /// Allocates a node: `before` bytes for slots, and `size` bytes.
+    ///
+    /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn node(before: usize, size: usize) -> Result<Self> {
+        yield_before_copy(size);
         let (before, size) = (before.div_ceil(64), size.div_ceil(64));
         let memory = allocate(before + size)?;
         // SAFETY: The allocation begins with the lines before the node, so the sum lies in it.

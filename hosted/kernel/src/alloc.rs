@@ -112,7 +112,7 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
     if flags.may_sleep {
         context::assert_may_sleep("GFP_KERNEL allocation");
     }
-    stretch::count_allocator_call();
+    stretch::count_allocator_call(layout.size());
     if failslab::should_fail() {
         return Err(AllocError);
     }
@@ -149,7 +149,7 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
 pub(crate) unsafe fn free(memory: NonNull<u8>) {
     // SAFETY: The caller guarantees that the allocation is live.
     let size = unsafe { usable(memory) };
-    stretch::count_allocator_call();
+    stretch::count_allocator_call(0);
     // ORDERING: Statistics; nothing is published through them.
     LIVE_ALLOCATIONS.fetch_sub(1, Ordering::Relaxed);
     LIVE_BYTES.fetch_sub(size, Ordering::Relaxed);

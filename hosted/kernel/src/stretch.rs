@@ -11,8 +11,12 @@ pub struct Stretch {
     pub cpu_time: Duration,
     /// Calls that allocate or free memory. Unlike the time, they are the same in each run.
     pub allocator_calls: usize,
+    /// The allocated bytes.
+    pub allocated_bytes: usize,
     /// The bytes that growing arrays copied, and that new ones were filled with.
     pub copied_bytes: usize,
+    /// Accesses to arrays, each to an element or to a slice; 0 in release builds.
+    pub accesses: usize,
 }
 
 impl Stretch {
@@ -21,7 +25,9 @@ impl Stretch {
         Self {
             cpu_time: self.cpu_time.max(other.cpu_time),
             allocator_calls: self.allocator_calls.max(other.allocator_calls),
+            allocated_bytes: self.allocated_bytes.max(other.allocated_bytes),
             copied_bytes: self.copied_bytes.max(other.copied_bytes),
+            accesses: self.accesses.max(other.accesses),
         }
     }
 }
@@ -36,7 +42,9 @@ thread_local! {
     static MEASUREMENT: Cell<Option<Measurement>> = const { Cell::new(None) };
     /// Counted since the last reschedule point, or since the thread began.
     static ALLOCATOR_CALLS: Cell<usize> = const { Cell::new(0) };
+    static ALLOCATED_BYTES: Cell<usize> = const { Cell::new(0) };
     static COPIED_BYTES: Cell<usize> = const { Cell::new(0) };
+    static ACCESSES: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Returns the CPU time of this thread.
@@ -64,7 +72,9 @@ pub fn longest_stretch(run: impl FnOnce()) -> Stretch {
 
 fn start(longest: Stretch) {
     ALLOCATOR_CALLS.set(0);
+    ALLOCATED_BYTES.set(0);
     COPIED_BYTES.set(0);
+    ACCESSES.set(0);
     // The measurement itself does not count.
     let since = cpu_time();
     MEASUREMENT.set(Some(Measurement { since, longest }));
@@ -76,18 +86,29 @@ pub fn reschedule_point() {
         let stretch = Stretch {
             cpu_time: cpu_time() - measured.since,
             allocator_calls: ALLOCATOR_CALLS.get(),
+            allocated_bytes: ALLOCATED_BYTES.get(),
             copied_bytes: COPIED_BYTES.get(),
+            accesses: ACCESSES.get(),
         };
         start(measured.longest.max(stretch));
     }
 }
 
-/// Counts a call that allocates or frees memory.
-pub(crate) fn count_allocator_call() {
+/// Counts a call that allocates or frees memory; `bytes` is 0 if it frees.
+pub(crate) fn count_allocator_call(bytes: usize) {
     ALLOCATOR_CALLS.set(ALLOCATOR_CALLS.get().wrapping_add(1));
+    ALLOCATED_BYTES.set(ALLOCATED_BYTES.get().wrapping_add(bytes));
 }
 
 /// Counts the bytes that a growing array copies, or that a new one is filled with.
 pub(crate) fn count_copied(bytes: usize) {
     COPIED_BYTES.set(COPIED_BYTES.get().wrapping_add(bytes));
+}
+
+/// Counts an access to an array. Release builds do not, because benchmarks run in them.
+#[inline]
+pub(crate) fn count_access() {
+    if cfg!(debug_assertions) {
+        ACCESSES.set(ACCESSES.get().wrapping_add(1));
+    }
 }

@@ -4,7 +4,7 @@
 //! and frees a bounded number of objects, and copies a bounded number of bytes. Both figures are
 //! the same in each run; `table-bench stretch` measures the times.
 
-use kernel::{longest_stretch, prelude::*, reschedule_point};
+use kernel::{longest_stretch, prelude::*, reschedule_point, Stretch};
 use rcu_routes::{
     rcu_table::{Key, Operation, Reload, Selector, Table, Transaction},
     testing::{operation, run, table},
@@ -13,6 +13,8 @@ use rcu_routes::{
 /// The most calls of the allocator: a change copies or frees a few nodes, and 256 changes share a
 /// stretch.
 const CALLS: usize = 1024;
+/// The most bytes of nodes that are allocated: 256 changes of nodes without metrics.
+const ALLOCATED_BYTES: usize = 256 * (8 << 10);
 /// The most bytes that growing arrays copy.
 const COPIED_BYTES: usize = 64 << 10;
 /// Operations that the device collects before it yields the CPU.
@@ -36,14 +38,15 @@ fn changes(verb: &str) -> Vec<Operation> {
         .collect()
 }
 
-fn check(name: &str, run: impl FnOnce()) {
+fn check(name: &str, run: impl FnOnce()) -> Stretch {
     let longest = longest_stretch(run);
     println!(
-        "{:5} calls, {:6} bytes: {name}",
-        longest.allocator_calls, longest.copied_bytes
+        "{:5} calls, {:7} bytes allocated, {:6} copied: {name}",
+        longest.allocator_calls, longest.allocated_bytes, longest.copied_bytes
     );
     assert!(longest.allocator_calls <= CALLS, "{name}: {longest:?}");
     assert!(longest.copied_bytes <= COPIED_BYTES, "{name}: {longest:?}");
+    longest
 }
 
 fn transaction(operations: &[Operation]) -> Transaction {
@@ -118,4 +121,32 @@ fn each_operation_yields_after_a_bounded_number_of_objects() {
             reschedule_point();
         }
     });
+}
+
+/// The prefixes of a page and of a node, each with 64 metrics: a change copies 24 KiB of them.
+#[test]
+fn a_transaction_yields_before_it_copies_many_metrics() {
+    let changes = |verb: &str, prefix: fn(usize) -> String| -> Vec<Operation> {
+        let line = |number: usize| {
+            let (prefix, metric) = (prefix(number / 64), number % 64);
+            operation(&format!("{verb} {prefix} dev {verb} metric {metric}"))
+        };
+        (0..64 * 64).map(line).collect()
+    };
+    for (name, prefix) in [
+        (
+            "page",
+            (|number| format!("10.{number}.0.0/16")) as fn(usize) -> String,
+        ),
+        ("node", |number| format!("10.0.{number}.0/24")),
+    ] {
+        let table = table();
+        transaction(&changes("add", prefix)).commit(&table).unwrap();
+        let longest = check(&format!("metrics of a {name}"), || {
+            transaction(&changes("change", prefix))
+                .commit(&table)
+                .unwrap();
+        });
+        assert!(longest.allocated_bytes <= ALLOCATED_BYTES, "{longest:?}");
+    }
 }

@@ -3,6 +3,7 @@
 //! Growing arrays.
 
 use super::{AllocError, Flags};
+use crate::stretch;
 use core::{
     alloc::Layout,
     fmt,
@@ -121,7 +122,7 @@ impl<T> Vec<T> {
         }
         let layout = Layout::array::<T>(capacity).map_err(|_| AllocError)?;
         let elements = super::allocate(layout, flags)?.cast::<T>();
-        crate::stretch::count_copied(self.len * size_of::<T>());
+        stretch::count_copied(self.len * size_of::<T>());
         // SAFETY: The old memory has `len` elements; the new memory has room for them and is
         // distinct.
         unsafe { ptr::copy_nonoverlapping(self.elements.as_ptr(), elements.as_ptr(), self.len) };
@@ -242,6 +243,7 @@ impl<T> Deref for Vec<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
+        stretch::count_access();
         // SAFETY: By the type invariant `len` elements are live.
         unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.len) }
     }
@@ -250,6 +252,7 @@ impl<T> Deref for Vec<T> {
 impl<T> DerefMut for Vec<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
+        stretch::count_access();
         // SAFETY: By the type invariant `len` elements are live, and they are borrowed exclusively.
         unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) }
     }
