@@ -150,10 +150,40 @@ fn is_reclaimed(table: &Table) -> bool {
     true
 }
 
+/// Changes of a node whose next hops stay in use, so that no number of an answer is released.
+const COUNTED: usize = 100;
+
+/// Asserts that each replaced node counts as retired until the reader ends, and no longer.
+fn check_count(mode: ReclaimMode) {
+    SETTINGS.set_reclaim(mode);
+    SETTINGS.set_reclaim_max_kb(u32::MAX);
+    let table = new_table();
+    run(&table, "add 192.0.2.0/24 dev b").unwrap();
+    barrier();
+    assert!(is_reclaimed(&table), "{}", mode.name());
+    let reader = HeldReader::start();
+    for number in 1..=COUNTED {
+        let next_hop = ["a", "b"][number % 2];
+        run(&table, &format!("change 10.20.30.0/24 dev {next_hop}")).unwrap();
+        let stats = table.stats().unwrap();
+        let retired = (stats.retired_objects, stats.retired_bytes);
+        // A node with one route takes a line.
+        assert_eq!(retired, (number, 64 * number), "{}", mode.name());
+    }
+    let before = table.stats().unwrap().reclaimed_objects;
+    reader.release();
+    assert!(is_reclaimed(&table), "{}", mode.name());
+    let reclaimed = table.stats().unwrap().reclaimed_objects - before;
+    assert_eq!(reclaimed, COUNTED, "{}", mode.name());
+}
+
 #[test]
 fn a_writer_waits_for_a_long_reader_at_the_limit_of_retired_memory() {
     let most = max_retired_by_a_change();
     println!("one change retires at most {most} bytes");
+    for mode in [ReclaimMode::Call, ReclaimMode::Kvfree] {
+        check_count(mode);
+    }
     for mode in ReclaimMode::ALL {
         for max_kb in [0, 16, 256] {
             check(mode, max_kb, most);

@@ -6,7 +6,7 @@
 use kernel::alloc::failslab;
 use rcu_routes::{
     rcu_table::{Family, Table, Transaction},
-    testing::{operation, own_stats, run, show, table},
+    testing::{operation, run, show, table},
 };
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
@@ -82,7 +82,7 @@ fn a_transaction_of_many_flushes_needs_the_memory_of_one() {
     let start = Instant::now();
     transaction.commit(&table).unwrap();
     let took = start.elapsed();
-    let stats = own_stats(&table);
+    let stats = table.stats().unwrap();
     assert_eq!((stats.routes_inet, stats.routes_inet6), (1, 0));
     // Each round uses two next hops. Their numbers are used again, because no reader has seen them.
     assert!(stats.next_hop_bytes < 16 << 10, "{stats:?}");
