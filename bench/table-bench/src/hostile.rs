@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::{ensure, Result};
 use clap::Args;
-use inputs::{Input, COPIED_BYTES, FIXED_BYTES};
+use inputs::{Input, FIXED_BYTES};
 use rcu_routes::rcu_table::{Family, Prefix, Route, Table};
 use rcu_routes::testing::{self, Random};
 
@@ -85,7 +85,7 @@ fn measure(
 
     let changed = &routes[..routes.len().min(options.changes)];
     let copied = update::copied(&table, changed, Pair::DeleteAndAdd)?;
-    check_copied(&input.name, copied, faults);
+    check_copied(&input.name, copied, input.copied, faults);
     let latencies = update::time(&table, changed, Pair::DeleteAndAdd)?;
     let [add, add_99, _] = latencies.add.summary();
     let [delete, delete_99, _] = latencies.delete.summary();
@@ -116,12 +116,9 @@ fn measure(
     Ok(())
 }
 
-fn check_copied(name: &str, copied: f64, faults: &mut Vec<String>) {
-    // A change of a prefix with many metrics copies all its routes.
-    if name != "metrics" && copied > COPIED_BYTES as f64 {
-        faults.push(format!(
-            "a change of {name} copies more than {COPIED_BYTES} bytes"
-        ));
+fn check_copied(name: &str, copied: f64, bound: usize, faults: &mut Vec<String>) {
+    if copied > bound as f64 {
+        faults.push(format!("a change of {name} copies more than {bound} bytes"));
     }
 }
 
@@ -157,12 +154,13 @@ fn flaps(options: &Options, report: &mut Report, faults: &mut Vec<String>) -> Re
         name,
         others,
         route,
+        bound,
     } in inputs::flapping()
     {
         let table = testing::table();
         update::add(&table, &others)?;
         let copied = update::copied(&table, &[route], Pair::AddAndDelete)?;
-        check_copied(name, copied, faults);
+        check_copied(name, copied, bound, faults);
         let latencies = update::flap(&table, &route, options.flaps)?;
         let times = [latencies.add.summary(), latencies.delete.summary()].concat();
         section.row(

@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Adversarial tables: their memory stays within bounds, a change replaces little, and all memory
-//! is freed. `table-bench hostile` measures larger tables of the same kinds, and their times.
-//! Memory is counted for the whole process, so this file is one test.
+//! Adversarial tables: their memory stays within bounds, a change replaces few bytes in few steps,
+//! and all memory is freed. Bytes and steps are the same in each run. `table-bench hostile` measures
+//! larger tables of the same kinds, and their times. Memory is counted for the whole process, so
+//! this file is one test.
 
 #[path = "../../../bench/table-bench/src/hostile/inputs.rs"]
 mod inputs;
 
-use inputs::{Flapping, Input, COPIED_BYTES, FIXED_BYTES};
-use kernel::alloc::{live, Live};
+use inputs::{Flapping, Input, FIXED_BYTES};
+use kernel::{
+    alloc::{live, Live},
+    longest_stretch, Stretch,
+};
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{Mode, Route, Stats, Table},
     testing::{own_stats, table, wait_until, HeldReader, Random},
 };
 
-/// Routes in each table; few, because debug builds are slow.
-const SIZE: usize = 3000;
+/// Routes in most tables.
+const SIZE: usize = 12_000;
 /// Pairs of changes while a reader is held.
 const CHANGES: usize = 50;
+/// The most calls of the allocator for a change: a page, three nodes, a list of hidden routes, and
+/// a batch for the replaced ones.
+const CALLS: usize = 10;
+/// The most accesses to arrays for a change: a blueprint has at most 256 pieces, and a prefix at most
+/// 64 metrics. What is read from nodes does not count.
+const ACCESSES: usize = 2048;
 
 /// Returns the allocated memory and the table's statistics when nothing awaits reclaim.
 fn settled(table: &Table) -> (Live, Stats) {
@@ -72,9 +82,7 @@ fn check_memory(input: &Input, faults: &mut Vec<String>) {
         "{name}: {counted} bytes by the statistics, {used} by malloc"
     );
 
-    if name != "metrics" {
-        check_copied(&table, name, &routes[..CHANGES], faults);
-    }
+    check_changes(&table, name, &routes[..CHANGES], input.copied, faults);
     Random::new(2).shuffle(&mut routes);
     for route in &routes {
         delete(&table, route);
@@ -84,26 +92,52 @@ fn check_memory(input: &Input, faults: &mut Vec<String>) {
     assert_eq!((stats.objects, stats.bytes, stats.next_hops), (0, 0, 0));
 }
 
-/// Checks the memory that each change replaces. A held reader keeps all of it allocated.
-fn check_copied(table: &Table, name: &str, routes: &[Route], faults: &mut Vec<String>) {
+/// The most work of a change.
+#[derive(Default)]
+struct Work {
+    bytes: usize,
+    calls: usize,
+    accesses: usize,
+}
+
+/// Checks the memory that each change replaces, and its steps. A held reader keeps all replaced
+/// memory allocated.
+fn check_changes(
+    table: &Table,
+    name: &str,
+    routes: &[Route],
+    bound: usize,
+    faults: &mut Vec<String>,
+) {
     let before = settled(table).0.allocations;
     let reader = HeldReader::start();
     let mut last = table.stats().unwrap().retired_bytes;
-    let mut most = 0;
-    let mut replaced = || {
-        let now = table.stats().unwrap().retired_bytes;
-        most = most.max(now - last);
-        last = now;
-    };
+    let mut most = Work::default();
     for route in routes {
-        delete(table, route);
-        replaced();
-        add(table, route);
-        replaced();
+        for change in [delete, add] {
+            let Stretch {
+                allocator_calls,
+                accesses,
+                ..
+            } = longest_stretch(|| change(table, route));
+            let now = table.stats().unwrap().retired_bytes;
+            most = Work {
+                bytes: most.bytes.max(now - last),
+                calls: most.calls.max(allocator_calls),
+                accesses: most.accesses.max(accesses),
+            };
+            last = now;
+        }
     }
-    let found = format!("{name}: a change replaced {most} bytes");
+    let Work {
+        bytes,
+        calls,
+        accesses,
+    } = most;
+    let found =
+        format!("{name}: a change replaced {bytes} bytes, {calls} calls, {accesses} accesses");
     println!("{found}");
-    if most > COPIED_BYTES {
+    if bytes > bound || calls > CALLS || accesses > ACCESSES {
         faults.push(found);
     }
     reader.release();
@@ -117,7 +151,8 @@ fn check_flapping(flapping: &Flapping, faults: &mut Vec<String>) {
         add(&table, route);
     }
     add(&table, &flapping.route);
-    check_copied(&table, flapping.name, &[flapping.route; CHANGES], faults);
+    let Flapping { name, bound, .. } = *flapping;
+    check_changes(&table, name, &[flapping.route; CHANGES], bound, faults);
 }
 
 #[test]
