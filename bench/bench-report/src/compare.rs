@@ -144,6 +144,6 @@ mod tests {
     fn a_target_met_before_and_missed_now_is_described() {
         let mut old = example();
         old.outcomes[0].holds = Some(true);
-        assert!(compare(&old, &example()).contains("holds before, MISSED by 8 % now"));
+        assert!(compare(&old, &example()).contains("holds before, MISSED by 31 % now"));
     }
 }

@@ -240,7 +240,7 @@ mod tests {
         let line = line.expect("the target");
         let words: Vec<&str> = line.split("  ").filter(|word| !word.is_empty()).collect();
         let words: Vec<&str> = words.iter().map(|word| word.trim()).collect();
-        assert_eq!(words[1..], ["≥ 12 ×", "11 (11–13)", "MISSED by 8 %"]);
+        assert_eq!(words[1..], ["≥ 16 ×", "11 (11–13)", "MISSED by 31 %"]);
     }
 
     #[test]

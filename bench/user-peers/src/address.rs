@@ -4,12 +4,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use rcu_routes::rcu_table::BulkAddress;
 use table_bench::stream;
 
 /// An address of one family.
 pub trait Address: Copy + Ord + Send + Sync + 'static {
     /// The standard library's type.
-    type Ip: stream::Address;
+    type Ip: stream::Address + BulkAddress;
 
     const FAMILY: &'static str;
 
@@ -17,7 +18,12 @@ pub trait Address: Copy + Ord + Send + Sync + 'static {
 
     fn from_ip(ip: Self::Ip) -> Self;
 
-    fn ip(self) -> IpAddr;
+    fn to_ip(self) -> Self::Ip;
+
+    #[inline(always)]
+    fn ip(self) -> IpAddr {
+        self.to_ip().into()
+    }
 
     /// The address of gateway number `number`.
     fn gateway(number: u32) -> IpAddr;
@@ -47,8 +53,8 @@ impl Address for u32 {
     }
 
     #[inline(always)]
-    fn ip(self) -> IpAddr {
-        Ipv4Addr::from_bits(self).into()
+    fn to_ip(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self)
     }
 
     fn gateway(number: u32) -> IpAddr {
@@ -74,8 +80,8 @@ impl Address for [u8; 16] {
     }
 
     #[inline(always)]
-    fn ip(self) -> IpAddr {
-        Ipv6Addr::from(self).into()
+    fn to_ip(self) -> Ipv6Addr {
+        Ipv6Addr::from(self)
     }
 
     fn gateway(number: u32) -> IpAddr {

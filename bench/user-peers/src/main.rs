@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | `load` | a load that depends on the previous load, by the size of the memory | |
 //! | `read` | an empty read-side section | liburcu's flavours, POSIX locks, nothing |
-//! | `memory` | MiB in use, of `malloc()` or of DPDK's heap | all tables |
+//! | `memory` | MiB in use, of `malloc()`, of DPDK's heap or of the stand-in for the kernel's | all tables |
 //! | `lookup` | ns of CPU time per lookup | all tables; two readers if the table supports them |
 //! | `latency` | distribution of the times of single lookups | all tables but `rte_lpm` |
 //! | `update` | ns of a single change | all tables |
@@ -29,8 +29,8 @@
 //! | `rte_fib6` | DPDK's for IPv6: the same first level, then 8 bits per level |
 //! | `prefix-trie` | the crate of that name |
 //!
-//! DPDK runs without huge pages, with the widest vectors of the processor. Its bulk functions get
-//! 32 addresses per call.
+//! No table has huge pages, unless `--huge-pages` asks for them. DPDK has the widest vectors of the
+//! processor. Bulk functions get 32 addresses per call.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 #![deny(unsafe_code)]
@@ -38,6 +38,8 @@
 mod address;
 #[expect(unsafe_code, reason = "functions of DPDK")]
 mod dpdk;
+#[expect(unsafe_code, reason = "madvise()")]
+mod huge_pages;
 mod input;
 mod latency;
 mod lookup;
@@ -94,6 +96,10 @@ struct Cli {
     #[arg(long, group = "sets")]
     growth: bool,
 
+    /// Keep all tables in huge pages
+    #[arg(long)]
+    huge_pages: bool,
+
     /// Number of addresses of each stream
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     addresses: usize,
@@ -135,6 +141,12 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<()> {
     dpdk::start()?;
+    if cli.huge_pages {
+        // The stand-in maps the memory of all tables at the first allocation.
+        let (set, entries) = ("empty", Vec::new());
+        RcuTable::new(&Input::<u32> { set, entries })?;
+        huge_pages::request()?;
+    }
     let routes = input::read(&cli.routes)?;
     let inet = Input::<u32>::real(&routes)?;
     let random = &mut Random::new(6);
@@ -182,7 +194,7 @@ fn make_tables<A: Key>(
         row.print()
     };
     rcu_table::set_reclaim(ReclaimMode::Call);
-    add(memory::measure(Heap::Malloc, || {
+    add(memory::measure(Heap::StandIn, || {
         Ok(Box::new(RcuTable::new(input)?) as _)
     })?)?;
     add(memory::measure(Heap::Malloc, || {

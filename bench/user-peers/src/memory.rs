@@ -12,11 +12,15 @@ const MIB: f64 = (1 << 20) as f64;
 
 /// The allocated bytes of a heap.
 fn used(heap: Heap) -> u64 {
-    if heap == Heap::Dpdk {
-        return dpdk::heap_bytes();
+    match heap {
+        Heap::Dpdk => return dpdk::heap_bytes(),
+        Heap::StandIn => {
+            // Frees the objects that this module's table has retired.
+            rcu::barrier();
+            return kernel::alloc::live().bytes as u64;
+        }
+        Heap::Malloc => (),
     }
-    // Frees the objects that this module's table has retired.
-    rcu::barrier();
     // SAFETY: The function has no requirements; it only reads statistics.
     let info = unsafe { libc::mallinfo2() };
     (info.uordblks + info.hblkhd) as u64
@@ -41,5 +45,24 @@ mod tests {
             // Other tests allocate concurrently.
             assert!((mib - bytes as f64 / MIB).abs() < 1.0, "{mib}");
         }
+    }
+
+    #[test]
+    fn the_memory_of_a_table_includes_its_nodes() {
+        let input = crate::input::Input::<u32> {
+            set: "sample",
+            entries: (0..1 << 14)
+                .map(|number| crate::input::Entry {
+                    address: number << 16,
+                    len: 24,
+                    hop: 1,
+                })
+                .collect(),
+        };
+        let table = || crate::rcu_table::RcuTable::new(&input);
+        let (_table, mib) = measure(Heap::StandIn, table).expect("memory");
+        // A node has at least a line, and each page has 4 KiB.
+        let least = (64 * (1 << 14) + 4096 * 64) as f64 / MIB;
+        assert!((least..2.0 * least).contains(&mib), "{mib}");
     }
 }

@@ -23,6 +23,8 @@ impl LookupMode {
 /// The allocator of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heap {
+    /// The stand-in for the kernel's allocators, which has nodes in memory of its own.
+    StandIn,
     Malloc,
     Dpdk,
 }

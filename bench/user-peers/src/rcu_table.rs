@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! This module's table, over liburcu. A lookup is `Snapshot::next_hop_ref()` and a read of the
-//! gateway's address.
+//! This module's table, over liburcu. A lookup is `Snapshot::next_hop_ref()`, in bulk
+//! `Snapshot::next_hops()`, and a read of the gateway's address.
 
 use anyhow::{anyhow, Result};
 use kernel::{prelude::*, sync::Arc};
@@ -15,6 +15,8 @@ use crate::ticks;
 
 /// The lookups in one read-side critical section: as many as the packets of one NAPI poll.
 const SECTION: usize = 64;
+/// The addresses of one bulk lookup.
+const BULK: usize = 32;
 
 static SETTINGS: Settings = Settings::new();
 
@@ -44,9 +46,30 @@ fn digest<A: Address>(table: &Table, address: A, guard: &Guard) -> u64 {
     found.map_or(0, |next_hop| next_hop.digest())
 }
 
+/// Looks up addresses, from one to [`BULK`]. Returns the sum of the answers.
+// Not inlined: a data plane calls it.
+#[inline(never)]
+fn bulk_sum<A: Address>(table: &Table, addresses: &[A], guard: &Guard) -> u64 {
+    let mut ips = [addresses[0].to_ip(); BULK];
+    for (ip, address) in ips.iter_mut().zip(addresses) {
+        *ip = address.to_ip();
+    }
+    let mut found = [None; BULK];
+    let found = &mut found[..addresses.len()];
+    table
+        .snapshot(guard)
+        .next_hops(&ips[..addresses.len()], found);
+    let answers = found.iter().flatten();
+    answers.fold(0, |sum, answer| sum.wrapping_add(answer.digest()))
+}
+
 impl<A: Address> Peer<A> for RcuTable {
     fn name(&self) -> &'static str {
         "table"
+    }
+
+    fn has_bulk(&self) -> bool {
+        true
     }
 
     fn supports_concurrent_readers(&self) -> bool {
@@ -77,8 +100,12 @@ impl<A: Address> Peer<A> for RcuTable {
     }
 
     fn pass(&self, mode: LookupMode, addresses: &[A]) -> u64 {
-        let section = |addresses| {
+        let section = |addresses: &[A]| {
             let guard = read_lock();
+            if mode == LookupMode::Bulk {
+                let sums = addresses.chunks(BULK).map(|some| bulk_sum(&self.0, some, &guard));
+                return sums.fold(0, u64::wrapping_add);
+            }
             sum(mode, addresses, |address: A| {
                 digest(&self.0, address, &guard)
             })

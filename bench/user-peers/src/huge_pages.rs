@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Huge pages for the memory of all tables. The kernel maps its own memory with huge pages, and so
+//! does user-mode Linux in the lab. Programs get pages of 4 KiB unless they ask.
+
+use std::fs;
+
+use anyhow::{ensure, Context, Result};
+
+/// The size of a huge page.
+const HUGE: usize = 2 << 20;
+
+/// Returns the addresses and the length of a private, writable mapping without file.
+fn anonymous(line: &str) -> Option<(usize, usize)> {
+    let mut words = line.split_whitespace();
+    let (start, end) = words.next()?.split_once('-')?;
+    let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).ok());
+    let (access, inode) = (words.next()?, words.nth(2)?);
+    let is_anonymous = access.starts_with("rw") && access.ends_with('p') && inode == "0";
+    is_anonymous.then_some((start?, end? - start?))
+}
+
+/// Asks for huge pages in all anonymous memory that is mapped, wherever no page is in use yet.
+pub fn request() -> Result<()> {
+    let maps = fs::read_to_string("/proc/self/maps").context("/proc/self/maps")?;
+    for (start, len) in maps.lines().filter_map(anonymous) {
+        if len < HUGE {
+            continue;
+        }
+        // SAFETY: The advice changes the size of pages alone, not their contents.
+        let status = unsafe { libc::madvise(start as *mut _, len, libc::MADV_HUGEPAGE) };
+        ensure!(
+            status == 0,
+            "the kernel refuses huge pages: {}; expected a kernel with TRANSPARENT_HUGEPAGE",
+            std::io::Error::last_os_error()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_private_writable_memory_without_a_file_is_anonymous() {
+        let heap = "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 ";
+        assert_eq!(anonymous(heap), Some((0x7f00_0000_0000, HUGE)));
+        for other in [
+            "7f0000000000-7f0000200000 r--p 00000000 00:00 0 ",
+            "7f0000000000-7f0000200000 rw-s 00000000 00:01 12 /dev/shm/x",
+            "7f0000000000-7f0000200000 rw-p 00000000 fe:00 12 /lib/x.so",
+            "",
+        ] {
+            assert_eq!(anonymous(other), None, "{other}");
+        }
+    }
+}
