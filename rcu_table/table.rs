@@ -126,18 +126,11 @@ impl TableState {
             retirees: &mut self.reclaim.retirees,
             max_routes: table.settings.max_routes(),
         };
-        match resources.apply(&mut editor, self.routes, operation) {
-            Ok(change) => {
-                resources.commit(change);
-                change.count(&mut self.routes[family as usize]);
-                self.totals.add(family, &growth);
-                Ok(())
-            }
-            Err(error) => {
-                self.reclaim.retirees.trim(true);
-                Err(error)
-            }
-        }
+        let change = resources.apply(&mut editor, self.routes, operation)?;
+        resources.commit(change);
+        change.count(&mut self.routes[family as usize]);
+        self.totals.add(family, &growth);
+        Ok(())
     }
 
     /// Takes roots without routes: the spare ones, or new ones.

@@ -52,6 +52,9 @@ const CASES: &[Case<&str>] = &[
     case(&["add 10.0.0.0/8 dev a"], "add 10.0.0.0/8 dev b metric 1"),
     // Into a node that has only children.
     case(&["add 10.0.0.0/32 dev a"], "add blackhole 10.0.0.0/8"),
+    // A new level below a node, which the change replaces.
+    case(&["add 10.0.0.0/24 dev a"], "add 10.0.0.1/32 dev a"),
+    case(&["add 2001:db8::/40 dev a"], "add 2001:db8::1/128 dev a"),
     // A branch from a skipped chain.
     case(
         &["add 2001:db8::1/128 dev a"],
