@@ -85,6 +85,16 @@ make_folder() {
     mv "$folder.partial" "$folder"
 }
 
+# copy_sources NAME: prints the path of a copy of the sources. Cargo builds again what has another
+# path or a newer time. The copy has one path for all checkouts, and an equal file keeps its time.
+copy_sources() {
+    local copy=$LAB_DIR/sources/$1
+    mkdir -p "$copy"
+    "$REPO/scripts/lab/in-root" rsync --recursive --links --perms --checksum --delete \
+        --exclude=/.git --exclude=/out --exclude=/target "$REPO/" "$copy/"
+    printf '%s\n' "$copy"
+}
+
 # pack FOLDER ARCHIVE: makes an initramfs. It is not compressed, because an emulated CPU unpacks
 # slowly.
 pack() {
