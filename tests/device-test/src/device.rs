@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
     thread,
@@ -211,6 +212,15 @@ impl Snapshot {
 /// Returns `count`, or a tenth of it on a debug kernel, which is about ten times slower.
 pub fn scaled(count: u32) -> u32 {
     match Path::new("/proc/lockdep").exists() {
+        true => count / 10,
+        false => count,
+    }
+}
+
+/// Returns `count`, or a tenth of it where QEMU emulates the CPU, which is about ten times slower.
+pub fn scaled_if_emulated(count: u32) -> u32 {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    match cpus.contains("QEMU TCG CPU") {
         true => count / 10,
         false => count,
     }

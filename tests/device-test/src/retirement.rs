@@ -107,18 +107,22 @@ fn available_kib() -> Outcome<u64> {
 
 /// A flush inside a transaction frees what the operations before it have built.
 fn transaction_of_adds_and_flushes() -> Outcome {
-    // With three operations each, this is the most that a transaction holds, but for one.
+    // With three operations each, this is the most that a transaction holds, but for one. If the
+    // commit kept the 12 KiB that a round flushes, a tenth would exceed MOST_KIB, too.
     const ROUNDS: u32 = 349_525;
     const MOST_KIB: u64 = 128 << 10;
     let device = Device::open()?;
     device.write_all("begin\n")?;
-    device.write_all(routes::text(0..device::scaled(ROUNDS), |number| {
-        let ipv4 = routes::line(number);
-        format!(
-            "{ipv4}2001:db8::{number:x}/128 via fe80::1\nflush\n",
-            number = number & 0xffff
-        )
-    }))?;
+    device.write_all(routes::text(
+        0..device::scaled_if_emulated(ROUNDS),
+        |number| {
+            let ipv4 = routes::line(number);
+            format!(
+                "{ipv4}2001:db8::{number:x}/128 via fe80::1\nflush\n",
+                number = number & 0xffff
+            )
+        },
+    ))?;
     let before = available_kib()?;
     let least = thread::scope(|scope| -> Outcome<u64> {
         let commit = scope.spawn(|| device.write_all("commit\n"));
@@ -145,7 +149,7 @@ const TESTS: &Group = &[
     ("deleting each route frees every node", delete_frees_every_node),
     ("flush frees all memory", flush_frees_all),
     ("the table's size depends only on its routes", size_depends_on_the_routes_only),
-    ("a transaction of 1,048,575 adds and flushes uses little memory", transaction_of_adds_and_flushes),
+    ("a transaction of many adds and flushes uses little memory", transaction_of_adds_and_flushes),
 ];
 
 pub fn tests() -> Vec<Test> {
