@@ -7,11 +7,19 @@
 tap_number=0
 tap_failures=0
 
-# tap_check NAME COMMAND...: passes if COMMAND succeeds; prints its output otherwise.
+# Prints the seconds since the machine started. A process for `date` would take longer in the guest.
+tap_seconds() {
+    read -r tap_uptime _ </proc/uptime
+    echo "${tap_uptime%.*}"
+}
+
+# tap_check NAME COMMAND...: passes if COMMAND succeeds; prints its output otherwise. Prints the time
+# of a slow check.
 tap_check() {
     tap_name=$1
     shift
     tap_number=$((tap_number + 1))
+    tap_start=$(tap_seconds)
     if tap_output=$("$@" 2>&1); then
         echo "ok $tap_number - $tap_name"
     else
@@ -19,6 +27,8 @@ tap_check() {
         echo "not ok $tap_number - $tap_name"
         printf '%s\n' "$tap_output" | tail -n 40 | sed 's/^/# /'
     fi
+    tap_elapsed=$(($(tap_seconds) - tap_start))
+    [ $tap_elapsed -lt 3 ] || echo "#   took $tap_elapsed s"
 }
 
 # tap_skip NAME REASON
