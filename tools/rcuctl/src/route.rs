@@ -20,11 +20,13 @@ mod words;
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use crate::cli::{Family, RouteCommand};
 use crate::device::{Access, Device};
 use crate::error::{Error, Result, Status};
 use crate::input::Input;
+use crate::interrupt;
 use crate::output::Output;
 use selector::Selector;
 
@@ -90,7 +92,14 @@ pub fn run(
             let (name, import) = import::read(file, *options)?;
             match dry_run {
                 true => import::dry_run(&name, &import, out),
-                false => import::run(&mut open(Access::ReadWrite)?, &name, import, out),
+                false => {
+                    // A signal ends the read of the file as usual.
+                    let flag = interrupt::flag()?;
+                    // ORDERING: The flag publishes no other data.
+                    let is_interrupted = || flag.load(Ordering::Relaxed);
+                    let device = &mut open(Access::ReadWrite)?;
+                    import::run(device, &name, import, &is_interrupted, out)
+                }
             }
         }
         RouteCommand::Diff { file, options } => {

@@ -161,16 +161,22 @@ fn next_hop_words(gateway: Option<IpAddr>, dev: Option<&str>) -> String {
     words
 }
 
-/// Adds the routes to the table. A line that the kernel refuses does not end the import.
+/// Adds the routes to the table. A line that the kernel refuses does not end the import; a signal ends
+/// it between two batches.
 pub fn run(
     device: &mut Device<impl Read + Write>,
     name: &str,
     mut import: Import,
+    is_interrupted: &dyn Fn() -> bool,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
     let mut imported = 0;
     let mut rest = &import.routes[..];
     while !rest.is_empty() {
+        if is_interrupted() {
+            let applied = imported as u64;
+            return Err(Error::Interrupted { applied });
+        }
         let mut batch = Batch::default();
         for (line, route) in rest {
             if batch.is_full() {

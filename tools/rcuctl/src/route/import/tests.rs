@@ -189,7 +189,8 @@ fn an_import_continues_after_a_line_that_the_kernel_refuses() {
     let text = "fe80::/64 dev a metric 256\nfe80::/64 dev b metric 256\n::/0 dev a\n";
     let mut printed = Vec::new();
     let out = &mut Output::new(&mut printed, true);
-    let status = run(&mut Device::new(&mut fake), "f", translate(text), out);
+    let device = &mut Device::new(&mut fake);
+    let status = run(device, "f", translate(text), &|| false, out);
     assert_eq!(status.expect("no local error"), Status::Failed);
     let expected = r#"{"imported":2,"inactive":0,"skipped_words":0,"refused":[{"line":2,"message":"fe80::/64: route exists (EEXIST)"}]}"#;
     let printed: serde_json::Value = serde_json::from_slice(&printed).expect("JSON");
@@ -197,4 +198,58 @@ fn an_import_continues_after_a_line_that_the_kernel_refuses() {
         printed,
         serde_json::from_str::<serde_json::Value>(expected).expect("JSON")
     );
+}
+
+#[test]
+fn a_signal_ends_an_import_and_names_the_number_of_imported_routes() {
+    let lines = (0..3000).map(|n| format!("10.{}.{}.0/24 dev a", n / 256, n % 256));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let mut fake = Fake::new();
+    let calls = std::cell::Cell::new(0);
+    let is_interrupted = || calls.replace(calls.get() + 1) == 2;
+    let out = &mut Output::new(Vec::new(), true);
+    let device = &mut Device::new(&mut fake);
+    let ended = run(device, "f", translate(&text), &is_interrupted, out);
+    let Err(Error::Interrupted { applied }) = ended else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(applied as usize, fake.executed.len());
+    assert!((1..3000).contains(&applied), "{applied}");
+}
+
+/// Each parser reads each file, cut and with changed bytes: it may refuse lines, and must not panic.
+#[test]
+fn damaged_files_are_refused_without_a_panic() {
+    const FORMATS: [Format; 7] = [
+        Format::Ip,
+        Format::IpJson,
+        Format::Bird,
+        Format::Frr,
+        Format::FrrJson,
+        Format::FrrBgp,
+        Format::Mrt,
+    ];
+    let mut random = 1_u32;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % below.max(1)
+    };
+    for (name, content, ..) in FILES {
+        for format in FORMATS {
+            for _ in 0..8 {
+                let mut bytes = content[..next(content.len() + 1)].to_vec();
+                for _ in 0..next(4) {
+                    let at = next(bytes.len());
+                    if let Some(byte) = bytes.get_mut(at) {
+                        *byte = next(256) as u8;
+                    }
+                }
+                let bytes = std::io::Cursor::new(bytes);
+                // An error: the bytes are not text, or no compressed file.
+                if let Ok(source) = Source::new(name.to_string(), bytes, Some(format)) {
+                    drop(translate_source(source, None));
+                }
+            }
+        }
+    }
 }
