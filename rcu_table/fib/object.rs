@@ -61,7 +61,7 @@ unsafe impl Send for Fib {}
 unsafe impl Sync for Fib {}
 
 /// The bytes beyond which the updater yields the CPU before it copies them. Only nodes and pages
-/// with many metrics have so many, up to 196 KiB. A transaction makes 256 changes between two other
+/// with many metrics have so many, up to 196 KiB. A transaction makes 128 changes between two other
 /// points at which it yields the CPU.
 const YIELD_BYTES: usize = 4096;
 

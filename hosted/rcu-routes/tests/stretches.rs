@@ -10,11 +10,13 @@ use rcu_routes::{
     testing::{operation, run, table},
 };
 
-/// The most calls of the allocator: a change copies or frees a few nodes, and 256 changes share a
+/// The most calls of the allocator: a change copies or frees a few nodes, and 128 changes share a
 /// stretch.
-const CALLS: usize = 1024;
-/// The most bytes of nodes that are allocated: 256 changes of nodes without metrics.
-const ALLOCATED_BYTES: usize = 256 * (8 << 10);
+const CALLS: usize = 512;
+/// The most bytes of nodes that are allocated: 128 changes of nodes without metrics.
+const ALLOCATED_BYTES: usize = 128 * (8 << 10);
+/// The most accesses to arrays while nodes with many metrics are freed: a few for each of 1,024 routes.
+const ACCESSES: usize = 4 << 10;
 /// The most bytes that growing arrays copy.
 const COPIED_BYTES: usize = 64 << 10;
 /// Operations that the device collects before it yields the CPU.
@@ -148,5 +150,10 @@ fn a_transaction_yields_before_it_copies_many_metrics() {
                 .unwrap();
         });
         assert!(longest.allocated_bytes <= ALLOCATED_BYTES, "{longest:?}");
+        let longest = check(&format!("flush of a {name}"), || {
+            table.flush(None).unwrap();
+        });
+        println!("{} accesses", longest.accesses);
+        assert!(longest.accesses <= ACCESSES, "{longest:?}");
     }
 }
