@@ -4,6 +4,7 @@
 
 use super::{
     fib::{Blueprint, Editor, Growth, Owner, RootsBox},
+    monitor::Change,
     reclaim::Policy,
     table::Totals,
     update::{Operation, Resources},
@@ -97,7 +98,7 @@ impl Reload {
         let old = table.roots.replace(roots);
         state.totals.replace(totals);
         state.routes = self.routes;
-        table.count_change();
+        table.count_change(core::iter::once(Change::Reloaded));
         drop(state);
         table.end_unlinked(old, [true; 2], policy);
         Ok(())

@@ -71,7 +71,7 @@ impl<T> Segments<T> {
     }
 
     /// Returns the elements in order.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
         Iterator::chain(self.full.iter(), core::iter::once(&self.open)).flatten()
     }
 }

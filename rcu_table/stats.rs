@@ -92,6 +92,8 @@ pub struct Stats {
     pub retired_bytes: usize,
     /// Objects reclaimed since the module was loaded.
     pub reclaimed_objects: usize,
+    /// Changes of a route to an equal one, which have no effect, since the table was created.
+    pub unchanged: u64,
 }
 
 impl Stats {
@@ -106,7 +108,7 @@ impl Stats {
     }
 
     /// Returns each value with its name, in the order in which they are shown.
-    pub fn rows(&self) -> [(&'static str, u64); 11] {
+    pub fn rows(&self) -> [(&'static str, u64); 12] {
         [
             ("routes_inet", self.routes_inet as u64),
             ("routes_inet6", self.routes_inet6 as u64),
@@ -119,6 +121,7 @@ impl Stats {
             ("reclaimed_objects", self.reclaimed_objects as u64),
             ("next_hop_bytes", self.next_hop_bytes as u64),
             ("copied_bytes", self.copied_bytes),
+            ("unchanged", self.unchanged),
         ]
     }
 }

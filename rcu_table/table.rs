@@ -8,6 +8,7 @@ use super::{
         Blueprint, ChangeCount, Editor, Growth, Level, Lookup, Owner, Records, RootsBox,
         RootsPointer, MAX_UNLINKED,
     },
+    monitor::{Change, Monitor},
     prefix::{Family, Prefix},
     quarantine::Quarantine,
     reclaim::{self, Policy, Reclaim},
@@ -49,6 +50,8 @@ pub struct Table {
     pub(super) settings: &'static Settings,
     account: kernel::sync::Arc<super::fib::Account>,
     #[pin]
+    pub(super) monitor: Monitor,
+    #[pin]
     pub(super) state: Mutex<TableState>,
 }
 
@@ -60,8 +63,16 @@ pub(super) struct TableState {
     pub(super) reclaim: Reclaim,
     pub(super) totals: Totals,
     pub(super) blueprint: Blueprint,
+    /// The changes of a route to an equal one.
+    pub(super) unchanged: u64,
     /// Roots for a flush, which must not run out of memory.
     spare_roots: Option<RootsBox>,
+}
+
+/// The effect of a change of one route.
+struct Effect {
+    /// The change, if the table is watched.
+    reported: Option<Change>,
 }
 
 /// The memory of the FIB.
@@ -106,10 +117,15 @@ impl TableState {
         }
     }
 
-    /// Changes one route in place.
+    /// Changes one route in place. Returns the effect; none if the table had an equal route.
     ///
     /// Errors: those of the operation; nothing has changed then.
-    fn change(&mut self, table: &Table, family: Family, operation: &Operation) -> Result {
+    fn change(
+        &mut self,
+        table: &Table,
+        family: Family,
+        operation: &Operation,
+    ) -> Result<Option<Effect>> {
         self.reclaim.reserve(MAX_UNLINKED)?;
         let mut growth = Growth::default();
         let mut editor = Editor {
@@ -127,10 +143,15 @@ impl TableState {
             max_routes: table.settings.max_routes(),
         };
         let change = resources.apply(&mut editor, self.routes, operation)?;
+        let reported = match table.monitor.is_watched() {
+            true => change.describe(&table.records, operation),
+            false => None,
+        };
         resources.commit(change);
         change.count(&mut self.routes[family as usize]);
         self.totals.add(family, &growth);
-        Ok(())
+        self.unchanged += u64::from(change.is_none());
+        Ok((!change.is_none()).then_some(Effect { reported }))
     }
 
     /// Takes roots without routes: the spare ones, or new ones.
@@ -189,12 +210,14 @@ impl Table {
             generation: ChangeCount::new(),
             settings,
             account: account?,
+            monitor <- Monitor::new(),
             state <- new_mutex!(TableState {
                 routes: [0; 2],
                 answers: Answers::new(settings, answers?),
                 reclaim: reclaim?,
                 totals: Totals::default(),
                 blueprint: Blueprint::new()?,
+                unchanged: 0,
                 spare_roots: Some(RootsBox::new()?),
             }),
         })
@@ -237,18 +260,29 @@ impl Table {
     fn change(&self, family: Family, operation: &Operation) -> Result {
         let policy = Policy::of(self.settings);
         let mut state = self.lock()?;
-        state.change(self, family, operation)?;
-        // Retirement can wait for a grace period, and the change is visible already.
-        self.count_change();
+        if let Some(effect) = state.change(self, family, operation)? {
+            // Retirement can wait for a grace period, and the change is visible already.
+            self.count_change(effect.reported.into_iter());
+        }
         state.reclaim.retire(policy);
         drop(state);
         self.wait_if_over_limit();
         Ok(())
     }
 
-    /// Counts a change, which the caller has published and not yet begun to retire.
-    pub(super) fn count_change(&self) {
+    /// Counts a change, which the caller has published and not yet begun to retire. Reports its
+    /// parts if the table is watched. The caller holds the updaters' mutex, so no other change
+    /// counts meanwhile.
+    pub(super) fn count_change(&self, parts: impl Iterator<Item = Change>) {
         self.generation.count();
+        if self.monitor.is_watched() {
+            self.monitor.report(self.generation(), parts);
+        }
+    }
+
+    /// Returns the part of the table that reports changes.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 
     /// Returns the number of bytes that await reclaim.
@@ -320,6 +354,7 @@ impl Table {
         if Family::selected(family).all(is_empty) {
             return Ok(());
         }
+        let routes = state.routes;
         let roots = state.take_roots()?;
         let mut flushed = [true; 2];
         roots.copy(self.roots.for_updater());
@@ -334,7 +369,8 @@ impl Table {
             state.totals.clear(other);
         }
         let old = self.roots.replace(roots);
-        self.count_change();
+        let removed = Family::selected(family).filter(|family| routes[*family as usize] > 0);
+        self.count_change(removed.map(Change::Flushed));
         drop(state);
         self.end_unlinked(old, flushed, policy);
         Ok(())
@@ -400,6 +436,7 @@ impl Table {
             next_hop_bytes: state.answers.bytes(&self.records),
             copied_bytes: state.totals.copied,
             generation: self.generation(),
+            unchanged: state.unchanged,
             ..Stats::of_reclaim(self.account.waiting())
         })
     }

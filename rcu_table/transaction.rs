@@ -7,11 +7,12 @@
 
 use super::{
     fib::{Editor, Fib, Growth, Owner, RootsBox, MAX_UNLINKED},
+    monitor::Change,
     reclaim::Policy,
     segments::Segments,
     table::{yield_after, TableState},
     update::{HopChange, Operation},
-    Family, Table,
+    Family, Route, Table,
 };
 use crate::kernel_ext::signal;
 use kernel::prelude::*;
@@ -141,15 +142,17 @@ impl Table {
 
 fn apply_batch<'o>(
     table: &Table,
-    operations: impl Iterator<Item = &'o Operation>,
+    operations: impl Iterator<Item = &'o Operation> + Clone,
     on_failure: OnFailure,
 ) -> Result<(), Failure> {
     let policy = Policy::of(table.settings);
     let mut draft = Draft::new().map_err(Failure::of_batch)?;
     let mut state = table.lock().map_err(Failure::of_batch)?;
     draft.start(table, &state).map_err(Failure::of_batch)?;
-    let result = draft.apply_all(table, &mut state, operations);
-    if draft.applied == 0 || (result.is_err() && on_failure == OnFailure::UndoAll) {
+    let result = draft.apply_all(table, &mut state, operations.clone());
+    let is_undone = result.is_err() && on_failure == OnFailure::UndoAll;
+    if draft.changed == 0 || is_undone {
+        state.unchanged += if is_undone { 0 } else { draft.unchanged };
         draft.abort(table, &mut state);
         return result;
     }
@@ -157,7 +160,8 @@ fn apply_batch<'o>(
         draft.abort(table, &mut state);
         return Err(Failure::of_batch(error));
     }
-    let replaced = draft.publish(table, &mut state, policy);
+    state.unchanged += draft.unchanged;
+    let replaced = draft.publish(table, &mut state, policy, operations);
     drop(state);
     if let Some((roots, flushed)) = replaced {
         table.end_unlinked(roots, flushed, policy);
@@ -166,11 +170,58 @@ fn apply_batch<'o>(
     result
 }
 
+/// Returns for each family the number of the operation after its last flush.
+fn starts_of(operations: impl Iterator<Item = (usize, Operation)>) -> [usize; 2] {
+    let mut starts = [0; 2];
+    for (number, operation) in operations {
+        yield_after(number);
+        if let Operation::Flush(selected) = operation {
+            for family in Family::selected(selected) {
+                starts[family as usize] = number + 1;
+            }
+        }
+    }
+    starts
+}
+
+/// Returns the effects of a batch in order. Operations before the last flush of their family have
+/// none. The iterator does its work when it is used, and yields the CPU now and then.
+fn effects<'s>(
+    table: &'s Table,
+    changes: &'s [Segments<HopChange>; 2],
+    operations: impl Iterator<Item = (usize, Operation)> + Clone + 's,
+) -> impl Iterator<Item = Change> + 's {
+    let mut starts = None;
+    let mut changes = changes.each_ref().map(|changes| changes.iter());
+    operations.clone().flat_map(move |(number, operation)| {
+        yield_after(number);
+        let starts = starts.get_or_insert_with(|| starts_of(operations.clone()));
+        let effects = match operation {
+            Operation::Flush(selected) => Family::ALL.map(|family| {
+                let is_selected = selected.iter().all(|only| *only == family);
+                let is_last = starts[family as usize] == number + 1;
+                (is_selected && is_last).then_some(Change::Flushed(family))
+            }),
+            Operation::Insert(Route { prefix, .. }, _) | Operation::Remove(prefix, ..) => {
+                let at = prefix.family() as usize;
+                let change = (number >= starts[at]).then(|| changes[at].next()).flatten();
+                let effect = change.map(|change| change.describe(&table.records, &operation));
+                [effect.flatten(), None]
+            }
+        };
+        effects.into_iter().flatten()
+    })
+}
+
 /// A batch in progress.
 struct Draft {
     roots: RootsBox,
     /// The number of operations applied.
     applied: usize,
+    /// The number of operations with an effect.
+    changed: usize,
+    /// The number of operations that found an equal route.
+    unchanged: u64,
     /// By family, the answers that each change since the last flush acquired and replaced.
     changes: [Segments<HopChange>; 2],
     /// The objects of each family that readers still see.
@@ -187,6 +238,8 @@ impl Draft {
         Ok(Self {
             roots: RootsBox::new()?,
             applied: 0,
+            changed: 0,
+            unchanged: 0,
             changes: [const { Segments::new() }; 2],
             unlinked: [const { Segments::new() }; 2],
             unlinked_now: KVVec::new(),
@@ -257,6 +310,8 @@ impl Draft {
         }
         let change = change?;
         change.count(&mut self.routes[at]);
+        self.changed += usize::from(!change.is_none());
+        self.unchanged += u64::from(change.is_none());
         self.changes[at].push(change);
         Ok(())
     }
@@ -271,6 +326,7 @@ impl Draft {
         self.growth[at] = Growth::default();
         self.routes[at] = 0;
         self.flushed[at] = true;
+        self.changed += 1;
     }
 
     /// Gives back the answers that a family's changes have acquired. Removes the changes from the
@@ -302,12 +358,13 @@ impl Draft {
     }
 
     /// Publishes the new roots, and retires what they replace. Returns the old roots with the
-    /// families that were flushed, if any was.
-    fn publish(
+    /// families that were flushed, if any was. `operations` are those of the batch.
+    fn publish<'o>(
         mut self,
         table: &Table,
         state: &mut TableState,
         policy: Policy,
+        operations: impl Iterator<Item = &'o Operation> + Clone,
     ) -> Option<(RootsBox, [bool; 2])> {
         for family in Family::ALL {
             let at = family as usize;
@@ -319,7 +376,8 @@ impl Draft {
         }
         state.routes = self.routes;
         let old = table.roots.replace(self.roots);
-        table.count_change();
+        let operations = operations.take(self.applied).copied().enumerate();
+        table.count_change(effects(table, &self.changes, operations));
         let mut resources = state.resources(table);
         let changes = self.changes.iter().flat_map(Segments::iter);
         for (number, change) in changes.enumerate() {

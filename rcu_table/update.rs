@@ -5,6 +5,7 @@
 use super::{
     answers::Answers,
     fib::{Edit, Editor, Record, Records, Retirees},
+    monitor::Change,
     Family, NextHop, Prefix, Route,
 };
 use kernel::prelude::*;
@@ -62,6 +63,23 @@ impl HopChange {
             _ => (),
         }
     }
+
+    /// Returns whether the operation had no effect.
+    pub(super) fn is_none(self) -> bool {
+        self.acquired == 0 && self.replaced == 0
+    }
+
+    /// Returns the effect of an operation, or none if it had no effect. The caller has not released
+    /// the answer that the change has replaced.
+    pub(super) fn describe(self, records: &Records, operation: &Operation) -> Option<Change> {
+        match operation {
+            Operation::Insert(route, _) => (!self.is_none()).then_some(Change::Inserted(*route)),
+            Operation::Remove(prefix, _, _) => {
+                route_of(records, *prefix, self.replaced).map(Change::Removed)
+            }
+            Operation::Flush(_) => None,
+        }
+    }
 }
 
 /// The parts of a table that every change uses.
@@ -109,7 +127,7 @@ impl Resources<'_> {
         route: &Route,
         mode: Mode,
     ) -> Result<HopChange> {
-        let mut change = HopChange::default();
+        let (mut change, mut is_equal) = (HopChange::default(), false);
         let (records, metric) = (self.records, route.metric);
         let done = editor.apply(&route.prefix, |numbers| {
             let (mut before, mut all, mut existing) = (0, 0, None);
@@ -125,6 +143,14 @@ impl Resources<'_> {
                 (_, None) if is_full || all >= MAX_METRICS => return Err(ENOSPC),
                 _ => (),
             }
+            is_equal = existing.is_some_and(|(_, number)| {
+                let record = records.for_updater(number);
+                record.is_some_and(|record| record.next_hop() == route.next_hop)
+            });
+            if is_equal {
+                // Any error makes the editor change nothing.
+                return Err(EEXIST);
+            }
             let (answers, retirees) = (&mut *self.answers, &mut *self.retirees);
             change.acquired = answers.acquire(records, retirees, &route.next_hop, metric)?;
             Ok(match existing {
@@ -135,6 +161,9 @@ impl Resources<'_> {
                 None => Edit::Insert(before, change.acquired),
             })
         });
+        if is_equal {
+            return Ok(HopChange::default());
+        }
         if let Err(error) = done {
             self.undo(change);
             return Err(error);
