@@ -39,6 +39,9 @@
 //!   read side has the message with the line's number.
 //! - A file keeps 256 KiB of unread answers. Beyond that, lines fail with `ENOBUFS`. The control
 //!   group of the caller is charged for the memory of a file.
+//! - After `monitor`, reads return the answers and then each change of the table, as the module
+//!   `monitor` describes. A read without changes waits, or fails with `EAGAIN`. A file keeps no
+//!   changes: all files read one ring of 8192 changes. A table has at most 256 monitors: `EBUSY`.
 //! - The ioctls of `include/uapi/rust_rcu_demo.h` look up or change many routes in one call.
 
 mod answers;
@@ -48,10 +51,12 @@ mod capability;
 mod command;
 mod execute;
 mod file_operations;
+mod generation;
 mod ioctl;
 mod line_error;
 mod lines;
 mod lookup;
+mod monitor;
 mod open_file;
 mod pending;
 #[expect(unsafe_code, reason = "implements flush() and poll() on raw files")]

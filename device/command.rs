@@ -27,6 +27,7 @@ commit
 abort
 get ADDRESS       show the route that serves the address
 show [inet|inet6|PREFIX]
+monitor [generation]  make reads return each change of the table, as it happens
 stats
 help
 A line may start with 'route' or 'ip [-4|-6] route'. Words such as proto, scope, src and mtu are
@@ -55,6 +56,11 @@ pub(crate) enum Command {
     Get(IpAddr),
     /// `show`.
     Show(Selector),
+    /// `monitor` and `monitor generation`.
+    Monitor {
+        /// Whether the stream names the generations.
+        has_generations: bool,
+    },
     /// `stats`.
     Stats,
     /// `help`.
@@ -107,7 +113,10 @@ fn parse_command<'a>(verb: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command
         "del" | "delete" => delete(words)?,
         "flush" => Command::Flush(words.next().map(family).transpose()?),
         "begin" => Command::Begin {
-            reload: words.next().map_or(Ok(false), reload)?,
+            reload: has_option("reload", words)?,
+        },
+        "monitor" => Command::Monitor {
+            has_generations: has_option("generation", words)?,
         },
         "commit" => Command::Commit,
         "abort" => Command::Abort,
@@ -165,10 +174,12 @@ fn family(word: &str) -> Parsed<'_, Family> {
     }
 }
 
-fn reload(word: &str) -> Parsed<'_, bool> {
-    match word {
-        "reload" => Ok(true),
-        _ => refuse(word, Reason::UnknownWord),
+/// Returns whether the line has an optional word.
+fn has_option<'a>(option: &str, words: &mut Words<'a>) -> Parsed<'a, bool> {
+    match words.next() {
+        None => Ok(false),
+        Some(word) if word == option => Ok(true),
+        Some(word) => refuse(word, Reason::UnknownWord),
     }
 }
 
@@ -288,7 +299,7 @@ impl Attributes {
                     continue;
                 }
                 "weight" if this.has_nexthop => {
-                    metric(words)?;
+                    weight(words)?;
                     words.skipped += 1;
                     continue;
                 }
@@ -380,6 +391,15 @@ fn device<'a>(words: &mut Words<'a>) -> Parsed<'a, DevName> {
 fn metric<'a>(words: &mut Words<'a>) -> Parsed<'a, u32> {
     let word = words.expect("number")?;
     any_number(word).ok_or(Refusal::new(word, Reason::InvalidNumber))
+}
+
+/// Checks the weight of a next hop, which `ip` limits to a byte.
+fn weight<'a>(words: &mut Words<'a>) -> Parsed<'a, ()> {
+    let word = words.expect("number")?;
+    match any_number(word) {
+        Some(1..=256) => Ok(()),
+        _ => refuse(word, Reason::InvalidWeight),
+    }
 }
 
 /// Parses `[to] [TYPE] PREFIX`. Returns the type, or the prefix again, and the prefix.

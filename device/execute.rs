@@ -8,6 +8,7 @@ use super::{
     command::{self, Command},
     line_error::LineError,
     lines::Line,
+    monitor::Monitoring,
     open_file::OpenFile,
     pending::{self, PendingTransaction},
 };
@@ -24,6 +25,7 @@ pub(super) struct Executor<'a> {
     pub(super) file: &'a OpenFile,
     pub(super) answers: &'a mut Answers,
     pub(super) pending: &'a mut Option<PendingTransaction>,
+    pub(super) monitoring: &'a mut Option<Monitoring>,
     pub(super) batch: &'a mut Batch,
 }
 
@@ -130,6 +132,7 @@ impl Executor<'_> {
             }
             Command::Begin { reload } => self.begin(reload, number),
             Command::Commit => self.commit(),
+            Command::Monitor { has_generations } => self.monitor(has_generations),
             Command::Abort => match self.pending.take() {
                 Some(_) => Ok(()),
                 None => Err(LineError::NoTransaction),
@@ -163,6 +166,18 @@ impl Executor<'_> {
         self.check_may_change()?;
         let pending = self.pending.take().ok_or(LineError::NoTransaction)?;
         pending.commit(self.file.table()).map_err(LineError::Commit)
+    }
+
+    /// Makes reads return the changes from now on.
+    fn monitor(&mut self, has_generations: bool) -> Result<(), LineError<'static>> {
+        // A second `monitor` of the file must not count twice.
+        *self.monitoring = None;
+        let follower = self.file.follow().map_err(|error| match error {
+            error if error == EBUSY => LineError::MonitorsFull,
+            error => LineError::Kernel(error),
+        })?;
+        *self.monitoring = Some(Monitoring::new(follower, has_generations));
+        Ok(())
     }
 
     /// Answers a query from the table, without the changes of the open transaction.

@@ -4,7 +4,8 @@
 //! `raw_operations.rs`.
 
 use super::{
-    ioctl, open_file::OpenFile, raw_operations::is_nonblocking, registration::Registration, write,
+    ioctl, monitor, open_file::OpenFile, raw_operations::is_nonblocking,
+    registration::Registration, write,
 };
 use kernel::{
     fs::{file::flags::O_NONBLOCK, File, Kiocb},
@@ -27,8 +28,20 @@ impl MiscDevice for OpenFile {
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, to: &mut IovIterDest<'_>) -> Result<usize> {
         let file = kiocb.file();
-        let mut turn = file.turn(is_nonblocking(&kiocb))?;
-        turn.state()?.answers.read(file.table(), to)
+        let is_nonblocking = is_nonblocking(&kiocb);
+        loop {
+            let mut turn = file.turn(is_nonblocking)?;
+            let state = turn.state()?;
+            let copied = monitor::read(state, file.table(), to)?;
+            if copied > 0 || to.is_empty() || state.monitoring.is_none() {
+                return Ok(copied);
+            }
+            drop(turn);
+            if is_nonblocking {
+                return Err(EAGAIN);
+            }
+            monitor::wait(&file)?;
+        }
     }
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, from: &mut IovIterSource<'_>) -> Result<usize> {

@@ -8,7 +8,7 @@
 //! C header: `include/uapi/rust_rcu_demo.h`
 
 use super::{
-    lookup,
+    generation, lookup,
     open_file::OpenFile,
     turn::Turn,
     uapi,
@@ -35,6 +35,11 @@ impl<'a> Call<'a> {
     pub(super) fn turn(&self) -> Result<Turn<'a>> {
         self.file.turn(self.is_nonblocking)
     }
+
+    /// Returns whether the call must not wait.
+    pub(super) fn is_nonblocking(&self) -> bool {
+        self.is_nonblocking
+    }
 }
 
 const READ_WRITE: u32 = _IOC_READ | _IOC_WRITE;
@@ -58,6 +63,7 @@ pub(super) fn ioctl(file: &OpenFile, is_nonblocking: bool, cmd: u32, arg: usize)
         (READ_WRITE, number::UPDATE) => read_write(&user, |args| update::update(&call, args)),
         (_IOC_WRITE, number::BEGIN) => begin(&call, &user.read()?),
         (READ_WRITE, number::COMMIT) => read_write(&user, |args| commit(&call, args)),
+        (READ_WRITE, number::WAIT) => read_write(&user, |args| generation::wait(&call, args)),
         (_IOC_NONE, number::ABORT) if _IOC_SIZE(cmd) == 0 => abort(&call),
         _ => Err(ENOTTY),
     }

@@ -3,11 +3,18 @@
 //! The private data of an open file.
 
 use super::{
-    answers::Answers, batch::Batch, capability::OpenerPermission, lines::Lines,
-    pending::PendingTransaction, turn::Turn, wait_queue::WaitQueue, write::RefusedLine,
+    answers::Answers,
+    batch::Batch,
+    capability::OpenerPermission,
+    lines::Lines,
+    monitor::{self, Monitoring},
+    pending::PendingTransaction,
+    turn::Turn,
+    wait_queue::WaitQueue,
+    write::RefusedLine,
 };
-use crate::rcu_table::Table;
-use core::sync::atomic::{AtomicBool, Ordering};
+use crate::rcu_table::{Follower, Table};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
     bindings, new_condvar, new_mutex,
     prelude::*,
@@ -30,6 +37,8 @@ pub(super) struct State {
     /// The bad line that cut the last write short.
     pub(super) refused: Option<RefusedLine>,
     pub(super) pending: Option<PendingTransaction>,
+    /// The changes that reads return after the answers.
+    pub(super) monitoring: Option<Monitoring>,
     pub(super) batch: Batch,
     pub(super) chunk: KVec<u8>,
 }
@@ -41,6 +50,8 @@ pub(super) struct OpenFile {
     opener: OpenerPermission,
     /// Whether answers are unread. `poll()` reads this flag, because it must not wait for a turn.
     is_readable: AtomicBool,
+    /// The position of the next change that a read returns, for `poll()`.
+    position: AtomicU64,
     /// Whether the last line has no newline, or a transaction is open. `close()` reads this flag,
     /// because it must not wait for a turn.
     is_unfinished: AtomicBool,
@@ -94,6 +105,7 @@ impl OpenFile {
             has_write: false,
             refused: None,
             pending: None,
+            monitoring: None,
             batch: Batch::new(),
             chunk: KVec::from_elem(0, CHUNK, GFP_KERNEL_ACCOUNT)?,
         };
@@ -103,6 +115,7 @@ impl OpenFile {
                 table,
                 opener: OpenerPermission::of_current(),
                 is_readable: AtomicBool::new(true),
+                position: AtomicU64::new(monitor::NO_POSITION),
                 is_unfinished: AtomicBool::new(false),
                 pollers <- WaitQueue::new(),
                 state <- new_mutex!(Some(state)),
@@ -115,6 +128,18 @@ impl OpenFile {
     /// Returns the table behind the device.
     pub(super) fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Returns a reference to the table that can outlive the file.
+    pub(super) fn shared_table(&self) -> Arc<Table> {
+        self.table.clone()
+    }
+
+    /// Starts to follow the changes of the table.
+    ///
+    /// Errors: those of [`Follower::new`].
+    pub(super) fn follow(&self) -> Result<Follower> {
+        Follower::new(self.table.clone())
     }
 
     /// Checks that the current task may change the table through this file.
@@ -170,14 +195,32 @@ impl OpenFile {
 
     /// Returns the current `poll()` mask.
     pub(super) fn poll_mask(&self) -> u32 {
-        // ORDERING: The poller joined the queue before this load, and the writer wakes the queue
-        // after its store. The queue's lock orders the two: this load sees the store, or the writer
-        // wakes the poller.
-        if self.is_readable.load(Ordering::Relaxed) {
+        if self.is_readable() {
             READABLE | WRITABLE
         } else {
             WRITABLE
         }
+    }
+
+    /// Returns whether answers or changes are unread.
+    fn is_readable(&self) -> bool {
+        let position = self.position();
+        let has_changes = || self.table.monitor().log().lock().next() > position;
+        self.has_answers() || (position != monitor::NO_POSITION && has_changes())
+    }
+
+    /// Returns whether answers are unread.
+    pub(super) fn has_answers(&self) -> bool {
+        // ORDERING: A poller joined the queue before this load, and the writer wakes the queue
+        // after its store. The queue's lock orders the two: this load sees the store, or the writer
+        // wakes the poller.
+        self.is_readable.load(Ordering::Relaxed)
+    }
+
+    /// Returns the position of the next change that a read returns.
+    pub(super) fn position(&self) -> u64 {
+        // ORDERING: As for the answers: a call that stores it wakes the queue if a change is unread.
+        self.position.load(Ordering::Relaxed)
     }
 
     /// Publishes the flags that `poll()` and `close()` read, at the end of a turn.
@@ -185,15 +228,24 @@ impl OpenFile {
         // ORDERING: See `poll_mask()` and `closing()`.
         self.is_readable
             .store(state.answers.is_readable(), Ordering::Relaxed);
+        let position = state.monitoring.as_ref().map(Monitoring::position);
+        self.position
+            .store(position.unwrap_or(monitor::NO_POSITION), Ordering::Relaxed);
         self.is_unfinished
             .store(state.is_unfinished(), Ordering::Release);
     }
 
-    /// Wakes the pollers if answers are unread. Call [`Self::publish_flags`] first.
+    /// Wakes the pollers if answers or changes are unread. Call [`Self::publish_flags`] first.
     pub(super) fn wake_pollers(&self) {
-        // ORDERING: The caller has stored the flag.
-        if self.is_readable.load(Ordering::Relaxed) {
-            self.pollers.wake_all(READABLE);
+        if !self.is_readable() {
+            return;
+        }
+        self.pollers.wake_all(READABLE);
+        if self.position() != monitor::NO_POSITION {
+            // A reader that waits for changes checks the answers with this lock.
+            let monitor = self.table.monitor();
+            drop(monitor.log().lock());
+            monitor.changed().notify_all();
         }
     }
 }

@@ -9,8 +9,9 @@ use super::open_file::OpenFile;
 use core::sync::atomic::{AtomicIsize, Ordering};
 use kernel::{
     bindings,
-    fs::{file::flags::O_NONBLOCK, Kiocb},
+    fs::{file::flags::O_NONBLOCK, File, Kiocb},
     prelude::*,
+    sync::poll::PollTable,
     types::ForeignOwnable,
 };
 
@@ -86,5 +87,12 @@ unsafe extern "C" fn poll(
     // SAFETY: `file` and `table` are the arguments of this call, and the queue is part of the
     // file's private data.
     unsafe { open_file.pollers().poll_wait(file, table) };
+    // SAFETY: The VFS keeps the file open during the call. `fdget_pos()` locks files with
+    // `FMODE_ATOMIC_POS` only, which a device lacks.
+    let file = unsafe { File::from_raw_file(file) };
+    // SAFETY: The VFS passes null or a valid table.
+    let table = unsafe { PollTable::from_raw(table) };
+    // A file may become a monitor later, but `epoll` registers only once.
+    table.register_wait(file, open_file.table().monitor().changed());
     open_file.poll_mask()
 }

@@ -10,10 +10,11 @@
 use core::mem::{offset_of, size_of};
 
 /// `RUST_RCU_DEMO_VERSION`.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
-/// `RUST_RCU_DEMO_FEATURE_*`: lookup, update, stats, transaction, reload, poll, types.
-pub(crate) const FEATURES: u64 = (1 << 7) - 1;
+/// `RUST_RCU_DEMO_FEATURE_*`: lookup, update, stats, transaction, reload, poll, types, monitor,
+/// wait, unchanged.
+pub(crate) const FEATURES: u64 = (1 << 10) - 1;
 
 /// `RUST_RCU_DEMO_IOC_MAGIC`.
 pub(crate) const MAGIC: u32 = 0xd2;
@@ -27,6 +28,7 @@ pub(crate) mod number {
     pub(crate) const BEGIN: u32 = 4;
     pub(crate) const COMMIT: u32 = 5;
     pub(crate) const ABORT: u32 = 6;
+    pub(crate) const WAIT: u32 = 7;
 }
 
 /// Address families, as in `AF_*`.
@@ -62,6 +64,9 @@ pub(crate) const DEL_METRIC: u32 = 1 << 0;
 pub(crate) const UPDATE_ATOMIC: u32 = 1 << 0;
 /// `RUST_RCU_DEMO_BEGIN_RELOAD`.
 pub(crate) const BEGIN_RELOAD: u32 = 1 << 0;
+
+/// `RUST_RCU_DEMO_WAIT_TIMEOUT`.
+pub(crate) const WAIT_TIMEOUT: u32 = 1 << 0;
 
 /// `struct rust_rcu_demo_address`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,6 +170,17 @@ pub(crate) struct Stats {
     pub(crate) reclaimed_objects: u64,
     pub(crate) next_hop_bytes: u64,
     pub(crate) copied_bytes: u64,
+    pub(crate) unchanged: u64,
+}
+
+/// `struct rust_rcu_demo_wait`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Wait {
+    pub(crate) generation: u64,
+    pub(crate) timeout_ms: u32,
+    pub(crate) flags: u32,
+    pub(crate) reserved: u64,
 }
 
 // The layout of the header.
@@ -184,5 +200,7 @@ const _: () = {
     assert!(offset_of!(Update, error) == 24);
     assert!(size_of::<Begin>() == 8);
     assert!(size_of::<Commit>() == 16);
-    assert!(size_of::<Stats>() == 88);
+    assert!(size_of::<Stats>() == 96);
+    assert!(size_of::<Wait>() == 24);
+    assert!(offset_of!(Wait, flags) == 12);
 };

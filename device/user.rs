@@ -60,6 +60,7 @@ arguments! {
     uapi::Stats: 88,
     uapi::Begin: 8,
     uapi::Commit: 16,
+    uapi::Wait: 24,
 }
 
 /// An ioctl's structure in user memory, of the size that the caller knows.

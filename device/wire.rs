@@ -193,6 +193,7 @@ impl From<&Stats> for uapi::Stats {
             reclaimed_objects: stats.reclaimed_objects as u64,
             next_hop_bytes: stats.next_hop_bytes as u64,
             copied_bytes: stats.copied_bytes,
+            unchanged: stats.unchanged,
         }
     }
 }

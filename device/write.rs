@@ -113,6 +113,7 @@ fn write_chunk(
         file,
         answers: &mut state.answers,
         pending: &mut state.pending,
+        monitoring: &mut state.monitoring,
         batch: &mut state.batch,
     };
     let mut at = 0;

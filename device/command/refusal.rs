@@ -21,6 +21,7 @@ pub(crate) enum Reason {
         len: u8,
     },
     InvalidNumber,
+    InvalidWeight,
     InvalidGateway,
     InvalidDevice,
     /// The table cannot store a route with this word, for this reason.
@@ -87,6 +88,7 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "host bits set; use {}", Prefix::network(address, len))
             }
             Reason::InvalidNumber => f.write_str("expected a number from 0 to 4294967295"),
+            Reason::InvalidWeight => f.write_str("expected a weight from 1 to 256"),
             Reason::InvalidGateway => f.write_str("no gateway has this address"),
             Reason::Unsupported(why) => f.write_str(why),
             Reason::InvalidDevice => {

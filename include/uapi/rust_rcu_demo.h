@@ -26,7 +26,7 @@
 #include <linux/types.h>
 
 /* The value of rust_rcu_demo_info.version for this header. */
-#define RUST_RCU_DEMO_VERSION 1
+#define RUST_RCU_DEMO_VERSION 2
 
 /**
  * struct rust_rcu_demo_address - an IPv4 or IPv6 address, or none
@@ -88,6 +88,12 @@ struct rust_rcu_demo_route {
 #define RUST_RCU_DEMO_FEATURE_POLL		(1ULL << 5)
 /* RUST_RCU_DEMO_TYPE_LOCAL and RUST_RCU_DEMO_TYPE_THROW */
 #define RUST_RCU_DEMO_FEATURE_TYPES		(1ULL << 6)
+/* the command "monitor" */
+#define RUST_RCU_DEMO_FEATURE_MONITOR		(1ULL << 7)
+/* RUST_RCU_DEMO_IOC_WAIT */
+#define RUST_RCU_DEMO_FEATURE_WAIT		(1ULL << 8)
+/* rust_rcu_demo_stats.unchanged */
+#define RUST_RCU_DEMO_FEATURE_UNCHANGED		(1ULL << 9)
 
 /**
  * struct rust_rcu_demo_info - the features and limits of the kernel
@@ -252,6 +258,7 @@ struct rust_rcu_demo_commit {
  * @reclaimed_objects: objects reclaimed since the module was loaded
  * @next_hop_bytes:    memory of the next hops
  * @copied_bytes:      memory that changes have written since the table was created
+ * @unchanged:         changes of a route to an equal one, which have no effect. Version 1 lacks it
  */
 struct rust_rcu_demo_stats {
 	__aligned_u64 routes_inet;
@@ -265,6 +272,29 @@ struct rust_rcu_demo_stats {
 	__aligned_u64 reclaimed_objects;
 	__aligned_u64 next_hop_bytes;
 	__aligned_u64 copied_bytes;
+	__aligned_u64 unchanged;
+};
+
+/* timeout_ms limits the wait. */
+#define RUST_RCU_DEMO_WAIT_TIMEOUT	(1U << 0)
+
+/**
+ * struct rust_rcu_demo_wait - wait until the table changes
+ * @generation: in: the generation that the caller knows; out: the generation of the table
+ * @timeout_ms: in: the limit in ms; must be zero without RUST_RCU_DEMO_WAIT_TIMEOUT
+ * @flags:      in: RUST_RCU_DEMO_WAIT_TIMEOUT or zero
+ * @reserved:   must be zero
+ *
+ * Returns when the generation of the table differs from @generation, at once if it does already.
+ * A transaction, a reload and a flush change the generation by one. ETIMEDOUT after the limit, and
+ * EINTR if a signal ends the wait. On a file with O_NONBLOCK, EAGAIN replaces the wait. Requires no
+ * capability.
+ */
+struct rust_rcu_demo_wait {
+	__aligned_u64 generation;
+	__u32 timeout_ms;
+	__u32 flags;
+	__aligned_u64 reserved;
 };
 
 #define RUST_RCU_DEMO_IOC_MAGIC 0xD2
@@ -277,5 +307,6 @@ struct rust_rcu_demo_stats {
 #define RUST_RCU_DEMO_IOC_COMMIT _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 5, struct rust_rcu_demo_commit)
 /* Aborts the transaction of this file; EINVAL if no transaction is open. */
 #define RUST_RCU_DEMO_IOC_ABORT	 _IO(RUST_RCU_DEMO_IOC_MAGIC, 6)
+#define RUST_RCU_DEMO_IOC_WAIT	 _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 7, struct rust_rcu_demo_wait)
 
 #endif /* _UAPI_RUST_RCU_DEMO_H */

@@ -32,7 +32,8 @@ _Static_assert(sizeof(struct rust_rcu_demo_operation) == 72, "operation");
 _Static_assert(sizeof(struct rust_rcu_demo_update) == 32, "update");
 _Static_assert(sizeof(struct rust_rcu_demo_begin) == 8, "begin");
 _Static_assert(sizeof(struct rust_rcu_demo_commit) == 16, "commit");
-_Static_assert(sizeof(struct rust_rcu_demo_stats) == 88, "stats");
+_Static_assert(sizeof(struct rust_rcu_demo_stats) == 96, "stats");
+_Static_assert(sizeof(struct rust_rcu_demo_wait) == 24, "wait");
 _Static_assert(RUST_RCU_DEMO_DEV_SIZE == IFNAMSIZ, "device name");
 _Static_assert(RUST_RCU_DEMO_IOC_LOOKUP == 0xc020d201, "number");
 
@@ -179,7 +180,7 @@ static __u64 routes_inet(void)
 static void test_numbers(void)
 {
 	check_is("an unknown number is ENOTTY",
-		 errno_of(_IO(RUST_RCU_DEMO_IOC_MAGIC, 7), 0), ENOTTY);
+		 errno_of(_IO(RUST_RCU_DEMO_IOC_MAGIC, 8), 0), ENOTTY);
 	check_is("abort with a size is ENOTTY",
 		 errno_of(_IOC(_IOC_NONE, RUST_RCU_DEMO_IOC_MAGIC, 6, 4), 0), ENOTTY);
 	check_is("another device's number is ENOTTY", errno_of(_IO(0xd1, 6), 0), ENOTTY);
@@ -198,7 +199,7 @@ static void test_info(void)
 	memset(&args, 0xff, sizeof(args));
 	check_is("info", errno_of(RUST_RCU_DEMO_IOC_INFO, &args), 0);
 	check_is("info returns the version", args.info.version, RUST_RCU_DEMO_VERSION);
-	check_is("info returns the features", args.info.features, 0x7f);
+	check_is("info returns the features", args.info.features, 0x3ff);
 	check("info allows 65536 lookups in one call", args.info.max_lookups >= MANY);
 	check("info allows 65536 operations in one call", args.info.max_operations >= MANY);
 	check("info allows 65536 operations in a transaction", args.info.max_transaction >= MANY);
@@ -763,6 +764,43 @@ static void test_stats(void)
 	check("stats fill unknown fields with zeros", !args.later[0] && !args.later[2]);
 	check_is("stats with less than version 1 are EINVAL",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_STATS, 8), &args), EINVAL);
+	args.stats.unchanged = ~0ULL;
+	check_is("stats with the structure of version 1 succeed",
+		 errno_of(resized(RUST_RCU_DEMO_IOC_STATS, 88), &args), 0);
+	check("stats write nothing after the structure of version 1", args.stats.unchanged == ~0ULL);
+	flush();
+}
+
+static void test_wait(void)
+{
+	const struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_ADD, 1);
+	struct rust_rcu_demo_wait args = { .generation = -1 };
+	__u64 known;
+	int status, child;
+
+	check_is("wait returns if the generation differs", errno_of(RUST_RCU_DEMO_IOC_WAIT, &args), 0);
+	known = args.generation;
+	args = (struct rust_rcu_demo_wait){
+		.generation = known, .timeout_ms = 1, .flags = RUST_RCU_DEMO_WAIT_TIMEOUT,
+	};
+	check_is("wait times out", errno_of(RUST_RCU_DEMO_IOC_WAIT, &args), ETIMEDOUT);
+	check("wait returns the generation after a timeout", args.generation == known);
+	args.flags = 2;
+	check_is("wait with unknown flags is EINVAL", errno_of(RUST_RCU_DEMO_IOC_WAIT, &args), EINVAL);
+	check_is("wait with less than version 2 is EINVAL",
+		 errno_of(resized(RUST_RCU_DEMO_IOC_WAIT, 23), &args), EINVAL);
+	child = fork();
+	if (child == 0) {
+		struct timespec delay = { .tv_nsec = 50000000 };
+
+		nanosleep(&delay, NULL);
+		exit(update_one(&operation));
+	}
+	args = (struct rust_rcu_demo_wait){ .generation = known };
+	check_is("wait returns after a change", errno_of(RUST_RCU_DEMO_IOC_WAIT, &args), 0);
+	check("wait returns the next generation", args.generation == known + 1);
+	waitpid(child, &status, 0);
+	check_is("the child has changed the table", status, 0);
 	flush();
 }
 
@@ -789,6 +827,7 @@ int main(void)
 	test_signals();
 	test_poll();
 	test_stats();
+	test_wait();
 	printf("1..%d\n", number);
 	return failures != 0;
 }

@@ -16,6 +16,8 @@ mod close;
 mod device;
 mod faults;
 mod fuzz;
+#[expect(unsafe_code, reason = "passes structures to ioctls")]
+mod ioctl;
 mod ip_route;
 mod killed;
 mod lifetime;
@@ -23,6 +25,7 @@ mod lifetime;
 mod memory;
 mod misuse;
 mod model;
+mod monitor;
 #[path = "../../../hosted/rcu-routes/src/testing"]
 mod testing {
     #[expect(dead_code, reason = "the table's tests in user space need more of it")]
@@ -75,6 +78,7 @@ fn all_tests() -> Vec<tap::Test> {
         signals::tests,
         killed::tests,
         turns::tests,
+        monitor::tests,
         faults::tests,
     ]
     .into_iter()

@@ -495,6 +495,13 @@ const INVALID: &[(&str, &str, Reason)] = &[
         InvalidNumber,
     ),
     ("add 10.0.0.0/8 dev a metric -1", "-1", InvalidNumber),
+    ("add 10.0.0.0/8 nexthop dev a weight 0", "0", InvalidWeight),
+    (
+        "add 10.0.0.0/8 nexthop dev a weight 257",
+        "257",
+        InvalidWeight,
+    ),
+    ("add 10.0.0.0/8 nexthop dev a weight x", "x", InvalidWeight),
     ("add 10.0.0.0/8 dev a metric +1", "+1", InvalidNumber),
     ("add 10.0.0.0/8 dev a metric 0x", "0x", InvalidNumber),
     ("add 10.0.0.0/8 dev a metric 0x+1", "0x+1", InvalidNumber),
@@ -604,6 +611,7 @@ fn every_reason_is_tested() {
         InvalidLength(_) => "InvalidLength",
         HostBits { .. } => "HostBits",
         InvalidNumber => "InvalidNumber",
+        InvalidWeight => "InvalidWeight",
         InvalidDevice => "InvalidDevice",
         InvalidGateway => "InvalidGateway",
         Unsupported(_) => "Unsupported",
@@ -616,7 +624,7 @@ fn every_reason_is_tested() {
         .map(|(.., reason)| name(*reason).to_owned())
         .collect();
     assert_eq!(seen, named);
-    assert_eq!(seen.len(), 15);
+    assert_eq!(seen.len(), 16);
 }
 
 #[test]

@@ -236,6 +236,7 @@ fn binary_and_text_statistics_are_the_same() {
         reclaimed_objects: 9,
         next_hop_bytes: 10,
         copied_bytes: 11,
+        unchanged: 12,
     };
     let wire = uapi::Stats::from(&stats);
     let rows = [
@@ -250,6 +251,7 @@ fn binary_and_text_statistics_are_the_same() {
         ("reclaimed_objects", wire.reclaimed_objects),
         ("next_hop_bytes", wire.next_hop_bytes),
         ("copied_bytes", wire.copied_bytes),
+        ("unchanged", wire.unchanged),
     ];
     assert_eq!(stats.rows(), rows);
 }

@@ -43,18 +43,22 @@ const FILES: usize = 4;
 const MAGIC: u32 = 0xd2;
 
 /// The direction (1: to the kernel, 2: from the kernel) and size of each ioctl, by number.
-const REQUESTS: [(u32, u32); 7] = [(2, 32), (3, 32), (3, 32), (2, 72), (1, 8), (3, 16), (0, 0)];
+const REQUESTS: [(u32, u32); 7] = [(2, 32), (3, 32), (3, 32), (2, 96), (1, 8), (3, 16), (0, 0)];
 
 /// The number of the lookup ioctl, and the maximum number of its addresses here.
 const LOOKUP: u32 = 1;
 const MAX_LOOKUPS: usize = 256;
+
+/// The number of the ioctl that waits for a generation.
+const WAIT: u32 = 7;
 
 const fn request(direction: u32, size: u32, number: u32) -> u32 {
     (direction << 30) | (size << 16) | (MAGIC << 8) | number
 }
 
 /// The errnos with which calls may fail.
-const EXPECTED: [Errno; 14] = [
+const EXPECTED: [Errno; 16] = [
+    Errno::EAGAIN,
     Errno::E2BIG,
     Errno::EBUSY,
     Errno::EEXIST,
@@ -69,6 +73,7 @@ const EXPECTED: [Errno; 14] = [
     Errno::ENOTTY,
     Errno::ESPIPE,
     Errno::ESRCH,
+    Errno::ETIMEDOUT,
 ];
 
 const FAILSLAB: &str = "/sys/kernel/debug/failslab";
@@ -219,6 +224,7 @@ impl Actor {
             22..=27 => ("ioctl()", self.ioctl(at)),
             28 => ("poll()", raw::poll(&self.files[at]).map(|_| 0)),
             29 => ("lseek()", self.seek(at)),
+            30 => ("wait ioctl()", self.wait(at)),
             _ => ("open()", self.reopen(at)),
         }
     }
@@ -275,12 +281,28 @@ impl Actor {
         raw::ioctl(&self.files[at], request(3, 32, LOOKUP), argument)
     }
 
+    /// Waits for a generation: the table's, or a random one.
+    fn wait(&mut self, at: usize) -> nix::Result<usize> {
+        let mut generation = self.random.word();
+        for _ in 0..2 {
+            let timeout_and_flags = (1 << 32) | self.random.below(4) as u64;
+            let structure = [generation, timeout_and_flags, 0]
+                .map(u64::to_ne_bytes)
+                .concat();
+            let argument = self.arena.put(&mut self.random, &structure);
+            raw::ioctl(&self.files[at], request(3, 24, WAIT), argument)?;
+            generation = self.arena.word(argument);
+        }
+        Ok(0)
+    }
+
     /// Calls an ioctl, sometimes with another number, direction or size.
     fn ioctl(&mut self, at: usize) -> nix::Result<usize> {
         let mut number = self.random.below(REQUESTS.len()) as u32;
         let (mut direction, mut size) = REQUESTS[number as usize];
         match self.random.below(16) {
-            0 => number = self.random.below(9) as u32,
+            // A wait without a timeout could last for ever.
+            0 => number = self.random.choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 255]),
             1 => direction = self.random.below(4) as u32,
             2 => size = self.random.below(128) as u32,
             3 => size += 8 * self.random.below(16) as u32,
@@ -343,6 +365,20 @@ impl Actor {
         unistd::lseek(&self.files[at], self.random.word() as i64, Whence::SeekSet).map(|_| 0)
     }
 
+    /// Opens a file, which may monitor the table. Its reads must not wait: the last change may have
+    /// been made.
+    fn open(&mut self) -> nix::Result<OwnedFd> {
+        if self.random.one_in(2) {
+            return Device::open_as(OFlag::O_RDWR).map(OwnedFd::from);
+        }
+        let device = Device::open_as(OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
+        let command = self
+            .random
+            .choose(&["monitor\n", "monitor generation\n", "monitor\nmon"]);
+        device.write(command)?;
+        Ok(device.into())
+    }
+
     /// Opens another file. Closes one first if the limit is reached, but not the shared one.
     fn reopen(&mut self, at: usize) -> nix::Result<usize> {
         if self.files.len() == FILES && at > 0 {
@@ -350,7 +386,8 @@ impl Actor {
             drop(self.files.swap_remove(at));
         }
         if self.files.len() < FILES {
-            self.files.push(Device::open_as(OFlag::O_RDWR)?.into());
+            let file = self.open()?;
+            self.files.push(file);
         }
         Ok(0)
     }

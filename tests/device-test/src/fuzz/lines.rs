@@ -47,7 +47,9 @@ const NEXT_HOPS_INET6: [&str; 4] = [
 ];
 
 /// Lines that are not commands.
-const BAD: [&str; 12] = [
+const BAD: [&str; 14] = [
+    "monitor inet",
+    "add 10.0.0.0/8 nexthop dev lo weight 257",
     "add",
     "add 10.0.0.1/8 dev lo",
     "add 10.0.0.0/33 dev lo",

@@ -81,6 +81,18 @@ impl Arena {
     }
 }
 
+impl Arena {
+    /// Reads a word at an address that [`Self::put`] has returned for at least 8 bytes.
+    pub fn word(&self, address: usize) -> u64 {
+        let offset = address - self.start.as_ptr() as usize;
+        assert!(offset <= ARENA - 8);
+        // SAFETY: The 8 bytes are in the first half, by the assertion.
+        let from = unsafe { self.start.byte_add(offset) };
+        // SAFETY: By the type invariant the bytes are readable, and there is no reference to them.
+        unsafe { from.cast::<u64>().read_unaligned() }
+    }
+}
+
 impl Drop for Arena {
     fn drop(&mut self) {
         // SAFETY: By the type invariant this value owns the mapping, and there is no reference to

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command `monitor`: reads of the file return each change of the table, as `ip monitor route`
+//! prints it.
+//!
+//! A line is a route that was added or has replaced another one, or one of these:
+//!
+//! ```text
+//! Deleted ROUTE     the route was removed
+//! Flushed FAMILY    all routes of the family were removed
+//! Reloaded          other routes have replaced the whole table
+//! Overrun N         the reader was slow, and N changes are lost
+//! Generation N      only after `monitor generation`: the changes of generation N end here
+//! ```
+//!
+//! The lines of a transaction follow each other. After `Reloaded` and `Overrun` the reader must
+//! read the table again. The later lines then still apply: a route replaces the one with the same
+//! prefix and metric, and a deleted route may be absent.
+
+use super::{
+    answers::Answers,
+    open_file::{OpenFile, State},
+    signal,
+};
+use crate::rcu_table::{Change, Event, Family, Follower, Table};
+use core::fmt;
+use kernel::{iov::IovIterDest, prelude::*};
+
+/// The number of events that become text at a time.
+const PIECE: usize = 64;
+
+/// The position of a file without `monitor`, which no change reaches.
+pub(super) const NO_POSITION: u64 = u64::MAX;
+
+/// The stream of changes that a file reads.
+pub(super) struct Monitoring {
+    follower: Follower,
+    /// Whether each generation ends with a line.
+    has_generations: bool,
+}
+
+impl Monitoring {
+    pub(super) fn new(follower: Follower, has_generations: bool) -> Self {
+        Self {
+            follower,
+            has_generations,
+        }
+    }
+
+    /// Returns the position of the next event.
+    pub(super) fn position(&self) -> u64 {
+        self.follower.position()
+    }
+
+    /// Appends the next events to the answers.
+    ///
+    /// Errors: `ENOMEM`, and then no event is lost.
+    fn append_to(&mut self, answers: &mut Answers) -> Result {
+        for _ in 0..PIECE {
+            let Some((event, next)) = self.follower.peek() else {
+                break;
+            };
+            answers.append(Line {
+                event,
+                has_generations: self.has_generations,
+            })?;
+            self.follower.advance(next);
+        }
+        Ok(())
+    }
+}
+
+/// An event as text.
+struct Line {
+    event: Event,
+    has_generations: bool,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (change, generation, is_last) = match self.event {
+            Event::Lost(changes) => return writeln!(f, "Overrun {changes}"),
+            Event::Change {
+                change,
+                generation,
+                is_last,
+            } => (change, generation, is_last),
+        };
+        match change {
+            Change::Inserted(route) => writeln!(f, "{route}")?,
+            Change::Removed(route) => writeln!(f, "Deleted {route}")?,
+            Change::Flushed(Family::Inet) => writeln!(f, "Flushed inet")?,
+            Change::Flushed(Family::Inet6) => writeln!(f, "Flushed inet6")?,
+            Change::Reloaded => writeln!(f, "Reloaded")?,
+        }
+        match is_last && self.has_generations {
+            true => writeln!(f, "Generation {generation}"),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Copies answers, and then changes if the file monitors the table, until the destination is full,
+/// nothing is left, or a signal is pending. Returns the number of copied bytes.
+///
+/// Errors, if nothing was copied: those of [`Answers::read`].
+pub(super) fn read(state: &mut State, table: &Table, to: &mut IovIterDest<'_>) -> Result<usize> {
+    let mut total = 0;
+    loop {
+        match state.answers.read(table, to) {
+            Ok(copied) => total += copied,
+            Err(error) if total == 0 => return Err(error),
+            Err(_) => return Ok(total),
+        }
+        if to.is_empty() || state.answers.is_readable() {
+            return Ok(total);
+        }
+        let Some(monitoring) = &mut state.monitoring else {
+            return Ok(total);
+        };
+        match monitoring.append_to(&mut state.answers) {
+            Err(error) if total == 0 && !state.answers.is_readable() => return Err(error),
+            _ if !state.answers.is_readable() || (total > 0 && signal::yield_and_check()) => {
+                return Ok(total)
+            }
+            _ => (),
+        }
+    }
+}
+
+/// Waits until the file has answers or changes to read.
+///
+/// Errors: `ERESTARTSYS` if a signal ends the wait. Context: may sleep.
+pub(super) fn wait(file: &OpenFile) -> Result {
+    let monitor = file.table().monitor();
+    let mut log = monitor.log().lock();
+    while !file.has_answers() && log.next() <= file.position() {
+        if monitor.changed().wait_interruptible(&mut log) {
+            return Err(ERESTARTSYS);
+        }
+    }
+    Ok(())
+}
