@@ -110,10 +110,81 @@ play() {
     done <ip-route.session
 }
 
+# The commands that both programs execute while they monitor their tables.
+changes() {
+    cat <<'END'
+route add 192.0.2.0/24 dev d0
+-6 route add 2001:db8::/64 dev d0 metric 5
+route add 10.0.0.0/8 via 192.0.2.1 dev d0
+route add 198.51.100.7 dev d1
+route add default via 192.0.2.1 dev d0 metric 9
+route add blackhole 203.0.113.0/24
+route add 10.6.0.0/16 via inet6 fe80::6 dev d0
+route replace 10.0.0.0/8 via 192.0.2.2 dev d0
+route replace 10.0.0.0/8 via 192.0.2.2 dev d0
+route change 10.0.0.0/8 dev d1
+route add 10.0.0.0/8 dev d1
+route del 10.9.0.0/16
+-6 route add 2001:db8:1::/48 via 2001:db8::1 dev d0 metric 7
+-6 route add default via fe80::1 dev d0 metric 7
+-6 route replace 2001:db8:1::/48 via 2001:db8::2 dev d0 metric 7
+-6 route del 2001:db8:1::/48
+-6 route del default
+route del 10.0.0.0/8
+route flush type blackhole
+route del 10.6.0.0/16
+route del 198.51.100.7
+route del default
+END
+}
+
+# mark PROGRAM STREAM PREFIX: adds and deletes a route until the stream shows it.
+mark() {
+    for _ in $(seq 100); do
+        "$1" route add throw "$3" && "$1" route del throw "$3" || return
+        sleep 0.1
+        ! grep "Deleted throw $3" "$2" >/dev/null || return 0
+    done
+    return 1
+}
+
+# record PROGRAM WORD...: leaves in PROGRAM.stream what the program prints for the changes.
+record() {
+    program=$1
+    "$@" >"$program.all" 2>&1 &
+    monitor=$!
+    mark "$program" "$program.all" 100.127.1.0/24 || return
+    while read -r words; do
+        # shellcheck disable=SC2086 # Several words.
+        "$program" $words >"$program.errors" 2>&1 || true
+    done <<END
+$(changes)
+END
+    mark "$program" "$program.all" 100.127.2.0/24 || return
+    kill $monitor
+    wait $monitor
+    sed '/ 100\.127\./d; s/ *$//' "$program.all" >"$program.stream"
+}
+
+same_streams() {
+    record ip monitor route && record rcuctl route monitor || return
+    diff -U 30 ip.stream rcuctl.stream && test "$(wc -l <ip.stream)" -ge 15
+}
+
+# A signal that a shell sends for Ctrl-C ends the program, and the shell reports 130.
+interrupted_monitor() {
+    status=0
+    timeout -s INT 1 rcuctl route monitor || status=$?
+    test $status = 130
+}
+
 tap_check 'two devices have addresses and no routes' set_up_network
 tap_check 'insmod succeeds' insmod "$module"
 play
 tap_check "the session has at least 40 commands" test "$tap_number" -ge 42
+tap_check 'the tables of both programs are empty' compare '' -6 route flush table main
+tap_check 'rcuctl route monitor prints the changes as ip monitor route' same_streams
+tap_check 'Ctrl-C ends rcuctl route monitor with 130' interrupted_monitor
 tap_check 'rmmod succeeds' rmmod rust_rcu_demo
 ip link del d0
 ip link del d1

@@ -211,6 +211,19 @@ pub enum RouteCommand {
         selector: Vec<String>,
     },
 
+    /// Print each change of the table when it happens, as `ip monitor route` does
+    ///
+    /// Ctrl-C ends it. `Flushed FAMILY` and `Reloaded` stand for the removal of all routes. After
+    /// `Reloaded`, and after `Overrun N` for N lost changes, read the table again. With --json, each
+    /// line is a document, and {"generation":N} ends the changes that became visible together.
+    #[command(visible_alias = "mon")]
+    Monitor {
+        /// Print prefixes with their length, and JSON with the type, protocol and scope of each
+        /// route
+        #[arg(long)]
+        long: bool,
+    },
+
     /// Add the routes of a file, one per line; stops at the first line that the kernel refuses
     ///
     /// A file may also contain lines such as `del PREFIX` or `replace ROUTE`, and its own

@@ -174,6 +174,20 @@ impl<S: Read + Write> Device<S> {
         }
     }
 
+    /// Reads the device up to end of file. Calls `f` with the whole lines of each read, as they
+    /// arrive.
+    pub fn for_each_read(&mut self, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let mut unread = Vec::new();
+        while self.read(&mut unread)? > 0 {
+            let end = unread.iter().rposition(|&byte| byte == b'\n');
+            if let Some(newline) = end {
+                f(text(&unread[..=newline])?)?;
+                unread.drain(..=newline);
+            }
+        }
+        Ok(())
+    }
+
     /// Writes all lines, or up to the first write that the device refuses.
     fn send(&mut self, lines: &[u8]) -> Result<Option<WriteFailure>> {
         let mut accepted = 0;

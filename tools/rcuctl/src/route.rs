@@ -12,6 +12,7 @@ mod get;
 pub mod import;
 pub mod json;
 mod load;
+mod monitor;
 mod save;
 mod selector;
 mod show;
@@ -67,6 +68,9 @@ pub fn run(
         RouteCommand::Show { selector, long } => {
             let selector = Selector::parse(selector, family)?;
             show::run(open, &selector, *long, out)
+        }
+        RouteCommand::Monitor { long } => {
+            monitor::run(&mut open(Access::ReadWrite)?, family, *long, out)
         }
         RouteCommand::Load { .. } | RouteCommand::Import { .. } | RouteCommand::Diff { .. }
             if family.is_some() =>
