@@ -11,7 +11,6 @@ use clap_complete::Shell;
 
 use crate::decode::Decode;
 use crate::parameters::PARAMETERS;
-use crate::route::import;
 use crate::scale::Scale;
 use crate::stall::Stall;
 use crate::torture::Torture;
@@ -247,9 +246,8 @@ pub enum RouteCommand {
 
     /// Add the routes of a file in another program's format; continues after a refused line
     ///
-    /// Reads the output of `ip route`, `ip -6 route` and `ip -j route`, files for `ip -batch`, BIRD's
-    /// `show route`, FRR's `show ip route` and `show bgp`, also as JSON, and MRT files of RIPE RIS
-    /// and RouteViews, compressed or not. Names each refused line, and then exits 1.
+    /// Reads `ip route`, `ip -j route`, files for `ip -batch`, BIRD's `show route`, FRR's `show ip route`
+    /// and `show bgp`, and MRT, compressed or not. Names each refused line, and then exits 1.
     Import {
         /// File to import; - is standard input
         file: PathBuf,
@@ -259,7 +257,7 @@ pub enum RouteCommand {
         dry_run: bool,
 
         #[command(flatten)]
-        options: import::Options,
+        options: crate::route::import::Options,
     },
 
     /// Print the changes that make the table equal to a file; exits 1 if there are any
@@ -270,7 +268,7 @@ pub enum RouteCommand {
         file: PathBuf,
 
         #[command(flatten)]
-        options: import::Options,
+        options: crate::route::import::Options,
     },
 
     /// Write the table to a file; if the save fails, the old file is unchanged
