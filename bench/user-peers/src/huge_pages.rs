@@ -10,20 +10,23 @@ use anyhow::{ensure, Context, Result};
 /// The size of a huge page.
 const HUGE: usize = 2 << 20;
 
-/// Returns the addresses and the length of a private, writable mapping without file.
-fn anonymous(line: &str) -> Option<(usize, usize)> {
+/// Returns the start and the length of a writable mapping without file: private, or as DPDK's heap in
+/// memory of `memfd_create()`.
+fn without_file(line: &str) -> Option<(usize, usize)> {
     let mut words = line.split_whitespace();
     let (start, end) = words.next()?.split_once('-')?;
     let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).ok());
     let (access, inode) = (words.next()?, words.nth(2)?);
-    let is_anonymous = access.starts_with("rw") && access.ends_with('p') && inode == "0";
-    is_anonymous.then_some((start?, end? - start?))
+    let is_memfd = words.next().is_some_and(|path| path.starts_with("/memfd:"));
+    let is_anonymous = access.ends_with('p') && inode == "0";
+    let has_no_file = access.starts_with("rw") && (is_anonymous || is_memfd);
+    has_no_file.then_some((start?, end? - start?))
 }
 
-/// Asks for huge pages in all anonymous memory that is mapped, wherever no page is in use yet.
+/// Asks for huge pages in all memory without file that is mapped, wherever no page is in use yet.
 pub fn request() -> Result<()> {
     let maps = fs::read_to_string("/proc/self/maps").context("/proc/self/maps")?;
-    for (start, len) in maps.lines().filter_map(anonymous) {
+    for (start, len) in maps.lines().filter_map(without_file) {
         if len < HUGE {
             continue;
         }
@@ -43,16 +46,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_private_writable_memory_without_a_file_is_anonymous() {
-        let heap = "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 ";
-        assert_eq!(anonymous(heap), Some((0x7f00_0000_0000, HUGE)));
+    fn writable_memory_without_a_file_is_found() {
+        for heap in [
+            "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 ",
+            "7f0000000000-7f0000200000 rw-s 00000000 00:01 12 /memfd:nohuge (deleted)",
+        ] {
+            assert_eq!(without_file(heap), Some((0x7f00_0000_0000, HUGE)), "{heap}");
+        }
         for other in [
             "7f0000000000-7f0000200000 r--p 00000000 00:00 0 ",
             "7f0000000000-7f0000200000 rw-s 00000000 00:01 12 /dev/shm/x",
             "7f0000000000-7f0000200000 rw-p 00000000 fe:00 12 /lib/x.so",
             "",
         ] {
-            assert_eq!(anonymous(other), None, "{other}");
+            assert_eq!(without_file(other), None, "{other}");
         }
     }
 }
