@@ -103,7 +103,9 @@ impl<A: Address> Peer<A> for RcuTable {
         let section = |addresses: &[A]| {
             let guard = read_lock();
             if mode == LookupMode::Bulk {
-                let sums = addresses.chunks(BULK).map(|some| bulk_sum(&self.0, some, &guard));
+                let sums = addresses
+                    .chunks(BULK)
+                    .map(|some| bulk_sum(&self.0, some, &guard));
                 return sums.fold(0, u64::wrapping_add);
             }
             sum(mode, addresses, |address: A| {
