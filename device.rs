@@ -17,6 +17,7 @@
 //!
 //! - Before the first write, a file reads as the whole table, in a form that can be written
 //!   back. After the first write it reads as the answers to the commands, then end of file.
+//! - A file is a stream: `lseek()`, `pread()` and `pwrite()` fail with `ESPIPE`.
 //! - A line may be split over several writes; its newline makes it take effect. Closing the file
 //!   discards a last line without newline: a truncated line could have another meaning.
 //! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails.

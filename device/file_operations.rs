@@ -4,8 +4,11 @@
 //! `raw_operations.rs`.
 
 use super::{
-    ioctl, monitor, open_file::OpenFile, raw_operations::is_nonblocking,
-    registration::Registration, write,
+    ioctl, monitor,
+    open_file::OpenFile,
+    raw_operations::{is_nonblocking, make_stream},
+    registration::Registration,
+    write,
 };
 use kernel::{
     fs::{file::flags::O_NONBLOCK, File, Kiocb},
@@ -18,7 +21,8 @@ use kernel::{
 impl MiscDevice for OpenFile {
     type Ptr = Pin<KBox<Self>>;
 
-    fn open(_file: &File, device: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+    fn open(file: &File, device: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+        make_stream(file);
         OpenFile::new(Registration::of(device).table())
     }
 

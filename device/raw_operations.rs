@@ -33,6 +33,14 @@ unsafe fn open_file<'a>(file: *mut bindings::file) -> Pin<&'a OpenFile> {
     unsafe { <Pin<KBox<OpenFile>> as ForeignOwnable>::borrow(private) }
 }
 
+/// Makes a file that is being opened a stream: `pread()` and `pwrite()` fail with `ESPIPE`.
+/// Otherwise they would succeed and ignore their offset.
+pub(super) fn make_stream(file: &File) {
+    // SAFETY: `open()` has not returned, so no other task uses the file yet. `stream_open()` does
+    // not use the inode.
+    unsafe { bindings::stream_open(core::ptr::null_mut(), file.as_ptr()) };
+}
+
 /// Returns whether a `read()` or `write()` must not wait for another call on its file.
 pub(super) fn is_nonblocking(kiocb: &Kiocb<'_, Pin<KBox<OpenFile>>>) -> bool {
     // SAFETY: The kernel keeps the control block and its file during the call.

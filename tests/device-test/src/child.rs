@@ -44,15 +44,18 @@ pub enum Role {
     StatsUntilKilled,
     /// Prints a line and commits a long transaction.
     CommitUntilKilled,
+    /// Reads once from the file on standard input.
+    ReadMonitor,
 }
 
-const ROLES: [(&str, Role); 6] = [
+const ROLES: [(&str, Role); 7] = [
     ("attempt", Role::Attempt),
     ("attempt-inherited", Role::AttemptInherited),
     ("attempt-as-namespace-root", Role::AttemptAsNamespaceRoot),
     ("add-until-killed", Role::AddUntilKilled),
     ("stats-until-killed", Role::StatsUntilKilled),
     ("commit-until-killed", Role::CommitUntilKilled),
+    ("read-monitor", Role::ReadMonitor),
 ];
 
 impl Role {
@@ -125,6 +128,7 @@ impl Role {
                 println!("ready");
                 device.write_all(b"commit\n")
             }
+            Role::ReadMonitor => io::stdin().read(&mut [0; 64]).map(drop),
         }
     }
 }

@@ -2,7 +2,16 @@
 
 //! The ioctls that the tests of this program call with valid arguments.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::{
+    num::NonZeroUsize,
+    os::fd::{AsFd, AsRawFd},
+};
+
+use nix::{
+    errno::Errno,
+    libc,
+    sys::mman::{self, MapFlags, ProtFlags},
+};
 
 /// `RUST_RCU_DEMO_WAIT_TIMEOUT`.
 const WAIT_TIMEOUT: u32 = 1;
@@ -35,4 +44,63 @@ pub fn wait_generation(fd: impl AsFd, known: u64, timeout_ms: Option<u32>) -> ni
     };
     wait(fd, &mut args)?;
     Ok(args.generation)
+}
+
+/// Calls an ioctl with an address at which the program has no memory.
+pub fn with_address(fd: impl AsFd, request: u32, address: usize) -> nix::Result<()> {
+    // SAFETY: The program has no memory at the addresses that the tests pass.
+    let result = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request.into(), address) };
+    Errno::result(result).map(drop)
+}
+
+/// Tries to map the device.
+pub fn map(fd: impl AsFd) -> nix::Result<()> {
+    let len = NonZeroUsize::MIN.saturating_add(4095);
+    let (access, flags) = (ProtFlags::PROT_READ, MapFlags::MAP_SHARED);
+    // SAFETY: This is a new mapping at an address that the kernel chooses; nothing accesses it.
+    unsafe { mman::mmap(None, len, access, flags, fd, 0) }.map(drop)
+}
+
+/// Moves bytes between a pipe and a file.
+pub fn splice(from: impl AsFd, to: impl AsFd) -> nix::Result<()> {
+    let (from, to) = (from.as_fd().as_raw_fd(), to.as_fd().as_raw_fd());
+    let none = std::ptr::null_mut();
+    // SAFETY: Null stands for no offset.
+    let result = unsafe { libc::splice(from, none, to, none, 6, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Memory for an ioctl's structure, and bytes behind it that the kernel must not change.
+pub struct Canary(Box<[u8]>);
+
+impl Canary {
+    const SIZE: usize = 1 << 15;
+    const BEHIND: u8 = 0xa5;
+
+    pub fn new() -> nix::Result<Self> {
+        Ok(Self(vec![0; Self::SIZE].into()))
+    }
+
+    /// Calls an ioctl with a structure of equal bytes. Returns its result, and whether the bytes
+    /// before and behind the structure are unchanged.
+    pub fn call(
+        &mut self,
+        fd: impl AsFd,
+        request: u32,
+        size: usize,
+        align: usize,
+        fill: u8,
+    ) -> (nix::Result<()>, bool) {
+        self.0.fill(Self::BEHIND);
+        let range = 64 + align..64 + align + size;
+        self.0[range.clone()].fill(fill);
+        let address = self.0[range.start..].as_mut_ptr();
+        // SAFETY: The kernel accesses the structure, which this value owns. Its pointers are null or
+        // all ones.
+        let result = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request.into(), address) };
+        let is_behind = |byte: &u8| *byte == Self::BEHIND;
+        let is_intact = self.0[..range.start].iter().all(is_behind)
+            && self.0[range.end..].iter().all(is_behind);
+        (Errno::result(result).map(drop), is_intact)
+    }
 }

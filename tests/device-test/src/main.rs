@@ -8,6 +8,7 @@
 
 #![deny(unsafe_code)]
 
+mod attack;
 mod bad_lines;
 mod capability;
 mod child;
@@ -79,6 +80,7 @@ fn all_tests() -> Vec<tap::Test> {
         killed::tests,
         turns::tests,
         monitor::tests,
+        attack::tests,
         faults::tests,
     ]
     .into_iter()
