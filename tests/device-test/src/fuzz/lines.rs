@@ -56,7 +56,7 @@ const BAD: [&str; 14] = [
     "add 10.0.0.0/8",
     "add 10.0.0.0/8 dev lo dev lo",
     "add 10.0.0.0/8 via ::1",
-    "blackhole 10.0.0.0/8 dev lo",
+    "blackhole 10.0.0.0/8 dev eth0",
     "get nothing",
     "flush inet7",
     "show 10.0.0.0/8 twice",
