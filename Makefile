@@ -22,8 +22,8 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # The scripts run other makes, which must not inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all metadata load unload install clean deb vm demo test test-packages soak bench forwarder lint fuzz \
-	litmus codegen upstream mutants web help
+.PHONY: all metadata load unload install clean deb vm demo test test-packages soak bench forwarder \
+	lint fuzz litmus codegen upstream mutants web help
 
 all:
 	@scripts/check-kernel $(KDIR)
@@ -80,7 +80,7 @@ help:
 	@echo '  make test-packages  installs the packages and the kernel of Debian in a fresh Debian, and boots it'
 	@echo '  make soak      runs torture, churn and random sequences for TIME=300 seconds each'
 	@echo '  make bench     measures the table and RCU beside their alternatives; writes JSON and plots'
-	@echo '  make forwarder measures XDP programs that forward packets by the table and by those of the kernel'
+	@echo '  make forwarder measures XDP programs that forward by the table, the FIB and a BPF map'
 	@echo '  make fuzz      feeds random input to the module for TIME=60 seconds'
 	@echo '  make litmus    checks the memory orderings in the model of the kernel, if herd7 is installed'
 	@echo '  make codegen   compares the machine code of the RCU library with that of C'
