@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Show(Selector),
     /// `monitor` and `monitor generation`.
     Monitor {
-        /// Whether the stream names the generations.
+        /// Whether a line ends the changes of each generation.
         has_generations: bool,
     },
     /// `stats`.
@@ -174,7 +174,7 @@ fn family(word: &str) -> Parsed<'_, Family> {
     }
 }
 
-/// Returns whether the line has an optional word.
+/// Returns whether the line has the optional word `option`. Refuses any other word.
 fn has_option<'a>(option: &str, words: &mut Words<'a>) -> Parsed<'a, bool> {
     match words.next() {
         None => Ok(false),
@@ -393,7 +393,7 @@ fn metric<'a>(words: &mut Words<'a>) -> Parsed<'a, u32> {
     any_number(word).ok_or(Refusal::new(word, Reason::InvalidNumber))
 }
 
-/// Checks the weight of a next hop, which `ip` limits to a byte.
+/// Checks the weight of a next hop. The table ignores it, but must refuse what `ip` refuses.
 fn weight<'a>(words: &mut Words<'a>) -> Parsed<'a, ()> {
     let word = words.expect("number")?;
     match any_number(word) {

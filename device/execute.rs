@@ -168,9 +168,9 @@ impl Executor<'_> {
         pending.commit(self.file.table()).map_err(LineError::Commit)
     }
 
-    /// Makes reads return the changes from now on.
+    /// Starts to monitor the table: later reads return the changes made from now on.
     fn monitor(&mut self, has_generations: bool) -> Result<(), LineError<'static>> {
-        // A second `monitor` of the file must not count twice.
+        // A file that already monitors must not count twice towards the limit.
         *self.monitoring = None;
         let follower = self.file.follow().map_err(|error| match error {
             error if error == EBUSY => LineError::MonitorsFull,

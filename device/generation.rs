@@ -12,10 +12,11 @@ use kernel::{
     time::{msecs_to_jiffies, Jiffies},
 };
 
-/// Waits until the generation differs from the caller's.
+/// Waits until the table's generation differs from the caller's.
 ///
-/// Errors: `EINVAL`; `ETIMEDOUT`; `EINTR` if a signal ends the wait; `EAGAIN` instead of a wait if
-/// the file is nonblocking. Context: may sleep.
+/// Errors: `EINVAL` for unknown flags, for a timeout without its flag, and for a reserved field
+/// that is not zero; `ETIMEDOUT`; `EINTR` if a signal ends the wait; `EAGAIN` instead of a wait if
+/// the file has `O_NONBLOCK`. Context: may sleep.
 pub(super) fn wait(call: &Call<'_>, args: &mut uapi::Wait) -> Result {
     if mem::take(&mut args.reserved) != 0 || args.flags & !uapi::WAIT_TIMEOUT != 0 {
         return Err(EINVAL);

@@ -25,7 +25,7 @@ pub(super) enum LineError<'a> {
     NoRoute(IpAddr),
     /// Too many answers are unread.
     AnswersFull,
-    /// `monitor` while the table has the maximum number of monitors.
+    /// `monitor` while the table has [`MAX_FOLLOWERS`] monitors.
     MonitorsFull,
     /// `begin` while a transaction is open.
     TransactionOpen,

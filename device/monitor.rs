@@ -3,7 +3,7 @@
 //! The command `monitor`: reads of the file return each change of the table, as `ip monitor route`
 //! prints it.
 //!
-//! A line is a route that was added or has replaced another one, or one of these:
+//! A line is a route that was added or has replaced another route, or one of these:
 //!
 //! ```text
 //! Deleted ROUTE     the route was removed
@@ -13,9 +13,9 @@
 //! Generation N      only after `monitor generation`: the changes of generation N end here
 //! ```
 //!
-//! The lines of a transaction follow each other. After `Reloaded` and `Overrun` the reader must
-//! read the table again. The later lines then still apply: a route replaces the one with the same
-//! prefix and metric, and a deleted route may be absent.
+//! No other change comes between the lines of a transaction. After `Reloaded` and `Overrun` the
+//! reader must read the table again. The table may then already have the changes of later lines:
+//! a route replaces itself, and a deleted route is absent.
 
 use super::{
     answers::Answers,
@@ -26,16 +26,16 @@ use crate::rcu_table::{Change, Event, Family, Follower, Table};
 use core::fmt;
 use kernel::{iov::IovIterDest, prelude::*};
 
-/// The number of events that become text at a time.
+/// The number of events that a read turns into text at a time.
 const PIECE: usize = 64;
 
-/// The position of a file without `monitor`, which no change reaches.
+/// The position of a file that does not monitor: no change has it.
 pub(super) const NO_POSITION: u64 = u64::MAX;
 
-/// The stream of changes that a file reads.
+/// The stream of changes of a file that monitors the table.
 pub(super) struct Monitoring {
     follower: Follower,
-    /// Whether each generation ends with a line.
+    /// Whether a line ends the changes of each generation.
     has_generations: bool,
 }
 
@@ -54,7 +54,7 @@ impl Monitoring {
 
     /// Appends the next events to the answers.
     ///
-    /// Errors: `ENOMEM`, and then no event is lost.
+    /// Errors: `ENOMEM`; the event remains the next one.
     fn append_to(&mut self, answers: &mut Answers) -> Result {
         for _ in 0..PIECE {
             let Some((event, next)) = self.follower.peek() else {
@@ -100,10 +100,10 @@ impl fmt::Display for Line {
     }
 }
 
-/// Copies answers, and then changes if the file monitors the table, until the destination is full,
-/// nothing is left, or a signal is pending. Returns the number of copied bytes.
+/// Copies answers, and then changes if the file monitors the table. Ends when the destination is
+/// full, when nothing is left, or when a signal is pending. Returns the number of copied bytes.
 ///
-/// Errors, if nothing was copied: those of [`Answers::read`].
+/// Errors, if nothing was copied: those of [`Answers::read`]; `ENOMEM`. Context: may sleep.
 pub(super) fn read(state: &mut State, table: &Table, to: &mut IovIterDest<'_>) -> Result<usize> {
     let mut total = 0;
     loop {

@@ -37,7 +37,7 @@ pub(super) struct State {
     /// The bad line that cut the last write short.
     pub(super) refused: Option<RefusedLine>,
     pub(super) pending: Option<PendingTransaction>,
-    /// The changes that reads return after the answers.
+    /// The changes that reads return after the answers; none before `monitor`.
     pub(super) monitoring: Option<Monitoring>,
     pub(super) batch: Batch,
     pub(super) chunk: KVec<u8>,
@@ -50,7 +50,7 @@ pub(super) struct OpenFile {
     opener: OpenerPermission,
     /// Whether answers are unread. `poll()` reads this flag, because it must not wait for a turn.
     is_readable: AtomicBool,
-    /// The position of the next change that a read returns, for `poll()`.
+    /// The position of the next change that a read returns. `poll()` reads it without a turn.
     position: AtomicU64,
     /// Whether the last line has no newline, or a transaction is open. `close()` reads this flag,
     /// because it must not wait for a turn.
@@ -219,13 +219,14 @@ impl OpenFile {
 
     /// Returns the position of the next change that a read returns.
     pub(super) fn position(&self) -> u64 {
-        // ORDERING: As for the answers: a call that stores it wakes the queue if a change is unread.
+        // ORDERING: As in `has_answers()`: after the store the writer wakes the queue if a change
+        // is unread.
         self.position.load(Ordering::Relaxed)
     }
 
     /// Publishes the flags that `poll()` and `close()` read, at the end of a turn.
     pub(super) fn publish_flags(&self, state: &State) {
-        // ORDERING: See `poll_mask()` and `closing()`.
+        // ORDERING: See `has_answers()`, `position()` and `closing()`.
         self.is_readable
             .store(state.answers.is_readable(), Ordering::Relaxed);
         let position = state.monitoring.as_ref().map(Monitoring::position);
@@ -242,7 +243,7 @@ impl OpenFile {
         }
         self.pollers.wake_all(READABLE);
         if self.position() != monitor::NO_POSITION {
-            // A reader that waits for changes checks the answers with this lock.
+            // A waiting reader checks for answers under this lock, so it cannot miss the wakeup.
             let monitor = self.table.monitor();
             drop(monitor.log().lock());
             monitor.changed().notify_all();

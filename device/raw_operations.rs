@@ -95,12 +95,12 @@ unsafe extern "C" fn poll(
     // SAFETY: `file` and `table` are the arguments of this call, and the queue is part of the
     // file's private data.
     unsafe { open_file.pollers().poll_wait(file, table) };
-    // SAFETY: The VFS keeps the file open during the call. `fdget_pos()` locks files with
-    // `FMODE_ATOMIC_POS` only, which a device lacks.
+    // SAFETY: The VFS keeps the file open during the call. A device file lacks `FMODE_ATOMIC_POS`,
+    // so no `fdget_pos()` call must lock it.
     let file = unsafe { File::from_raw_file(file) };
     // SAFETY: The VFS passes null or a valid table.
     let table = unsafe { PollTable::from_raw(table) };
-    // A file may become a monitor later, but `epoll` registers only once.
+    // `epoll` registers once, and the file may become a monitor later.
     table.register_wait(file, open_file.table().monitor().changed());
     open_file.poll_mask()
 }

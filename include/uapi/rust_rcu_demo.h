@@ -258,7 +258,7 @@ struct rust_rcu_demo_commit {
  * @reclaimed_objects: objects reclaimed since the module was loaded
  * @next_hop_bytes:    memory of the next hops
  * @copied_bytes:      memory that changes have written since the table was created
- * @unchanged:         changes of a route to an equal one, which have no effect. Version 1 lacks it
+ * @unchanged:         replaces by an equal route, which change nothing; version 1 lacks this field
  */
 struct rust_rcu_demo_stats {
 	__aligned_u64 routes_inet;
@@ -275,7 +275,7 @@ struct rust_rcu_demo_stats {
 	__aligned_u64 unchanged;
 };
 
-/* timeout_ms limits the wait. */
+/* rust_rcu_demo_wait.timeout_ms limits the wait */
 #define RUST_RCU_DEMO_WAIT_TIMEOUT	(1U << 0)
 
 /**
@@ -285,10 +285,11 @@ struct rust_rcu_demo_stats {
  * @flags:      in: RUST_RCU_DEMO_WAIT_TIMEOUT or zero
  * @reserved:   must be zero
  *
- * Returns when the generation of the table differs from @generation, at once if it does already.
- * A transaction, a reload and a flush change the generation by one. ETIMEDOUT after the limit, and
- * EINTR if a signal ends the wait. On a file with O_NONBLOCK, EAGAIN replaces the wait. Requires no
- * capability.
+ * Returns when the generation of the table differs from @generation, at once if it differs already.
+ * Each change of a route adds one to the generation; so does a transaction, a reload, or a flush of
+ * routes. Fails with ETIMEDOUT after the limit, and with EINTR if a signal ends the wait. If the
+ * file has O_NONBLOCK, fails with EAGAIN instead of waiting. Requires no capability. To read the
+ * generation without a wait, pass one that the table cannot have, such as ~0ULL.
  */
 struct rust_rcu_demo_wait {
 	__aligned_u64 generation;
