@@ -27,7 +27,7 @@ use kernel::{prelude::*, sync::Arc};
 /// The least number of records and of buckets.
 const MIN_LEN: usize = 64;
 
-/// Elements that [`collect`] copies before the updater yields the CPU.
+/// The number of elements that [`collect`] copies before the updater yields the CPU.
 const COLLECTED: usize = 4096;
 
 /// The part of an answer that only the updater reads.
@@ -85,8 +85,8 @@ fn footprint_of(numbers: usize) -> Footprint {
     }
 }
 
-/// Collects elements in a new array of that capacity. A growing array would copy megabytes without
-/// a reschedule point.
+/// Collects elements in a new array of a fixed capacity. Growth of an existing array would copy
+/// megabytes without a reschedule point.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
 fn collect<T>(elements: impl Iterator<Item = T>, capacity: usize) -> Result<KVVec<T>> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The recent changes of a table, in order, for readers that follow them.
+//! The recent changes of a table, in order, for followers: readers that get each change.
 //!
 //! ```text
 //!   updater ──► ring of the table: change, change, change ...
@@ -8,10 +8,10 @@
 //!   follower: the position of its next change        next position
 //! ```
 //!
-//! Followers share one ring, so the number of followers does not delay an updater. An updater never
+//! Followers share one ring, so an updater appends each change once for all of them. It never
 //! allocates for them, waits for them, or fails because of them: a full ring drops its oldest
-//! change. A follower whose position was dropped gets the number of lost changes instead. The first
-//! follower allocates the ring, and the last one frees it.
+//! change. If the ring has dropped a follower's next change, the follower gets the number of lost
+//! changes. The first follower allocates the ring, and the last one frees it.
 
 use super::{fib::gfp, Family, Route, Table};
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ use kernel::{
     sync::{poll::PollCondVar, Arc, SpinLock},
 };
 
-/// The number of changes in the ring.
+/// The maximum number of changes in the ring.
 const RING: usize = 8192;
 /// The maximum number of followers of a table. Each change wakes all of them.
 pub const MAX_FOLLOWERS: usize = 256;
@@ -42,16 +42,17 @@ pub enum Change {
 /// The next item of a [`Follower`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A change. The changes of a transaction have one generation, and follow each other.
+    /// A change. The changes of a transaction have one generation, and no other change is between
+    /// them.
     Change {
         /// The change.
         change: Change,
         /// The generation of the table after the change.
         generation: u64,
-        /// Whether the changes of this generation end here.
+        /// Whether this is the last change of its generation.
         is_last: bool,
     },
-    /// The ring has dropped this number of changes since the last event.
+    /// The number of changes that the ring has dropped since the last event.
     Lost(u64),
 }
 
@@ -71,16 +72,18 @@ impl Entry {
     };
 }
 
-/// The ring, and the generation for tasks that wait for one.
+/// The ring of changes, and the generation for tasks that wait for a new one.
 pub struct Log {
-    /// The last changes: position `p` is at index `p % RING`. Empty without followers.
+    /// The last changes: the change at position `p` has the index `p % RING`. Empty without
+    /// followers.
     ring: KVVec<Entry>,
-    /// The oldest position since the ring was allocated.
+    /// The position of the first change since the ring was allocated.
     start: u64,
     /// The position of the next change.
     next: u64,
     /// The generation of the last change that was reported.
     generation: u64,
+    /// The number of followers, at most [`MAX_FOLLOWERS`].
     followers: usize,
 }
 
@@ -109,7 +112,8 @@ impl Log {
         self.next += 1;
     }
 
-    /// Returns the event at a position, and the position after it.
+    /// Returns the event at a position and the position of the next event; none if no change has
+    /// this position yet.
     fn event_at(&self, position: u64) -> Option<(Event, u64)> {
         let oldest = self.start.max(self.next.saturating_sub(RING as u64));
         if position < oldest {
@@ -131,7 +135,7 @@ impl Log {
 /// The part of a table that reports changes.
 #[pin_data]
 pub struct Monitor {
-    /// The followers, and the tasks that wait for a generation.
+    /// The number of followers and of tasks that wait for a generation.
     watchers: AtomicUsize,
     #[pin]
     log: SpinLock<Log>,
@@ -167,15 +171,15 @@ impl Monitor {
 
     /// Returns whether an updater must report its changes. The caller holds the updaters' mutex.
     pub(super) fn is_watched(&self) -> bool {
-        // ORDERING: A watcher acquires the updaters' mutex after it was counted. An updater that
-        // does not see the count has acquired the mutex earlier.
+        // ORDERING: A watcher counts itself and then acquires the updaters' mutex. An updater that
+        // does not see the count acquired the mutex earlier, and its change precedes the watch.
         self.watchers.load(Ordering::Relaxed) > 0
     }
 
     /// Appends the changes of a generation, and wakes the watchers. The caller holds the updaters'
     /// mutex.
     ///
-    /// Context: that of the iterator.
+    /// Context: that of the iterator, which runs without the lock of the log.
     pub(super) fn report(&self, generation: u64, changes: impl Iterator<Item = Change>) {
         let mut changes = changes.peekable();
         while let Some(change) = changes.next() {
@@ -190,7 +194,9 @@ impl Monitor {
         self.changed.notify_all();
     }
 
-    /// Allocates the ring for the first follower, and counts the follower.
+    /// Counts a follower. Allocates the ring for the first one.
+    ///
+    /// Errors: `EBUSY`; `ENOMEM`. Context: may sleep.
     fn add_follower(&self) -> Result {
         let mut ring = KVVec::new();
         loop {
@@ -212,6 +218,7 @@ impl Monitor {
         }
     }
 
+    /// Removes a follower from the count. Frees the ring after the last one.
     fn remove_follower(&self) {
         let mut log = self.log.lock();
         log.followers -= 1;
@@ -224,7 +231,7 @@ impl Monitor {
     }
 }
 
-/// A task that needs reports of changes. Updaters report until it is dropped.
+/// A watch of a table: while it exists, updaters report their changes.
 pub struct Watch {
     table: Arc<Table>,
     /// The generation of the table when the watch began.
@@ -258,12 +265,13 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // ORDERING: See `is_watched()`. An updater that sees the old count reports in vain.
+        // ORDERING: See `is_watched()`. An updater that still sees this watch only reports a change
+        // to nobody.
         self.table.monitor.watchers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A reader of all changes since it was created.
+/// A reader of all changes that were made since its creation.
 pub struct Follower {
     watch: Watch,
     position: u64,
@@ -287,12 +295,12 @@ impl Follower {
         Ok(Self { watch, position })
     }
 
-    /// Returns the position of the next event: it is there if [`Log::next`] is greater.
+    /// Returns the position of the next event. The event exists if [`Log::next`] is greater.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Returns the next event, and the position after it; none if no change has followed.
+    /// Returns the next event and the position after it; none if there is no new change.
     ///
     /// Context: any but an interrupt handler.
     pub fn peek(&self) -> Option<(Event, u64)> {

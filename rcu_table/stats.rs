@@ -92,7 +92,7 @@ pub struct Stats {
     pub retired_bytes: usize,
     /// Objects reclaimed since the module was loaded.
     pub reclaimed_objects: usize,
-    /// Changes of a route to an equal one, which have no effect, since the table was created.
+    /// Replaces by an equal route, which changed nothing, since the table was created.
     pub unchanged: u64,
 }
 

@@ -15,7 +15,8 @@ pub(super) const WORDS: usize = 3;
 /// The words that an empty list keeps allocated, so that most changes allocate nothing.
 const ROOM: usize = 64 * WORDS;
 
-/// The words that [`Hidden::extend_from`] copies at a time. A node's words are not aligned.
+/// The words that [`Hidden::extend_from`] copies at a time to an aligned buffer: a node's words are
+/// not aligned.
 const PIECE: usize = 64 * WORDS;
 
 /// The position of a prefix in its level: ordered by the first value, then by the length.
@@ -123,13 +124,13 @@ impl Hidden {
         Ok(self.0.extend_from_slice(words, gfp())?)
     }
 
-    /// Appends the routes that a node has at an address.
+    /// Appends `routes` hidden routes of a node, which begin at `from`.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     ///
     /// # Safety
     ///
-    /// The node is live and has that many routes there.
+    /// The node is live, and `routes` hidden routes begin at `from`.
     pub(super) unsafe fn extend_from(&mut self, from: *const u8, routes: usize) -> Result {
         let words = WORDS * routes;
         self.0.reserve(words + WORDS, gfp())?;

@@ -276,7 +276,8 @@ impl<'a> Level<'a> {
                     blueprint.append(Piece { start, best, child });
                 }
                 let hidden = node.node.wrapping_byte_add(shape.hidden_at());
-                // SAFETY: The node is live and has that many hidden routes there.
+                // SAFETY: By the invariant of `NodeAt` the node is live. By its shape it has
+                // `shape.hidden` hidden routes there.
                 unsafe { blueprint.hidden.extend_from(hidden, shape.hidden) }
             }
         }

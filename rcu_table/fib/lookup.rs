@@ -129,14 +129,14 @@ unsafe fn walk<'a, const SKIPS: bool, const LEN: bool>(
     });
     // SAFETY: A root's link leads to a page, which has a slot for each value.
     let at = unsafe { &*page.cast::<Slot>().add((high >> 48) as usize & 0xff) };
-    // SAFETY: The caller meets the requirement.
+    // SAFETY: The caller keeps the nodes live, as `walk_from()` requires.
     unsafe { walk_from::<SKIPS, LEN>(at, address, PAGE_DEPTH + 1, root.best(), visitor) }
 }
 
-/// The depth of pages.
+/// The depth of pages: the root decides byte 0 of an address, a page byte 1.
 const PAGE_DEPTH: u32 = 1;
 
-/// Walks on from a slot, whose node is at `depth` or below. `best` is the answer so far.
+/// Continues a walk at a slot whose node is at `depth` or below. `best` is the best route so far.
 ///
 /// # Safety
 ///

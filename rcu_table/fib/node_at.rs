@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Nodes as the updater reads them.
+//! Reads of nodes by the updater.
 
 use super::{
     hidden::{entry_of, Entry, WORDS},
@@ -50,7 +50,7 @@ impl<'a> NodeAt<'a> {
     /// Returns the address bits that lead to an IPv6 node.
     pub(super) fn key(self) -> u128 {
         // SAFETY: By the type invariant the node is live. Only `Level::below()` calls this, for a
-        // link with levels left out, which only IPv6 has.
+        // link that skips levels. Only IPv6 has such links, so the node has a key.
         let [high, low] = unsafe { key(self.node, self.tags) };
         (u128::from(high) << 64) | u128::from(low)
     }
@@ -94,7 +94,7 @@ impl<'a> NodeAt<'a> {
     pub(super) fn starts(self, group: usize) -> u64 {
         // SAFETY: By the type invariant the node is live; it begins with four words.
         let word = unsafe { &*self.node.cast::<AtomicU64>().add(group) };
-        // ORDERING: Relaxed: only the updater, who calls this, publishes nodes.
+        // ORDERING: Relaxed: only the updater publishes nodes, and it calls this itself.
         word.load(Ordering::Relaxed)
     }
 
@@ -103,7 +103,7 @@ impl<'a> NodeAt<'a> {
         unsafe { has_children(self.node, self.tags) }
     }
 
-    /// Returns the values from one on at which runs start.
+    /// Returns the values at which runs start, beginning with value `from`.
     pub(super) fn each_start(self, from: usize) -> impl Iterator<Item = usize> + 'a {
         (from / 64..VALUES / 64).flat_map(move |group| {
             let mut starts = self.starts(group);

@@ -60,9 +60,9 @@ unsafe impl Send for Fib {}
 // routes, which only the updater with the table's mutex uses.
 unsafe impl Sync for Fib {}
 
-/// The bytes beyond which the updater yields the CPU before it copies them. Only nodes and pages
-/// with many metrics have so many, up to 196 KiB. A transaction makes 128 changes between two other
-/// points at which it yields the CPU.
+/// An updater yields the CPU before it copies more than these bytes. Only a node or page with many
+/// metrics has more, up to 196 KiB. Without this, a transaction would copy 128 such nodes between
+/// two points at which it yields the CPU.
 const YIELD_BYTES: usize = 4096;
 
 /// Yields the CPU before the updater copies many bytes.
@@ -89,7 +89,7 @@ impl Fib {
         kind: Kind::Other,
     };
 
-    /// Allocates a node: `before` bytes for slots, and `size` bytes.
+    /// Allocates a node: `before` bytes for the slots, and `size` bytes for the rest.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn node(before: usize, size: usize) -> Result<Self> {

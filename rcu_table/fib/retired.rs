@@ -173,14 +173,15 @@ impl Retirees {
         Ok(())
     }
 
-    /// Frees the unused batches of [`Self::reserve`], but one for the next change if `keeps_one`.
+    /// Frees the unused batches of [`Self::reserve`]. Keeps one for the next change if `keeps_one`.
     pub(in super::super) fn trim(&mut self, keeps_one: bool) {
         if keeps_one && self.spare.len() <= 1 {
             return;
         }
         let mut spare = core::mem::replace(&mut self.spare, KVVec::new());
         if keeps_one {
-            // Without memory for the list, the next change allocates a batch.
+            // If there is no memory for the list, this frees the batch, and the next change
+            // allocates another one.
             let _ = spare.pop().map(|batch| self.spare.push(batch, gfp()));
         }
         while spare.pop().is_some() {

@@ -48,7 +48,7 @@ impl NumberWord {
     }
 }
 
-/// The number of changes that were published.
+/// The number of published changes.
 pub(in super::super) struct ChangeCount(AtomicU64);
 
 impl ChangeCount {
@@ -56,13 +56,14 @@ impl ChangeCount {
         Self(AtomicU64::new(0))
     }
 
+    /// Returns the number of published changes.
     // ORDERING: Acquire pairs with the release in `count()`: the caller's later lookups see each
     // change that the number counts.
     pub(in super::super) fn load(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Counts a change that was published.
+    /// Counts a change that the caller has published.
     pub(in super::super) fn count(&self) {
         self.0.fetch_add(1, Ordering::Release);
     }
