@@ -210,11 +210,12 @@ pub enum RouteCommand {
         selector: Vec<String>,
     },
 
-    /// Print each change of the table when it happens, as `ip monitor route` does
+    /// Print each change of the table as it happens, as `ip monitor route` does
     ///
-    /// Ctrl-C ends it. `Flushed FAMILY` and `Reloaded` stand for the removal of all routes. After
-    /// `Reloaded`, and after `Overrun N` for N lost changes, read the table again. With --json, each
-    /// line is a document, and {"generation":N} ends the changes that became visible together.
+    /// Ctrl-C ends it. `Flushed FAMILY`: all routes of the family were removed. `Reloaded`: other
+    /// routes replaced the whole table. `Overrun N`: N changes are lost. After `Reloaded` and
+    /// `Overrun`, read the table again. With --json each line is a document, and {"generation":N}
+    /// ends the changes that became visible together.
     #[command(visible_alias = "mon")]
     Monitor {
         /// Print prefixes with their length, and JSON with the type, protocol and scope of each
@@ -246,8 +247,9 @@ pub enum RouteCommand {
 
     /// Add the routes of a file in another program's format; continues after a refused line
     ///
-    /// Reads `ip route`, `ip -j route`, files for `ip -batch`, BIRD's `show route`, FRR's `show ip route`
-    /// and `show bgp`, and MRT, compressed or not. Names each refused line, and then exits 1.
+    /// Reads `ip route`, `ip -j route`, files for `ip -batch`, BIRD's `show route`, FRR's
+    /// `show ip route` and `show bgp`, and MRT, also compressed by gzip or bzip2. Prints the number
+    /// of each refused line, and then exits 1.
     Import {
         /// File to import; - is standard input
         file: PathBuf,

@@ -174,8 +174,8 @@ impl<S: Read + Write> Device<S> {
         }
     }
 
-    /// Reads the device up to end of file. Calls `f` with the whole lines of each read, as they
-    /// arrive.
+    /// Reads the device up to end of file. After each read, calls `f` with the lines that are
+    /// complete.
     pub fn for_each_read(&mut self, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
         let mut unread = Vec::new();
         while self.read(&mut unread)? > 0 {

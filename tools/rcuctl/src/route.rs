@@ -97,7 +97,7 @@ pub fn run(
             match dry_run {
                 true => import::dry_run(&name, &import, out),
                 false => {
-                    // A signal ends the read of the file as usual.
+                    // Set up after the read of the file, which a signal ends with the program.
                     let flag = interrupt::flag()?;
                     // ORDERING: The flag publishes no other data.
                     let is_interrupted = || flag.load(Ordering::Relaxed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route import`: adds the routes of another program's output.
+//! `route import`: adds the routes of a file in another program's format.
 //!
 //! ```text
 //!   file ──► gzip,  ──► ip text   ┐
@@ -41,7 +41,7 @@ use source::Source;
 
 /// Why a route with several next hops is refused.
 const MULTIPATH: &str = "a route has one next hop; several are not supported";
-/// Why a route with labels or segments is refused.
+/// Why a route with MPLS labels or IPv6 segments is refused.
 const ENCAPSULATION: &str = "encapsulation is not supported";
 /// Why a route of a VRF or of another table is refused.
 const ONE_TABLE: &str = "there is one table, the main one; VRFs are not supported";
@@ -49,11 +49,11 @@ const ONE_TABLE: &str = "there is one table, the main one; VRFs are not supporte
 /// How to read a file.
 #[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Read this format instead of recognising it
+    /// Format of the file; default: recognised by its first 64 KiB
     #[arg(long, value_enum)]
     format: Option<Format>,
 
-    /// Read only the paths of this peer of an MRT file, instead of the shortest AS paths
+    /// Peer whose paths to read from an MRT file; default: all peers, the shortest AS path wins
     #[arg(long, value_name = "ADDRESS")]
     peer: Option<IpAddr>,
 }
@@ -108,7 +108,7 @@ pub fn read(path: &Path, options: Options) -> Result<(String, Import)> {
     let source = Source::open(path, options.format)?;
     if options.peer.is_some() && source.format != Format::Mrt {
         return Err(Error::Usage(format!(
-            "{}: --peer has a meaning for the format mrt alone",
+            "{}: --peer requires the format mrt; leave out --peer, or add --format mrt",
             source.name
         )));
     }
@@ -161,8 +161,8 @@ fn next_hop_words(gateway: Option<IpAddr>, dev: Option<&str>) -> String {
     words
 }
 
-/// Adds the routes to the table. A line that the kernel refuses does not end the import; a signal ends
-/// it between two batches.
+/// Adds the routes to the table. Continues after a line that the kernel refuses. A signal ends the
+/// import between two batches.
 pub fn run(
     device: &mut Device<impl Read + Write>,
     name: &str,
@@ -249,7 +249,7 @@ pub fn report(name: &str, refused: &[Refused]) -> Status {
     }
 }
 
-/// Translates text whose format is recognised.
+/// Translates text, and recognises its format.
 #[cfg(test)]
 pub fn translate(text: &str) -> Import {
     let bytes = std::io::Cursor::new(text.as_bytes().to_vec());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `route monitor`: prints each change of the table when it happens, as `ip monitor route` does.
-//! Ctrl-C ends it with the signal, so that a shell reports 130.
+//! `route monitor`: prints each change of the table as it happens, as `ip monitor route` does. The
+//! program ends by the signal of Ctrl-C, so a shell reports the status 130.
 
 use std::io::{Read, Write};
 
@@ -45,7 +45,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// Whether an event concerns a family. Events without a family concern both.
+    /// Returns whether an event concerns a family. Events without a family concern both.
     fn concerns(&self, family: Family) -> bool {
         match self {
             Self::Inserted(route) | Self::Deleted(route) => {
@@ -99,7 +99,7 @@ struct Deleted<'a> {
     route: Route<'a>,
 }
 
-/// Prints the changes until a signal ends the program. JSON also has the generations.
+/// Prints the changes until a signal ends the program. With JSON, also prints the generations.
 pub fn run(
     device: &mut Device<impl Read + Write>,
     family: Option<Family>,
@@ -137,7 +137,7 @@ Reloaded\nGeneration 9\nOverrun 12\nDeleted blackhole 2001:db8::/32 metric 5\nGe
         } else {
             "monitor"
         };
-        // The fake transfers 7 bytes at a time, so that reads split lines.
+        // The fake transfers 7 bytes at a time, so reads split lines.
         let mut fake = Fake::new().answer(command, STREAM).limit_transfers(7);
         let mut text = Vec::new();
         let out = &mut Output::new(&mut text, json);
@@ -146,7 +146,7 @@ Reloaded\nGeneration 9\nOverrun 12\nDeleted blackhole 2001:db8::/32 metric 5\nGe
     }
 
     #[test]
-    fn changes_have_the_text_of_ip_monitor() {
+    fn changes_have_the_text_of_ip_monitor_route() {
         assert_eq!(
             printed(None, false, false),
             "10.0.0.1 dev a scope link\nDeleted default via fe80::1 dev b pref medium\n\
@@ -181,7 +181,7 @@ Reloaded\nGeneration 9\nOverrun 12\nDeleted blackhole 2001:db8::/32 metric 5\nGe
     }
 
     #[test]
-    fn a_family_selects_its_changes_and_the_marks() {
+    fn a_family_selects_its_changes_and_the_events_of_both_families() {
         assert_eq!(
             printed(Some(Family::Inet), true, false),
             "10.0.0.1/32 dev a\nFlushed inet\nReloaded\nOverrun 12\n"

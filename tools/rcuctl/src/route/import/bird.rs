@@ -87,7 +87,7 @@ fn next_hop(text: &str) -> Result<String, String> {
     Ok(next_hop_words(gateway, dev))
 }
 
-/// A route in use whose next hops may follow on the next lines.
+/// A route in use; its next hops may be on the next lines.
 struct Open<'a> {
     line: u64,
     destination: &'a str,
@@ -109,7 +109,7 @@ impl Open<'_> {
     }
 }
 
-/// Whether a line has no route: an attribute of `show route all`, a heading, or a command.
+/// Returns whether a line has no route: an attribute of `show route all`, a heading, or a command.
 fn is_decoration(line: &str) -> bool {
     let is_attribute = line.starts_with([' ', '\t', '+']) && line.contains(':');
     let begins = ["BIRD ", "bird", "Table ", "Access restricted"];
@@ -148,7 +148,7 @@ pub fn find(text: &str) -> Found {
                 }
             }
         } else if is_next_hop(line.trim_start()) {
-            // The next hops of routes that are not in use are skipped, too.
+            // Without an open route, the next hop belongs to a route that is not in use.
             if let Some(open) = &mut open {
                 open.next_hops.push(line);
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The formats that `import` reads, and how it recognises one.
+//! The formats that `import` reads, and their recognition.
 
 use clap::ValueEnum;
 
@@ -52,7 +52,8 @@ pub fn recognise(head: &[u8]) -> Option<Format> {
     }
 }
 
-/// As [`recognise`]. Errors: the formats that there are, and the option that chooses one.
+/// Returns the format as [`recognise`] does. Errors: the format is unknown; the message lists all
+/// formats, and the option that chooses one.
 pub fn expect(name: &str, head: &[u8]) -> Result<Format> {
     recognise(head).ok_or_else(|| {
         let formats: Vec<String> = Format::value_variants()
@@ -64,15 +65,15 @@ pub fn expect(name: &str, head: &[u8]) -> Result<Format> {
             })
             .collect();
         Error::Usage(format!(
-            "{name}: unknown format: the first line is {}; expected one of these, which \
-             --format NAME chooses:\n{}",
+            "{name}: unknown format: the first line is {}; expected one of these formats, \
+             of which --format NAME chooses one:\n{}",
             first_line(head),
             formats.join("\n")
         ))
     })
 }
 
-/// The first line that is not blank, cut and with escapes, for a message.
+/// Returns the first line that is not blank, cut to 40 characters and escaped for a message.
 fn first_line(head: &[u8]) -> String {
     const MAX_CHARS: usize = 40;
     let text = String::from_utf8_lossy(head);

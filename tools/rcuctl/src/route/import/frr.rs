@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `>` marks the selected route, `*` a next hop in the kernel. A recursive next hop is not in the
-//! kernel; the lines behind it have the next hops that resolve it.
+//! kernel; the next lines have the next hops that resolve it.
 
 use std::net::IpAddr;
 
@@ -61,7 +61,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Returns whether text is a protocol's letter and marks. An address is not.
+/// Returns whether text is the letter of a protocol and marks, and not a part of an address.
 fn is_flags(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
@@ -69,7 +69,7 @@ fn is_flags(text: &str) -> bool {
         && bytes.all(|byte| b" >*rqbtoS".contains(&byte))
 }
 
-/// Splits a line behind a route into the marks and the next hop.
+/// Splits a further line of a route into the marks and the next hop.
 fn continuation(line: &str) -> Option<(&str, &str)> {
     let text = line.strip_prefix(' ')?.trim_start();
     let begins = ["via ", "is directly connected", "unreachable"];
@@ -135,7 +135,7 @@ fn hop(text: &str) -> Result<Hop, String> {
     }
 }
 
-/// A selected route whose next hops may follow.
+/// A selected route; further next hops may be on the next lines.
 struct Open<'a> {
     line: u64,
     destination: &'a str,
@@ -181,7 +181,7 @@ fn section(line: &str) -> Option<Option<&str>> {
     is_heading.then_some((!is_main).then_some(name))
 }
 
-/// Whether a line has no route: a legend, a banner, or a prompt with a command.
+/// Returns whether a line has no route: a legend, a banner, or a prompt with a command.
 fn is_decoration(line: &str) -> bool {
     line.trim().is_empty()
         || line.starts_with("Codes: ")

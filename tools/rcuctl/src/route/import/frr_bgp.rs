@@ -23,11 +23,11 @@ fn is_heading(line: &str) -> bool {
     line.trim_start().starts_with("Network ") && line.contains("Next Hop")
 }
 
-/// The columns before the network hold the status of a path.
+/// The number of columns before the network: they hold the status of a path.
 const STATUS_COLUMNS: usize = 6;
 
-/// A line of the table: the status of a path, its network unless it is the earlier line's, and the
-/// next words.
+/// A line of the table: the status of a path, its network, and the next words. Without a network,
+/// the path belongs to the network of an earlier line.
 struct Line<'a> {
     status: &'a str,
     network: Option<&'a str>,
@@ -37,17 +37,17 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn parse(line: &'a str) -> Self {
         let is_status = |&(column, byte): &(usize, u8)| {
-            // The letter of a damped path could be the first digit of an IPv6 network.
+            // `d` marks a damped path in the first two columns. Later it is a digit of a network.
             b" *>=suhSrRVINi".contains(&byte) || (byte == b'd' && column < 2)
         };
         let columns = line.bytes().enumerate().take(STATUS_COLUMNS);
-        // All bytes of a status are ASCII, so that the split is at a character.
+        // All bytes of a status are ASCII, so the split is between characters.
         let (status, rest) = line.split_at(columns.take_while(is_status).count());
         let mut words: Vec<&str> = rest.split_whitespace().collect();
         let is_first = status.len() < STATUS_COLUMNS;
         let network = (is_first && words.first().is_some_and(|word| is_network(word)))
             .then(|| words.remove(0));
-        // `wide` prints the reason of the choice behind the network.
+        // Behind the network `wide` prints why bgpd chose the path.
         if words.first().is_some_and(|word| word.starts_with('(')) {
             let end = words.iter().position(|word| word.ends_with(')'));
             words.drain(..=end.unwrap_or(0));
@@ -86,7 +86,7 @@ fn next_hop(word: &str) -> Option<IpAddr> {
     word.split(['@', '(', '%', '<']).next()?.parse().ok()
 }
 
-/// The best path of a network, once it is known.
+/// The best path of a network.
 struct Best {
     line: u64,
     network: String,
@@ -115,7 +115,7 @@ impl Best {
 struct Table {
     network: String,
     best: Option<Best>,
-    /// The line and status of a path whose next hop is on the next line.
+    /// The number and status of the last line, if its next hop is on the next line.
     pending: Option<(u64, String)>,
     is_multipath: bool,
 }
@@ -162,7 +162,7 @@ pub fn find(text: &str) -> Found {
             is_inside = true;
             continue;
         }
-        // Only the number of routes and blank lines end a table.
+        // A blank line does not end the table: the line with the number of routes does.
         if !is_inside || line.trim().is_empty() {
             continue;
         }
@@ -191,7 +191,7 @@ fn read_line(table: &mut Table, text: &str, number: u64, found: &mut Found) {
             table.path(number, &status, next_hop, found);
         }
         None if line.network.is_some() => table.pending = Some((number, line.status.to_string())),
-        // The metrics of a path whose next hop filled its line.
+        // The metrics of a path: a long next hop has a line of its own.
         Some(_) if line.network.is_none() && text.starts_with(' ') && table.pending.is_none() => (),
         _ => {
             let word = first.unwrap_or(text).to_string();

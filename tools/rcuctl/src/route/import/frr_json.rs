@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{next_hop_words, Found, ENCAPSULATION, MULTIPATH, ONE_TABLE};
 
-/// The label that the last router but one removes.
+/// The label by which a router asks its neighbour to remove the label of a packet.
 const IMPLICIT_NULL: u64 = 3;
 const MAIN_TABLE: u64 = 254;
 
@@ -60,7 +60,7 @@ struct NextHop {
 }
 
 impl NextHop {
-    /// The type of a route that discards packets.
+    /// Returns the type of a route that discards packets; `None` if the next hop forwards them.
     fn discards(&self) -> Option<&'static str> {
         match self {
             _ if self.blackhole => Some("blackhole"),
@@ -70,7 +70,7 @@ impl NextHop {
         }
     }
 
-    /// The words of a route to `destination`. Errors: why the table cannot store it.
+    /// Returns the words of a route to `destination`. Errors: why the table cannot store it.
     fn words(&self, destination: &str, vrf: &str) -> Result<String, String> {
         if let Some(kind) = self.discards() {
             return Ok(format!("{kind} {destination}"));
@@ -91,7 +91,7 @@ impl NextHop {
 }
 
 /// Finds the routes in the kernel, or the best paths of bgpd. The line of a destination is its
-/// number in the document, whose keys are sorted.
+/// position among the sorted keys of the document.
 pub fn find(text: &str) -> Found {
     let mut found = Found::default();
     let document: Map<String, Value> = match serde_json::from_str(text) {
@@ -108,7 +108,7 @@ pub fn find(text: &str) -> Found {
     };
     for ((destination, value), number) in destinations.iter().zip(1..) {
         match value {
-            // The table of a VRF.
+            // `show ip route vrf all json`: the default VRF has a table of its own.
             Value::Object(table) if !is_bgp && destination == "default" => {
                 for (destination, value) in table {
                     read(destination, value, number, &mut found);
@@ -138,7 +138,7 @@ fn read(destination: &str, value: &Value, number: u64, found: &mut Found) {
             false if route.selected => route.nexthops.iter().filter(|hop| hop.fib).collect(),
             false => Vec::new(),
         };
-        // The router originates a network with this next hop.
+        // A network with an unspecified next hop originates at this router.
         let is_own = |hop: &NextHop| hop.ip.is_some_and(|ip| ip.is_unspecified());
         match hops[..] {
             [] => found.inactive += 1,

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! MRT (RFC 6396, RFC 8050): tables and updates, as RIPE RIS and RouteViews publish.
+//! MRT (RFC 6396, RFC 8050): the tables and updates that RIPE RIS and RouteViews publish.
 //!
 //! ```text
 //!   TABLE_DUMP, TABLE_DUMP_V2 ──► paths of a prefix ──► the shortest AS path ┐
 //!   BGP4MP ──► announced and withdrawn prefixes of each peer ──► the same    ┴──► words of `ip`
 //! ```
 //!
-//! A collector has one path from each peer. It forwards nothing, so that the file does not say which
-//! path is in use. The import takes the shortest AS path, and of several the lowest peer's.
+//! A collector has one path from each peer. It forwards nothing, so the file does not say which
+//! path is in use. The import takes the path with the shortest AS path; of several it takes that of the
+//! peer with the lowest address.
 
 mod bgp;
 
@@ -24,16 +25,17 @@ use super::{next_hop_words, Found};
 use crate::rcu_table::{Family, Prefix};
 use bgp::{AsSize, Attributes, Update};
 
-/// Longer records do not occur: a BGP message has 4 KiB, and a prefix has a path from each peer.
+/// The maximum length of a record in bytes. It bounds the memory that a damaged file makes us
+/// allocate, and leaves 1 KiB for each of 65,536 peers of a prefix.
 const MAX_RECORD: u32 = 1 << 26;
 
 const TYPE_TABLE_DUMP: u16 = 12;
 const TYPE_TABLE_DUMP_V2: u16 = 13;
 const TYPE_BGP4MP: u16 = 16;
-/// Subtypes of TABLE_DUMP_V2: other families, such as those of VPNs.
+/// Subtypes of TABLE_DUMP_V2 for other families, such as those of VPNs.
 const RIB_GENERIC: u16 = 6;
 const RIB_GENERIC_ADDPATH: u16 = 12;
-/// As BGP4MP, with microseconds before the message.
+/// The same as BGP4MP, with microseconds before the message.
 const TYPE_BGP4MP_ET: u16 = 17;
 
 fn header(bytes: [u8; 12]) -> Header {
@@ -47,7 +49,7 @@ fn header(bytes: [u8; 12]) -> Header {
     }
 }
 
-/// Returns whether the first bytes are the header of a record that an import reads.
+/// Returns whether the first bytes are the header of a record that the import reads.
 pub fn is_mrt(head: &[u8]) -> bool {
     let Some(bytes) = head.first_chunk() else {
         return false;
@@ -62,8 +64,8 @@ pub fn is_mrt(head: &[u8]) -> bool {
     has_type && header.length <= MAX_RECORD
 }
 
-/// Reads the header and the body of a record; `None` at the end. Errors: the file ends within a
-/// record or has none, or the file cannot be read.
+/// Reads the header and the body of a record; `None` at the end of the file. Errors: the file ends
+/// within the record, the record is too long, or the file cannot be read.
 fn next_record(reader: &mut impl Read) -> io::Result<Option<(Header, Vec<u8>)>> {
     let mut bytes = Vec::new();
     reader.by_ref().take(12).read_to_end(&mut bytes)?;
@@ -87,7 +89,7 @@ fn next_record(reader: &mut impl Read) -> io::Result<Option<(Header, Vec<u8>)>> 
     }
 }
 
-/// A path to a prefix. The order is that of preference.
+/// A path to a prefix. The order of the fields makes the preferred path the least.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Path {
     as_path_length: usize,
@@ -98,10 +100,11 @@ struct Path {
 
 /// The paths of all prefixes.
 struct Paths {
-    /// The only peer whose paths are read, unless it is `None`.
+    /// The only peer whose paths are read; `None` for all peers.
     only: Option<IpAddr>,
     by_prefix: BTreeMap<Prefix, Vec<Path>>,
-    /// Paths without a next hop: networks of the collector itself, and multicast.
+    /// The number of paths that are no candidates: of other peers, of multicast, without a next
+    /// hop, and further ones of a peer.
     unused: u64,
 }
 
@@ -127,7 +130,8 @@ impl Paths {
         };
         let paths = self.by_prefix.entry(prefix).or_default();
         match paths.iter_mut().find(|other| other.peer == peer) {
-            // A peer's next path replaces its earlier one. With Add-Path it has several.
+            // A peer's later path replaces its earlier one. One record has several paths of a peer
+            // with Add-Path.
             Some(other) if other.record != record => *other = path,
             Some(other) => {
                 *other = path.min(*other);
@@ -157,8 +161,8 @@ impl Paths {
     }
 }
 
-/// Finds the best path of each prefix, of one peer's paths if `only` names it. The line of a route
-/// is the number of its record.
+/// Finds the best path of each prefix, among the paths of all peers or of `only`. The line of a
+/// route is the number of its record.
 pub fn find(mut reader: impl Read, only: Option<IpAddr>) -> Found {
     let mut found = Found::default();
     let mut paths = Paths {
@@ -184,7 +188,7 @@ pub fn find(mut reader: impl Read, only: Option<IpAddr>) -> Found {
     found
 }
 
-/// Errors: what is wrong with the record.
+/// Adds the paths of a record. Errors: what is wrong with the record.
 fn read_record(
     header: &Header,
     mut body: &[u8],
@@ -273,7 +277,7 @@ fn read_table_dump_v2(
     }
 }
 
-/// Reads the paths of a prefix: the number of a peer, and attributes.
+/// Adds the paths of a prefix; each entry has the index of a peer, and attributes.
 fn read_rib<'a>(
     prefix: Prefix,
     entries: impl Iterator<Item = (u16, &'a [u8])>,
@@ -311,8 +315,8 @@ fn read_table_dump(entry: &TABLE_DUMP, number: u64, paths: &mut Paths) -> Result
     Ok(())
 }
 
-/// Reads a message of a peer. Messages that the collector sent itself, and changes of state, have no
-/// routes.
+/// Adds and withdraws the paths of a peer's message. Changes of state, and messages that the
+/// collector sent, have none.
 fn read_message(message: BGP4MP, record: u64, paths: &mut Paths) -> Result<(), String> {
     let (peer, bytes, as_size, has_path_ids) = match message {
         BGP4MP::MESSAGE(m) => (m.peer_address, m.message, AsSize::Two, false),

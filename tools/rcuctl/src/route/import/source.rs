@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use super::format::{self, Format};
 use crate::error::{Error, Result};
 
-/// The bytes that decide the format. Programs print legends before the first route.
+/// The number of bytes that decide the format: programs print legends before the first route.
 const HEAD: u64 = 64 * 1024;
 
 pub struct Source {
@@ -22,8 +22,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a file, compressed by gzip or bzip2 or not; `-` is standard input. Recognises the
-    /// format unless one is named.
+    /// Opens a file, and decompresses it if gzip or bzip2 compressed it; `-` is standard input.
+    /// Recognises the format unless `named` gives it.
     pub fn open(path: &Path, named: Option<Format>) -> Result<Self> {
         let (name, reader): (_, Box<dyn Read>) = if path == Path::new("-") {
             ("<stdin>".to_string(), Box::new(io::stdin()))
@@ -104,7 +104,7 @@ mod tests {
         bzip2.write_all(TEXT).expect("memory");
         let gzip = gzip.finish().expect("memory");
         let bzip2 = bzip2.finish().expect("memory");
-        // RIPE RIS and RouteViews append to files in members of their own.
+        // A file can have several members: a program that appends writes a new one.
         let members = [gzip.clone(), gzip.clone()].concat();
         for (bytes, expected) in [
             (TEXT.to_vec(), TEXT.to_vec()),

@@ -108,7 +108,7 @@ fn files_of_real_machines_are_translated() {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
-/// What is written for a file reads back as the same routes.
+/// Routes printed for a file are read back as the same routes.
 #[test]
 fn translated_files_translate_to_the_same_routes() {
     for &(name, text, ..) in FILES {
@@ -201,7 +201,7 @@ fn an_import_continues_after_a_line_that_the_kernel_refuses() {
 }
 
 #[test]
-fn a_signal_ends_an_import_and_names_the_number_of_imported_routes() {
+fn a_signal_ends_an_import_with_an_error_that_counts_the_imported_routes() {
     let lines = (0..3000).map(|n| format!("10.{}.{}.0/24 dev a", n / 256, n % 256));
     let text = lines.collect::<Vec<_>>().join("\n");
     let mut fake = Fake::new();
@@ -217,7 +217,8 @@ fn a_signal_ends_an_import_and_names_the_number_of_imported_routes() {
     assert!((1..3000).contains(&applied), "{applied}");
 }
 
-/// Each parser reads each file, cut and with changed bytes: it may refuse lines, and must not panic.
+/// Each parser reads each file, cut and with changed bytes. It may refuse lines, but must not
+/// panic.
 #[test]
 fn damaged_files_are_refused_without_a_panic() {
     const FORMATS: [Format; 7] = [
@@ -245,7 +246,7 @@ fn damaged_files_are_refused_without_a_panic() {
                     }
                 }
                 let bytes = std::io::Cursor::new(bytes);
-                // An error: the bytes are not text, or no compressed file.
+                // An error means that the bytes are neither text nor a compressed file.
                 if let Ok(source) = Source::new(name.to_string(), bytes, Some(format)) {
                     drop(translate_source(source, None));
                 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parts of BGP that an import needs: next hops, lengths of AS paths, and the prefixes of
+//! The parts of BGP that the import needs: next hops, lengths of AS paths, and the prefixes of
 //! updates (RFC 4271, RFC 4760, RFC 7911).
 
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::address;
 use crate::rcu_table::{Family, Prefix};
 
-/// The bytes of an AS number.
+/// The size of an AS number in bytes.
 #[derive(Clone, Copy)]
 pub enum AsSize {
     Two = 2,
@@ -29,7 +29,7 @@ const UNICAST: u8 = 1;
 const MESSAGE_HEADER: usize = 19;
 const UPDATE: u8 = 2;
 
-/// Takes bytes from the front. Errors: what is missing.
+/// Bytes to parse. Each method takes some from the front. Errors: what is missing.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -52,7 +52,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// Returns the prefix of a length and its first bytes, whose host bits have no meaning.
+/// Returns the prefix with a length and leading bytes, and ignores their host bits.
 pub fn prefix(family: Family, len: u8, bytes: &[u8]) -> Result<Prefix, String> {
     if len > family.bits() {
         return Err(format!(
@@ -68,7 +68,7 @@ pub fn prefix(family: Family, len: u8, bytes: &[u8]) -> Result<Prefix, String> {
     Ok(Prefix::network(address, len))
 }
 
-/// Parses the prefixes of an update. With Add-Path, a number of four bytes precedes each.
+/// Parses the prefixes of an update. With Add-Path, a path identifier of four bytes precedes each.
 fn prefixes(family: Family, bytes: &[u8], has_path_ids: bool) -> Result<Vec<Prefix>, String> {
     let mut bytes = Bytes(bytes);
     let mut prefixes = Vec::new();
@@ -83,13 +83,14 @@ fn prefixes(family: Family, bytes: &[u8], has_path_ids: bool) -> Result<Vec<Pref
     Ok(prefixes)
 }
 
-/// The prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI, unless they are neither IPv4 nor IPv6 unicast.
+/// The family and the bytes of the prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI; none for other
+/// families than IPv4 and IPv6 unicast.
 type Reached<'a> = Option<(Family, &'a [u8])>;
 
 /// The attributes of a path.
 #[derive(Default)]
 pub struct Attributes<'a> {
-    /// The number of AS numbers. A set counts as one.
+    /// The length of the AS path. A set of AS numbers counts as one.
     pub as_path_length: usize,
     classic: Option<IpAddr>,
     multiprotocol: Option<IpAddr>,
@@ -123,12 +124,13 @@ impl<'a> Attributes<'a> {
         Ok(this)
     }
 
-    /// The next hop. A network of the router itself has none.
+    /// Returns the next hop; none for a network that originates at the router itself.
     pub fn next_hop(&self) -> Option<IpAddr> {
         self.multiprotocol.or(self.classic).filter(is_specified)
     }
 
-    /// Parses MP_REACH_NLRI. A table has only the next hop of it; some collectors write it whole.
+    /// Parses MP_REACH_NLRI. In a table it has only the next hop, but some collectors write all of
+    /// it.
     fn parse_reached(&mut self, value: &'a [u8]) -> Result<(), String> {
         let mut value = Bytes(value);
         let is_whole = value.0.first() == Some(&0);
@@ -148,7 +150,7 @@ fn is_specified(address: &IpAddr) -> bool {
     !address.is_unspecified()
 }
 
-/// Parses the next hop: an address, or a global and a link-local one.
+/// Parses the next hop: an address, or a global address and a link-local one.
 fn multiprotocol_next_hop(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.split_at_checked(16) {
         Some((global, link_local)) if !link_local.is_empty() => {
@@ -158,7 +160,8 @@ fn multiprotocol_next_hop(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// Parses the family and the kind of its routes. `None`: neither IPv4 nor IPv6 unicast.
+/// Parses the address family and the kind of routes; `None` if they are neither IPv4 nor IPv6
+/// unicast.
 fn family(value: &mut Bytes<'_>) -> Result<Option<Family>, String> {
     let family = value.number("address family")?;
     let kind = value.byte("kind of routes")?;
@@ -179,18 +182,18 @@ fn as_path_length(value: &[u8], as_size: AsSize) -> Result<usize, String> {
         length += match kind {
             AS_SEQUENCE => count,
             AS_SET => 1,
-            // Confederations do not count.
+            // RFC 5065: segments of a confederation do not count.
             _ => 0,
         };
     }
     Ok(length)
 }
 
-/// The prefixes of a message that announces and withdraws; none for other messages.
+/// The prefixes of an UPDATE message; none for other messages.
 #[derive(Default)]
 pub struct Update {
     pub as_path_length: usize,
-    /// Each with its next hop.
+    /// The announced prefixes, each with its next hop.
     pub announced: Vec<(Prefix, Option<IpAddr>)>,
     pub withdrawn: Vec<Prefix>,
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A record: header and body.
+/// Returns a record: header and body.
 fn record(kind: u16, subtype: u16, body: &[u8]) -> Vec<u8> {
     let mut record = vec![0; 4];
     record.extend(kind.to_be_bytes());
@@ -12,7 +12,7 @@ fn record(kind: u16, subtype: u16, body: &[u8]) -> Vec<u8> {
     record
 }
 
-/// The attributes of a path of AS numbers with four bytes each, through `next_hop`.
+/// Returns the attributes of a path: `as_path_length` AS numbers of four bytes, and a next hop.
 fn attributes(as_path_length: u8, next_hop: [u8; 4]) -> Vec<u8> {
     let mut bytes = vec![
         0x40,
@@ -32,7 +32,7 @@ fn attributes(as_path_length: u8, next_hop: [u8; 4]) -> Vec<u8> {
 }
 const AS_PATH: u8 = 2;
 
-/// A table of peers 192.0.2.0, 192.0.2.1 and so on.
+/// Returns a table of peers 192.0.2.0, 192.0.2.1 and so on.
 fn peers(count: u8) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 0, 0, 0, 0, count];
     for peer in 0..count {
@@ -41,7 +41,7 @@ fn peers(count: u8) -> Vec<u8> {
     record(13, 1, &body)
 }
 
-/// The paths to 10.0.0.0/8: index of the peer, attributes.
+/// Returns a record of paths to 10.0.0.0/8: each has the index of a peer, and attributes.
 fn rib(paths: &[(u8, Vec<u8>)]) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 0, 8, 10, 0, paths.len() as u8];
     for (peer, attributes) in paths {
@@ -51,7 +51,7 @@ fn rib(paths: &[(u8, Vec<u8>)]) -> Vec<u8> {
     record(13, 2, &body)
 }
 
-/// A message of the peer 192.0.2.`peer` that withdraws and announces prefixes, each of a byte.
+/// Returns a message of peer 192.0.2.`peer`. Each byte of `withdrawn` and `announced` is a /8.
 fn update(peer: u8, withdrawn: &[u8], announced: &[u8], attributes: &[u8]) -> Vec<u8> {
     let mut body = vec![0; 10];
     body.extend([0, 1, 192, 0, 2, peer, 192, 0, 2, 99]);
@@ -65,7 +65,7 @@ fn update(peer: u8, withdrawn: &[u8], announced: &[u8], attributes: &[u8]) -> Ve
     record(16, 4, &body)
 }
 
-/// The words of the routes, the refused records, and the number of other paths.
+/// Returns the words of the routes, the refused records, and the number of inactive paths.
 fn found(records: &[Vec<u8>], only: Option<IpAddr>) -> (Vec<String>, Vec<u64>, u64) {
     let found = find(&records.concat()[..], only);
     let words = found.candidates.into_iter().map(|route| route.words);
@@ -78,7 +78,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_shortest_as_path_serves_a_prefix_and_then_the_lowest_peer() {
+fn the_import_takes_the_shortest_as_path_and_then_the_lowest_peer() {
     let paths = [
         (0, attributes(3, [1, 1, 1, 1])),
         (2, attributes(2, [3, 3, 3, 3])),
@@ -169,6 +169,6 @@ fn text_is_no_record() {
     ] {
         assert!(!is_mrt(head), "{head:?}");
     }
-    // A length that no record has.
+    // A length above the limit.
     assert!(!is_mrt(&[0, 0, 0, 0, 0, 13, 0, 1, 0xff, 0, 0, 0]));
 }
