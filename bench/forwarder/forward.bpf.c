@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * XDP programs that forward IPv4 packets. They differ only in the table that they ask.
+ * XDP programs that forward IPv4 packets. Each asks another table, and is otherwise the same.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -15,11 +15,11 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Not in the headers of older systems. */
+/* The headers of older systems lack these flags of bpf_fib_lookup(). */
 #define LOOKUP_DIRECT (1U << 0)
 #define LOOKUP_SKIP_NEIGH (1U << 2)
 
-/* A function of the module route_xdp. */
+/* The kfunc of the module route_xdp. kfunc.c describes its arguments and errors. */
 extern int bpf_route_xdp_lookup(struct xdp_md *ctx, const unsigned char *address,
 				unsigned int address__sz, struct route_xdp_hop *hop) __ksym;
 
@@ -31,9 +31,9 @@ struct {
 	__type(value, struct answer);
 } routes SEC(".maps");
 
-/* The answer for the last packet. The loader compares the tables by it. */
+/* The answer for the last packet. The loader reads it to compare the tables. */
 struct answer last;
-/* Packets that reached the other end. */
+/* The number of packets that reached the sink. */
 unsigned long received;
 
 static __always_inline int by_kfunc(struct xdp_md *ctx, __u32 address, struct answer *answer)
@@ -73,7 +73,7 @@ static __always_inline int by_lpm_map(struct xdp_md *ctx, __u32 address, struct 
 	return 0;
 }
 
-/* Asks no table: the cost of everything else. */
+/* Asks no table, so the program measures the cost of everything else. */
 static __always_inline int by_nothing(struct xdp_md *ctx, __u32 address, struct answer *answer)
 {
 	*answer = last;
@@ -95,7 +95,7 @@ static __always_inline int by_nothing(struct xdp_md *ctx, __u32 address, struct 
 			return XDP_DROP;                                                 \
 		}                                                                        \
 		last = answer;                                                           \
-		/* The sum is that of 16-bit words; the first byte of one became less. */\
+		/* RFC 1141: the word of TTL and protocol loses 0x0100, the sum gains it. */\
 		__u32 sum = ip->check + bpf_htons(0x0100);                               \
 		ip->check = sum + (sum >= 0xffff);                                       \
 		ip->ttl--;                                                               \
@@ -107,7 +107,7 @@ FORWARD(forward_by_fib, by_fib)
 FORWARD(forward_by_lpm_map, by_lpm_map)
 FORWARD(forward_by_nothing, by_nothing)
 
-/* The other end. */
+/* Runs in the sink. */
 SEC("xdp") int count(struct xdp_md *ctx)
 {
 	__sync_fetch_and_add(&received, 1);

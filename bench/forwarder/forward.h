@@ -10,7 +10,7 @@ struct lpm_key {
 	unsigned int address;
 };
 
-/* What a table says about an address; zeros without a route. */
+/* The answer of a table for an address; zeros without a route. */
 struct answer {
 	/* In network byte order. */
 	unsigned int gateway;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Measures a forwarder: packets a second through veth pairs, by the table that its XDP program asks.
- * Runs in the guest; run.sh prepares the devices and the tables.
+ * Measures forwarding by XDP programs that ask different tables: packets a second through veth
+ * pairs, and the time of a program. Runs in the guest; run.sh prepares the devices and the tables.
  *
  * Usage: forwarder OBJECT ROUTES ADDRESSES SECONDS ROUNDS
  *
@@ -37,7 +37,7 @@
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const TABLES[] = { "nothing", "kfunc", "fib", "lpm_map" };
-/* `nothing` asks no table, and has no answers. */
+/* The index of the first table: `nothing` asks none, and has no answers. */
 #define FIRST_TABLE 1
 
 static unsigned int addresses[MAX_ADDRESSES];
@@ -149,7 +149,7 @@ static void make_frame(unsigned char *frame, unsigned int address)
 	ip->check = ~(sum + (sum >> 16));
 }
 
-/* Runs a program on a packet, some times. Returns the mean time of a run in nanoseconds. */
+/* Runs a program `repeat` times on a packet. Returns the mean time of a run in nanoseconds. */
 static unsigned int run(int program, unsigned int address, unsigned int ingress, int repeat)
 {
 	unsigned char frame[FRAME], output[256];
@@ -201,7 +201,7 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* Sends packets to the addresses in turn, until the time has passed. Returns their number. */
+/* Sends packets to each address in turn, for some seconds. Returns the number of packets. */
 static unsigned long send_packets(int sock, double seconds)
 {
 	static unsigned char frames[BATCH][FRAME];
@@ -241,13 +241,13 @@ static int open_socket(unsigned int ifindex)
 	return sock;
 }
 
-/* The variables of the programs: forward.bpf.c declares `last` and then `received`. */
+/* The programs' variables, in the order in which forward.bpf.c declares them. */
 struct variables {
 	struct answer last;
 	unsigned long received;
 };
 
-/* Returns the packets a second that reached the sink. */
+/* Returns how many packets a second reached the sink. Sends for a tenth of the time before. */
 static double measure_rate(int program, int sock, unsigned int ingress, double seconds,
 			   volatile unsigned long *received)
 {
@@ -282,7 +282,7 @@ static void print_numbers(const char *table, double *numbers, int count, const c
 	fflush(stdout);
 }
 
-/* Measures the tables in turn, so that a disturbance does not hit one of them alone. */
+/* Measures the tables in turn, so a disturbance of the machine does not hit one table alone. */
 static void measure_rates(const int *programs, int sock, unsigned int ingress, unsigned int egress,
 			  double seconds, int rounds, volatile struct variables *variables)
 {
@@ -290,7 +290,7 @@ static void measure_rates(const int *programs, int sock, unsigned int ingress, u
 
 	for (int round = 0; round < rounds; round++)
 		for (unsigned int table = 0; table < ARRAY_SIZE(TABLES); table++) {
-			/* The answer of the program that asks no table. */
+			/* The program that asks no table takes this answer. */
 			variables->last.ifindex = egress;
 			rates[table][round] =
 				measure_rate(programs[table], sock, ingress, seconds, &variables->received);
@@ -299,7 +299,7 @@ static void measure_rates(const int *programs, int sock, unsigned int ingress, u
 		print_numbers(TABLES[table], rates[table], rounds, "packets/s");
 }
 
-/* Measures the programs alone. A round has one address, whose part of the table is in the cache. */
+/* Measures the programs alone. A round has one address, so its part of a table is in the cache. */
 static void measure_times(const int *programs, unsigned int ingress)
 {
 	static double times[ARRAY_SIZE(TABLES)][MAX_ROUNDS];
@@ -321,7 +321,7 @@ static int program_of(struct bpf_object *object, const char *name)
 	return bpf_program__fd(program);
 }
 
-/* Loads the programs. Sets their variables, and returns the object. */
+/* Loads the programs and maps their variables. Returns the object. */
 static struct bpf_object *load(const char *path, int *programs,
 			       volatile struct variables **variables)
 {

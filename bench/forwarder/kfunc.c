@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The function that XDP programs call. It is C: BTF must describe it, and pahole leaves out Rust.
+ * The kfunc that XDP programs call. It is C, because pahole leaves Rust functions out of BTF.
  */
 #include <linux/bpf.h>
 #include <linux/btf.h>
@@ -14,14 +14,14 @@ __bpf_kfunc_start_defs();
 
 /**
  * bpf_route_xdp_lookup - finds the next hop of a packet in the table
- * @ctx: the packet; its namespace has the device
+ * @ctx: the packet; the device is searched in the namespace of the receiving device
  * @address: the destination, in network byte order
  * @address__sz: 4 for IPv4, 16 for IPv6
  * @hop: the next hop, written on success
  *
  * Context: any; the caller is in an RCU read-side critical section. Never waits.
- * Return: 0; -ENETUNREACH without a route that forwards; -ENODEV if the device does not exist;
- * -EINVAL for another size.
+ * Return: 0; -ENETUNREACH if no route forwards the packet; -ENODEV if the device does not exist;
+ * -EINVAL if the size is neither 4 nor 16.
  */
 __bpf_kfunc int bpf_route_xdp_lookup(struct xdp_md *ctx, const u8 *address, u32 address__sz,
 				     struct route_xdp_hop *hop)

@@ -5,13 +5,13 @@
 
 /* A next hop. */
 struct route_xdp_hop {
-	/* In network byte order, IPv4 in the first four bytes; zero: the destination is on the link. */
+	/* In network byte order; IPv4 in the first four bytes. Zeros: the destination is on the link. */
 	unsigned char gateway[16];
-	/* The device; empty if the route names none. */
+	/* The name of the device; empty if the route names none. */
 	char name[16];
-	/* The index of the device in the namespace of the packet. */
+	/* The index of the device in the namespace of the receiving device; 0 without a name. */
 	unsigned int ifindex;
-	/* AF_INET or AF_INET6; 0 without gateway. */
+	/* The family of the gateway: AF_INET, AF_INET6, or 0 without gateway. */
 	unsigned int family;
 };
 

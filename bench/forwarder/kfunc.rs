@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table behind the function of XDP programs in `kfunc.c`.
+//! The lookup behind the kfunc of `kfunc.c`.
 
 use crate::rcu_table::{read_lock, NextHop, Table};
 use core::{
@@ -11,7 +11,7 @@ use core::{
 };
 use kernel::{bindings, error::to_result, prelude::*, sync::Arc};
 
-/// The table of the loaded module. Null before and after.
+/// The table that the kfunc asks. Null before the registration and after its drop.
 static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
 
 const AF_INET: u32 = 2;
@@ -30,21 +30,21 @@ extern "C" {
     fn route_xdp_register() -> c_int;
 }
 
-/// The registered function. Dropping it removes the table; the kernel removes the function.
+/// The registered kfunc. Drop takes the table from it; the kernel itself removes the kfunc.
 pub(crate) struct Registration {
     _table: Arc<Table>,
 }
 
 impl Registration {
-    /// Registers the function for XDP programs. `table` answers it.
+    /// Registers the kfunc for XDP programs, which then search `table`.
     ///
     /// Errors: those of `register_btf_kfunc_id_set()`, such as `ENOMEM`. It succeeds in a module
-    /// without BTF and logs "missing module BTF": then programs that call the function do not load.
+    /// without BTF and logs "missing module BTF": then programs that call the kfunc do not load.
     pub(crate) fn new(table: Arc<Table>) -> Result<Self> {
         TABLE.store(ptr::from_ref(&*table).cast_mut(), Ordering::Release);
         let this = Self { _table: table };
-        // SAFETY: It is called in the module's init and takes no arguments. The set is a static of
-        // this module.
+        // SAFETY: The function takes no arguments, and this is the module's init. It registers a
+        // static of this module.
         to_result(unsafe { route_xdp_register() })?;
         Ok(this)
     }
@@ -52,7 +52,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // A program that calls the function holds a reference to the module, so that none runs now.
+        // A loaded program that calls the kfunc holds a reference to the module, so none runs now.
+        // ORDERING: Relaxed, because no reader is left.
         TABLE.store(ptr::null_mut(), Ordering::Relaxed);
     }
 }
@@ -67,7 +68,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 impl Hop {
-    /// Returns the next hop of a packet; `None` if no route forwards it.
+    /// Returns the answer for a next hop; `None` if it does not forward packets.
     fn of(next_hop: NextHop) -> Option<Self> {
         let (gateway, device) = match next_hop {
             NextHop::Via(gateway, device) => (Some(gateway), device),
@@ -92,7 +93,7 @@ impl Hop {
             None => (),
         }
         if let Some(device) = device {
-            // A name has at most 15 bytes, so that a zero follows it.
+            // A name has at most 15 bytes, so a zero follows it.
             let name = device.as_str().as_bytes();
             hop.name[..name.len()].copy_from_slice(name);
         }
@@ -108,14 +109,15 @@ fn find(bytes: &[u8]) -> Result<Hop> {
     let address = address(bytes).ok_or(EINVAL)?;
     let guard = read_lock();
     let table = TABLE.load(Ordering::Acquire);
-    // SAFETY: The pointer is null or that of a live table: a `Registration` owns it, and a program
-    // that calls this keeps the module, whose exit alone drops the `Registration`.
+    // SAFETY: The pointer is null or that of a live table: a `Registration` owns the table. The
+    // calling program holds a reference to the module, and only the module's exit drops the
+    // `Registration`.
     let table = unsafe { table.as_ref() }.ok_or(ENODEV)?;
     let next_hop = table.next_hop(address, &guard);
     next_hop.and_then(Hop::of).ok_or_else(unreachable)
 }
 
-/// Finds the next hop for packets to an address of `size` bytes.
+/// Finds the next hop for packets to an address of `size` bytes. `kfunc.c` calls it.
 ///
 /// # Safety
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The route table and its device, as in the main module, with a function that XDP programs call.
-//! The other parts of the main module are left out. The two modules have the same device node, so
-//! that only one of them can be loaded.
+//! The route table and the device of the main module, with a kfunc for XDP programs, and without
+//! torture, stalls and scale. Both modules create the same device node, so only one of them can be
+//! loaded.
 
 #![deny(unsafe_code)]
 
@@ -16,7 +16,7 @@ mod kernel_ext {
     pub(crate) mod sched;
     pub(crate) mod signal;
 }
-#[expect(unsafe_code, reason = "C calls it, with pointers")]
+#[expect(unsafe_code, reason = "C calls it with pointers")]
 mod kfunc;
 pub mod rcu;
 pub mod rcu_table;

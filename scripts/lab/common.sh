@@ -85,8 +85,9 @@ make_folder() {
     mv "$folder.partial" "$folder"
 }
 
-# copy_sources NAME: prints the path of a copy of the sources. Cargo builds again what has another
-# path or a newer time. The copy has one path for all checkouts, and an equal file keeps its time.
+# copy_sources NAME: copies the sources and prints the path of the copy. Cargo rebuilds a file that
+# has another path or a newer time. The copy has one path for all checkouts, and an equal file keeps
+# its time.
 copy_sources() {
     local copy=$LAB_DIR/sources/$1
     mkdir -p "$copy"

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A collector has one path from each peer. It forwards nothing, so the file does not say which
-//! path is in use. The import takes the path with the shortest AS path; of several it takes that of the
-//! peer with the lowest address.
+//! path is in use. The import takes the path with the shortest AS path; of several it takes that of
+//! the peer with the lowest address.
 
 mod bgp;
 
