@@ -7,14 +7,15 @@
 tap_number=0
 tap_failures=0
 
-# Prints the seconds since the machine started. A process for `date` would take longer in the guest.
+# Prints the seconds since the machine started. `date` would start a process, which is slow in the
+# guest.
 tap_seconds() {
     read -r tap_uptime _ </proc/uptime
     echo "${tap_uptime%.*}"
 }
 
-# tap_check NAME COMMAND...: passes if COMMAND succeeds; prints its output otherwise. Prints the time
-# of a slow check.
+# tap_check NAME COMMAND...: passes if COMMAND succeeds; prints its output otherwise. If the check
+# took 3 s or more, prints how long.
 tap_check() {
     tap_name=$1
     shift

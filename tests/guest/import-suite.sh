@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest: imports the tables of real machines, and reads them back from the device. Prints
-# TAP. Needs beside it: helpers.sh, tap.sh, routes.tar.
+# Runs in the guest: imports the tables of real machines, and reads them back from the device.
+# Prints TAP. Needs beside it: helpers.sh, tap.sh, routes.tar.
 # shellcheck source=tests/guest/helpers.sh
 . ./helpers.sh
 
@@ -10,8 +10,8 @@ device=/dev/rust_rcu_demo
 flush() { echo flush >$device; }
 table() { rcuctl route save | sort; }
 
-# Prints the first route of each prefix and metric: the table refuses the others, as `ip route add`
-# does.
+# Prints the first route of each prefix and metric. Like `ip route add`, the table refuses a second
+# one.
 first_of_key() {
     awk '{
         prefix = $1 ~ /^(blackhole|unreachable|prohibit|throw|local)$/ ? $2 : $1
@@ -20,11 +20,11 @@ first_of_key() {
     }'
 }
 
-# import_and_read_back FILE: the table has the routes of the file. They are the same after each of
-# the ways in which a table is written again: its text, and its JSON.
+# import_and_read_back FILE: after an import the table has the routes of the file. It has the same
+# routes after its text is written back, and after its JSON is imported.
 import_and_read_back() {
     flush
-    # The status is 1 if a line is refused.
+    # import exits 1 if it refuses a line.
     rcuctl route import --dry-run "$1" 2>errors | first_of_key | sort >expected
     rcuctl route import "$1" >summary 2>errors
     table >found

@@ -110,7 +110,7 @@ play() {
     done <ip-route.session
 }
 
-# The commands that both programs execute while they monitor their tables.
+# The commands that `ip` and `rcuctl` execute while a monitor of each runs.
 changes() {
     cat <<'END'
 route add 192.0.2.0/24 dev d0
@@ -138,7 +138,7 @@ route del default
 END
 }
 
-# mark PROGRAM STREAM PREFIX: adds and deletes a route until the stream shows it.
+# mark PROGRAM STREAM PREFIX: adds and deletes a route until the stream has its deletion.
 mark() {
     for _ in $(seq 100); do
         "$1" route add throw "$3" && "$1" route del throw "$3" || return
@@ -148,7 +148,8 @@ mark() {
     return 1
 }
 
-# record PROGRAM WORD...: leaves in PROGRAM.stream what the program prints for the changes.
+# record PROGRAM WORD...: runs a monitor by PROGRAM WORD... and makes the changes. Leaves the lines
+# that the monitor prints for them in PROGRAM.stream.
 record() {
     program=$1
     "$@" >"$program.all" 2>&1 &
@@ -171,7 +172,7 @@ same_streams() {
     diff -U 30 ip.stream rcuctl.stream && test "$(wc -l <ip.stream)" -ge 15
 }
 
-# A signal that a shell sends for Ctrl-C ends the program, and the shell reports 130.
+# SIGINT, as after Ctrl-C, ends the program by this signal: the shell reports 130.
 interrupted_monitor() {
     status=0
     timeout -s INT 1 rcuctl route monitor || status=$?
@@ -182,8 +183,8 @@ tap_check 'two devices have addresses and no routes' set_up_network
 tap_check 'insmod succeeds' insmod "$module"
 play
 tap_check "the session has at least 40 commands" test "$tap_number" -ge 42
-tap_check 'the tables of both programs are empty' compare '' -6 route flush table main
-tap_check 'rcuctl route monitor prints the changes as ip monitor route' same_streams
+tap_check 'ip and rcuctl have empty tables' compare '' -6 route flush table main
+tap_check 'rcuctl route monitor prints the lines of ip monitor route' same_streams
 tap_check 'Ctrl-C ends rcuctl route monitor with 130' interrupted_monitor
 tap_check 'rmmod succeeds' rmmod rust_rcu_demo
 ip link del d0

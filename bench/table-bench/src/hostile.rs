@@ -116,7 +116,8 @@ fn measure(
     Ok(())
 }
 
-/// The memory of a batch of replaced nodes. Two of the largest nodes fill one.
+/// The memory of a batch of replaced nodes, which a change can allocate: two of the largest nodes
+/// fill one.
 const BATCH_BYTES: usize = 1024;
 
 fn check_copied(name: &str, copied: f64, bound: usize, faults: &mut Vec<String>) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Huge pages for the memory of all tables. The kernel maps its own memory with huge pages, and so
-//! does user-mode Linux in the lab. Programs get pages of 4 KiB unless they ask.
+//! does user-mode Linux in the lab. A program gets pages of 4 KiB unless it asks for huge ones.
 
 use std::fs;
 
@@ -10,8 +10,8 @@ use anyhow::{ensure, Context, Result};
 /// The size of a huge page.
 const HUGE: usize = 2 << 20;
 
-/// Returns the start and the length of a writable mapping without file: private, or as DPDK's heap in
-/// memory of `memfd_create()`.
+/// Returns the start and the length of a writable mapping without file. It is private or, as DPDK's
+/// heap, of `memfd_create()`.
 fn without_file(line: &str) -> Option<(usize, usize)> {
     let mut words = line.split_whitespace();
     let (start, end) = words.next()?.split_once('-')?;
@@ -23,7 +23,8 @@ fn without_file(line: &str) -> Option<(usize, usize)> {
     has_no_file.then_some((start?, end? - start?))
 }
 
-/// Asks for huge pages in all memory without file that is mapped, wherever no page is in use yet.
+/// Asks for huge pages in all mapped memory without file. Only pages that the program has not used
+/// yet become huge at once.
 pub fn request() -> Result<()> {
     let maps = fs::read_to_string("/proc/self/maps").context("/proc/self/maps")?;
     for (start, len) in maps.lines().filter_map(without_file) {

@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | `load` | a load that depends on the previous load, by the size of the memory | |
 //! | `read` | an empty read-side section | liburcu's flavours, POSIX locks, nothing |
-//! | `memory` | MiB in use, of `malloc()`, of DPDK's heap or of the stand-in for the kernel's | all tables |
+//! | `memory` | MiB in use in the table's allocator: `malloc()`, DPDK's, the stand-in for the kernel's | all tables |
 //! | `lookup` | ns of CPU time per lookup | all tables; two readers if the table supports them |
 //! | `latency` | distribution of the times of single lookups | all tables but `rte_lpm` |
 //! | `update` | ns of a single change | all tables |
@@ -29,8 +29,8 @@
 //! | `rte_fib6` | DPDK's for IPv6: the same first level, then 8 bits per level |
 //! | `prefix-trie` | the crate of that name |
 //!
-//! No table has huge pages, unless `--huge-pages` asks for them. DPDK has the widest vectors of the
-//! processor. Bulk functions get 32 addresses per call.
+//! No table has huge pages, unless `--huge-pages` asks for them. DPDK uses the processor's widest
+//! vectors. Bulk functions look up 32 addresses per call.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 #![deny(unsafe_code)]
@@ -96,7 +96,7 @@ struct Cli {
     #[arg(long, group = "sets")]
     growth: bool,
 
-    /// Keep all tables in huge pages
+    /// Ask the kernel for huge pages for the memory of all tables
     #[arg(long)]
     huge_pages: bool,
 

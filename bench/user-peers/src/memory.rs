@@ -15,7 +15,7 @@ fn used(heap: Heap) -> u64 {
     match heap {
         Heap::Dpdk => return dpdk::heap_bytes(),
         Heap::StandIn => {
-            // Frees the objects that this module's table has retired.
+            // Without this, objects that this module's table has retired would count.
             rcu::barrier();
             return kernel::alloc::live().bytes as u64;
         }

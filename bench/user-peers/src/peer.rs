@@ -23,7 +23,7 @@ impl LookupMode {
 /// The allocator of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heap {
-    /// The stand-in for the kernel's allocators, which has nodes in memory of its own.
+    /// The stand-in for the kernel's allocators, with its own memory for nodes.
     StandIn,
     Malloc,
     Dpdk,

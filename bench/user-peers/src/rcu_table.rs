@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! This module's table, over liburcu. A lookup is `Snapshot::next_hop_ref()`, in bulk
-//! `Snapshot::next_hops()`, and a read of the gateway's address.
+//! This module's table, over liburcu. A lookup calls `Snapshot::next_hop_ref()`, or in bulk
+//! `Snapshot::next_hops()`, and reads the gateway's address.
 
 use anyhow::{anyhow, Result};
 use kernel::{prelude::*, sync::Arc};
@@ -15,7 +15,7 @@ use crate::ticks;
 
 /// The lookups in one read-side critical section: as many as the packets of one NAPI poll.
 const SECTION: usize = 64;
-/// The addresses of one bulk lookup.
+/// The number of addresses of a bulk lookup.
 const BULK: usize = 32;
 
 static SETTINGS: Settings = Settings::new();
@@ -46,8 +46,8 @@ fn digest<A: Address>(table: &Table, address: A, guard: &Guard) -> u64 {
     found.map_or(0, |next_hop| next_hop.digest())
 }
 
-/// Looks up addresses, from one to [`BULK`]. Returns the sum of the answers.
-// Not inlined: a data plane calls it.
+/// Looks up at least one and at most [`BULK`] addresses. Returns the sum of the answers.
+// Not inlined, because a data plane also calls the bulk lookup as a function.
 #[inline(never)]
 fn bulk_sum<A: Address>(table: &Table, addresses: &[A], guard: &Guard) -> u64 {
     let mut ips = [addresses[0].to_ip(); BULK];

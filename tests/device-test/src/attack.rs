@@ -27,7 +27,7 @@ use crate::{
     tap::{ensure, equal, fail, During, Group, Outcome, Test},
 };
 
-/// The sizes of the known ioctls and their neighbours, and the limits of the size field.
+/// The sizes of the known ioctls, neighbouring sizes, and the limits of the size field.
 const SIZES: [u32; 24] = [
     0, 1, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 72, 87, 88, 95, 96, 97, 4095, 4096, 16383,
 ];
@@ -43,7 +43,7 @@ const REFUSALS: [Errno; 7] = [
     Errno::ESRCH,
 ];
 
-/// Calls an ioctl, and checks its errno and the bytes behind its structure.
+/// Calls an ioctl, and checks its errno and the bytes around its structure.
 fn try_ioctl(device: &Device, canary: &mut Canary, request: u32, fill: u8) -> Outcome {
     let size = ((request >> 16) & 0x3fff) as usize;
     for align in [0, 1] {
@@ -67,7 +67,7 @@ fn try_ioctl(device: &Device, canary: &mut Canary, request: u32, fill: u8) -> Ou
     Ok(())
 }
 
-/// Structures of zeros and of ones, at the end of a page and unaligned.
+/// Passes structures of zeros and of ones, aligned and unaligned.
 fn every_ioctl() -> Outcome {
     let device = Device::open_as(OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
     let mut canary = Canary::new().during("preparing memory")?;
@@ -81,7 +81,7 @@ fn every_ioctl() -> Outcome {
             }
         }
     }
-    // BEGIN with a structure of zeros is valid, and the calls above end no transaction of others.
+    // BEGIN with a structure of zeros is valid, so the close may abort a transaction.
     let _ = device.close();
     device::expect_table("")
 }
@@ -139,7 +139,7 @@ fn absent_operations() -> Outcome {
     )
 }
 
-/// `O_NONBLOCK` that is set while a reader waits counts from the next call.
+/// A call tests `O_NONBLOCK` once, so a reader that waits continues when another thread sets it.
 fn flags_in_flight() -> Outcome {
     let device = Device::open()?;
     device.write_all("monitor\n")?;
@@ -169,7 +169,7 @@ fn signal_to(child: &Child, signal: Signal) -> Outcome {
     signal::kill(Pid::from_raw(child.id() as i32), signal).during("kill()")
 }
 
-/// Starts a child that reads a monitor, and waits until it does.
+/// Starts a child that reads the monitor, and waits until it sleeps.
 fn start_monitor(device: &Device) -> Outcome<Child> {
     device.write_all("monitor\n")?;
     let child = Role::ReadMonitor.start_reporting(Some(device.duplicate()?))?;
@@ -191,7 +191,7 @@ fn stopped_reader() -> Outcome {
     equal("the child's status", child.wait()?.code(), Some(0))
 }
 
-/// Each killed reader frees its monitor, though its file has a transaction and answers.
+/// A killed reader frees its monitor, even if its file has an open transaction and answers.
 fn killed_readers() -> Outcome {
     for _ in 0..20 {
         let device = Device::open()?;

@@ -217,7 +217,7 @@ pub fn scaled(count: u32) -> u32 {
     }
 }
 
-/// Returns `count`, or a tenth of it where QEMU emulates the CPU, which is about ten times slower.
+/// Returns `count`, or a tenth of it if QEMU emulates the CPU, which is about ten times slower.
 pub fn scaled_if_emulated(count: u32) -> u32 {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     match cpus.contains("QEMU TCG CPU") {

@@ -34,7 +34,7 @@ pub fn wait(fd: impl AsFd, args: &mut Wait) -> nix::Result<()> {
     unsafe { raw_wait(fd.as_fd().as_raw_fd(), args) }.map(drop)
 }
 
-/// Waits for another generation than `known`, for ever or for some ms. Returns it.
+/// Waits for another generation than `known`, without limit or for `timeout_ms`. Returns it.
 pub fn wait_generation(fd: impl AsFd, known: u64, timeout_ms: Option<u32>) -> nix::Result<u64> {
     let mut args = Wait {
         generation: known,

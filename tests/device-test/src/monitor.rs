@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `monitor`: the stream of changes, and waits for a generation.
+//! The command `monitor`, and the ioctl that waits for a generation.
 
 use std::{
     os::fd::AsFd,
@@ -26,17 +26,17 @@ use crate::{
 const RING: u32 = 8192;
 /// The maximum number of monitors.
 const MONITORS: usize = 256;
-/// Time in which another thread starts its call.
+/// The time in which another thread starts its call.
 const START: Duration = Duration::from_millis(50);
 
-/// Opens a file whose reads return changes, and fail with `EAGAIN` without one.
+/// Opens a nonblocking file and writes a command to it.
 fn open(command: &str) -> Outcome<Device> {
     let device = Device::open_as(OFlag::O_RDWR | OFlag::O_NONBLOCK).during("open()")?;
     device.write_all(command)?;
     Ok(device)
 }
 
-/// Reads all changes that are there.
+/// Reads all changes that the table has made so far.
 fn changes(device: &Device) -> Outcome<String> {
     let (mut text, mut piece) = (Vec::new(), vec![0; 1 << 16]);
     loop {
@@ -130,7 +130,7 @@ fn reader_waits() -> Outcome {
     })
 }
 
-/// The other thread writes a query to the file on which the reader waits.
+/// This thread writes a query to the file while another thread waits in `read()` of it.
 fn reader_waits_for_an_answer() -> Outcome {
     let monitor = Device::open()?;
     device::run("add 10.0.0.0/8 dev a\n")?;
@@ -161,7 +161,7 @@ fn is_readable(device: &Device, timeout: Duration) -> nix::Result<bool> {
     Ok(poll::poll(&mut files, timeout)? == 1)
 }
 
-/// The poller starts before the file is a monitor, which registers it only once.
+/// The poller starts before the file is a monitor: `poll()` registers only at its start.
 fn poll_wakes() -> Outcome {
     let monitor = Device::open()?;
     monitor.write_all("\n")?;
@@ -262,7 +262,7 @@ fn many_monitors() -> Outcome {
     another.write_all("monitor\nmonitor\n")
 }
 
-/// Nobody reads the stream, and updates are as fast as without a monitor.
+/// No thread reads the stream, and the updaters must not wait for one.
 fn stopped_reader() -> Outcome {
     let _monitor = open("monitor\n")?;
     device::run(routes::lines(device::scaled(50_000)))?;
@@ -321,19 +321,19 @@ fn generations() -> Outcome {
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("each change is a line in order", each_change),
-    ("a failed or aborted change is no line", failed_change),
-    ("the changes of a transaction are one block, and a reload is a mark", one_transaction),
-    ("a replace by an equal route is no change, and stats count it", equal_transaction),
+    ("a failed or aborted change prints no line", failed_change),
+    ("the changes of a transaction have one generation, and a reload is one line", one_transaction),
+    ("a replace by an equal route prints no line, and stats count it", equal_transaction),
     ("read() waits for a change", reader_waits),
-    ("read() waits for an answer, too", reader_waits_for_an_answer),
-    ("a signal ends the wait of read(), and for a generation", interrupted_reader),
+    ("an answer ends the wait of read() for a change", reader_waits_for_an_answer),
+    ("a signal ends read() of a monitor, and the wait for a generation", interrupted_reader),
     ("poll() waits for a change, also if the file became a monitor meanwhile", poll_wakes),
-    ("a reader that is slow gets the number of lost changes", overrun),
-    ("changes longer than a read() are complete", split_reads),
-    ("a file has answers besides changes", answers_first),
+    ("a slow reader gets the number of lost changes", overrun),
+    ("reads shorter than a change return it in pieces", split_reads),
+    ("a file that monitors also returns answers", answers_first),
     ("256 files can monitor the table", many_monitors),
     ("updaters do not wait for a reader that has stopped", stopped_reader),
-    ("a generation can be waited for", generations),
+    ("the ioctl waits until the generation changes", generations),
 ];
 
 pub fn tests() -> Vec<Test> {

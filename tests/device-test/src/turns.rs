@@ -25,7 +25,8 @@ fn long_transaction() -> String {
     ["begin\n", &routes, "commit\nflush\n"].concat()
 }
 
-/// Writes `text`. If the file has `O_NONBLOCK`, a call of `body` can have the turn meanwhile.
+/// Writes `text`. Repeats the write on `EAGAIN`: if the file has `O_NONBLOCK`, another call can
+/// have the turn.
 fn write_in_turn(device: &Device, text: &str) -> Outcome {
     loop {
         match device.write(text) {

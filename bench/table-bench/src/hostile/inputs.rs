@@ -6,7 +6,7 @@
 //! | input | routes |
 //! |---|---|
 //! | `isolated-6` | random /128s, each alone on its path |
-//! | `apart-6` | /128s of which no two have the first 16 bits in common |
+//! | `apart-6` | /128s, each with different first 16 bits |
 //! | `dense-4` | consecutive /32s of a /12 |
 //! | `nested-4`, `nested-6` | all prefix lengths, for random addresses |
 //! | `tree-4`, `tree-6` | all prefix lengths, for consecutive addresses |
@@ -15,9 +15,9 @@
 //! | `full-4` | random /16s, each with all its prefixes of up to 24 bits and a host in each /24: the fullest stride of eight bits |
 //! | `fan-4-K`, `fan-6-K` | random /16s or /112s with K × K hosts: each of the last two strides has K children. For some K, a node that is sized to its contents just exceeds a size class; for K = 1, each node has one child |
 //! | `metrics` | prefixes with the maximum number of metrics |
-//! | `metrics-full` | strides with all their 510 prefixes, each with the maximum number of metrics |
+//! | `metrics-full` | strides with all 510 prefixes, each with the maximum number of metrics |
 //! | `next-hops` | /24s, each with its own next hop |
-//! | `wide-4` | consecutive /32s, each with its own next hop: beyond 32,767 their runs take four bytes |
+//! | `wide-4` | consecutive /32s, each with its own next hop: from the 32,768th on, runs of 4 bytes |
 
 use rcu_routes::rcu_table::{Family, NextHop, Prefix, Route};
 use rcu_routes::testing::Random;
@@ -36,11 +36,10 @@ pub const COPIED_BYTES: usize = 8192 + 64 + 48;
 /// The maximum number of metrics of a prefix.
 const MAX_METRICS: usize = 64;
 
-/// The prefixes of a stride.
+/// The maximum number of prefixes of a stride.
 const PREFIXES: usize = 510;
 
-/// The same bound for prefixes with many metrics: beside the runs, six bytes for each route of the
-/// stride.
+/// The same bound for prefixes with many metrics: six bytes more for each route of the stride.
 pub const METRICS_COPIED_BYTES: usize = 6 * PREFIXES * MAX_METRICS + COPIED_BYTES;
 
 /// Children per stride, and the bounds of the bytes per route for inet and inet6. All but the first
@@ -62,7 +61,7 @@ pub struct Input {
     pub bound: usize,
     /// The bound of the bytes that a change replaces.
     pub copied: usize,
-    /// The least number of routes.
+    /// The least number of routes: a smaller table would not be hostile.
     least: usize,
     make: Box<dyn Fn(usize) -> Vec<Route>>,
 }
@@ -81,13 +80,13 @@ impl Input {
         }
     }
 
-    /// Makes the table at least that large, because a smaller one is harmless.
+    /// Sets the least number of routes.
     fn with_at_least(self, least: usize) -> Self {
         Self { least, ..self }
     }
 
-    /// Makes at most `size` distinct routes, in random order, or the least number of this table if
-    /// that is more. Returns the same routes at each call.
+    /// Makes distinct routes in random order: at most `size`, or the least number if this is greater.
+    /// Returns the same routes at each call.
     pub fn routes(&self, size: usize) -> Vec<Route> {
         let size = size.max(self.least);
         let mut seen = HashSet::new();
@@ -133,8 +132,8 @@ pub fn all() -> Vec<Input> {
     inputs
 }
 
-/// Makes a route of the leading `len` bits, with one of 16 next hops. Neighbours differ, so that
-/// each takes a run.
+/// Makes a route of the leading `len` bits, with one of 16 next hops. The next hops of neighbours
+/// differ, so each route takes a run.
 fn route(family: Family, bits: u128, len: u8) -> Route {
     let bits = bits & !u128::MAX.checked_shr(len.into()).unwrap_or(0);
     let address: IpAddr = match family {
@@ -308,7 +307,7 @@ pub fn flapping() -> Vec<Flapping> {
     let eights = |family| (0..1 << 7).map(move |number: u128| route(family, number << 121, 8));
     let metrics = |route: Route| (0..64).map(move |metric| Route { metric, ..route });
     let default = route(Inet, 0, 0);
-    // The numbers of answers are in the order of the first uses.
+    // The table numbers next hops in the order of their first use.
     let numbers = (0..1 << 15).map(|number| with_next_hop(number, 32));
     let wide = with_next_hop(10 << 24, 32);
     vec![

@@ -281,7 +281,7 @@ impl Actor {
         raw::ioctl(&self.files[at], request(3, 32, LOOKUP), argument)
     }
 
-    /// Waits for a generation: the table's, or a random one.
+    /// Waits until the generation differs: first from a random one, then from the table's.
     fn wait(&mut self, at: usize) -> nix::Result<usize> {
         let mut generation = self.random.word();
         for _ in 0..2 {
@@ -301,7 +301,7 @@ impl Actor {
         let mut number = self.random.below(REQUESTS.len()) as u32;
         let (mut direction, mut size) = REQUESTS[number as usize];
         match self.random.below(16) {
-            // A wait without a timeout could last for ever.
+            // Not the wait (7): without a timeout it could last for ever.
             0 => number = self.random.choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 255]),
             1 => direction = self.random.below(4) as u32,
             2 => size = self.random.below(128) as u32,
@@ -365,8 +365,8 @@ impl Actor {
         unistd::lseek(&self.files[at], self.random.word() as i64, Whence::SeekSet).map(|_| 0)
     }
 
-    /// Opens a file, which may monitor the table. Its reads must not wait: the last change may have
-    /// been made.
+    /// Opens a file, which may monitor the table. A monitor is nonblocking: if no further change
+    /// comes, its reads would wait for ever.
     fn open(&mut self) -> nix::Result<OwnedFd> {
         if self.random.one_in(2) {
             return Device::open_as(OFlag::O_RDWR).map(OwnedFd::from);
