@@ -170,7 +170,7 @@ fn apply_batch<'o>(
     result
 }
 
-/// Returns for each family the number of the operation after its last flush.
+/// Returns for each family the index of the operation after its last flush; 0 without a flush.
 fn starts_of(operations: impl Iterator<Item = (usize, Operation)>) -> [usize; 2] {
     let mut starts = [0; 2];
     for (number, operation) in operations {
@@ -185,7 +185,9 @@ fn starts_of(operations: impl Iterator<Item = (usize, Operation)>) -> [usize; 2]
 }
 
 /// Returns the effects of a batch in order. Operations before the last flush of their family have
-/// none. The iterator does its work when it is used, and yields the CPU now and then.
+/// none. The work is done during the iteration.
+///
+/// Context: the iteration may sleep, because it yields the CPU.
 fn effects<'s>(
     table: &'s Table,
     changes: &'s [Segments<HopChange>; 2],
@@ -358,7 +360,7 @@ impl Draft {
     }
 
     /// Publishes the new roots, and retires what they replace. Returns the old roots with the
-    /// families that were flushed, if any was. `operations` are those of the batch.
+    /// families that were flushed, if any was. `operations` are the operations of the batch.
     fn publish<'o>(
         mut self,
         table: &Table,

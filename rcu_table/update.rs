@@ -69,8 +69,8 @@ impl HopChange {
         self.acquired == 0 && self.replaced == 0
     }
 
-    /// Returns the effect of an operation, or none if it had no effect. The caller has not released
-    /// the answer that the change has replaced.
+    /// Returns the effect of an operation, or `None` if it had none. The caller must not have
+    /// released the answer that the change replaced.
     pub(super) fn describe(self, records: &Records, operation: &Operation) -> Option<Change> {
         match operation {
             Operation::Insert(route, _) => (!self.is_none()).then_some(Change::Inserted(*route)),
@@ -148,7 +148,7 @@ impl Resources<'_> {
                 record.is_some_and(|record| record.next_hop() == route.next_hop)
             });
             if is_equal {
-                // Any error makes the editor change nothing.
+                // The editor changes nothing after an error. The caller does not see this one.
                 return Err(EEXIST);
             }
             let (answers, retirees) = (&mut *self.answers, &mut *self.retirees);

@@ -180,8 +180,8 @@ impl Retirees {
         }
         let mut spare = core::mem::replace(&mut self.spare, KVVec::new());
         if keeps_one {
-            // If there is no memory for the list, this frees the batch, and the next change
-            // allocates another one.
+            // If there is no memory for the list, the batch is freed, and the next change allocates
+            // another one.
             let _ = spare.pop().map(|batch| self.spare.push(batch, gfp()));
         }
         while spare.pop().is_some() {

@@ -173,8 +173,8 @@ impl RootsPointer {
 
     fn into_box(roots: *mut Roots) -> RootsBox {
         // SAFETY: By the type invariant the pointer owned live roots, so it is not null. The caller
-        // has unpublished them, or ends the pointer.
-        // INVARIANT: The roots were initialised, and their new owner is the box.
+        // has unpublished them, or drops the pointer, so the box is their only owner.
+        // INVARIANT: The roots were initialised, and the box owns them now.
         RootsBox(unsafe { Fib::roots(NonNull::new_unchecked(roots).cast()) })
     }
 }

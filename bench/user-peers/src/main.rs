@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | `load` | a load that depends on the previous load, by the size of the memory | |
 //! | `read` | an empty read-side section | liburcu's flavours, POSIX locks, nothing |
-//! | `memory` | MiB in use in the table's allocator: `malloc()`, DPDK's, the stand-in for the kernel's | all tables |
+//! | `memory` | MiB in use in the allocator of the table | all tables |
 //! | `lookup` | ns of CPU time per lookup | all tables; two readers if the table supports them |
 //! | `latency` | distribution of the times of single lookups | all tables but `rte_lpm` |
 //! | `update` | ns of a single change | all tables |

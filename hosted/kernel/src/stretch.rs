@@ -11,11 +11,11 @@ pub struct Stretch {
     pub cpu_time: Duration,
     /// Calls that allocate or free memory. Unlike the time, they are the same in each run.
     pub allocator_calls: usize,
-    /// The allocated bytes.
+    /// The bytes that these calls allocated.
     pub allocated_bytes: usize,
-    /// The bytes that growing arrays copied, and that new ones were filled with.
+    /// The bytes that growing arrays copied, and the bytes with which new arrays were filled.
     pub copied_bytes: usize,
-    /// Accesses to arrays, each to an element or to a slice; 0 in release builds.
+    /// The number of accesses to arrays, each to an element or to a slice; 0 in release builds.
     pub accesses: usize,
 }
 
@@ -100,12 +100,12 @@ pub(crate) fn count_allocator_call(bytes: usize) {
     ALLOCATED_BYTES.set(ALLOCATED_BYTES.get().wrapping_add(bytes));
 }
 
-/// Counts the bytes that a growing array copies, or that a new one is filled with.
+/// Counts the bytes that a growing array copies, or with which a new array is filled.
 pub(crate) fn count_copied(bytes: usize) {
     COPIED_BYTES.set(COPIED_BYTES.get().wrapping_add(bytes));
 }
 
-/// Counts an access to an array. Release builds do not, because benchmarks run in them.
+/// Counts an access to an array. Release builds do not count, because benchmarks use them.
 #[inline]
 pub(crate) fn count_access() {
     if cfg!(debug_assertions) {

@@ -150,10 +150,10 @@ fn is_reclaimed(table: &Table) -> bool {
     true
 }
 
-/// Changes of a node whose next hops stay in use, so that no number of an answer is released.
+/// The number of changes of a node. Its next hops stay in use, so no answer's number is released.
 const COUNTED: usize = 100;
 
-/// Asserts that each replaced node counts as retired until the reader ends, and no longer.
+/// Asserts that each replaced node counts as retired until the reader ends, and not afterwards.
 fn check_count(mode: ReclaimMode) {
     SETTINGS.set_reclaim(mode);
     SETTINGS.set_reclaim_max_kb(u32::MAX);

@@ -26,7 +26,7 @@ static OBSERVER: Observer = Observer {
 /// The generation, and the route of 10.1.2.3.
 type Observation = (u64, String);
 
-/// Observes the table each time that an updater retires a node.
+/// Observes the table each time an updater retires a node.
 struct Observer {
     observed: Mutex<(Option<Arc<Table>>, Vec<Observation>)>,
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A grace period frees only what was retired before it began. What was retired later waits for the
-//! next one, and counts until then. Other readers would delay the grace periods, so this file is one
-//! test.
+//! A grace period frees only the objects that were retired before it began. Objects retired later
+//! wait for the next grace period, and count until then. Other readers would delay the grace
+//! periods, so this file is one test.
 
 use kernel::sync::Arc;
 use rcu_routes::{
@@ -16,16 +16,16 @@ use std::{
 
 static SETTINGS: Settings = Settings::new();
 
-/// The bytes that count for a number that waits, and for a node with one route.
+/// The retired bytes of an answer's number, and of a node with one route.
 const NUMBER: usize = 48;
 const NODE: usize = 64;
 
-/// The attempts to start a reader after a grace period has begun and before it ends.
+/// The number of attempts to start a reader after a grace period has begun and before it ends.
 const ATTEMPTS: usize = 20;
 /// The time that a grace period takes without readers from before it.
 const GRACE_PERIOD: Duration = Duration::from_secs(2);
 
-/// Waits until less than `bytes` are retired, and returns how much; `None` if that takes too long.
+/// Waits until less than `bytes` are retired. Returns the retired bytes; `None` after a timeout.
 fn retired_below(table: &Table, bytes: usize) -> Option<usize> {
     let start = Instant::now();
     while start.elapsed() < GRACE_PERIOD {
@@ -37,8 +37,8 @@ fn retired_below(table: &Table, bytes: usize) -> Option<usize> {
     None
 }
 
-/// Releases the number of dev b after the grace period of dev a has begun. Returns the bytes that
-/// count when that grace period has ended; `None` if it waits for the second reader.
+/// Releases the number of dev b after the grace period of dev a has begun. Returns the retired
+/// bytes when that grace period has ended; `None` if it waits for the second reader.
 fn release_later_number() -> Option<usize> {
     let table = table_with_settings(&SETTINGS);
     for line in ["add 10.0.0.0/8 dev a", "add 11.0.0.0/8 dev b"] {
@@ -89,7 +89,7 @@ fn retire_later_node() -> Option<usize> {
 }
 
 #[test]
-fn what_was_retired_after_a_grace_period_began_waits_for_the_next_one() {
+fn objects_retired_after_a_grace_period_began_wait_for_the_next_one() {
     SETTINGS.set_reclaim(ReclaimMode::Call);
     let number = (0..ATTEMPTS).find_map(|_| release_later_number());
     assert_eq!(number, Some(NUMBER));

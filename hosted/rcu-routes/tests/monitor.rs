@@ -59,7 +59,7 @@ impl Copy {
                 } => {
                     count += 1;
                     self.apply(table, change);
-                    // The changes of a generation follow each other, and no generation is absent.
+                    // The changes of a generation are contiguous, and no generation is missing.
                     match must_end {
                         Some(open) => assert_eq!(generation, open),
                         None if lost == 0 => assert_eq!(generation, self.generation + 1),
@@ -116,7 +116,7 @@ fn random_operation(random: &mut Random) -> Operation {
     })
 }
 
-/// Makes one change, a batch, a transaction or a reload. Failed ones have no effect.
+/// Makes one change, a batch, a transaction or a reload. A failure is no error here.
 fn random_step(random: &mut Random, table: &Arc<Table>) {
     let mut operations = (0..random.below(12)).map(|_| random_operation(random));
     let operations: Vec<_> = operations.by_ref().collect();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! With a limit of 0 bytes an updater returns when all that it has retired is reclaimed. It waits for
-//! the readers of released numbers, too, although no node and no callback awaits reclaim.
+//! With a limit of 0 bytes an updater returns when all memory that it has retired is reclaimed. It
+//! also waits for the readers of released numbers, although no node and no callback awaits reclaim.
 
 use rcu_routes::{
     rcu::barrier,
@@ -27,7 +27,8 @@ fn an_updater_over_the_limit_waits_for_the_readers_of_a_number() {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Both routes are in the root, so no node is replaced. The second change releases dev a.
+            // Both routes are in the root, so the updater replaces no node. The second change
+            // releases dev a.
             run(&table, "change 10.0.0.0/8 dev b").unwrap();
             run(&table, "change 11.0.0.0/8 dev b").unwrap();
             done.store(true, Ordering::SeqCst);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Replaced nodes wait for further ones, which share their callback. So an idle table keeps some
-//! memory, but no more than 16 KiB, however large the nodes are. The settings are the file's own.
+//! Replaced nodes wait in a batch until further nodes fill it, because a batch has one callback. So
+//! an idle table keeps some memory, but less than 16 KiB, however large the nodes are. The settings
+//! are static, so this file is one test.
 
 use rcu_routes::{
     rcu::barrier,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cost of an operation on a transaction does not depend on its length. Accesses to arrays are
-//! counted, not time.
+//! The cost of an operation on a transaction does not depend on the transaction's length. The test
+//! counts accesses to arrays, because times vary.
 
 use kernel::{longest_stretch, reschedule_point};
 use rcu_routes::{rcu_table::Transaction, testing::operation};
 
-/// Operations, in some 700 segments.
+/// The number of operations, in some 700 segments.
 const OPERATIONS: usize = 100_000;
-/// Operations in one count.
+/// The number of operations between two counts of accesses.
 const COUNTED: usize = 256;
 /// The most accesses for each operation. A sum over the segments would need 700.
 const ACCESSES: usize = 8;

@@ -33,7 +33,7 @@ fn commit(table: &Table, verb: &str) {
 
 #[test]
 fn a_transaction_keeps_one_reserved_batch_for_the_next_update() {
-    // Updates free their objects themselves then, and use no batch.
+    // In this mode updates free their objects themselves, and use no batch.
     SETTINGS.set_reclaim(ReclaimMode::Synchronize);
     let table = table_with_settings(&SETTINGS);
     run(&table, "add 2001:db8::/48 dev a").unwrap();

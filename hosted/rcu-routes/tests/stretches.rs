@@ -13,9 +13,10 @@ use rcu_routes::{
 /// The most calls of the allocator: a change copies or frees a few nodes, and 128 changes share a
 /// stretch.
 const CALLS: usize = 512;
-/// The most bytes of nodes that are allocated: 128 changes of nodes without metrics.
+/// The most allocated bytes: 128 changes of nodes of 8 KiB, the largest without metrics.
 const ALLOCATED_BYTES: usize = 128 * (8 << 10);
-/// The most accesses to arrays while nodes with many metrics are freed: a few for each of 1,024 routes.
+/// The most accesses to arrays while an updater frees nodes with many metrics: four for each of
+/// 1,024 routes.
 const ACCESSES: usize = 4 << 10;
 /// The most bytes that growing arrays copy.
 const COPIED_BYTES: usize = 64 << 10;
@@ -114,7 +115,7 @@ fn each_operation_yields_after_a_bounded_number_of_objects() {
     check("reload that is committed", || first.commit().unwrap());
     check("reload that is dropped", || drop(second));
     check("flush", || table.flush(None).unwrap());
-    // A million next hops need arrays of 8 MB; so many show that no array grows as a whole.
+    // 40,000 next hops suffice to show that no array grows in one copy.
     check("routes with a next hop each", || {
         for number in 0..40_000_u32 {
             let [.., high, low] = number.to_be_bytes();
@@ -125,7 +126,7 @@ fn each_operation_yields_after_a_bounded_number_of_objects() {
     });
 }
 
-/// The prefixes of a page and of a node, each with 64 metrics: a change copies 24 KiB of them.
+/// 64 prefixes of a page or of a node have 64 metrics each: a change copies 24 KiB of metrics.
 #[test]
 fn a_transaction_yields_before_it_copies_many_metrics() {
     let changes = |verb: &str, prefix: fn(usize) -> String| -> Vec<Operation> {

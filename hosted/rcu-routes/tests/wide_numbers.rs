@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Numbers of answers beyond 32,767 do not fit into the runs of two bytes that a node has first.
-//! A change then rebuilds the node with runs of four bytes, and back.
+//! An answer's number beyond 32,767 does not fit into a run of two bytes. A change that needs one
+//! rebuilds the node with runs of four bytes; a later change rebuilds it with runs of two bytes.
 
 use rcu_routes::{
     rcu_table::Table,
     testing::{get, own_stats, run, table},
 };
 
-/// Next hops that use all numbers of two bytes.
+/// The number of next hops that use up all numbers of two bytes.
 const NARROW: u32 = 33_000;
 
 /// Asserts that each address of 10.0.0.0/29 has the route of its device, and 10.0.1.0 its own.

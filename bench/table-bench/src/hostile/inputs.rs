@@ -17,7 +17,7 @@
 //! | `metrics` | prefixes with the maximum number of metrics |
 //! | `metrics-full` | strides with all 510 prefixes, each with the maximum number of metrics |
 //! | `next-hops` | /24s, each with its own next hop |
-//! | `wide-4` | consecutive /32s, each with its own next hop: from the 32,768th on, runs of 4 bytes |
+//! | `wide-4` | consecutive /32s, each with its own next hop: beyond 32,767, runs of 4 bytes |
 
 use rcu_routes::rcu_table::{Family, NextHop, Prefix, Route};
 use rcu_routes::testing::Random;
@@ -85,7 +85,7 @@ impl Input {
         Self { least, ..self }
     }
 
-    /// Makes distinct routes in random order: at most `size`, or the least number if this is greater.
+    /// Makes distinct routes in random order: at most `size`, or the least number if it is greater.
     /// Returns the same routes at each call.
     pub fn routes(&self, size: usize) -> Vec<Route> {
         let size = size.max(self.least);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Condition variables for `poll()`. Nothing waits for one in user space.
+//! Condition variables for `poll()`. In user space no thread waits for one.
 
 use super::LockClassKey;
 use core::{ffi::CStr, pin::Pin};

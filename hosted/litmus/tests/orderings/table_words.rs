@@ -78,7 +78,7 @@ pub fn count() {
         let link = link.clone();
         move || link.replace(2)
     });
-    // A count without its change would read as (1, 1).
+    // (1, 1) would be a count whose change the reader does not see.
     let allowed = [(0, Some(1)), (0, Some(2)), (1, Some(2))];
     assert_one_of(&allowed, &link.read(&read_lock()));
     drop(updater.join().unwrap());
