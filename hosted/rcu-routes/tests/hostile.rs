@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Adversarial tables: their memory stays within bounds, a change replaces a bounded number of
-//! bytes in a bounded number of steps, and all memory is freed. Bytes and steps are the same in
-//! each run. `table-bench hostile` measures larger tables of the same kinds, and their times.
-//! Memory is counted for the whole process, so this file is one test.
+//! Adversarial tables: their memory and the bytes and steps of each change stay within bounds, and
+//! all memory is freed. Bytes and steps are the same in each run. `table-bench hostile` measures
+//! larger tables of the same kinds, and their times. Memory is counted for the whole process, so
+//! this file is one test.
 
 #[path = "../../../bench/table-bench/src/hostile/inputs.rs"]
 mod inputs;
@@ -23,8 +23,8 @@ use rcu_routes::{
 const SIZE: usize = 12_000;
 /// Pairs of changes while a reader is held.
 const CHANGES: usize = 50;
-/// The most calls of the allocator for a change: for a page, three nodes, a list of hidden routes,
-/// and a batch for the replaced objects.
+/// The most calls of the allocator for a change. It can need a page, three nodes, a list of hidden
+/// routes, and a batch for the replaced objects.
 const CALLS: usize = 10;
 /// The most accesses to arrays for a change: a blueprint has at most 256 pieces, and a prefix at
 /// most 64 metrics. Reads of nodes do not count.

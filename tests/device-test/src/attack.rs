@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls by which a process could try to harm the machine: bad ioctls, operations that a device
-//! lacks, files that several processes share, and processes that are stopped or killed in a call.
+//! Calls by which a process could try to harm the machine: bad ioctls, operations that the device
+//! lacks, and several threads on one file. Processes are stopped and killed in a call.
 
 use std::{
     os::{fd::AsFd, unix::process::ExitStatusExt},
@@ -244,7 +244,7 @@ fn one_file() -> Outcome {
 
 #[rustfmt::skip]
 const TESTS: &Group = &[
-    ("an ioctl of any number, direction, size and address fails cleanly", every_ioctl),
+    ("a bad ioctl fails with an expected errno and writes nothing behind its structure", every_ioctl),
     ("operations that the device lacks fail", absent_operations),
     ("O_NONBLOCK does not end a read() that waits", flags_in_flight),
     ("a reader that is stopped and continued gets its change", stopped_reader),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls that the tests of this program call with valid arguments.
+//! The ioctls and other raw calls of the tests of this program.
 
 use std::{
     num::NonZeroUsize,
@@ -95,8 +95,8 @@ impl Canary {
         let range = 64 + align..64 + align + size;
         self.0[range.clone()].fill(fill);
         let address = self.0[range.start..].as_mut_ptr();
-        // SAFETY: The kernel accesses the structure, which this value owns. Its pointers are null or
-        // all ones.
+        // SAFETY: The kernel accesses only the structure, which this value owns. All pointers in it
+        // are null or have all bits set, so the kernel follows none.
         let result = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request.into(), address) };
         let is_behind = |byte: &u8| *byte == Self::BEHIND;
         let is_intact = self.0[..range.start].iter().all(is_behind)
