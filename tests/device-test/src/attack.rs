@@ -244,7 +244,7 @@ fn one_file() -> Outcome {
 
 #[rustfmt::skip]
 const TESTS: &Group = &[
-    ("a bad ioctl fails with an expected errno and writes nothing behind its structure", every_ioctl),
+    ("a bad ioctl fails with a known errno and writes nothing outside its structure", every_ioctl),
     ("operations that the device lacks fail", absent_operations),
     ("O_NONBLOCK does not end a read() that waits", flags_in_flight),
     ("a reader that is stopped and continued gets its change", stopped_reader),
