@@ -142,7 +142,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     dpdk::start()?;
     if cli.huge_pages {
-        // The stand-in maps the memory of all tables at the first allocation.
+        // At the first allocation the stand-in maps the memory of all its tables.
         let (set, entries) = ("empty", Vec::new());
         RcuTable::new(&Input::<u32> { set, entries })?;
         huge_pages::request()?;

@@ -23,7 +23,7 @@ impl LookupMode {
 /// The allocator of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heap {
-    /// The stand-in for the kernel's allocators, with its own memory for nodes.
+    /// The stand-in for the kernel's allocators: `malloc()`, and memory of its own for nodes.
     StandIn,
     Malloc,
     Dpdk,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Memory. Every allocation comes from one function, which can fail. `malloc()` provides the
-//! memory, so that the address suffices to free it.
+//! memory; in release builds `slab` provides aligned memory. The address suffices to free both.
 
 pub mod allocator;
 mod boxed;

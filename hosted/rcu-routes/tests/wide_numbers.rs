@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An answer's number beyond 32,767 does not fit into a run of two bytes. A change that needs one
-//! rebuilds the node with runs of four bytes; a later change rebuilds it with runs of two bytes.
+//! An answer's number beyond 32,767 does not fit into a run of two bytes. A change that adds such a
+//! number rebuilds the node with runs of four bytes. The removal of the last one rebuilds it with
+//! runs of two bytes.
 
 use rcu_routes::{
     rcu_table::Table,
