@@ -134,7 +134,7 @@ pub(super) fn read(state: &mut State, table: &Table, to: &mut IovIterDest<'_>) -
 pub(super) fn wait(file: &OpenFile) -> Result {
     let monitor = file.table().monitor();
     let mut log = monitor.log().lock();
-    while !file.has_answers() && log.next() <= file.position() {
+    while !file.has_unread(&log) {
         if monitor.changed().wait_interruptible(&mut log) {
             return Err(ERESTARTSYS);
         }

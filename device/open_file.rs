@@ -13,7 +13,7 @@ use super::{
     wait_queue::WaitQueue,
     write::RefusedLine,
 };
-use crate::rcu_table::{Follower, Table};
+use crate::rcu_table::{Follower, Log, Table};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
     bindings, new_condvar, new_mutex,
@@ -204,13 +204,22 @@ impl OpenFile {
 
     /// Returns whether answers or changes are unread.
     fn is_readable(&self) -> bool {
+        match self.position() {
+            monitor::NO_POSITION => self.has_answers(),
+            _ => self.has_unread(&self.table.monitor().log().lock()),
+        }
+    }
+
+    /// Returns whether answers or changes are unread. `log` is that of the table.
+    pub(super) fn has_unread(&self, log: &Log) -> bool {
+        // A read that turns changes into answers publishes the answers first, then the position. In
+        // the other order this call could miss both, and nothing would wake the caller.
         let position = self.position();
-        let has_changes = || self.table.monitor().log().lock().next() > position;
-        self.has_answers() || (position != monitor::NO_POSITION && has_changes())
+        self.has_answers() || log.next() > position
     }
 
     /// Returns whether answers are unread.
-    pub(super) fn has_answers(&self) -> bool {
+    fn has_answers(&self) -> bool {
         // ORDERING: A poller joined the queue before this load, and the writer wakes the queue
         // after its store. The queue's lock orders the two: this load sees the store, or the writer
         // wakes the poller.
@@ -218,10 +227,10 @@ impl OpenFile {
     }
 
     /// Returns the position of the next change that a read returns.
-    pub(super) fn position(&self) -> u64 {
-        // ORDERING: As in `has_answers()`: after the store the writer wakes the queue if a change
-        // is unread.
-        self.position.load(Ordering::Relaxed)
+    fn position(&self) -> u64 {
+        // ORDERING: Acquire pairs with the release of `publish_flags()`: the caller sees the answers
+        // that the changes before the position have become.
+        self.position.load(Ordering::Acquire)
     }
 
     /// Publishes the flags that `poll()` and `close()` read, at the end of a turn.
@@ -230,8 +239,9 @@ impl OpenFile {
         self.is_readable
             .store(state.answers.is_readable(), Ordering::Relaxed);
         let position = state.monitoring.as_ref().map(Monitoring::position);
+        // ORDERING: Release: see `position()`.
         self.position
-            .store(position.unwrap_or(monitor::NO_POSITION), Ordering::Relaxed);
+            .store(position.unwrap_or(monitor::NO_POSITION), Ordering::Release);
         self.is_unfinished
             .store(state.is_unfinished(), Ordering::Release);
     }
