@@ -170,8 +170,12 @@ impl Executor<'_> {
 
     /// Starts to monitor the table: later reads return the changes made from now on.
     fn monitor(&mut self, has_generations: bool) -> Result<(), LineError<'static>> {
-        // A file that already monitors must not count twice towards the limit.
-        *self.monitoring = None;
+        // A second `monitor` counts once. It must not fail: a reader that waits for changes would
+        // wait for a stream that has ended.
+        if let Some(monitoring) = self.monitoring {
+            monitoring.restart(has_generations);
+            return Ok(());
+        }
         let follower = self.file.follow().map_err(|error| match error {
             error if error == EBUSY => LineError::MonitorsFull,
             error => LineError::Kernel(error),

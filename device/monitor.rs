@@ -47,6 +47,12 @@ impl Monitoring {
         }
     }
 
+    /// Starts again with the changes from now on.
+    pub(super) fn restart(&mut self, has_generations: bool) {
+        self.follower.skip();
+        self.has_generations = has_generations;
+    }
+
     /// Returns the position of the next event.
     pub(super) fn position(&self) -> u64 {
         self.follower.position()

@@ -311,6 +311,14 @@ impl Follower {
     pub fn advance(&mut self, position: u64) {
         self.position = position;
     }
+
+    /// Skips the changes until now.
+    ///
+    /// Context: any but an interrupt handler.
+    pub fn skip(&mut self) {
+        let next = self.watch.table.monitor.log.lock().next;
+        self.position = next;
+    }
 }
 
 impl Drop for Follower {

@@ -218,6 +218,22 @@ fn a_new_follower_gets_no_earlier_change() {
 }
 
 #[test]
+fn a_follower_skips_the_changes_until_now() {
+    let table = table();
+    let mut copy = Copy::new(&table);
+    (0..10_000).for_each(|number| {
+        let verb = ["add", "del"][number % 2];
+        run(&table, &format!("{verb} 10.0.0.0/8 dev a")).unwrap();
+    });
+    copy.follower.skip();
+    copy.generation = table.generation();
+    assert_eq!(copy.follow(&table), (0, 0));
+    run(&table, "add 10.0.0.0/8 dev b").unwrap();
+    assert_eq!(copy.follow(&table), (1, 0));
+    copy.assert_equal(&table);
+}
+
+#[test]
 fn the_number_of_followers_is_limited() {
     let table = table();
     let followers: Vec<_> = (0..MAX_FOLLOWERS)
