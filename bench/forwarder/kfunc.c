@@ -10,6 +10,11 @@
 #include <net/xdp.h>
 #include "kfunc.h"
 
+/* Makes the verifier refuse null pointers. Kernels without the flag do so for all functions. */
+#ifndef KF_TRUSTED_ARGS
+#define KF_TRUSTED_ARGS 0
+#endif
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -42,7 +47,7 @@ __bpf_kfunc int bpf_route_xdp_lookup(struct xdp_md *ctx, const u8 *address, u32 
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(route_xdp_ids)
-BTF_ID_FLAGS(func, bpf_route_xdp_lookup)
+BTF_ID_FLAGS(func, bpf_route_xdp_lookup, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(route_xdp_ids)
 
 static const struct btf_kfunc_id_set route_xdp_set = {

@@ -121,9 +121,14 @@ fn find(bytes: &[u8]) -> Result<Hop> {
 ///
 /// # Safety
 ///
-/// `address` is valid for reads of `size` bytes, `hop` for a write.
+/// `address` is valid for reads of `size` bytes if that is the size of an address; `hop` is valid
+/// for a write.
 #[no_mangle]
 unsafe extern "C" fn route_xdp_find(address: *const u8, size: u32, hop: *mut Hop) -> c_int {
+    // The verifier accepts a null pointer with a size of zero. A slice must not have one.
+    if !matches!(size, 4 | 16) {
+        return EINVAL.to_errno();
+    }
     // SAFETY: By this function's requirement.
     let bytes = unsafe { slice::from_raw_parts(address, size as usize) };
     match find(bytes) {
