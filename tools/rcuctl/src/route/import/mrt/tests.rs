@@ -56,7 +56,8 @@ fn update(peer: u8, withdrawn: &[u8], announced: &[u8], attributes: &[u8]) -> Ve
     let mut body = vec![0; 10];
     body.extend([0, 1, 192, 0, 2, peer, 192, 0, 2, 99]);
     body.extend([0xff; 16]);
-    body.extend([0, 0, 2]);
+    let length = 23 + 2 * withdrawn.len() + attributes.len() + 2 * announced.len();
+    body.extend([0, length as u8, 2]);
     body.extend([0, 2 * withdrawn.len() as u8]);
     body.extend(withdrawn.iter().flat_map(|byte| [8, *byte]));
     body.extend([0, attributes.len() as u8]);
@@ -119,6 +120,21 @@ fn updates_announce_replace_and_withdraw_the_paths_of_their_peer() {
         "12.0.0.0/8 via inet 1.1.1.1",
     ];
     assert_eq!(found(&updates, None), (words(&expected), vec![], 1));
+}
+
+/// Each zero behind the message would be a prefix.
+#[test]
+fn bytes_behind_a_message_are_no_prefixes() {
+    let mut long = update(1, &[], &[10], &attributes(1, [1, 1, 1, 1]));
+    long.extend([0; 64]);
+    let length = (long.len() - 12) as u32;
+    long[8..12].copy_from_slice(&length.to_be_bytes());
+    let mut short = update(1, &[], &[11], &attributes(1, [1, 1, 1, 1]));
+    short.truncate(short.len() - 1);
+    let length = (short.len() - 12) as u32;
+    short[8..12].copy_from_slice(&length.to_be_bytes());
+    let expected = words(&["10.0.0.0/8 via inet 1.1.1.1"]);
+    assert_eq!(found(&[long, short], None), (expected, vec![2], 0));
 }
 
 #[test]
