@@ -241,6 +241,7 @@ fn print(
 /// Names each refused line. The status is `Failed` if there is one.
 pub fn report(name: &str, refused: &[Refused]) -> Status {
     for Refused { line, message } in refused {
+        let message = printable(message);
         anstream::eprintln!("rcuctl: {name}:{line}: {message}");
     }
     match refused.is_empty() {
@@ -249,7 +250,16 @@ pub fn report(name: &str, refused: &[Refused]) -> Status {
     }
 }
 
-/// Translates text, and recognises its format.
+/// Escapes control characters: a word of the file must not command the terminal.
+fn printable(message: &str) -> String {
+    let escape = |char: char| match char.is_control() {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    };
+    message.chars().map(escape).collect()
+}
+
+/// Translates text whose format is recognised.
 #[cfg(test)]
 pub fn translate(text: &str) -> Import {
     let bytes = std::io::Cursor::new(text.as_bytes().to_vec());

@@ -217,8 +217,23 @@ fn a_signal_ends_an_import_with_an_error_that_counts_the_imported_routes() {
     assert!((1..3000).contains(&applied), "{applied}");
 }
 
-/// Each parser reads each file, cut and with changed bytes. It may refuse lines, but must not
-/// panic.
+/// U+009B begins a command, as ESC and a bracket do.
+#[test]
+fn a_word_of_a_file_does_not_command_the_terminal() {
+    let text = "BIRD 2.0.7 ready.\n\u{1b}]0;title\u{7} x\n\u{9b}2J x\n\u{e9}t\u{e9} x\n";
+    let messages: Vec<_> = translate(text)
+        .refused
+        .iter()
+        .map(|refused| printable(&refused.message))
+        .collect();
+    let expected = ["\\u{1b}]0;title\\u{7}", "\\u{9b}2J", "\u{e9}t\u{e9}"];
+    assert_eq!(
+        messages,
+        expected.map(|word| format!("{word}: expected a route of BIRD"))
+    );
+}
+
+/// Each parser reads each file, cut and with changed bytes: it may refuse lines, and must not panic.
 #[test]
 fn damaged_files_are_refused_without_a_panic() {
     const FORMATS: [Format; 7] = [
