@@ -190,6 +190,8 @@ static void compare(const int *programs, const volatile struct answer *last, uns
 	}
 	printf("%u addresses, %u of them without a route; all tables give the same answers\n",
 	       address_count, address_count - kept);
+	if (!kept)
+		die("expected addresses with a route, found none");
 	address_count = kept;
 }
 
