@@ -24,6 +24,11 @@ impl OpenerPermission {
         Self { may_change }
     }
 
+    /// Returns whether the opener had the permission.
+    pub(super) fn may_change(&self) -> bool {
+        self.may_change
+    }
+
     /// Checks that both the opener and the current task may change the table. An unprivileged
     /// opener could otherwise hand the file to a privileged program that writes to it.
     ///

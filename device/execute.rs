@@ -177,7 +177,7 @@ impl Executor<'_> {
             return Ok(());
         }
         let follower = self.file.follow().map_err(|error| match error {
-            error if error == EBUSY => LineError::MonitorsFull,
+            error if error == EBUSY => LineError::MonitorsFull(self.file.max_monitors()),
             error => LineError::Kernel(error),
         })?;
         *self.monitoring = Some(Monitoring::new(follower, has_generations));

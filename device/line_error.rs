@@ -7,7 +7,7 @@ use super::{
     lines::{BadLine, MAX_LINE},
     pending::{CommitFailure, FailedOperation},
 };
-use crate::rcu_table::{Prefix, Transaction, MAX_FOLLOWERS};
+use crate::rcu_table::{Prefix, Transaction};
 use core::{fmt, net::IpAddr};
 use kernel::{bindings, prelude::*};
 
@@ -25,8 +25,8 @@ pub(super) enum LineError<'a> {
     NoRoute(IpAddr),
     /// Too many answers are unread.
     AnswersFull,
-    /// `monitor` while the table has [`MAX_FOLLOWERS`] monitors.
-    MonitorsFull,
+    /// `monitor` while the table has so many monitors.
+    MonitorsFull(usize),
     /// `begin` while a transaction is open.
     TransactionOpen,
     /// `commit` or `abort` without a transaction.
@@ -46,7 +46,7 @@ impl LineError<'_> {
             LineError::Line(BadLine::TooLong) => E2BIG,
             LineError::Line(_) | LineError::Command(_) | LineError::NoTransaction => EINVAL,
             LineError::Denied => EPERM,
-            LineError::TransactionOpen | LineError::MonitorsFull => EBUSY,
+            LineError::TransactionOpen | LineError::MonitorsFull(_) => EBUSY,
             LineError::TransactionFull => ENOSPC,
             LineError::Change(_, error) | LineError::Kernel(error) => *error,
             LineError::Commit(failure) => failure.error,
@@ -109,11 +109,8 @@ impl fmt::Display for LineError<'_> {
             }
             LineError::NoRoute(address) => write!(f, "{address}: no route"),
             LineError::AnswersFull => f.write_str("too many answers unread; read them first"),
-            LineError::MonitorsFull => {
-                write!(
-                    f,
-                    "{MAX_FOLLOWERS} files monitor the table; close one of them"
-                )
+            LineError::MonitorsFull(limit) => {
+                write!(f, "{limit} files monitor the table; close one of them")
             }
             LineError::TransactionOpen => {
                 f.write_str("a transaction is open; 'commit' or 'abort' ends it")

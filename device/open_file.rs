@@ -13,7 +13,7 @@ use super::{
     wait_queue::WaitQueue,
     write::RefusedLine,
 };
-use crate::rcu_table::{Follower, Log, Table};
+use crate::rcu_table::{Follower, Log, Table, MAX_FOLLOWERS};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
     bindings, new_condvar, new_mutex,
@@ -27,6 +27,10 @@ pub(super) const CHUNK: usize = 8192;
 /// The `poll()` masks of a readable and of a writable file.
 const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
 const WRITABLE: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
+
+/// The monitors that are left for files whose opener may change the table. A user without this
+/// permission could otherwise exclude everybody by opening files.
+const RESERVED_MONITORS: usize = 32;
 
 /// The state that one call at a time uses.
 pub(super) struct State {
@@ -139,7 +143,15 @@ impl OpenFile {
     ///
     /// Errors: those of [`Follower::new`].
     pub(super) fn follow(&self) -> Result<Follower> {
-        Follower::new(self.table.clone())
+        Follower::new(self.table.clone(), self.max_monitors())
+    }
+
+    /// Returns the number of monitors of the table beyond which this file cannot become one.
+    pub(super) fn max_monitors(&self) -> usize {
+        match self.opener.may_change() {
+            true => MAX_FOLLOWERS,
+            false => MAX_FOLLOWERS - RESERVED_MONITORS,
+        }
     }
 
     /// Checks that the current task may change the table through this file.

@@ -194,14 +194,12 @@ impl Monitor {
         self.changed.notify_all();
     }
 
-    /// Counts a follower. Allocates the ring for the first one.
-    ///
-    /// Errors: `EBUSY`; `ENOMEM`. Context: may sleep.
-    fn add_follower(&self) -> Result {
+    /// Allocates the ring for the first follower, and counts the follower.
+    fn add_follower(&self, limit: usize) -> Result {
         let mut ring = KVVec::new();
         loop {
             let mut log = self.log.lock();
-            if log.followers == MAX_FOLLOWERS {
+            if log.followers >= limit.min(MAX_FOLLOWERS) {
                 return Err(EBUSY);
             }
             if log.followers == 0 {
@@ -280,10 +278,10 @@ pub struct Follower {
 impl Follower {
     /// Starts to follow the changes of a table.
     ///
-    /// Errors: `ENOMEM`; `EBUSY` if the table has [`MAX_FOLLOWERS`]; `EINTR` if a fatal signal ends
-    /// the wait for the updaters' mutex. Context: may sleep.
-    pub fn new(table: Arc<Table>) -> Result<Self> {
-        table.monitor.add_follower()?;
+    /// Errors: `ENOMEM`; `EBUSY` if the table has `limit` followers or [`MAX_FOLLOWERS`]; `EINTR` if
+    /// a fatal signal ends the wait for the updaters' mutex. Context: may sleep.
+    pub fn new(table: Arc<Table>, limit: usize) -> Result<Self> {
+        table.monitor.add_follower(limit)?;
         let watch = match Watch::new(table.clone()) {
             Ok(watch) => watch,
             Err(error) => {

@@ -22,7 +22,7 @@ struct Copy {
 
 impl Copy {
     fn new(table: &Arc<Table>) -> Self {
-        let follower = Follower::new(table.clone()).unwrap();
+        let follower = Follower::new(table.clone(), MAX_FOLLOWERS).unwrap();
         let mut this = Self {
             follower,
             routes: BTreeMap::new(),
@@ -236,10 +236,11 @@ fn a_follower_skips_the_changes_until_now() {
 #[test]
 fn the_number_of_followers_is_limited() {
     let table = table();
-    let followers: Vec<_> = (0..MAX_FOLLOWERS)
-        .map(|_| Follower::new(table.clone()).unwrap())
-        .collect();
-    assert_eq!(Follower::new(table.clone()).err(), Some(EBUSY));
+    let follow = |limit| Follower::new(table.clone(), limit);
+    let mut followers: Vec<_> = (0..10).map(|_| follow(10).unwrap()).collect();
+    assert_eq!(follow(10).err(), Some(EBUSY));
+    followers.extend((10..MAX_FOLLOWERS).map(|_| follow(usize::MAX).unwrap()));
+    assert_eq!(follow(usize::MAX).err(), Some(EBUSY));
     drop(followers);
-    assert!(Follower::new(table).is_ok());
+    assert!(follow(1).is_ok());
 }

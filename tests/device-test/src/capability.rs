@@ -210,6 +210,23 @@ fn root_of_a_user_namespace_is_denied() -> Outcome {
     expect_table(TABLE)
 }
 
+/// Opens a file that monitors the table.
+fn monitor() -> Outcome<Device> {
+    let device = Device::open()?;
+    device.write_all("monitor\n")?;
+    Ok(device)
+}
+
+/// The module has 256 monitors. A user without the capability gets 224 of them.
+fn monitors_are_left_for_the_capability() -> Outcome {
+    let monitors = || (0..224).map(|_| monitor()).collect::<Outcome<Vec<_>>>();
+    let monitors = without_capability(monitors)?;
+    let refused = without_capability(|| Ok(Device::open()?.write("monitor\n")))?;
+    equal("one more monitor", refused, Err(Errno::EBUSY))?;
+    equal("the monitors", monitors.len(), 224)?;
+    monitor().map(drop)
+}
+
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("queries do not require the capability", queries_need_no_capability),
@@ -221,6 +238,7 @@ const TESTS: &Group = &[
     ("the writer of the newline must have the capability", writer_of_the_newline_counts),
     ("user nobody can query an accessible node and change nothing", nobody_can_query_an_accessible_node),
     ("user nobody can query an inherited file and change nothing", nobody_can_query_an_inherited_file),
+    ("some monitors are left for files with the capability", monitors_are_left_for_the_capability),
     ("root of a user namespace is denied", root_of_a_user_namespace_is_denied),
 ];
 
