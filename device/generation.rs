@@ -25,13 +25,18 @@ pub(super) fn wait(call: &Call<'_>, args: &mut uapi::Wait) -> Result {
     if !has_timeout && args.timeout_ms != 0 {
         return Err(EINVAL);
     }
-    let watch = Watch::new(call.file.shared_table())?;
-    let known = mem::replace(&mut args.generation, watch.generation());
+    let known = mem::replace(&mut args.generation, call.file.table().generation());
     if args.generation != known {
         return Ok(());
     }
     if call.is_nonblocking() {
         return Err(EAGAIN);
+    }
+    // A watch waits for the updaters' mutex, as long as a commit takes.
+    let watch = Watch::new(call.file.shared_table())?;
+    args.generation = watch.generation();
+    if args.generation != known {
+        return Ok(());
     }
     let mut rest = match has_timeout {
         true => msecs_to_jiffies(args.timeout_ms),
