@@ -40,10 +40,10 @@
 //!   read side has the message with the line's number.
 //! - A file keeps 256 KiB of unread answers. Beyond that, lines fail with `ENOBUFS`. The control
 //!   group of the caller is charged for the memory of a file.
-//! - After `monitor`, reads return the answers and then each change of the table, as the module
-//!   `monitor` describes. A read without changes waits, or fails with `EAGAIN`. A file keeps no
-//!   changes: all files read one ring of 8192 changes. A table has at most 256 monitors: `EBUSY`. The
-//!   last 32 of them are for files whose opener may change the table.
+//! - After `monitor`, reads return the answers and then each change of the table; the module
+//!   `monitor` describes the lines. A read without changes waits; with `O_NONBLOCK` it fails with
+//!   `EAGAIN`. All files read one ring of 8192 changes. If 256 files monitor the table, `monitor`
+//!   fails with `EBUSY`; the last 32 are for files whose opener may change the table.
 //! - The ioctls of `include/uapi/rust_rcu_demo.h` look up or change many routes in one call.
 
 mod answers;

@@ -285,11 +285,12 @@ struct rust_rcu_demo_stats {
  * @flags:      in: RUST_RCU_DEMO_WAIT_TIMEOUT or zero
  * @reserved:   must be zero
  *
- * Returns when the generation of the table differs from @generation, at once if it does already.
- * A transaction, a reload and a flush change the generation by one. ETIMEDOUT after the limit, and
- * EINTR if a signal ends the wait. An update that is running when the call begins must end first,
- * whatever the limit is. On a file with O_NONBLOCK, EAGAIN replaces the wait. Requires no
- * capability.
+ * Returns when the generation of the table differs from @generation, at once if it differs already.
+ * Each change of a route adds one to the generation; so does a transaction, a reload, or a flush of
+ * routes. Fails with ETIMEDOUT after the limit, and with EINTR if a signal ends the wait. An update
+ * that runs when the call begins must end first, whatever the limit is. If the file has O_NONBLOCK,
+ * fails with EAGAIN instead of waiting. Requires no capability. To read the generation without a
+ * wait, pass one that the table cannot have, such as ~0ULL.
  */
 struct rust_rcu_demo_wait {
 	__aligned_u64 generation;
