@@ -4,7 +4,7 @@
 //! megabytes at a time, between two points at which the kernel can reschedule.
 
 use super::{fib::gfp, table::yield_after};
-use core::mem::size_of;
+use core::{mem::size_of, slice};
 use kernel::prelude::*;
 
 /// A list of segments. Dropping it yields the CPU now and then, so it must be dropped in a context
@@ -71,8 +71,48 @@ impl<T> Segments<T> {
     }
 
     /// Returns the elements in order.
-    pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
-        Iterator::chain(self.full.iter(), core::iter::once(&self.open)).flatten()
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter {
+            full: self.full.iter(),
+            segment: [].iter(),
+            open: self.open.iter(),
+        }
+    }
+}
+
+/// The elements of a list in order. A type with a short name: objtool warns about symbols that are
+/// too long for its prefix, and the adapters of `core` would be part of each symbol.
+pub struct Iter<'a, T> {
+    full: slice::Iter<'a, KVVec<T>>,
+    segment: slice::Iter<'a, T>,
+    open: slice::Iter<'a, T>,
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            let element = self.segment.next();
+            if element.is_some() {
+                return element;
+            }
+            match self.full.next() {
+                Some(segment) => self.segment = segment.iter(),
+                None => return self.open.next(),
+            }
+        }
+    }
+}
+
+// Deriving it would require that the elements are `Clone`.
+impl<T> Clone for Iter<'_, T> {
+    fn clone(&self) -> Self {
+        Self {
+            full: self.full.clone(),
+            segment: self.segment.clone(),
+            open: self.open.clone(),
+        }
     }
 }
 
