@@ -170,8 +170,8 @@ impl Executor<'_> {
 
     /// Starts to monitor the table: later reads return the changes made from now on.
     fn monitor(&mut self, has_generations: bool) -> Result<(), LineError<'static>> {
-        // A second `monitor` counts once. It must not fail: a reader that waits for changes would
-        // wait for a stream that has ended.
+        // A file that already monitors counts once towards the limit. Its second `monitor` must not
+        // fail: another thread may wait for changes, and would then wait for ever.
         if let Some(monitoring) = self.monitoring {
             monitoring.restart(has_generations);
             return Ok(());

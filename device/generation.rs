@@ -32,7 +32,8 @@ pub(super) fn wait(call: &Call<'_>, args: &mut uapi::Wait) -> Result {
     if call.is_nonblocking() {
         return Err(EAGAIN);
     }
-    // A watch waits for the updaters' mutex, as long as a commit takes.
+    // Only a call that may wait comes here: a watch waits for the updaters' mutex, which a commit
+    // holds for long.
     let watch = Watch::new(call.file.shared_table())?;
     args.generation = watch.generation();
     if args.generation != known {

@@ -25,7 +25,7 @@ pub(super) enum LineError<'a> {
     NoRoute(IpAddr),
     /// Too many answers are unread.
     AnswersFull,
-    /// `monitor` while the table has so many monitors.
+    /// `monitor` while the table has this number of monitors, which is the limit for the file.
     MonitorsFull(usize),
     /// `begin` while a transaction is open.
     TransactionOpen,

@@ -47,7 +47,7 @@ impl Monitoring {
         }
     }
 
-    /// Starts again with the changes from now on.
+    /// Skips unread changes: the next reads return the changes made from now on.
     pub(super) fn restart(&mut self, has_generations: bool) {
         self.follower.skip();
         self.has_generations = has_generations;

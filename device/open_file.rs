@@ -28,8 +28,8 @@ pub(super) const CHUNK: usize = 8192;
 const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
 const WRITABLE: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
 
-/// The monitors that are left for files whose opener may change the table. A user without this
-/// permission could otherwise exclude everybody by opening files.
+/// The number of monitors that are left for files whose opener may change the table. Otherwise a
+/// user without this permission could take all monitors.
 const RESERVED_MONITORS: usize = 32;
 
 /// The state that one call at a time uses.
@@ -146,7 +146,7 @@ impl OpenFile {
         Follower::new(self.table.clone(), self.max_monitors())
     }
 
-    /// Returns the number of monitors of the table beyond which this file cannot become one.
+    /// Returns the limit of the table's monitors that applies to this file.
     pub(super) fn max_monitors(&self) -> usize {
         match self.opener.may_change() {
             true => MAX_FOLLOWERS,
@@ -222,7 +222,7 @@ impl OpenFile {
         }
     }
 
-    /// Returns whether answers or changes are unread. `log` is that of the table.
+    /// Returns whether answers or changes are unread. `log` is the log of the table.
     pub(super) fn has_unread(&self, log: &Log) -> bool {
         // A read that turns changes into answers publishes the answers first, then the position. In
         // the other order this call could miss both, and nothing would wake the caller.
@@ -240,8 +240,8 @@ impl OpenFile {
 
     /// Returns the position of the next change that a read returns.
     fn position(&self) -> u64 {
-        // ORDERING: Acquire pairs with the release of `publish_flags()`: the caller sees the answers
-        // that the changes before the position have become.
+        // ORDERING: Acquire pairs with the release of `publish_flags()`. The caller then also sees
+        // that changes before the position have become answers.
         self.position.load(Ordering::Acquire)
     }
 

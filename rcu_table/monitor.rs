@@ -194,7 +194,10 @@ impl Monitor {
         self.changed.notify_all();
     }
 
-    /// Allocates the ring for the first follower, and counts the follower.
+    /// Counts a follower. Allocates the ring for the first one.
+    ///
+    /// Errors: `EBUSY` if there are `limit` followers or [`MAX_FOLLOWERS`]; `ENOMEM`. Context: may
+    /// sleep.
     fn add_follower(&self, limit: usize) -> Result {
         let mut ring = KVVec::new();
         loop {
@@ -310,7 +313,7 @@ impl Follower {
         self.position = position;
     }
 
-    /// Skips the changes until now.
+    /// Skips all changes made until now.
     ///
     /// Context: any but an interrupt handler.
     pub fn skip(&mut self) {

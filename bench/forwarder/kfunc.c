@@ -10,7 +10,7 @@
 #include <net/xdp.h>
 #include "kfunc.h"
 
-/* Makes the verifier refuse null pointers. Kernels without the flag do so for all functions. */
+/* Makes the verifier refuse null pointers. Kernels without the flag refuse them for all kfuncs. */
 #ifndef KF_TRUSTED_ARGS
 #define KF_TRUSTED_ARGS 0
 #endif

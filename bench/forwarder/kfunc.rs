@@ -121,11 +121,10 @@ fn find(bytes: &[u8]) -> Result<Hop> {
 ///
 /// # Safety
 ///
-/// `address` is valid for reads of `size` bytes if that is the size of an address; `hop` is valid
-/// for a write.
+/// `address` is valid for reads of `size` bytes if `size` is 4 or 16. `hop` is valid for a write.
 #[no_mangle]
 unsafe extern "C" fn route_xdp_find(address: *const u8, size: u32, hop: *mut Hop) -> c_int {
-    // The verifier accepts a null pointer with a size of zero. A slice must not have one.
+    // The verifier accepts a null pointer if the size is zero, but a slice must not be null.
     if !matches!(size, 4 | 16) {
         return EINVAL.to_errno();
     }

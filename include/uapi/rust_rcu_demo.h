@@ -281,16 +281,16 @@ struct rust_rcu_demo_stats {
 /**
  * struct rust_rcu_demo_wait - wait until the table changes
  * @generation: in: the generation that the caller knows; out: the generation of the table
- * @timeout_ms: in: the limit in ms, none from 2^31; must be zero without RUST_RCU_DEMO_WAIT_TIMEOUT
+ * @timeout_ms: in: the limit in ms; no limit from 2^31 on; zero without RUST_RCU_DEMO_WAIT_TIMEOUT
  * @flags:      in: RUST_RCU_DEMO_WAIT_TIMEOUT or zero
  * @reserved:   must be zero
  *
  * Returns when the generation of the table differs from @generation, at once if it differs already.
  * Each change of a route adds one to the generation; so does a transaction, a reload, or a flush of
- * routes. Fails with ETIMEDOUT after the limit, and with EINTR if a signal ends the wait. An update
- * that runs when the call begins must end first, whatever the limit is. If the file has O_NONBLOCK,
- * fails with EAGAIN instead of waiting. Requires no capability. To read the generation without a
- * wait, pass one that the table cannot have, such as ~0ULL.
+ * routes. Fails with ETIMEDOUT after the limit, and with EINTR if a signal ends the wait. If an
+ * update runs when the call begins, the call waits for its end even beyond the limit. If the file
+ * has O_NONBLOCK, fails with EAGAIN instead of waiting. Requires no capability. To read the
+ * generation without a wait, pass one that the table cannot have, such as ~0ULL.
  */
 struct rust_rcu_demo_wait {
 	__aligned_u64 generation;

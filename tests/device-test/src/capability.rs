@@ -217,7 +217,7 @@ fn monitor() -> Outcome<Device> {
     Ok(device)
 }
 
-/// The module has 256 monitors. A user without the capability gets 224 of them.
+/// A table has at most 256 monitors. Openers without the capability can use 224 of them.
 fn monitors_are_left_for_the_capability() -> Outcome {
     let monitors = || (0..224).map(|_| monitor()).collect::<Outcome<Vec<_>>>();
     let monitors = without_capability(monitors)?;
@@ -238,7 +238,7 @@ const TESTS: &Group = &[
     ("the writer of the newline must have the capability", writer_of_the_newline_counts),
     ("user nobody can query an accessible node and change nothing", nobody_can_query_an_accessible_node),
     ("user nobody can query an inherited file and change nothing", nobody_can_query_an_inherited_file),
-    ("some monitors are left for files with the capability", monitors_are_left_for_the_capability),
+    ("the last monitors are left for openers with the capability", monitors_are_left_for_the_capability),
     ("root of a user namespace is denied", root_of_a_user_namespace_is_denied),
 ];
 

@@ -250,7 +250,7 @@ pub fn report(name: &str, refused: &[Refused]) -> Status {
     }
 }
 
-/// Escapes control characters: a word of the file must not command the terminal.
+/// Escapes control characters, because a word of the file must not control the terminal.
 fn printable(message: &str) -> String {
     let escape = |char: char| match char.is_control() {
         true => char.escape_default().to_string(),
@@ -259,7 +259,7 @@ fn printable(message: &str) -> String {
     message.chars().map(escape).collect()
 }
 
-/// Translates text whose format is recognised.
+/// Translates text, and recognises its format.
 #[cfg(test)]
 pub fn translate(text: &str) -> Import {
     let bytes = std::io::Cursor::new(text.as_bytes().to_vec());

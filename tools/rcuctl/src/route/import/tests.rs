@@ -217,9 +217,9 @@ fn a_signal_ends_an_import_with_an_error_that_counts_the_imported_routes() {
     assert!((1..3000).contains(&applied), "{applied}");
 }
 
-/// U+009B begins a command, as ESC and a bracket do.
+/// U+009B begins a control sequence, as ESC and `[` do.
 #[test]
-fn a_word_of_a_file_does_not_command_the_terminal() {
+fn a_word_of_a_file_does_not_control_the_terminal() {
     let text = "BIRD 2.0.7 ready.\n\u{1b}]0;title\u{7} x\n\u{9b}2J x\n\u{e9}t\u{e9} x\n";
     let messages: Vec<_> = translate(text)
         .refused
@@ -233,7 +233,8 @@ fn a_word_of_a_file_does_not_command_the_terminal() {
     );
 }
 
-/// Each parser reads each file, cut and with changed bytes: it may refuse lines, and must not panic.
+/// Each parser reads each file, cut and with changed bytes. It may refuse lines, but must not
+/// panic.
 #[test]
 fn damaged_files_are_refused_without_a_panic() {
     const FORMATS: [Format; 7] = [

@@ -27,7 +27,7 @@ const AS_SEQUENCE: u8 = 2;
 const UNICAST: u8 = 1;
 
 const MESSAGE_HEADER: usize = 19;
-/// The place of a message's length in its header, which counts the header.
+/// The offset of the length in a message's header. The length includes the header.
 const MESSAGE_LENGTH_AT: usize = 16;
 const UPDATE: u8 = 2;
 
@@ -207,7 +207,7 @@ impl Update {
         if header[MESSAGE_HEADER - 1] != UPDATE {
             return Ok(Self::default());
         }
-        // A record can be much longer than its message, and each byte could be a prefix.
+        // A record can be longer than its message. Bytes behind the message would read as prefixes.
         let length = Bytes(&header[MESSAGE_LENGTH_AT..]).number("length of a message")?;
         let mut message = Bytes(message.take(length.saturating_sub(MESSAGE_HEADER), "message")?);
         let length = message.number("length of withdrawn prefixes")?;

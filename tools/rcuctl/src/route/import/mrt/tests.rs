@@ -122,9 +122,9 @@ fn updates_announce_replace_and_withdraw_the_paths_of_their_peer() {
     assert_eq!(found(&updates, None), (words(&expected), vec![], 1));
 }
 
-/// Each zero behind the message would be a prefix.
+/// Each zero byte behind a message would read as the prefix 0.0.0.0/0.
 #[test]
-fn bytes_behind_a_message_are_no_prefixes() {
+fn bytes_behind_a_message_are_not_read_as_prefixes() {
     let mut long = update(1, &[], &[10], &attributes(1, [1, 1, 1, 1]));
     long.extend([0; 64]);
     let length = (long.len() - 12) as u32;
