@@ -140,7 +140,9 @@ tap_check 'an interrupt of rcuctl torture ends the run' reports state idle
     within 10 settings_are "$before"
     kill -KILL $!
 )
-tap_check 'a run continues after rcuctl was killed' reports state running
+# On a busy machine the run may have reached its end meanwhile.
+runs_or_ran() { reports state running || lasts "$1"; }
+tap_check 'a run continues after rcuctl was killed' runs_or_ran 3
 tap_check 'a run ends after rcuctl was killed' becomes state idle 60
 tap_check 'a run ends at its requested time after rcuctl was killed' lasts 3
 
