@@ -22,6 +22,9 @@
 //!   discards a last line without newline: a truncated line could have another meaning.
 //! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails.
 //!   Then `commit` fails with the errno of that change, and the read side names its line.
+//! - `nexthop` changes and shows next-hop objects, as `ip nexthop` does. A route with `nhid` uses an
+//!   object. `nexthop replace` changes the way of all its routes by one store. An object that a
+//!   route or a group uses cannot be deleted: `EBUSY`. A transaction cannot change objects.
 //! - `begin reload` builds a new table, and `commit` replaces all routes by it.
 //! - A line that fails during a transaction neither joins nor ends it. Queries see the table
 //!   without the transaction's changes. Closing the file aborts the transaction.
@@ -59,6 +62,7 @@ mod line_error;
 mod lines;
 mod lookup;
 mod monitor;
+mod objects;
 mod open_file;
 mod pending;
 #[expect(unsafe_code, reason = "implements flush() and poll() on raw files")]

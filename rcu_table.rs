@@ -27,6 +27,9 @@ mod answers;
 mod dump;
 #[expect(unsafe_code, reason = "nodes have variable length")]
 mod fib;
+mod hop_index;
+mod hop_objects;
+mod hop_update;
 mod lookup;
 mod lookup_path;
 mod monitor;
@@ -46,14 +49,16 @@ mod walk;
 
 pub use crate::rcu::{read_lock, Guard};
 pub use dump::{Key, Selector};
+pub use hop_objects::{flow_hash, MAX_LEGS};
+pub use hop_update::{HopError, HopObject, Member};
 pub use lookup::{BulkAddress, NextHopRef, Snapshot};
 pub use lookup_path::LookupPath;
 pub use monitor::{Change, Event, Follower, Log, Monitor, Watch, MAX_FOLLOWERS};
-pub use next_hop::{DevName, NextHop};
+pub use next_hop::{DevName, HopId, NextHop};
 pub use prefix::{Family, Prefix, PrefixError};
 pub use quarantine::{Quarantine, QuarantinedBatch, UnlinkedNode};
 pub use reload::Reload;
-pub use route::Route;
+pub use route::{ObjectRoute, Route};
 pub use segments::Segments;
 pub use settings::{ReclaimMode, Settings};
 pub use stats::{quarantined_objects, Stats};

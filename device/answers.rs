@@ -3,7 +3,10 @@
 //! The read side of an open file: the answers in the order of their commands. A dump of the table
 //! is made piece by piece as the reader consumes it.
 
-use super::signal;
+use super::{
+    objects::{ObjectText, RouteText},
+    signal,
+};
 use crate::rcu_table::{Key, Route, Selector, Table};
 use core::{
     fmt::{self, Write},
@@ -31,8 +34,38 @@ impl Write for TextBuffer<'_> {
     }
 }
 
-/// The rest of a dump: the selected routes after a key.
-type Dump = (Selector, Option<Key>);
+/// The rest of a dump.
+#[derive(Clone, Copy)]
+enum Dump {
+    /// The selected routes after a key.
+    Routes(Selector, Option<Key>),
+    /// The objects from a number on; none after the last number. With `is_group` they are part of
+    /// the whole table: each line is a command, members precede groups, and routes follow.
+    Objects {
+        from: Option<u32>,
+        is_group: Option<bool>,
+    },
+}
+
+impl Dump {
+    /// Returns the part of the whole table after this part.
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Objects {
+                is_group: Some(false),
+                ..
+            } => Some(Self::Objects {
+                from: Some(0),
+                is_group: Some(true),
+            }),
+            Self::Objects {
+                is_group: Some(true),
+                ..
+            } => Some(Self::Routes(Selector::All, None)),
+            _ => None,
+        }
+    }
+}
 
 enum Answer {
     Text(KVVec<u8>),
@@ -60,7 +93,10 @@ impl Answers {
     /// Creates the answers of a freshly opened file: the whole table.
     pub(super) fn whole_table() -> Self {
         Self {
-            dump: Some((Selector::All, None)),
+            dump: Some(Dump::Objects {
+                from: Some(0),
+                is_group: Some(false),
+            }),
             ..Self::none()
         }
     }
@@ -116,7 +152,17 @@ impl Answers {
     ///
     /// Errors: `ENOMEM`.
     pub(super) fn append_dump(&mut self, selector: Selector) -> Result {
-        self.push(Answer::Dump((selector, None)))
+        self.push(Answer::Dump(Dump::Routes(selector, None)))
+    }
+
+    /// Appends a dump of the next-hop objects when the dump is read.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn append_objects(&mut self) -> Result {
+        self.push(Answer::Dump(Dump::Objects {
+            from: Some(0),
+            is_group: None,
+        }))
     }
 
     fn push(&mut self, answer: Answer) -> Result {
@@ -156,10 +202,15 @@ impl Answers {
     fn advance(&mut self, table: &Table) -> Result<bool> {
         loop {
             if let Some(dump) = self.dump {
-                if self.dump_piece(table, dump)? {
+                let has_text = match dump {
+                    Dump::Routes(selector, after) => self.dump_routes(table, selector, after)?,
+                    Dump::Objects { from, is_group } => self.dump_objects(table, from, is_group)?,
+                };
+                if has_text {
                     return Ok(true);
                 }
-                self.dump = None;
+                self.dump = dump.next();
+                continue;
             }
             match self.pop() {
                 None => return Ok(false),
@@ -175,8 +226,13 @@ impl Answers {
         }
     }
 
-    /// Stores the next piece of a dump in `current`. Returns false at the end of the dump.
-    fn dump_piece(&mut self, table: &Table, (selector, after): Dump) -> Result<bool> {
+    /// Stores the next routes in `current`. Returns false at the end of the routes.
+    fn dump_routes(
+        &mut self,
+        table: &Table,
+        selector: Selector,
+        after: Option<Key>,
+    ) -> Result<bool> {
         let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL_ACCOUNT)?;
         table.dump(selector, after, &mut routes)?;
         let Some(last) = routes.last() else {
@@ -184,13 +240,42 @@ impl Answers {
         };
         let mut text = KVVec::new();
         for route in &routes {
+            let route = RouteText::of(table, route)?;
             writeln!(TextBuffer(&mut text), "{route}").map_err(|_| ENOMEM)?;
         }
         // The dump advances only now: a read that failed with `ENOMEM` can be repeated.
         let is_last = routes.len() < PIECE;
-        self.dump = (!is_last).then_some((selector, Some(Key::from(last))));
+        let rest = Dump::Routes(selector, Some(Key::from(last)));
+        self.dump = (!is_last).then_some(rest);
         (self.current, self.read) = (text, 0);
         Ok(true)
+    }
+
+    /// Stores the next objects in `current`. Returns false at the end of these objects.
+    fn dump_objects(
+        &mut self,
+        table: &Table,
+        mut from: Option<u32>,
+        is_group: Option<bool>,
+    ) -> Result<bool> {
+        let mut text = KVVec::new();
+        let command = is_group.map_or("", |_| "nexthop replace ");
+        for _ in 0..PIECE {
+            let Some(start) = from else { break };
+            let Some((id, object)) = table.next_object(start, is_group)? else {
+                from = None;
+                break;
+            };
+            let object = ObjectText(id, &object);
+            writeln!(TextBuffer(&mut text), "{command}{object}").map_err(|_| ENOMEM)?;
+            from = id.checked_add(1);
+        }
+        let has_text = !text.is_empty();
+        if has_text {
+            self.dump = Some(Dump::Objects { from, is_group });
+            (self.current, self.read) = (text, 0);
+        }
+        Ok(has_text)
     }
 
     /// Copies answers until the destination is full, the answers end, or a signal is pending.

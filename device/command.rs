@@ -3,13 +3,17 @@
 //! The commands of the text protocol, and their parser.
 
 mod attributes;
+pub(crate) mod object;
 pub(crate) mod refusal;
+mod values;
 mod words;
 
-use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, PrefixError, Route, Selector};
+use crate::rcu_table::{DevName, Family, HopId, Mode, NextHop, Prefix, Route, Selector};
 use attributes::Value;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
+use object::ObjectCommand;
 use refusal::{refuse, Parsed, Reason, Refusal};
+use values::{address, any_number, prefix};
 use words::Words;
 
 /// The answer to `help`.
@@ -17,6 +21,7 @@ pub(crate) const HELP: &str = "\
 [add] PREFIX [via [inet|inet6] ADDRESS] [dev NAME] [metric N]
 [add] blackhole|unreachable|prohibit|throw PREFIX [metric N]
 [add] local PREFIX [dev NAME] [metric N]
+[add] PREFIX nhid N [metric N]
 append|prepend    like add
 change ROUTE      like add, but replaces the route with that prefix and metric
 replace ROUTE     like change if that route exists, like add otherwise
@@ -28,9 +33,12 @@ abort
 get ADDRESS       show the route that serves the address
 show [inet|inet6|PREFIX]
 monitor [generation]  make reads return each change of the table, as it happens
+nexthop add|replace id N blackhole | [via ADDRESS] [dev NAME] | group N[,WEIGHT]/...
+nexthop del|get id N
+nexthop show [id N]
 stats
 help
-A line may start with 'route' or 'ip [-4|-6] route'. Words such as proto, scope, src and mtu are
+A line may start with 'route', 'ip [-4|-6] route' or 'ip [-4|-6] nexthop'. Words such as proto, scope, src and mtu are
 skipped; stats counts them.
 ";
 
@@ -39,8 +47,14 @@ skipped; stats counts them.
 pub(crate) enum Command {
     /// `add`, `change` and `replace`.
     Insert(Mode, Route),
+    /// `add`, `change` and `replace` of a route with both an object and its next hop.
+    InsertNamed(Mode, Route, HopId),
     /// `del`: the prefix, and the metric and next hop that the route must have.
     Delete(Prefix, Option<u32>, Option<NextHop>),
+    /// `del` of a route with both an object and its next hop.
+    DeleteNamed(Prefix, Option<u32>, NextHop, HopId),
+    /// `nexthop`.
+    Object(ObjectCommand),
     /// `flush`.
     Flush(Option<Family>),
     /// `begin` and `begin reload`.
@@ -75,19 +89,27 @@ pub(crate) fn parse(line: &str) -> Parsed<'_, (Option<Command>, u32)> {
         return Ok((None, 0));
     };
     let command = match verb(first, &mut words)? {
-        Some(verb) => parse_command(verb, &mut words)?,
+        Verb::Route(Some(verb)) => parse_command(verb, &mut words)?,
         // `ip route` alone shows the table.
-        None => Command::Show(words.family.map_or(Selector::All, Selector::Family)),
+        Verb::Route(None) => Command::Show(words.family.map_or(Selector::All, Selector::Family)),
+        Verb::Object(verb) => Command::Object(object::parse(verb, &mut words)?),
     };
     words.end()?;
     Ok((Some(command), words.skipped))
 }
 
-/// Skips `ip`, an option for the family, and `route`, as in a script or in a file for `ip -batch`.
-fn verb<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Option<&'a str>> {
+/// The verb of a line, by the object of `ip` that it applies to.
+enum Verb<'a> {
+    Route(Option<&'a str>),
+    Object(Option<&'a str>),
+}
+
+/// Skips `ip`, an option for the family, and the object, as in a script or in a file for
+/// `ip -batch`.
+fn verb<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Verb<'a>> {
     let mut word = first;
     if word == "ip" {
-        word = words.expect("route")?;
+        word = words.expect("route or nexthop")?;
     }
     let family = match word {
         "-4" => Some(Family::Inet),
@@ -96,11 +118,12 @@ fn verb<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Option<&'a str>
     };
     if family.is_some() {
         words.family = family;
-        word = words.expect("route")?;
+        word = words.expect("route or nexthop")?;
     }
     match word {
-        "route" | "ro" | "r" => Ok(words.next()),
-        _ if first == word => Ok(Some(word)),
+        "route" | "ro" | "r" => Ok(Verb::Route(words.next())),
+        "nexthop" => Ok(Verb::Object(words.next())),
+        _ if first == word => Ok(Verb::Route(Some(word))),
         _ => refuse(word, Reason::UnknownWord),
     }
 }
@@ -190,81 +213,6 @@ fn selector(word: &str, named: Option<Family>) -> Parsed<'_, Selector> {
     }
 }
 
-/// Parses an address. It must be of `family` unless that is `None`.
-fn address(word: &str, family: Option<Family>) -> Parsed<'_, IpAddr> {
-    let is_expected =
-        |&address: &IpAddr| family.unwrap_or(Family::of(address)) == Family::of(address);
-    word.parse()
-        .ok()
-        .filter(is_expected)
-        .ok_or(Refusal::new(word, Reason::InvalidAddress(family)))
-}
-
-/// Parses a decimal number. A leading zero is invalid: `ip` reads `010` as an octal number.
-fn number<T: core::str::FromStr>(word: &str) -> Option<T> {
-    // The integer parser accepts a sign; the protocol does not.
-    word.parse()
-        .ok()
-        .filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
-        .filter(|_| word == "0" || !word.starts_with('0'))
-}
-
-/// Parses a decimal or hexadecimal number.
-fn any_number(word: &str) -> Option<u32> {
-    match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
-        // The integer parser accepts a sign.
-        Some(digits) if !digits.starts_with('+') => u32::from_str_radix(digits, 16).ok(),
-        Some(_) => None,
-        None => number(word),
-    }
-}
-
-/// Parses an address, or the first octets of an IPv4 address: the others are zero.
-fn network(word: &str) -> Option<IpAddr> {
-    if word.contains(':') || word.split('.').count() >= 4 {
-        return word.parse().ok();
-    }
-    let mut octets = [0; 4];
-    for (octet, part) in octets.iter_mut().zip(word.split('.')) {
-        *octet = number(part)?;
-    }
-    Some(IpAddr::from(octets))
-}
-
-/// Parses a prefix length or, for IPv4, a mask such as `255.0.0.0`.
-fn length(word: &str, family: Family) -> Option<u8> {
-    if family == Family::Inet6 || !word.contains('.') {
-        return number(word);
-    }
-    let mask = u32::from(word.parse::<Ipv4Addr>().ok()?);
-    (mask.leading_ones() == mask.count_ones()).then_some(mask.leading_ones() as u8)
-}
-
-/// Parses `ADDRESS/LEN`, a bare address, or `default`, which has the family `implied`, or IPv4.
-fn prefix(word: &str, implied: Option<Family>) -> Parsed<'_, Prefix> {
-    let unspecified = match implied.unwrap_or(Family::Inet) {
-        Family::Inet => IpAddr::from([0; 4]),
-        Family::Inet6 => IpAddr::from([0; 16]),
-    };
-    let (address, len) = match word.split_once('/') {
-        _ if matches!(word, "default" | "any" | "all") => (unspecified, 0),
-        None => {
-            let address: IpAddr = word.parse().or(refuse(word, Reason::InvalidPrefix))?;
-            (address, Family::of(address).bits())
-        }
-        Some((address, len)) => {
-            let address = network(address).ok_or(Refusal::new(word, Reason::InvalidPrefix))?;
-            let family = Family::of(address);
-            let invalid = Refusal::new(word, Reason::InvalidLength(family));
-            (address, length(len, family).ok_or(invalid)?)
-        }
-    };
-    Prefix::new(address, len).or_else(|error| match error {
-        PrefixError::TooLong => refuse(word, Reason::InvalidLength(Family::of(address))),
-        PrefixError::HostBits => refuse(word, Reason::HostBits { address, len }),
-    })
-}
-
 /// The words after a prefix, each at most once.
 #[derive(Default)]
 struct Attributes {
@@ -273,8 +221,8 @@ struct Attributes {
     has_named_family: bool,
     /// Whether `nexthop` precedes the next hop, which then may have a weight.
     has_nexthop: bool,
-    /// Whether the line names a next-hop object.
-    has_nhid: bool,
+    /// The next-hop object that the line names.
+    object: Option<HopId>,
     dev: Option<DevName>,
     metric: Option<u32>,
 }
@@ -303,8 +251,8 @@ impl Attributes {
                     words.skipped += 1;
                     continue;
                 }
+                "nhid" => this.object.replace(object::id(words)?).is_some(),
                 _ => {
-                    this.has_nhid |= word == "nhid";
                     skip(word, words)?;
                     continue;
                 }
@@ -417,11 +365,17 @@ fn type_and_prefix<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, (&'a
     Ok((kind, words.expect("prefix")?))
 }
 
+/// A route of a line: its parts, of which `del` may omit some.
+struct RouteParts {
+    prefix: Prefix,
+    metric: Option<u32>,
+    next_hop: Option<NextHop>,
+    /// The object that the line names besides the next hop.
+    object: Option<HopId>,
+}
+
 /// Parses an optional route type, a prefix and its attributes. `first` is the first of these words.
-fn route_parts<'a>(
-    first: &'a str,
-    words: &mut Words<'a>,
-) -> Parsed<'a, (Prefix, Option<u32>, Option<NextHop>)> {
+fn route_parts<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, RouteParts> {
     let (kind, word) = type_and_prefix(first, words)?;
     // The attributes are parsed first, because they decide the family of `default`. A bad prefix is
     // still reported before a bad attribute.
@@ -437,7 +391,25 @@ fn route_parts<'a>(
     if implied.is_some_and(|family| family != prefix.family()) {
         return refuse(word, Reason::GatewayFamily(prefix.family()));
     }
-    let next_hop = match discarding_type(kind) {
+    let next_hop = next_hop_of(kind, &mut attributes, words)?;
+    let object = attributes.object.filter(|_| next_hop.is_some());
+    // The device may skip the object, if it has no such object.
+    words.skipped += u32::from(object.is_some());
+    Ok(RouteParts {
+        prefix,
+        metric: attributes.metric,
+        next_hop: next_hop.or(attributes.object.map(NextHop::Object)),
+        object,
+    })
+}
+
+/// Returns the next hop of a route type with attributes. An object does not count.
+fn next_hop_of<'a>(
+    kind: &'a str,
+    attributes: &mut Attributes,
+    words: &mut Words<'a>,
+) -> Parsed<'a, Option<NextHop>> {
+    match discarding_type(kind) {
         Some(discard) => {
             // `ip -6 route` prints `dev lo` for these types.
             if attributes.gateway.is_none() && attributes.dev == DevName::new("lo") {
@@ -447,19 +419,14 @@ fn route_parts<'a>(
             if attributes.next_hop().is_some() {
                 return refuse(kind, Reason::UnexpectedNextHop);
             }
-            Some(discard)
+            Ok(Some(discard))
         }
         None if kind == "local" && attributes.gateway.is_some() => {
-            return refuse(kind, Reason::UnexpectedNextHop);
+            refuse(kind, Reason::UnexpectedNextHop)
         }
-        None if kind == "local" => Some(NextHop::Local(attributes.dev)),
-        None => attributes.next_hop(),
-    };
-    // `ip route` prints the next hop behind the object's number; `ip route add` omits it.
-    if next_hop.is_none() && attributes.has_nhid {
-        return refuse("nhid", Reason::Unsupported(attributes::NEXT_HOP_OBJECTS));
+        None if kind == "local" => Ok(Some(NextHop::Local(attributes.dev))),
+        None => Ok(attributes.next_hop()),
     }
-    Ok((prefix, attributes.metric, next_hop))
 }
 
 fn insert<'a>(mode: Mode, words: &mut Words<'a>) -> Parsed<'a, Command> {
@@ -468,18 +435,26 @@ fn insert<'a>(mode: Mode, words: &mut Words<'a>) -> Parsed<'a, Command> {
 }
 
 fn insert_from<'a>(mode: Mode, first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command> {
-    let (prefix, metric, next_hop) = route_parts(first, words)?;
-    let next_hop = next_hop.ok_or(Refusal::new(first, Reason::MissingNextHop))?;
+    let parts = route_parts(first, words)?;
+    let missing = Refusal::new(first, Reason::MissingNextHop);
     let route = Route {
-        prefix,
-        metric: metric.unwrap_or(0),
-        next_hop,
+        prefix: parts.prefix,
+        metric: parts.metric.unwrap_or(0),
+        next_hop: parts.next_hop.ok_or(missing)?,
     };
-    Ok(Command::Insert(mode, route))
+    Ok(match parts.object {
+        Some(object) => Command::InsertNamed(mode, route, object),
+        None => Command::Insert(mode, route),
+    })
 }
 
 fn delete<'a>(words: &mut Words<'a>) -> Parsed<'a, Command> {
     let first = words.expect("prefix")?;
-    let (prefix, metric, next_hop) = route_parts(first, words)?;
-    Ok(Command::Delete(prefix, metric, next_hop))
+    let parts = route_parts(first, words)?;
+    Ok(match (parts.object, parts.next_hop) {
+        (Some(object), Some(next_hop)) => {
+            Command::DeleteNamed(parts.prefix, parts.metric, next_hop, object)
+        }
+        _ => Command::Delete(parts.prefix, parts.metric, parts.next_hop),
+    })
 }

@@ -9,10 +9,11 @@ use super::{
     line_error::LineError,
     lines::Line,
     monitor::Monitoring,
+    objects,
     open_file::OpenFile,
     pending::{self, PendingTransaction},
 };
-use crate::rcu_table::{read_lock, Operation};
+use crate::rcu_table::{read_lock, HopId, NextHop, Operation};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::prelude::*;
 
@@ -109,6 +110,19 @@ impl Executor<'_> {
             Command::Delete(prefix, metric, next_hop) => {
                 Operation::Remove(prefix, metric, next_hop)
             }
+            Command::InsertNamed(mode, mut route, object) => {
+                self.apply_batch().map_err(Failure::EarlierLine)?;
+                route.next_hop = self.named(route.next_hop, object)?;
+                Operation::Insert(route, mode)
+            }
+            Command::DeleteNamed(prefix, metric, next_hop, object) => {
+                self.apply_batch().map_err(Failure::EarlierLine)?;
+                Operation::Remove(prefix, metric, Some(self.named(next_hop, object)?))
+            }
+            Command::Object(command) => {
+                self.apply_batch().map_err(Failure::EarlierLine)?;
+                return Ok(objects::execute(self, command, text)?);
+            }
             Command::Flush(family) if self.pending.is_some() => Operation::Flush(family),
             other => {
                 self.apply_batch().map_err(Failure::EarlierLine)?;
@@ -139,6 +153,16 @@ impl Executor<'_> {
             },
             _ => self.answer(command),
         }
+    }
+
+    /// Returns the next hop of a line that names both an object and a next hop. If the object has
+    /// this next hop, the route uses the object. Otherwise the line comes from another machine.
+    fn named(&self, next_hop: NextHop, object: HopId) -> Result<NextHop, LineError<'static>> {
+        let found = self.file.table().single_object(object);
+        Ok(match found.map_err(LineError::Kernel)? {
+            Some(found) if found == next_hop => NextHop::Object(object),
+            _ => next_hop,
+        })
     }
 
     /// Adds a change to the open transaction, or to the batch.
@@ -210,7 +234,7 @@ impl Executor<'_> {
         answered.map_err(LineError::Kernel)
     }
 
-    fn check_may_change(&self) -> Result<(), LineError<'static>> {
+    pub(super) fn check_may_change(&self) -> Result<(), LineError<'static>> {
         self.file.check_may_change().map_err(|_| LineError::Denied)
     }
 }

@@ -7,7 +7,7 @@ use super::{
     lines::{BadLine, MAX_LINE},
     pending::{CommitFailure, FailedOperation},
 };
-use crate::rcu_table::{Prefix, Transaction};
+use crate::rcu_table::{HopError, Prefix, Transaction};
 use core::{fmt, net::IpAddr};
 use kernel::{bindings, prelude::*};
 
@@ -21,6 +21,10 @@ pub(super) enum LineError<'a> {
     Denied,
     /// The table refused a change of that prefix, or of a whole family.
     Change(Option<Prefix>, Error),
+    /// The table refused a command for the next-hop object with that number.
+    Object(u32, HopError),
+    /// A change of a next-hop object while a transaction is open.
+    ObjectInTransaction,
     /// No route serves the address.
     NoRoute(IpAddr),
     /// Too many answers are unread.
@@ -46,8 +50,11 @@ impl LineError<'_> {
             LineError::Line(BadLine::TooLong) => E2BIG,
             LineError::Line(_) | LineError::Command(_) | LineError::NoTransaction => EINVAL,
             LineError::Denied => EPERM,
-            LineError::TransactionOpen | LineError::MonitorsFull(_) => EBUSY,
+            LineError::TransactionOpen
+            | LineError::ObjectInTransaction
+            | LineError::MonitorsFull(_) => EBUSY,
             LineError::TransactionFull => ENOSPC,
+            LineError::Object(_, error) => error.errno(),
             LineError::Change(_, error) | LineError::Kernel(error) => *error,
             LineError::Commit(failure) => failure.error,
             LineError::NoRoute(_) => Error::from_errno(-(bindings::ENETUNREACH as c_int)),
@@ -74,6 +81,7 @@ impl fmt::Display for TableError {
             error if error == ENOENT => f.write_str("no such route to change"),
             error if error == ESRCH => f.write_str("no such route"),
             error if error == ENOMEM => f.write_str("out of memory"),
+            error if error == EINVAL => f.write_str("Nexthop id does not exist"),
             error if error == ENOSPC => f.write_str(
                 "table full: max_routes reached, or too many next hops or metrics of a prefix",
             ),
@@ -106,6 +114,10 @@ impl fmt::Display for LineError<'_> {
             LineError::Denied => f.write_str("changes require CAP_NET_ADMIN"),
             LineError::Change(Some(prefix), error) => {
                 write!(f, "{prefix}: {}", TableError(*error))
+            }
+            LineError::Object(id, error) => write!(f, "nexthop id {id}: {error}"),
+            LineError::ObjectInTransaction => {
+                f.write_str("a transaction cannot change nexthops; write this line before 'begin'")
             }
             LineError::NoRoute(address) => write!(f, "{address}: no route"),
             LineError::AnswersFull => f.write_str("too many answers unread; read them first"),

@@ -7,6 +7,8 @@
 //!
 //! ```text
 //! Deleted ROUTE     the route was removed
+//! nexthop OBJECT    the next-hop object was added or replaced: "nexthop id 5 dev eth0"
+//! Deleted nexthop id N    the next-hop object was removed
 //! Flushed FAMILY    all routes of the family were removed
 //! Reloaded          other routes have replaced the whole table
 //! Overrun N         the reader was slow, and N changes are lost
@@ -19,10 +21,13 @@
 
 use super::{
     answers::Answers,
+    objects::{self, HopText, ObjectText},
     open_file::{OpenFile, State},
     signal,
 };
-use crate::rcu_table::{Change, Event, Family, Follower, Table};
+use crate::rcu_table::{
+    Change, Event, Family, Follower, HopError, HopId, HopObject, NextHop, Table,
+};
 use core::fmt;
 use kernel::{iov::IovIterDest, prelude::*};
 
@@ -60,14 +65,15 @@ impl Monitoring {
 
     /// Appends the next events to the answers.
     ///
-    /// Errors: `ENOMEM`; the event remains the next one.
-    fn append_to(&mut self, answers: &mut Answers) -> Result {
+    /// Errors: `ENOMEM`, `EINTR`; the event remains the next one.
+    fn append_to(&mut self, table: &Table, answers: &mut Answers) -> Result {
         for _ in 0..PIECE {
             let Some((event, next)) = self.follower.peek() else {
                 break;
             };
             answers.append(Line {
                 event,
+                group: group_of(table, &event)?,
                 has_generations: self.has_generations,
             })?;
             self.follower.advance(next);
@@ -76,9 +82,27 @@ impl Monitoring {
     }
 }
 
+/// Returns the group that an event has added or replaced; none if it was removed since. The ring has
+/// no room for its members, so the group is the present one.
+fn group_of(table: &Table, event: &Event) -> Result<Option<HopObject>> {
+    match event {
+        Event::Change {
+            change: Change::Object(id, None),
+            ..
+        } => match id.number().map(|id| objects::find(table, id)) {
+            Some(Ok(group)) => Ok(Some(group)),
+            Some(Err(HopError::Kernel(error))) => Err(error),
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
 /// An event as text.
 struct Line {
     event: Event,
+    /// The group that the event has changed, if it is still there.
+    group: Option<HopObject>,
     has_generations: bool,
 }
 
@@ -98,10 +122,31 @@ impl fmt::Display for Line {
             Change::Flushed(Family::Inet) => writeln!(f, "Flushed inet")?,
             Change::Flushed(Family::Inet6) => writeln!(f, "Flushed inet6")?,
             Change::Reloaded => writeln!(f, "Reloaded")?,
+            Change::Object(id, next_hop) => self.write_object(f, id, next_hop)?,
+            Change::ObjectRemoved(id) => {
+                writeln!(f, "Deleted nexthop id {}", id.number().unwrap_or(0))?;
+            }
         }
         match is_last && self.has_generations {
             true => writeln!(f, "Generation {generation}"),
             false => Ok(()),
+        }
+    }
+}
+
+impl Line {
+    fn write_object(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        id: HopId,
+        next_hop: Option<NextHop>,
+    ) -> fmt::Result {
+        let number = id.number().unwrap_or(0);
+        match (next_hop, &self.group) {
+            (Some(next_hop), _) => writeln!(f, "nexthop id {number}{}", HopText(next_hop)),
+            (None, Some(group)) => writeln!(f, "nexthop {}", ObjectText(number, group)),
+            // The line that reports the removal follows.
+            (None, None) => Ok(()),
         }
     }
 }
@@ -124,7 +169,7 @@ pub(super) fn read(state: &mut State, table: &Table, to: &mut IovIterDest<'_>) -
         let Some(monitoring) = &mut state.monitoring else {
             return Ok(total);
         };
-        match monitoring.append_to(&mut state.answers) {
+        match monitoring.append_to(table, &mut state.answers) {
             Err(error) if total == 0 && !state.answers.is_readable() => return Err(error),
             _ if !state.answers.is_readable() || (total > 0 && signal::yield_and_check()) => {
                 return Ok(total)

@@ -10,11 +10,11 @@
 use core::mem::{offset_of, size_of};
 
 /// `RUST_RCU_DEMO_VERSION`.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// `RUST_RCU_DEMO_FEATURE_*`: lookup, update, stats, transaction, reload, poll, types, monitor,
-/// wait, unchanged.
-pub(crate) const FEATURES: u64 = (1 << 10) - 1;
+/// wait, unchanged, objects.
+pub(crate) const FEATURES: u64 = ((1 << 10) - 1) | (1 << 12);
 
 /// `RUST_RCU_DEMO_IOC_MAGIC`.
 pub(crate) const MAGIC: u32 = 0xd2;
@@ -171,6 +171,7 @@ pub(crate) struct Stats {
     pub(crate) next_hop_bytes: u64,
     pub(crate) copied_bytes: u64,
     pub(crate) unchanged: u64,
+    pub(crate) nexthop_objects: u64,
 }
 
 /// `struct rust_rcu_demo_wait`.
@@ -200,7 +201,7 @@ const _: () = {
     assert!(offset_of!(Update, error) == 24);
     assert!(size_of::<Begin>() == 8);
     assert!(size_of::<Commit>() == 16);
-    assert!(size_of::<Stats>() == 96);
+    assert!(size_of::<Stats>() == 104);
     assert!(size_of::<Wait>() == 24);
     assert!(offset_of!(Wait, flags) == 12);
 };

@@ -79,6 +79,8 @@ impl From<&Route> for uapi::Route {
             NextHop::Prohibit => (route_type::PROHIBIT, None, None),
             NextHop::Throw => (route_type::THROW, None, None),
             NextHop::Local(dev) => (route_type::LOCAL, None, dev),
+            // A lookup returns the next hop of the object instead.
+            NextHop::Object(_) => (route_type::NONE, None, None),
         };
         let mut name = [0; DevName::MAX_LEN + 1];
         if let Some(dev) = &dev {
@@ -194,6 +196,7 @@ impl From<&Stats> for uapi::Stats {
             next_hop_bytes: stats.next_hop_bytes as u64,
             copied_bytes: stats.copied_bytes,
             unchanged: stats.unchanged,
+            nexthop_objects: stats.nexthop_objects as u64,
         }
     }
 }

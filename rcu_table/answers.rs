@@ -15,6 +15,7 @@
 
 use super::{
     fib::{gfp, Account, Fate, Fib, Record, Records, Retirees, MAX_NUMBER, NO_NUMBER},
+    hop_index::HopIndex,
     next_hop::{NextHop, Words},
     settings::Settings,
     stats::Footprint,
@@ -73,6 +74,8 @@ pub(super) struct Answers {
     grace_period: GracePeriod,
     /// The calls of [`Self::drain`] whose numbers have not been returned.
     drains: usize,
+    /// The objects that next hops name.
+    pub(super) objects: HopIndex,
     settings: &'static Settings,
     account: Arc<Account>,
 }
@@ -111,6 +114,7 @@ impl Answers {
             waiting: NumberList::EMPTY,
             grace_period: GracePeriod::completed(),
             drains: 0,
+            objects: HopIndex::new(),
             settings,
             account,
         }
@@ -142,7 +146,8 @@ impl Answers {
 
     /// Adds a user of a next hop with a metric, and returns the answer's number.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` if the table has too many. Context: may sleep.
+    /// Errors: `ENOMEM`; `ENOSPC` if the table has too many; `EINVAL` if the next hop names an object
+    /// that does not exist. Context: may sleep.
     pub(super) fn acquire(
         &mut self,
         records: &Records,
@@ -150,7 +155,7 @@ impl Answers {
         next_hop: &NextHop,
         metric: u32,
     ) -> Result<u32> {
-        let words = next_hop.to_words();
+        let words = next_hop.to_words(self.objects.slot_of(next_hop)?);
         if let Some(number) = self.find(records, &words, metric) {
             self.entry(number).users += 1;
             return Ok(number);
@@ -168,6 +173,7 @@ impl Answers {
         *self.entry(number) = Entry { users: 1, next };
         self.buckets[bucket] = number;
         self.count += 1;
+        self.objects.hold(next_hop);
         Ok(number)
     }
 
@@ -314,6 +320,9 @@ impl Answers {
             return false;
         }
         self.unlink(records, number);
+        if let Some(record) = records.for_updater(number) {
+            self.objects.release(&record.next_hop());
+        }
         self.count -= 1;
         if self.count == 0 {
             // `recycle()` frees all memory after this grace period.
@@ -352,7 +361,9 @@ impl Answers {
         let waiting = self.waiting.len + self.released.len;
         self.account.reclaimed(footprint_of(waiting));
         retire(retirees, records.take());
+        let objects = core::mem::replace(&mut self.objects, HopIndex::new());
         *self = Self::new(self.settings, self.account.clone());
+        self.objects = objects;
     }
 
     /// Reads the metric of an answer.

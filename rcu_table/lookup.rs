@@ -4,6 +4,7 @@
 
 use super::{
     fib::{Best, Record, Roots},
+    hop_objects::flow_hash,
     prefix::{left_aligned, Family, Prefix},
     table::Table,
     Guard, NextHop, Route,
@@ -15,7 +16,8 @@ use core::net::IpAddr;
 pub struct NextHopRef<'g>(pub(super) &'g Record);
 
 impl NextHopRef<'_> {
-    /// Reads the next hop.
+    /// Reads the next hop. If it is [`NextHop::Object`], [`Snapshot::resolve`] returns the next hop
+    /// of the object.
     ///
     /// Context: any; never waits.
     #[inline]
@@ -56,12 +58,41 @@ impl<'g> Snapshot<'g> {
         }
     }
 
-    /// Returns the next hop for packets to `address`.
+    /// Returns the next hop for packets to `address`. Of several legs it returns the one that
+    /// [`flow_hash`] selects.
     ///
     /// Context: any; never waits.
     #[inline]
     pub fn next_hop(&self, address: IpAddr) -> Option<NextHop> {
-        Some(self.next_hop_ref(address)?.get())
+        self.resolved(self.next_hop_ref(address)?.0, address)
+    }
+
+    /// Returns the next hop of a flow with the hash `hash`, for which [`Self::next_hop_ref`] or
+    /// [`Self::next_hops`] of this snapshot has found `found`. It is not [`NextHop::Object`].
+    ///
+    /// Context: any; never waits.
+    #[inline]
+    pub fn resolve(&self, found: NextHopRef<'g>, hash: u32) -> Option<NextHop> {
+        match found.get() {
+            NextHop::Object(_) => self.object_hop(found.0, hash),
+            next_hop => Some(next_hop),
+        }
+    }
+
+    /// Returns the next hop of a record for packets to `address`.
+    #[inline(always)]
+    fn resolved(&self, record: &Record, address: IpAddr) -> Option<NextHop> {
+        match record.next_hop() {
+            NextHop::Object(_) => self.object_hop(record, flow_hash(address)),
+            next_hop => Some(next_hop),
+        }
+    }
+
+    /// Returns the next hop of the object that a record of this critical section names.
+    #[cold]
+    #[inline(never)]
+    fn object_hop(&self, record: &Record, hash: u32) -> Option<NextHop> {
+        self.table.objects.resolve(record.slot(), hash, self.guard)
     }
 
     /// Finds the next hop for packets to `address` without reading it from memory.
@@ -73,7 +104,7 @@ impl<'g> Snapshot<'g> {
     }
 
     /// Returns the route that serves `address`: the longest prefix and, among its routes, the
-    /// lowest metric.
+    /// lowest metric. Its next hop is that of packets to `address`, never [`NextHop::Object`].
     ///
     /// Context: any; never waits.
     #[inline]
@@ -93,7 +124,7 @@ impl<'g> Snapshot<'g> {
         Some(Route {
             prefix: Prefix::network(address, best.len()),
             metric: record.metric(),
-            next_hop: record.next_hop(),
+            next_hop: self.resolved(record, address)?,
         })
     }
 
@@ -201,7 +232,9 @@ impl Table {
         self.lookup
             .find_many::<A, false>(snapshot.roots, addresses, |at, best| {
                 if let Some(next_hop) = next_hops.get_mut(at) {
-                    *next_hop = snapshot.record(best).map(Record::next_hop);
+                    let record = snapshot.record(best);
+                    *next_hop =
+                        record.and_then(|record| snapshot.resolved(record, addresses[at].into()));
                 }
             });
     }

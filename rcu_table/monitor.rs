@@ -13,7 +13,7 @@
 //! change. If the ring has dropped a follower's next change, the follower gets the number of lost
 //! changes. The first follower allocates the ring, and the last one frees it.
 
-use super::{fib::gfp, Family, Route, Table};
+use super::{fib::gfp, Family, HopId, NextHop, Route, Table};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{
     new_poll_condvar, new_spinlock,
@@ -37,6 +37,10 @@ pub enum Change {
     Flushed(Family),
     /// Other routes have replaced the whole table.
     Reloaded,
+    /// A next-hop object was added or replaced. It has this next hop; none if it is a group.
+    Object(HopId, Option<NextHop>),
+    /// A next-hop object was removed.
+    ObjectRemoved(HopId),
 }
 
 /// The next item of a [`Follower`].

@@ -47,6 +47,25 @@ impl DevName {
     }
 }
 
+/// The identity of a next-hop object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HopId(u64);
+
+impl HopId {
+    /// Returns the identity of the object with a number, as in `nhid 5`.
+    pub const fn new(number: u32) -> Self {
+        Self(number as u64)
+    }
+
+    /// Returns the number; none for a nameless object.
+    pub const fn number(self) -> Option<u32> {
+        match self.0 >> 32 {
+            0 => Some(self.0 as u32),
+            _ => None,
+        }
+    }
+}
+
 /// The treatment of packets that match a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NextHop {
@@ -64,6 +83,8 @@ pub enum NextHop {
     Throw,
     /// Delivered to this machine, optionally through a named device.
     Local(Option<DevName>),
+    /// As a next-hop object says, which routes share.
+    Object(HopId),
 }
 
 impl NextHop {
@@ -92,6 +113,7 @@ const UNREACHABLE: u64 = 5;
 const PROHIBIT: u64 = 6;
 const THROW: u64 = 7;
 const LOCAL: u64 = 8;
+const OBJECT: u64 = 9;
 
 impl DevName {
     fn to_words(self) -> [u64; 2] {
@@ -110,7 +132,8 @@ impl DevName {
 }
 
 impl NextHop {
-    pub(super) fn to_words(self) -> Words {
+    /// Encodes the next hop. `slot` is the slot of its object, or 0.
+    pub(super) fn to_words(self, slot: u32) -> Words {
         let (tag, gateway, dev) = match self {
             NextHop::Via(IpAddr::V4(gateway), dev) => (VIA_INET, u32::from(gateway).into(), dev),
             NextHop::Via(IpAddr::V6(gateway), dev) => (VIA_INET6, u128::from(gateway), dev),
@@ -120,6 +143,7 @@ impl NextHop {
             NextHop::Prohibit => (PROHIBIT, 0, None),
             NextHop::Throw => (THROW, 0, None),
             NextHop::Local(dev) => (LOCAL, 0, dev),
+            NextHop::Object(id) => return [id.0, 0, slot.into(), OBJECT],
         };
         let [first, last] = dev.map_or([0; 2], DevName::to_words);
         [(gateway >> 64) as u64, gateway as u64, first, last | tag]
@@ -136,7 +160,25 @@ impl NextHop {
             (PROHIBIT, _) => NextHop::Prohibit,
             (THROW, _) => NextHop::Throw,
             (LOCAL, dev) => NextHop::Local(dev),
+            (OBJECT, _) => NextHop::Object(HopId(high)),
             _ => NextHop::Blackhole,
+        }
+    }
+}
+
+/// Returns the slot of the object that a next hop of these words names; 0 for other next hops.
+pub(super) fn slot_of(&[_, _, first, last]: &Words) -> u32 {
+    match last & 0xff {
+        OBJECT => first as u32,
+        _ => 0,
+    }
+}
+
+impl fmt::Display for HopId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number() {
+            Some(number) => write!(f, "nhid {number}"),
+            None => f.write_str("nexthop"),
         }
     }
 }

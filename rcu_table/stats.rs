@@ -94,6 +94,8 @@ pub struct Stats {
     pub reclaimed_objects: usize,
     /// Replaces by an equal route, which changed nothing, since the table was created.
     pub unchanged: u64,
+    /// Next-hop objects, also those of multipath routes.
+    pub nexthop_objects: usize,
 }
 
 impl Stats {
@@ -108,7 +110,7 @@ impl Stats {
     }
 
     /// Returns each value with its name, in the order in which they are shown.
-    pub fn rows(&self) -> [(&'static str, u64); 12] {
+    pub fn rows(&self) -> [(&'static str, u64); 13] {
         [
             ("routes_inet", self.routes_inet as u64),
             ("routes_inet6", self.routes_inet6 as u64),
@@ -122,6 +124,7 @@ impl Stats {
             ("next_hop_bytes", self.next_hop_bytes as u64),
             ("copied_bytes", self.copied_bytes),
             ("unchanged", self.unchanged),
+            ("nexthop_objects", self.nexthop_objects as u64),
         ]
     }
 }

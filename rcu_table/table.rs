@@ -8,6 +8,7 @@ use super::{
         Blueprint, ChangeCount, Editor, Growth, Level, Lookup, Owner, Records, RootsBox,
         RootsPointer, MAX_UNLINKED,
     },
+    hop_objects::HopObjects,
     monitor::{Change, Monitor},
     prefix::{Family, Prefix},
     quarantine::Quarantine,
@@ -45,10 +46,11 @@ use kernel::{
 pub struct Table {
     pub(super) roots: RootsPointer,
     pub(super) records: Records,
+    pub(super) objects: HopObjects,
     pub(super) lookup: Lookup,
     generation: ChangeCount,
     pub(super) settings: &'static Settings,
-    account: kernel::sync::Arc<super::fib::Account>,
+    pub(super) account: kernel::sync::Arc<super::fib::Account>,
     #[pin]
     pub(super) monitor: Monitor,
     #[pin]
@@ -206,6 +208,7 @@ impl Table {
         try_pin_init!(Self {
             roots: RootsPointer::new(RootsBox::new()?),
             records: Records::new(),
+            objects: HopObjects::new(),
             lookup: Lookup::new(),
             generation: ChangeCount::new(),
             settings,
@@ -226,8 +229,9 @@ impl Table {
     /// Inserts a route under its prefix and metric.
     ///
     /// Errors: those of `mode`. `ENOSPC` if the table is full, the prefix has 64 routes, or the
-    /// table has too many next hops. `ENOMEM`. `EINTR` if a fatal signal ends the wait for the
-    /// updaters' mutex. An error changes nothing.
+    /// table has too many next hops. `EINVAL` if the next hop is an object that does not exist.
+    /// `ENOMEM`. `EINTR` if a fatal signal ends the wait for the updaters' mutex. An error changes
+    /// nothing.
     /// Context: may sleep; waits for a grace period if the reclaim mode requires it or too much
     /// memory awaits reclaim.
     pub fn insert(&self, route: &Route, mode: Mode) -> Result {
@@ -307,7 +311,9 @@ impl Table {
         drop(state);
         reclaim::wait_for_all(Policy::of(self.settings));
         self.account.reclaimed(kvfreed);
-        self.state.lock().answers.refill(numbers);
+        let mut state = self.state.lock();
+        state.answers.refill(numbers);
+        state.answers.objects.recycle(&self.objects);
     }
 
     /// Reclaims all routes below a root that no reader can reach, and releases their answers.
@@ -419,6 +425,7 @@ impl Table {
             answers, reclaim, ..
         } = &mut *state;
         answers.recycle(&self.records, &mut reclaim.retirees);
+        answers.objects.recycle(&self.objects);
         reclaim.poll();
         reclaim.retirees.close();
         reclaim.retirees.trim(false);
@@ -439,6 +446,7 @@ impl Table {
             copied_bytes: state.totals.copied,
             generation: self.generation(),
             unchanged: state.unchanged,
+            nexthop_objects: state.answers.objects.entries().len(),
             ..Stats::of_reclaim(self.account.waiting())
         })
     }

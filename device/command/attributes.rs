@@ -26,19 +26,19 @@ pub(super) fn informational(word: &str) -> Option<Value> {
         | "ttl-propagate" | "quickack" | "fastopen_no_cookie" | "expires" | "error" | "age"
         | "users" | "used" | "rtt" | "rttvar" | "rto_min" => Value::Word,
         "src" => Value::Address,
-        "nhid" | "mtu" | "advmss" | "hoplimit" | "window" | "cwnd" | "initcwnd" | "initrwnd"
+        "mtu" | "advmss" | "hoplimit" | "window" | "cwnd" | "initcwnd" | "initrwnd"
         | "ssthresh" | "reordering" => Value::Number,
         _ => return None,
     })
 }
 
-/// Why a route must name its next hop besides a next-hop object.
-pub(super) const NEXT_HOP_OBJECTS: &str = "next-hop objects are not supported; add via or dev";
+/// Why the table cannot store a multipath route.
+pub(super) const SEVERAL: &str = "a route has one next hop; several are not supported";
 
 /// Returns why the table cannot store a route with this word; `None` for other words.
 pub(super) fn unsupported(word: &str) -> Option<&'static str> {
     Some(match word {
-        "nexthop" | "weight" => "a route has one next hop; several are not supported",
+        "nexthop" | "weight" => SEVERAL,
         "encap" => "encapsulation is not supported",
         "tos" | "dsfield" => "routes by type of service are not supported",
         "from" => "routes by source address are not supported",

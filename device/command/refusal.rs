@@ -22,6 +22,10 @@ pub(crate) enum Reason {
     },
     InvalidNumber,
     InvalidWeight,
+    InvalidObject,
+    InvalidMember,
+    MissingContents,
+    ManyContents,
     InvalidGateway,
     InvalidDevice,
     /// The table cannot store a route with this word, for this reason.
@@ -89,6 +93,14 @@ impl fmt::Display for Refusal<'_> {
             }
             Reason::InvalidNumber => f.write_str("expected a number from 0 to 4294967295"),
             Reason::InvalidWeight => f.write_str("expected a weight from 1 to 256"),
+            Reason::InvalidObject => f.write_str("expected the id of a nexthop, from 1"),
+            Reason::MissingContents => f.write_str("add via, dev, blackhole or group"),
+            Reason::ManyContents => {
+                f.write_str("blackhole, group, and via or dev exclude each other")
+            }
+            Reason::InvalidMember => f.write_str(
+                "expected ID or ID,WEIGHT with a weight from 1 to 256, separated by '/'",
+            ),
             Reason::InvalidGateway => f.write_str("no gateway has this address"),
             Reason::Unsupported(why) => f.write_str(why),
             Reason::InvalidDevice => {

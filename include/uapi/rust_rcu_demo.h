@@ -26,7 +26,7 @@
 #include <linux/types.h>
 
 /* The value of rust_rcu_demo_info.version for this header. */
-#define RUST_RCU_DEMO_VERSION 2
+#define RUST_RCU_DEMO_VERSION 3
 
 /**
  * struct rust_rcu_demo_address - an IPv4 or IPv6 address, or none
@@ -94,6 +94,8 @@ struct rust_rcu_demo_route {
 #define RUST_RCU_DEMO_FEATURE_WAIT		(1ULL << 8)
 /* rust_rcu_demo_stats.unchanged */
 #define RUST_RCU_DEMO_FEATURE_UNCHANGED		(1ULL << 9)
+/* the command "nexthop", routes with "nhid", and rust_rcu_demo_stats.nexthop_objects */
+#define RUST_RCU_DEMO_FEATURE_OBJECTS		(1ULL << 12)
 
 /**
  * struct rust_rcu_demo_info - the features and limits of the kernel
@@ -259,6 +261,7 @@ struct rust_rcu_demo_commit {
  * @next_hop_bytes:    memory of the next hops
  * @copied_bytes:      memory that changes have written since the table was created
  * @unchanged:         replaces by an equal route, which change nothing; version 1 lacks this field
+ * @nexthop_objects:   next-hop objects, also those of multipath routes; version 2 lacks this field
  */
 struct rust_rcu_demo_stats {
 	__aligned_u64 routes_inet;
@@ -273,6 +276,7 @@ struct rust_rcu_demo_stats {
 	__aligned_u64 next_hop_bytes;
 	__aligned_u64 copied_bytes;
 	__aligned_u64 unchanged;
+	__aligned_u64 nexthop_objects;
 };
 
 /* rust_rcu_demo_wait.timeout_ms limits the wait */

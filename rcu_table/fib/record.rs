@@ -12,7 +12,7 @@ use super::{
 use crate::{
     kernel_ext::sched,
     rcu::Guard,
-    rcu_table::next_hop::{NextHop, Words},
+    rcu_table::next_hop::{slot_of, NextHop, Words},
 };
 use core::{
     mem::size_of,
@@ -42,6 +42,11 @@ impl Record {
     #[inline(always)]
     pub(in super::super) fn next_hop(&self) -> NextHop {
         NextHop::from_words(&self.words())
+    }
+
+    /// Returns the slot of the object that the next hop names; 0 for other next hops.
+    pub(in super::super) fn slot(&self) -> u32 {
+        slot_of(&self.words())
     }
 
     /// Returns the low bits of the gateway's address, or 0.

@@ -55,6 +55,12 @@ impl Account {
         stats::count_reclaimed(footprint.objects);
     }
 
+    /// Counts an object as in use that was counted as retired while it was built.
+    pub(in super::super) fn published(&self, footprint: Footprint) {
+        self.objects.fetch_sub(footprint.objects, Ordering::Relaxed);
+        self.bytes.fetch_sub(footprint.bytes, Ordering::Relaxed);
+    }
+
     /// Returns the footprint of the objects that await reclaim.
     pub(in super::super) fn waiting(&self) -> Footprint {
         Footprint {

@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct rust_rcu_demo_operation) == 72, "operation");
 _Static_assert(sizeof(struct rust_rcu_demo_update) == 32, "update");
 _Static_assert(sizeof(struct rust_rcu_demo_begin) == 8, "begin");
 _Static_assert(sizeof(struct rust_rcu_demo_commit) == 16, "commit");
-_Static_assert(sizeof(struct rust_rcu_demo_stats) == 96, "stats");
+_Static_assert(sizeof(struct rust_rcu_demo_stats) == 104, "stats");
 _Static_assert(sizeof(struct rust_rcu_demo_wait) == 24, "wait");
 _Static_assert(RUST_RCU_DEMO_DEV_SIZE == IFNAMSIZ, "device name");
 _Static_assert(RUST_RCU_DEMO_IOC_LOOKUP == 0xc020d201, "number");
@@ -199,7 +199,7 @@ static void test_info(void)
 	memset(&args, 0xff, sizeof(args));
 	check_is("info", errno_of(RUST_RCU_DEMO_IOC_INFO, &args), 0);
 	check_is("info returns the version", args.info.version, RUST_RCU_DEMO_VERSION);
-	check_is("info returns the features", args.info.features, 0x3ff);
+	check_is("info returns the features", args.info.features, 0x13ff);
 	check("info allows 65536 lookups in one call", args.info.max_lookups >= MANY);
 	check("info allows 65536 operations in one call", args.info.max_operations >= MANY);
 	check("info allows 65536 operations in a transaction", args.info.max_transaction >= MANY);

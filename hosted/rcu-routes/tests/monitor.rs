@@ -86,6 +86,7 @@ impl Copy {
             }
             Change::Flushed(family) => self.routes.retain(|key, _| key.prefix.family() != family),
             Change::Reloaded => self.read(table),
+            Change::Object(..) | Change::ObjectRemoved(_) => (),
         }
     }
 

@@ -129,7 +129,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("nexthop via 10.0.0.1 dev a weight 1", "nexthop: a route has one next hop; several are not supported"),
     ("default nexthop via 10.0.0.1 nexthop via 10.0.0.2", "nexthop: a route has one next hop; several are not supported"),
     ("10.0.0.0/8 dev a weight 1", "weight: a route has one next hop; several are not supported"),
-    ("10.0.0.0/8 nhid 7 proto bgp", "nhid: next-hop objects are not supported; add via or dev"),
+    ("10.0.0.0/8 nhid 7 proto bgp", "10.0.0.0/8: Nexthop id does not exist"),
     ("10.0.0.0/8 dev a table 100", "100: there is one table, 'main'"),
     ("10.0.0.0/8 dev a tos 0x10", "tos: routes by type of service are not supported"),
     ("2001:db8::/32 from ::/0 dev a", "from: routes by source address are not supported"),

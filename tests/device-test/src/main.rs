@@ -27,6 +27,7 @@ mod memory;
 mod misuse;
 mod model;
 mod monitor;
+mod objects;
 #[path = "../../../hosted/rcu-routes/src/testing"]
 mod testing {
     #[expect(dead_code, reason = "the table's tests in user space need more of it")]
@@ -80,6 +81,7 @@ fn all_tests() -> Vec<tap::Test> {
         killed::tests,
         turns::tests,
         monitor::tests,
+        objects::tests,
         attack::tests,
         faults::tests,
     ]

@@ -90,7 +90,9 @@ impl Cli {
     /// does not.
     pub fn needs_module(&self) -> bool {
         match &self.command {
-            Command::Route { .. } | Command::Stats { .. } => self.device == Path::new(DEVICE),
+            Command::Route { .. } | Command::Nexthop { .. } | Command::Stats { .. } => {
+                self.device == Path::new(DEVICE)
+            }
             Command::Torture(torture) => torture.job.parameters == Path::new(PARAMETERS),
             Command::Stall(stall) => {
                 stall.needs_module() && stall.parameters == Path::new(PARAMETERS)
@@ -115,6 +117,16 @@ pub enum Command {
     Route {
         #[command(subcommand)]
         command: Option<RouteCommand>,
+    },
+
+    /// Show or change next-hop objects, which routes share by `nhid`, as `ip nexthop`
+    ///
+    /// add|replace id N blackhole | [via ADDRESS] [dev NAME] | group N[,WEIGHT]/...
+    ///
+    /// del|get id N; show [id N]
+    Nexthop {
+        #[arg(value_name = "WORD", allow_negative_numbers = true)]
+        words: Vec<String>,
     },
 
     /// Print the module's counters
@@ -291,7 +303,7 @@ pub static SHOW: RouteCommand = RouteCommand::Show {
 /// [dev NAME] [metric N].
 #[derive(Debug, Args)]
 pub struct Route {
-    /// [blackhole|unreachable|prohibit] PREFIX [via [inet6] ADDR] [dev NAME] [metric N]
+    /// [blackhole|unreachable|prohibit] PREFIX [nhid N] [via [inet6] ADDR] [dev NAME] [metric N]
     // The check of the words explains `metric -1`.
     #[arg(value_name = "ROUTE", required = true, allow_negative_numbers = true)]
     pub words: Vec<String>,

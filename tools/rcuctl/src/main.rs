@@ -25,6 +25,7 @@ mod kmsg;
 mod layout;
 mod man_pages;
 mod module;
+mod nexthop;
 mod output;
 mod parameters;
 mod progress;
@@ -92,6 +93,10 @@ fn run(cli: &Cli) -> Result<Status> {
         Command::Route { command } => {
             let command = command.as_ref().unwrap_or(&cli::SHOW);
             route::run(&cli.device, command, cli.family(), &mut out)?
+        }
+        Command::Nexthop { words } => {
+            let open = || Device::open(&cli.device, Access::ReadWrite);
+            nexthop::run(open, words, cli.family(), &mut out)?
         }
         Command::Stats { watch } => {
             let mut device = Device::open(&cli.device, Access::ReadWrite)?;

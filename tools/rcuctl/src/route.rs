@@ -5,7 +5,7 @@
 
 mod batch;
 mod change;
-mod command_line;
+pub mod command_line;
 mod diff;
 mod flush;
 mod get;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use super::command::{
+    object::{members, ObjectCommand},
     parse as parse_counting,
     refusal::{
         Excerpt,
@@ -9,7 +10,7 @@ use super::command::{
     },
     Command, HELP,
 };
-use crate::rcu_table::{DevName, Family, Mode, NextHop, Prefix, Route, Selector};
+use crate::rcu_table::{DevName, Family, HopId, Mode, NextHop, Prefix, Route, Selector};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 use std::{collections::BTreeSet, mem};
@@ -239,11 +240,6 @@ fn lines_that_ip_route_prints_are_parsed() {
         ),
         ("10.244.1.5 dev cali1 scope link ", "10.244.1.5/32 dev cali1", 1),
         (
-            "10.9.0.0/24 nhid 30 via 10.0.0.9 dev swp1 proto bgp metric 20 ",
-            "10.9.0.0/24 via 10.0.0.9 dev swp1 metric 20",
-            2,
-        ),
-        (
             "10.8.0.0/24 via inet6 fe80::9 dev swp1 proto bgp metric 20 onlink",
             "10.8.0.0/24 via inet6 fe80::9 dev swp1 metric 20",
             2,
@@ -288,6 +284,96 @@ fn lines_that_ip_route_prints_are_parsed() {
         let expected = command(meaning);
         assert_eq!(parse_counting(line), Ok((Some(expected), skipped)), "{line}");
     }
+}
+
+/// `ip route` prints the next hop of an object behind its number.
+#[test]
+fn a_route_can_name_an_object_and_its_next_hop() {
+    let Command::Insert(_, plain) = command("10.9.0.0/24 via 10.0.0.9 dev swp1 metric 20") else {
+        panic!("no route");
+    };
+    let line = "10.9.0.0/24 nhid 30 via 10.0.0.9 dev swp1 proto bgp metric 20 ";
+    let id = HopId::new(30);
+    let named = Command::InsertNamed(Mode::Add, plain, id);
+    assert_eq!(parse_counting(line), Ok((Some(named), 2)));
+    let delete = "del 10.9.0.0/24 via 10.0.0.9 nhid 30";
+    let named = Command::DeleteNamed(
+        plain.prefix,
+        None,
+        NextHop::Via([10, 0, 0, 9].into(), None),
+        id,
+    );
+    assert_eq!(parse_counting(delete), Ok((Some(named), 1)));
+    let discards = "blackhole 10.9.0.0/24 nhid 0x1e";
+    let next_hop = NextHop::Blackhole;
+    let route = Route {
+        next_hop,
+        metric: 0,
+        ..plain
+    };
+    let named = Command::InsertNamed(Mode::Add, route, id);
+    assert_eq!(parse_counting(discards), Ok((Some(named), 1)));
+
+    let next_hop = NextHop::Object(id);
+    let route = Route {
+        next_hop,
+        metric: 0,
+        ..plain
+    };
+    for line in ["10.9.0.0/24 nhid 30", "route add 10.9.0.0/24 nhid 0x1e"] {
+        assert_eq!(
+            parse_counting(line),
+            Ok((Some(Command::Insert(Mode::Add, route)), 0))
+        );
+    }
+    let delete = Command::Delete(plain.prefix, Some(7), Some(next_hop));
+    assert_eq!(command("del 10.9.0.0/24 nhid 30 metric 7"), delete);
+}
+
+#[test]
+fn commands_of_ip_nexthop_are_parsed() {
+    let set = |mode, id, next_hop| Command::Object(ObjectCommand::Set { mode, id, next_hop });
+    let (dev, gateway) = (DevName::new("a"), [192, 0, 2, 1].into());
+    let via = Some(NextHop::Via(gateway, dev));
+    for (line, expected) in [
+        (
+            "nexthop add id 5 via 192.0.2.1 dev a",
+            set(Mode::Add, 5, via),
+        ),
+        (
+            "ip -4 nexthop replace via inet 192.0.2.1 id 0x5 oif a onlink",
+            set(Mode::Replace, 5, via),
+        ),
+        (
+            "nexthop add id 5 dev a proto zebra scope link",
+            set(Mode::Add, 5, dev.map(NextHop::Dev)),
+        ),
+        (
+            "ip nexthop add id 4294967295 blackhole",
+            set(Mode::Add, u32::MAX, Some(NextHop::Blackhole)),
+        ),
+        (
+            "nexthop add id 9 group 1/2,7/3 type mpath",
+            set(Mode::Add, 9, None),
+        ),
+        (
+            "nexthop del id 5",
+            Command::Object(ObjectCommand::Delete(5)),
+        ),
+        ("nexthop get id 5", Command::Object(ObjectCommand::Get(5))),
+        ("nexthop show id 5", Command::Object(ObjectCommand::Get(5))),
+        ("ip nexthop", Command::Object(ObjectCommand::Show)),
+        ("-6 nexthop list", Command::Object(ObjectCommand::Show)),
+    ] {
+        assert_eq!(command(line), expected, "{line}");
+    }
+    let members = |line| members(line).collect::<Vec<_>>();
+    assert_eq!(
+        members("nexthop add id 9 group 1/2,7/0x3,256"),
+        [(1, 1), (2, 7), (3, 256)]
+    );
+    assert_eq!(members("nexthop add group 4 id 9"), [(4, 1)]);
+    assert_eq!(members("nexthop add id 9"), []);
 }
 
 /// Scripts and files for `ip -batch`, in all words that `ip` accepts.
@@ -365,7 +451,7 @@ const INVALID: &[(&str, &str, Reason)] = &[
     ("ip link", "link", UnknownWord),
     ("-4 -6 route", "-6", UnknownWord),
     ("ip route frobnicate", "frobnicate", UnknownWord),
-    ("ip", "ip", MissingArgument("route")),
+    ("ip", "ip", MissingArgument("route or nexthop")),
     ("add", "add", MissingArgument("prefix")),
     ("del", "del", MissingArgument("prefix")),
     ("blackhole", "blackhole", MissingArgument("prefix")),
@@ -562,6 +648,54 @@ const INVALID: &[(&str, &str, Reason)] = &[
         "nexthop",
         Unsupported("a route has one next hop; several are not supported"),
     ),
+    ("10.0.0.0/8 nhid 0", "0", InvalidObject),
+    ("10.0.0.0/8 nhid x", "x", InvalidObject),
+    ("10.0.0.0/8 nhid 4294967296", "4294967296", InvalidObject),
+    ("10.0.0.0/8 nhid 5 nhid 6", "nhid", Repeated),
+    (
+        "10.0.0.0/8 nhid",
+        "nhid",
+        MissingArgument("id of a nexthop"),
+    ),
+    ("nexthop add id 0 dev a", "0", InvalidObject),
+    ("nexthop add dev a", "nexthop", MissingArgument("id")),
+    ("nexthop add id 5", "nexthop", MissingContents),
+    ("nexthop add id 5 dev a group 1", "nexthop", ManyContents),
+    ("nexthop add id 5 blackhole dev a", "nexthop", ManyContents),
+    (
+        "nexthop add id 5 blackhole blackhole",
+        "blackhole",
+        Repeated,
+    ),
+    (
+        "nexthop add id 5 via 0.0.0.0 dev a",
+        "0.0.0.0",
+        InvalidGateway,
+    ),
+    ("nexthop add id 5 group 1,0", "1,0", InvalidMember),
+    ("nexthop add id 5 group 1,257", "1,257", InvalidMember),
+    ("nexthop add id 5 group 1//2", "1//2", InvalidMember),
+    ("nexthop add id 5 group 0/1", "0/1", InvalidMember),
+    (
+        "nexthop add id 5 group 1 type resilient",
+        "resilient",
+        Unsupported("groups have the type mpath"),
+    ),
+    (
+        "nexthop add id 5 encap mpls 100 via 10.0.0.1 dev a",
+        "encap",
+        Unsupported("encapsulation is not supported"),
+    ),
+    (
+        "nexthop add id 5 dev a fdb",
+        "fdb",
+        Unsupported("nexthops of bridges are not supported"),
+    ),
+    ("nexthop change id 5 dev a", "change", UnknownWord),
+    ("nexthop del", "del", MissingArgument("id")),
+    ("nexthop del 5", "5", UnknownWord),
+    ("nexthop show dev a", "dev", UnknownWord),
+    ("ip link", "link", UnknownWord),
     ("local 10.0.0.1 via 10.0.0.2", "local", UnexpectedNextHop),
     ("throw 10.0.0.0/8 dev a", "throw", UnexpectedNextHop),
     (
@@ -614,6 +748,10 @@ fn every_reason_is_tested() {
         InvalidWeight => "InvalidWeight",
         InvalidDevice => "InvalidDevice",
         InvalidGateway => "InvalidGateway",
+        InvalidObject => "InvalidObject",
+        InvalidMember => "InvalidMember",
+        MissingContents => "MissingContents",
+        ManyContents => "ManyContents",
         Unsupported(_) => "Unsupported",
         MissingNextHop => "MissingNextHop",
         UnexpectedNextHop => "UnexpectedNextHop",
@@ -624,7 +762,7 @@ fn every_reason_is_tested() {
         .map(|(.., reason)| name(*reason).to_owned())
         .collect();
     assert_eq!(seen, named);
-    assert_eq!(seen.len(), 16);
+    assert_eq!(seen.len(), 20);
 }
 
 #[test]

@@ -237,6 +237,7 @@ fn binary_and_text_statistics_are_the_same() {
         next_hop_bytes: 10,
         copied_bytes: 11,
         unchanged: 12,
+        nexthop_objects: 13,
     };
     let wire = uapi::Stats::from(&stats);
     let rows = [
@@ -252,6 +253,7 @@ fn binary_and_text_statistics_are_the_same() {
         ("next_hop_bytes", wire.next_hop_bytes),
         ("copied_bytes", wire.copied_bytes),
         ("unchanged", wire.unchanged),
+        ("nexthop_objects", wire.nexthop_objects),
     ];
     assert_eq!(stats.rows(), rows);
 }

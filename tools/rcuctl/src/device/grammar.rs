@@ -19,7 +19,7 @@ mod device {
 
 use std::net::IpAddr;
 
-use crate::rcu_table::{Prefix, Route, Selector};
+use crate::rcu_table::{NextHop, Prefix, Route, Selector};
 
 use device::command::refusal::Reason;
 pub(crate) use device::command::Command;
@@ -37,7 +37,14 @@ pub(crate) fn command(line: &[u8]) -> Option<Command> {
 /// Errors: the sentence of the device.
 pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
     match command::parse(line) {
-        Ok((Some(Command::Insert(_, route)), skipped)) => Ok((route, skipped)),
+        Ok((Some(Command::Insert(_, route)), _))
+            if matches!(route.next_hop, NextHop::Object(_)) =>
+        {
+            Err("nhid: the next hop is missing; add via or dev".to_string())
+        }
+        Ok((Some(Command::Insert(_, route) | Command::InsertNamed(_, route, _)), skipped)) => {
+            Ok((route, skipped))
+        }
         Ok(_) => Err(format!("{line}: expected a route")),
         Err(refusal) => Err(refusal.to_string()),
     }
@@ -49,7 +56,10 @@ pub(crate) fn is_bad_word(line: &str) -> bool {
     command::parse(line).is_err_and(|refusal| {
         !matches!(
             refusal.reason,
-            Reason::HostBits { .. } | Reason::MissingNextHop | Reason::Unsupported(_)
+            Reason::HostBits { .. }
+                | Reason::MissingNextHop
+                | Reason::MissingContents
+                | Reason::Unsupported(_)
         )
     })
 }

@@ -18,12 +18,12 @@ pub(crate) fn operation(command: &Command) -> Option<Operation> {
                 Mode::Replace => uapi::REPLACE,
             },
             flags: 0,
-            route: encode(route.prefix, route.metric, Some(route.next_hop)),
+            route: encode(route.prefix, route.metric, Some(route.next_hop))?,
         }),
         Command::Delete(prefix, metric, next_hop) => Some(Operation {
             verb: uapi::DEL,
             flags: metric.map_or(0, |_| uapi::DEL_METRIC),
-            route: encode(*prefix, metric.unwrap_or(0), *next_hop),
+            route: encode(*prefix, metric.unwrap_or(0), *next_hop)?,
         }),
         Command::Flush(family) => Some(flush(*family)),
         _ => None,
@@ -63,8 +63,9 @@ pub fn address(address: IpAddr) -> Address {
     }
 }
 
-/// Without a next hop, the result matches any route in a deletion.
-fn encode(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route {
+/// Without a next hop, the result matches any route in a deletion. Returns `None` for a route of an
+/// object, which the structure cannot express.
+fn encode(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> Option<uapi::Route> {
     let (kind, gateway, dev) = match next_hop {
         None => (uapi::TYPE_NONE, None, None),
         Some(NextHop::Via(gateway, dev)) => (uapi::TYPE_UNICAST, Some(gateway), dev),
@@ -74,6 +75,7 @@ fn encode(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route
         Some(NextHop::Prohibit) => (uapi::TYPE_PROHIBIT, None, None),
         Some(NextHop::Throw) => (uapi::TYPE_THROW, None, None),
         Some(NextHop::Local(dev)) => (uapi::TYPE_LOCAL, None, dev),
+        Some(NextHop::Object(_)) => return None,
     };
     let mut route = uapi::Route {
         dst: address(prefix.address()),
@@ -87,7 +89,7 @@ fn encode(prefix: Prefix, metric: u32, next_hop: Option<NextHop>) -> uapi::Route
         let name = dev.as_str().as_bytes();
         route.dev[..name.len()].copy_from_slice(name);
     }
-    route
+    Some(route)
 }
 
 /// Converts a structure of the kernel to a route; `None` if it is not a valid one.

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::import::{self, Import};
 use super::json;
+use crate::device::grammar::Command;
 use crate::device::{grammar, Device};
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
@@ -75,8 +76,12 @@ fn key(route: &Route) -> Key {
 fn read(device: &mut Device<impl Read + Write>) -> Result<Routes> {
     let mut routes = Routes::new();
     device.for_each_line(|line| {
-        let (route, _) = grammar::route(line)
-            .map_err(|message| Error::Protocol(format!("expected a route: {message}")))?;
+        let route = match grammar::command(format!("{line}\n").as_bytes()) {
+            // The table's objects precede its routes.
+            Some(Command::Object(_)) => return Ok(()),
+            Some(Command::Insert(_, route) | Command::InsertNamed(_, route, _)) => route,
+            _ => return Err(Error::Protocol(format!("expected a route, found {line:?}"))),
+        };
         routes.insert(key(&route), route);
         Ok(())
     })?;

@@ -16,6 +16,9 @@ pub struct Route<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'a str>,
     dst: &'a str,
+    /// The next-hop object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nhid: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<Via<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +47,7 @@ struct Via<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// Parses `[TYPE] PREFIX [via [FAMILY] ADDR] [dev NAME] [metric N]`, and the words `proto`,
+    /// Parses `[TYPE] PREFIX [nhid N] [via [FAMILY] ADDR] [dev NAME] [metric N]`, and the words `proto`,
     /// `scope`, `src`, `pref` and `onlink`, which a newer device may print.
     pub fn parse(line: &'a str, long: bool) -> Result<Self> {
         let route = Self::parse_words(line)
@@ -67,6 +70,7 @@ impl<'a> Route<'a> {
         let mut route = Self {
             kind: Some(kind),
             dst,
+            nhid: None,
             via: None,
             gateway: None,
             dev: None,
@@ -90,6 +94,7 @@ impl<'a> Route<'a> {
                         host: words.next()?,
                     });
                 }
+                ("nhid", _) => route.nhid = Some(value.parse().ok()?),
                 ("via", _) => route.gateway = Some(value),
                 ("dev", _) => route.dev = Some(value),
                 ("proto", _) => route.protocol = Some(value),
@@ -109,7 +114,8 @@ impl<'a> Route<'a> {
 
     /// The scope that `ip route add` selects. IPv6 has no scopes.
     fn default_scope(&self) -> &'static str {
-        let has_gateway = self.gateway.is_some() || self.via.is_some();
+        // A route of an object has no scope of its own.
+        let has_gateway = self.gateway.is_some() || self.via.is_some() || self.nhid.is_some();
         match self.kind {
             _ if self.dst.contains(':') => "global",
             Some("local") => "host",

@@ -13,6 +13,7 @@ use super::text;
 use crate::cli::Family;
 use crate::device::Device;
 use crate::error::{Error, Result, Status};
+use crate::nexthop::Object;
 use crate::output::Output;
 
 /// A line of the device's stream.
@@ -22,6 +23,9 @@ enum Event<'a> {
     Deleted(&'a str),
     Flushed(&'a str),
     Reloaded,
+    /// A next-hop object was added or replaced, or removed.
+    Object(&'a str),
+    ObjectDeleted(&'a str),
     Overrun(u64),
     /// The changes of this generation end here.
     Generation(u64),
@@ -36,6 +40,8 @@ impl<'a> Event<'a> {
             })
         };
         Ok(match word {
+            "Deleted" if rest.starts_with("nexthop ") => Self::ObjectDeleted(&rest[8..]),
+            "nexthop" => Self::Object(rest),
             "Deleted" => Self::Deleted(rest),
             "Flushed" => Self::Flushed(rest),
             "Reloaded" => Self::Reloaded,
@@ -71,6 +77,8 @@ impl<'a> Event<'a> {
             Self::Deleted(line) => format!("Deleted {}", route(line)),
             Self::Flushed(family) => format!("Flushed {family}"),
             Self::Reloaded => "Reloaded".to_string(),
+            Self::Object(object) => object.to_string(),
+            Self::ObjectDeleted(object) => format!("Deleted {object}"),
             Self::Overrun(changes) => format!("Overrun {changes}"),
             Self::Generation(_) => return Ok(()),
         })
@@ -85,6 +93,11 @@ impl<'a> Event<'a> {
             }),
             Self::Flushed(family) => out.document(&json!({ "flushed": family })),
             Self::Reloaded => out.document(&json!({ "reloaded": true })),
+            Self::Object(object) => out.document(&Object::parse(object)?),
+            Self::ObjectDeleted(object) => out.document(&DeletedObject {
+                deleted: true,
+                object: Object::parse(object)?,
+            }),
             Self::Overrun(changes) => out.document(&json!({ "overrun": changes })),
             Self::Generation(generation) => out.document(&json!({ "generation": generation })),
         }
@@ -97,6 +110,14 @@ struct Deleted<'a> {
     deleted: bool,
     #[serde(flatten)]
     route: Route<'a>,
+}
+
+/// A deleted object, as `ip -j monitor nexthop` prints it.
+#[derive(Serialize)]
+struct DeletedObject<'a> {
+    deleted: bool,
+    #[serde(flatten)]
+    object: Object<'a>,
 }
 
 /// Prints the changes until a signal ends the program. With JSON, also prints the generations.

@@ -74,7 +74,8 @@ fn copy(
     let mut writer = BufWriter::with_capacity(BUFFER, file);
     let mut routes = 0;
     device.for_each_line(|line| {
-        routes += 1;
+        // The table's next-hop objects precede its routes.
+        routes += u64::from(!line.starts_with("nexthop "));
         writeln!(writer, "{line}").map_err(&failed)
     })?;
     writer.flush().map_err(failed)?;

@@ -27,12 +27,12 @@ pub fn short(line: &str) -> String {
         _ => ("", line),
     };
     let (prefix, attributes) = route.split_at(route.find(' ').unwrap_or(route.len()));
-    let has_gateway = attributes.starts_with(" via ");
+    let has_device_alone = attributes.starts_with(" dev ");
     let (scope, pref) = match kind {
         // Without `pref`, the device would read a default route as IPv4.
         _ if prefix.contains(':') => ("", " pref medium"),
         "local" => (" scope host", ""),
-        "" if !has_gateway => (" scope link", ""),
+        "" if has_device_alone => (" scope link", ""),
         _ => ("", ""),
     };
     let space = if kind.is_empty() { "" } else { " " };
@@ -49,7 +49,13 @@ mod tests {
     use super::*;
     use crate::device::grammar;
 
-    const ROUTES: [(&str, &str); 12] = [
+    const ROUTES: [(&str, &str); 15] = [
+        (
+            "10.0.0.0/8 nhid 5 via 10.0.0.1 dev a metric 5",
+            "10.0.0.0/8 nhid 5 via 10.0.0.1 dev a metric 5",
+        ),
+        ("10.0.0.0/8 nhid 5 dev a", "10.0.0.0/8 nhid 5 dev a"),
+        ("10.0.0.0/8 nhid 5 metric 5", "10.0.0.0/8 nhid 5 metric 5"),
         ("0.0.0.0/0 via 10.0.0.1 dev a", "default via 10.0.0.1 dev a"),
         ("::/0 dev a metric 5", "default dev a metric 5 pref medium"),
         ("10.0.0.1/32 dev a", "10.0.0.1 dev a scope link"),
@@ -86,8 +92,10 @@ mod tests {
     #[test]
     fn the_device_reads_the_same_route_from_the_short_form() {
         for (line, _) in ROUTES {
-            let (route, _) = grammar::route(&short(line)).expect("a route");
-            assert_eq!(route.to_string(), line);
+            let short = format!("{}\n", short(line));
+            let expected = grammar::command(format!("{line}\n").as_bytes());
+            assert!(expected.is_some(), "{line}");
+            assert_eq!(grammar::command(short.as_bytes()), expected);
         }
     }
 }

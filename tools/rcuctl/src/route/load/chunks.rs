@@ -127,6 +127,7 @@ fn classify(line: &[u8], overwrite: bool) -> Line<'_> {
         .position(u8::is_ascii_whitespace)
         .unwrap_or(line.len());
     match &line[..end] {
+        b"nexthop" if is_object_query(&line[end..]) => Line::Query(b"nexthop"),
         word @ (b"get" | b"show" | b"list" | b"stats" | b"help") => Line::Query(word),
         b"begin" | b"commit" | b"abort" => Line::Control,
         _ if !overwrite => Line::Unchanged,
@@ -134,6 +135,14 @@ fn classify(line: &[u8], overwrite: bool) -> Line<'_> {
         word if starts_route(word) => Line::Replace(line),
         _ => Line::Unchanged,
     }
+}
+
+/// Whether the words after `nexthop` are a query.
+fn is_object_query(words: &[u8]) -> bool {
+    let verb = words
+        .split(u8::is_ascii_whitespace)
+        .find(|word| !word.is_empty());
+    matches!(verb, None | Some(b"get" | b"show" | b"list" | b"ls"))
 }
 
 /// Whether a line with this first word adds a route without the word `add`.

@@ -10,8 +10,10 @@ use crate::device::grammar::{self, Command};
 /// Returns the message for a line that failed with `errno`.
 pub fn explain(line: &[u8], errno: Errno) -> String {
     let subject = match grammar::command(line) {
-        Some(Command::Insert(_, route)) => route.prefix.to_string(),
-        Some(Command::Delete(prefix, ..)) => prefix.to_string(),
+        Some(Command::Insert(_, route) | Command::InsertNamed(_, route, _)) => {
+            route.prefix.to_string()
+        }
+        Some(Command::Delete(prefix, ..) | Command::DeleteNamed(prefix, ..)) => prefix.to_string(),
         _ => String::from_utf8_lossy(line.trim_ascii()).into_owned(),
     };
     format!("{subject}: {}", reason(errno))
@@ -23,6 +25,7 @@ fn reason(errno: Errno) -> &'static str {
         Errno::ENOENT => "no such route to change",
         Errno::ESRCH => "no such route",
         Errno::ENOMEM => "out of memory",
+        Errno::EINVAL => "Nexthop id does not exist",
         Errno::ENOSPC => {
             "table full: max_routes reached, or too many next hops or metrics of a prefix"
         }
@@ -42,6 +45,7 @@ mod tests {
             Errno::ENOENT,
             Errno::ESRCH,
             Errno::ENOMEM,
+            Errno::EINVAL,
             Errno::ENOSPC,
         ] {
             let words = device

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands for next-hop objects, and the objects as text.
+
+use super::{
+    command::object::{self, ObjectCommand},
+    execute::Executor,
+    line_error::LineError,
+};
+use crate::rcu_table::{HopError, HopObject, Member, Mode, NextHop, ObjectRoute, Route, Table};
+use core::fmt;
+use kernel::prelude::*;
+
+/// A next-hop object as text: `id 5 via 192.0.2.1 dev eth0`.
+pub(super) struct ObjectText<'a>(pub(super) u32, pub(super) &'a HopObject);
+
+/// The next hop of an object as text, with a space before each word.
+pub(super) struct HopText(pub(super) NextHop);
+
+impl fmt::Display for HopText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            NextHop::Via(gateway, dev) => {
+                write!(f, " via {gateway}")?;
+                dev.map_or(Ok(()), |dev| write!(f, " dev {dev}"))
+            }
+            NextHop::Dev(dev) => write!(f, " dev {dev}"),
+            _ => f.write_str(" blackhole"),
+        }
+    }
+}
+
+impl fmt::Display for ObjectText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "id {}", self.0)?;
+        let members = match self.1 {
+            HopObject::Single(next_hop) => return HopText(*next_hop).fmt(f),
+            HopObject::Group(members) => members,
+        };
+        for (at, member) in members.iter().enumerate() {
+            f.write_str(if at == 0 { " group " } else { "/" })?;
+            write!(f, "{}", member.id)?;
+            if member.weight != 1 {
+                write!(f, ",{}", member.weight)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A route as text. A route of an object has the object's next hop too, as `ip route` prints it.
+pub(super) enum RouteText {
+    Plain(Route),
+    Object(ObjectRoute),
+}
+
+impl RouteText {
+    /// Reads the next hop of the route's object, if the route has one.
+    ///
+    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex. Context: may sleep.
+    pub(super) fn of(table: &Table, route: &Route) -> Result<Self> {
+        let NextHop::Object(object) = route.next_hop else {
+            return Ok(Self::Plain(*route));
+        };
+        let Some(next_hop) = table.single_object(object)? else {
+            return Ok(Self::Plain(*route));
+        };
+        let route = Route { next_hop, ..*route };
+        Ok(Self::Object(ObjectRoute { route, object }))
+    }
+}
+
+impl fmt::Display for RouteText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(route) => route.fmt(f),
+            Self::Object(route) => route.fmt(f),
+        }
+    }
+}
+
+/// Returns the object with a number.
+///
+/// Errors: [`HopError::Missing`]; those of [`Table::next_object`].
+pub(super) fn find(table: &Table, id: u32) -> Result<HopObject, HopError> {
+    match table.next_object(id, None).map_err(HopError::Kernel)? {
+        Some((number, object)) if number == id => Ok(object),
+        _ => Err(HopError::Missing),
+    }
+}
+
+/// Executes a command for objects. `line` is its text.
+pub(super) fn execute(
+    executor: &mut Executor<'_>,
+    command: ObjectCommand,
+    line: &str,
+) -> Result<(), LineError<'static>> {
+    let table = executor.file.table();
+    match command {
+        ObjectCommand::Show => executor.answers.append_objects().map_err(LineError::Kernel),
+        ObjectCommand::Get(id) => {
+            let object = find(table, id).map_err(|error| LineError::Object(id, error))?;
+            let text = ObjectText(id, &object);
+            let answered = executor.answers.append(format_args!("{text}\n"));
+            answered.map_err(LineError::Kernel)
+        }
+        ObjectCommand::Set { mode, id, next_hop } => {
+            executor.check_may_change()?;
+            let object = match next_hop {
+                Some(next_hop) => HopObject::Single(next_hop),
+                None => HopObject::Group(members(line).map_err(LineError::Kernel)?),
+            };
+            if executor.pending.is_some() {
+                return check_unchanged(table, mode, id, &object);
+            }
+            let set = table.set_object(id, mode, &object);
+            set.map_err(|error| LineError::Object(id, error))
+        }
+        ObjectCommand::Delete(id) => {
+            executor.check_may_change()?;
+            if executor.pending.is_some() {
+                return Err(LineError::ObjectInTransaction);
+            }
+            let removed = table.remove_object(id);
+            removed.map_err(|error| LineError::Object(id, error))
+        }
+    }
+}
+
+/// Accepts a line in a transaction that would change nothing, because a dump of the whole table has
+/// such lines.
+fn check_unchanged(
+    table: &Table,
+    mode: Mode,
+    id: u32,
+    object: &HopObject,
+) -> Result<(), LineError<'static>> {
+    let is_equal = find(table, id).is_ok_and(|existing| existing == *object);
+    match mode {
+        Mode::Replace if is_equal => Ok(()),
+        _ => Err(LineError::ObjectInTransaction),
+    }
+}
+
+/// Returns the members of the group that a line describes.
+///
+/// Errors: `ENOMEM`.
+fn members(line: &str) -> Result<KVec<Member>> {
+    let mut members = KVec::new();
+    for (id, weight) in object::members(line) {
+        members.push(Member { id, weight }, GFP_KERNEL_ACCOUNT)?;
+    }
+    Ok(members)
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The next-hop objects by identity, with their users. Only the holder of the table's mutex uses
+//! it.
+
+use super::{
+    fib::gfp,
+    hop_objects::{HopObjects, MAX_SLOTS},
+    next_hop::{HopId, NextHop},
+    table::yield_after,
+};
+use crate::rcu::{self, GracePeriod};
+use kernel::prelude::*;
+
+/// The maximum number of objects.
+pub(super) const MAX_OBJECTS: usize = 1 << 16;
+
+/// An object in use.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) id: HopId,
+    pub(super) slot: u32,
+    pub(super) is_group: bool,
+    /// The number of answers and groups that use it.
+    pub(super) users: u32,
+    /// The number of groups among the users.
+    pub(super) groups: u32,
+}
+
+/// The objects of a table.
+pub(super) struct HopIndex {
+    /// In the order of the identities.
+    entries: KVVec<Entry>,
+    /// The slots that were ever used are below this number.
+    slots: u32,
+    /// Slots that no reader uses. It has room for all slots.
+    free: KVVec<u32>,
+    /// Slots of deleted objects, in the order of their deletion. It has room for all slots.
+    deleted: KVVec<u32>,
+    /// The number of slots in `deleted` that wait for `grace_period`.
+    waiting: usize,
+    grace_period: GracePeriod,
+}
+
+impl HopIndex {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: KVVec::new(),
+            slots: 0,
+            free: KVVec::new(),
+            deleted: KVVec::new(),
+            waiting: 0,
+            grace_period: GracePeriod::completed(),
+        }
+    }
+
+    /// Returns the objects in the order of their identities.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Returns the position of an object, or that at which it belongs.
+    pub(super) fn position(&self, id: HopId) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&id, |entry| entry.id)
+    }
+
+    pub(super) fn find(&self, id: HopId) -> Option<&Entry> {
+        self.entries.get(self.position(id).ok()?)
+    }
+
+    /// Returns the slot of the object that a next hop names; 0 for other next hops.
+    ///
+    /// Errors: `EINVAL` if the object does not exist.
+    pub(super) fn slot_of(&self, next_hop: &NextHop) -> Result<u32> {
+        match next_hop {
+            NextHop::Object(id) => Ok(self.find(*id).ok_or(EINVAL)?.slot),
+            _ => Ok(0),
+        }
+    }
+
+    fn entry_mut(&mut self, id: HopId) -> Option<&mut Entry> {
+        let at = self.position(id).ok()?;
+        self.entries.get_mut(at)
+    }
+
+    /// Adds an answer to the users of the object that a next hop names.
+    pub(super) fn hold(&mut self, next_hop: &NextHop) {
+        if let NextHop::Object(id) = next_hop {
+            if let Some(entry) = self.entry_mut(*id) {
+                entry.users += 1;
+            }
+        }
+    }
+
+    /// Removes an answer from the users of the object that a next hop names.
+    pub(super) fn release(&mut self, next_hop: &NextHop) {
+        if let NextHop::Object(id) = next_hop {
+            if let Some(entry) = self.entry_mut(*id) {
+                entry.users -= 1;
+            }
+        }
+    }
+
+    /// Adds a group to the users of a member.
+    pub(super) fn join(&mut self, member: HopId) {
+        if let Some(entry) = self.entry_mut(member) {
+            (entry.users, entry.groups) = (entry.users + 1, entry.groups + 1);
+        }
+    }
+
+    /// Removes a group from the users of a member.
+    pub(super) fn leave(&mut self, member: HopId) {
+        if let Some(entry) = self.entry_mut(member) {
+            (entry.users, entry.groups) = (entry.users - 1, entry.groups - 1);
+        }
+    }
+
+    /// Adds an object without users, and returns its slot, which is empty.
+    ///
+    /// Errors: `ENOSPC` if there are too many objects; `ENOMEM`. Context: may sleep.
+    pub(super) fn insert(
+        &mut self,
+        objects: &HopObjects,
+        id: HopId,
+        is_group: bool,
+    ) -> Result<u32> {
+        let at = self.position(id).err().ok_or(EEXIST)?;
+        if self.entries.len() >= MAX_OBJECTS {
+            return Err(ENOSPC);
+        }
+        self.recycle(objects);
+        self.entries.reserve(1, gfp())?;
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => self.new_slot(objects)?,
+        };
+        let entry = Entry {
+            id,
+            slot,
+            is_group,
+            users: 0,
+            groups: 0,
+        };
+        self.entries
+            .push_within_capacity(entry)
+            .map_err(|_| ENOMEM)?;
+        self.entries[at..].rotate_right(1);
+        Ok(slot)
+    }
+
+    fn new_slot(&mut self, objects: &HopObjects) -> Result<u32> {
+        let slot = self.slots;
+        if slot >= MAX_SLOTS {
+            // Deleted objects occupy all slots that remain.
+            rcu::synchronize();
+            self.recycle(objects);
+            return self.free.pop().ok_or(ENOSPC);
+        }
+        let all = slot as usize + 1;
+        self.free.reserve(all - self.free.len(), gfp())?;
+        self.deleted.reserve(all - self.deleted.len(), gfp())?;
+        objects.reserve(slot)?;
+        self.slots += 1;
+        Ok(slot)
+    }
+
+    /// Removes an object without users. Its contents stay until no reader uses its slot.
+    ///
+    /// Context: may sleep.
+    pub(super) fn remove(&mut self, objects: &HopObjects, id: HopId) {
+        let Ok(at) = self.position(id) else {
+            return;
+        };
+        self.entries[at..].rotate_left(1);
+        if let Some(entry) = self.entries.pop() {
+            // The slot is one of those for which there is room.
+            let _ = self.deleted.push_within_capacity(entry.slot);
+        }
+        self.recycle(objects);
+    }
+
+    /// Empties the slots whose grace period has ended, and starts a grace period for the others.
+    ///
+    /// Context: may sleep.
+    pub(super) fn recycle(&mut self, objects: &HopObjects) {
+        if self.deleted.is_empty() || !self.grace_period.is_complete() {
+            return;
+        }
+        for (number, slot) in self.deleted[..self.waiting].iter().enumerate() {
+            yield_after(number);
+            drop(objects.replace(*slot, None));
+            let _ = self.free.push_within_capacity(*slot);
+        }
+        self.deleted.rotate_left(self.waiting);
+        self.deleted.truncate(self.deleted.len() - self.waiting);
+        self.waiting = self.deleted.len();
+        if self.waiting > 0 {
+            self.grace_period = GracePeriod::start();
+        }
+    }
+}
