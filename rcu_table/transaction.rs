@@ -151,7 +151,7 @@ fn apply_batch<'o>(
     draft.start(table, &state).map_err(Failure::of_batch)?;
     let result = draft.apply_all(table, &mut state, operations.clone());
     let is_undone = result.is_err() && on_failure == OnFailure::UndoAll;
-    if draft.changed == 0 || is_undone {
+    if draft.changed == [0; 2] || is_undone {
         state.unchanged += if is_undone { 0 } else { draft.unchanged };
         draft.abort(table, &mut state);
         return result;
@@ -185,12 +185,13 @@ fn starts_of(operations: impl Iterator<Item = (usize, Operation)>) -> [usize; 2]
 }
 
 /// Returns the effects of a batch in order. Operations before the last flush of their family have
-/// none. The work is done during the iteration.
+/// none, and that flush has one if it is in `flushed`. The work is done during the iteration.
 ///
 /// Context: the iteration may sleep, because it yields the CPU.
 fn effects<'s>(
     table: &'s Table,
     changes: &'s [Segments<HopChange>; 2],
+    flushed: [bool; 2],
     operations: impl Iterator<Item = (usize, Operation)> + Clone + 's,
 ) -> impl Iterator<Item = Change> + 's {
     let mut starts = None;
@@ -202,7 +203,8 @@ fn effects<'s>(
             Operation::Flush(selected) => Family::ALL.map(|family| {
                 let is_selected = selected.iter().all(|only| *only == family);
                 let is_last = starts[family as usize] == number + 1;
-                (is_selected && is_last).then_some(Change::Flushed(family))
+                let has_effect = is_selected && is_last && flushed[family as usize];
+                has_effect.then_some(Change::Flushed(family))
             }),
             Operation::Insert(Route { prefix, .. }, _) | Operation::Remove(prefix, ..) => {
                 let at = prefix.family() as usize;
@@ -220,8 +222,8 @@ struct Draft {
     roots: RootsBox,
     /// The number of operations applied.
     applied: usize,
-    /// The number of operations with an effect.
-    changed: usize,
+    /// By family, the number of operations with an effect.
+    changed: [usize; 2],
     /// The number of operations that found an equal route.
     unchanged: u64,
     /// By family, the answers that each change since the last flush acquired and replaced.
@@ -232,6 +234,7 @@ struct Draft {
     unlinked_now: KVVec<Fib>,
     growth: [Growth; 2],
     routes: [usize; 2],
+    /// The families of which the batch has removed all published routes.
     flushed: [bool; 2],
 }
 
@@ -240,7 +243,7 @@ impl Draft {
         Ok(Self {
             roots: RootsBox::new()?,
             applied: 0,
-            changed: 0,
+            changed: [0; 2],
             unchanged: 0,
             changes: [const { Segments::new() }; 2],
             unlinked: [const { Segments::new() }; 2],
@@ -312,7 +315,7 @@ impl Draft {
         }
         let change = change?;
         change.count(&mut self.routes[at]);
-        self.changed += usize::from(!change.is_none());
+        self.changed[at] += usize::from(!change.is_none());
         self.unchanged += u64::from(change.is_none());
         self.changes[at].push(change);
         Ok(())
@@ -327,8 +330,9 @@ impl Draft {
         self.unlinked[at] = Segments::new();
         self.growth[at] = Growth::default();
         self.routes[at] = 0;
-        self.flushed[at] = true;
-        self.changed += 1;
+        // A family without published routes is as before the batch.
+        self.flushed[at] = state.routes[at] > 0;
+        self.changed[at] = usize::from(self.flushed[at]);
     }
 
     /// Gives back the answers that a family's changes have acquired. Removes the changes from the
@@ -379,7 +383,7 @@ impl Draft {
         state.routes = self.routes;
         let old = table.roots.replace(self.roots);
         let operations = operations.take(self.applied).copied().enumerate();
-        table.count_change(effects(table, &self.changes, operations));
+        table.count_change(effects(table, &self.changes, self.flushed, operations));
         let mut resources = state.resources(table);
         let changes = self.changes.iter().flat_map(Segments::iter);
         for (number, change) in changes.enumerate() {

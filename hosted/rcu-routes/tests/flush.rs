@@ -89,3 +89,34 @@ fn a_transaction_of_many_flushes_needs_the_memory_of_one() {
     // A cost that grows with the changes before each flush would take minutes.
     assert!(took < Duration::from_secs(30), "took {took:?}");
 }
+
+/// Commits the lines. Returns how much the generation has grown.
+fn generations(table: &Table, lines: &[&str]) -> u64 {
+    let before = table.generation();
+    let mut transaction = Transaction::new();
+    for line in lines {
+        transaction.push(operation(line)).unwrap();
+    }
+    transaction.commit(table).unwrap();
+    table.generation() - before
+}
+
+#[test]
+fn a_flush_of_an_empty_family_in_a_transaction_is_no_change() {
+    let table = table();
+    assert_eq!(generations(&table, &["flush", "flush inet", "flush inet6"]), 0);
+    // The transaction itself has added what it flushes.
+    assert_eq!(generations(&table, &["add 10.0.0.0/8 dev a", "flush inet"]), 0);
+    assert_eq!(table.stats().unwrap().next_hops, 0);
+    run(&table, "add 10.0.0.0/8 dev a").unwrap();
+    assert_eq!(generations(&table, &["add ::/0 dev a", "flush inet6"]), 0);
+    assert_eq!(generations(&table, &["flush inet6", "add 11.0.0.0/8 dev a"]), 1);
+    assert_eq!(show(&table), ["10.0.0.0/8 dev a", "11.0.0.0/8 dev a"]);
+    let lines = ["add ::/0 dev a", "flush", "add ::/0 dev b", "flush inet6"];
+    assert_eq!(generations(&table, &lines), 1);
+    assert_eq!((show(&table).len(), table.stats().unwrap().objects), (0, 0));
+    // Batches that keep changes before a failure take the same way.
+    let before = table.generation();
+    table.apply(&[operation("flush"); 8]).unwrap();
+    assert_eq!(table.generation(), before);
+}
