@@ -75,8 +75,6 @@ mod uapi;
 mod update;
 #[expect(unsafe_code, reason = "copies structures from and to user memory")]
 mod user;
-#[expect(unsafe_code, reason = "wraps a wait queue")]
-mod wait_queue;
 mod wire;
 mod write;
 

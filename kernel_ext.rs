@@ -10,11 +10,13 @@
 //! | [`mutex`] | waits for a mutex that a fatal signal ends |
 //! | [`params`] | module parameters |
 //! | [`permission`] | capabilities and lockdown |
+//! | [`poll_queue`] | the wait queue of a file |
 //! | [`random`] | pseudo-random numbers |
 //! | [`sched`] | yielding the CPU |
 //! | [`signal`] | fatal signals |
 //! | [`sort`] | sorting numbers |
 //! | [`version`] | the module's version |
+//! | [`wakeup`] | wakeups by a worker |
 
 pub mod cpu;
 pub(crate) mod delay;
@@ -22,8 +24,10 @@ pub mod kthread;
 pub(crate) mod mutex;
 pub(crate) mod params;
 pub(crate) mod permission;
+pub mod poll_queue;
 pub(crate) mod random;
 pub(crate) mod sched;
 pub(crate) mod signal;
 pub(crate) mod sort;
 pub(crate) mod version;
+pub mod wakeup;

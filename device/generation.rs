@@ -46,7 +46,11 @@ pub(super) fn wait(call: &Call<'_>, args: &mut uapi::Wait) -> Result {
     let monitor = call.file.table().monitor();
     let mut log = monitor.log().lock();
     while log.generation() == known {
-        match monitor.changed().wait_interruptible_timeout(&mut log, rest) {
+        match monitor
+            .changed()
+            .tasks()
+            .wait_interruptible_timeout(&mut log, rest)
+        {
             CondVarTimeoutResult::Woken { jiffies } => rest = jiffies,
             CondVarTimeoutResult::Timeout => {
                 return Err(Error::from_errno(-(bindings::ETIMEDOUT as c_int)))

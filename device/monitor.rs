@@ -186,7 +186,7 @@ pub(super) fn wait(file: &OpenFile) -> Result {
     let monitor = file.table().monitor();
     let mut log = monitor.log().lock();
     while !file.has_unread(&log) {
-        if monitor.changed().wait_interruptible(&mut log) {
+        if monitor.changed().tasks().wait_interruptible(&mut log) {
             return Err(ERESTARTSYS);
         }
     }

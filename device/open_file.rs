@@ -10,10 +10,12 @@ use super::{
     monitor::{self, Monitoring},
     pending::PendingTransaction,
     turn::Turn,
-    wait_queue::WaitQueue,
     write::RefusedLine,
 };
-use crate::rcu_table::{Follower, Log, Table, MAX_FOLLOWERS};
+use crate::{
+    kernel_ext::poll_queue::{PollQueue, READABLE},
+    rcu_table::{Follower, Log, Table, MAX_FOLLOWERS},
+};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
     bindings, new_condvar, new_mutex,
@@ -24,8 +26,7 @@ use kernel::{
 /// The size of the buffer for written bytes.
 pub(super) const CHUNK: usize = 8192;
 
-/// The `poll()` masks of a readable and of a writable file.
-const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
+/// The `poll()` mask of a writable file.
 const WRITABLE: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
 
 /// The number of monitors that are left for files whose opener may change the table. Otherwise a
@@ -59,8 +60,8 @@ pub(super) struct OpenFile {
     /// Whether the last line has no newline, or a transaction is open. `close()` reads this flag,
     /// because it must not wait for a turn.
     is_unfinished: AtomicBool,
-    #[pin]
-    pollers: WaitQueue,
+    /// The only queue of `poll()`: Linux AIO polls no file with several.
+    pollers: Arc<PollQueue>,
     /// The state; none while a call uses it. No call sleeps while it holds the mutex.
     #[pin]
     pub(super) state: Mutex<Option<KBox<State>>>,
@@ -114,6 +115,7 @@ impl OpenFile {
             chunk: KVec::from_elem(0, CHUNK, GFP_KERNEL_ACCOUNT)?,
         };
         let state = KBox::new(state, GFP_KERNEL_ACCOUNT)?;
+        let pollers = Arc::pin_init(PollQueue::new(), GFP_KERNEL_ACCOUNT)?;
         KBox::pin_init(
             pin_init!(OpenFile {
                 table,
@@ -121,7 +123,7 @@ impl OpenFile {
                 is_readable: AtomicBool::new(true),
                 position: AtomicU64::new(monitor::NO_POSITION),
                 is_unfinished: AtomicBool::new(false),
-                pollers <- WaitQueue::new(),
+                pollers,
                 state <- new_mutex!(Some(state)),
                 turn_ended <- new_condvar!(),
             }),
@@ -143,7 +145,8 @@ impl OpenFile {
     ///
     /// Errors: those of [`Follower::new`].
     pub(super) fn follow(&self) -> Result<Follower> {
-        Follower::new(self.table.clone(), self.max_monitors())
+        let limit = self.max_monitors();
+        Follower::new(self.table.clone(), limit, self.pollers.clone())
     }
 
     /// Returns the limit of the table's monitors that applies to this file.
@@ -201,7 +204,7 @@ impl OpenFile {
     }
 
     /// Returns the queue of the tasks that poll this file.
-    pub(super) fn pollers(&self) -> &WaitQueue {
+    pub(super) fn pollers(&self) -> &PollQueue {
         &self.pollers
     }
 
@@ -263,12 +266,12 @@ impl OpenFile {
         if !self.is_readable() {
             return;
         }
-        self.pollers.wake_all(READABLE);
+        self.pollers.wake_all();
         if self.position() != monitor::NO_POSITION {
             // A waiting reader checks for answers under this lock, so it cannot miss the wakeup.
             let monitor = self.table.monitor();
             drop(monitor.log().lock());
-            monitor.changed().notify_all();
+            monitor.changed().tasks().notify_all();
         }
     }
 }

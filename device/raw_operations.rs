@@ -11,7 +11,6 @@ use kernel::{
     bindings,
     fs::{file::flags::O_NONBLOCK, File, Kiocb},
     prelude::*,
-    sync::poll::PollTable,
     types::ForeignOwnable,
 };
 
@@ -92,15 +91,8 @@ unsafe extern "C" fn poll(
 ) -> bindings::__poll_t {
     // SAFETY: The VFS passes an open file of the device, and keeps it open during the call.
     let open_file = unsafe { open_file(file) };
-    // SAFETY: `file` and `table` are the arguments of this call, and the queue is part of the
-    // file's private data.
+    // SAFETY: `file` and `table` are the arguments of this call, and the file's private data owns
+    // the queue.
     unsafe { open_file.pollers().poll_wait(file, table) };
-    // SAFETY: The VFS keeps the file open during the call. A device file lacks `FMODE_ATOMIC_POS`,
-    // so no `fdget_pos()` call must lock it.
-    let file = unsafe { File::from_raw_file(file) };
-    // SAFETY: The VFS passes null or a valid table.
-    let table = unsafe { PollTable::from_raw(table) };
-    // `epoll` registers once, and the file may become a monitor later.
-    table.register_wait(file, open_file.table().monitor().changed());
     open_file.poll_mask()
 }

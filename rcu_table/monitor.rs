@@ -14,16 +14,17 @@
 //! changes. The first follower allocates the ring, and the last one frees it.
 
 use super::{fib::gfp, Family, HopId, NextHop, Route, Table};
+use crate::kernel_ext::{poll_queue::PollQueue, wakeup::Wakeup};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{
-    new_poll_condvar, new_spinlock,
+    new_spinlock,
     prelude::*,
-    sync::{poll::PollCondVar, Arc, SpinLock},
+    sync::{Arc, SpinLock},
 };
 
 /// The maximum number of changes in the ring.
 const RING: usize = 8192;
-/// The maximum number of followers of a table. Each change wakes all of them.
+/// The maximum number of followers of a table. A worker wakes them after a change.
 pub const MAX_FOLLOWERS: usize = 256;
 
 /// A change that readers see.
@@ -143,9 +144,10 @@ pub struct Monitor {
     watchers: AtomicUsize,
     #[pin]
     log: SpinLock<Log>,
-    /// Notified after each change while there are watchers.
+    /// Requested after each change while there are watchers. A worker wakes them, so that their
+    /// number does not delay an updater.
     #[pin]
-    changed: PollCondVar,
+    changed: Wakeup,
 }
 
 impl Monitor {
@@ -159,7 +161,7 @@ impl Monitor {
                 generation: 0,
                 followers: 0,
             }),
-            changed <- new_poll_condvar!("rust_rcu_demo::changed"),
+            changed <- Wakeup::new(),
         })
     }
 
@@ -168,8 +170,8 @@ impl Monitor {
         &self.log
     }
 
-    /// Returns the queue of the tasks that wait for a change.
-    pub fn changed(&self) -> &PollCondVar {
+    /// Returns the wakeup of the tasks that wait for a change, and of the followers' pollers.
+    pub fn changed(&self) -> &Wakeup {
         &self.changed
     }
 
@@ -180,8 +182,8 @@ impl Monitor {
         self.watchers.load(Ordering::Relaxed) > 0
     }
 
-    /// Appends the changes of a generation, and wakes the watchers. The caller holds the updaters'
-    /// mutex.
+    /// Appends the changes of a generation, and requests the wakeup of the watchers. The caller
+    /// holds the updaters' mutex.
     ///
     /// Context: that of the iterator, which runs without the lock of the log.
     pub(super) fn report(&self, generation: u64, changes: impl Iterator<Item = Change>) {
@@ -195,7 +197,7 @@ impl Monitor {
             });
         }
         self.log.lock().generation = generation;
-        self.changed.notify_all();
+        self.changed.request();
     }
 
     /// Counts a follower. Allocates the ring for the first one.
@@ -279,25 +281,32 @@ impl Drop for Watch {
 /// A reader of all changes that were made since its creation.
 pub struct Follower {
     watch: Watch,
+    pollers: Arc<PollQueue>,
     position: u64,
 }
 
 impl Follower {
-    /// Starts to follow the changes of a table.
+    /// Starts to follow the changes of a table. Each change wakes `pollers`.
     ///
     /// Errors: `ENOMEM`; `EBUSY` if the table has `limit` followers or [`MAX_FOLLOWERS`]; `EINTR` if
     /// a fatal signal ends the wait for the updaters' mutex. Context: may sleep.
-    pub fn new(table: Arc<Table>, limit: usize) -> Result<Self> {
+    pub fn new(table: Arc<Table>, limit: usize, pollers: Arc<PollQueue>) -> Result<Self> {
         table.monitor.add_follower(limit)?;
-        let watch = match Watch::new(table.clone()) {
+        let added = table.monitor.changed.add(pollers.clone());
+        let watch = match added.and_then(|()| Watch::new(table.clone())) {
             Ok(watch) => watch,
             Err(error) => {
+                table.monitor.changed.remove(&pollers);
                 table.monitor.remove_follower();
                 return Err(error);
             }
         };
         let position = table.monitor.log.lock().next;
-        Ok(Self { watch, position })
+        Ok(Self {
+            watch,
+            pollers,
+            position,
+        })
     }
 
     /// Returns the position of the next event. The event exists if [`Log::next`] is greater.
@@ -328,6 +337,8 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.watch.table.monitor.remove_follower();
+        let monitor = &self.watch.table.monitor;
+        monitor.changed.remove(&self.pollers);
+        monitor.remove_follower();
     }
 }

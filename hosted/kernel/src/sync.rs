@@ -7,12 +7,11 @@ mod arc;
 #[expect(unsafe_code, reason = "counts references through raw pointers")]
 pub mod aref;
 mod mutex;
-pub mod poll;
 #[expect(unsafe_code, reason = "calls C functions")]
 pub mod rcu;
 mod spinlock;
 
-pub use crate::{new_mutex, new_poll_condvar, new_spinlock};
+pub use crate::{new_mutex, new_spinlock};
 pub use arc::Arc;
 pub use mutex::{Mutex, MutexGuard};
 pub use spinlock::{SpinLock, SpinLockGuard};

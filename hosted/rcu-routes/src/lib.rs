@@ -45,9 +45,13 @@ mod device;
 mod kernel_ext {
     #[path = "../hosted/rcu-routes/src/mutex.rs"]
     pub(crate) mod mutex;
+    #[path = "../hosted/rcu-routes/src/poll_queue.rs"]
+    pub mod poll_queue;
     pub(crate) mod sched;
     #[path = "../hosted/rcu-routes/src/signal.rs"]
     pub(crate) mod signal;
+    #[path = "../hosted/rcu-routes/src/wakeup.rs"]
+    pub mod wakeup;
 }
 #[path = "../../.."]
 mod module {
@@ -56,4 +60,5 @@ mod module {
 }
 pub mod testing;
 
+pub use kernel_ext::poll_queue::PollQueue;
 pub use module::{rcu, rcu_table};

@@ -25,7 +25,10 @@ pub use wait::{
 
 use crate::{
     device::command::{self, Command},
-    rcu_table::{read_lock, Key, Operation, Prefix, Route, Selector, Settings, Stats, Table},
+    rcu_table::{
+        read_lock, Follower, Key, Operation, Prefix, Route, Selector, Settings, Stats, Table,
+    },
+    PollQueue,
 };
 use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
@@ -38,6 +41,11 @@ pub fn table() -> Arc<Table> {
 /// Creates an empty table with settings.
 pub fn table_with_settings(settings: &'static Settings) -> Arc<Table> {
     Arc::pin_init(Table::with_settings(settings), GFP_KERNEL).expect("memory for an empty table")
+}
+
+/// Starts to follow the changes of a table. No file polls it.
+pub fn follow(table: &Arc<Table>, limit: usize) -> Result<Follower> {
+    Follower::new(table.clone(), limit, Arc::new(PollQueue, GFP_KERNEL)?)
 }
 
 /// Parses an address.

@@ -9,7 +9,7 @@ use rcu_routes::{
         Change, Event, Follower, Key, Operation, Reload, Route, Selector, Table, Transaction,
         MAX_FOLLOWERS,
     },
-    testing::{dump, operation, run, table, Random},
+    testing::{dump, follow, operation, run, table, Random},
 };
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ struct Copy {
 
 impl Copy {
     fn new(table: &Arc<Table>) -> Self {
-        let follower = Follower::new(table.clone(), MAX_FOLLOWERS).unwrap();
+        let follower = follow(table, MAX_FOLLOWERS).unwrap();
         let mut this = Self {
             follower,
             routes: BTreeMap::new(),
@@ -237,7 +237,7 @@ fn a_follower_skips_the_changes_until_now() {
 #[test]
 fn the_number_of_followers_is_limited() {
     let table = table();
-    let follow = |limit| Follower::new(table.clone(), limit);
+    let follow = |limit| follow(&table, limit);
     let mut followers: Vec<_> = (0..10).map(|_| follow(10).unwrap()).collect();
     assert_eq!(follow(10).err(), Some(EBUSY));
     followers.extend((10..MAX_FOLLOWERS).map(|_| follow(usize::MAX).unwrap()));

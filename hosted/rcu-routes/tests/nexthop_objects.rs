@@ -6,10 +6,10 @@ use kernel::{alloc::failslab, error::code::*, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu::barrier,
     rcu_table::{
-        read_lock, Change, DevName, Event, Follower, HopError, HopId, HopObject, Member, Mode,
-        NextHop, Reload, Table, Transaction, MAX_LEGS,
+        read_lock, Change, DevName, Event, HopError, HopId, HopObject, Member, Mode, NextHop,
+        Reload, Table, Transaction, MAX_LEGS,
     },
-    testing::{address, get, operation, run, show, table, HeldReader, StopFlag},
+    testing::{address, follow, get, operation, run, show, table, HeldReader, StopFlag},
 };
 use std::{
     collections::BTreeMap,
@@ -386,7 +386,7 @@ fn objects_are_listed_in_the_order_of_their_numbers() {
 fn followers_get_changes_of_objects() {
     let _turn = turn();
     let table = table();
-    let mut follower = Follower::new(table.clone(), 8).unwrap();
+    let mut follower = follow(&table, 8).unwrap();
     set(&table, 1, &single(1)).unwrap();
     set(&table, 1, &single(1)).unwrap();
     set(&table, 10, &group(&[(1, 1)])).unwrap();

@@ -20,6 +20,8 @@ mod fuzz;
 #[expect(unsafe_code, reason = "passes structures to ioctls")]
 mod ioctl;
 mod ip_route;
+#[expect(unsafe_code, reason = "makes system calls that the library lacks")]
+mod kernel_aio;
 mod killed;
 mod lifetime;
 #[expect(unsafe_code, reason = "passes bad addresses to system calls")]
@@ -33,6 +35,7 @@ mod testing {
     #[expect(dead_code, reason = "the table's tests in user space need more of it")]
     pub mod random;
 }
+mod pollers;
 mod reads;
 mod retirement;
 mod routes;
@@ -82,6 +85,7 @@ fn all_tests() -> Vec<tap::Test> {
         turns::tests,
         monitor::tests,
         objects::tests,
+        pollers::tests,
         attack::tests,
         faults::tests,
     ]

@@ -3,32 +3,37 @@
 //! The wait queue of a file, for `poll()`.
 //!
 //! The kernel crate's `PollCondVar` waits for a grace period when it is dropped, because its queue
-//! may be freed before the file. This queue is part of the file, so `close()` need not wait.
+//! may be freed before the file. The file owns this queue, so `close()` need not wait.
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
+#![expect(unsafe_code, reason = "wraps a wait queue")]
+
 use kernel::{bindings, c_str, prelude::*, static_lock_class, task::TASK_NORMAL, types::Opaque};
+
+/// The events of a readable file.
+pub const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
 
 /// The wait queue of a file.
 ///
 /// # Invariants
 ///
-/// `head` is initialised, pinned, and part of a file's private data. Each waiter holds a reference
-/// to the file, so the queue is empty when it is freed.
+/// `head` is initialised and pinned. A file's private data owns a reference to the queue, and each
+/// waiter holds a reference to the file, so the queue is empty when it is freed.
 #[pin_data]
-pub(super) struct WaitQueue {
+pub struct PollQueue {
     #[pin]
     head: Opaque<bindings::wait_queue_head>,
 }
 
 // SAFETY: A wait queue may be used from any thread.
-unsafe impl Send for WaitQueue {}
+unsafe impl Send for PollQueue {}
 // SAFETY: The queue's own spin lock serialises its users.
-unsafe impl Sync for WaitQueue {}
+unsafe impl Sync for PollQueue {}
 
-impl WaitQueue {
+impl PollQueue {
     /// Creates an empty queue for the private data of a file.
-    pub(super) fn new() -> impl PinInit<Self> {
+    pub fn new() -> impl PinInit<Self> {
         let key = static_lock_class!();
         let key = core::ptr::from_ref(key.get_ref()).cast_mut().cast();
         let name = c_str!("rust_rcu_demo");
@@ -41,10 +46,12 @@ impl WaitQueue {
         })
     }
 
-    /// Wakes all tasks that wait for `events`. A task that joins the queue later sees the caller's
-    /// earlier stores: the queue's lock orders them.
-    pub(super) fn wake_all(&self, events: u32) {
-        let key = events as usize as *mut c_void;
+    /// Wakes all tasks that wait for [`READABLE`]. A task that joins the queue later sees the
+    /// caller's earlier stores: the queue's lock orders them.
+    ///
+    /// Context: any.
+    pub fn wake_all(&self) {
+        let key = READABLE as usize as *mut c_void;
         // SAFETY: By the type invariant the queue is initialised; the key is a mask that is not
         // dereferenced.
         unsafe { bindings::__wake_up(self.head.get(), TASK_NORMAL, 0, key) };
@@ -54,13 +61,9 @@ impl WaitQueue {
     ///
     /// # Safety
     ///
-    /// `file` and `table` must be the arguments of a running `poll` operation, of the file that the
-    /// queue is part of.
-    pub(super) unsafe fn poll_wait(
-        &self,
-        file: *mut bindings::file,
-        table: *mut bindings::poll_table,
-    ) {
+    /// `file` and `table` must be the arguments of a running `poll` operation, of the file whose
+    /// private data owns the queue.
+    pub unsafe fn poll_wait(&self, file: *mut bindings::file, table: *mut bindings::poll_table) {
         // SAFETY: The caller passes the arguments of the running operation, so both are valid. By
         // the type invariant the queue outlives its waiters.
         unsafe { bindings::poll_wait(file, self.head.get(), table) };
