@@ -54,14 +54,18 @@ mod batch;
 #[expect(unsafe_code, reason = "calls capable()")]
 mod capability;
 mod command;
+mod dump;
 mod execute;
 mod file_operations;
+mod file_stats;
 mod generation;
+mod get;
 mod ioctl;
 mod line_error;
 mod lines;
 mod lookup;
 mod monitor;
+mod numbers;
 mod objects;
 mod open_file;
 mod pending;

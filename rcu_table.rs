@@ -25,6 +25,7 @@
 
 mod answers;
 mod dump;
+mod exact;
 #[expect(unsafe_code, reason = "nodes have variable length")]
 mod fib;
 mod hop_index;
@@ -48,7 +49,7 @@ mod update;
 mod walk;
 
 pub use crate::rcu::{read_lock, Guard};
-pub use dump::{Key, Selector};
+pub use dump::{DumpPiece, Key, Selector};
 pub use hop_objects::{flow_hash, MAX_LEGS};
 pub use hop_update::{HopError, HopObject, Member};
 pub use lookup::{BulkAddress, NextHopRef, Snapshot};

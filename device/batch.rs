@@ -3,7 +3,7 @@
 //! Batched changes of consecutive lines. A batch copies each node of the table once, instead of
 //! once for each line.
 
-use super::pending::prefix_of;
+use super::{file_stats::Figure, pending::prefix_of};
 use crate::rcu_table::{Operation, Prefix, Table};
 use kernel::prelude::*;
 
@@ -55,20 +55,24 @@ impl Batch {
         Ok(self.operations.push(*operation, GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// Applies the changes, up to the first that the table refuses, and empties the batch.
+    /// Applies the changes, up to the first that the table refuses, and empties the batch. Counts
+    /// them in `changes`.
     ///
     /// Context: may sleep; may wait for a grace period.
-    pub(super) fn apply(&mut self, table: &Table) -> Result<(), RefusedChange> {
-        let applied = table
-            .apply(&self.operations)
-            .map_err(|failure| RefusedChange {
-                // If the batch failed as a whole, the write ends before its first line.
-                origin: self.origins[failure.index.unwrap_or(0)],
-                prefix: failure
-                    .index
-                    .and_then(|index| prefix_of(&self.operations[index])),
-                error: failure.error,
-            });
+    pub(super) fn apply(&mut self, table: &Table, changes: &Figure) -> Result<(), RefusedChange> {
+        let applied = table.apply(&self.operations);
+        changes.add(match &applied {
+            Ok(()) => self.operations.len(),
+            Err(failure) => failure.index.unwrap_or(0),
+        });
+        let applied = applied.map_err(|failure| RefusedChange {
+            // If the batch failed as a whole, the write ends before its first line.
+            origin: self.origins[failure.index.unwrap_or(0)],
+            prefix: failure
+                .index
+                .and_then(|index| prefix_of(&self.operations[index])),
+            error: failure.error,
+        });
         self.operations.clear();
         self.origins.clear();
         applied

@@ -73,7 +73,9 @@ impl Executor<'_> {
 
     /// Applies the batched changes.
     pub(super) fn apply_batch(&mut self) -> Result<(), Stop> {
-        self.batch.apply(self.file.table()).map_err(|refused| {
+        let changes = &self.file.stats().changes;
+        let applied = self.batch.apply(self.file.table(), changes);
+        applied.map_err(|refused| {
             let error = LineError::Change(refused.prefix, refused.error);
             self.report(&error, refused.origin)
         })
@@ -142,7 +144,9 @@ impl Executor<'_> {
             Command::Flush(family) => {
                 self.check_may_change()?;
                 let flushed = self.file.table().flush(family);
-                flushed.map_err(LineError::Kernel)
+                flushed.map_err(LineError::Kernel)?;
+                self.file.stats().changes.add(1);
+                Ok(())
             }
             Command::Begin { reload } => self.begin(reload, number),
             Command::Commit => self.commit(),
@@ -171,7 +175,11 @@ impl Executor<'_> {
         let added = match self.pending {
             None => self.batch.add(operation, origin),
             Some(pending) if pending.is_full() => return Err(LineError::TransactionFull),
-            Some(pending) => pending.apply(operation, Some(origin.line)),
+            Some(pending) => {
+                let added = pending.apply(operation, Some(origin.line));
+                self.file.stats().changes.add(usize::from(added.is_ok()));
+                added
+            }
         };
         added.map_err(|error| LineError::Change(pending::prefix_of(operation), error))
     }
@@ -215,6 +223,7 @@ impl Executor<'_> {
         let answered = match *query {
             Command::Get(address) => {
                 let found = table.lookup(address, &read_lock());
+                self.file.stats().lookups.add(1);
                 let route = found.ok_or(LineError::NoRoute(address))?;
                 answers.append(format_args!("{route}\n"))
             }

@@ -37,6 +37,7 @@ impl MiscDevice for OpenFile {
             let mut turn = file.turn(is_nonblocking)?;
             let state = turn.state()?;
             let copied = monitor::read(state, file.table(), to)?;
+            file.stats().bytes_read.add(copied);
             if copied > 0 || to.is_empty() || state.monitoring.is_none() {
                 return Ok(copied);
             }
@@ -54,6 +55,9 @@ impl MiscDevice for OpenFile {
         let written = write::write(&file, turn.state()?, from);
         drop(turn);
         file.wake_pollers();
+        file.stats()
+            .bytes_written
+            .add(written.as_ref().map_or(0, |count| *count));
         written
     }
 

@@ -8,7 +8,7 @@
 //! C header: `include/uapi/rust_rcu_demo.h`
 
 use super::{
-    generation, lookup,
+    dump, generation, get, lookup, numbers,
     open_file::OpenFile,
     turn::Turn,
     uapi,
@@ -64,6 +64,10 @@ pub(super) fn ioctl(file: &OpenFile, is_nonblocking: bool, cmd: u32, arg: usize)
         (_IOC_WRITE, number::BEGIN) => begin(&call, &user.read()?),
         (READ_WRITE, number::COMMIT) => read_write(&user, |args| commit(&call, args)),
         (READ_WRITE, number::WAIT) => read_write(&user, |args| generation::wait(&call, args)),
+        (READ_WRITE, number::DUMP) => read_write(&user, |args| dump::dump(file, args)),
+        (READ_WRITE, number::GET) => read_write(&user, |args| get::get(file, args)),
+        (READ_WRITE, number::ANSWERS) => read_write(&user, |args| numbers::answers(file, args)),
+        (_IOC_READ, number::FILE_STATS) => user.write(&uapi::FileStats::from(file.stats())),
         (_IOC_NONE, number::ABORT) if _IOC_SIZE(cmd) == 0 => abort(&call),
         _ => Err(ENOTTY),
     }

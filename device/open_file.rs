@@ -6,6 +6,7 @@ use super::{
     answers::Answers,
     batch::Batch,
     capability::OpenerPermission,
+    file_stats::FileStats,
     lines::Lines,
     monitor::{self, Monitoring},
     pending::PendingTransaction,
@@ -53,6 +54,7 @@ pub(super) struct State {
 pub(super) struct OpenFile {
     table: Arc<Table>,
     opener: OpenerPermission,
+    stats: FileStats,
     /// Whether answers are unread. `poll()` reads this flag, because it must not wait for a turn.
     is_readable: AtomicBool,
     /// The position of the next change that a read returns. `poll()` reads it without a turn.
@@ -120,6 +122,7 @@ impl OpenFile {
             pin_init!(OpenFile {
                 table,
                 opener: OpenerPermission::of_current(),
+                stats: FileStats::default(),
                 is_readable: AtomicBool::new(true),
                 position: AtomicU64::new(monitor::NO_POSITION),
                 is_unfinished: AtomicBool::new(false),
@@ -134,6 +137,11 @@ impl OpenFile {
     /// Returns the table behind the device.
     pub(super) fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Returns the figures of the file.
+    pub(super) fn stats(&self) -> &FileStats {
+        &self.stats
     }
 
     /// Returns a reference to the table that can outlive the file.

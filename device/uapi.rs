@@ -13,8 +13,8 @@ use core::mem::{offset_of, size_of};
 pub(crate) const VERSION: u32 = 3;
 
 /// `RUST_RCU_DEMO_FEATURE_*`: lookup, update, stats, transaction, reload, poll, types, monitor,
-/// wait, unchanged, objects.
-pub(crate) const FEATURES: u64 = ((1 << 10) - 1) | (1 << 12);
+/// wait, unchanged, dump, numbers, objects.
+pub(crate) const FEATURES: u64 = (1 << 13) - 1;
 
 /// `RUST_RCU_DEMO_IOC_MAGIC`.
 pub(crate) const MAGIC: u32 = 0xd2;
@@ -29,6 +29,10 @@ pub(crate) mod number {
     pub(crate) const COMMIT: u32 = 5;
     pub(crate) const ABORT: u32 = 6;
     pub(crate) const WAIT: u32 = 7;
+    pub(crate) const DUMP: u32 = 8;
+    pub(crate) const GET: u32 = 9;
+    pub(crate) const ANSWERS: u32 = 10;
+    pub(crate) const FILE_STATS: u32 = 11;
 }
 
 /// Address families, as in `AF_*`.
@@ -64,6 +68,13 @@ pub(crate) const DEL_METRIC: u32 = 1 << 0;
 pub(crate) const UPDATE_ATOMIC: u32 = 1 << 0;
 /// `RUST_RCU_DEMO_BEGIN_RELOAD`.
 pub(crate) const BEGIN_RELOAD: u32 = 1 << 0;
+
+/// `RUST_RCU_DEMO_LOOKUP_NUMBERS`.
+pub(crate) const LOOKUP_NUMBERS: u32 = 1 << 0;
+/// `RUST_RCU_DEMO_KEY_METRIC`.
+pub(crate) const KEY_METRIC: u8 = 1 << 0;
+/// `RUST_RCU_DEMO_DUMP_PREFIX`.
+pub(crate) const DUMP_PREFIX: u32 = 1 << 0;
 
 /// `RUST_RCU_DEMO_WAIT_TIMEOUT`.
 pub(crate) const WAIT_TIMEOUT: u32 = 1 << 0;
@@ -113,6 +124,70 @@ pub(crate) struct Lookup {
     pub(crate) done: u32,
     pub(crate) flags: u32,
     pub(crate) reserved: u32,
+    pub(crate) generation: u64,
+    pub(crate) numbering: u64,
+}
+
+/// `struct rust_rcu_demo_answers`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Answers {
+    pub(crate) numbers: u64,
+    pub(crate) routes: u64,
+    pub(crate) count: u32,
+    pub(crate) done: u32,
+    pub(crate) flags: u32,
+    pub(crate) reserved: u32,
+    pub(crate) numbering: u64,
+}
+
+/// `struct rust_rcu_demo_key`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Key {
+    pub(crate) dst: Address,
+    pub(crate) prefix_len: u8,
+    pub(crate) flags: u8,
+    pub(crate) reserved: u16,
+    pub(crate) metric: u32,
+}
+
+/// `struct rust_rcu_demo_dump`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Dump {
+    pub(crate) routes: u64,
+    pub(crate) count: u32,
+    pub(crate) done: u32,
+    pub(crate) flags: u32,
+    pub(crate) more: u32,
+    pub(crate) select: Key,
+    pub(crate) after: Key,
+    pub(crate) generation: u64,
+    pub(crate) latest: u64,
+}
+
+/// `struct rust_rcu_demo_get`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Get {
+    pub(crate) keys: u64,
+    pub(crate) routes: u64,
+    pub(crate) count: u32,
+    pub(crate) done: u32,
+    pub(crate) flags: u32,
+    pub(crate) reserved: u32,
+}
+
+/// `struct rust_rcu_demo_file_stats`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct FileStats {
+    pub(crate) lookups: u64,
+    pub(crate) routes: u64,
+    pub(crate) changes: u64,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_written: u64,
 }
 
 /// `struct rust_rcu_demo_operation`.
@@ -193,8 +268,15 @@ const _: () = {
     assert!(offset_of!(Route, dev) == 48);
     assert!(size_of::<Info>() == 32);
     assert!(offset_of!(Info, features) == 8);
-    assert!(size_of::<Lookup>() == 32);
+    assert!(size_of::<Lookup>() == 48);
     assert!(offset_of!(Lookup, flags) == 24);
+    assert!(size_of::<Answers>() == 40);
+    assert!(size_of::<Key>() == 28);
+    assert!(offset_of!(Key, metric) == 24);
+    assert!(size_of::<Dump>() == 96);
+    assert!(offset_of!(Dump, after) == 52);
+    assert!(size_of::<Get>() == 32);
+    assert!(size_of::<FileStats>() == 40);
     assert!(size_of::<Operation>() == 72);
     assert!(offset_of!(Operation, route) == 8);
     assert!(size_of::<Update>() == 32);

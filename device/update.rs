@@ -17,11 +17,18 @@ pub(super) const MAX_COUNT: u32 = Transaction::MAX_OPERATIONS as u32;
 /// `EINTR`; `ERESTARTSYS` and `EAGAIN` as [`OpenFile::turn`](super::open_file::OpenFile::turn).
 /// Context: may sleep.
 pub(super) fn update(call: &Call<'_>, args: &mut uapi::Update) -> Result {
+    let updated = update_uncounted(call, args);
+    call.file.stats().changes.add(args.done as usize);
+    updated
+}
+
+fn update_uncounted(call: &Call<'_>, args: &mut uapi::Update) -> Result {
     let unknown = args.flags & !uapi::UPDATE_ATOMIC;
+    args.done = 0;
     if mem::take(&mut args.reserved) != 0 || unknown != 0 || args.count > MAX_COUNT {
         return Err(EINVAL);
     }
-    (args.done, args.failed, args.error) = (0, 0, 0);
+    (args.failed, args.error) = (0, 0);
     call.file.check_may_change()?;
     let table = call.file.table();
     let is_atomic = args.flags & uapi::UPDATE_ATOMIC != 0;

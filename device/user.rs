@@ -51,6 +51,7 @@ plain_data! {
     uapi::Address,
     uapi::Route,
     uapi::Operation,
+    uapi::Key,
 }
 
 arguments! {
@@ -61,6 +62,10 @@ arguments! {
     uapi::Begin: 8,
     uapi::Commit: 16,
     uapi::Wait: 24,
+    uapi::Dump: 96,
+    uapi::Get: 32,
+    uapi::Answers: 40,
+    uapi::FileStats: 40,
 }
 
 /// An ioctl's structure in user memory, of the size that the caller knows.

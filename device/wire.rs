@@ -5,7 +5,9 @@
 //! Every byte from user space is checked, so that unused bytes can get a meaning later.
 
 use super::uapi::{self, family, route_type, verb};
-use crate::rcu_table::{DevName, Family, Mode, NextHop, Operation, Prefix, Route, Stats};
+use crate::rcu_table::{
+    DevName, Family, Key, Mode, NextHop, Operation, Prefix, Route, Selector, Stats,
+};
 use core::{net::IpAddr, str};
 use kernel::prelude::*;
 
@@ -134,6 +136,70 @@ impl uapi::Route {
     }
 }
 
+impl From<&Key> for uapi::Key {
+    fn from(key: &Key) -> Self {
+        Self {
+            dst: key.prefix.address().into(),
+            prefix_len: key.prefix.len(),
+            flags: uapi::KEY_METRIC,
+            reserved: 0,
+            metric: key.metric,
+        }
+    }
+}
+
+impl uapi::Key {
+    /// Converts to a prefix and a metric, if the key has one.
+    ///
+    /// Errors: `EINVAL` if a field is invalid.
+    pub(crate) fn to_key(self) -> Result<(Prefix, Option<u32>)> {
+        let has_metric = self.flags & uapi::KEY_METRIC != 0;
+        let is_unused = has_metric || self.metric == 0;
+        if self.flags & !uapi::KEY_METRIC != 0 || self.reserved != 0 || !is_unused {
+            return Err(EINVAL);
+        }
+        let prefix = Prefix::new(self.dst.to_ip()?, self.prefix_len).map_err(|_| EINVAL)?;
+        Ok((prefix, has_metric.then_some(self.metric)))
+    }
+}
+
+impl uapi::Dump {
+    /// Converts to the routes that the dump contains.
+    ///
+    /// Errors: `EINVAL` if a field is invalid.
+    pub(crate) fn selector(&self) -> Result<Selector> {
+        if self.flags == uapi::DUMP_PREFIX {
+            return match self.select.to_key()? {
+                (prefix, None) => Ok(Selector::Prefix(prefix)),
+                _ => Err(EINVAL),
+            };
+        }
+        let mut rest = self.select;
+        rest.dst.family = family::UNSPEC;
+        if self.flags != 0 || rest != uapi::Key::default() {
+            return Err(EINVAL);
+        }
+        match self.select.dst.family {
+            family::UNSPEC => Ok(Selector::All),
+            family::INET => Ok(Selector::Family(Family::Inet)),
+            family::INET6 => Ok(Selector::Family(Family::Inet6)),
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// Converts to the key after which the dump continues; none at its start.
+    ///
+    /// Errors: `EINVAL` if a field is invalid.
+    pub(crate) fn after(&self) -> Result<Option<Key>> {
+        if self.after == uapi::Key::default() {
+            return Ok(None);
+        }
+        let (prefix, metric) = self.after.to_key()?;
+        let metric = metric.ok_or(EINVAL)?;
+        Ok(Some(Key { prefix, metric }))
+    }
+}
+
 impl uapi::Operation {
     /// Converts to an operation of the table.
     ///
@@ -177,6 +243,21 @@ impl uapi::Operation {
             family::INET => Ok(Operation::Flush(Some(Family::Inet))),
             family::INET6 => Ok(Operation::Flush(Some(Family::Inet6))),
             _ => Err(EINVAL),
+        }
+    }
+}
+
+impl uapi::Route {
+    /// Returns the structure of a next hop and a metric, without a prefix.
+    pub(crate) fn of_answer(next_hop: NextHop, metric: u32) -> Self {
+        let route = Route {
+            prefix: Prefix::network(IpAddr::from([0; 4]), 0),
+            metric,
+            next_hop,
+        };
+        Self {
+            dst: uapi::Address::default(),
+            ..Self::from(&route)
         }
     }
 }

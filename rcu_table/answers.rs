@@ -218,6 +218,7 @@ impl Answers {
         if self.free != NO_NUMBER {
             let number = self.free;
             self.free = self.entry(number).next;
+            records.count_reuse();
             return Ok(number);
         }
         let number = self.entries.len().max(1);
@@ -360,10 +361,18 @@ impl Answers {
         }
         let waiting = self.waiting.len + self.released.len;
         self.account.reclaimed(footprint_of(waiting));
+        records.count_reuse();
         retire(retirees, records.take());
         let objects = core::mem::replace(&mut self.objects, HopIndex::new());
         *self = Self::new(self.settings, self.account.clone());
         self.objects = objects;
+    }
+
+    /// Returns the last answer that had a number, even if no route uses it any more; none if the
+    /// number was never used.
+    pub(super) fn last_of<'r>(&self, records: &'r Records, number: u32) -> Option<&'r Record> {
+        let is_known = number != NO_NUMBER && (number as usize) < self.entries.len();
+        is_known.then(|| records.for_updater(number)).flatten()
     }
 
     /// Reads the metric of an answer.

@@ -58,6 +58,15 @@ impl Selector {
 /// Routes that one dump copies before it lets updaters run.
 const PIECE: usize = 128;
 
+/// The result of [`Table::dump_piece`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DumpPiece {
+    /// Whether no routes follow.
+    pub is_last: bool,
+    /// The generation of the table when the piece was read.
+    pub generation: u64,
+}
+
 impl Table {
     /// Appends the routes of `selector` after the key `after`, in order, up to the capacity of
     /// `out`. If room is left, no routes follow.
@@ -68,26 +77,37 @@ impl Table {
     pub fn dump(&self, selector: Selector, after: Option<Key>, out: &mut KVec<Route>) -> Result {
         let mut after = after;
         loop {
-            let room = out.capacity() - out.len();
-            let is_last = self.dump_piece(selector, after, room.min(PIECE), out)?;
+            let piece = self.dump_piece(selector, after, out)?;
             after = out.last().map(Key::from).or(after);
-            if is_last || out.len() == out.capacity() {
+            if piece.is_last || out.len() == out.capacity() {
                 return Ok(());
             }
             sched::yield_now();
         }
     }
 
-    /// Appends at most `count` routes. Returns whether no routes follow.
-    fn dump_piece(
+    /// Appends a bounded number of the routes of `selector` after the key `after`, in order, up to
+    /// the capacity of `out`. All of them are routes of one generation.
+    ///
+    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex.
+    /// Context: may sleep; holds the mutex once. Allocates nothing.
+    pub fn dump_piece(
         &self,
         selector: Selector,
         after: Option<Key>,
-        count: usize,
         out: &mut KVec<Route>,
-    ) -> Result<bool> {
-        let end = out.len() + count;
+    ) -> Result<DumpPiece> {
         let _state = self.lock()?;
+        Ok(DumpPiece {
+            is_last: self.copy_routes(selector, after, out),
+            generation: self.generation(),
+        })
+    }
+
+    /// Appends at most [`PIECE`] routes. Returns whether no routes follow. The caller holds the
+    /// mutex.
+    fn copy_routes(&self, selector: Selector, after: Option<Key>, out: &mut KVec<Route>) -> bool {
+        let end = out.len() + PIECE.min(out.capacity() - out.len());
         for family in Family::ALL {
             let is_past = after.is_some_and(|key| key.prefix.family() > family);
             if !selector.has(family) || is_past {
@@ -118,10 +138,10 @@ impl Table {
                     is_full |= out.len() == end || out.push_within_capacity(route).is_err();
                 });
                 if is_full {
-                    return Ok(false);
+                    return false;
                 }
             }
         }
-        Ok(true)
+        true
     }
 }

@@ -162,6 +162,25 @@ impl<'g> Snapshot<'g> {
     }
 }
 
+impl Snapshot<'_> {
+    /// Passes to `found`, in order, the numbers of the answers that serve addresses of one family;
+    /// 0 without a route. It reads no next hop. [`Table::answers`] returns the answer of a number.
+    ///
+    /// Context: any; never waits.
+    pub fn numbers<A: BulkAddress>(&self, addresses: &[A], mut found: impl FnMut(u32)) {
+        let lookup = self.table.lookup;
+        lookup.find_many::<A, false>(self.roots, addresses, |_, best| found(best.number()));
+    }
+
+    /// Returns the numbering of the table. While it stays the same, each number that
+    /// [`Self::numbers`] has returned before this call keeps its answer.
+    ///
+    /// Context: any; never waits.
+    pub fn numbering(&self) -> u64 {
+        self.table.records.reuses()
+    }
+}
+
 /// An address of a family that is known when the code is compiled.
 pub trait BulkAddress: Copy + Into<IpAddr> {
     /// The family.

@@ -69,11 +69,15 @@ impl<'r> Walk<'r> {
             let value = value_at(bits, depth);
             *place = Place::new(level, value.into());
             place.next = Some(Position::new(value, STRIDE));
-            let child = level.child(value);
-            let Some(child) = child.filter(|child| child.depth() <= target) else {
+            let Some(child) = level.child(value) else {
                 return;
             };
-            if common_depth(child.bits(), bits) < child.depth() {
+            let is_above = common_depth(child.bits(), bits) >= child.depth();
+            if child.depth() > target || !is_above {
+                // The updaters' mutex is held, so routes before the prefix must not be walked.
+                if child.bits() < bits {
+                    place.advance();
+                }
                 return;
             }
             place.advance();

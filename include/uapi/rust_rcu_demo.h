@@ -94,6 +94,10 @@ struct rust_rcu_demo_route {
 #define RUST_RCU_DEMO_FEATURE_WAIT		(1ULL << 8)
 /* rust_rcu_demo_stats.unchanged */
 #define RUST_RCU_DEMO_FEATURE_UNCHANGED		(1ULL << 9)
+/* RUST_RCU_DEMO_IOC_DUMP, RUST_RCU_DEMO_IOC_GET, RUST_RCU_DEMO_IOC_FILE_STATS */
+#define RUST_RCU_DEMO_FEATURE_DUMP		(1ULL << 10)
+/* RUST_RCU_DEMO_LOOKUP_NUMBERS, RUST_RCU_DEMO_IOC_ANSWERS */
+#define RUST_RCU_DEMO_FEATURE_NUMBERS		(1ULL << 11)
 /* the command "nexthop", routes with "nhid", and rust_rcu_demo_stats.nexthop_objects */
 #define RUST_RCU_DEMO_FEATURE_OBJECTS		(1ULL << 12)
 
@@ -102,7 +106,7 @@ struct rust_rcu_demo_route {
  * @version:         RUST_RCU_DEMO_VERSION; programs should check @features instead
  * @reserved:        zero
  * @features:        RUST_RCU_DEMO_FEATURE_*
- * @max_lookups:     maximum count for RUST_RCU_DEMO_IOC_LOOKUP
+ * @max_lookups:     maximum count for RUST_RCU_DEMO_IOC_LOOKUP, _DUMP, _GET and _ANSWERS
  * @max_operations:  maximum count for RUST_RCU_DEMO_IOC_UPDATE
  * @max_transaction: maximum number of operations in a transaction; a reload has no maximum
  * @reserved2:       zero
@@ -117,6 +121,9 @@ struct rust_rcu_demo_info {
 	__u32 reserved2;
 };
 
+/* For LOOKUP: @routes points to an array of __u32, which gets numbers instead of routes. */
+#define RUST_RCU_DEMO_LOOKUP_NUMBERS	(1U << 0)
+
 /**
  * struct rust_rcu_demo_lookup - look up the routes that serve addresses
  * @addresses: in: pointer to an array of struct rust_rcu_demo_address
@@ -124,8 +131,11 @@ struct rust_rcu_demo_info {
  *             element is all zero (RUST_RCU_DEMO_TYPE_NONE) if no route serves its address
  * @count:     in: number of elements of both arrays; more than max_lookups is EINVAL
  * @done:      out: number of addresses looked up, also if a later element is invalid
- * @flags:     in: must be zero
+ * @flags:     in: RUST_RCU_DEMO_LOOKUP_NUMBERS or zero
  * @reserved:  must be zero
+ * @generation: out: the answers have each change that this generation counts; before version 3
+ *             absent
+ * @numbering: out: the numbering of the answers, see below; before version 3 absent
  *
  * A signal ends the call early, and the call succeeds. If @done is less than @count, call again
  * with the rest; each call looks up at least one address. Each answer was correct at some moment
@@ -133,9 +143,129 @@ struct rust_rcu_demo_info {
  *
  * An invalid address is EINVAL, and a bad pointer is EFAULT; @done is then the number of addresses
  * that were looked up before it.
+ *
+ * With RUST_RCU_DEMO_LOOKUP_NUMBERS an answer is the number of a pair of next hop and metric, or 0
+ * without a route. Routes with equal pairs have one number. RUST_RCU_DEMO_IOC_ANSWERS returns the
+ * pair. As long as @numbering is the same, each number keeps its pair, so a program that keeps the
+ * pairs asks for each of them once. If a number gets another pair, the call ends early, as with a
+ * signal, so that one numbering applies to all its answers.
+ *
+ * A lookup with a @count of 0 returns @generation and @numbering without waiting.
  */
 struct rust_rcu_demo_lookup {
 	__aligned_u64 addresses;
+	__aligned_u64 routes;
+	__u32 count;
+	__u32 done;
+	__u32 flags;
+	__u32 reserved;
+	__aligned_u64 generation;
+	__aligned_u64 numbering;
+};
+
+/**
+ * struct rust_rcu_demo_answers - ask for the next hops and metrics of numbers
+ * @numbers:   in: pointer to an array of __u32 that LOOKUP has returned
+ * @routes:    in: pointer to an array of struct rust_rcu_demo_route, which the kernel writes: type,
+ *             gateway, device and metric, all else zero; an unknown number is all zero
+ * @count:     in: number of elements of both arrays; more than max_lookups is EINVAL
+ * @done:      out: number of numbers answered
+ * @flags:     in: must be zero
+ * @reserved:  must be zero
+ * @numbering: out: the numbering of the answers
+ *
+ * The answer has the type RUST_RCU_DEMO_TYPE_NONE if the routes have a next-hop object; LOOKUP
+ * without RUST_RCU_DEMO_LOOKUP_NUMBERS resolves it.
+ *
+ * If @numbering differs from that of the lookup, a number may have got another pair meanwhile: look
+ * up again. The call ends early as LOOKUP does. It waits for updaters, unlike LOOKUP. If a signal
+ * kills the process, it fails with EINTR.
+ */
+struct rust_rcu_demo_answers {
+	__aligned_u64 numbers;
+	__aligned_u64 routes;
+	__u32 count;
+	__u32 done;
+	__u32 flags;
+	__u32 reserved;
+	__aligned_u64 numbering;
+};
+
+/* The metric of the key counts. Without the flag it must be zero. */
+#define RUST_RCU_DEMO_KEY_METRIC	(1U << 0)
+
+/**
+ * struct rust_rcu_demo_key - the key of a route
+ * @dst:        network address of the prefix; host bits must be zero
+ * @prefix_len: length of the prefix
+ * @flags:      RUST_RCU_DEMO_KEY_METRIC or zero
+ * @reserved:   must be zero
+ * @metric:     metric of the route
+ */
+struct rust_rcu_demo_key {
+	struct rust_rcu_demo_address dst;
+	__u8 prefix_len;
+	__u8 flags;
+	__u16 reserved;
+	__u32 metric;
+};
+
+/* For DUMP: only the routes whose prefix is exactly that of @select. */
+#define RUST_RCU_DEMO_DUMP_PREFIX	(1U << 0)
+
+/**
+ * struct rust_rcu_demo_dump - copy the table
+ * @routes:     in: pointer to an array of struct rust_rcu_demo_route, which the kernel writes
+ * @count:      in: number of elements of the array; more than max_lookups is EINVAL
+ * @done:       out: number of routes written
+ * @flags:      in: RUST_RCU_DEMO_DUMP_PREFIX or zero
+ * @more:       out: 1 if routes may follow, 0 at the end of the dump
+ * @select:     in: the routes of which family, if @dst has one; all else must be zero, unless
+ *              @flags has RUST_RCU_DEMO_DUMP_PREFIX
+ * @after:      in: all zero to begin a dump; out: the key of the last route
+ * @generation: out: the generation of the table when the dump began; in: as returned, to continue
+ * @latest:     out: the generation of the table at the last route of this call
+ *
+ * The routes are in the order of "show". To continue, call again with the returned structure. A
+ * route that is in the table throughout the dump appears exactly once. Updaters run between two
+ * pieces of 128 routes. If @latest equals @generation at the end of the dump, nothing has changed
+ * meanwhile, and the routes are those of this generation.
+ *
+ * A route to a next-hop object has the type RUST_RCU_DEMO_TYPE_NONE, because struct
+ * rust_rcu_demo_route has no field for the object; "show" prints it. GET returns it likewise.
+ *
+ * A signal ends the call early, and the call succeeds; each call copies at least one piece. A bad
+ * pointer is EFAULT, and the structure tells how to continue. If a signal kills the process, the
+ * call fails with EINTR.
+ */
+struct rust_rcu_demo_dump {
+	__aligned_u64 routes;
+	__u32 count;
+	__u32 done;
+	__u32 flags;
+	__u32 more;
+	struct rust_rcu_demo_key select;
+	struct rust_rcu_demo_key after;
+	__aligned_u64 generation;
+	__aligned_u64 latest;
+};
+
+/**
+ * struct rust_rcu_demo_get - get the routes of keys
+ * @keys:     in: pointer to an array of struct rust_rcu_demo_key
+ * @routes:   in: pointer to an array of struct rust_rcu_demo_route, which the kernel writes; an
+ *            element is all zero (RUST_RCU_DEMO_TYPE_NONE) if no route has its key
+ * @count:    in: number of elements of both arrays; more than max_lookups is EINVAL
+ * @done:     out: number of keys answered, also if a later key is invalid
+ * @flags:    in: must be zero
+ * @reserved: must be zero
+ *
+ * A key without RUST_RCU_DEMO_KEY_METRIC gets the route with the lowest metric of its prefix. The
+ * call ends early and fails as LOOKUP does. It waits for updaters, unlike LOOKUP. If a signal kills
+ * the process, it fails with EINTR.
+ */
+struct rust_rcu_demo_get {
+	__aligned_u64 keys;
 	__aligned_u64 routes;
 	__u32 count;
 	__u32 done;
@@ -279,6 +409,24 @@ struct rust_rcu_demo_stats {
 	__aligned_u64 nexthop_objects;
 };
 
+/**
+ * struct rust_rcu_demo_file_stats - what has been done through this open file
+ * @lookups:       addresses that LOOKUP and "get" looked up
+ * @routes:        routes and answers that DUMP, GET and ANSWERS returned
+ * @changes:       operations and lines of changes that took effect or joined a transaction
+ * @bytes_read:    bytes that read() returned
+ * @bytes_written: bytes that write() accepted
+ *
+ * Duplicates of a descriptor share one open file. The call never waits.
+ */
+struct rust_rcu_demo_file_stats {
+	__aligned_u64 lookups;
+	__aligned_u64 routes;
+	__aligned_u64 changes;
+	__aligned_u64 bytes_read;
+	__aligned_u64 bytes_written;
+};
+
 /* rust_rcu_demo_wait.timeout_ms limits the wait */
 #define RUST_RCU_DEMO_WAIT_TIMEOUT	(1U << 0)
 
@@ -314,5 +462,10 @@ struct rust_rcu_demo_wait {
 /* Aborts the transaction of this file; EINVAL if no transaction is open. */
 #define RUST_RCU_DEMO_IOC_ABORT	 _IO(RUST_RCU_DEMO_IOC_MAGIC, 6)
 #define RUST_RCU_DEMO_IOC_WAIT	 _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 7, struct rust_rcu_demo_wait)
+#define RUST_RCU_DEMO_IOC_DUMP	 _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 8, struct rust_rcu_demo_dump)
+#define RUST_RCU_DEMO_IOC_GET	 _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 9, struct rust_rcu_demo_get)
+#define RUST_RCU_DEMO_IOC_ANSWERS _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 10, struct rust_rcu_demo_answers)
+#define RUST_RCU_DEMO_IOC_FILE_STATS \
+	_IOR(RUST_RCU_DEMO_IOC_MAGIC, 11, struct rust_rcu_demo_file_stats)
 
 #endif /* _UAPI_RUST_RCU_DEMO_H */

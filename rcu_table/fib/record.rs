@@ -80,11 +80,26 @@ impl Record {
 /// # Invariants
 ///
 /// If the pointer is not null, it is that of a live array, whose first record holds its length.
-pub(in super::super) struct Records(PointerWord<Record>);
+///
+/// The second field counts how often a number has got another answer.
+pub(in super::super) struct Records(PointerWord<Record>, AtomicU64);
 
 impl Records {
     pub(in super::super) const fn new() -> Self {
-        Self(PointerWord::new(ptr::null_mut()))
+        Self(PointerWord::new(ptr::null_mut()), AtomicU64::new(0))
+    }
+
+    /// Returns how often a number has got another answer. A reader that got a number before this
+    /// call sees the reuse of that number.
+    // ORDERING: Relaxed, as for the contents of a record.
+    pub(in super::super) fn reuses(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
+    }
+
+    /// Counts that numbers get other answers. The caller holds the table's mutex and publishes none
+    /// of the numbers before this call.
+    pub(in super::super) fn count_reuse(&self) {
+        self.1.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the record of a number that the caller has loaded before.

@@ -27,7 +27,7 @@
 _Static_assert(sizeof(struct rust_rcu_demo_address) == 20, "address");
 _Static_assert(sizeof(struct rust_rcu_demo_route) == 64, "route");
 _Static_assert(sizeof(struct rust_rcu_demo_info) == 32, "info");
-_Static_assert(sizeof(struct rust_rcu_demo_lookup) == 32, "lookup");
+_Static_assert(sizeof(struct rust_rcu_demo_lookup) == 48, "lookup");
 _Static_assert(sizeof(struct rust_rcu_demo_operation) == 72, "operation");
 _Static_assert(sizeof(struct rust_rcu_demo_update) == 32, "update");
 _Static_assert(sizeof(struct rust_rcu_demo_begin) == 8, "begin");
@@ -35,7 +35,7 @@ _Static_assert(sizeof(struct rust_rcu_demo_commit) == 16, "commit");
 _Static_assert(sizeof(struct rust_rcu_demo_stats) == 104, "stats");
 _Static_assert(sizeof(struct rust_rcu_demo_wait) == 24, "wait");
 _Static_assert(RUST_RCU_DEMO_DEV_SIZE == IFNAMSIZ, "device name");
-_Static_assert(RUST_RCU_DEMO_IOC_LOOKUP == 0xc020d201, "number");
+_Static_assert(RUST_RCU_DEMO_IOC_LOOKUP == 0xc030d201, "number");
 
 static int fd;
 static int number, failures;
@@ -180,7 +180,7 @@ static __u64 routes_inet(void)
 static void test_numbers(void)
 {
 	check_is("an unknown number is ENOTTY",
-		 errno_of(_IO(RUST_RCU_DEMO_IOC_MAGIC, 8), 0), ENOTTY);
+		 errno_of(_IO(RUST_RCU_DEMO_IOC_MAGIC, 255), 0), ENOTTY);
 	check_is("abort with a size is ENOTTY",
 		 errno_of(_IOC(_IOC_NONE, RUST_RCU_DEMO_IOC_MAGIC, 6, 4), 0), ENOTTY);
 	check_is("another device's number is ENOTTY", errno_of(_IO(0xd1, 6), 0), ENOTTY);
@@ -199,7 +199,7 @@ static void test_info(void)
 	memset(&args, 0xff, sizeof(args));
 	check_is("info", errno_of(RUST_RCU_DEMO_IOC_INFO, &args), 0);
 	check_is("info returns the version", args.info.version, RUST_RCU_DEMO_VERSION);
-	check_is("info returns the features", args.info.features, 0x13ff);
+	check_is("info returns the features", args.info.features, 0x1fff);
 	check("info allows 65536 lookups in one call", args.info.max_lookups >= MANY);
 	check("info allows 65536 operations in one call", args.info.max_operations >= MANY);
 	check("info allows 65536 operations in a transaction", args.info.max_transaction >= MANY);
@@ -452,7 +452,7 @@ static void test_lookup(void)
 		 lookup(&args, addresses, routes, MANY), EINVAL);
 	check_is("a failed lookup counts the addresses before the failure", args.done, 700);
 	check_is("a failed lookup writes nothing after the failure", routes[700].type, 255);
-	args = (struct rust_rcu_demo_lookup){ .flags = 1 };
+	args = (struct rust_rcu_demo_lookup){ .flags = 2 };
 	check_is("a lookup with unknown flags is EINVAL",
 		 errno_of(RUST_RCU_DEMO_IOC_LOOKUP, &args), EINVAL);
 	args = (struct rust_rcu_demo_lookup){ .reserved = 1 };
@@ -461,6 +461,8 @@ static void test_lookup(void)
 	check_is("the failed lookup returns the reserved field as zero", args.reserved, 0);
 	check_is("a lookup with the larger structure of a later header succeeds",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_LOOKUP, sizeof(bigger)), &bigger), 0);
+	check_is("a lookup with the structure of version 1 succeeds",
+		 errno_of(resized(RUST_RCU_DEMO_IOC_LOOKUP, 32), &bigger), 0);
 	bigger.later[0] = 1;
 	check_is("a lookup with an unknown field set is E2BIG",
 		 errno_of(resized(RUST_RCU_DEMO_IOC_LOOKUP, sizeof(bigger)), &bigger), E2BIG);
@@ -804,6 +806,8 @@ static void test_wait(void)
 	flush();
 }
 
+#include "bulk.h"
+
 int main(void)
 {
 	fd = open(DEVICE, O_RDWR);
@@ -828,6 +832,10 @@ int main(void)
 	test_poll();
 	test_stats();
 	test_wait();
+	test_dump();
+	test_get();
+	test_numbers_of_next_hops();
+	test_file_stats();
 	printf("1..%d\n", number);
 	return failures != 0;
 }

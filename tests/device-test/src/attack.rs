@@ -28,8 +28,9 @@ use crate::{
 };
 
 /// The sizes of the known ioctls, neighbouring sizes, and the limits of the size field.
-const SIZES: [u32; 24] = [
-    0, 1, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 72, 87, 88, 95, 96, 97, 4095, 4096, 16383,
+const SIZES: [u32; 28] = [
+    0, 1, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 39, 40, 47, 48, 72, 87, 88, 95, 96, 97,
+    4095, 4096, 16383,
 ];
 
 /// The errnos of a bad ioctl.
@@ -71,7 +72,7 @@ fn try_ioctl(device: &Device, canary: &mut Canary, request: u32, fill: u8) -> Ou
 fn every_ioctl() -> Outcome {
     let device = Device::open_as(OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
     let mut canary = Canary::new().during("preparing memory")?;
-    for number in (0..10).chain([127, 255]) {
+    for number in (0..20).chain([127, 255]) {
         for direction in 0..4 {
             for size in SIZES {
                 let request = (direction << 30) | (size << 16) | (0xd2 << 8) | number;

@@ -104,3 +104,240 @@ impl Canary {
         (Errno::result(result).map(drop), is_intact)
     }
 }
+
+/// `struct rust_rcu_demo_address`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(C)]
+pub struct Address {
+    family: u8,
+    reserved: [u8; 3],
+    bytes: [u8; 16],
+}
+
+impl Address {
+    /// Returns an IPv4 address.
+    pub fn inet(octets: [u8; 4]) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&octets);
+        Self {
+            family: libc::AF_INET as u8,
+            reserved: [0; 3],
+            bytes,
+        }
+    }
+
+    /// Returns the last three octets of an IPv4 address.
+    pub fn low_bits(&self) -> u64 {
+        let [_, a, b, c, ..] = self.bytes;
+        u32::from_be_bytes([0, a, b, c]).into()
+    }
+}
+
+/// `struct rust_rcu_demo_route`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Route {
+    pub dst: Address,
+    pub prefix_len: u8,
+    pub kind: u8,
+    pub reserved: u16,
+    pub metric: u32,
+    pub gateway: Address,
+    pub dev: [u8; 16],
+}
+
+impl Route {
+    /// Returns the key by which a dump is sorted.
+    pub fn key(&self) -> (Address, u8, u32) {
+        (self.dst, self.prefix_len, self.metric)
+    }
+}
+
+/// `struct rust_rcu_demo_key`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Key {
+    pub dst: Address,
+    pub prefix_len: u8,
+    pub flags: u8,
+    pub reserved: u16,
+    pub metric: u32,
+}
+
+impl Key {
+    /// Returns the key of the route with the lowest metric of a prefix.
+    pub fn new(dst: Address, prefix_len: u8) -> Self {
+        Self {
+            dst,
+            prefix_len,
+            ..Self::default()
+        }
+    }
+}
+
+/// `struct rust_rcu_demo_dump`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Dump {
+    pub routes: u64,
+    pub count: u32,
+    pub done: u32,
+    pub flags: u32,
+    pub more: u32,
+    pub select: Key,
+    pub after: Key,
+    pub generation: u64,
+    pub latest: u64,
+}
+
+/// `struct rust_rcu_demo_get`, `struct rust_rcu_demo_lookup` and `struct rust_rcu_demo_answers`
+/// have these fields in common.
+#[derive(Default)]
+#[repr(C)]
+struct Arrays {
+    from: u64,
+    to: u64,
+    count: u32,
+    done: u32,
+    flags: u32,
+    reserved: u32,
+}
+
+/// `struct rust_rcu_demo_lookup`.
+#[derive(Default)]
+#[repr(C)]
+struct Lookup {
+    arrays: Arrays,
+    generation: u64,
+    numbering: u64,
+}
+
+/// `struct rust_rcu_demo_answers`.
+#[derive(Default)]
+#[repr(C)]
+struct Answers {
+    arrays: Arrays,
+    numbering: u64,
+}
+
+/// `RUST_RCU_DEMO_LOOKUP_NUMBERS`.
+const LOOKUP_NUMBERS: u32 = 1;
+
+nix::ioctl_readwrite!(raw_lookup, 0xd2, 1, Lookup);
+nix::ioctl_readwrite!(raw_dump, 0xd2, 8, Dump);
+nix::ioctl_readwrite!(raw_get, 0xd2, 9, Arrays);
+nix::ioctl_readwrite!(raw_answers, 0xd2, 10, Answers);
+
+/// Calls `RUST_RCU_DEMO_IOC_DUMP`. The structure says how many routes were written.
+pub fn dump(fd: impl AsFd, args: &mut Dump, routes: &mut [Route]) -> nix::Result<()> {
+    args.routes = routes.as_mut_ptr() as u64;
+    args.count = routes.len() as u32;
+    // SAFETY: The argument is the structure of this ioctl. Its array has `count` elements, which
+    // the kernel may write, and any bytes are a valid element.
+    unsafe { raw_dump(fd.as_fd().as_raw_fd(), args) }.map(drop)
+}
+
+/// Returns the arguments that pass two arrays.
+fn arrays<T, U>(from: &[T], to: &mut [U]) -> Arrays {
+    Arrays {
+        from: from.as_ptr() as u64,
+        to: to.as_mut_ptr() as u64,
+        count: from.len().min(to.len()) as u32,
+        ..Arrays::default()
+    }
+}
+
+/// Calls `RUST_RCU_DEMO_IOC_GET`. Returns the number of keys that were answered.
+pub fn get(fd: impl AsFd, keys: &[Key], routes: &mut [Route]) -> nix::Result<usize> {
+    let mut args = arrays(keys, routes);
+    // SAFETY: As in `dump()`.
+    unsafe { raw_get(fd.as_fd().as_raw_fd(), &mut args) }?;
+    Ok(args.done as usize)
+}
+
+/// The result of a lookup of numbers.
+pub struct Numbers {
+    /// The numbers of the first addresses.
+    pub numbers: Vec<u32>,
+    pub numbering: u64,
+}
+
+/// Calls `RUST_RCU_DEMO_IOC_LOOKUP` with `RUST_RCU_DEMO_LOOKUP_NUMBERS`.
+pub fn numbers(fd: impl AsFd, addresses: &[Address]) -> nix::Result<Numbers> {
+    let mut numbers = vec![0_u32; addresses.len()];
+    let mut args = Lookup {
+        arrays: arrays(addresses, &mut numbers),
+        ..Lookup::default()
+    };
+    args.arrays.flags = LOOKUP_NUMBERS;
+    // SAFETY: As in `dump()`.
+    unsafe { raw_lookup(fd.as_fd().as_raw_fd(), &mut args) }?;
+    numbers.truncate(args.arrays.done as usize);
+    Ok(Numbers {
+        numbers,
+        numbering: args.numbering,
+    })
+}
+
+/// Calls `RUST_RCU_DEMO_IOC_ANSWERS`. Returns the answers and the numbering.
+pub fn answers(fd: impl AsFd, numbers: &[u32]) -> nix::Result<(Vec<Route>, u64)> {
+    let mut routes = vec![Route::default(); numbers.len()];
+    let mut args = Answers {
+        arrays: arrays(numbers, &mut routes),
+        ..Answers::default()
+    };
+    // SAFETY: As in `dump()`.
+    unsafe { raw_answers(fd.as_fd().as_raw_fd(), &mut args) }?;
+    Ok((routes, args.numbering))
+}
+
+/// An ioctl that the caller can call in any thread.
+pub type Call = Box<dyn FnOnce(&crate::device::Device) -> nix::Result<()> + Send>;
+
+/// Returns a call of each ioctl with an array, whose array is at an address that the program does
+/// not use.
+pub fn calls_with_array(address: u64) -> Vec<Call> {
+    let arrays = move || Arrays {
+        from: address,
+        to: address,
+        count: 1,
+        ..Arrays::default()
+    };
+    vec![
+        // SAFETY: The program does not use the memory of the arrays, here and below.
+        Box::new(move |device| unsafe {
+            let mut args = Lookup {
+                arrays: arrays(),
+                ..Lookup::default()
+            };
+            raw_lookup(device.as_fd().as_raw_fd(), &mut args).map(drop)
+        }),
+        // SAFETY: As above.
+        Box::new(move |device| unsafe {
+            let mut args = Dump {
+                routes: address,
+                count: 1,
+                ..Dump::default()
+            };
+            raw_dump(device.as_fd().as_raw_fd(), &mut args).map(drop)
+        }),
+        // SAFETY: As above.
+        Box::new(move |device| unsafe {
+            raw_get(device.as_fd().as_raw_fd(), &mut arrays()).map(drop)
+        }),
+        // SAFETY: As above.
+        Box::new(move |device| unsafe {
+            let mut args = Answers {
+                arrays: arrays(),
+                ..Answers::default()
+            };
+            raw_answers(device.as_fd().as_raw_fd(), &mut args).map(drop)
+        }),
+        // SAFETY: As above. The structure itself is at the address.
+        Box::new(move |device| unsafe {
+            let request = nix::request_code_readwrite!(0xd2, 2, 32);
+            let fd = device.as_fd().as_raw_fd();
+            Errno::result(libc::ioctl(fd, request as _, address)).map(drop)
+        }),
+    ]
+}

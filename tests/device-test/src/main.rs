@@ -10,6 +10,7 @@
 
 mod attack;
 mod bad_lines;
+mod bulk;
 mod capability;
 mod child;
 mod churn;
@@ -86,6 +87,7 @@ fn all_tests() -> Vec<tap::Test> {
         monitor::tests,
         objects::tests,
         pollers::tests,
+        bulk::tests,
         attack::tests,
         faults::tests,
     ]

@@ -43,7 +43,20 @@ const FILES: usize = 4;
 const MAGIC: u32 = 0xd2;
 
 /// The direction (1: to the kernel, 2: from the kernel) and size of each ioctl, by number.
-const REQUESTS: [(u32, u32); 7] = [(2, 32), (3, 32), (3, 32), (2, 96), (1, 8), (3, 16), (0, 0)];
+const REQUESTS: [(u32, u32); 12] = [
+    (2, 32),
+    (3, 48),
+    (3, 32),
+    (2, 96),
+    (1, 8),
+    (3, 16),
+    (0, 0),
+    (3, 24),
+    (3, 96),
+    (3, 32),
+    (3, 40),
+    (2, 40),
+];
 
 /// The number of the lookup ioctl, and the maximum number of its addresses here.
 const LOOKUP: u32 = 1;
@@ -51,6 +64,9 @@ const MAX_LOOKUPS: usize = 256;
 
 /// The number of the ioctl that waits for a generation.
 const WAIT: u32 = 7;
+
+/// The number of the ioctl that copies the table.
+const DUMP: u32 = 8;
 
 const fn request(direction: u32, size: u32, number: u32) -> u32 {
     (direction << 30) | (size << 16) | (MAGIC << 8) | number
@@ -221,7 +237,8 @@ impl Actor {
             14..=16 => ("read()", self.read(at)),
             17..=18 => ("read() of the whole table", self.read_table()),
             19..=21 => ("lookup ioctl()", self.look_up(at)),
-            22..=27 => ("ioctl()", self.ioctl(at)),
+            22..=26 => ("ioctl()", self.ioctl(at)),
+            27 => ("dump ioctl()", self.dump(at)),
             28 => ("poll()", raw::poll(&self.files[at]).map(|_| 0)),
             29 => ("lseek()", self.seek(at)),
             30 => ("wait ioctl()", self.wait(at)),
@@ -274,11 +291,33 @@ impl Actor {
         let addresses = self.arena.put(&mut self.random, &addresses);
         let routes = self.arena.put(&mut self.random, &vec![0; count * 64]);
         let mut structure = Vec::new();
-        for field in [addresses as u64, routes as u64, count as u64, 0] {
+        let has_numbers = u64::from(self.random.one_in(2));
+        for field in [addresses as u64, routes as u64, count as u64, has_numbers, 0, 0] {
             structure.extend(field.to_ne_bytes());
         }
         let argument = self.arena.put(&mut self.random, &structure);
-        raw::ioctl(&self.files[at], request(3, 32, LOOKUP), argument)
+        raw::ioctl(&self.files[at], request(3, 48, LOOKUP), argument)
+    }
+
+    /// Copies the whole table, a random number of routes in each call.
+    fn dump(&mut self, at: usize) -> nix::Result<usize> {
+        let routes = self.arena.put(&mut self.random, &[0; 64 * 64]) as u64;
+        let count = 1 + self.random.below(64) as u64;
+        let structure = [&[routes, count, 1 << 32][..], &[0; 9]].concat();
+        let structure: Vec<u8> = structure
+            .iter()
+            .flat_map(|word: &u64| word.to_ne_bytes())
+            .collect();
+        let argument = self.arena.put(&mut self.random, &structure);
+        // Another thread may add routes for ever.
+        for _ in 0..16 {
+            raw::ioctl(&self.files[at], request(3, 96, DUMP), argument)?;
+            // The flags, and whether routes follow.
+            if self.arena.word(argument + 16) >> 32 == 0 {
+                break;
+            }
+        }
+        Ok(0)
     }
 
     /// Waits until the generation differs: first from a random one, then from the table's.
@@ -299,10 +338,13 @@ impl Actor {
     /// Calls an ioctl, sometimes with another number, direction or size.
     fn ioctl(&mut self, at: usize) -> nix::Result<usize> {
         let mut number = self.random.below(REQUESTS.len()) as u32;
+        if number == WAIT {
+            // Without a timeout it could last for ever; `wait()` passes one.
+            number = DUMP;
+        }
         let (mut direction, mut size) = REQUESTS[number as usize];
         match self.random.below(16) {
-            // Not the wait (7): without a timeout it could last for ever.
-            0 => number = self.random.choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 255]),
+            0 => number = self.random.choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 255]),
             1 => direction = self.random.below(4) as u32,
             2 => size = self.random.below(128) as u32,
             3 => size += 8 * self.random.below(16) as u32,

@@ -77,6 +77,8 @@ pub struct Lookup {
     pub done: u32,
     pub flags: u32,
     pub reserved: u32,
+    pub generation: u64,
+    pub numbering: u64,
 }
 
 #[repr(C)]
@@ -113,7 +115,7 @@ const _: () = assert!(size_of::<Address>() == 20);
 const _: () = assert!(size_of::<Route>() == 64);
 const _: () = assert!(offset_of!(Route, metric) == 24 && offset_of!(Route, dev) == 48);
 const _: () = assert!(size_of::<Info>() == 32 && offset_of!(Info, max_lookups) == 16);
-const _: () = assert!(size_of::<Lookup>() == 32 && offset_of!(Lookup, count) == 16);
+const _: () = assert!(size_of::<Lookup>() == 48 && offset_of!(Lookup, count) == 16);
 const _: () = assert!(size_of::<Operation>() == 72 && offset_of!(Operation, route) == 8);
 const _: () = assert!(size_of::<Update>() == 32 && offset_of!(Update, count) == 8);
 const _: () = assert!(size_of::<Commit>() == 16);
