@@ -11,6 +11,7 @@ use std::{
 
 use nix::{
     sched::{self, CloneFlags},
+    sys::resource::{self, Resource},
     unistd::{self, Gid, Uid},
 };
 
@@ -46,9 +47,11 @@ pub enum Role {
     CommitUntilKilled,
     /// Reads once from the file on standard input.
     ReadMonitor,
+    /// Waits for the end of standard input, and then opens 10,000 files with answers.
+    OpenManyFiles,
 }
 
-const ROLES: [(&str, Role); 7] = [
+const ROLES: [(&str, Role); 8] = [
     ("attempt", Role::Attempt),
     ("attempt-inherited", Role::AttemptInherited),
     ("attempt-as-namespace-root", Role::AttemptAsNamespaceRoot),
@@ -56,6 +59,7 @@ const ROLES: [(&str, Role); 7] = [
     ("stats-until-killed", Role::StatsUntilKilled),
     ("commit-until-killed", Role::CommitUntilKilled),
     ("read-monitor", Role::ReadMonitor),
+    ("open-many-files", Role::OpenManyFiles),
 ];
 
 impl Role {
@@ -98,6 +102,12 @@ impl Role {
         child.during("starting a child")
     }
 
+    /// Starts a child with this role, whose standard input is a pipe.
+    pub fn start_with_input(self) -> Outcome<Child> {
+        let child = self.command().stdin(Stdio::piped()).spawn();
+        child.during("starting a child")
+    }
+
     /// Performs the role in the child.
     fn perform(self) -> io::Result<()> {
         match self {
@@ -129,6 +139,10 @@ impl Role {
                 device.write_all(b"commit\n")
             }
             Role::ReadMonitor => io::stdin().read(&mut [0; 64]).map(drop),
+            Role::OpenManyFiles => {
+                io::stdin().read_to_end(&mut Vec::new())?;
+                open_many_files()
+            }
         }
     }
 }
@@ -150,6 +164,19 @@ pub fn main(name: &str) -> ExitCode {
 
 fn open() -> io::Result<File> {
     File::options().read(true).write(true).open(NODE)
+}
+
+/// Opens files, each with unread answers and the start of a line.
+fn open_many_files() -> io::Result<()> {
+    const FILES: u64 = 10_000;
+    resource::setrlimit(Resource::RLIMIT_NOFILE, FILES + 100, FILES + 100)?;
+    let mut files = Vec::new();
+    for _ in 0..FILES {
+        let mut file = open()?;
+        file.write_all(b"help\nget")?;
+        files.push(file);
+    }
+    Ok(())
 }
 
 /// Drops all privileges. The `uid()` of `Command` is not used: it needs a kernel with networking.

@@ -93,6 +93,12 @@ impl AsFd for Device {
     }
 }
 
+impl From<OwnedFd> for Device {
+    fn from(file: OwnedFd) -> Self {
+        Self(file)
+    }
+}
+
 impl From<Device> for OwnedFd {
     fn from(device: Device) -> Self {
         device.0

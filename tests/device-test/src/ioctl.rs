@@ -341,3 +341,100 @@ pub fn calls_with_array(address: u64) -> Vec<Call> {
         }),
     ]
 }
+
+/// Memory below 4 GiB, for calls of a 32-bit process.
+///
+/// # Invariants
+///
+/// `start` is the address of a mapped page that this value owns, and there is no reference to it.
+pub struct Compat {
+    start: std::ptr::NonNull<libc::c_void>,
+}
+
+impl Compat {
+    const SIZE: usize = 4096;
+
+    /// Errors: `ENOSYS` if the kernel has no 32-bit callers.
+    pub fn new() -> nix::Result<Self> {
+        if cfg!(not(target_arch = "x86_64")) || is_user_mode_linux() {
+            return Err(Errno::ENOSYS);
+        }
+        let len = NonZeroUsize::MIN.saturating_add(Self::SIZE - 1);
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let flags = MapFlags::MAP_PRIVATE | low_memory();
+        // SAFETY: This is a new private mapping at an address that the kernel chooses.
+        let start = unsafe { mman::mmap_anonymous(None, len, access, flags) }?;
+        // INVARIANT: The page was just mapped, and only `drop()` unmaps it.
+        Ok(Self { start })
+    }
+
+    /// Fills the structure of an ioctl with equal bytes.
+    fn fill(&mut self, fill: u8) {
+        // SAFETY: By the type invariant the page is writable, and there is no reference to it.
+        unsafe { self.start.cast::<u8>().write_bytes(fill, Self::SIZE) };
+    }
+
+    /// Calls an ioctl as a 64-bit process.
+    pub fn native(&mut self, fd: impl AsFd, request: u32, fill: u8) -> nix::Result<()> {
+        self.fill(fill);
+        let fd = fd.as_fd().as_raw_fd();
+        // SAFETY: The structure is in the page of this value. The pointers in it are null or bad, so
+        // the kernel follows none.
+        let result = unsafe { libc::ioctl(fd, request.into(), self.start.as_ptr()) };
+        Errno::result(result).map(drop)
+    }
+
+    /// Calls an ioctl as a 32-bit process.
+    #[cfg(target_arch = "x86_64")]
+    pub fn compat(&mut self, fd: impl AsFd, request: u32, fill: u8) -> nix::Result<()> {
+        /// The number of `ioctl` for 32-bit callers.
+        const IOCTL: u64 = 54;
+        self.fill(fill);
+        let mut result = IOCTL;
+        // SAFETY: As in `native()`. The instruction changes no other register than these.
+        unsafe {
+            std::arch::asm!(
+                "xchg rbx, {fd}",
+                "int 0x80",
+                "xchg rbx, {fd}",
+                fd = inout(reg) fd.as_fd().as_raw_fd() as u64 => _,
+                inout("rax") result,
+                in("rcx") u64::from(request),
+                in("rdx") self.start.as_ptr() as u64,
+                out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            );
+        }
+        match result as i32 {
+            errno @ ..0 => Err(Errno::from_raw(-errno)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Calls an ioctl as a 32-bit process.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn compat(&mut self, _fd: impl AsFd, _request: u32, _fill: u8) -> nix::Result<()> {
+        Err(Errno::ENOSYS)
+    }
+}
+
+impl Drop for Compat {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this value owns the page, and nothing borrows it.
+        let unmapped = unsafe { mman::munmap(self.start, Self::SIZE) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn low_memory() -> MapFlags {
+    MapFlags::MAP_32BIT
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn low_memory() -> MapFlags {
+    MapFlags::empty()
+}
+
+fn is_user_mode_linux() -> bool {
+    std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpus| cpus.contains("User Mode Linux"))
+}

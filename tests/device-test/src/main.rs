@@ -9,6 +9,8 @@
 #![deny(unsafe_code)]
 
 mod attack;
+#[expect(unsafe_code, reason = "owns a descriptor that a message contains")]
+mod attack_processes;
 mod bad_lines;
 mod bulk;
 mod capability;
@@ -89,6 +91,7 @@ fn all_tests() -> Vec<tap::Test> {
         pollers::tests,
         bulk::tests,
         attack::tests,
+        attack_processes::tests,
         faults::tests,
     ]
     .into_iter()
