@@ -270,6 +270,14 @@ pub enum RouteCommand {
         #[arg(long)]
         dry_run: bool,
 
+        /// Replace the whole table, at once for readers; a refused line changes nothing
+        #[arg(long, conflicts_with_all = ["atomic", "dry_run"])]
+        replace: bool,
+
+        /// Add all routes at once for readers, or none if a line is refused
+        #[arg(long, conflicts_with = "dry_run")]
+        atomic: bool,
+
         #[command(flatten)]
         options: crate::route::import::Options,
     },

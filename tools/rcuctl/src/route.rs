@@ -91,9 +91,12 @@ pub fn run(
         RouteCommand::Import {
             file,
             dry_run,
+            replace,
+            atomic,
             options,
         } => {
-            let (name, import) = import::read(file, *options)?;
+            let (name, import) = import::read(file, options)?;
+            let atomicity = load::Atomicity::new(*replace, *atomic);
             match dry_run {
                 true => import::dry_run(&name, &import, out),
                 false => {
@@ -102,12 +105,12 @@ pub fn run(
                     // ORDERING: The flag publishes no other data.
                     let is_interrupted = || flag.load(Ordering::Relaxed);
                     let device = &mut open(Access::ReadWrite)?;
-                    import::run(device, &name, import, &is_interrupted, out)
+                    import::run(device, &name, import, atomicity, &is_interrupted, out)
                 }
             }
         }
         RouteCommand::Diff { file, options } => {
-            let (name, import) = import::read(file, *options)?;
+            let (name, import) = import::read(file, options)?;
             diff::run(&mut open(Access::Read)?, &name, &import, out)
         }
         RouteCommand::Save { file } => save::run(open, file, family, out),

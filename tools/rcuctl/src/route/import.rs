@@ -32,6 +32,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::batch::Batch;
+use super::load::Atomicity;
 use crate::device::{grammar, Device};
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
@@ -47,7 +48,7 @@ const ENCAPSULATION: &str = "encapsulation is not supported";
 const ONE_TABLE: &str = "there is one table, the main one; VRFs are not supported";
 
 /// How to read a file.
-#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Format of the file; default: recognised by its first 64 KiB
     #[arg(long, value_enum)]
@@ -56,6 +57,10 @@ pub struct Options {
     /// Peer whose paths to read from an MRT file; default: all peers, the shortest AS path wins
     #[arg(long, value_name = "ADDRESS")]
     peer: Option<IpAddr>,
+
+    /// Table of BIRD to read; default: master, master4 and master6, or the only table
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
 }
 
 /// A route of the file, in the words of `ip route`.
@@ -78,6 +83,8 @@ struct Found {
     refused: Vec<Refused>,
     /// Routes that the program that printed them does not use.
     inactive: u64,
+    /// What the user must know about the choice of routes, as sentences without a subject.
+    notes: Vec<String>,
 }
 
 impl Found {
@@ -101,26 +108,42 @@ pub struct Import {
     pub inactive: u64,
     /// Words such as `proto` that do not change the packets' way.
     pub skipped_words: u64,
+    notes: Vec<String>,
 }
 
 /// Reads a file and translates it; `-` is standard input. Returns its name, too.
-pub fn read(path: &Path, options: Options) -> Result<(String, Import)> {
+pub fn read(path: &Path, options: &Options) -> Result<(String, Import)> {
     let source = Source::open(path, options.format)?;
-    if options.peer.is_some() && source.format != Format::Mrt {
-        return Err(Error::Usage(format!(
-            "{}: --peer requires the format mrt; leave out --peer, or add --format mrt",
-            source.name
-        )));
+    let name = source.name.clone();
+    let import = translate_source(source, options)?;
+    for note in &import.notes {
+        anstream::eprintln!("rcuctl: {name}: {}", printable(note));
     }
-    Ok((source.name.clone(), translate_source(source, options.peer)?))
+    Ok((name, import))
 }
 
-fn translate_source(source: Source, peer: Option<IpAddr>) -> Result<Import> {
+fn translate_source(source: Source, options: &Options) -> Result<Import> {
+    let unused = |option: &str, format: &str| {
+        Err(Error::Usage(format!(
+            "{}: {option} requires the format {format}; leave out {option}, or add --format {format}",
+            source.name
+        )))
+    };
+    if options.peer.is_some() && source.format != Format::Mrt {
+        return unused("--peer", "mrt");
+    }
+    if options.table.is_some() && source.format != Format::Bird {
+        return unused("--table", "bird");
+    }
     let find = match source.format {
-        Format::Mrt => return Ok(parse(mrt::find(source.reader, peer))),
+        Format::Mrt => return Ok(parse(mrt::find(source.reader, options.peer))),
+        Format::Bird => {
+            let name = source.name.clone();
+            let found = bird::find(&name, &source.text()?, options.table.as_deref())?;
+            return Ok(parse(found));
+        }
         Format::Ip => ip_text::find,
         Format::IpJson => ip_json::find,
-        Format::Bird => bird::find,
         Format::Frr => frr::find,
         Format::FrrJson => frr_json::find,
         Format::FrrBgp => frr_bgp::find,
@@ -133,6 +156,7 @@ fn parse(found: Found) -> Import {
     let mut import = Import {
         refused: found.refused,
         inactive: found.inactive,
+        notes: found.notes,
         ..Import::default()
     };
     for Candidate { line, words } in found.candidates {
@@ -161,15 +185,96 @@ fn next_hop_words(gateway: Option<IpAddr>, dev: Option<&str>) -> String {
     words
 }
 
-/// Adds the routes to the table. Continues after a line that the kernel refuses. A signal ends the
-/// import between two batches.
+/// Adds the routes to the table: each by itself, so that the import continues after a refused one,
+/// or all or none of them.
 pub fn run(
     device: &mut Device<impl Read + Write>,
     name: &str,
     mut import: Import,
+    atomicity: Atomicity,
     is_interrupted: &dyn Fn() -> bool,
     out: &mut Output<impl Write>,
 ) -> Result<Status> {
+    let imported = match atomicity.begin() {
+        None => add(device, &mut import, is_interrupted)?,
+        Some(_) if !import.refused.is_empty() => {
+            report(name, &import.refused);
+            return Err(Error::Usage(format!(
+                "{name}: expected a file without refused lines, found {}; nothing was imported; \
+                 without --atomic and --replace the import skips these lines",
+                import.refused.len()
+            )));
+        }
+        Some(begin) => {
+            device.command(begin)?;
+            add_all(device, name, &mut import, is_interrupted).inspect_err(|_| {
+                // Fails harmlessly if the failed commit has ended the transaction.
+                let _ = device.command("abort\n");
+            })?
+        }
+    };
+    import.refused.sort_by_key(|refused| refused.line);
+    print(name, imported, &import, out)
+}
+
+/// Adds all routes to the open transaction, and commits it. Returns their number. Errors: the first
+/// refused line, and then nothing was imported.
+fn add_all(
+    device: &mut Device<impl Read + Write>,
+    name: &str,
+    import: &mut Import,
+    is_interrupted: &dyn Fn() -> bool,
+) -> Result<usize> {
+    let refused_line = |line, refusal| Error::Line {
+        file: name.to_string(),
+        line,
+        applied: Some(0),
+        refusal,
+    };
+    let mut rest = &import.routes[..];
+    while !rest.is_empty() {
+        if is_interrupted() {
+            return Err(Error::Interrupted { applied: 0 });
+        }
+        let batch = batch_of(rest);
+        let lines = batch.text(0..batch.len());
+        if let Some(refused) = device.submit(lines, &mut Vec::new())? {
+            let accepted = batch.lines_in(0, refused.accepted);
+            return Err(refused_line(batch.number(accepted), refused.refusal));
+        }
+        rest = &rest[batch.len()..];
+    }
+    let Some(refused) = device.submit(b"commit\n", &mut Vec::new())? else {
+        return Ok(import.routes.len());
+    };
+    // The device counts `begin` as line 1, and names the line at which the commit failed.
+    let index = refused.number.and_then(|number| number.checked_sub(2));
+    let route = index.and_then(|index| import.routes.get(usize::try_from(index).ok()?));
+    Err(match route {
+        Some((line, _)) => refused_line(*line, refused.refusal),
+        None => Error::Refused(refused.refusal),
+    })
+}
+
+/// Returns the lines that add the first routes, as many as one write can carry.
+fn batch_of(routes: &[(u64, Route)]) -> Batch {
+    let mut batch = Batch::default();
+    for (line, route) in routes {
+        if batch.is_full() {
+            break;
+        }
+        batch.push(&[b"add ", route.to_string().as_bytes()], *line);
+    }
+    batch
+}
+
+/// Adds each route by itself, and continues after one that the kernel refuses. A signal ends the
+/// import between two batches. Returns the number of added routes.
+fn add(
+    device: &mut Device<impl Read + Write>,
+    import: &mut Import,
+    is_interrupted: &dyn Fn() -> bool,
+) -> Result<usize> {
     let mut imported = 0;
     let mut rest = &import.routes[..];
     while !rest.is_empty() {
@@ -177,13 +282,7 @@ pub fn run(
             let applied = imported as u64;
             return Err(Error::Interrupted { applied });
         }
-        let mut batch = Batch::default();
-        for (line, route) in rest {
-            if batch.is_full() {
-                break;
-            }
-            batch.push(&[b"add ", route.to_string().as_bytes()], *line);
-        }
+        let batch = batch_of(rest);
         let count = batch.len();
         let refused = device.submit(batch.text(0..count), &mut Vec::new())?;
         let accepted = refused
@@ -200,8 +299,7 @@ pub fn run(
         }
         rest = &rest[done.min(rest.len())..];
     }
-    import.refused.sort_by_key(|refused| refused.line);
-    print(name, imported, &import, out)
+    Ok(imported)
 }
 
 /// Prints the routes instead of adding them.
@@ -264,7 +362,7 @@ fn printable(message: &str) -> String {
 pub fn translate(text: &str) -> Import {
     let bytes = std::io::Cursor::new(text.as_bytes().to_vec());
     let source = Source::new("f".to_string(), bytes, None).expect("a known format");
-    translate_source(source, None).expect("text")
+    translate_source(source, &Options::default()).expect("text")
 }
 
 #[cfg(test)]

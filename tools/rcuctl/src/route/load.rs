@@ -22,7 +22,8 @@ use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
 use chunks::Chunks;
-use loader::{Atomicity, Loader};
+pub use loader::Atomicity;
+use loader::Loader;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -34,13 +35,8 @@ pub struct Options {
 impl Options {
     /// From the options of the command line.
     pub fn new(replace: bool, atomic: bool, overwrite: bool) -> Self {
-        let atomicity = match (replace, atomic) {
-            (true, _) => Atomicity::Table,
-            (false, true) => Atomicity::File,
-            (false, false) => Atomicity::Line,
-        };
         Self {
-            atomicity,
+            atomicity: Atomicity::new(replace, atomic),
             overwrite,
         }
     }

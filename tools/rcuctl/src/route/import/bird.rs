@@ -8,10 +8,18 @@
 //!                  via 192.0.2.1 on eth0
 //!                  Type: OSPF univ
 //! ```
+//!
+//! BIRD 2 and 3 print the name of each table before its routes. BIRD has any number of tables; its
+//! protocols use `master4` and `master6` by default.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{next_hop_words, Found, ENCAPSULATION, MULTIPATH};
+use crate::error::{Error, Result};
+
+/// The tables of BIRD that its protocols use by default.
+const MASTERS: [&str; 3] = ["master", "master4", "master6"];
 
 /// Returns whether a line of the text is one of BIRD's.
 pub fn is_bird(text: &str) -> bool {
@@ -66,7 +74,7 @@ fn is_next_hop(text: &str) -> bool {
 
 /// The words of a next hop: `via ADDRESS on DEVICE` or `dev DEVICE`, with attributes. Errors: why
 /// the table cannot store it.
-fn next_hop(text: &str) -> Result<String, String> {
+fn next_hop(text: &str) -> std::result::Result<String, String> {
     let mut words = text.split_whitespace();
     let (mut gateway, mut dev) = (None, None);
     while let Some(word) = words.next() {
@@ -119,15 +127,80 @@ fn is_decoration(line: &str) -> bool {
         || line.contains("show route")
 }
 
-/// Finds the routes in use.
-pub fn find(text: &str) -> Found {
+/// Returns the name of a table if the line is its heading.
+fn heading(line: &str) -> Option<&str> {
+    line.strip_prefix("Table ")?.trim_end().strip_suffix(':')
+}
+
+/// Chooses the tables to import, by name; `None` if the file names no tables. Errors: the file lacks
+/// the wanted table, or has several and none of [`MASTERS`].
+fn choose<'a>(name: &str, text: &'a str, wanted: Option<&str>) -> Result<Option<Vec<&'a str>>> {
+    let mut tables: Vec<_> = text.lines().filter_map(heading).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let list = tables.join(", ");
+    let chosen: Vec<_> = match wanted {
+        Some(wanted) => tables.iter().copied().filter(|table| *table == wanted).collect(),
+        None if tables.len() < 2 => tables.clone(),
+        None => {
+            let masters = tables.iter().copied();
+            masters.filter(|table| MASTERS.contains(table)).collect()
+        }
+    };
+    match (wanted, &chosen[..]) {
+        (None, _) if tables.is_empty() => Ok(None),
+        (Some(wanted), []) if tables.is_empty() => Err(Error::Usage(format!(
+            "{name}: expected the heading of the table {wanted}, found none; leave out --table"
+        ))),
+        (Some(wanted), []) => Err(Error::Usage(format!(
+            "{name}: expected the table {wanted}, found {list}; --table NAME chooses one"
+        ))),
+        (None, []) => Err(Error::Usage(format!(
+            "{name}: expected one of the tables {}, found {list}; --table NAME chooses one",
+            MASTERS.join(", ")
+        ))),
+        _ => Ok(Some(chosen)),
+    }
+}
+
+/// Finds the routes in use of a table, or of the tables that [`choose`] chooses. Notes which tables
+/// these are, and how many routes the other tables have.
+pub fn find(name: &str, text: &str, wanted: Option<&str>) -> Result<Found> {
     let mut found = Found::default();
+    let Some(chosen) = choose(name, text, wanted)? else {
+        find_in(text.lines().zip(1..), &mut found);
+        return Ok(found);
+    };
+    let mut table = None;
+    let (mut lines, mut others) = (Vec::new(), BTreeMap::new());
+    for (line, number) in text.lines().zip(1..) {
+        table = heading(line).or(table);
+        match table {
+            Some(other) if !chosen.contains(&other) => {
+                let is_route = Head::parse(line).is_some();
+                *others.entry(other).or_insert(0) += u64::from(is_route);
+            }
+            _ => lines.push((line, number)),
+        }
+    }
+    find_in(lines.into_iter(), &mut found);
+    found.notes.push(format!("imports the table {}", chosen.join(" and ")));
+    for (other, routes) in others {
+        found.notes.push(format!(
+            "skips the table {other} with {routes} routes; --table {other} imports it"
+        ));
+    }
+    Ok(found)
+}
+
+/// Finds the routes in use, among numbered lines.
+fn find_in<'a>(lines: impl Iterator<Item = (&'a str, u64)>, found: &mut Found) {
     let mut open: Option<Open<'_>> = None;
     let mut destination = "";
-    for (line, number) in text.lines().zip(1..) {
+    for (line, number) in lines {
         if let Some(head) = Head::parse(line) {
             if let Some(open) = open.take() {
-                open.close(&mut found);
+                open.close(found);
             }
             if !head.destination.is_empty() {
                 destination = head.destination;
@@ -158,7 +231,6 @@ pub fn find(text: &str) -> Found {
         }
     }
     if let Some(open) = open {
-        open.close(&mut found);
+        open.close(found);
     }
-    found
 }

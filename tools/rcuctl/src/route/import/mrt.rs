@@ -10,6 +10,10 @@
 //! A collector has one path from each peer. It forwards nothing, so the file does not say which
 //! path is in use. The import takes the path with the shortest AS path; of several it takes that of
 //! the peer with the lowest address.
+//!
+//! A table has a path from each of about 60 peers for each of a million prefixes. The import keeps
+//! only the best one of a table for a prefix. Updates need the paths of all their peers, because a
+//! withdrawal reveals another one.
 
 mod bgp;
 
@@ -98,52 +102,123 @@ struct Path {
     record: u64,
 }
 
+/// The paths of a prefix.
+#[derive(Default)]
+struct PrefixPaths {
+    /// The best path of the tables.
+    best: Option<Path>,
+    /// The number of the tables' other paths, which are not kept.
+    others: u64,
+    /// The paths of the updates, by peer.
+    updates: BTreeMap<IpAddr, Path>,
+}
+
+impl PrefixPaths {
+    /// Removes the best path of the tables. Errors: another path of a table may be the best one now.
+    fn lose_best(&mut self, prefix: Prefix, is_worse: bool) -> Result<(), String> {
+        self.best = None;
+        match self.others {
+            others if is_worse && others > 0 => Err(format!(
+                "{prefix}: expected the best of {} paths of a table to stay, because only this one \
+                 is kept, found an update of it; --peer ADDRESS reads the paths of one peer",
+                others + 1
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The paths of all prefixes.
 struct Paths {
     /// The only peer whose paths are read; `None` for all peers.
     only: Option<IpAddr>,
-    by_prefix: BTreeMap<Prefix, Vec<Path>>,
+    by_prefix: BTreeMap<Prefix, PrefixPaths>,
     /// The number of paths that are no candidates: of other peers, of multicast, without a next
     /// hop, and further ones of a peer.
     unused: u64,
 }
 
 impl Paths {
-    fn announce(
+    /// Returns the path unless it is no candidate.
+    fn candidate(
         &mut self,
-        prefix: Prefix,
         peer: IpAddr,
         next_hop: Option<IpAddr>,
         as_path_length: usize,
         record: u64,
-    ) {
+    ) -> Option<Path> {
         let is_read = self.only.is_none_or(|only| only == peer);
         let Some(next_hop) = next_hop.filter(|_| is_read) else {
             self.unused += 1;
-            return;
+            return None;
         };
-        let path = Path {
+        Some(Path {
             as_path_length,
             peer,
             next_hop,
             record,
-        };
+        })
+    }
+
+    /// Adds a path of a table, of which only the best one is kept.
+    fn add(&mut self, prefix: Prefix, path: Path) {
         let paths = self.by_prefix.entry(prefix).or_default();
-        match paths.iter_mut().find(|other| other.peer == peer) {
-            // A peer's later path replaces its earlier one. One record has several paths of a peer
-            // with Add-Path.
-            Some(other) if other.record != record => *other = path,
-            Some(other) => {
-                *other = path.min(*other);
-                self.unused += 1;
+        match &mut paths.best {
+            // A later table has a newer path of the peer.
+            Some(best) if best.peer == path.peer => *best = path,
+            Some(best) => {
+                *best = path.min(*best);
+                paths.others += 1;
             }
-            None => paths.push(path),
+            best => *best = Some(path),
         }
     }
 
-    fn withdraw(&mut self, prefix: Prefix, peer: IpAddr) {
-        if let Some(paths) = self.by_prefix.get_mut(&prefix) {
-            paths.retain(|path| path.peer != peer);
+    /// Adds the paths of a record that has all paths of a prefix. They replace those of an earlier
+    /// record.
+    fn replace(&mut self, prefix: Prefix, mut paths: impl Iterator<Item = Path>) {
+        let Some(first) = paths.next() else {
+            return;
+        };
+        let kept = self.by_prefix.entry(prefix).or_default();
+        self.unused += kept.others;
+        (kept.best, kept.others) = (Some(first), 0);
+        for path in paths {
+            kept.best = kept.best.map(|best| path.min(best));
+            kept.others += 1;
+        }
+    }
+
+    /// Adds a path of an update. A peer's later path replaces its earlier one. Errors: it is worse
+    /// than the best path of a table, which it replaces, and whose others are not kept.
+    fn announce(&mut self, prefix: Prefix, path: Path) -> Result<(), String> {
+        let paths = self.by_prefix.entry(prefix).or_default();
+        let is_replaced = paths.best.filter(|best| best.peer == path.peer);
+        let replaced = match is_replaced {
+            Some(best) => paths.lose_best(prefix, path.as_path_length > best.as_path_length),
+            None => Ok(()),
+        };
+        match paths.updates.get_mut(&path.peer) {
+            // One record has several paths of a peer with Add-Path.
+            Some(other) if other.record == path.record => {
+                *other = path.min(*other);
+                self.unused += 1;
+            }
+            _ => drop(paths.updates.insert(path.peer, path)),
+        }
+        replaced
+    }
+
+    /// Removes the path of a peer. Errors: it was the best one of a table, whose others are not
+    /// kept.
+    fn withdraw(&mut self, prefix: Prefix, peer: IpAddr) -> Result<(), String> {
+        let Some(paths) = self.by_prefix.get_mut(&prefix) else {
+            return Ok(());
+        };
+        paths.updates.remove(&peer);
+        match paths.best.is_some_and(|best| best.peer == peer) {
+            true => paths.lose_best(prefix, true),
+            false => Ok(()),
         }
     }
 
@@ -151,12 +226,14 @@ impl Paths {
     fn finish(self, found: &mut Found) {
         found.inactive += self.unused;
         for (prefix, paths) in self.by_prefix {
-            let Some(best) = paths.iter().min() else {
+            found.inactive += paths.others;
+            let Some(best) = paths.updates.values().chain(&paths.best).min() else {
                 continue;
             };
             let words = next_hop_words(Some(best.next_hop), None);
             found.push(best.record, format!("{prefix}{words}"));
-            found.inactive += paths.len() as u64 - 1;
+            let candidates = paths.updates.len() + usize::from(paths.best.is_some());
+            found.inactive += candidates as u64 - 1;
         }
     }
 }
@@ -285,6 +362,7 @@ fn read_rib<'a>(
     number: u64,
     paths: &mut Paths,
 ) -> Result<(), String> {
+    let mut found = Vec::new();
     for (index, attributes) in entries {
         let peer = *peers.get(usize::from(index)).ok_or_else(|| {
             format!(
@@ -294,9 +372,10 @@ fn read_rib<'a>(
         })?;
         let attributes = Attributes::parse(attributes, AsSize::Four)
             .map_err(|error| format!("{prefix}: {error}"))?;
-        let next_hop = attributes.next_hop();
-        paths.announce(prefix, peer, next_hop, attributes.as_path_length, number);
+        let (next_hop, length) = (attributes.next_hop(), attributes.as_path_length);
+        found.extend(paths.candidate(peer, next_hop, length, number));
     }
+    paths.replace(prefix, found.into_iter());
     Ok(())
 }
 
@@ -309,9 +388,10 @@ fn read_table_dump(entry: &TABLE_DUMP, number: u64, paths: &mut Paths) -> Result
     let prefix = bgp::prefix(family, entry.prefix_length, &bytes)?;
     let attributes = Attributes::parse(&entry.attributes, AsSize::Two)
         .map_err(|error| format!("{prefix}: {error}"))?;
-    let next_hop = attributes.next_hop();
-    let length = attributes.as_path_length;
-    paths.announce(prefix, entry.peer_address, next_hop, length, number);
+    let (next_hop, length) = (attributes.next_hop(), attributes.as_path_length);
+    if let Some(path) = paths.candidate(entry.peer_address, next_hop, length, number) {
+        paths.add(prefix, path);
+    }
     Ok(())
 }
 
@@ -326,13 +406,16 @@ fn read_message(message: BGP4MP, record: u64, paths: &mut Paths) -> Result<(), S
         _ => return Ok(()),
     };
     let update = Update::parse(&bytes, as_size, has_path_ids)?;
+    let mut updated = Ok(());
     for &prefix in &update.withdrawn {
-        paths.withdraw(prefix, peer);
+        updated = updated.and(paths.withdraw(prefix, peer));
     }
     for &(prefix, next_hop) in &update.announced {
-        paths.announce(prefix, peer, next_hop, update.as_path_length, record);
+        if let Some(path) = paths.candidate(peer, next_hop, update.as_path_length, record) {
+            updated = updated.and(paths.announce(prefix, path));
+        }
     }
-    Ok(())
+    updated
 }
 
 /// Returns an address of 4 or 16 bytes.

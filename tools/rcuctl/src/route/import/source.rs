@@ -2,9 +2,11 @@
 
 //! A file to import: its bytes, decompressed, and its format.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
@@ -14,6 +16,70 @@ use crate::error::{Error, Result};
 
 /// The number of bytes that decide the format: programs print legends before the first route.
 const HEAD: u64 = 64 * 1024;
+
+/// The bytes that a compressed file may always yield.
+const FREE_BYTES: u64 = 64 << 20;
+/// The bytes that each further compressed byte may yield. Tables of routes yield up to 30; gzip can
+/// yield 1032, and bzip2 millions.
+const MAX_RATIO: u64 = 100;
+
+/// A reader that counts its bytes.
+struct Counted<R> {
+    reader: R,
+    count: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.count.set(self.count.get() + read as u64);
+        Ok(read)
+    }
+}
+
+/// A decompressor whose reads fail if it yields too many bytes: a small file could otherwise fill
+/// the memory.
+struct Bounded<R> {
+    reader: R,
+    compressed: Rc<Cell<u64>>,
+    decompressed: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.decompressed += read as u64;
+        let compressed = self.compressed.get();
+        if self.decompressed > FREE_BYTES + MAX_RATIO * compressed {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "expected at most {MAX_RATIO} bytes for each compressed byte, found {} for \
+                     {compressed}; decompress the file before the import if you trust it",
+                    self.decompressed
+                ),
+            ));
+        }
+        Ok(read)
+    }
+}
+
+/// Decompresses a file.
+fn decompress<R: Read + 'static, D: Read + 'static>(
+    reader: R,
+    decoder: impl FnOnce(BufReader<Counted<R>>) -> D,
+) -> Box<dyn Read> {
+    let compressed = Rc::new(Cell::new(0));
+    let counted = Counted {
+        reader,
+        count: compressed.clone(),
+    };
+    Box::new(BufReader::new(Bounded {
+        reader: decoder(BufReader::new(counted)),
+        compressed,
+        decompressed: 0,
+    }))
+}
 
 pub struct Source {
     pub name: String,
@@ -39,8 +105,8 @@ impl Source {
         let reading = || format!("reading {name}");
         let (magic, reader) = peek(reader, 3).map_err(Error::io(reading()))?;
         let reader: Box<dyn Read> = match magic[..] {
-            [0x1f, 0x8b, ..] => Box::new(BufReader::new(MultiGzDecoder::new(reader))),
-            [b'B', b'Z', b'h'] => Box::new(BufReader::new(MultiBzDecoder::new(reader))),
+            [0x1f, 0x8b, ..] => decompress(reader, MultiGzDecoder::new),
+            [b'B', b'Z', b'h'] => decompress(reader, MultiBzDecoder::new),
             _ => Box::new(reader),
         };
         let (head, reader) = peek(reader, HEAD).map_err(Error::io(reading()))?;
@@ -117,6 +183,24 @@ mod tests {
         for whole in [gzip, bzip2] {
             let error = text(whole[..whole.len() - 4].to_vec()).expect_err("cut");
             assert!(error.to_string().starts_with("reading f: "), "{error}");
+        }
+    }
+
+    /// Newlines, compressed.
+    #[test]
+    fn a_file_that_yields_too_many_bytes_is_refused() {
+        let newlines = |mebibytes: u64| io::repeat(b'\n').take(mebibytes << 20);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::copy(&mut newlines(160), &mut gzip).expect("memory");
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        io::copy(&mut newlines(80), &mut bzip2).expect("memory");
+        for bomb in [gzip.finish().expect("memory"), bzip2.finish().expect("memory")] {
+            assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
+            let source = Source::new("f".to_string(), Cursor::new(bomb), Some(Format::Ip));
+            let read = source.and_then(Source::text).map(|text| text.len());
+            let error = read.expect_err("too many bytes");
+            let expected = "reading f: expected at most 100 bytes for each compressed byte, found ";
+            assert!(error.to_string().starts_with(expected), "{error}");
         }
     }
 

@@ -76,7 +76,7 @@ const FILES: &[File] = &[
 
 fn translate_bytes(content: &'static [u8]) -> Import {
     let source = Source::new("f".to_string(), content, None).expect("a known format");
-    translate_source(source, None).expect("readable")
+    translate_source(source, &Options::default()).expect("readable")
 }
 
 /// The text of the routes, a line each.
@@ -190,7 +190,7 @@ fn an_import_continues_after_a_line_that_the_kernel_refuses() {
     let mut printed = Vec::new();
     let out = &mut Output::new(&mut printed, true);
     let device = &mut Device::new(&mut fake);
-    let status = run(device, "f", translate(text), &|| false, out);
+    let status = run(device, "f", translate(text), Atomicity::Line, &|| false, out);
     assert_eq!(status.expect("no local error"), Status::Failed);
     let expected = r#"{"imported":2,"inactive":0,"skipped_words":0,"refused":[{"line":2,"message":"fe80::/64: route exists (EEXIST)"}]}"#;
     let printed: serde_json::Value = serde_json::from_slice(&printed).expect("JSON");
@@ -209,7 +209,8 @@ fn a_signal_ends_an_import_with_an_error_that_counts_the_imported_routes() {
     let is_interrupted = || calls.replace(calls.get() + 1) == 2;
     let out = &mut Output::new(Vec::new(), true);
     let device = &mut Device::new(&mut fake);
-    let ended = run(device, "f", translate(&text), &is_interrupted, out);
+    let import = translate(&text);
+    let ended = run(device, "f", import, Atomicity::Line, &is_interrupted, out);
     let Err(Error::Interrupted { applied }) = ended else {
         panic!("{ended:?}");
     };
@@ -264,9 +265,108 @@ fn damaged_files_are_refused_without_a_panic() {
                 let bytes = std::io::Cursor::new(bytes);
                 // An error means that the bytes are neither text nor a compressed file.
                 if let Ok(source) = Source::new(name.to_string(), bytes, Some(format)) {
-                    drop(translate_source(source, None));
+                    drop(translate_source(source, &Options::default()));
                 }
             }
         }
     }
+}
+
+/// Imports a text atomically. Returns the result, and the lines that the device has executed.
+fn import_atomically(text: &str, fake: Fake, atomicity: Atomicity) -> (Result<Status>, Vec<String>) {
+    let mut fake = fake;
+    let out = &mut Output::new(Vec::new(), true);
+    let device = &mut Device::new(&mut fake);
+    let status = run(device, "f", translate(text), atomicity, &|| false, out);
+    (status, fake.executed)
+}
+
+#[test]
+fn an_atomic_import_is_one_transaction_or_reload() {
+    let text = "10.0.0.0/8 dev a\n::/0 dev a\n";
+    for (atomicity, begin) in [
+        (Atomicity::File, "begin"),
+        (Atomicity::Table, "begin reload"),
+    ] {
+        let (status, executed) = import_atomically(text, Fake::new(), atomicity);
+        assert_eq!(status.expect("no error"), Status::Done);
+        let expected = [begin, "add 10.0.0.0/8 dev a", "add ::/0 dev a", "commit"];
+        assert_eq!(executed, expected);
+    }
+}
+
+#[test]
+fn an_atomic_import_of_a_bad_file_sends_nothing() {
+    let text = "10.0.0.0/8 dev a\n10.0.0.1/8 dev a\n";
+    let (status, executed) = import_atomically(text, Fake::new(), Atomicity::File);
+    let error = status.expect_err("a bad line").to_string();
+    assert!(
+        error.starts_with("f: expected a file without refused lines, found 1; nothing was imported"),
+        "{error}"
+    );
+    assert_eq!(executed, [] as [String; 0]);
+}
+
+#[test]
+fn a_route_that_the_kernel_refuses_ends_an_atomic_import() {
+    let text = "10.0.0.0/8 dev a\n\n::/0 dev a\n";
+    let fake = Fake::new().refuse("add ::/0 dev a", Errno::EEXIST, "::/0: route exists");
+    let (status, executed) = import_atomically(text, fake, Atomicity::Table);
+    let Err(Error::Line { line, applied, .. }) = status else {
+        panic!("{status:?}");
+    };
+    assert_eq!((line, applied), (3, Some(0)));
+    assert_eq!(executed, ["begin reload", "add 10.0.0.0/8 dev a", "abort"]);
+    // The commit names the operation.
+    let fake = Fake::new().refuse_commit(1, Errno::EEXIST, "::/0: route exists");
+    let (status, _) = import_atomically(text, fake, Atomicity::File);
+    let Err(Error::Line { line, applied, .. }) = status else {
+        panic!("{status:?}");
+    };
+    assert_eq!((line, applied), (3, Some(0)));
+}
+
+const BIRD_TABLES: &str = "BIRD 2.0.12 ready.\nTable customers:\n\
+    10.1.0.0/16          unicast [static1 2024-01-01] * (200)\n\tdev eth1\n\
+    Table master4:\n10.2.0.0/16          unicast [static1 2024-01-01] * (200)\n\tdev eth2\n\
+    Table master6:\n2001:db8::/32        unicast [static1 2024-01-01] * (200)\n\tdev eth3\n";
+
+/// Returns the routes of a table of BIRD, and the notes.
+fn bird_table(text: &str, table: Option<&str>) -> Result<(Vec<String>, Vec<String>)> {
+    let bytes = std::io::Cursor::new(text.as_bytes().to_vec());
+    let options = Options {
+        table: table.map(str::to_string),
+        ..Options::default()
+    };
+    let import = translate_source(Source::new("f".to_string(), bytes, None)?, &options)?;
+    Ok((lines(&import), import.notes))
+}
+
+#[test]
+fn the_import_names_the_tables_of_bird_and_skips_those_that_are_not_master() {
+    let (routes, notes) = bird_table(BIRD_TABLES, None).expect("two master tables");
+    assert_eq!(routes, ["10.2.0.0/16 dev eth2", "2001:db8::/32 dev eth3"]);
+    let expected = [
+        "imports the table master4 and master6",
+        "skips the table customers with 1 routes; --table customers imports it",
+    ];
+    assert_eq!(notes, expected);
+    let (routes, notes) = bird_table(BIRD_TABLES, Some("customers")).expect("a table");
+    assert_eq!(routes, ["10.1.0.0/16 dev eth1"]);
+    assert_eq!(notes[0], "imports the table customers");
+    let only = BIRD_TABLES.replace("Table master4", "Table x");
+    let only = only.split("Table master6").next().expect("a part");
+    let error = bird_table(only, None).expect_err("no master").to_string();
+    assert_eq!(
+        error,
+        "f: expected one of the tables master, master4, master6, found customers, x; \
+         --table NAME chooses one"
+    );
+    let one = only.split("Table x").next().expect("a part");
+    let (routes, notes) = bird_table(one, None).expect("one table");
+    assert_eq!((routes.len(), &notes[..]), (1, &["imports the table customers".to_string()][..]));
+    let error = bird_table(one, Some("y")).expect_err("no such table").to_string();
+    assert_eq!(error, "f: expected the table y, found customers; --table NAME chooses one");
+    let error = bird_table("default dev a\n", Some("y")).expect_err("not BIRD").to_string();
+    assert!(error.starts_with("f: --table requires the format bird"), "{error}");
 }

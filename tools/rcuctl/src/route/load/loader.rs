@@ -33,6 +33,26 @@ pub enum Atomicity {
     Table,
 }
 
+impl Atomicity {
+    /// From the options of the command line.
+    pub fn new(replace: bool, atomic: bool) -> Self {
+        match (replace, atomic) {
+            (true, _) => Self::Table,
+            (false, true) => Self::File,
+            (false, false) => Self::Line,
+        }
+    }
+
+    /// The line that opens the transaction around the file, if there is one.
+    pub fn begin(self) -> Option<&'static str> {
+        match self {
+            Self::Line => None,
+            Self::File => Some("begin\n"),
+            Self::Table => Some("begin reload\n"),
+        }
+    }
+}
+
 pub struct Loader<'a, C> {
     device: &'a mut Device<C>,
     file: String,
@@ -59,10 +79,8 @@ impl<'a, C: Transport> Loader<'a, C> {
 
     /// Opens a transaction around the whole file, unless each line is applied on its own.
     pub fn begin(&mut self, atomicity: Atomicity) -> Result<()> {
-        let line = match atomicity {
-            Atomicity::Line => return Ok(()),
-            Atomicity::File => "begin\n",
-            Atomicity::Table => "begin reload\n",
+        let Some(line) = atomicity.begin() else {
+            return Ok(());
         };
         self.text_lines += 1;
         self.device.command(line).map_err(|error| match error {

@@ -188,3 +188,62 @@ fn text_is_no_record() {
     // A length above the limit.
     assert!(!is_mrt(&[0, 0, 0, 0, 0, 13, 0, 1, 0xff, 0, 0, 0]));
 }
+
+/// A table of 60 peers has 60 million paths.
+#[test]
+fn one_path_of_a_table_is_kept_for_a_prefix() {
+    let paths: Vec<_> = (0..60)
+        .map(|peer| (peer, attributes(60 - peer, [peer, 1, 1, 1])))
+        .collect();
+    let mut all = Paths {
+        only: None,
+        by_prefix: BTreeMap::new(),
+        unused: 0,
+    };
+    let entries = paths.iter().map(|(peer, bytes)| (u16::from(*peer), &bytes[..]));
+    let peers: Vec<_> = (0..60).map(|peer| [192, 0, 2, peer].into()).collect();
+    let prefix = Prefix::network([10, 0, 0, 0].into(), 8);
+    read_rib(prefix, entries, &peers, 2, &mut all).expect("valid paths");
+    let kept = &all.by_prefix[&prefix];
+    assert_eq!((kept.updates.len(), kept.others), (0, 59));
+    assert_eq!(kept.best.map(|best| best.peer), Some(peers[59]));
+}
+
+#[test]
+fn an_update_of_the_best_path_of_a_table_is_named() {
+    let paths = [
+        (0, attributes(1, [1, 1, 1, 1])),
+        (1, attributes(2, [2, 2, 2, 2])),
+    ];
+    let table = || vec![peers(2), rib(&paths)];
+    let after = |update: Vec<u8>| found(&[table(), vec![update]].concat(), None);
+    let best = words(&["10.0.0.0/8 via inet 1.1.1.1"]);
+    // Another peer's path, and a path that is still the best one.
+    assert_eq!(after(update(1, &[10], &[], &[])), (best.clone(), vec![], 1));
+    let same = update(0, &[], &[10], &attributes(1, [1, 1, 1, 1]));
+    assert_eq!(after(same), (best, vec![], 1));
+    // The second path of the table could be the best one now.
+    assert_eq!(after(update(0, &[10], &[], &[])), (vec![], vec![3], 1));
+    let worse = update(0, &[], &[10], &attributes(5, [3, 3, 3, 3]));
+    let expected = words(&["10.0.0.0/8 via inet 3.3.3.3"]);
+    assert_eq!(after(worse), (expected, vec![3], 1));
+}
+
+/// The time of an update must not grow with the peers of its prefix.
+#[test]
+fn updates_of_many_peers_take_linear_time() {
+    let prefix = Prefix::network([10, 0, 0, 0].into(), 8);
+    let mut paths = Paths {
+        only: None,
+        by_prefix: BTreeMap::new(),
+        unused: 0,
+    };
+    let start = std::time::Instant::now();
+    for peer in 0..200_000_u32 {
+        let peer = IpAddr::from(peer.to_be_bytes());
+        let path = paths.candidate(peer, Some(peer), 1, u64::from(u32::MAX)).expect("a path");
+        paths.announce(prefix, path).expect("no table");
+    }
+    // A search of all peers takes minutes.
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
