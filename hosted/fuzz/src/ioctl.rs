@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Decoding the structure of an operation.
+//! Decoding the structures of operations, of keys and of dumps.
 
 use crate::{
     device::uapi::{self, route_type, verb},
     line,
     operations::universe,
-    rcu_table::{Family, Mode, NextHop, Operation, Prefix, Route},
+    rcu_table::{Family, Key, Mode, NextHop, Operation, Prefix, Route, Selector},
 };
 use arbitrary::{Result, Unstructured};
 use kernel::prelude::EINVAL;
 
-/// Decodes a structure of arbitrary bytes, and the structure of a valid operation.
+/// Decodes structures of arbitrary bytes, and the structure of a valid operation.
 ///
 /// # Panics
 ///
@@ -24,6 +24,75 @@ pub fn run(bytes: &[u8]) {
     }
     if let Ok(operation) = universe::operation(&mut bytes) {
         check_operation(&operation);
+    }
+    if let Ok(dump) = any_dump(&mut bytes) {
+        check_dump(&dump);
+        check_key(&dump.select);
+    }
+}
+
+fn any_key(bytes: &mut Unstructured<'_>) -> Result<uapi::Key> {
+    Ok(uapi::Key {
+        dst: any_address(bytes)?,
+        prefix_len: bytes.arbitrary()?,
+        flags: bytes.arbitrary()?,
+        reserved: bytes.arbitrary()?,
+        metric: bytes.arbitrary()?,
+    })
+}
+
+fn any_dump(bytes: &mut Unstructured<'_>) -> Result<uapi::Dump> {
+    Ok(uapi::Dump {
+        flags: bytes.arbitrary()?,
+        select: any_key(bytes)?,
+        after: any_key(bytes)?,
+        ..uapi::Dump::default()
+    })
+}
+
+/// Checks that an accepted key has no unused bit set.
+fn check_key(key: &uapi::Key) {
+    match key.to_key() {
+        Ok((prefix, metric)) => {
+            let mut encoded = uapi::Key::from(&Key {
+                prefix,
+                metric: metric.unwrap_or(0),
+            });
+            if metric.is_none() {
+                encoded.flags = 0;
+            }
+            assert_eq!(*key, encoded);
+        }
+        Err(error) => assert_eq!(error, EINVAL),
+    }
+}
+
+/// Checks that an accepted dump has no unused bit set.
+fn check_dump(dump: &uapi::Dump) {
+    match dump.selector() {
+        Ok(selector) => {
+            let mut select = uapi::Key::default();
+            match selector {
+                Selector::All => (),
+                Selector::Family(Family::Inet) => select.dst.family = uapi::family::INET,
+                Selector::Family(Family::Inet6) => select.dst.family = uapi::family::INET6,
+                Selector::Prefix(prefix) => {
+                    select = uapi::Key::from(&Key { prefix, metric: 0 });
+                    select.flags = 0;
+                }
+            }
+            let is_prefix = matches!(selector, Selector::Prefix(_));
+            assert_eq!(dump.select, select);
+            assert_eq!(dump.flags, u32::from(is_prefix) * uapi::DUMP_PREFIX);
+        }
+        Err(error) => assert_eq!(error, EINVAL),
+    }
+    match dump.after() {
+        Ok(after) => {
+            let encoded = after.map(|key| uapi::Key::from(&key));
+            assert_eq!(dump.after, encoded.unwrap_or_default());
+        }
+        Err(error) => assert_eq!(error, EINVAL),
     }
 }
 
