@@ -128,6 +128,13 @@ fn check_structure(structure: &uapi::Operation) {
             expect_same(structure, &encode(&operation), &operation);
             if let Operation::Insert(route, _) = operation {
                 line::check_route("an ioctl", &route);
+                let answer = uapi::Route::of_answer(route.next_hop, route.metric);
+                let expected = uapi::Route {
+                    dst: uapi::Address::default(),
+                    prefix_len: 0,
+                    ..structure.route
+                };
+                assert_eq!(answer, expected);
             }
         }
         Err(error) => assert_eq!(error, EINVAL),

@@ -4,9 +4,7 @@
 
 use kernel::sync::Arc;
 use rcu_routes::{
-    rcu_table::{
-        read_lock, Key, Mode, NextHop, Prefix, Route, Selector, Table, Transaction,
-    },
+    rcu_table::{read_lock, Key, Mode, NextHop, Prefix, Route, Selector, Table, Transaction},
     testing::{drain_callbacks, dump, operation, prefix, route, run, table, Random},
 };
 use std::{
@@ -137,8 +135,12 @@ fn a_number_stands_for_a_next_hop_and_a_metric() {
     assert!(found[0] != found[2] && found[0] != found[3]);
     let (known, same) = answers(&table, &found);
     assert_eq!(same, numbering);
-    let expected = ["10.0.0.0/8 dev a", "12.0.0.0/8 dev a metric 5", "13.0.0.0/8 dev b"]
-        .map(|line| Some((route(line).next_hop, route(line).metric)));
+    let expected = [
+        "10.0.0.0/8 dev a",
+        "12.0.0.0/8 dev a metric 5",
+        "13.0.0.0/8 dev b",
+    ]
+    .map(|line| Some((route(line).next_hop, route(line).metric)));
     assert_eq!([known[0], known[2], known[3]], expected);
     assert_eq!((known[1], known[4]), (known[0], None));
     assert_eq!(answers(&table, &[0, u32::MAX, 1000]).0, [None; 3]);
@@ -148,7 +150,11 @@ fn a_number_stands_for_a_next_hop_and_a_metric() {
 fn a_numbering_lasts_until_a_number_gets_another_answer() {
     let table = table();
     let served = [Ipv4Addr::new(10, 1, 2, 3)];
-    for line in ["add 10.0.0.0/8 dev a", "add 11.0.0.0/8 dev b", "add 12.0.0.0/8 dev c"] {
+    for line in [
+        "add 10.0.0.0/8 dev a",
+        "add 11.0.0.0/8 dev b",
+        "add 12.0.0.0/8 dev c",
+    ] {
         run(&table, line).unwrap();
     }
     let (first, numbering) = numbers(&table, &served);

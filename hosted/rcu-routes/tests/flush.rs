@@ -104,13 +104,22 @@ fn generations(table: &Table, lines: &[&str]) -> u64 {
 #[test]
 fn a_flush_of_an_empty_family_in_a_transaction_is_no_change() {
     let table = table();
-    assert_eq!(generations(&table, &["flush", "flush inet", "flush inet6"]), 0);
+    assert_eq!(
+        generations(&table, &["flush", "flush inet", "flush inet6"]),
+        0
+    );
     // The transaction itself has added what it flushes.
-    assert_eq!(generations(&table, &["add 10.0.0.0/8 dev a", "flush inet"]), 0);
+    assert_eq!(
+        generations(&table, &["add 10.0.0.0/8 dev a", "flush inet"]),
+        0
+    );
     assert_eq!(table.stats().unwrap().next_hops, 0);
     run(&table, "add 10.0.0.0/8 dev a").unwrap();
     assert_eq!(generations(&table, &["add ::/0 dev a", "flush inet6"]), 0);
-    assert_eq!(generations(&table, &["flush inet6", "add 11.0.0.0/8 dev a"]), 1);
+    assert_eq!(
+        generations(&table, &["flush inet6", "add 11.0.0.0/8 dev a"]),
+        1
+    );
     assert_eq!(show(&table), ["10.0.0.0/8 dev a", "11.0.0.0/8 dev a"]);
     let lines = ["add ::/0 dev a", "flush", "add ::/0 dev b", "flush inet6"];
     assert_eq!(generations(&table, &lines), 1);

@@ -4,7 +4,9 @@ use super::{
     command_tests::{any_address, any_route},
     uapi::{self, family, route_type, verb},
 };
-use crate::rcu_table::{DevName, Family, Mode, NextHop, Operation, Prefix, Route, Stats};
+use crate::rcu_table::{
+    DevName, Family, Key, Mode, NextHop, Operation, Prefix, Route, Selector, Stats,
+};
 use core::net::IpAddr;
 use kernel::prelude::{Error, EINVAL};
 use proptest::prelude::*;
@@ -291,6 +293,27 @@ proptest! {
     fn routes_survive_a_round_trip(route in any_route()) {
         let found = operation(verb::REPLACE, 0, uapi::Route::from(&route));
         prop_assert_eq!(found, Ok(Operation::Insert(route, Mode::Replace)));
+    }
+
+    #[test]
+    fn keys_survive_a_round_trip(route in any_route()) {
+        let key = Key::from(&route);
+        prop_assert_eq!(uapi::Key::from(&key).to_key(), Ok((key.prefix, Some(key.metric))));
+        let dump = uapi::Dump { after: (&key).into(), ..uapi::Dump::default() };
+        prop_assert_eq!((dump.selector(), dump.after()), (Ok(Selector::All), Ok(Some(key))));
+        let select = uapi::Key { flags: 0, metric: 0, ..(&key).into() };
+        let dump = uapi::Dump { select, flags: uapi::DUMP_PREFIX, ..uapi::Dump::default() };
+        prop_assert_eq!(dump.selector(), Ok(Selector::Prefix(key.prefix)));
+    }
+
+    #[test]
+    fn an_answer_is_a_route_without_a_prefix(route in any_route()) {
+        let expected = uapi::Route {
+            dst: uapi::Address::default(),
+            prefix_len: 0,
+            ..uapi::Route::from(&route)
+        };
+        prop_assert_eq!(uapi::Route::of_answer(route.next_hop, route.metric), expected);
     }
 
     /// Every accepted route is in the form that this kernel writes.
