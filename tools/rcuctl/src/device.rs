@@ -116,6 +116,32 @@ impl<C: Transport> Device<C> {
         self.stream.lookup(addresses, routes)
     }
 
+    /// Calls `f` with each route of the table. Returns false if the device lacks the ioctl, or has a
+    /// route that its structure cannot express; the caller then reads the table as text.
+    pub fn for_each_route(&mut self, mut f: impl FnMut(crate::rcu_table::Route)) -> Result<bool> {
+        const ROUTES: usize = 4096;
+        let has_dump = |info: Info| info.features & uapi::FEATURE_DUMP != 0;
+        if !self.stream.info().is_ok_and(has_dump) {
+            return Ok(false);
+        }
+        let mut routes = vec![Route::default(); ROUTES];
+        let mut cursor = uapi::Dump {
+            more: 1,
+            ..uapi::Dump::default()
+        };
+        while cursor.more != 0 {
+            let copied = self.stream.dump(&mut cursor, &mut routes);
+            let copied = copied.map_err(|errno| Error::io("reading the device")(errno.into()))?;
+            for route in &routes[..copied] {
+                match wire::decode(route) {
+                    Some(route) => f(route),
+                    None => return Ok(false),
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Commits the open transaction.
     pub fn commit(&mut self) -> std::result::Result<(), CommitFailure> {
         self.stream.commit()

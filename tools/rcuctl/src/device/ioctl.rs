@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 
-use crate::device::uapi::{Address, Commit, Info, Lookup, Operation, Route, Update};
+use crate::device::uapi::{Address, Commit, Dump, Info, Lookup, Operation, Route, Update};
 
 /// The raw calls. The ioctl numbers encode the structures' sizes.
 mod call {
@@ -17,6 +17,7 @@ mod call {
     nix::ioctl_readwrite!(lookup, IOC_MAGIC, IOC_LOOKUP, Lookup);
     nix::ioctl_readwrite!(update, IOC_MAGIC, IOC_UPDATE, Update);
     nix::ioctl_readwrite!(commit, IOC_MAGIC, IOC_COMMIT, Commit);
+    nix::ioctl_readwrite!(dump, IOC_MAGIC, IOC_DUMP, Dump);
 }
 
 /// The number of elements that an ioctl completed, and its return value.
@@ -73,6 +74,17 @@ pub fn update(device: impl AsFd, operations: &[Operation]) -> BatchResult {
         done: call.done as usize,
         result: result.map(drop),
     }
+}
+
+/// Copies the next routes of the table, after those of the last call with `cursor`. Returns their
+/// number.
+pub fn dump(device: impl AsFd, cursor: &mut Dump, routes: &mut [Route]) -> nix::Result<usize> {
+    cursor.routes = routes.as_mut_ptr() as u64;
+    cursor.count = count(routes.len());
+    // SAFETY: `cursor` is valid for reads and writes during the call. `routes` has `count` elements,
+    // is borrowed mutably, and any bytes are a valid `Route`.
+    unsafe { call::dump(device.as_fd().as_raw_fd(), cursor) }?;
+    Ok((cursor.done as usize).min(routes.len()))
 }
 
 /// Commits the open transaction.
@@ -141,6 +153,11 @@ mod tests {
             layout!("rust_rcu_demo_operation", Operation, verb as "verb", flags as "flags", route as "route"),
             layout!("rust_rcu_demo_update", Update, operations as "operations", count as "count",
                 flags as "flags", done as "done", failed as "failed", error as "error"),
+            layout!("rust_rcu_demo_key", Key, dst as "dst", prefix_len as "prefix_len", flags as "flags",
+                metric as "metric"),
+            layout!("rust_rcu_demo_dump", Dump, routes as "routes", count as "count", done as "done",
+                flags as "flags", more as "more", select as "select", after as "after",
+                generation as "generation", latest as "latest"),
             layout!("rust_rcu_demo_commit", Commit, flags as "flags", failed as "failed", error as "error"),
         ]
         .concat()
@@ -168,6 +185,11 @@ mod tests {
                 "IOC_COMMIT",
                 request_code_readwrite!(IOC_MAGIC, IOC_COMMIT, size_of::<Commit>()),
             ),
+            value(
+                "IOC_DUMP",
+                request_code_readwrite!(IOC_MAGIC, IOC_DUMP, size_of::<Dump>()),
+            ),
+            value("FEATURE_DUMP", FEATURE_DUMP),
             value("FEATURE_LOOKUP", FEATURE_LOOKUP),
             value("FEATURE_UPDATE", FEATURE_UPDATE),
             value("TYPE_NONE", TYPE_NONE.into()),

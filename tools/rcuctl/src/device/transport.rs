@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 
 use crate::device::ioctl::{self, BatchResult, CommitFailure};
-use crate::device::uapi::{Address, Info, Operation, Route};
+use crate::device::uapi::{Address, Dump, Info, Operation, Route};
 
 /// Tests implement it to run the ioctl path without a kernel.
 pub trait Transport: Read + Write {
@@ -14,6 +14,7 @@ pub trait Transport: Read + Write {
     fn lookup(&mut self, addresses: &[Address], routes: &mut [Route]) -> BatchResult;
     fn update(&mut self, operations: &[Operation]) -> BatchResult;
     fn commit(&mut self) -> Result<(), CommitFailure>;
+    fn dump(&mut self, cursor: &mut Dump, routes: &mut [Route]) -> nix::Result<usize>;
 }
 
 impl Transport for File {
@@ -32,6 +33,10 @@ impl Transport for File {
     fn commit(&mut self) -> Result<(), CommitFailure> {
         ioctl::commit(self)
     }
+
+    fn dump(&mut self, cursor: &mut Dump, routes: &mut [Route]) -> nix::Result<usize> {
+        ioctl::dump(self, cursor, routes)
+    }
 }
 
 impl<C: Transport> Transport for &mut C {
@@ -49,5 +54,9 @@ impl<C: Transport> Transport for &mut C {
 
     fn commit(&mut self) -> Result<(), CommitFailure> {
         (**self).commit()
+    }
+
+    fn dump(&mut self, cursor: &mut Dump, routes: &mut [Route]) -> nix::Result<usize> {
+        (**self).dump(cursor, routes)
     }
 }

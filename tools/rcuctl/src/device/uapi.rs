@@ -20,6 +20,7 @@ pub const TYPE_LOCAL: u8 = 2;
 
 pub const FEATURE_LOOKUP: u64 = 1 << 0;
 pub const FEATURE_UPDATE: u64 = 1 << 1;
+pub const FEATURE_DUMP: u64 = 1 << 10;
 
 pub const ADD: u32 = 1;
 pub const CHANGE: u32 = 2;
@@ -35,6 +36,7 @@ pub const IOC_INFO: u8 = 0;
 pub const IOC_LOOKUP: u8 = 1;
 pub const IOC_UPDATE: u8 = 2;
 pub const IOC_COMMIT: u8 = 5;
+pub const IOC_DUMP: u8 = 8;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,6 +112,30 @@ pub struct Commit {
     pub reserved: u32,
 }
 
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    pub dst: Address,
+    pub prefix_len: u8,
+    pub flags: u8,
+    pub reserved: u16,
+    pub metric: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dump {
+    pub routes: u64,
+    pub count: u32,
+    pub done: u32,
+    pub flags: u32,
+    pub more: u32,
+    pub select: Key,
+    pub after: Key,
+    pub generation: u64,
+    pub latest: u64,
+}
+
 // As in the header, all padding is explicit.
 const _: () = assert!(size_of::<Address>() == 20);
 const _: () = assert!(size_of::<Route>() == 64);
@@ -119,3 +145,5 @@ const _: () = assert!(size_of::<Lookup>() == 48 && offset_of!(Lookup, count) == 
 const _: () = assert!(size_of::<Operation>() == 72 && offset_of!(Operation, route) == 8);
 const _: () = assert!(size_of::<Update>() == 32 && offset_of!(Update, count) == 8);
 const _: () = assert!(size_of::<Commit>() == 16);
+const _: () = assert!(size_of::<Key>() == 28 && offset_of!(Key, metric) == 24);
+const _: () = assert!(size_of::<Dump>() == 96 && offset_of!(Dump, after) == 52);

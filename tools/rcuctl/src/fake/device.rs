@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use crate::device::grammar::{command, Command};
 use crate::device::ioctl::{BatchResult, CommitFailure};
 use crate::device::transport::Transport;
-use crate::device::uapi::{self, Address, Info, Operation};
+use crate::device::uapi::{self, Address, Dump, Info, Operation};
 use crate::device::wire;
 
 #[derive(Default)]
@@ -100,7 +100,7 @@ impl Fake {
     /// The device has ioctls, with this limit of elements.
     pub fn ioctls(mut self, max_batch: u32) -> Self {
         self.max_batch = max_batch;
-        self.features = uapi::FEATURE_LOOKUP | uapi::FEATURE_UPDATE;
+        self.features = uapi::FEATURE_LOOKUP | uapi::FEATURE_UPDATE | uapi::FEATURE_DUMP;
         self
     }
 
@@ -270,6 +270,22 @@ impl Transport for Fake {
         self.executed.push("commit".to_string());
         self.by_ioctl += 1;
         Ok(())
+    }
+
+    /// Returns the routes that a read would return, as many as one ioctl can carry.
+    fn dump(&mut self, cursor: &mut Dump, routes: &mut [uapi::Route]) -> nix::Result<usize> {
+        let unread: Vec<u8> = self.unread.iter().copied().collect();
+        let text = String::from_utf8(unread).expect("text");
+        let first = self.by_ioctl;
+        let lines: Vec<_> = text.lines().skip(first).collect();
+        let count = lines.len().min(routes.len()).min(self.max_batch as usize);
+        for (line, route) in lines.iter().zip(&mut routes[..count]) {
+            let insert = command(format!("{line}\n").as_bytes()).expect("a route");
+            *route = wire::operation(&insert).expect("a change").route;
+        }
+        self.by_ioctl += count;
+        cursor.more = u32::from(count < lines.len());
+        Ok(count)
     }
 }
 

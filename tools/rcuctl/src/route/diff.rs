@@ -4,7 +4,7 @@
 //! reads.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::IpAddr;
 
 use serde_json::json;
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::import::{self, Import};
 use super::json;
 use crate::device::grammar::Command;
+use crate::device::transport::Transport;
 use crate::device::{grammar, Device};
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
@@ -42,7 +43,7 @@ impl Change {
 /// Compares the table, which the newly opened device returns, with the routes of a file. The status
 /// is 1 if they differ, or if a line of the file is no route.
 pub fn run(
-    device: &mut Device<impl Read + Write>,
+    device: &mut Device<impl Transport>,
     name: &str,
     file: &Import,
     out: &mut Output<impl Write>,
@@ -73,8 +74,16 @@ fn key(route: &Route) -> Key {
     )
 }
 
-fn read(device: &mut Device<impl Read + Write>) -> Result<Routes> {
+/// Reads the table: by the ioctl if the device has it, because text must be parsed.
+fn read(device: &mut Device<impl Transport>) -> Result<Routes> {
     let mut routes = Routes::new();
+    let mut insert = |route: Route| {
+        routes.insert(key(&route), route);
+    };
+    if device.for_each_route(&mut insert)? {
+        return Ok(routes);
+    }
+    routes.clear();
     device.for_each_line(|line| {
         let route = match grammar::command(format!("{line}\n").as_bytes()) {
             // The table's objects precede its routes.
@@ -133,7 +142,14 @@ mod tests {
     ];
 
     fn diff(file: &str, json: bool) -> (Status, String) {
-        let fake = Fake::new().table(&TABLE);
+        let by_text = diff_of(Fake::new(), file, json);
+        let by_ioctl = diff_of(Fake::new().ioctls(3), file, json);
+        assert_eq!(by_text, by_ioctl);
+        by_text
+    }
+
+    fn diff_of(fake: Fake, file: &str, json: bool) -> (Status, String) {
+        let fake = fake.table(&TABLE);
         let mut text = Vec::new();
         let out = &mut Output::new(&mut text, json);
         let import = import::translate(file);
