@@ -35,6 +35,20 @@ import_and_read_back() {
     cmp found again || { diff -U 20 found again; return 1; }
 }
 
+# changes_nothing COMMAND...: COMMAND fails, and the table has the route that it had before.
+changes_nothing() {
+    flush
+    echo '10.0.0.0/8 dev before' >$device
+    not "$@" 2>errors && prints '10.0.0.0/8 dev before' cat $device
+}
+# replaces_table FILE: the table has the routes of FILE alone after import --replace.
+replaces_table() {
+    flush
+    echo '10.0.0.0/8 dev before' >$device
+    rcuctl route import --dry-run "$1" | sort >expected
+    rcuctl route import --replace "$1" >summary && table >found && cmp expected found
+}
+
 mkdir tables && tar -x -C tables -f routes.tar
 tap_check 'insmod succeeds' insmod "$module"
 with_routes=0
@@ -48,6 +62,14 @@ gzip -c tables/kubernetes-cilium.txt >compressed
 tap_check 'a compressed file has the same routes' \
     same "$(rcuctl route import --dry-run tables/kubernetes-cilium.txt)" \
     "$(rcuctl route import --dry-run compressed)"
+tap_check 'import --atomic of a file with a refused line changes nothing' \
+    changes_nothing rcuctl route import --atomic tables/router-inet6.txt
+cat tables/cloud.txt tables/cloud.txt >twice
+tap_check 'import --atomic of a file with a route twice changes nothing' \
+    changes_nothing rcuctl route import --atomic twice
+tap_check 'import --replace of a file with a route twice changes nothing' \
+    changes_nothing rcuctl route import --replace twice
+tap_check 'import --replace replaces the table' replaces_table tables/cloud.txt
 tap_check 'a file of unknown format is refused' \
     fails_with 'unknown format: the first line is' rcuctl route import helpers.sh
 tap_check '--format chooses a format' \

@@ -140,7 +140,11 @@ fn choose<'a>(name: &str, text: &'a str, wanted: Option<&str>) -> Result<Option<
     tables.dedup();
     let list = tables.join(", ");
     let chosen: Vec<_> = match wanted {
-        Some(wanted) => tables.iter().copied().filter(|table| *table == wanted).collect(),
+        Some(wanted) => tables
+            .iter()
+            .copied()
+            .filter(|table| *table == wanted)
+            .collect(),
         None if tables.len() < 2 => tables.clone(),
         None => {
             let masters = tables.iter().copied();
@@ -184,7 +188,9 @@ pub fn find(name: &str, text: &str, wanted: Option<&str>) -> Result<Found> {
         }
     }
     find_in(lines.into_iter(), &mut found);
-    found.notes.push(format!("imports the table {}", chosen.join(" and ")));
+    found
+        .notes
+        .push(format!("imports the table {}", chosen.join(" and ")));
     for (other, routes) in others {
         found.notes.push(format!(
             "skips the table {other} with {routes} routes; --table {other} imports it"

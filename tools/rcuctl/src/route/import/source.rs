@@ -194,7 +194,10 @@ mod tests {
         io::copy(&mut newlines(160), &mut gzip).expect("memory");
         let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
         io::copy(&mut newlines(80), &mut bzip2).expect("memory");
-        for bomb in [gzip.finish().expect("memory"), bzip2.finish().expect("memory")] {
+        for bomb in [
+            gzip.finish().expect("memory"),
+            bzip2.finish().expect("memory"),
+        ] {
             assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
             let source = Source::new("f".to_string(), Cursor::new(bomb), Some(Format::Ip));
             let read = source.and_then(Source::text).map(|text| text.len());

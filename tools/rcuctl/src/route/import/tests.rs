@@ -190,7 +190,14 @@ fn an_import_continues_after_a_line_that_the_kernel_refuses() {
     let mut printed = Vec::new();
     let out = &mut Output::new(&mut printed, true);
     let device = &mut Device::new(&mut fake);
-    let status = run(device, "f", translate(text), Atomicity::Line, &|| false, out);
+    let status = run(
+        device,
+        "f",
+        translate(text),
+        Atomicity::Line,
+        &|| false,
+        out,
+    );
     assert_eq!(status.expect("no local error"), Status::Failed);
     let expected = r#"{"imported":2,"inactive":0,"skipped_words":0,"refused":[{"line":2,"message":"fe80::/64: route exists (EEXIST)"}]}"#;
     let printed: serde_json::Value = serde_json::from_slice(&printed).expect("JSON");
@@ -273,7 +280,11 @@ fn damaged_files_are_refused_without_a_panic() {
 }
 
 /// Imports a text atomically. Returns the result, and the lines that the device has executed.
-fn import_atomically(text: &str, fake: Fake, atomicity: Atomicity) -> (Result<Status>, Vec<String>) {
+fn import_atomically(
+    text: &str,
+    fake: Fake,
+    atomicity: Atomicity,
+) -> (Result<Status>, Vec<String>) {
     let mut fake = fake;
     let out = &mut Output::new(Vec::new(), true);
     let device = &mut Device::new(&mut fake);
@@ -301,7 +312,8 @@ fn an_atomic_import_of_a_bad_file_sends_nothing() {
     let (status, executed) = import_atomically(text, Fake::new(), Atomicity::File);
     let error = status.expect_err("a bad line").to_string();
     assert!(
-        error.starts_with("f: expected a file without refused lines, found 1; nothing was imported"),
+        error
+            .starts_with("f: expected a file without refused lines, found 1; nothing was imported"),
         "{error}"
     );
     assert_eq!(executed, [] as [String; 0]);
@@ -364,9 +376,22 @@ fn the_import_names_the_tables_of_bird_and_skips_those_that_are_not_master() {
     );
     let one = only.split("Table x").next().expect("a part");
     let (routes, notes) = bird_table(one, None).expect("one table");
-    assert_eq!((routes.len(), &notes[..]), (1, &["imports the table customers".to_string()][..]));
-    let error = bird_table(one, Some("y")).expect_err("no such table").to_string();
-    assert_eq!(error, "f: expected the table y, found customers; --table NAME chooses one");
-    let error = bird_table("default dev a\n", Some("y")).expect_err("not BIRD").to_string();
-    assert!(error.starts_with("f: --table requires the format bird"), "{error}");
+    assert_eq!(
+        (routes.len(), &notes[..]),
+        (1, &["imports the table customers".to_string()][..])
+    );
+    let error = bird_table(one, Some("y"))
+        .expect_err("no such table")
+        .to_string();
+    assert_eq!(
+        error,
+        "f: expected the table y, found customers; --table NAME chooses one"
+    );
+    let error = bird_table("default dev a\n", Some("y"))
+        .expect_err("not BIRD")
+        .to_string();
+    assert!(
+        error.starts_with("f: --table requires the format bird"),
+        "{error}"
+    );
 }

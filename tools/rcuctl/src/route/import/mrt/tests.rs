@@ -200,7 +200,9 @@ fn one_path_of_a_table_is_kept_for_a_prefix() {
         by_prefix: BTreeMap::new(),
         unused: 0,
     };
-    let entries = paths.iter().map(|(peer, bytes)| (u16::from(*peer), &bytes[..]));
+    let entries = paths
+        .iter()
+        .map(|(peer, bytes)| (u16::from(*peer), &bytes[..]));
     let peers: Vec<_> = (0..60).map(|peer| [192, 0, 2, peer].into()).collect();
     let prefix = Prefix::network([10, 0, 0, 0].into(), 8);
     read_rib(prefix, entries, &peers, 2, &mut all).expect("valid paths");
@@ -241,7 +243,9 @@ fn updates_of_many_peers_take_linear_time() {
     let start = std::time::Instant::now();
     for peer in 0..200_000_u32 {
         let peer = IpAddr::from(peer.to_be_bytes());
-        let path = paths.candidate(peer, Some(peer), 1, u64::from(u32::MAX)).expect("a path");
+        let path = paths
+            .candidate(peer, Some(peer), 1, u64::from(u32::MAX))
+            .expect("a path");
         paths.announce(prefix, path).expect("no table");
     }
     // A search of all peers takes minutes.
