@@ -55,9 +55,15 @@ fn send(socket: &OwnedFd, device: Device) -> Outcome {
     let files = [owned.as_raw_fd()];
     let message = [ControlMessage::ScmRights(&files)];
     let bytes = [IoSlice::new(b"x")];
-    socket::sendmsg::<()>(socket.as_raw_fd(), &bytes, &message, MsgFlags::empty(), None)
-        .during("sendmsg()")
-        .map(drop)
+    socket::sendmsg::<()>(
+        socket.as_raw_fd(),
+        &bytes,
+        &message,
+        MsgFlags::empty(),
+        None,
+    )
+    .during("sendmsg()")
+    .map(drop)
 }
 
 fn receive(socket: &OwnedFd) -> Outcome<Device> {
@@ -139,7 +145,11 @@ fn unload_while_tasks_wait() -> Outcome {
         let is_waiting = waiting.iter().all(|task| !task.is_finished());
         device::run("add 10.0.0.0/8 dev a\n")?;
         for task in waiting {
-            equal("the call", task.join().unwrap_or(Err(Errno::UnknownErrno)), Ok(()))?;
+            equal(
+                "the call",
+                task.join().unwrap_or(Err(Errno::UnknownErrno)),
+                Ok(()),
+            )?;
         }
         ensure("the tasks wait", is_waiting)?;
         equal("delete_module()", unloaded, Err(Errno::EWOULDBLOCK))
@@ -217,7 +227,11 @@ fn files_in_a_control_group() -> Outcome {
     group.add(&child)?;
     drop(child.stdin.take());
     let status = child.wait()?;
-    equal("the child's end", status.signal(), Some(Signal::SIGKILL as i32))?;
+    equal(
+        "the child's end",
+        status.signal(),
+        Some(Signal::SIGKILL as i32),
+    )?;
     let killed = group.figure("memory.events", "oom_kill")?;
     ensure("the kernel has killed the child for its group", killed > 0)?;
     device::run("add 10.0.0.0/8 dev a\nflush\n")?;
@@ -248,7 +262,11 @@ fn frozen_reader() -> Outcome {
         Ok(group.figure("cgroup.events", "frozen")? == 1)
     })?;
     device::run("replace 10.0.0.0/8 dev a\n")?;
-    equal("close() of a duplicate", monitor.duplicate()?.close(), Ok(()))?;
+    equal(
+        "close() of a duplicate",
+        monitor.duplicate()?.close(),
+        Ok(()),
+    )?;
     Stats::now()?;
     group.set("cgroup.freeze", "0")?;
     equal("the reader's status", reader.wait()?.code(), Some(0))?;

@@ -67,7 +67,12 @@ impl Queue {
         let mut blocks = [&raw mut block];
         // SAFETY: The kernel copies the block during the call.
         let result = unsafe {
-            libc::syscall(libc::SYS_io_submit, self.context, 1_u64, blocks.as_mut_ptr())
+            libc::syscall(
+                libc::SYS_io_submit,
+                self.context,
+                1_u64,
+                blocks.as_mut_ptr(),
+            )
         };
         Errno::result(result).map(drop)
     }

@@ -49,6 +49,8 @@ mod tap;
 mod transactions;
 mod turns;
 mod unread;
+#[expect(unsafe_code, reason = "queues requests with pointers")]
+mod uring;
 mod writes;
 
 use testing::random;
@@ -92,6 +94,7 @@ fn all_tests() -> Vec<tap::Test> {
         bulk::tests,
         attack::tests,
         attack_processes::tests,
+        uring::tests,
         faults::tests,
     ]
     .into_iter()

@@ -157,7 +157,11 @@ fn aio_poll() -> Outcome {
     queue.poll(&watched).during("io_submit()")?;
     equal("events without a change", queue.events(START), Ok(0))?;
     device::run("add 10.0.0.0/8 dev a\n")?;
-    equal("events after a change", queue.events(device::TIMEOUT), Ok(1))
+    equal(
+        "events after a change",
+        queue.events(device::TIMEOUT),
+        Ok(1),
+    )
 }
 
 #[rustfmt::skip]

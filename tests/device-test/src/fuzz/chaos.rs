@@ -292,7 +292,14 @@ impl Actor {
         let routes = self.arena.put(&mut self.random, &vec![0; count * 64]);
         let mut structure = Vec::new();
         let has_numbers = u64::from(self.random.one_in(2));
-        for field in [addresses as u64, routes as u64, count as u64, has_numbers, 0, 0] {
+        for field in [
+            addresses as u64,
+            routes as u64,
+            count as u64,
+            has_numbers,
+            0,
+            0,
+        ] {
             structure.extend(field.to_ne_bytes());
         }
         let argument = self.arena.put(&mut self.random, &structure);
@@ -344,7 +351,11 @@ impl Actor {
         }
         let (mut direction, mut size) = REQUESTS[number as usize];
         match self.random.below(16) {
-            0 => number = self.random.choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 255]),
+            0 => {
+                number = self
+                    .random
+                    .choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 255])
+            }
             1 => direction = self.random.below(4) as u32,
             2 => size = self.random.below(128) as u32,
             3 => size += 8 * self.random.below(16) as u32,
