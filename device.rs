@@ -25,6 +25,7 @@
 //! - `nexthop` changes and shows next-hop objects, as `ip nexthop` does. A route with `nhid` uses an
 //!   object. `nexthop replace` changes the way of all its routes by one store. An object that a
 //!   route or a group uses cannot be deleted: `EBUSY`. A transaction cannot change objects.
+//! - A route can have several next hops in one line. A hash of the address selects one of them.
 //! - `begin reload` builds a new table, and `commit` replaces all routes by it.
 //! - A line that fails during a transaction neither joins nor ends it. Queries see the table
 //!   without the transaction's changes. Closing the file aborts the transaction.
@@ -58,6 +59,7 @@ mod dump;
 mod execute;
 mod file_operations;
 mod file_stats;
+mod flows;
 mod generation;
 mod get;
 mod ioctl;

@@ -20,6 +20,9 @@
 //! Routes are keyed by prefix and metric, as in Linux: the lowest metric serves, and deleting that
 //! route reveals the next one. All `unsafe` code is in `rcu_table/fib`.
 //!
+//! A route can name a next-hop object, or several next hops with weights. Then a lookup
+//! dereferences one more RCU-protected pointer, whose target one store replaces.
+//!
 //! Torture gives a table a [`Quarantine`], which poisons nodes before it frees them, and checks the
 //! nodes on each [`LookupPath`].
 
@@ -29,6 +32,7 @@ mod exact;
 #[expect(unsafe_code, reason = "nodes have variable length")]
 mod fib;
 mod hop_index;
+mod hop_multipath;
 mod hop_objects;
 mod hop_update;
 mod lookup;
@@ -50,6 +54,7 @@ mod walk;
 
 pub use crate::rcu::{read_lock, Guard};
 pub use dump::{DumpPiece, Key, Selector};
+pub use hop_multipath::{Multipath, RouteLeg};
 pub use hop_objects::{flow_hash, MAX_LEGS};
 pub use hop_update::{HopError, HopObject, Member};
 pub use lookup::{BulkAddress, NextHopRef, Snapshot};

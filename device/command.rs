@@ -3,6 +3,7 @@
 //! The commands of the text protocol, and their parser.
 
 mod attributes;
+pub(crate) mod legs;
 pub(crate) mod object;
 pub(crate) mod refusal;
 mod values;
@@ -22,6 +23,7 @@ pub(crate) const HELP: &str = "\
 [add] blackhole|unreachable|prohibit|throw PREFIX [metric N]
 [add] local PREFIX [dev NAME] [metric N]
 [add] PREFIX nhid N [metric N]
+[add] PREFIX [metric N] nexthop [via ...] [dev NAME] [weight N] nexthop ...
 append|prepend    like add
 change ROUTE      like add, but replaces the route with that prefix and metric
 replace ROUTE     like change if that route exists, like add otherwise
@@ -49,10 +51,15 @@ pub(crate) enum Command {
     Insert(Mode, Route),
     /// `add`, `change` and `replace` of a route with both an object and its next hop.
     InsertNamed(Mode, Route, HopId),
+    /// `add`, `change` and `replace` of a route with several legs, which [`legs::legs`] returns, and
+    /// possibly with an object.
+    InsertLegs(Mode, Prefix, u32, Option<HopId>),
     /// `del`: the prefix, and the metric and next hop that the route must have.
     Delete(Prefix, Option<u32>, Option<NextHop>),
     /// `del` of a route with both an object and its next hop.
     DeleteNamed(Prefix, Option<u32>, NextHop, HopId),
+    /// `del` of a route with several legs, and possibly with an object.
+    DeleteLegs(Prefix, Option<u32>, Option<HopId>),
     /// `nexthop`.
     Object(ObjectCommand),
     /// `flush`.
@@ -219,8 +226,8 @@ struct Attributes {
     gateway: Option<IpAddr>,
     /// Whether the line names the gateway's family, which may then differ from the prefix's.
     has_named_family: bool,
-    /// Whether `nexthop` precedes the next hop, which then may have a weight.
-    has_nexthop: bool,
+    /// Whether the line has several legs.
+    has_legs: bool,
     /// The next-hop object that the line names.
     object: Option<HopId>,
     dev: Option<DevName>,
@@ -240,16 +247,9 @@ impl Attributes {
                 "metric" | "priority" | "preference" => {
                     this.metric.replace(metric(words)?).is_some()
                 }
-                // The only next hop gets all packets, whatever its weight is.
-                "nexthop" if !this.has_nexthop && !this.has_next_hop() => {
-                    this.has_nexthop = true;
-                    words.skipped += 1;
-                    continue;
-                }
-                "weight" if this.has_nexthop => {
-                    weight(words)?;
-                    words.skipped += 1;
-                    continue;
+                "nexthop" => {
+                    this.parse_legs(words)?;
+                    return Ok(this);
                 }
                 "nhid" => this.object.replace(object::id(words)?).is_some(),
                 _ => {
@@ -264,9 +264,32 @@ impl Attributes {
         Ok(this)
     }
 
-    /// Whether the line has named a next hop. One behind `nexthop` would be another one.
-    fn has_next_hop(&self) -> bool {
-        self.gateway.is_some() || self.dev.is_some()
+    /// Parses the legs behind the first `nexthop`. A single leg is an ordinary next hop.
+    fn parse_legs<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, ()> {
+        if self.next_hop().is_some() {
+            return refuse("nexthop", Reason::Unsupported(attributes::BEFORE_LEGS));
+        }
+        loop {
+            let leg = legs::parse(words)?;
+            let (before, family) = (self.implied_family(), leg.hop.implied_family());
+            if before.is_some_and(|before| family.is_some_and(|family| family != before)) {
+                return refuse("nexthop", Reason::Unsupported(attributes::FAMILIES));
+            }
+            // The family that a leg implies applies to all legs.
+            if before.is_none() {
+                self.gateway = leg.hop.gateway;
+                self.has_named_family = leg.hop.has_named_family;
+            }
+            self.dev = leg.hop.dev;
+            if leg.is_last {
+                // The only next hop gets all packets, whatever its weight is.
+                if !self.has_legs {
+                    words.skipped += 1 + u32::from(leg.weight.is_some());
+                }
+                return Ok(());
+            }
+            self.has_legs = true;
+        }
     }
 
     fn parse_gateway<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, IpAddr> {
@@ -341,15 +364,6 @@ fn metric<'a>(words: &mut Words<'a>) -> Parsed<'a, u32> {
     any_number(word).ok_or(Refusal::new(word, Reason::InvalidNumber))
 }
 
-/// Checks the weight of a next hop. The table ignores it, but must refuse what `ip` refuses.
-fn weight<'a>(words: &mut Words<'a>) -> Parsed<'a, ()> {
-    let word = words.expect("number")?;
-    match any_number(word) {
-        Some(1..=256) => Ok(()),
-        _ => refuse(word, Reason::InvalidWeight),
-    }
-}
-
 /// Parses `[to] [TYPE] PREFIX`. Returns the type, or the prefix again, and the prefix.
 fn type_and_prefix<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, (&'a str, &'a str)> {
     let kind = match first {
@@ -369,7 +383,9 @@ fn type_and_prefix<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, (&'a
 struct RouteParts {
     prefix: Prefix,
     metric: Option<u32>,
+    /// The next hop; one of the legs if there are several.
     next_hop: Option<NextHop>,
+    has_legs: bool,
     /// The object that the line names besides the next hop.
     object: Option<HopId>,
 }
@@ -392,6 +408,9 @@ fn route_parts<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, RoutePar
         return refuse(word, Reason::GatewayFamily(prefix.family()));
     }
     let next_hop = next_hop_of(kind, &mut attributes, words)?;
+    if attributes.has_legs && !matches!(next_hop, Some(NextHop::Via(..) | NextHop::Dev(_))) {
+        return refuse(kind, Reason::UnexpectedNextHop);
+    }
     let object = attributes.object.filter(|_| next_hop.is_some());
     // The device may skip the object, if it has no such object.
     words.skipped += u32::from(object.is_some());
@@ -399,6 +418,7 @@ fn route_parts<'a>(first: &'a str, words: &mut Words<'a>) -> Parsed<'a, RoutePar
         prefix,
         metric: attributes.metric,
         next_hop: next_hop.or(attributes.object.map(NextHop::Object)),
+        has_legs: attributes.has_legs,
         object,
     })
 }
@@ -436,6 +456,15 @@ fn insert<'a>(mode: Mode, words: &mut Words<'a>) -> Parsed<'a, Command> {
 
 fn insert_from<'a>(mode: Mode, first: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command> {
     let parts = route_parts(first, words)?;
+    if parts.has_legs {
+        let metric = parts.metric.unwrap_or(0);
+        return Ok(Command::InsertLegs(
+            mode,
+            parts.prefix,
+            metric,
+            parts.object,
+        ));
+    }
     let missing = Refusal::new(first, Reason::MissingNextHop);
     let route = Route {
         prefix: parts.prefix,
@@ -451,6 +480,13 @@ fn insert_from<'a>(mode: Mode, first: &'a str, words: &mut Words<'a>) -> Parsed<
 fn delete<'a>(words: &mut Words<'a>) -> Parsed<'a, Command> {
     let first = words.expect("prefix")?;
     let parts = route_parts(first, words)?;
+    if parts.has_legs {
+        return Ok(Command::DeleteLegs(
+            parts.prefix,
+            parts.metric,
+            parts.object,
+        ));
+    }
     Ok(match (parts.object, parts.next_hop) {
         (Some(object), Some(next_hop)) => {
             Command::DeleteNamed(parts.prefix, parts.metric, next_hop, object)

@@ -13,7 +13,7 @@ use super::{
     open_file::OpenFile,
     pending::{self, PendingTransaction},
 };
-use crate::rcu_table::{read_lock, HopId, NextHop, Operation};
+use crate::rcu_table::{read_lock, HopId, Multipath, NextHop, Operation, Route};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::prelude::*;
 
@@ -121,6 +121,24 @@ impl Executor<'_> {
                 self.apply_batch().map_err(Failure::EarlierLine)?;
                 Operation::Remove(prefix, metric, Some(self.named(next_hop, object)?))
             }
+            Command::InsertLegs(mode, prefix, metric, object) => {
+                self.apply_batch().map_err(Failure::EarlierLine)?;
+                let hold = self.legs(text)?;
+                let next_hop = self.named_legs(&hold, object)?;
+                let route = Route {
+                    prefix,
+                    metric,
+                    next_hop,
+                };
+                return Ok(self.change_legs(&Operation::Insert(route, mode), hold, origin)?);
+            }
+            Command::DeleteLegs(prefix, metric, object) => {
+                self.apply_batch().map_err(Failure::EarlierLine)?;
+                let hold = self.legs(text)?;
+                let next_hop = self.named_legs(&hold, object)?;
+                let remove = Operation::Remove(prefix, metric, Some(next_hop));
+                return Ok(self.change_legs(&remove, hold, origin)?);
+            }
             Command::Object(command) => {
                 self.apply_batch().map_err(Failure::EarlierLine)?;
                 return Ok(objects::execute(self, command, text)?);
@@ -167,6 +185,44 @@ impl Executor<'_> {
             Some(found) if found == next_hop => NextHop::Object(object),
             _ => next_hop,
         })
+    }
+
+    /// Finds or creates the legs that a line names.
+    fn legs(&self, line: &str) -> Result<Multipath, LineError<'static>> {
+        self.check_may_change()?;
+        let legs = objects::legs(line).map_err(LineError::Kernel)?;
+        Multipath::new(self.file.shared_table(), &legs).map_err(LineError::Kernel)
+    }
+
+    /// Returns the next hop of a line with legs, and possibly with an object. If the object is a
+    /// group with these legs, the route uses the object.
+    fn named_legs(
+        &self,
+        hold: &Multipath,
+        object: Option<HopId>,
+    ) -> Result<NextHop, LineError<'static>> {
+        match object {
+            Some(object) if hold.is_equal_to(object).map_err(LineError::Kernel)? => {
+                Ok(NextHop::Object(object))
+            }
+            _ => Ok(hold.next_hop()),
+        }
+    }
+
+    /// Makes a change of a route with legs, or adds it to the open transaction, which keeps the
+    /// legs.
+    fn change_legs(
+        &mut self,
+        operation: &Operation,
+        hold: Multipath,
+        origin: Origin,
+    ) -> Result<(), LineError<'static>> {
+        let changed = match self.pending {
+            None => operation.apply(self.file.table()),
+            Some(pending) if pending.is_full() => return Err(LineError::TransactionFull),
+            Some(pending) => pending.apply_legs(operation, hold, origin.line),
+        };
+        changed.map_err(|error| LineError::Change(pending::prefix_of(operation), error))
     }
 
     /// Adds a change to the open transaction, or to the batch.

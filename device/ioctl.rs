@@ -8,7 +8,7 @@
 //! C header: `include/uapi/rust_rcu_demo.h`
 
 use super::{
-    dump, generation, get, lookup, numbers,
+    dump, flows, generation, get, lookup, numbers,
     open_file::OpenFile,
     turn::Turn,
     uapi,
@@ -68,6 +68,7 @@ pub(super) fn ioctl(file: &OpenFile, is_nonblocking: bool, cmd: u32, arg: usize)
         (READ_WRITE, number::GET) => read_write(&user, |args| get::get(file, args)),
         (READ_WRITE, number::ANSWERS) => read_write(&user, |args| numbers::answers(file, args)),
         (_IOC_READ, number::FILE_STATS) => user.write(&uapi::FileStats::from(file.stats())),
+        (READ_WRITE, number::FLOWS) => read_write(&user, |args| flows::look_up(file, args)),
         (_IOC_NONE, number::ABORT) if _IOC_SIZE(cmd) == 0 => abort(&call),
         _ => Err(ENOTTY),
     }

@@ -3,7 +3,7 @@
 //! Splits written bytes into lines. A line may be split over any number of writes.
 
 /// The maximum length of a line, without its newline.
-pub(crate) const MAX_LINE: usize = 255;
+pub(crate) const MAX_LINE: usize = 1023;
 
 /// The reason why a line was refused before parsing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,13 +15,16 @@
 //! Generation N      only after `monitor generation`: the changes of generation N end here
 //! ```
 //!
+//! The table keeps the next hops of a multipath route only while a route uses them. If the route was
+//! replaced or deleted since, its line is missing, or a line `Deleted` lacks the next hops.
+//!
 //! No other change comes between the lines of a transaction. After `Reloaded` and `Overrun` the
 //! reader must read the table again. The table may then already have the changes of later lines:
 //! a route replaces itself, and a deleted route is absent.
 
 use super::{
     answers::Answers,
-    objects::{self, HopText, ObjectText},
+    objects::{self, HopText, ObjectText, RouteText},
     open_file::{OpenFile, State},
     signal,
 };
@@ -74,6 +77,7 @@ impl Monitoring {
             answers.append(Line {
                 event,
                 group: group_of(table, &event)?,
+                route: route_of(table, &event)?,
                 has_generations: self.has_generations,
             })?;
             self.follower.advance(next);
@@ -98,9 +102,22 @@ fn group_of(table: &Table, event: &Event) -> Result<Option<HopObject>> {
     }
 }
 
+/// Returns the route of an event with the next hops of its object; none for other events.
+fn route_of(table: &Table, event: &Event) -> Result<Option<RouteText>> {
+    match event {
+        Event::Change {
+            change: Change::Inserted(route) | Change::Removed(route),
+            ..
+        } => RouteText::of(table, route).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// An event as text.
 struct Line {
     event: Event,
+    /// The route that the event has changed.
+    route: Option<RouteText>,
     /// The group that the event has changed, if it is still there.
     group: Option<HopObject>,
     has_generations: bool,
@@ -117,8 +134,15 @@ impl fmt::Display for Line {
             } => (change, generation, is_last),
         };
         match change {
-            Change::Inserted(route) => writeln!(f, "{route}")?,
-            Change::Removed(route) => writeln!(f, "Deleted {route}")?,
+            Change::Inserted(_) => match &self.route {
+                Some(route) if !route.is_outdated() => writeln!(f, "{route}")?,
+                // The line that reports the next change of this route follows.
+                _ => (),
+            },
+            Change::Removed(_) => match &self.route {
+                Some(route) => writeln!(f, "Deleted {route}")?,
+                None => (),
+            },
             Change::Flushed(Family::Inet) => writeln!(f, "Flushed inet")?,
             Change::Flushed(Family::Inet6) => writeln!(f, "Flushed inet6")?,
             Change::Reloaded => writeln!(f, "Reloaded")?,
@@ -143,7 +167,7 @@ impl Line {
     ) -> fmt::Result {
         let number = id.number().unwrap_or(0);
         match (next_hop, &self.group) {
-            (Some(next_hop), _) => writeln!(f, "nexthop id {number}{}", HopText(next_hop)),
+            (Some(next_hop), _) => writeln!(f, "nexthop id {number}{}", HopText(next_hop, None)),
             (None, Some(group)) => writeln!(f, "nexthop {}", ObjectText(number, group)),
             // The line that reports the removal follows.
             (None, None) => Ok(()),

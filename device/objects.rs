@@ -3,25 +3,36 @@
 //! The commands for next-hop objects, and the objects as text.
 
 use super::{
-    command::object::{self, ObjectCommand},
+    command::{
+        self,
+        object::{self, ObjectCommand},
+    },
     execute::Executor,
     line_error::LineError,
 };
-use crate::rcu_table::{HopError, HopObject, Member, Mode, NextHop, ObjectRoute, Route, Table};
-use core::fmt;
+use crate::rcu_table::{
+    Family, HopError, HopObject, Member, Mode, NextHop, ObjectRoute, Route, RouteLeg, Table,
+};
+use core::{fmt, net::IpAddr};
 use kernel::prelude::*;
 
 /// A next-hop object as text: `id 5 via 192.0.2.1 dev eth0`.
 pub(super) struct ObjectText<'a>(pub(super) u32, pub(super) &'a HopObject);
 
-/// The next hop of an object as text, with a space before each word.
-pub(super) struct HopText(pub(super) NextHop);
+/// The next hop of an object or a leg as text, with a space before each word. It names the family of
+/// the gateway if that differs from the family of the route.
+pub(super) struct HopText(pub(super) NextHop, pub(super) Option<Family>);
 
 impl fmt::Display for HopText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             NextHop::Via(gateway, dev) => {
-                write!(f, " via {gateway}")?;
+                let family = match (self.1, gateway) {
+                    (Some(Family::Inet6), IpAddr::V4(_)) => " inet",
+                    (Some(Family::Inet), IpAddr::V6(_)) => " inet6",
+                    _ => "",
+                };
+                write!(f, " via{family} {gateway}")?;
                 dev.map_or(Ok(()), |dev| write!(f, " dev {dev}"))
             }
             NextHop::Dev(dev) => write!(f, " dev {dev}"),
@@ -34,7 +45,7 @@ impl fmt::Display for ObjectText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "id {}", self.0)?;
         let members = match self.1 {
-            HopObject::Single(next_hop) => return HopText(*next_hop).fmt(f),
+            HopObject::Single(next_hop) => return HopText(*next_hop, None).fmt(f),
             HopObject::Group(members) => members,
         };
         for (at, member) in members.iter().enumerate() {
@@ -52,6 +63,8 @@ impl fmt::Display for ObjectText<'_> {
 pub(super) enum RouteText {
     Plain(Route),
     Object(ObjectRoute),
+    /// The legs; none if the route was replaced or deleted since.
+    Legs(Route, KVec<RouteLeg>),
 }
 
 impl RouteText {
@@ -62,6 +75,9 @@ impl RouteText {
         let NextHop::Object(object) = route.next_hop else {
             return Ok(Self::Plain(*route));
         };
+        if object.number().is_none() {
+            return Ok(Self::Legs(*route, table.legs_of(object)?));
+        }
         let Some(next_hop) = table.single_object(object)? else {
             return Ok(Self::Plain(*route));
         };
@@ -70,12 +86,50 @@ impl RouteText {
     }
 }
 
+impl RouteText {
+    /// Returns whether the route was replaced or deleted since, and its next hops are lost.
+    pub(super) fn is_outdated(&self) -> bool {
+        matches!(self, Self::Legs(_, legs) if legs.is_empty())
+    }
+}
+
 impl fmt::Display for RouteText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(route) => route.fmt(f),
             Self::Object(route) => route.fmt(f),
+            Self::Legs(route, legs) => LegsText(route, legs).fmt(f),
         }
+    }
+}
+
+/// Returns the legs that a line names.
+///
+/// Errors: `ENOMEM`.
+pub(super) fn legs(line: &str) -> Result<KVec<RouteLeg>> {
+    let mut legs = KVec::new();
+    for (next_hop, weight) in command::legs::legs(line) {
+        legs.push(RouteLeg { next_hop, weight }, GFP_KERNEL_ACCOUNT)?;
+    }
+    Ok(legs)
+}
+
+/// A route with several legs as text: `10.0.0.0/8 nexthop via 192.0.2.1 weight 1 nexthop dev a
+/// weight 2`.
+struct LegsText<'a>(&'a Route, &'a [RouteLeg]);
+
+impl fmt::Display for LegsText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(route, legs) = self;
+        write!(f, "{}", route.prefix)?;
+        if route.metric != 0 {
+            write!(f, " metric {}", route.metric)?;
+        }
+        for leg in *legs {
+            let hop = HopText(leg.next_hop, Some(route.prefix.family()));
+            write!(f, " nexthop{hop} weight {}", leg.weight)?;
+        }
+        Ok(())
     }
 }
 

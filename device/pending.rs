@@ -2,7 +2,9 @@
 
 //! The transaction of an open file, from `begin` to `commit` or `abort`.
 
-use crate::rcu_table::{Failure, Operation, Prefix, Reload, Segments, Table, Transaction};
+use crate::rcu_table::{
+    Failure, Multipath, Operation, Prefix, Reload, Segments, Table, Transaction,
+};
 use kernel::{prelude::*, sync::Arc};
 
 /// Identifies an operation in the message of a failed commit.
@@ -24,6 +26,8 @@ enum Changes {
 pub(super) struct PendingTransaction {
     changes: Changes,
     line: Option<u64>,
+    /// The legs of routes that the commit adds.
+    legs: KVVec<Multipath>,
 }
 
 /// The error of a failed commit, which has changed nothing.
@@ -49,6 +53,7 @@ impl PendingTransaction {
         Self {
             changes: Changes::Collected(Transaction::new(), Segments::new()),
             line,
+            legs: KVVec::new(),
         }
     }
 
@@ -59,6 +64,7 @@ impl PendingTransaction {
         Ok(Self {
             changes: Changes::Reload(Reload::new(table)?),
             line,
+            legs: KVVec::new(),
         })
     }
 
@@ -86,6 +92,24 @@ impl PendingTransaction {
                 Ok(())
             }
         }
+    }
+
+    /// Adds a change of a route with legs, and keeps the legs until the commit.
+    ///
+    /// Errors and context: as [`Self::apply`].
+    pub(super) fn apply_legs(
+        &mut self,
+        operation: &Operation,
+        legs: Multipath,
+        line: u64,
+    ) -> Result {
+        self.legs.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        self.apply(operation, Some(line))?;
+        // The routes of a reload are in its table, and use the legs.
+        if matches!(self.changes, Changes::Collected(..)) {
+            self.legs.push(legs, GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(())
     }
 
     /// Adds changes, up to the first that fails.

@@ -13,8 +13,8 @@ use core::mem::{offset_of, size_of};
 pub(crate) const VERSION: u32 = 3;
 
 /// `RUST_RCU_DEMO_FEATURE_*`: lookup, update, stats, transaction, reload, poll, types, monitor,
-/// wait, unchanged, dump, numbers, objects.
-pub(crate) const FEATURES: u64 = (1 << 13) - 1;
+/// wait, unchanged, dump, numbers, objects, flows.
+pub(crate) const FEATURES: u64 = (1 << 14) - 1;
 
 /// `RUST_RCU_DEMO_IOC_MAGIC`.
 pub(crate) const MAGIC: u32 = 0xd2;
@@ -33,6 +33,7 @@ pub(crate) mod number {
     pub(crate) const GET: u32 = 9;
     pub(crate) const ANSWERS: u32 = 10;
     pub(crate) const FILE_STATS: u32 = 11;
+    pub(crate) const FLOWS: u32 = 12;
 }
 
 /// Address families, as in `AF_*`.
@@ -51,6 +52,7 @@ pub(crate) mod route_type {
     pub(crate) const UNREACHABLE: u8 = 7;
     pub(crate) const PROHIBIT: u8 = 8;
     pub(crate) const THROW: u8 = 9;
+    pub(crate) const OBJECT: u8 = 128;
 }
 
 /// Verbs of operations.
@@ -259,6 +261,26 @@ pub(crate) struct Wait {
     pub(crate) reserved: u64,
 }
 
+/// `struct rust_rcu_demo_flow`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Flow {
+    pub(crate) address: Address,
+    pub(crate) hash: u32,
+}
+
+/// `struct rust_rcu_demo_flows`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Flows {
+    pub(crate) flows: u64,
+    pub(crate) routes: u64,
+    pub(crate) count: u32,
+    pub(crate) done: u32,
+    pub(crate) flags: u32,
+    pub(crate) reserved: u32,
+}
+
 // The layout of the header.
 const _: () = {
     assert!(size_of::<Address>() == 20);
@@ -285,5 +307,9 @@ const _: () = {
     assert!(size_of::<Commit>() == 16);
     assert!(size_of::<Stats>() == 104);
     assert!(size_of::<Wait>() == 24);
+    assert!(size_of::<Flow>() == 24);
+    assert!(offset_of!(Flow, hash) == 20);
+    assert!(size_of::<Flows>() == 32);
+    assert!(offset_of!(Flows, flags) == 24);
     assert!(offset_of!(Wait, flags) == 12);
 };

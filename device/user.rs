@@ -49,6 +49,7 @@ macro_rules! arguments {
 
 plain_data! {
     uapi::Address,
+    uapi::Flow,
     uapi::Route,
     uapi::Operation,
     uapi::Key,
@@ -66,6 +67,7 @@ arguments! {
     uapi::Get: 32,
     uapi::Answers: 40,
     uapi::FileStats: 40,
+    uapi::Flows: 32,
 }
 
 /// An ioctl's structure in user memory, of the size that the caller knows.

@@ -6,7 +6,7 @@
 
 use super::uapi::{self, family, route_type, verb};
 use crate::rcu_table::{
-    DevName, Family, Key, Mode, NextHop, Operation, Prefix, Route, Selector, Stats,
+    DevName, Family, HopId, Key, Mode, NextHop, Operation, Prefix, Route, Selector, Stats,
 };
 use core::{net::IpAddr, str};
 use kernel::prelude::*;
@@ -71,6 +71,15 @@ fn dev_name(dev: &[u8; DevName::MAX_LEN + 1]) -> Result<Option<DevName>> {
     DevName::new(name).map(Some).ok_or(EINVAL)
 }
 
+/// Returns the number of an object in the place of a gateway; zero for the legs of a multipath
+/// route.
+fn object_number(id: HopId) -> uapi::Address {
+    let mut gateway = uapi::Address::default();
+    let number = id.number().unwrap_or(0);
+    gateway.bytes[..4].copy_from_slice(&number.to_be_bytes());
+    gateway
+}
+
 impl From<&Route> for uapi::Route {
     fn from(route: &Route) -> Self {
         let (route_type, gateway, dev) = match route.next_hop {
@@ -81,8 +90,8 @@ impl From<&Route> for uapi::Route {
             NextHop::Prohibit => (route_type::PROHIBIT, None, None),
             NextHop::Throw => (route_type::THROW, None, None),
             NextHop::Local(dev) => (route_type::LOCAL, None, dev),
-            // A lookup returns the next hop of the object instead.
-            NextHop::Object(_) => (route_type::NONE, None, None),
+            // Only routes that were not looked up name their object.
+            NextHop::Object(_) => (route_type::OBJECT, None, None),
         };
         let mut name = [0; DevName::MAX_LEN + 1];
         if let Some(dev) = &dev {
@@ -95,7 +104,10 @@ impl From<&Route> for uapi::Route {
             route_type,
             reserved: 0,
             metric: route.metric,
-            gateway: gateway.map_or(uapi::Address::default(), uapi::Address::from),
+            gateway: match route.next_hop {
+                NextHop::Object(id) => object_number(id),
+                _ => gateway.map_or(uapi::Address::default(), uapi::Address::from),
+            },
             dev: name,
         }
     }

@@ -25,12 +25,18 @@ pub(super) struct Entry {
     pub(super) users: u32,
     /// The number of groups among the users.
     pub(super) groups: u32,
+    /// For a nameless object: the digest of its contents.
+    digest: u64,
 }
 
 /// The objects of a table.
 pub(super) struct HopIndex {
     /// In the order of the identities.
     entries: KVVec<Entry>,
+    /// The nameless objects by the digest of their contents, in order.
+    by_digest: KVVec<(u64, HopId)>,
+    /// The number of nameless objects that were ever created.
+    serial: u64,
     /// The slots that were ever used are below this number.
     slots: u32,
     /// Slots that no reader uses. It has room for all slots.
@@ -46,6 +52,8 @@ impl HopIndex {
     pub(super) fn new() -> Self {
         Self {
             entries: KVVec::new(),
+            by_digest: KVVec::new(),
+            serial: 0,
             slots: 0,
             free: KVVec::new(),
             deleted: KVVec::new(),
@@ -95,10 +103,56 @@ impl HopIndex {
     /// Removes an answer from the users of the object that a next hop names.
     pub(super) fn release(&mut self, next_hop: &NextHop) {
         if let NextHop::Object(id) = next_hop {
-            if let Some(entry) = self.entry_mut(*id) {
-                entry.users -= 1;
+            let Some(entry) = self.entry_mut(*id) else {
+                return;
+            };
+            entry.users -= 1;
+            if entry.users == 0 && id.number().is_none() {
+                self.remove_nameless(*id);
             }
         }
+    }
+
+    /// Returns the nameless objects whose contents have a digest.
+    pub(super) fn nameless(&self, digest: u64) -> impl Iterator<Item = &Entry> {
+        let start = self.by_digest.partition_point(|(other, _)| *other < digest);
+        let equals = self.by_digest[start..].iter();
+        let equals = equals.take_while(move |(other, _)| *other == digest);
+        equals.filter_map(|(_, id)| self.find(*id))
+    }
+
+    /// Adds a nameless object without users. Returns its identity, and its slot, which is empty.
+    ///
+    /// Errors and context: as [`Self::insert`].
+    pub(super) fn insert_nameless(
+        &mut self,
+        objects: &HopObjects,
+        digest: u64,
+    ) -> Result<(HopId, u32)> {
+        self.by_digest.reserve(1, gfp())?;
+        let id = HopId::nameless(self.serial);
+        let slot = self.insert(objects, id, false)?;
+        self.serial += 1;
+        if let Some(entry) = self.entry_mut(id) {
+            entry.digest = digest;
+        }
+        let at = self
+            .by_digest
+            .partition_point(|other| *other < (digest, id));
+        // The room for it is reserved.
+        let _ = self.by_digest.push_within_capacity((digest, id));
+        self.by_digest[at..].rotate_right(1);
+        Ok((id, slot))
+    }
+
+    fn remove_nameless(&mut self, id: HopId) {
+        let key = self.find(id).map(|entry| (entry.digest, id));
+        let at = key.and_then(|key| self.by_digest.binary_search(&key).ok());
+        if let Some(at) = at {
+            self.by_digest[at..].rotate_left(1);
+            self.by_digest.pop();
+        }
+        self.unlink(id);
     }
 
     /// Adds a group to the users of a member.
@@ -140,6 +194,7 @@ impl HopIndex {
             is_group,
             users: 0,
             groups: 0,
+            digest: 0,
         };
         self.entries
             .push_within_capacity(entry)
@@ -168,6 +223,12 @@ impl HopIndex {
     ///
     /// Context: may sleep.
     pub(super) fn remove(&mut self, objects: &HopObjects, id: HopId) {
+        self.unlink(id);
+        self.recycle(objects);
+    }
+
+    /// Removes an object. [`Self::recycle`] empties its slot after a grace period.
+    fn unlink(&mut self, id: HopId) {
         let Ok(at) = self.position(id) else {
             return;
         };
@@ -176,7 +237,10 @@ impl HopIndex {
             // The slot is one of those for which there is room.
             let _ = self.deleted.push_within_capacity(entry.slot);
         }
-        self.recycle(objects);
+        if self.waiting == 0 {
+            self.waiting = self.deleted.len();
+            self.grace_period = GracePeriod::start();
+        }
     }
 
     /// Empties the slots whose grace period has ended, and starts a grace period for the others.

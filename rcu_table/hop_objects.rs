@@ -107,6 +107,20 @@ impl Contents {
                 .eq(other.elements.iter().map(parts))
     }
 
+    /// Returns a number that equal contents share.
+    pub(super) fn digest(&self) -> u64 {
+        let mix = |digest: u64, word: u64| {
+            (digest.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        };
+        self.elements.iter().fold(0, |digest, leg| {
+            let words = match leg.target {
+                Target::Hop(next_hop) => next_hop.to_words(0),
+                Target::Member(_, slot) => [slot.into(), 0, 0, 0],
+            };
+            words.into_iter().fold(mix(digest, leg.weight.into()), mix)
+        })
+    }
+
     /// Selects a leg by hash threshold, as in RFC 2992, with weights.
     fn select(&self, hash: u32) -> Option<&Leg> {
         let legs = &self.elements;

@@ -334,7 +334,7 @@ impl Table {
             let guard = read_lock();
             let contents = self.objects.get(entry.slot, &guard)?;
             match contents.elements.first()?.target {
-                Target::Hop(next_hop) if !contents.header.is_group => Some(next_hop),
+                Target::Hop(next_hop) if contents.elements.len() == 1 => Some(next_hop),
                 _ => None,
             }
         }))

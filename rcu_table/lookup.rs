@@ -112,6 +112,20 @@ impl<'g> Snapshot<'g> {
         self.route(address, self.find::<true>(address))
     }
 
+    /// Returns the route that serves a flow to `address`, as [`Self::lookup`] does. Of several legs
+    /// `hash` selects the next hop.
+    ///
+    /// Context: any; never waits.
+    pub fn lookup_flow(&self, address: IpAddr, hash: u32) -> Option<Route> {
+        let best = self.find::<true>(address);
+        let record = self.record(best)?;
+        Some(Route {
+            prefix: Prefix::network(address, best.len()),
+            metric: record.metric(),
+            next_hop: self.resolve(NextHopRef(record), hash)?,
+        })
+    }
+
     #[inline(always)]
     fn record(&self, best: Best) -> Option<&'g Record> {
         self.table.records.find(best.number(), self.guard)

@@ -57,6 +57,11 @@ impl HopId {
         Self(number as u64)
     }
 
+    /// Returns the identity of a nameless object, which holds the legs of multipath routes.
+    pub(super) const fn nameless(serial: u64) -> Self {
+        Self((1 << 32) + serial)
+    }
+
     /// Returns the number; none for a nameless object.
     pub const fn number(self) -> Option<u32> {
         match self.0 >> 32 {

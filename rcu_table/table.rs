@@ -128,6 +128,7 @@ impl TableState {
         family: Family,
         operation: &Operation,
     ) -> Result<Option<Effect>> {
+        self.answers.objects.recycle(&table.objects);
         self.reclaim.reserve(MAX_UNLINKED)?;
         let mut growth = Growth::default();
         let mut editor = Editor {

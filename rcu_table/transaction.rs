@@ -148,6 +148,7 @@ fn apply_batch<'o>(
     let policy = Policy::of(table.settings);
     let mut draft = Draft::new().map_err(Failure::of_batch)?;
     let mut state = table.lock().map_err(Failure::of_batch)?;
+    state.answers.objects.recycle(&table.objects);
     draft.start(table, &state).map_err(Failure::of_batch)?;
     let result = draft.apply_all(table, &mut state, operations.clone());
     let is_undone = result.is_err() && on_failure == OnFailure::UndoAll;

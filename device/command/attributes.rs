@@ -32,13 +32,19 @@ pub(super) fn informational(word: &str) -> Option<Value> {
     })
 }
 
-/// Why the table cannot store a multipath route.
-pub(super) const SEVERAL: &str = "a route has one next hop; several are not supported";
+/// Why a line cannot start with a leg.
+pub(super) const CONTINUES: &str =
+    "this line continues the route before it; 'rcuctl route load' joins such lines";
+/// Why a route with legs has no other next hop.
+pub(super) const BEFORE_LEGS: &str = "via and dev follow 'nexthop' in a route of several next hops";
+/// Why the gateways of a route must not differ in family.
+pub(super) const FAMILIES: &str =
+    "gateways of two families; use 'via inet ADDRESS' or 'via inet6 ADDRESS'";
 
 /// Returns why the table cannot store a route with this word; `None` for other words.
 pub(super) fn unsupported(word: &str) -> Option<&'static str> {
     Some(match word {
-        "nexthop" | "weight" => SEVERAL,
+        "weight" => "a weight follows 'nexthop'",
         "encap" => "encapsulation is not supported",
         "tos" | "dsfield" => "routes by type of service are not supported",
         "from" => "routes by source address are not supported",

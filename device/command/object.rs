@@ -45,7 +45,7 @@ pub(super) fn parse<'a>(verb: Option<&'a str>, words: &mut Words<'a>) -> Parsed<
         },
         // `ip route` prints each next hop of a route in a line of its own.
         Some("via" | "dev" | "encap") => {
-            refuse("nexthop", Reason::Unsupported(attributes::SEVERAL))
+            refuse("nexthop", Reason::Unsupported(attributes::CONTINUES))
         }
         Some(word) => refuse(word, Reason::UnknownWord),
     }

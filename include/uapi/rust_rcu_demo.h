@@ -51,6 +51,11 @@ struct rust_rcu_demo_address {
 #define RUST_RCU_DEMO_TYPE_UNREACHABLE	7
 #define RUST_RCU_DEMO_TYPE_PROHIBIT	8
 #define RUST_RCU_DEMO_TYPE_THROW	9
+/*
+ * Only returned, and never by a lookup: the route has the number of its next-hop object in the first
+ * four bytes of gateway.bytes, in network order; zero for a multipath route.
+ */
+#define RUST_RCU_DEMO_TYPE_OBJECT	128
 
 /**
  * struct rust_rcu_demo_route - a route
@@ -100,6 +105,8 @@ struct rust_rcu_demo_route {
 #define RUST_RCU_DEMO_FEATURE_NUMBERS		(1ULL << 11)
 /* the command "nexthop", routes with "nhid", and rust_rcu_demo_stats.nexthop_objects */
 #define RUST_RCU_DEMO_FEATURE_OBJECTS		(1ULL << 12)
+/* RUST_RCU_DEMO_IOC_FLOWS */
+#define RUST_RCU_DEMO_FEATURE_FLOWS		(1ULL << 13)
 
 /**
  * struct rust_rcu_demo_info - the features and limits of the kernel
@@ -451,6 +458,39 @@ struct rust_rcu_demo_wait {
 	__aligned_u64 reserved;
 };
 
+/**
+ * struct rust_rcu_demo_flow - a flow of packets
+ * @address: the destination
+ * @hash:    a hash of the flow, such as that of addresses and ports. The next hops of a multipath
+ *           route share the 2^32 hashes by their weights.
+ */
+struct rust_rcu_demo_flow {
+	struct rust_rcu_demo_address address;
+	__u32 hash;
+};
+
+/**
+ * struct rust_rcu_demo_flows - look up the routes that serve flows
+ * @flows:    in: pointer to an array of struct rust_rcu_demo_flow
+ * @routes:   in: pointer to an array of struct rust_rcu_demo_route, which the kernel writes. Each has
+ *            one gateway or device, also if the route is multipath or names a next-hop object.
+ * @count:    in: number of elements of both arrays; more than max_lookups is EINVAL
+ * @done:     out: number of flows looked up, also if a later element is invalid
+ * @flags:    in: must be zero
+ * @reserved: must be zero
+ *
+ * As RUST_RCU_DEMO_IOC_LOOKUP, but the caller's hash selects the next hop. LOOKUP uses a hash of the
+ * address.
+ */
+struct rust_rcu_demo_flows {
+	__aligned_u64 flows;
+	__aligned_u64 routes;
+	__u32 count;
+	__u32 done;
+	__u32 flags;
+	__u32 reserved;
+};
+
 #define RUST_RCU_DEMO_IOC_MAGIC 0xD2
 
 #define RUST_RCU_DEMO_IOC_INFO	 _IOR(RUST_RCU_DEMO_IOC_MAGIC, 0, struct rust_rcu_demo_info)
@@ -467,5 +507,6 @@ struct rust_rcu_demo_wait {
 #define RUST_RCU_DEMO_IOC_ANSWERS _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 10, struct rust_rcu_demo_answers)
 #define RUST_RCU_DEMO_IOC_FILE_STATS \
 	_IOR(RUST_RCU_DEMO_IOC_MAGIC, 11, struct rust_rcu_demo_file_stats)
+#define RUST_RCU_DEMO_IOC_FLOWS	 _IOWR(RUST_RCU_DEMO_IOC_MAGIC, 12, struct rust_rcu_demo_flows)
 
 #endif /* _UAPI_RUST_RCU_DEMO_H */

@@ -34,6 +34,8 @@ _Static_assert(sizeof(struct rust_rcu_demo_begin) == 8, "begin");
 _Static_assert(sizeof(struct rust_rcu_demo_commit) == 16, "commit");
 _Static_assert(sizeof(struct rust_rcu_demo_stats) == 104, "stats");
 _Static_assert(sizeof(struct rust_rcu_demo_wait) == 24, "wait");
+_Static_assert(sizeof(struct rust_rcu_demo_flow) == 24, "flow");
+_Static_assert(sizeof(struct rust_rcu_demo_flows) == 32, "flows");
 _Static_assert(RUST_RCU_DEMO_DEV_SIZE == IFNAMSIZ, "device name");
 _Static_assert(RUST_RCU_DEMO_IOC_LOOKUP == 0xc030d201, "number");
 
@@ -199,7 +201,7 @@ static void test_info(void)
 	memset(&args, 0xff, sizeof(args));
 	check_is("info", errno_of(RUST_RCU_DEMO_IOC_INFO, &args), 0);
 	check_is("info returns the version", args.info.version, RUST_RCU_DEMO_VERSION);
-	check_is("info returns the features", args.info.features, 0x1fff);
+	check_is("info returns the features", args.info.features, 0x3fff);
 	check("info allows 65536 lookups in one call", args.info.max_lookups >= MANY);
 	check("info allows 65536 operations in one call", args.info.max_operations >= MANY);
 	check("info allows 65536 operations in a transaction", args.info.max_transaction >= MANY);
@@ -808,6 +810,64 @@ static void test_wait(void)
 
 #include "bulk.h"
 
+/* Returns the last byte of the gateway that a flow to 10.1.1.1 uses, or 0. */
+static int gateway_of(__u32 hash)
+{
+	const struct rust_rcu_demo_flow flow = { .address = inet(10, 1, 1, 1), .hash = hash };
+	struct rust_rcu_demo_route route = {};
+	struct rust_rcu_demo_flows args = {
+		.flows = pointer(&flow), .routes = pointer(&route), .count = 1,
+	};
+
+	return errno_of(RUST_RCU_DEMO_IOC_FLOWS, &args) || args.done != 1 ? 0 :
+									   route.gateway.bytes[3];
+}
+
+static void test_flows(void)
+{
+	struct rust_rcu_demo_flow flows[300] = {};
+	struct rust_rcu_demo_route routes[300];
+	struct rust_rcu_demo_flows args = {
+		.flows = pointer(flows), .routes = pointer(routes), .count = 300,
+	};
+	unsigned int n;
+
+	check_is("a multipath route is added", write_text(
+		 "10.0.0.0/8 nexthop via 192.0.2.1 weight 1 nexthop via 192.0.2.2 weight 3\n"), 0);
+	check_is("hash 0 selects the first leg", gateway_of(0), 1);
+	check_is("the last hash of the first leg selects it", gateway_of((1U << 30) - 1), 1);
+	check_is("the first hash of the second leg selects it", gateway_of(1U << 30), 2);
+	check_is("the highest hash selects the last leg", gateway_of(~0U), 2);
+	for (n = 0; n < 300; n++) {
+		flows[n].address = inet(n % 3 ? 10 : 11, 0, 0, 1);
+		flows[n].hash = n << 23;
+	}
+	check_is("many flows are looked up", errno_of(RUST_RCU_DEMO_IOC_FLOWS, &args), 0);
+	check_is("flows count all", args.done, 300);
+	for (n = 0; n < 300; n++) {
+		__u8 expected = n % 3 ? 1 + (flows[n].hash >= 1U << 30) : 0;
+
+		if (routes[n].gateway.bytes[3] != expected)
+			break;
+	}
+	check_is("each flow has the gateway of its hash", n, 300);
+	flows[260].address.family = 3;
+	check_is("an invalid address of a flow is EINVAL",
+		 errno_of(RUST_RCU_DEMO_IOC_FLOWS, &args), EINVAL);
+	check_is("the flows before it are looked up", args.done, 260);
+	args.flags = 1;
+	check_is("flows with unknown flags are EINVAL",
+		 errno_of(RUST_RCU_DEMO_IOC_FLOWS, &args), EINVAL);
+	args.flags = 0;
+	args.reserved = 1;
+	check_is("flows with a reserved field are EINVAL",
+		 errno_of(RUST_RCU_DEMO_IOC_FLOWS, &args), EINVAL);
+	check_is("the reserved field is returned as zero", args.reserved, 0);
+	check_is("flows with less than the first version are EINVAL",
+		 errno_of(resized(RUST_RCU_DEMO_IOC_FLOWS, 31), &args), EINVAL);
+	flush();
+}
+
 int main(void)
 {
 	fd = open(DEVICE, O_RDWR);
@@ -836,6 +896,7 @@ int main(void)
 	test_get();
 	test_numbers_of_next_hops();
 	test_file_stats();
+	test_flows();
 	printf("1..%d\n", number);
 	return failures != 0;
 }

@@ -180,13 +180,13 @@ fn bad_line_across(boundary: usize) -> Outcome {
 /// A line that is too long fails at its first excess byte, before its newline, and is discarded.
 fn overlong_line_in_two_writes() -> Outcome {
     let device = Device::open()?;
-    device.write_all("x".repeat(255))?;
-    equal("the 256th byte", device.write("x"), Err(Errno::E2BIG))?;
+    device.write_all("x".repeat(1023))?;
+    equal("the 1024th byte", device.write("x"), Err(Errno::E2BIG))?;
     device.write_all("10.0.0.0/8 dev a\n")?;
     same_text(
         "the message",
         &device.answers()?,
-        "line 1: line longer than 255 bytes\n",
+        "line 1: line longer than 1023 bytes\n",
     )?;
     equal("close()", device.close(), Ok(()))?;
     expect_table("10.0.0.0/8 dev a\n")

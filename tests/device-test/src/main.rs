@@ -32,6 +32,7 @@ mod memory;
 mod misuse;
 mod model;
 mod monitor;
+mod multipath;
 mod objects;
 #[path = "../../../hosted/rcu-routes/src/testing"]
 mod testing {
@@ -92,6 +93,7 @@ fn all_tests() -> Vec<tap::Test> {
         objects::tests,
         pollers::tests,
         bulk::tests,
+        multipath::tests,
         attack::tests,
         attack_processes::tests,
         uring::tests,

@@ -240,7 +240,7 @@ impl Row {
 fn long_rows() -> Vec<Row> {
     let long = "x".repeat(100);
     let shown = "x".repeat(64);
-    let too_long = "line longer than 255 bytes";
+    let too_long = "line longer than 1023 bytes";
     vec![
         Row::new(
             "a long word is cut in the message",
@@ -261,8 +261,8 @@ fn long_rows() -> Vec<Row> {
             format!("{shown}...: {NO_PREFIX}"),
         ),
         Row::new(
-            "line of 256 bytes",
-            format!("#{:255}", ""),
+            "line of 1024 bytes",
+            format!("#{:1023}", ""),
             Errno::E2BIG,
             too_long,
         ),

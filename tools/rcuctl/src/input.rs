@@ -24,6 +24,8 @@ pub struct Input<R> {
     size: Option<u64>,
     reader: R,
     line: Vec<u8>,
+    /// The line after a route, or the error that [`Input::next_route`] met there.
+    ahead: Option<Result<(Vec<u8>, u64)>>,
     number: u64,
     bytes_read: u64,
 }
@@ -102,6 +104,7 @@ impl<R: BufRead> Input<R> {
             size: None,
             reader,
             line,
+            ahead: None,
             number: 0,
             bytes_read: 0,
         }
@@ -118,6 +121,43 @@ impl<R: BufRead> Input<R> {
 
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read
+    }
+
+    /// Returns the next line that is not blank, joined with the lines that continue a route: `ip
+    /// route` prints each next hop of a multipath route in a line of its own.
+    pub fn next_route(&mut self) -> Result<Option<Line<'_>>> {
+        let first = match self.ahead.take() {
+            Some(ahead) => Some(ahead?),
+            None => self.next_owned()?,
+        };
+        let Some((mut joined, number)) = first else {
+            return Ok(None);
+        };
+        // The device refuses a longer route anyway.
+        while joined.len() < MAX_LINE {
+            match self.next_owned() {
+                Ok(None) => break,
+                Ok(Some((line, _))) if continues_route(&line) => {
+                    joined.push(b' ');
+                    joined.extend_from_slice(&line);
+                }
+                // The lines before an error are valid.
+                next => {
+                    self.ahead = next.transpose();
+                    break;
+                }
+            }
+        }
+        self.line = joined;
+        Ok(Some(Line {
+            content: &self.line,
+            number,
+        }))
+    }
+
+    fn next_owned(&mut self) -> Result<Option<(Vec<u8>, u64)>> {
+        let line = self.next_line()?;
+        Ok(line.map(|line| (line.content.to_vec(), line.number)))
     }
 
     /// Returns the next line that is not blank. Strips comments, so that they do not count for the
@@ -149,6 +189,14 @@ impl<R: BufRead> Input<R> {
             number: self.number,
         }))
     }
+}
+
+/// Whether a line is a next hop of the route in an earlier line.
+fn continues_route(line: &[u8]) -> bool {
+    let mut words = line
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    words.next() == Some(b"nexthop") && matches!(words.next(), Some(b"via" | b"dev" | b"weight"))
 }
 
 fn without_comment(line: &[u8]) -> &[u8] {

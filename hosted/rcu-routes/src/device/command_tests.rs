@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use super::command::{
+    legs::legs,
     object::{members, ObjectCommand},
     parse as parse_counting,
     refusal::{
@@ -331,6 +332,30 @@ fn a_route_can_name_an_object_and_its_next_hop() {
 }
 
 #[test]
+fn a_route_can_have_several_legs() {
+    let line = "ip route add 10.0.0.0/8 proto bgp metric 20 nexthop via 192.0.2.1 dev a weight 2 \
+                nexthop via inet6 fe80::1 dev b onlink nexthop dev c weight 256 ";
+    let insert = Command::InsertLegs(Mode::Add, prefix("10.0.0.0/8"), 20, None);
+    assert_eq!(parse_counting(line), Ok((Some(insert), 2)));
+    let expected = [
+        (via_dev("192.0.2.1", "a"), 2),
+        (via_dev("fe80::1", "b"), 1),
+        (direct("c"), 256),
+    ];
+    assert_eq!(legs(line).collect::<Vec<_>>(), expected);
+
+    let line = "default nhid 10 nexthop via fe80::1 dev a weight 1 nexthop dev b";
+    let id = Some(HopId::new(10));
+    let insert = Command::InsertLegs(Mode::Add, prefix("::/0"), 0, id);
+    assert_eq!(parse_counting(line), Ok((Some(insert), 1)));
+    let delete = "del 10.0.0.0/8 metric 0 nexthop dev a nexthop dev b";
+    let expected = Command::DeleteLegs(prefix("10.0.0.0/8"), Some(0), None);
+    assert_eq!(command(delete), expected);
+    assert_eq!(legs("nexthop add id 5 dev a").count(), 0);
+    assert_eq!(legs("10.0.0.0/8 dev a").count(), 0);
+}
+
+#[test]
 fn commands_of_ip_nexthop_are_parsed() {
     let set = |mode, id, next_hop| Command::Object(ObjectCommand::Set { mode, id, next_hop });
     let (dev, gateway) = (DevName::new("a"), [192, 0, 2, 1].into());
@@ -641,12 +666,51 @@ const INVALID: &[(&str, &str, Reason)] = &[
     (
         "default via 10.0.0.1 nexthop dev a",
         "nexthop",
-        Unsupported("a route has one next hop; several are not supported"),
+        Unsupported("via and dev follow 'nexthop' in a route of several next hops"),
     ),
     (
-        "default nexthop via 10.0.0.1 nexthop via 10.0.0.2",
+        "default nexthop via 10.0.0.1 nexthop via fe80::1",
         "nexthop",
-        Unsupported("a route has one next hop; several are not supported"),
+        Unsupported("gateways of two families; use 'via inet ADDRESS' or 'via inet6 ADDRESS'"),
+    ),
+    ("default nexthop dev a nexthop", "nexthop", MissingNextHop),
+    (
+        "default nexthop weight 1 nexthop dev a",
+        "nexthop",
+        MissingNextHop,
+    ),
+    ("default nexthop dev a dev b nexthop dev c", "dev", Repeated),
+    (
+        "default nexthop dev a weight 1 weight 2",
+        "weight",
+        Repeated,
+    ),
+    (
+        "default nexthop dev a nexthop dev b metric 5",
+        "metric",
+        Unsupported("this word precedes the first 'nexthop'"),
+    ),
+    (
+        "nexthop via 10.0.0.1 dev a weight 1",
+        "nexthop",
+        Unsupported(
+            "this line continues the route before it; 'rcuctl route load' joins such lines",
+        ),
+    ),
+    (
+        "blackhole 10.0.0.0/8 nexthop dev a nexthop dev b",
+        "blackhole",
+        UnexpectedNextHop,
+    ),
+    (
+        "local 10.0.0.0/8 nexthop dev a nexthop dev b",
+        "local",
+        UnexpectedNextHop,
+    ),
+    (
+        "2001:db8::/32 nexthop dev a nexthop via 10.0.0.1",
+        "2001:db8::/32",
+        GatewayFamily(Family::Inet6),
     ),
     ("10.0.0.0/8 nhid 0", "0", InvalidObject),
     ("10.0.0.0/8 nhid x", "x", InvalidObject),

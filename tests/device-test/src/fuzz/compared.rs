@@ -25,7 +25,7 @@ const FILES: usize = 3;
 const REPORTED_STEPS: usize = 12;
 
 /// The maximum length of a line. A longer line fails at its first excess byte.
-const MAX_LINE: usize = 255;
+const MAX_LINE: usize = 1023;
 
 /// An unread answer.
 enum Answer {

@@ -50,6 +50,33 @@ pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
     }
 }
 
+/// A route that the device has printed.
+pub(crate) struct Listed {
+    pub(crate) prefix: Prefix,
+    pub(crate) metric: u32,
+    /// The next hops: those of all legs, or the object's.
+    pub(crate) next_hops: Vec<NextHop>,
+}
+
+/// Parses a line that the device has printed; `None` if it is no route.
+pub(crate) fn listed(line: &str) -> Option<Listed> {
+    let (prefix, metric, next_hops) = match command::parse(line).ok()?.0? {
+        Command::Insert(_, route) | Command::InsertNamed(_, route, _) => {
+            (route.prefix, route.metric, vec![route.next_hop])
+        }
+        Command::InsertLegs(_, prefix, metric, _) => {
+            let legs = command::legs::legs(line);
+            (prefix, metric, legs.map(|(next_hop, _)| next_hop).collect())
+        }
+        _ => return None,
+    };
+    Some(Listed {
+        prefix,
+        metric,
+        next_hops,
+    })
+}
+
 /// Whether the device refuses a line because of a bad word, which `ip` itself would refuse. `ip`
 /// sends other bad lines to the kernel, which refuses them.
 pub(crate) fn is_bad_word(line: &str) -> bool {

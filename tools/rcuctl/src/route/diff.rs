@@ -89,6 +89,11 @@ fn read(device: &mut Device<impl Transport>) -> Result<Routes> {
             // The table's objects precede its routes.
             Some(Command::Object(_)) => return Ok(()),
             Some(Command::Insert(_, route) | Command::InsertNamed(_, route, _)) => route,
+            Some(Command::InsertLegs(_, prefix, ..)) => {
+                return Err(Error::Usage(format!(
+                "{prefix} has several next hops, which diff cannot compare; use save and diff(1)"
+            )))
+            }
             _ => return Err(Error::Protocol(format!("expected a route, found {line:?}"))),
         };
         routes.insert(key(&route), route);

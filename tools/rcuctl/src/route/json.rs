@@ -37,6 +37,50 @@ pub struct Route<'a> {
     /// The preference of an IPv6 route. It distinguishes the `default` of the two families.
     #[serde(skip_serializing_if = "Option::is_none")]
     pref: Option<&'a str>,
+    /// The legs of a multipath route.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nexthops: Vec<Leg<'a>>,
+}
+
+/// A leg of a multipath route.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Leg<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<Via<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dev: Option<&'a str>,
+    weight: u32,
+    flags: [(); 0],
+}
+
+impl<'a> Leg<'a> {
+    /// Parses `via [FAMILY] ADDR dev NAME weight N`.
+    fn parse(words: &'a str) -> Option<Self> {
+        let mut leg = Self {
+            via: None,
+            gateway: None,
+            dev: None,
+            weight: 1,
+            flags: [],
+        };
+        let mut words = words.split_ascii_whitespace();
+        while let Some(word) = words.next() {
+            let value = words.next()?;
+            match (word, value) {
+                ("via", "inet" | "inet6") => {
+                    let (family, host) = (value, words.next()?);
+                    leg.via = Some(Via { family, host });
+                }
+                ("via", _) => leg.gateway = Some(value),
+                ("dev", _) => leg.dev = Some(value),
+                ("weight", _) => leg.weight = value.parse().ok()?,
+                _ => return None,
+            }
+        }
+        Some(leg)
+    }
 }
 
 /// A gateway whose family differs from the prefix's.
@@ -60,7 +104,8 @@ impl<'a> Route<'a> {
 
     /// Parses the long form.
     fn parse_words(line: &'a str) -> Option<Self> {
-        let mut words = line.split_ascii_whitespace();
+        let (head, legs) = line.split_once(" nexthop ").unzip();
+        let mut words = head.unwrap_or(line).split_ascii_whitespace();
         let mut dst = words.next()?;
         let mut kind = "unicast";
         if is_kind(dst) {
@@ -80,6 +125,7 @@ impl<'a> Route<'a> {
             metric: None,
             flags: Vec::new(),
             pref: dst.contains(':').then_some("medium"),
+            nexthops: Vec::new(),
         };
         while let Some(word) = words.next() {
             if word == "onlink" {
@@ -105,6 +151,10 @@ impl<'a> Route<'a> {
                 _ => return None,
             }
         }
+        if let Some(legs) = legs {
+            let legs = legs.split(" nexthop ").map(Leg::parse);
+            route.nexthops = legs.collect::<Option<_>>()?;
+        }
         // The defaults of `ip route add`.
         route.protocol.get_or_insert("boot");
         let scope = route.default_scope();
@@ -116,6 +166,7 @@ impl<'a> Route<'a> {
     fn default_scope(&self) -> &'static str {
         // A route of an object has no scope of its own.
         let has_gateway = self.gateway.is_some() || self.via.is_some() || self.nhid.is_some();
+        let has_gateway = has_gateway || !self.nexthops.is_empty();
         match self.kind {
             _ if self.dst.contains(':') => "global",
             Some("local") => "host",

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use super::text::is_kind;
 use super::words;
 use crate::cli::Family;
-use crate::device::grammar;
+use crate::device::grammar::{self, Listed};
 use crate::error::{Error, Result};
-use crate::rcu_table::{self, NextHop, Prefix, Route};
+use crate::rcu_table::{self, NextHop, Prefix};
 
 /// Selects routes. Each part that is present must match.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -121,12 +121,13 @@ impl Selector {
     ///
     /// Errors: the line is no route.
     pub fn selects(&self, line: &str) -> Result<bool> {
-        let (route, _) = grammar::route(line)
-            .map_err(|message| Error::Protocol(format!("expected a route: {message}")))?;
-        Ok(self.has_prefix(&route) && self.has_next_hop(&route.next_hop, line))
+        let route = grammar::listed(line)
+            .ok_or_else(|| Error::Protocol(format!("expected a route, found {line:?}")))?;
+        let mut next_hops = route.next_hops.iter();
+        Ok(self.has_prefix(&route) && next_hops.any(|next_hop| self.has_next_hop(next_hop, line)))
     }
 
-    fn has_prefix(&self, route: &Route) -> bool {
+    fn has_prefix(&self, route: &Listed) -> bool {
         let prefix = &route.prefix;
         let address = prefix.address();
         self.family.is_none_or(|family| family.has(address))
@@ -235,7 +236,7 @@ mod tests {
         Selector::parse(&words, None)
     }
 
-    const TABLE: [&str; 8] = [
+    const TABLE: [&str; 11] = [
         "0.0.0.0/0 via 10.0.0.1 dev a",
         "10.0.0.0/8 dev a",
         "10.1.0.0/16 dev b metric 7",
@@ -244,19 +245,25 @@ mod tests {
         "local 192.0.2.1/32 dev lo",
         "::/0 dev a",
         "fd00::/8 via fe80::1 dev b",
+        "172.16.0.0/12 nhid 5 via 10.0.0.1 dev c",
+        "172.17.0.0/16 nhid 10",
+        "172.18.0.0/16 metric 8 nexthop via 10.0.0.1 dev c weight 1 nexthop dev d weight 2",
     ];
 
     #[test]
     fn words_select_the_routes_that_ip_would_print() {
         for (words, expected) in [
-            ("", &[0, 1, 2, 3, 4, 5, 6, 7][..]),
+            ("", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10][..]),
+            ("dev c", &[8, 10]),
+            ("dev d", &[10]),
+            ("metric 8", &[10]),
             ("dev a", &[0, 1, 6]),
             ("dev lo", &[5]),
             ("inet6 dev a", &[6]),
-            ("via 10.0.0.1", &[0, 3]),
+            ("via 10.0.0.1", &[0, 3, 8, 10]),
             ("via fe80::1", &[7]),
             ("default", &[0]),
-            ("any", &[0, 1, 2, 3, 4, 5, 6, 7]),
+            ("any", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
             ("10.0.0.0/8", &[1]),
             ("10/8", &[1]),
             ("exact 10.0.0.0/8", &[1]),

@@ -21,7 +21,13 @@ pub fn abbreviated(prefix: &str) -> &str {
 
 /// Returns a route of the device's format as `ip route` prints it: with a short prefix, and with
 /// the scope (IPv4) or the preference (IPv6) that `ip route add` selects.
+///
+/// Each leg of a multipath route is in a line of its own.
 pub fn short(line: &str) -> String {
+    if let Some((head, legs)) = line.split_once(" nexthop ") {
+        let legs = legs.split(" nexthop ");
+        return legs.fold(short(head), |text, leg| text + "\n\tnexthop " + leg);
+    }
     let (kind, route) = match line.split_once(' ') {
         Some((kind, route)) if is_kind(kind) => (kind, route),
         _ => ("", line),
@@ -49,7 +55,15 @@ mod tests {
     use super::*;
     use crate::device::grammar;
 
-    const ROUTES: [(&str, &str); 15] = [
+    const ROUTES: [(&str, &str); 17] = [
+        (
+            "10.0.0.0/8 metric 5 nexthop via 10.0.0.1 dev a weight 1 nexthop dev b weight 2",
+            "10.0.0.0/8 metric 5\n\tnexthop via 10.0.0.1 dev a weight 1\n\tnexthop dev b weight 2",
+        ),
+        (
+            "::/0 nexthop via fe80::1 dev a weight 1 nexthop dev b weight 2",
+            "default pref medium\n\tnexthop via fe80::1 dev a weight 1\n\tnexthop dev b weight 2",
+        ),
         (
             "10.0.0.0/8 nhid 5 via 10.0.0.1 dev a metric 5",
             "10.0.0.0/8 nhid 5 via 10.0.0.1 dev a metric 5",
@@ -92,7 +106,8 @@ mod tests {
     #[test]
     fn the_device_reads_the_same_route_from_the_short_form() {
         for (line, _) in ROUTES {
-            let short = format!("{}\n", short(line));
+            // `route load` joins the lines of a route.
+            let short = format!("{}\n", short(line).replace("\n\t", " "));
             let expected = grammar::command(format!("{line}\n").as_bytes());
             assert!(expected.is_some(), "{line}");
             assert_eq!(grammar::command(short.as_bytes()), expected);

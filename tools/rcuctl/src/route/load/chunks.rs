@@ -73,7 +73,7 @@ impl<R: BufRead> Chunks<R> {
         }
         let mut lines = take(&mut self.lines);
         let mut operations = take(&mut self.operations);
-        while let Some(line) = self.input.next_line()? {
+        while let Some(line) = self.input.next_route()? {
             let number = line.number;
             match classify(line.content, self.overwrite) {
                 Line::Unchanged => lines.push(&[line.content], number),
@@ -206,6 +206,17 @@ mod tests {
                 ("show", 1, 0),
                 ("::/3 dev a", 1, 0),
             ],
+        );
+    }
+
+    #[test]
+    fn a_route_over_several_lines_is_one_line() {
+        let file = "default proto static\n\tnexthop via 10.0.0.1 dev a weight 1\n\n\
+                    \tnexthop dev b # comment\n::/1 dev a\nnexthop add id 5 dev a\n";
+        let joined = "default proto static nexthop via 10.0.0.1 dev a weight 1 nexthop dev b";
+        expect(
+            &chunks(file, Some(100)),
+            &[(joined, 1, 0), ("::/1 dev a", 2, 1)],
         );
     }
 

@@ -13,6 +13,9 @@ pub fn explain(line: &[u8], errno: Errno) -> String {
         Some(Command::Insert(_, route) | Command::InsertNamed(_, route, _)) => {
             route.prefix.to_string()
         }
+        Some(Command::InsertLegs(_, prefix, ..) | Command::DeleteLegs(prefix, ..)) => {
+            prefix.to_string()
+        }
         Some(Command::Delete(prefix, ..) | Command::DeleteNamed(prefix, ..)) => prefix.to_string(),
         _ => String::from_utf8_lossy(line.trim_ascii()).into_owned(),
     };

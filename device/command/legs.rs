@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The legs of a multipath route: `nexthop via ADDRESS dev NAME weight N`, each of the words at most
+//! once.
+
+use super::{
+    device,
+    refusal::{refuse, Parsed, Reason, Refusal},
+    skip,
+    values::any_number,
+    words::Words,
+    Attributes,
+};
+use crate::rcu_table::NextHop;
+
+/// A leg, and whether another one follows.
+pub(super) struct Leg {
+    pub(super) hop: Attributes,
+    pub(super) weight: Option<u16>,
+    pub(super) is_last: bool,
+}
+
+/// Parses the words after `nexthop`, up to the next `nexthop` or the end of the line.
+pub(super) fn parse<'a>(words: &mut Words<'a>) -> Parsed<'a, Leg> {
+    let (mut hop, mut weight) = (Attributes::default(), None);
+    let is_last = loop {
+        let Some(word) = words.next() else {
+            break true;
+        };
+        let is_repeated = match word {
+            "nexthop" => break false,
+            "via" => {
+                let gateway = hop.parse_gateway(words)?;
+                hop.gateway.replace(gateway).is_some()
+            }
+            "dev" | "oif" => hop.dev.replace(device(words)?).is_some(),
+            "weight" => weight.replace(parse_weight(words)?).is_some(),
+            "metric" | "priority" | "preference" | "nhid" => {
+                let why = "this word precedes the first 'nexthop'";
+                return refuse(word, Reason::Unsupported(why));
+            }
+            _ => {
+                skip(word, words)?;
+                continue;
+            }
+        };
+        if is_repeated {
+            return refuse(word, Reason::Repeated);
+        }
+    };
+    if hop.next_hop().is_none() {
+        return refuse("nexthop", Reason::MissingNextHop);
+    }
+    Ok(Leg {
+        hop,
+        weight,
+        is_last,
+    })
+}
+
+fn parse_weight<'a>(words: &mut Words<'a>) -> Parsed<'a, u16> {
+    let word = words.expect("number")?;
+    any_number(word)
+        .filter(|weight| (1..=256).contains(weight))
+        .map(|weight| weight as u16)
+        .ok_or(Refusal::new(word, Reason::InvalidWeight))
+}
+
+/// Returns the next hops and weights of the legs that a line names.
+pub(crate) fn legs(line: &str) -> impl Iterator<Item = (NextHop, u16)> + '_ {
+    let mut words = Words::of(line);
+    // The first word may be the `nexthop` of `ip nexthop`, but then the line has no legs.
+    let mut is_last = !core::iter::from_fn(|| words.next()).any(|word| word == "nexthop");
+    core::iter::from_fn(move || {
+        if is_last {
+            return None;
+        }
+        let leg = parse(&mut words).ok()?;
+        is_last = leg.is_last;
+        Some((leg.hop.next_hop()?, leg.weight.unwrap_or(1)))
+    })
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Multipath routes: routes with the same legs share them, and the last user frees them.
+
+use kernel::{error::code::*, sync::Arc};
+use rcu_routes::{
+    rcu_table::{
+        read_lock, Mode, Multipath, NextHop, Operation, Reload, Route, RouteLeg, Table, Transaction,
+    },
+    testing::{address, get, prefix, run, table, HeldReader},
+};
+use std::collections::BTreeMap;
+
+fn leg(number: u8, weight: u16) -> RouteLeg {
+    let next_hop = NextHop::Via([192, 0, 2, number].into(), None);
+    RouteLeg { next_hop, weight }
+}
+
+fn hold(table: &Arc<Table>, legs: &[(u8, u16)]) -> Multipath {
+    let legs: Vec<_> = legs
+        .iter()
+        .map(|&(number, weight)| leg(number, weight))
+        .collect();
+    Multipath::new(table.clone(), &legs).unwrap()
+}
+
+fn route(text: &str, hold: &Multipath) -> Route {
+    Route {
+        prefix: prefix(text),
+        metric: 0,
+        next_hop: hold.next_hop(),
+    }
+}
+
+/// Adds a route with legs, as the device does.
+fn add(table: &Arc<Table>, text: &str, legs: &[(u8, u16)]) -> kernel::error::Result {
+    let hold = hold(table, legs);
+    table.insert(&route(text, &hold), Mode::Replace)
+}
+
+fn objects(table: &Table) -> usize {
+    table.stats().unwrap().nexthop_objects
+}
+
+#[test]
+fn flows_are_shared_by_weight() {
+    let table = table();
+    add(&table, "10.0.0.0/8", &[(1, 1), (2, 3)]).unwrap();
+    let mut shares = BTreeMap::new();
+    for number in 0..20_000_u32 {
+        let [_, a, b, c] = (number * 547).to_be_bytes();
+        let found = get(&table, &format!("10.{a}.{b}.{c}"));
+        *shares.entry(found).or_insert(0_i32) += 1;
+    }
+    let counts: Vec<_> = shares.values().copied().collect();
+    assert!(
+        (counts[0] - 5000).abs() < 300 && (counts[1] - 15_000).abs() < 300,
+        "{shares:?}"
+    );
+}
+
+#[test]
+fn routes_with_equal_legs_share_them() {
+    let table = table();
+    for number in 0..100 {
+        add(&table, &format!("10.{number}.0.0/16"), &[(1, 1), (2, 2)]).unwrap();
+    }
+    assert_eq!((objects(&table), table.stats().unwrap().next_hops), (1, 1));
+    // Other weights or another order are other legs.
+    add(&table, "11.0.0.0/8", &[(1, 2), (2, 2)]).unwrap();
+    add(&table, "12.0.0.0/8", &[(2, 2), (1, 1)]).unwrap();
+    assert_eq!(objects(&table), 3);
+    let unchanged = table.stats().unwrap().unchanged;
+    add(&table, "11.0.0.0/8", &[(1, 2), (2, 2)]).unwrap();
+    assert_eq!(table.stats().unwrap().unchanged, unchanged + 1);
+    run(&table, "del 12.0.0.0/8").unwrap();
+    run(&table, "replace 11.0.0.0/8 dev a").unwrap();
+    assert_eq!(objects(&table), 1);
+    table.flush(None).unwrap();
+    assert_eq!(objects(&table), 0);
+}
+
+#[test]
+fn legs_are_removed_with_their_last_user() {
+    let table = table();
+    let first = hold(&table, &[(1, 1), (2, 1)]);
+    let second = hold(&table, &[(1, 1), (2, 1)]);
+    assert_eq!(first.next_hop(), second.next_hop());
+    drop(first);
+    assert_eq!(objects(&table), 1);
+    table
+        .insert(&route("10.0.0.0/8", &second), Mode::Add)
+        .unwrap();
+    drop(second);
+    assert_eq!(objects(&table), 1);
+    let NextHop::Object(id) = hold(&table, &[(1, 1), (2, 1)]).next_hop() else {
+        panic!("no object");
+    };
+    assert_eq!(table.legs_of(id).unwrap()[..], [leg(1, 1), leg(2, 1)]);
+    run(&table, "del 10.0.0.0/8").unwrap();
+    assert_eq!(objects(&table), 0);
+    assert!(table.legs_of(id).unwrap().is_empty());
+    // New legs do not get an identity that a monitor may still print.
+    assert_ne!(
+        hold(&table, &[(1, 1), (2, 1)]).next_hop(),
+        NextHop::Object(id)
+    );
+}
+
+#[test]
+fn a_transaction_and_a_reload_hold_legs() {
+    let table = table();
+    let legs = hold(&table, &[(1, 1), (2, 1)]);
+    let insert = Operation::Insert(route("10.0.0.0/8", &legs), Mode::Add);
+    let mut transaction = Transaction::new();
+    transaction.push(insert).unwrap();
+    transaction.push(insert).unwrap();
+    assert_eq!(transaction.commit(&table).unwrap_err().error, EEXIST);
+    assert_eq!(objects(&table), 1);
+    let mut reload = Reload::new(table.clone()).unwrap();
+    reload.apply(&insert).unwrap();
+    drop(legs);
+    assert_eq!(objects(&table), 1);
+    reload.commit().unwrap();
+    let found = table.next_hop(address("10.1.1.1"), &read_lock());
+    assert!([leg(1, 1), leg(2, 1)]
+        .iter()
+        .any(|leg| Some(leg.next_hop) == found));
+    Reload::new(table.clone()).unwrap().commit().unwrap();
+    assert_eq!(objects(&table), 0);
+}
+
+#[test]
+fn a_reader_of_a_deleted_route_still_finds_its_legs() {
+    let table = table();
+    add(&table, "10.0.0.0/8", &[(1, 1), (2, 1)]).unwrap();
+    let reader = HeldReader::start_with({
+        let table: Arc<Table> = table.clone();
+        move |guard, wait| {
+            let snapshot = table.snapshot(guard);
+            let found = snapshot.next_hop_ref(address("10.1.1.1")).unwrap();
+            wait();
+            assert_eq!(snapshot.resolve(found, 0), Some(leg(1, 1).next_hop));
+            assert_eq!(snapshot.resolve(found, u32::MAX), Some(leg(2, 1).next_hop));
+        }
+    });
+    run(&table, "del 10.0.0.0/8").unwrap();
+    for number in 3..10 {
+        add(&table, "10.0.0.0/8", &[(number, 1), (2, 1)]).unwrap();
+    }
+    reader.release();
+}
+
+#[test]
+fn one_leg_or_a_weight_of_zero_is_refused() {
+    let table = table();
+    for legs in [&[leg(1, 1)][..], &[leg(1, 0), leg(2, 1)], &[leg(1, 1); 257]] {
+        assert_eq!(Multipath::new(table.clone(), legs).err(), Some(EINVAL));
+    }
+    assert_eq!(objects(&table), 0);
+}

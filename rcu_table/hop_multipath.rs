@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Multipath routes: routes with several next hops of their own, of which each flow uses one.
+//!
+//! The legs are the contents of a nameless next-hop object. Routes with the same legs share one
+//! object, and its last user removes it.
+
+use super::{
+    fib::gfp,
+    hop_objects::{contents, Contents, Target, MAX_LEGS},
+    next_hop::{HopId, NextHop},
+    table::TableState,
+    Table,
+};
+use crate::rcu::read_lock;
+use kernel::{prelude::*, sync::Arc};
+
+/// A leg of a multipath route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteLeg {
+    /// The next hop, which is not [`NextHop::Object`].
+    pub next_hop: NextHop,
+    /// The share of the flows, from 1.
+    pub weight: u16,
+}
+
+/// The legs of multipath routes. The table keeps them while this or a route uses them.
+pub struct Multipath {
+    table: Arc<Table>,
+    id: HopId,
+}
+
+impl Multipath {
+    /// Finds or creates the legs in a table.
+    ///
+    /// Errors: `EINVAL` unless there are 2 to [`MAX_LEGS`] legs with weights; `ENOSPC` if the table
+    /// has too many objects; `ENOMEM`; `EINTR` if a fatal signal ends the wait for the updaters'
+    /// mutex. Context: may sleep.
+    pub fn new(table: Arc<Table>, legs: &[RouteLeg]) -> Result<Self> {
+        if !(2..=MAX_LEGS).contains(&legs.len()) || legs.iter().any(|leg| leg.weight == 0) {
+            return Err(EINVAL);
+        }
+        let mut targets = KVec::with_capacity(legs.len(), gfp())?;
+        for leg in legs {
+            targets.push((leg.weight, Target::Hop(leg.next_hop)), gfp())?;
+        }
+        let new = contents(&table.account, false, &targets)?;
+        let mut state = table.lock()?;
+        let id = match table.find_legs(&state, &new) {
+            Some(id) => id,
+            None => {
+                let digest = new.digest();
+                let objects = &mut state.answers.objects;
+                let (id, slot) = objects.insert_nameless(&table.objects, digest)?;
+                // The slot is empty. No reader knows it, so nothing has changed yet.
+                drop(table.objects.replace(slot, Some(new)));
+                id
+            }
+        };
+        state.answers.objects.hold(&NextHop::Object(id));
+        drop(state);
+        Ok(Self { table, id })
+    }
+
+    /// Returns whether an object is a group of members with these next hops and weights.
+    ///
+    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex. Context: may sleep.
+    pub fn is_equal_to(&self, object: HopId) -> Result<bool> {
+        let state = self.table.lock()?;
+        let find = |id| state.answers.objects.find(id).map(|entry| entry.slot);
+        let (Some(own), Some(other)) = (find(self.id), find(object)) else {
+            return Ok(false);
+        };
+        let guard = read_lock();
+        let get = |slot| self.table.objects.get(slot, &guard);
+        let (Some(own), Some(other)) = (get(own), get(other)) else {
+            return Ok(false);
+        };
+        let hop = |target| match target {
+            Target::Hop(next_hop) => Some(next_hop),
+            Target::Member(_, slot) => match get(slot)?.elements.first()?.target {
+                Target::Hop(next_hop) => Some(next_hop),
+                Target::Member(..) => None,
+            },
+        };
+        let parts = |contents: &Contents| {
+            let legs = contents.elements.iter();
+            legs.map(|leg| (hop(leg.target), leg.weight))
+                .eq(own.elements.iter().map(|leg| (hop(leg.target), leg.weight)))
+        };
+        Ok(other.header.is_group && parts(other))
+    }
+
+    /// Returns the next hop of a route with these legs.
+    pub fn next_hop(&self) -> NextHop {
+        NextHop::Object(self.id)
+    }
+}
+
+impl Drop for Multipath {
+    fn drop(&mut self) {
+        let mut state = self.table.state.lock();
+        state.answers.objects.release(&self.next_hop());
+    }
+}
+
+impl Table {
+    /// Returns the nameless object with equal contents.
+    fn find_legs(&self, state: &TableState, wanted: &Contents) -> Option<HopId> {
+        let guard = read_lock();
+        let mut equals = state.answers.objects.nameless(wanted.digest());
+        equals.find_map(|entry| {
+            let contents = self.objects.get(entry.slot, &guard)?;
+            contents.is_equal(wanted).then_some(entry.id)
+        })
+    }
+
+    /// Returns the legs of a multipath route; none if no route has them any more.
+    ///
+    /// Errors: `ENOMEM`; `EINTR` if a fatal signal ends the wait for the updaters' mutex. Context:
+    /// may sleep.
+    pub fn legs_of(&self, id: HopId) -> Result<KVec<RouteLeg>> {
+        let state = self.lock()?;
+        let Some(entry) = state.answers.objects.find(id) else {
+            return Ok(KVec::new());
+        };
+        // The mutex excludes changes, so that both critical sections see the same contents.
+        let guard = read_lock();
+        let contents = self.objects.get(entry.slot, &guard);
+        let len = contents.map_or(0, |contents| contents.elements.len());
+        drop(guard);
+        let mut legs = KVec::with_capacity(len, gfp())?;
+        let guard = read_lock();
+        let contents = self.objects.get(entry.slot, &guard);
+        for leg in contents.map_or(&[][..], |contents| &contents.elements) {
+            if let Target::Hop(next_hop) = leg.target {
+                let weight = leg.weight;
+                let _ = legs.push_within_capacity(RouteLeg { next_hop, weight });
+            }
+        }
+        Ok(legs)
+    }
+}
