@@ -241,7 +241,14 @@ fn files_in_a_control_group() -> Outcome {
     group.add(&child)?;
     drop(child.stdin.take());
     let status = child.wait()?;
-    equal("the child's end without a limit", status.code(), Some(0))
+    equal("the child's end without a limit", status.code(), Some(0))?;
+    let peak = fs::read_to_string(group.0.join("memory.peak")).during("reading memory.peak")?;
+    let peak: u64 = peak.trim().parse().during("parsing memory.peak")?;
+    // The buffer for written bytes has 8 KiB, and the rest of the state over 1 KiB.
+    ensure(
+        format!("9 KiB are charged for each file: {peak} bytes"),
+        peak > 10_000 * 9 * 1024,
+    )
 }
 
 /// A frozen process does not stop others, and continues its call.
