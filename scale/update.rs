@@ -3,7 +3,7 @@
 //! `scale=update`: the cost of a change of the table, in each reclaim mode, on a copy of the
 //! device's table.
 //!
-//! Random routes are replaced by themselves, and deleted and added again. The groups of deleted
+//! Random routes get other next hops, and are deleted and added again. The groups of deleted
 //! routes are so large that a route has left the processor's caches before it is added. Each figure
 //! includes the cost of reading the clock.
 //!
@@ -16,7 +16,7 @@ use super::{
     row::{family_name, Label},
     run::Run,
     stream::no_routes,
-    writer::choose_routes,
+    writer::{check_changes, choose_routes, with_other_next_hops},
 };
 use crate::{
     kernel_ext::{
@@ -75,6 +75,8 @@ struct Bench<'r> {
     family: Family,
     reclaim: ReclaimMode,
     routes: &'r [Route],
+    /// The routes with other next hops.
+    others: KVVec<Route>,
     replaced: Latencies,
     deleted: Latencies,
     added: Latencies,
@@ -108,6 +110,7 @@ impl<'r> Bench<'r> {
             family,
             reclaim,
             routes,
+            others: with_other_next_hops(routes)?,
             replaced: Latencies::with_capacity(routes.len())?,
             deleted: Latencies::with_capacity(routes.len())?,
             added: Latencies::with_capacity(routes.len())?,
@@ -153,13 +156,18 @@ impl<'r> Bench<'r> {
     }
 
     fn replace_all(&mut self) -> Result {
-        for route in self.routes {
-            self.change(Change::Replace, route)?;
+        for index in 0..self.others.len() {
+            let other = self.others[index];
+            self.change(Change::Replace, &other)?;
             if self.is_over(&self.replaced) {
                 break;
             }
         }
-        Ok(())
+        // The next measurement must find the routes as they were.
+        for route in &self.routes[..self.replaced.ns.len()] {
+            self.table.insert(route, Mode::Change)?;
+        }
+        check_changes(self.table)
     }
 
     fn delete_and_add_all(&mut self) -> Result {

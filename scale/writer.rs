@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A writer that changes the table beside lookups. Each change replaces a route by itself. Lookups
-//! keep their answers, while the table copies a node, publishes the copy and reclaims the old node.
+//! A writer that changes the table beside lookups. It gives each route another next hop, and later
+//! its own again: the table does nothing if a route is replaced by an equal one.
 //!
 //! A writer at full speed also uses a CPU and its caches, as any busy thread does. So lookups are
 //! also measured beside a writer, `apart`, that changes another table with the same routes. The
@@ -20,7 +20,7 @@ use crate::{
         params::Choice,
         sched,
     },
-    rcu_table::{Family, Mode, Route, Table},
+    rcu_table::{Family, Mode, NextHop, Route, Table},
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{prelude::*, sync::Arc};
@@ -34,7 +34,8 @@ const CHANGES_PER_TURN: u64 = 256;
 /// Nanoseconds between two changes of a paced writer.
 const PACE_NS: u64 = 1_000_000;
 
-/// The writers to measure beside, and the routes that they replace.
+/// The writers to measure beside, and the routes that they replace: with other next hops, then with
+/// their own.
 pub(super) struct Writers {
     routes: Arc<KVVec<Route>>,
     targets: KVec<Target>,
@@ -74,12 +75,42 @@ pub(super) fn choose_routes(
     Ok(chosen)
 }
 
+/// Returns these routes with other next hops: each with that of the route after it, if that differs.
+///
+/// Errors: `ENOMEM`. Context: may sleep.
+pub(super) fn with_other_next_hops(routes: &[Route]) -> Result<KVVec<Route>> {
+    let mut others = KVVec::with_capacity(routes.len(), GFP_KERNEL)?;
+    for (index, route) in routes.iter().enumerate() {
+        let next = routes[(index + 1) % routes.len()].next_hop;
+        let candidates = [next, NextHop::Blackhole, NextHop::Unreachable];
+        let other = candidates.into_iter().find(|hop| *hop != route.next_hop);
+        let next_hop = other.unwrap_or(next);
+        others.push(Route { next_hop, ..*route }, GFP_KERNEL)?;
+    }
+    Ok(others)
+}
+
+/// Fails if a change of `table` changed nothing: its time would not be that of a change.
+///
+/// Errors: `EIO`, and a message in the log. Context: may sleep.
+pub(super) fn check_changes(table: &Table) -> Result {
+    match table.stats()?.unchanged {
+        0 => Ok(()),
+        unchanged => {
+            pr_err!("scale: {unchanged} measured changes had no effect\n");
+            Err(EIO)
+        }
+    }
+}
+
 impl Writers {
     /// Prepares the planned writer of a table.
     ///
     /// Errors: `ENOMEM`. Context: may sleep.
     pub(super) fn new(run: &Run, table: &Arc<Table>) -> Result<Self> {
-        let routes = choose_routes(run, table, run.plan.families(), ROUTES)?;
+        let own = choose_routes(run, table, run.plan.families(), ROUTES)?;
+        let mut routes = with_other_next_hops(&own)?;
+        routes.extend_from_slice(&own, GFP_KERNEL)?;
         let mut targets = KVec::new();
         if run.plan.writer == Writer::Full {
             let (name, table) = ("apart", copy_table(run)?);
@@ -103,6 +134,7 @@ impl Writers {
     ) -> Result {
         for target in &self.targets {
             measure(&self.start(run, target)?)?;
+            check_changes(&target.table)?;
         }
         Ok(())
     }
@@ -145,7 +177,7 @@ impl State {
 
     fn write(&self, run: &Run) {
         let is_paced = run.plan.writer == Writer::Paced;
-        let mut routes = self.routes.iter().cycle();
+        let (mut at, len) = (0, self.routes.len());
         while !self.is_over(run) {
             let done = self.changes.load(Ordering::Relaxed);
             let due = match is_paced {
@@ -153,11 +185,11 @@ impl State {
                 false => done + CHANGES_PER_TURN,
             };
             for _ in done..due {
-                let Some(route) = routes.next() else {
+                let Some(route) = self.routes.get(at) else {
                     return;
                 };
-                // Without memory the route stays as it is.
-                let _ = self.target.table.insert(route, Mode::Change);
+                self.change(route);
+                at = (at + 1) % len;
             }
             self.changes.store(due.max(done), Ordering::Relaxed);
             match is_paced {
@@ -165,6 +197,23 @@ impl State {
                 false => sched::yield_now(),
             }
         }
+        self.restore(at);
+    }
+
+    fn change(&self, route: &Route) {
+        // Without memory the route stays as it is.
+        let _ = self.target.table.insert(route, Mode::Change);
+    }
+
+    /// Gives all routes their own next hops, before the change of index `at`: the next writer's
+    /// first changes would have no effect otherwise.
+    fn restore(&self, at: usize) {
+        let own = &self.routes[self.routes.len() / 2..];
+        let changed = match at.checked_sub(own.len()) {
+            None => 0..at,
+            Some(restored) => restored..own.len(),
+        };
+        own[changed].iter().for_each(|route| self.change(route));
     }
 }
 
