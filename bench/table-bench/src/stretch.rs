@@ -87,10 +87,16 @@ fn measure(stretches: &mut Stretches, table: &Arc<Table>, all: &[Route]) -> Resu
     let operations: Vec<_> = all.iter().map(insert).collect();
     let most = operations.len().min(Transaction::MAX_OPERATIONS) - 1;
     let invalid = Operation::Remove(all[0].prefix, Some(u32::MAX), None);
-    for (name, last) in [
-        ("transaction that fails", Some(invalid)),
-        ("transaction", None),
-        ("transaction that replaces all", None),
+    // The table does nothing for a replace by an equal route.
+    let other = |(index, route): (usize, &Route)| {
+        let Route { next_hop, .. } = all[(index + all.len() / 2) % all.len()];
+        insert(&Route { next_hop, ..*route })
+    };
+    let others: Vec<_> = all.iter().enumerate().map(other).collect();
+    for (name, operations, last) in [
+        ("transaction that fails", &operations, Some(invalid)),
+        ("transaction", &operations, None),
+        ("transaction that replaces all", &others, None),
     ] {
         let mut transaction = Transaction::new();
         stretches.measure(name, || {
