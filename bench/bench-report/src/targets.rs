@@ -178,6 +178,19 @@ fn kernel_lookups(targets: &mut Vec<Target>) {
     }
 }
 
+/// Batches of 1000 addresses through the ioctl, which answers with whole routes.
+fn device_lookups(targets: &mut Vec<Target>) {
+    for family in FAMILIES {
+        let one = lookup("kernel", "table", family, "b");
+        targets.push(Target::ratio(
+            format!("{family} lookup, stream b: whole routes by ioctl / next hops in the kernel"),
+            &one.replace("way=one", "way=ioctl"),
+            &one,
+            AtMost(3.0),
+        ));
+    }
+}
+
 fn user_lookups(targets: &mut Vec<Target>) {
     for (family, way, peer, most) in [
         ("inet", "one", "rte_fib", 1.0),
@@ -219,15 +232,20 @@ fn updates(targets: &mut Vec<Target>) {
             ratio(family, [change, change], "lpm_trie", 1.0);
         }
     }
-    for change in CHANGES {
-        targets.push(Target::figure(
-            format!("inet {change} in user space: median"),
-            &update("user", "table", "inet", change),
-            0.001,
-            "µs",
-            AtMost(0.8),
-        ));
-        for (world, place) in [("user", "user space"), ("kernel", "the kernel")] {
+    for (change, kernel_change) in [("add", "add"), ("change", "replace"), ("delete", "delete")] {
+        for family in FAMILIES {
+            targets.push(Target::figure(
+                format!("{family} {change} in user space: median"),
+                &update("user", "table", family, change),
+                0.001,
+                "µs",
+                AtMost(0.8),
+            ));
+        }
+        for (world, place, change) in [
+            ("user", "user space", change),
+            ("kernel", "the kernel", kernel_change),
+        ] {
             targets.push(Target {
                 what: format!("inet {change} in {place}: 99th percentile / median"),
                 measure: Measure::Tail {
@@ -300,6 +318,7 @@ fn sections(targets: &mut Vec<Target>) {
 pub fn judge(rows: &[Row]) -> Vec<Outcome> {
     let mut targets = Vec::new();
     kernel_lookups(&mut targets);
+    device_lookups(&mut targets);
     user_lookups(&mut targets);
     updates(&mut targets);
     full_table(&mut targets);

@@ -49,6 +49,9 @@ pub trait Peer<A>: Sync {
     /// Adds a prefix.
     fn add(&mut self, entry: &Entry<A>) -> Result<()>;
 
+    /// Gives a prefix of the table another next hop.
+    fn change(&mut self, entry: &Entry<A>) -> Result<()>;
+
     /// Deletes a prefix.
     fn delete(&mut self, entry: &Entry<A>) -> Result<()>;
 

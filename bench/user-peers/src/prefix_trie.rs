@@ -72,6 +72,12 @@ where
         Ok(())
     }
 
+    fn change(&mut self, entry: &Entry<A>) -> Result<()> {
+        let before = self.0.insert(entry.address.prefix(entry.len), entry.hop);
+        ensure!(before.is_some(), "changing {entry}: no such prefix");
+        Ok(())
+    }
+
     fn delete(&mut self, entry: &Entry<A>) -> Result<()> {
         let before = self.0.remove(&entry.address.prefix(entry.len));
         ensure!(before.is_some(), "deleting {entry}: no such prefix");

@@ -82,6 +82,12 @@ impl<A: Address> Peer<A> for RcuTable {
         done.map_err(|error| anyhow!("adding {route}: {error:?}"))
     }
 
+    fn change(&mut self, entry: &Entry<A>) -> Result<()> {
+        let route = entry.route()?;
+        let done = self.0.insert(&route, Mode::Change);
+        done.map_err(|error| anyhow!("changing {route}: {error:?}"))
+    }
+
     fn delete(&mut self, entry: &Entry<A>) -> Result<()> {
         let prefix = entry.prefix()?;
         let done = self.0.remove(&prefix, Some(0), None);

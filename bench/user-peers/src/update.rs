@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures single changes. Deletes random prefixes of the table and adds them again, thousands at
-//! a time, so that their nodes leave the processor's caches in between. Each figure includes about
-//! 25 ns of the clock.
+//! Measures single changes. Gives random prefixes of the table other next hops, deletes the
+//! prefixes and adds them again, thousands at a time, so that their nodes leave the processor's
+//! caches in between. Each figure includes about 25 ns of the clock.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use rcu_routes::testing::Random;
 use table_bench::update::BATCH;
 
 use crate::address::Address;
-use crate::input::Input;
+use crate::input::{Entry, Input};
 use crate::peer::Peer;
 use crate::quantile::quantile;
 use crate::row::Row;
@@ -36,8 +36,15 @@ pub fn measure<A: Address>(
     let mut entries = input.changeable();
     Random::new(2).shuffle(&mut entries);
     entries.truncate(count);
-    let (mut adds, mut deletes) = (Samples::new(), Samples::new());
+    let (mut adds, mut changes, mut deletes) = (Samples::new(), Samples::new(), Samples::new());
     for batch in entries.chunks(BATCH) {
+        for (entry, other) in batch.iter().zip(batch.iter().cycle().skip(1)) {
+            // A table may do nothing for a change to the same next hop.
+            if entry.hop != other.hop {
+                let changed = Entry { hop: other.hop, ..*entry };
+                time(&mut changes, || peer.change(&changed))?;
+            }
+        }
         for entry in batch {
             time(&mut deletes, || peer.delete(entry))?;
         }
@@ -47,7 +54,7 @@ pub fn measure<A: Address>(
         // Bounds the retired memory.
         peer.wait_for_reclaim();
     }
-    for (change, mut samples) in [("add", adds), ("delete", deletes)] {
+    for (change, mut samples) in [("add", adds), ("change", changes), ("delete", deletes)] {
         samples.sort_unstable();
         let at = |percent| quantile(&samples, percent, 100).map(f64::from);
         let row = Row {
