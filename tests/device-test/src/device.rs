@@ -223,11 +223,12 @@ pub fn scaled(count: u32) -> u32 {
     }
 }
 
-/// Returns `count`, or a tenth of it if QEMU emulates the CPU, which is about ten times slower.
+/// Returns `count`, or a fortieth of it if QEMU emulates the CPU, which is ten times slower, and
+/// forty times in a debug kernel.
 pub fn scaled_if_emulated(count: u32) -> u32 {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     match cpus.contains("QEMU TCG CPU") {
-        true => count / 10,
+        true => count / 40,
         false => count,
     }
 }

@@ -108,10 +108,10 @@ fn available_kib() -> Outcome<u64> {
 /// A flush inside a transaction frees what the operations before it have built.
 fn transaction_of_adds_and_flushes() -> Outcome {
     // With three operations each, these are one operation less than a transaction holds. If the
-    // commit kept the 12 KiB that each round flushes, even a tenth of the rounds would exceed
+    // commit kept the 12 KiB that each round flushes, even a fortieth of the rounds would exceed
     // MOST_KIB.
     const ROUNDS: u32 = 349_525;
-    const MOST_KIB: u64 = 128 << 10;
+    const MOST_KIB: u64 = 64 << 10;
     let device = Device::open()?;
     device.write_all("begin\n")?;
     device.write_all(routes::text(
