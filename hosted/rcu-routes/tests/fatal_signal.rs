@@ -43,7 +43,7 @@ const CASES: &[Case] = &[
         call: |table| commit(table, &additions(9)),
         points: 1,
     },
-    // The transaction checks for a signal after each 128 operations.
+    // The transaction checks for a signal after each 64 operations.
     Case {
         name: "transaction of 1100 operations",
         call: |table| {
@@ -51,7 +51,7 @@ const CASES: &[Case] = &[
             operations[700] = operation("flush");
             commit(table, &operations)
         },
-        points: 9,
+        points: 18,
     },
     Case {
         name: "reload of 3 routes",

@@ -10,11 +10,11 @@ use rcu_routes::{
     testing::{operation, run, table},
 };
 
-/// The most calls of the allocator: a change copies or frees a few nodes, and 128 changes share a
+/// The most calls of the allocator: a change copies or frees a few nodes, and 64 changes share a
 /// stretch.
-const CALLS: usize = 512;
-/// The most allocated bytes: 128 changes of nodes of 8 KiB, the largest without metrics.
-const ALLOCATED_BYTES: usize = 128 * (8 << 10);
+const CALLS: usize = 256;
+/// The most allocated bytes: 64 changes of nodes of 8 KiB, the largest without metrics.
+const ALLOCATED_BYTES: usize = 64 * (8 << 10);
 /// The most accesses to arrays while an updater frees nodes with many metrics: four for each of
 /// 1,024 routes.
 const ACCESSES: usize = 4 << 10;
