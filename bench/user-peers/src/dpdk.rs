@@ -182,11 +182,6 @@ impl<A: Address> Peer<A> for Dpdk<A> {
         Ok(())
     }
 
-    fn change(&mut self, entry: &Entry<A>) -> Result<()> {
-        // DPDK's functions replace the next hop of a prefix that exists.
-        self.add(entry)
-    }
-
     fn delete(&mut self, entry: &Entry<A>) -> Result<()> {
         let Entry { address, len, .. } = entry;
         // SAFETY: By the invariant, `table` is valid for `functions`. C only reads the address,

@@ -49,8 +49,10 @@ pub trait Peer<A>: Sync {
     /// Adds a prefix.
     fn add(&mut self, entry: &Entry<A>) -> Result<()>;
 
-    /// Gives a prefix of the table another next hop.
-    fn change(&mut self, entry: &Entry<A>) -> Result<()>;
+    /// Gives a prefix of the table another next hop. Some tables do so for an add.
+    fn change(&mut self, entry: &Entry<A>) -> Result<()> {
+        self.add(entry)
+    }
 
     /// Deletes a prefix.
     fn delete(&mut self, entry: &Entry<A>) -> Result<()>;

@@ -41,7 +41,10 @@ pub fn measure<A: Address>(
         for (entry, other) in batch.iter().zip(batch.iter().cycle().skip(1)) {
             // A table may do nothing for a change to the same next hop.
             if entry.hop != other.hop {
-                let changed = Entry { hop: other.hop, ..*entry };
+                let changed = Entry {
+                    hop: other.hop,
+                    ..*entry
+                };
                 time(&mut changes, || peer.change(&changed))?;
             }
         }
