@@ -13,8 +13,10 @@ mod device;
 /// The wrappers that the device uses.
 mod kernel_ext {
     pub(crate) mod mutex;
+    pub(crate) mod poll_queue;
     pub(crate) mod sched;
     pub(crate) mod signal;
+    pub(crate) mod wakeup;
 }
 #[expect(unsafe_code, reason = "C calls it with pointers")]
 mod kfunc;
