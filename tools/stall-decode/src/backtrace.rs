@@ -9,7 +9,7 @@ use crate::waits;
 /// Frames kept per backtrace.
 const MAX_FRAMES: usize = 32;
 
-/// Frames of unknown drivers tolerated between two frames of interrupt code.
+/// Frames of unknown drivers tolerated between frames of interrupt code.
 const MAX_DRIVER_FRAMES: usize = 2;
 
 /// Starts of the names of functions that run callbacks.
@@ -64,8 +64,7 @@ const LEFTOVER: &str = "the unwinder marked it with `?`: it may be left over fro
 const STALE: &str =
     "the stack is that of the task's last context switch, not of what it ran when it was reported";
 
-const ONLY_HELPERS: &str =
-    "it is a general helper, and the log has no frame of the code that calls it";
+const ONLY_HELPERS: &str = "it is a general helper, and the log has no frame of its caller";
 const MIXED: &str =
     "two CPUs printed their stacks at the same time: the lines are assigned to them in turn";
 
@@ -172,7 +171,8 @@ impl Backtrace {
         let inner: Vec<_> = inner
             .map(|(frame, class)| (frame.function(), *class))
             .collect();
-        self.waits_for = waits::of(&inner, self.culprit.as_deref());
+        let culprit = self.culprit.as_deref().filter(|_| self.doubt.is_none());
+        self.waits_for = waits::of(&inner, culprit);
     }
 }
 

@@ -6,7 +6,9 @@
 //! log marks no end of a report, and two CPUs may print at the same time. `open` decides how long a
 //! report lasts, and `routing` to which open report a dump belongs.
 
+mod context;
 mod doubled;
+mod machine;
 mod needles;
 mod open;
 mod routing;
@@ -26,13 +28,18 @@ use crate::log_clock::LogClock;
 use crate::report::FAMILIES;
 use crate::stack::{looks_like_release, part, Heading, Part};
 use crate::unwrap::{self, JournalEntry, Line, Prefix, QuotedPrintable};
+use context::Context;
 use doubled::Doubled;
+use machine::is_virtual;
 use needles::{Found, Mark};
 use open::OpenReports;
 use wrapped::{announces_place, frames_of, Held, Layout};
 
 /// Lines from a `WARNING:` to its message, at most.
 const WARNING_LINES: u64 = 2;
+
+/// Lines between the halves of a frame, at most.
+const MAX_TORN_LINES: u64 = 3;
 
 /// Decodes a log line by line.
 ///
@@ -58,12 +65,17 @@ pub struct Decoder {
     doubled: Doubled,
     prefix: Prefix,
     journal: JournalEntry,
-    /// Whether this boot has a report of a lockup.
-    has_lockup: bool,
+    /// A bit for each family of which this boot has a report.
+    reported: u32,
+    /// Whether this boot is that of a virtual machine.
+    is_guest: bool,
+    context: Context,
     /// A line that may continue on the next one.
     held: Option<Held>,
     /// The memory of the line held before.
     spare: String,
+    /// The first half of a frame inside which another message was printed, and its line.
+    torn: Option<(String, u64)>,
     /// Indented lines in a row.
     indented_lines: u32,
     /// A `WARNING:` whose message may follow, and its line.
@@ -93,9 +105,12 @@ impl Decoder {
             doubled: Doubled::default(),
             prefix: Prefix::default(),
             journal: JournalEntry::default(),
-            has_lockup: false,
+            reported: 0,
+            is_guest: false,
+            context: Context::default(),
             held: None,
             spare: String::new(),
+            torn: None,
             indented_lines: 0,
             warning: None,
             is_place_next: false,
@@ -159,25 +174,46 @@ impl Decoder {
     fn wrapped_line(&mut self, text: &str, number: u64) {
         let unescaped;
         // printk and some loggers escape the tab.
-        let has_escape = memchr::memchr(b'\\', text.as_bytes()).is_some();
-        let text = match has_escape && text.contains("\\x09") {
-            true => {
-                unescaped = text.replace("\\x09", " ");
+        let escape = ["\\x09", "#011"].into_iter().find(|escape| {
+            let first = escape.as_bytes()[0];
+            memchr::memchr(first, text.as_bytes()).is_some() && text.contains(escape)
+        });
+        let text = match escape {
+            Some(escape) => {
+                unescaped = text.replace(escape, " ");
                 unescaped.as_str()
             }
-            false => text,
+            None => text,
         };
         let Some(mut line) = unwrap::unwrap(text, number) else {
             return;
         };
         let layout = Layout::of(text);
+        if let Some(whole) = self.mend(&line) {
+            self.piece(
+                &Line {
+                    text: &whole,
+                    ..line
+                },
+                layout,
+            );
+            return;
+        }
         while let Some(at) = unwrap::second_stamp(line.text).filter(|_| line.stamp.is_some()) {
             let (first, second) = line.text.split_at_checked(at).unwrap_or((line.text, ""));
             let first = Line {
                 text: first.trim_end(),
                 ..line
             };
-            self.piece(&first, layout);
+            if wrapped::is_first_half(first.text) {
+                self.torn = Some((first.text.to_string(), number));
+                // The message's own time may be far from that of the report.
+                if needles::find(second, true).is_empty() {
+                    return;
+                }
+            } else {
+                self.piece(&first, layout);
+            }
             self.release();
             match unwrap::unwrap(second, number) {
                 Some(second) if second.text.len() < line.text.len() => line = second,
@@ -185,6 +221,18 @@ impl Decoder {
             }
         }
         self.piece(&line, layout);
+    }
+
+    /// Joins the halves of a frame inside which another message was printed.
+    fn mend(&mut self, line: &Line<'_>) -> Option<String> {
+        let (half, number) = self.torn.as_ref()?;
+        let is_near = line.number.saturating_sub(*number) <= MAX_TORN_LINES;
+        let is_rest = line.stamp.is_none() && wrapped::is_second_half(line.text);
+        let whole = (is_near && is_rest).then(|| format!("{half}{}", line.text));
+        if whole.is_some() || !is_near {
+            self.torn = None;
+        }
+        whole
     }
 
     /// Decodes a line, or a piece of a wrapped one.
@@ -303,12 +351,12 @@ impl Decoder {
         let Some(mut event) = (family.parse_header)(line.text) else {
             return false;
         };
-        let is_lockup = matches!(event.kind, EventKind::SoftLockup | EventKind::HardLockup);
-        // A panic after a lockup in this log is its consequence.
-        if is_lockup && event.header_missing && self.has_lockup {
+        // A panic after a report in this log is its consequence.
+        let is_reported = self.reported & (1 << index) != 0;
+        if event.panic.is_some() && event.header_missing && is_reported {
             return false;
         }
-        self.has_lockup |= is_lockup;
+        self.reported |= 1 << index;
         let time = self.clock.time(line.stamp);
         if self.open.is_doubled(line, time.as_ref()) {
             return true;
@@ -316,11 +364,17 @@ impl Decoder {
         event.line = line.number;
         event.time = time;
         event.boot = self.boot;
+        self.context.apply(&mut event);
         if !event.header_missing {
             self.prefix.learn(line.text);
         }
         let heading = self.warning_heading(line, event.kind);
+        // A report without its first line may begin with a detail.
+        let is_detail = event.header_missing && event.kind == EventKind::HungTask;
         self.open.begin(line, event, index, heading.as_ref());
+        if is_detail {
+            self.open.add_detail(line, details, &self.clock);
+        }
         self.emit();
         true
     }
@@ -345,6 +399,10 @@ impl Decoder {
             Mark::Start => (),
             Mark::NetDevice => self.incidents.note_net_device(line),
             Mark::Panic => self.open.panic(line),
+            Mark::Vmalloc => self.context.vmalloc(line),
+            Mark::Exit => self.context.exit(line),
+            Mark::Trouble => self.context.trouble(line, self.clock.time(line.stamp)),
+            Mark::Machine => self.is_guest |= is_virtual(line.text),
             Mark::StallEnd => {
                 if let Some(time) = self.clock.time(line.stamp) {
                     self.open.set_stall_end(&time);
@@ -391,7 +449,9 @@ impl Decoder {
         self.open.set_boot(self.boot);
         self.release = None;
         self.warning = None;
-        self.has_lockup = false;
+        self.reported = 0;
+        self.is_guest = false;
+        self.context = Context::default();
         self.incidents.new_boot();
     }
 
@@ -411,6 +471,7 @@ impl Decoder {
             if event.kernel.is_none() {
                 event.kernel.clone_from(&self.release);
             }
+            event.evidence.is_guest = self.is_guest;
             self.incidents.place(&mut event, report.last_time);
             explain(&mut event);
             self.ready.push_back(event);

@@ -27,6 +27,7 @@ mod voluntary;
 mod workqueue;
 
 use crate::event::{Blame, CpuDetail, Culprit, Event, EventKind};
+use crate::functions::Class;
 
 /// Tasks named in a summary.
 const MAX_NAMED: usize = 8;
@@ -226,9 +227,13 @@ impl Explanation {
     }
 
     /// States that the log does not show where the culprit is.
-    fn without_stack(&mut self) {
+    fn without_stack(&mut self, event: &Event) {
         self.blame.sure = "guess";
-        self.cause("the log has no stack of the culprit, so that it does not say where")
+        let what = match event.frames.as_slice() {
+            [] => "the log has no stack of the task or CPU, so that it does not say where it is",
+            _ => "the stack ends before the code of the task or CPU, so that the log does not say where it is",
+        };
+        self.cause(what)
             .advise("Read the log from its source (dmesg, journalctl -k -b): the stack follows the first line. If lines are lost, raise the log level and enlarge the log buffer (loglevel=7 log_buf_len=4M).");
     }
 
@@ -239,6 +244,17 @@ impl Explanation {
         }
         self
     }
+}
+
+/// Returns whether the stack is missing, or ends before the code that runs or waits.
+///
+/// The outermost frames of a complete stack start a thread, a system call, or the idle loop.
+fn lacks_code(event: &Event) -> bool {
+    let is_unknown = event.culprit_frame.is_none()
+        || event.culprit_doubt.is_some()
+        || event.culprit_frame == event.work;
+    let is_outermost = |frame: &String| matches!(Class::of(frame), Class::Plumbing | Class::Idle);
+    is_unknown && !event.frames.iter().any(is_outermost)
 }
 
 /// `CPU 1`, `CPUs 1 and 3`

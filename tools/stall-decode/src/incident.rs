@@ -34,6 +34,12 @@ const REPEAT: f64 = 100.0;
 /// Seconds between two reports of one check for hung tasks.
 const SAME_CHECK: f64 = 5.0;
 
+/// Seconds between reports on CPUs that stopped at the same time.
+const SAME_TIME: f64 = 3.0;
+
+/// Lines between such reports in a log without times.
+const NEXT_LINES: u64 = 6;
+
 /// Callbacks behind which memory runs out.
 const MANY_CALLBACKS: u64 = 100_000;
 
@@ -49,6 +55,8 @@ struct Incident {
     /// Time and jiffies of the first report that has both.
     first: Option<(f64, u64)>,
     last: Option<Time>,
+    /// The line of the newest event.
+    last_line: u64,
     ended_at: Option<Time>,
     /// Repetitions by kind, and by task for hung tasks.
     repeats: Vec<(EventKind, Option<Task>, u64)>,
@@ -164,6 +172,7 @@ impl Incidents {
             place: place_of(event),
             first: None,
             last: None,
+            last_line: event.line,
             ended_at: None,
             repeats: Vec::new(),
             root: Root {
@@ -195,6 +204,7 @@ impl Incident {
         let overlaps = since_last.is_none_or(|seconds| seconds <= longest_age(event, hz));
         self.is_repeated_by(event)
             || self.is_continued_by(event, overlaps)
+            || self.is_at_same_time(event, since_last)
             || overlaps && self.is_waited_for_by(event)
             || self.is_of_same_check(event, since_last)
             || overlaps && self.exhausts_memory(event)
@@ -232,6 +242,7 @@ impl Incident {
             line, kind, place, ..
         } = &self.root;
         let shares_task = self.shares_task(event);
+        let shares_cpu = self.shares_cpu(event);
         let told = &mut event.evidence.story;
         for task in &event.tasks {
             let pid = task.pid.unwrap_or_default();
@@ -241,7 +252,9 @@ impl Incident {
                 event.evidence.earlier_nesting = earlier;
             }
         }
-        use EventKind::{HungTask, LockLeak, Oom, RcuKthreadStarved, VoluntaryContextSwitch};
+        use EventKind::{
+            HungTask, LockLeak, Oom, RcuKthreadStarved, SoftLockup, VoluntaryContextSwitch,
+        };
         match (*kind, event.kind) {
             (VoluntaryContextSwitch | LockLeak, other) if other.is_stall() => {
                 told.push(format!(
@@ -261,6 +274,9 @@ impl Incident {
                         "a consequence of the {kind} at line {line}: {place} is to blame"
                     ));
                 }
+            }
+            (_, SoftLockup) if !shares_cpu && is_about_cpus(*kind) => {
+                told.extend(links::together(&self.cpus, &event.cpus));
             }
             (root, Oom) if root.is_stall() => {
                 told.push(format!(
@@ -323,6 +339,17 @@ impl Incident {
         }
     }
 
+    /// Returns whether an event is on other CPUs that stopped at the same time.
+    ///
+    /// They wait for one another or for one lock, or the machine stood still.
+    fn is_at_same_time(&self, event: &Event, since_last: Option<f64>) -> bool {
+        // A log without times, such as a broadcast to terminals, has only the order of its lines.
+        let is_next = event.line.saturating_sub(self.last_line) <= NEXT_LINES;
+        let is_lockup = matches!(event.kind, EventKind::SoftLockup | EventKind::HardLockup);
+        let is_near = since_last.map_or(is_next, |seconds| seconds.abs() < SAME_TIME);
+        is_lockup && is_about_cpus(self.kind) && is_near
+    }
+
     /// Returns whether an event is a hung task that waits for this incident's grace period.
     fn is_waited_for_by(&self, event: &Event) -> bool {
         if event.kind != EventKind::HungTask {
@@ -357,6 +384,7 @@ impl Incident {
     fn extend(&mut self, event: &Event, last: Option<Time>) {
         self.ended_at = self.ended_at.take().or(event.ended_at.clone());
         self.last = last.or_else(|| event.time.clone()).or(self.last.take());
+        self.last_line = event.line;
         self.callbacks = event.callbacks.unwrap_or(self.callbacks);
         let is_hung = event.kind == EventKind::HungTask && event.waits_for.is_some();
         if is_hung && !waits_for_lock(event) {

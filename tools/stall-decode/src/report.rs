@@ -100,6 +100,8 @@ pub(crate) struct Report {
     pub(crate) has_sibling: bool,
     /// The input line being parsed.
     pub(crate) current_line: u64,
+    /// The line of the newest request for the stack of another CPU.
+    pub(crate) nmi_line: u64,
     /// The report's last line so far, and its time.
     pub(crate) last_line: u64,
     pub(crate) last_time: Option<Time>,
@@ -136,6 +138,10 @@ impl Report {
     fn add_evidence(&mut self) {
         let dumps = &self.dumps;
         let evidence = &mut self.event.evidence;
+        // A log that ends at the request does not tell who answers.
+        if self.current_line <= self.nmi_line {
+            evidence.silent_cpus.clear();
+        }
         evidence
             .silent_cpus
             .retain(|&cpu| !dumps.iter().any(|dump| dump.cpu == Some(cpu)));
@@ -345,6 +351,7 @@ impl Report {
         if !text.starts_with("Sending NMI from CPU ") {
             return false;
         }
+        self.nmi_line = self.current_line;
         if let Some(mut scan) = Scan::after(text, " to CPUs ") {
             for cpu in scan.cpu_list() {
                 if !self.event.evidence.silent_cpus.contains(&cpu) {

@@ -36,7 +36,9 @@ pub(crate) fn is_for_grace_period(function: &str) -> bool {
 /// several nested helpers of one kind, the outermost has the most telling name.
 pub(crate) fn of(inner: &[(String, Class)], culprit: Option<&str>) -> Option<String> {
     let is_specific = |(function, class): &(String, Class)| match class {
-        Class::Wait | Class::Locking | Class::Ipi => true,
+        // A lock that was just released is left over.
+        Class::Locking => !function.contains("unlock"),
+        Class::Wait | Class::Ipi => true,
         Class::Rcu => is_for_grace_period(function),
         _ => false,
     };
@@ -54,7 +56,9 @@ pub(crate) fn of(inner: &[(String, Class)], culprit: Option<&str>) -> Option<Str
             let name = name.to_ascii_lowercase().replace("block", "");
             WAITING.iter().any(|part| name.contains(part))
         });
-        return Some(caller.unwrap_or(&general.0).to_string());
+        let found = caller.unwrap_or(&general.0);
+        let is_bare = culprit.is_none() && found.trim_start_matches('_').starts_with("schedule");
+        return (!is_bare).then(|| found.to_string());
     };
     let outside = inner.get(at..)?;
     let (_, class) = outside.first()?;

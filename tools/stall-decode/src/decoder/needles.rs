@@ -22,6 +22,14 @@ pub(super) enum Mark {
     Start,
     /// A panic, which may be a consequence of a report.
     Panic,
+    /// A failed vmalloc(), whose report follows.
+    Vmalloc,
+    /// A task that died in atomic context.
+    Exit,
+    /// A device or a server that does not respond.
+    Trouble,
+    /// The name of the machine, which tells whether it is virtual.
+    Machine,
     /// The end of a stall provoked by this project's stall lab or by rcutorture.
     StallEnd,
     /// A warning, whose message may be a report.
@@ -30,12 +38,26 @@ pub(super) enum Mark {
     OtherReport,
 }
 
-const MARKS: [(&str, Mark); 17] = [
+const MARKS: [(&str, Mark); 31] = [
     ("Linux version ", Mark::KernelVersion),
     ("BogoMIPS (lpj=", Mark::Calibration),
     ("clocksource: jiffies:", Mark::JiffiesClock),
     ("unregister_netdevice: waiting for ", Mark::NetDevice),
     ("Kernel panic - not syncing", Mark::Panic),
+    ("vmalloc: allocation failure", Mark::Vmalloc),
+    ("exited with preempt_count", Mark::Exit),
+    ("exited with irqs disabled", Mark::Exit),
+    ("not responding, still trying", Mark::Trouble),
+    ("not responding, timed out", Mark::Trouble),
+    ("I/O error", Mark::Trouble),
+    ("rejecting I/O to", Mark::Trouble),
+    ("timeout, aborting", Mark::Trouble),
+    ("timeout, reset controller", Mark::Trouble),
+    ("waiting for hardware interrupt", Mark::Trouble),
+    (" exception Emask ", Mark::Trouble),
+    ("Hardware name: ", Mark::Machine),
+    ("Hypervisor detected: ", Mark::Machine),
+    ("paravirtualized kernel on ", Mark::Machine),
     ("stall: end ", Mark::StallEnd),
     ("rcu_torture_stall end", Mark::StallEnd),
     ("WARNING: ", Mark::Warning),

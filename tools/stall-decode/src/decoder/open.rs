@@ -28,8 +28,9 @@ pub(super) struct OpenReports {
     pub(super) reports: Vec<Report>,
     pub(super) routes: Routes,
     last_id: u64,
-    /// When the newest NMI was requested, and the seconds until the next line, if they are many.
+    /// When the newest NMI was requested.
     nmi_sent: Option<Time>,
+    /// The seconds that the newest report waited for answers to its NMIs, if they are many.
     nmi_wait: Option<f64>,
 }
 
@@ -72,6 +73,7 @@ impl OpenReports {
             is_done: false,
             has_sibling,
             current_line: line.number,
+            nmi_line: 0,
             last_line: line.number,
         };
         self.routes.remove(line.caller);
@@ -136,7 +138,7 @@ impl OpenReports {
             .and_then(|sent| clock.seconds_since(&sent))
         {
             if wait > MIN_NMI_WAIT {
-                self.nmi_wait = Some(wait);
+                self.nmi_wait = Some(self.nmi_wait.unwrap_or_default() + wait);
                 if let Some(report) = self
                     .reports
                     .iter_mut()

@@ -130,6 +130,29 @@ fn with_memory_of(spare: &mut String, text: &str) -> String {
     memory
 }
 
+/// Returns whether a line ends inside the name of a frame: `[<ffffffff81579899>] sched`.
+pub(super) fn is_first_half(text: &str) -> bool {
+    let name = text
+        .strip_prefix("[<")
+        .and_then(|rest| rest.split_once(">] "));
+    name.is_some_and(|(_, name)| {
+        let name = name.trim_start_matches("? ");
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// Returns whether a line is the rest of a frame: `ule_preempt_disabled+0x9/0x10`.
+pub(super) fn is_second_half(text: &str) -> bool {
+    let name = text.split_once("+0x").map_or("", |(name, _)| name);
+    text.contains("+0x")
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
+}
+
 /// Splits a line of several frames, which a program joined.
 ///
 /// Returns the parts; one part if the line has at most one frame.
@@ -226,6 +249,23 @@ mod tests {
         assert_eq!(event.tasks[0].comm.as_deref(), Some("udevd"));
         assert_eq!(event.culprit_frame.as_deref(), Some("remove_node"));
         assert_eq!(event.stacks.len(), 1, "{:?}", event.stacks);
+    }
+
+    #[test]
+    fn a_frame_torn_by_another_message_is_mended() {
+        let event = only(
+            "[  100.000001] INFO: task nfsd:57 blocked for more than 120 seconds.\n\
+             [  100.000002]  [<ffffffff81579620>] schedule+0x30/0x80\n\
+             [  100.000003]  [<ffffffff81579899>] sched[  200.000001] serial8250: too much work\n\
+             ule_preempt_disabled+0x9/0x10\n\
+             [  100.000004]  [<ffffffff8157afb2>] mutex_lock+0x12/0x30\n\
+             [  100.000005]  [<ffffffffa134ba1a>] foo_write+0x6a/0x4a0 [foo]\n",
+        );
+        assert_eq!(event.culprit_frame.as_deref(), Some("foo_write"));
+        assert!(event
+            .frames
+            .iter()
+            .any(|frame| frame == "schedule_preempt_disabled"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 //! Explains sleeping in atomic context.
 
-use super::{called, in_function, lock, tasks, Explanation};
-use crate::event::Event;
+use super::{called, in_function, lacks_code, lock, tasks, Explanation};
+use crate::event::{Culprit, Event};
 use crate::functions::Class;
 use crate::scan::Scan;
 
@@ -26,8 +26,21 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     let is_set = |name: &str| !matches!(value(name), "" | "0");
     let count = event.field("preempt_count");
     if count.is_some_and(|count| count.meaning.starts_with("negative")) {
-        out.cause("the preemption count is negative, an underflow: an earlier unlock without a lock, or a double preempt_enable(); the code that the stack shows is only the first to notice")
+        out.blame(Culprit::Unknown, "code that ran earlier; the stack shows only who noticed")
+            .cause("the preemption count is negative, an underflow: an earlier unlock without a lock, or a double preempt_enable(); the code that the stack shows is only the first to notice")
             .advise("Look for the extra unlock in code that the task ran before. CONFIG_DEBUG_PREEMPT reports it.");
+        return;
+    }
+    if let Some(died) = event.field("died") {
+        out.blame(
+            Culprit::OtherEvent,
+            "the crash before this report, in which the task died",
+        )
+        .cause(format!(
+            "the task died in atomic context ({}): its exit sleeps there, which is a consequence",
+            died.value
+        ))
+        .advise("Look at the crash (oops) earlier in the log, and ignore this report.");
         return;
     }
     let mut locks = event.locks.iter();
@@ -55,8 +68,10 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
             called(&at)
         ));
     }
-    if event.frames.is_empty() {
-        out.without_stack();
+    if lacks_code(event) {
+        let count = count.map_or("", |count| count.value.as_str());
+        out.blame(Culprit::Unknown, unseen(event, count));
+        out.without_stack(event);
     }
     let function = value("Preemption disabled at");
     if !function.is_empty() {
@@ -107,12 +122,25 @@ fn instead(event: &Event) -> String {
         format!(
             "In {at}, use a spinlock instead, or acquire the lock outside of the atomic section."
         )
-    } else if has(&["usleep", "msleep", "schedule_timeout", "hrtimer"]) {
-        format!("In {at}, busy-wait with udelay() if the time is short, or sleep outside of the atomic section.")
     } else if has(&["wait_for", "flush_", "synchronize_", "cancel_"]) {
         format!("In {at}, wait outside of the atomic section, or queue the rest to a work item.")
+    } else if has(&["usleep", "msleep", "schedule_timeout", "hrtimer"]) {
+        format!("In {at}, busy-wait with udelay() if the time is short, or sleep outside of the atomic section.")
     } else {
         format!("In {at}, move the call out of the atomic section, or use a function that does not sleep.")
+    }
+}
+
+/// Names code that the log does not show, by the preemption count.
+fn unseen(event: &Event, count: &str) -> String {
+    let count = Scan::new(count).hex().unwrap_or_default();
+    let task = tasks(event);
+    match (count & 0x100, count & 0xf0000) {
+        (_, 1..) => {
+            format!("an interrupt handler that the log does not show; {task} was only interrupted")
+        }
+        (1.., _) => format!("a softirq that the log does not show; {task} was only interrupted"),
+        _ => format!("code that {task} ran; the log does not show it"),
     }
 }
 

@@ -145,7 +145,10 @@ fn all_passed(event: &Event, out: &mut Explanation) {
     }
     out.blame(Culprit::GpKthread, "whatever keeps the grace-period kthread from running")
         .cause(format!("all CPUs have passed through a quiescent state, but the grace-period kthread did not notice: it has not run{ago}, or its timer did not fire"))
-        .advise("See the report on the grace-period kthread that follows this one.");
+        .advise(match event.evidence.kthread_overdue {
+            Some(_) => "See the report on the grace-period kthread that follows this one.",
+            None => "Look at the grace-period kthread (`ps -eo pid,stat,psr,comm | grep rcu_`) and at the timers of its CPU. In a virtual machine, check whether the host runs all CPUs.",
+        });
 }
 
 fn no_details(event: &Event, out: &mut Explanation) {

@@ -2,13 +2,22 @@
 
 //! Explains hung tasks.
 
-use super::{called, duration, in_function, tasks, Explanation};
+mod peer;
+
+use super::{called, duration, in_function, lacks_code, tasks, Explanation};
 use crate::event::{Culprit, Event, Task};
 use crate::incident::waits_for_grace_period;
 
 pub(super) fn summary(event: &Event) -> String {
+    if is_panic_alone(event) {
+        return "A task hung, so that the kernel panicked; the log does not name the task."
+            .to_string();
+    }
     let task = tasks(event);
-    let seconds = event.seconds.map_or("long".to_string(), duration);
+    let seconds = event
+        .seconds
+        .map(|seconds| format!("for more than {}", duration(seconds)));
+    let seconds = seconds.unwrap_or_else(|| "for long".to_string());
     let at = match (&event.waits_for, &event.culprit_frame) {
         _ if is_unstarted(event) => {
             ", waiting to be started: its creator has not woken it".to_string()
@@ -27,7 +36,12 @@ pub(super) fn summary(event: &Event) -> String {
         true => ": the grace period does not end",
         false => "",
     };
-    format!("{task} has slept for more than {seconds}{at}{holder}{grace_period}.")
+    format!("{task} has slept {seconds}{at}{holder}{grace_period}.")
+}
+
+/// Returns whether the log has only the panic, not the report of the task.
+fn is_panic_alone(event: &Event) -> bool {
+    event.header_missing && event.tasks.is_empty()
 }
 
 /// Returns whether the task is a kthread that has not entered its function.
@@ -51,10 +65,41 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     for told in &event.evidence.story {
         out.cause(told.clone());
     }
+    if is_panic_alone(event) {
+        out.blame(Culprit::Unknown, "the task that hung; the log does not name it")
+            .cause("a task slept for longer than kernel.hung_task_timeout_secs. The report that names it precedes the panic, and is not in this log; the stack after the panic is that of the detector")
+            .advise("Read the log from further back, or from pstore or the dump of the crash.");
+        return;
+    }
     if is_unstarted(event) {
         unstarted(event, out);
         return;
     }
+    explain_wait(event, out);
+    if let Some(peer) = peer::of(event) {
+        out.cause(format!(
+            "by its stack, the task depends on another party, which may not answer: {peer}"
+        ));
+    }
+    if let Some((text, line)) = &event.evidence.trouble {
+        out.cause(format!("trouble before this report, at line {line}: {text}"))
+            .advise(format!("Look at line {line} first: a device or a server that does not respond makes tasks hang."));
+    }
+    if lacks_code(event) && event.holder.is_none() {
+        if out.blame.text.is_empty() {
+            out.blame(
+                Culprit::Unknown,
+                format!(
+                    "unknown: the log does not show what {} waits for",
+                    tasks(event)
+                ),
+            );
+        }
+        out.without_stack(event);
+    }
+}
+
+fn explain_wait(event: &Event, out: &mut Explanation) {
     let is_behind = |told: &String| told.starts_with("found in the same check");
     if let Some(told) = event.evidence.story.iter().find(|told| is_behind(told)) {
         let first = told.split(", which").next().unwrap_or(told);
@@ -73,6 +118,11 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         held(event, holder, out);
     }
     let function = event.waits_for.as_deref().unwrap_or_default();
+    // The scheduler alone names no wait, but its caller may.
+    let function = match &event.culprit_frame {
+        Some(caller) if what(function) == ANY_EVENT => caller,
+        _ => function,
+    };
     if waits_for_grace_period(event) {
         out.blame(
             Culprit::OtherEvent,
@@ -96,10 +146,13 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
 
 /// Explains a wait for a lock whose holder the kernel names.
 fn held(event: &Event, holder: &Task, out: &mut Explanation) {
+    let lock = event
+        .field("blocked on")
+        .map_or("lock", |field| field.value.as_str());
     let does = event.field("the owner").map(|field| field.value.as_str());
     let does = does.map_or(String::new(), |does| format!("; {holder} {does}"));
     out.blame(Culprit::Task, format!("{holder}, which holds the lock"))
-        .cause(format!("{holder} holds the lock for which the task waits{does}"))
+        .cause(format!("{holder} holds the {lock} for which the task waits{does}"))
         .advise(format!("Find out what {holder} waits for, by its stack, and why it keeps the lock meanwhile. This task only waits."));
 }
 
@@ -110,6 +163,9 @@ fn unstarted(event: &Event, out: &mut Explanation) {
         .advise("Look at the code between kthread_create() and wake_up_process() or kthread_stop(), and for its caller among the other hung tasks. The kthread itself has run no code.");
 }
 
+/// A wait for something that no name tells.
+const ANY_EVENT: &str = "the event from happening";
+
 /// What a wait needs, in words.
 fn what(function: &str) -> &'static str {
     // A block is no lock.
@@ -119,17 +175,23 @@ fn what(function: &str) -> &'static str {
     let is_semaphore = has("rwsem") || function.trim_start_matches('_').starts_with("down");
     match () {
         () if has("mutex") || is_semaphore || has("rtnl_lock") => "the lock",
+        () if has("journal") || has("transaction") || has("jbd2") || has("txg") || has("xlog") => {
+            "the transaction from ending"
+        }
         () if has("fence") => "the fence from being signalled",
         () if has("flush_work") || has("workqueue") || has("cancel_") => {
             "the work item from ending"
         }
         () if has("folio") || has("page") => "the page from becoming free",
-        () if has("buffer") || has("fdatawait") || has("io_schedule") => "the I/O from completing",
+        () if has("buffer") || has("write_and_wait") || has("fdatawait") || has("io_schedule") => {
+            "the I/O from completing"
+        }
         () if has("cv_") => "the condition from becoming true",
+        () if has("rpm_") || has("pm_runtime") => "the device from changing its power state",
         () if has("kthread") => "the other thread from answering",
         () if has("freeze") => "the requests of the block queue from completing",
         () if has("lock") => "the lock",
-        () => "the event from happening",
+        () => ANY_EVENT,
     }
 }
 
@@ -159,6 +221,8 @@ fn other_wait(function: &str, out: &mut Explanation) {
             .advise("Look for resets, time-outs or errors of that device in the log before this report."),
         "the work item from ending" => out.cause("a work item does not end, or its worker pool makes no progress")
             .advise("Find the work item among the other hung tasks (kworker), or by `echo t > /proc/sysrq-trigger`."),
+        "the transaction from ending" => out.cause("a transaction of the file system's journal does not end: another task keeps it open, or its I/O does not complete")
+            .advise("Look at the thread of the journal among the hung tasks (jbd2, btrfs-transaction, xfsaild, txg_sync), then at the tasks that keep the transaction open, and for errors of the disk."),
         "the page from becoming free" => out.cause("the lock or the writeback of a page does not end: its I/O does not complete, or the holder of the page's lock hangs itself")
             .advise("Look for errors of the disk, controller or server in the log, and for another hung task that may hold the page."),
         "the I/O from completing" => out.cause("I/O does not complete: a disk, a network file system or its queue does not respond")
@@ -167,6 +231,8 @@ fn other_wait(function: &str, out: &mut Explanation) {
             .advise("Look for time-outs and errors of that disk or its driver in the log."),
         "the condition from becoming true" => out.cause("the condition for which it waits does not become true: another thread hangs, or I/O does not complete")
             .advise("Find the thread that signals this condition variable among the other hung tasks, or by `echo t > /proc/sysrq-trigger`."),
+        "the device from changing its power state" => out.cause("a device does not finish its runtime suspend or resume: its driver hangs, or waits for this task")
+            .advise("Look for another hung task in the driver's suspend or resume. If the work item of this task is pm_runtime_work, the driver waits for itself."),
         _ => out.cause("the event that it waits for does not happen: a device does not respond, or another task hangs")
             .advise("Find in the stack what the task waits for. Other hung tasks in this log may be the cause."),
     };
@@ -174,7 +240,39 @@ fn other_wait(function: &str, out: &mut Explanation) {
 
 #[cfg(test)]
 mod tests {
+    use crate::event::Culprit;
     use crate::tests::only;
+
+    #[test]
+    fn a_stack_that_ends_in_the_scheduler_blames_nobody() {
+        let event = only(
+            "INFO: task sh:57 blocked for more than 122 seconds.\n\
+             __schedule+0x1/0x2\n\
+             schedule+0x1/0x2\n",
+        );
+        assert_eq!(
+            (event.blame.culprit, event.blame.sure),
+            (Culprit::Unknown, "guess")
+        );
+        assert_eq!(event.waits_for, None);
+        assert!(event.causes.concat().contains("the stack ends before"));
+    }
+
+    #[test]
+    fn a_panic_alone_does_not_name_the_task() {
+        let panic = "Kernel panic - not syncing: hung_task: blocked tasks\n\
+                     CPU: 0 PID: 29 Comm: khungtaskd Not tainted 4.4.77 #1\n\
+                     Call trace:\n\
+                     panic+0xe8/0x234\n\
+                     watchdog+0x2cc/0x2f4\n";
+        let event = only(panic);
+        assert!(event.tasks.is_empty() && event.culprit_frame.is_none());
+        assert_eq!(event.blame.culprit, Culprit::Unknown);
+        let report = "INFO: task sh:57 blocked for more than 122 seconds.\n";
+        let event = only(&format!("{report}{panic}"));
+        assert_eq!(event.tasks[0].pid, Some(57));
+        assert!(event.panic.is_some());
+    }
 
     #[test]
     fn a_task_that_waits_for_a_grace_period_is_not_the_culprit() {

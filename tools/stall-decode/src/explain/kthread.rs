@@ -121,13 +121,13 @@ fn own_wait(event: &Event, kthread: &Kthread) -> Option<f64> {
     let wait = event.evidence.nmi_wait?;
     let starved = kthread.starved_jiffies? as f64;
     let is_equal = |hz: f64| (starved / hz / wait - 1.0).abs() < 0.1;
-    let hz = event
-        .hz
-        .filter(|_| !event.evidence.is_hz_guessed)
-        .map(f64::from);
+    let hz = event.hz.map(f64::from);
+    let is_certain = !event.evidence.is_hz_guessed;
     let matches = match hz {
-        Some(hz) => is_equal(hz),
-        None => RATES.into_iter().any(is_equal),
+        // The kthread ran until the report waited.
+        Some(hz) if starved / hz < wait => true,
+        Some(hz) if is_certain => is_equal(hz),
+        _ => RATES.into_iter().any(is_equal),
     };
     matches.then_some(wait)
 }

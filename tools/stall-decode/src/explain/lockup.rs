@@ -3,7 +3,10 @@
 //! Explains soft and hard lockups.
 
 use super::{called, cpus, duration, in_function, tasks, verb, Explanation};
-use crate::event::Event;
+use crate::event::{Culprit, Event};
+
+/// Seconds after which a watchdog reports at the latest: twice the largest watchdog_thresh.
+const MAX_FIRST: f64 = 125.0;
 
 pub(super) fn soft_summary(event: &Event) -> String {
     let seconds = event.seconds.map_or("long".to_string(), duration);
@@ -16,24 +19,68 @@ pub(super) fn soft_summary(event: &Event) -> String {
 }
 
 pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
-    if event.evidence.is_in_user_mode {
-        out.cause("the CPU was in user mode when the stack was dumped: the kernel loop has just ended, or the host did not run the virtual CPU");
-    } else {
-        out.cause(format!(
-            "{} loops in the kernel without rescheduling, with interrupts enabled",
-            place(event)
-        ));
+    let is_late = event.repeats == 0
+        && event.seconds.is_some_and(|s| s > MAX_FIRST)
+        && !event.evidence.is_busy_in_kernel;
+    if is_late && lacks_stack(event) {
+        late(event, out);
+        return;
     }
+    for told in &event.evidence.story {
+        out.cause(told.clone());
+    }
+    if event.evidence.is_in_user_mode {
+        user_mode(event, out);
+        return;
+    }
+    out.cause(format!(
+        "{} loops in the kernel without rescheduling, with interrupts enabled",
+        place(event)
+    ));
     out.hint(event);
+    if is_late {
+        out.blame.sure = "guess";
+        out.cause(late_cause(event));
+    }
     // A CPU that its host did not run spends no time in the kernel.
     if !event.evidence.is_busy_in_kernel {
         out.cause("a virtual machine that its host did not run");
     }
     if lacks_stack(event) {
-        out.without_stack();
+        if !event.evidence.story.is_empty() {
+            out.blame(Culprit::Unknown, "unknown: several CPUs stopped at the same time, and the log does not show their stacks");
+        }
+        out.without_stack(event);
         return;
     }
     out.advise(format!("Look at the stack: shorten the loop of {}, or call cond_resched() in it. RCU reports the same CPU soon, if it has not yet.", place(event)));
+}
+
+/// Explains a first report that comes later than the watchdog reports.
+fn late(event: &Event, out: &mut Explanation) {
+    out.blame(Culprit::Host, "the host, or whatever stopped the machine")
+        .cause(late_cause(event))
+        .cause("the log lacks the earlier reports of this lockup: then the CPU really loops")
+        .advise("In a virtual machine, check the host at that time. If an earlier report exists, look at its stack.");
+    out.blame.sure = "guess";
+}
+
+fn late_cause(event: &Event) -> String {
+    let seconds = event.seconds.map_or(String::new(), duration);
+    format!("the first report comes after {seconds}, although a watchdog reports within {MAX_FIRST:.0} s. Its timer did not run either: the host stopped, paused or migrated a virtual machine, the system was suspended, its clock jumped, or this log lacks earlier reports")
+}
+
+/// Explains a CPU that was in user mode when the watchdog fired.
+fn user_mode(event: &Event, out: &mut Explanation) {
+    let task = tasks(event);
+    match event.evidence.is_guest {
+        true => out.blame(Culprit::Host, "the host, which did not run the virtual CPU")
+            .cause(format!("the CPU was in user mode, in {task}: no kernel code loops. The hypervisor did not run the virtual CPU for so long"))
+            .advise("Check the load of the host, and steal time in the guest (`st` in top)."),
+        false => out.blame(Culprit::Unknown, "unknown: the CPU was in user mode, so that its stack does not show the loop")
+            .cause("the CPU was in user mode when the stack was dumped: the kernel loop has just ended, or the host did not run the virtual CPU")
+            .advise("Look for another report of the same CPU, whose stack is in the kernel. In a virtual machine, check the load of the host."),
+    };
 }
 
 /// Returns whether the log does not show where a CPU is stuck.
@@ -77,7 +124,7 @@ pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
     .hint(event)
     .cause("hardware or firmware that holds the CPU (SMI), or a CPU that failed");
     if event.symbol.is_none() && lacks_stack(event) {
-        out.without_stack();
+        out.without_stack(event);
         return;
     }
     out.advise("Look at the stack of the CPU, and find the holder of the lock that it waits for.");
@@ -86,7 +133,7 @@ pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
 #[cfg(test)]
 mod tests {
     use crate::event::Culprit;
-    use crate::tests::only;
+    use crate::tests::{decode, only};
 
     #[test]
     fn a_panic_after_a_soft_lockup_is_its_consequence() {
@@ -123,6 +170,47 @@ mod tests {
         let event = only(&format!("{head}RIP: 0010:spin+0x1/0x2 [demo]\n"));
         assert_eq!(event.blame.sure, "likely");
         assert!(!event.causes.iter().any(|cause| cause.contains("no stack")));
+    }
+
+    #[test]
+    fn user_mode_on_a_virtual_machine_blames_the_host() {
+        let of = |machine: &str| {
+            only(&format!(
+                "BUG: soft lockup - CPU#0 stuck for 21s! [v2ray:1272]\n\
+                 CPU: 0 PID: 1272 Comm: v2ray Not tainted 3.16.0-4-amd64 #1\n\
+                 Hardware name: {machine}\n\
+                 RIP: 0033:[<0000000000420198>]  [<0000000000420198>] 0x420198\n"
+            ))
+        };
+        assert_eq!(of("QEMU Standard PC").blame.culprit, Culprit::Host);
+        let event = of("Dell Inc. PowerEdge R640");
+        assert_eq!(
+            (event.blame.culprit, event.blame.sure),
+            (Culprit::Unknown, "guess")
+        );
+    }
+
+    #[test]
+    fn a_first_report_later_than_a_watchdog_reports_means_a_stopped_machine() {
+        let of = |seconds: u32| {
+            only(&format!(
+                "watchdog: BUG: soft lockup - CPU#1 stuck for {seconds}s! [CPU 0/KVM:31664]\n"
+            ))
+        };
+        assert_eq!(of(2471).blame.culprit, Culprit::Host);
+        assert_eq!(of(22).blame.culprit, Culprit::Task);
+    }
+
+    #[test]
+    fn cpus_that_lock_up_at_the_same_time_are_one_incident() {
+        let lockup = |second: u32, cpu: u32| {
+            format!("[{second:5}.000000] watchdog: BUG: soft lockup - CPU#{cpu} stuck for 22s! [foo:{cpu}]\n")
+        };
+        let events = decode(&(lockup(100, 1) + &lockup(101, 2) + &lockup(160, 3)));
+        let incidents: Vec<_> = events.iter().map(|event| event.incident).collect();
+        assert_eq!(incidents, [1, 1, 2]);
+        assert!(events[1].causes[0].contains("at the same time CPU 1 stopped"));
+        assert_eq!(events[1].blame.culprit, Culprit::Unknown);
     }
 
     #[test]

@@ -44,12 +44,20 @@ fn verdict(event: &Event) -> (String, Reason) {
     let richest = plenty.max_by_key(|zone| zone.free_kb);
     let can_wait = can_wait(flags);
     let is_free = |order: u64| richest.filter(|zone| order == 0 || zone.has_block == Some(true));
+    if event.field("vmalloc").is_some() {
+        let text = "vmalloc() found no address space or no pages for it".to_string();
+        return (text, Reason::Vmalloc);
+    }
     if let Some(zone) = is_free(memory.order) {
         let text = format!(
             "memory was not short: zone {} had {} kB free",
             zone.name, zone.free_kb
         );
         return (text, Reason::NotShort);
+    }
+    if flags.contains("__GFP_NORETRY") && memory.order <= COSTLY_ORDER {
+        let text = "the caller asked to give up at once".to_string();
+        return (text, Reason::NoRetry);
     }
     if memory.order <= COSTLY_ORDER && memory.zones.is_empty() && flags.contains("GFP_DMA") {
         let text = "the only zone that suits (GFP_DMA) has no such page".to_string();
@@ -101,6 +109,8 @@ enum Reason {
     CannotWait,
     Short,
     Zone,
+    NoRetry,
+    Vmalloc,
 }
 
 pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
@@ -126,6 +136,15 @@ pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
         Reason::Zone => {
             out.cause("the allocation may only use the zone for DMA, which is small, full or absent; the log does not show its state")
                 .advise("Check whether the device needs that zone. A crash kernel needs memory below 4 GB (crashkernel=...,low).");
+        }
+        Reason::NoRetry => {
+            out.cause("the caller asked the allocator to give up without a second try (__GFP_NORETRY), so that it has another way: it frees memory of its own, or takes less")
+                .advise("Harmless if rare. If it repeats, the machine has too little memory: look for what uses it.");
+        }
+        Reason::Vmalloc => {
+            out.blame(Culprit::Unknown, "the size of the area, or the range of addresses")
+                .cause("vmalloc() failed, not the page allocator: a size of 0, a range of addresses that is full (modules, vmalloc=), or no pages for so large an area")
+                .advise("Look at the size in the line on vmalloc before this report, and at the free memory. If memory is free, check the size and the range: vmalloc= enlarges it on 32 bits.");
         }
         Reason::Short => {
             out.cause("memory is short")
@@ -160,8 +179,10 @@ pub(super) fn oom_summary(event: &Event) -> String {
             None => "memory ran out".to_string(),
         },
     };
+    let by = event.field("invoked by");
+    let by = by.map_or(String::new(), |by| format!(" for {}", by.value));
     match event.tasks.is_empty() {
-        true => format!("The OOM killer ran: {reason}."),
+        true => format!("The OOM killer ran{by}: {reason}."),
         false => format!("The OOM killer killed {}: {reason}.", tasks(event)),
     }
 }
@@ -180,7 +201,12 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
         return;
     }
     if event.message.is_some() {
-        out.cause("the processes of the cgroup use more memory than its limit")
+        let who = match event.tasks.first() {
+            Some(task) => format!("{task}, or another process of its cgroup"),
+            None => "the processes of the cgroup; the log does not name the largest".to_string(),
+        };
+        out.blame(Culprit::Unknown, who)
+            .cause("the processes of the cgroup use more memory than its limit")
             .advise("Raise the limit (memory.max), or find what grew in the cgroup.");
         return;
     }
@@ -201,6 +227,12 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
     let is_small = memory.victim_kb.is_some_and(|victim| {
         victim < SMALL_VICTIM_KB && memory.ram_kb.is_none_or(|ram| victim < ram / 20)
     });
+    if event.tasks.is_empty() || is_small {
+        out.blame(
+            Culprit::Unknown,
+            "whoever uses the memory; the log does not show who",
+        );
+    }
     if is_small {
         let victim = memory.victim_kb.unwrap_or_default() / 1024;
         out.cause(format!("not the killed process: it used only {victim} MB of anonymous memory. Memory is elsewhere: in the kernel (slab_unreclaimable, page tables), in tmpfs (shmem), or in many small processes"))
@@ -276,6 +308,25 @@ mod tests {
         let event = trace("mem_cgroup_out_of_memory");
         assert!(event.summary.contains("memory cgroup reached its limit"));
         assert!(trace("foo").causes[0].contains("more memory than the machine has"));
+    }
+
+    #[test]
+    fn a_caller_that_asked_not_to_retry_has_another_way() {
+        let event = only("foo: page allocation failure: order:0, mode:0x14210d2(GFP_HIGHUSER|__GFP_NORETRY), nodemask=(null)\n");
+        assert!(
+            event.causes[0].contains("__GFP_NORETRY"),
+            "{:?}",
+            event.causes
+        );
+    }
+
+    #[test]
+    fn the_victim_of_a_full_cgroup_is_not_blamed_alone() {
+        let event = only("Memory cgroup out of memory: Killed process 57 (hog) total-vm:1kB, anon-rss:900000kB\n");
+        assert_eq!(event.blame.culprit, Culprit::Unknown);
+        let event =
+            only("Out of memory: Killed process 57 (small) total-vm:1kB, anon-rss:4288kB\n");
+        assert_eq!(event.blame.culprit, Culprit::Unknown);
     }
 
     #[test]

@@ -159,6 +159,7 @@ pub(super) fn complete(event: &Event, out: &mut Explanation) {
     } else if event.evidence.is_stack_cut && event.culprit_frame.is_none() {
         out.advise("The log has only the reporting part of the stack: the lines below it are missing. Read the log from its source.");
     } else if event.frames.is_empty() && has_culprit && !event.evidence.is_in_user_mode {
+        out.cause("the log has no stack of it, so that it does not say where it is");
         out.advise("The log has no stack of the culprit. Check for lost lines, or raise the log level and enlarge the log buffer (loglevel=7 log_buf_len=4M). While the stall lasts, `echo l > /proc/sysrq-trigger` shows the stacks of all CPUs.");
     }
     if out.advice.is_empty() {

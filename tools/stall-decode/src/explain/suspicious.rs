@@ -3,7 +3,7 @@
 //! Explains wrong uses of RCU found by lockdep.
 
 use super::{in_function, tasks, Explanation};
-use crate::event::Event;
+use crate::event::{Culprit, Event};
 
 pub(super) fn summary(event: &Event) -> String {
     let message = event.message.as_deref().unwrap_or("suspicious RCU usage");
@@ -31,6 +31,12 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         out.cause("an RCU-protected pointer is read outside rcu_read_lock() and without the lock that protects updates")
             .cause("a lock that the check does not name protects the pointer; the code is right, but lockdep cannot know")
             .advise("Put rcu_read_lock() around the access. If the updater's lock is held, use rcu_dereference_protected() or rcu_dereference_check() with lockdep_is_held().");
+    }
+    if let (None, Some(place)) = (&event.culprit_frame, &event.location) {
+        out.blame(
+            Culprit::Code,
+            format!("the code at {place}; the log does not show its callers"),
+        );
     }
     if event.field("RCU used illegally").is_some() {
         out.cause("a CPU that RCU does not watch (idle, offline, entering user mode) used RCU")

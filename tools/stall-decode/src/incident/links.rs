@@ -27,6 +27,19 @@ pub(super) fn behind(first: &Root) -> String {
     )
 }
 
+/// Tells that CPUs stopped at the same time, if the earlier reports name theirs.
+pub(super) fn together(known: &[u32], own: &[u32]) -> Option<String> {
+    let list = |cpus: &[u32]| {
+        let numbers: Vec<_> = cpus.iter().map(u32::to_string).collect();
+        numbers.join(", ")
+    };
+    let what = match known {
+        [] => "a stall was reported".to_string(),
+        _ => format!("CPU {} stopped", list(known)),
+    };
+    (!own.is_empty()).then(|| format!("at the same time {what}, too: these CPUs wait for one another or for one lock, or the whole (virtual) machine stood still"))
+}
+
 /// Returns whether a hung task waits for a lock.
 pub(super) fn waits_for_lock(event: &Event) -> bool {
     let function = event.waits_for.as_deref().unwrap_or_default();

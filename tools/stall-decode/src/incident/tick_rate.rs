@@ -121,12 +121,15 @@ fn guessed(event: &Event) -> Option<u32> {
         let least = least.map_or(0.0, |(_, least)| *least);
         is_in_uptime && per_scan.is_none_or(|per_scan| per_scan >= least)
     };
-    AGES.into_iter().find_map(|age| {
+    let usual = AGES.into_iter().find_map(|age| {
         RATES.into_iter().find(|&rate| {
             let ratio = jiffies / (age * f64::from(rate));
             (1.0..1.012).contains(&ratio) && is_possible(rate)
         })
-    })
+    });
+    let mut possible = RATES.into_iter().filter(|&rate| is_possible(rate));
+    let only = possible.next().filter(|_| possible.next().is_none());
+    usual.or(only)
 }
 
 #[cfg(test)]
@@ -160,5 +163,7 @@ mod tests {
         // 2.35 jiffies between two scans: not 1000 Hz. Then a stall older than the machine.
         assert_eq!(guess(60003, Some(25497), Some(700.2)), Some(250));
         assert_eq!(guess(6003, Some(2000), Some(40.2)), None);
+        // An old stall in a young machine: every other rate is too low.
+        assert_eq!(guess(1_500_029, Some(312_330), Some(1926.2)), Some(1000));
     }
 }

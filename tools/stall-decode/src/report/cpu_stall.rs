@@ -272,6 +272,7 @@ fn mark_detector(report: &mut Report) {
 }
 
 fn complete(report: &mut Report) {
+    name_silent_cpus(&mut report.event);
     mark_detector(report);
     let dumps: Vec<Dump> = report.subject_dumps().cloned().collect();
     // A CPU that reports itself prints its own stack first.
@@ -298,6 +299,17 @@ fn complete(report: &mut Report) {
         }
     }
     forget_own_delay(&mut report.event);
+}
+
+/// Names the CPUs to which an NMI was sent, if the log lacks the list: RCU asks only those that it
+/// waits for.
+fn name_silent_cpus(event: &mut Event) {
+    let is_nameless = event.cpus.is_empty() && event.tasks.is_empty() && event.message.is_none();
+    if is_nameless && event.self_detected == Some(false) {
+        for cpu in event.evidence.silent_cpus.clone() {
+            event.add_cpu(cpu);
+        }
+    }
 }
 
 /// Forgets the delay in which a CPU that reports itself waits for the other CPUs' dumps.

@@ -5,6 +5,7 @@
 use super::{backtrace_of, event_of_task, task_named, task_of, Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
+use crate::functions::Class;
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{taint_and_kernel, Role};
 
@@ -13,6 +14,8 @@ pub(crate) static FAMILY: Family = Family {
         " blocked for more than ",
         " blocked in I/O wait for more than ",
         " can't die for more than ",
+        " blocked on a ",
+        "not syncing: hung_task",
     ],
     details: &[
         "hung_task_timeout_secs",
@@ -27,11 +30,39 @@ pub(crate) static FAMILY: Family = Family {
     origin: Origin::Interrupt,
 };
 
+/// Parses the panic after a report that is missing.
+fn panic(text: &str) -> Option<Event> {
+    let (_, reason) = text.split_once("Kernel panic - not syncing: ")?;
+    let mut event = Event::new(EventKind::HungTask);
+    event.header_missing = true;
+    event.panic = Some(reason.to_string());
+    Some(event)
+}
+
+/// Parses `INFO: task foo:57 blocked on a mutex likely owned by task bar:58` without the line
+/// before it.
+fn only_holder(rest: &str) -> Option<Event> {
+    let (task, after) = rest.split_once(" blocked on a ")?;
+    if !after.contains(" likely ") {
+        return None;
+    }
+    let (comm, pid) = name_and_pid(task.trim_end_matches(" is"), ':')?;
+    let mut event = event_of_task(EventKind::HungTask, comm, Some(pid));
+    event.header_missing = true;
+    Some(event)
+}
+
 fn header(text: &str) -> Option<Event> {
+    if text.contains("not syncing: hung_task") {
+        return panic(text);
+    }
     let (before, rest) = text.split_once("INFO: task ")?;
     // A monitoring program quotes the line: `Message:INFO: task foo:57 blocked`.
     if before.ends_with(':') {
         return None;
+    }
+    if rest.contains(" blocked on a ") {
+        return only_holder(rest);
     }
     let (task, after) = rest
         .split_once(" blocked ")
@@ -107,6 +138,14 @@ fn blocked_on(report: &mut Report, text: &str) -> bool {
 }
 
 fn complete(report: &mut Report) {
+    if report.event.panic.is_some() && report.event.tasks.is_empty() {
+        // The stack after the panic is that of khungtaskd.
+        for dump in &mut report.dumps {
+            dump.role = Role::Detector;
+        }
+        return;
+    }
+    add_holder(report);
     let pid = report.event.tasks.first().and_then(|task| task.pid);
     let own = report
         .subject_dumps()
@@ -132,10 +171,15 @@ fn complete(report: &mut Report) {
     if let Some(work) = dump.work.as_ref() {
         report.event.work.clone_from(&work.function);
     }
-    add_holder(report);
     let backtrace = backtrace_of(&dump, Origin::Interrupt);
     report.event.waits_for.clone_from(&backtrace.waits_for);
     report.set_backtrace(backtrace);
+    // A clock is read before the sleep, and its frame is left over.
+    let is_clock = |function: &String| Class::of(function) == Class::Probe;
+    if report.event.culprit_frame.as_ref().is_some_and(is_clock) {
+        report.event.culprit_frame = None;
+        report.event.culprit_doubt = None;
+    }
     // A cut stack may end before the work item.
     if report.event.culprit_frame.is_none() {
         report.add_work(&dump, true);
@@ -182,6 +226,30 @@ mod tests {
              > >>> kworker/1:1:170 blocked for more than 120 seconds.\n",
         );
         assert_eq!((event.line, event.tasks[0].pid), (1, Some(170)));
+    }
+
+    #[test]
+    fn the_line_on_the_holder_is_a_report_if_it_is_alone() {
+        let event = only(
+            "INFO: task waiter:226 blocked on a semaphore likely last held by task holder:1088\n\
+             task:holder state:R running task stack:0 pid:1088 tgid:1088 ppid:1080\n\
+             Call Trace:\n\
+             poll_firmware+0x1/0x2 [foo]\n",
+        );
+        assert!(event.header_missing);
+        assert_eq!(event.tasks[0].pid, Some(226));
+        let holder = event.holder.as_ref().expect("a holder");
+        assert_eq!(holder.pid, Some(1088));
+        assert!(
+            event.causes[0].contains("holds the semaphore"),
+            "{:?}",
+            event.causes
+        );
+        assert!(
+            event.causes[0].contains("poll_firmware()"),
+            "{:?}",
+            event.causes
+        );
     }
 
     #[test]

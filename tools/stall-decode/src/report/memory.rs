@@ -12,6 +12,9 @@ use crate::stack::Frame;
 /// Zones kept per report.
 const MAX_ZONES: usize = 16;
 
+/// Zones of kernels without NUMA, whose lines name no node.
+const ZONES: [&str; 4] = ["DMA", "DMA32", "Normal", "HighMem"];
+
 const CGROUP: &str = "the limit of a memory cgroup, not of the machine";
 
 /// Functions that run the OOM killer although no allocation failed, and their callers.
@@ -43,6 +46,8 @@ pub(crate) static FAMILY: Family = Family {
         "oom_reaper:",
         "pages RAM",
         "VM_FAULT_OOM",
+        " free:",
+        "kB = ",
     ],
     detail_starts: b"",
     parse_header: header,
@@ -128,8 +133,14 @@ fn nodemask(event: &mut Event, text: &str) {
 /// `Node 0 Normal: 515*4kB (UME) 5*8kB (UME) = 116202628kB`.
 fn zone(event: &mut Event, text: &str) {
     let memory = &mut event.evidence.memory;
-    let Some(rest) = text.strip_prefix("Node ") else {
-        return;
+    // Kernels without NUMA print no node in the zone's line: `Normal free:1kB min:2kB`.
+    let without_node;
+    let rest = match text.strip_prefix("Node ") {
+        Some(rest) => rest,
+        None => {
+            without_node = format!("0 {text}");
+            without_node.as_str()
+        }
     };
     let mut words = rest.split(' ');
     let (Some(node), Some(name)) = (words.next(), words.next()) else {
@@ -178,11 +189,16 @@ fn killed(event: &mut Event, text: &str) -> Option<()> {
     let mut scan =
         Scan::after(text, "illed process ").or_else(|| Scan::after(text, "ill process "))?;
     let pid = scan.small()?;
-    if !scan.eat(" (") && !scan.eat(", UID ") {
+    let has_name = scan.eat(" (");
+    if !has_name && !scan.eat(", UID ") {
         return None;
     }
-    let comm = scan.rest().split_once(')').map(|(comm, _)| comm);
-    let comm = comm.map(|comm| comm.rsplit_once('(').map_or(comm, |(_, comm)| comm));
+    let comm = name_in_brackets(scan.rest());
+    // `57, UID 0, (hog) total-vm:1kB`
+    let comm = match has_name {
+        true => comm,
+        false => comm.and_then(|rest| Some(rest.split_once('(')?.1)),
+    };
     let is_killed = text.contains("illed process ");
     let is_other = !event.tasks.iter().any(|task| task.pid == Some(pid));
     // Old kernels announce a process, and may kill its child instead.
@@ -212,6 +228,14 @@ fn killed(event: &mut Event, text: &str) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Returns the text before the bracket that closes a name. The name may have brackets of its own.
+fn name_in_brackets(text: &str) -> Option<&str> {
+    let ends = [") total-vm:", ") score ", "), UID "];
+    let found = ends.iter().find_map(|end| text.split_once(end));
+    let (name, _) = found.or_else(|| text.split_once(')'))?;
+    Some(name)
 }
 
 /// Parses `oom-kill:constraint=CONSTRAINT_NONE,…,task=hog,pid=57,uid=0`.
@@ -259,7 +283,11 @@ fn detail(report: &mut Report, text: &str) -> bool {
         }
         return true;
     }
-    if text.starts_with("Node ") {
+    let is_zone = |name: &&str| {
+        text.strip_prefix(*name)
+            .is_some_and(|rest| rest.starts_with([' ', ':']))
+    };
+    if text.starts_with("Node ") || ZONES.iter().any(|name| is_zone(&name)) {
         zone(event, text);
         return true;
     }
@@ -382,6 +410,18 @@ mod tests {
         let event = only("Out of memory: Kill process 58 (big) score 899 or sacrifice child\n");
         assert!(event.header_missing);
         assert_eq!(event.tasks[0].comm.as_deref(), Some("big"));
+    }
+
+    #[test]
+    fn a_name_may_have_brackets() {
+        for (text, comm) in [
+            ("Killed process 57 ((resolved)) total-vm:1kB", "(resolved)"),
+            ("Killed process 57, UID 0, (hog) total-vm:1kB", "hog"),
+            ("Killed process 57 (hog), UID 0, total-vm:1kB", "hog"),
+        ] {
+            let event = only(&format!("Out of memory: {text}, anon-rss:2kB\n"));
+            assert_eq!(event.tasks[0].comm.as_deref(), Some(comm), "{text}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ const POISON: &str = "6b6b6b6b6b6b6b";
 pub(crate) static FAMILY: Family = Family {
     headers: &[
         "BUG: KASAN: ",
+        "BUG: KASan: ",
         "BUG: KFENCE: ",
         "Poison overwritten",
         POISON,
@@ -32,6 +33,8 @@ pub(crate) static FAMILY: Family = Family {
         "belongs to the cache",
         "The buggy address",
         "Memory state around",
+        "INFO: Allocated in ",
+        "INFO: Freed in ",
     ],
     detail_starts: b"",
     parse_header: header,
@@ -42,11 +45,13 @@ pub(crate) static FAMILY: Family = Family {
 
 fn header(text: &str) -> Option<Event> {
     let mut event = Event::new(EventKind::UseAfterFree);
-    let sanitizer =
-        Scan::after(text, "BUG: KASAN: ").or_else(|| Scan::after(text, "BUG: KFENCE: "));
+    // Linux 4.0 to 4.5 print `BUG: KASan: use after free in look+0x1/0x2 at addr ffff888`.
+    let sanitizer = ["BUG: KASAN: ", "BUG: KASan: ", "BUG: KFENCE: "]
+        .into_iter()
+        .find_map(|start| Scan::after(text, start));
     if let Some(scan) = sanitizer {
         let (what, place) = scan.rest().split_once(" in ").unwrap_or((scan.rest(), ""));
-        if !what.contains("use-after-free") {
+        if !what.replace('-', " ").contains("use after free") {
             return None;
         }
         event.message = Some(what.to_string());
@@ -81,6 +86,8 @@ fn detail(report: &mut Report, text: &str) -> bool {
         return true;
     }
     for (start, role, name) in [
+        ("INFO: Allocated in ", Role::Allocated, ""),
+        ("INFO: Freed in ", Role::Freed, ""),
         ("Allocated by task ", Role::Allocated, "allocated by"),
         ("Freed by task ", Role::Freed, "freed by"),
         ("Last potentially related work creation:", Role::Queued, ""),
@@ -223,6 +230,33 @@ mod tests {
         assert!(field("freed in").meaning.contains("grace period"));
         assert_eq!(field("allocated in").value, "make");
         assert_eq!(field("cache").value, "kmalloc-64");
+    }
+
+    #[test]
+    fn the_first_form_of_kasan_has_the_stacks_of_slub() {
+        let event = only(
+            "BUG: KASan: use after free in look+0x2c9/0x340 [demo] at addr ffff880d59947040\n\
+             Read of size 8 by task ksoftirqd/2/15\n\
+             INFO: Allocated in make+0xb3/0x350 [demo] age=14759 cpu=5 pid=27\n\
+             \tmake+0xb3/0x350 [demo]\n\
+             \t__slab_alloc+0x3f0/0x440\n",
+        );
+        assert_eq!(event.culprit_frame.as_deref(), Some("look"));
+        assert_eq!(event.tasks[0].pid, Some(15));
+    }
+
+    #[test]
+    fn a_task_that_freed_the_object_itself_needs_no_grace_period() {
+        let of = |pid: u32| {
+            let event = only(&format!(
+                "BUG: KASAN: use-after-free in look+0x8d/0x130 [demo]\n\
+                 Read of size 4 at addr ffff888 by task rmmod/57\n\
+                 Freed by task {pid}:\n"
+            ));
+            event.causes[0].clone()
+        };
+        assert!(of(57).contains("the same task freed the object"));
+        assert!(!of(58).contains("the same task"));
     }
 
     #[test]

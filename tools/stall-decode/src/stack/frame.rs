@@ -112,7 +112,7 @@ pub(super) fn frames(text: &str) -> Option<(Frame, Option<Frame>)> {
             rest = after;
         }
     }
-    rest = without_addresses(rest);
+    rest = without_addresses(without_link(rest));
     if let Some(after) = rest.strip_prefix("? ") {
         place = Place::Unreliable;
         rest = after.trim_start();
@@ -130,6 +130,24 @@ pub(super) fn frames(text: &str) -> Option<(Frame, Option<Frame>)> {
         .and_then(symbol_at)
         .map(|caller| Frame::new(caller, place));
     Some((Frame::new(found, place), caller))
+}
+
+/// Strips the rest of a link into which a bug tracker turned the brackets of a frame:
+/// `(<ffffffff810c026a>])  [? check_events+0x12/0x20`.
+fn without_link(text: &str) -> &str {
+    let link = text
+        .strip_prefix("(<")
+        .and_then(|rest| rest.split_once(">])"));
+    let rest = link.map_or(text, |(_, rest)| rest.trim_start());
+    let inside = rest.strip_prefix('[').filter(|inside| {
+        let name = inside.split_once("+0x").map_or("", |(name, _)| name);
+        let name = name.trim_start_matches("? ");
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
+    });
+    inside.unwrap_or(rest)
 }
 
 /// Strips up to three addresses: `[<ffffffff81000000>]`, `[c000000000123456]`.
@@ -283,6 +301,8 @@ mod tests {
             "synchronize_rcu kernel/rcu/tree.c:3367 [inline]",
             "synchronize_rcu (kernel/rcu/tree.c:3367 (discriminator 2))",
             "synchronize_rcu+0x14/0x20 (P)",
+            "(<ffffffff810c026a>])  [synchronize_rcu+0x14/0x20",
+            "<IRQ>  [synchronize_rcu+0x14/0x20",
         ] {
             let expected = ("synchronize_rcu".to_string(), Place::Trace);
             assert_eq!(parsed(text), expected, "{text}");

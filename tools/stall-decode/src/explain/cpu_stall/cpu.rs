@@ -4,7 +4,10 @@
 
 use super::kthread_ran;
 use crate::event::{CpuDetail, Culprit, Event, Stack};
-use crate::explain::{called, Context, Explanation};
+use crate::explain::{called, cpus, list, Context, Explanation};
+
+/// Clock interrupts in the shortest time-out, 3 s, at the lowest tick rate, 100 Hz.
+const MIN_TICKS: u64 = 300;
 
 /// How many clock interrupts a CPU handled in the grace period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +54,10 @@ fn blame(event: &Event, cpu: u32, out: &mut Explanation) {
         Some(function) => out.blame(Culprit::Code, format!("{} on CPU {cpu}", called(function))),
         None => out.blame(
             Culprit::Cpu,
-            format!("CPU {cpu}; the log does not show its code"),
+            match event.cpus.as_slice() {
+                [_, _, ..] => format!("{}; the log does not show their code", cpus(event)),
+                _ => format!("CPU {cpu}; the log does not show its code"),
+            },
         ),
     };
 }
@@ -63,6 +69,9 @@ fn without_details(event: &Event, out: &mut Explanation) {
     };
     blame(event, cpu, out);
     match &event.culprit_frame {
+        _ if event.evidence.silent_cpus.contains(&cpu) => {
+            silent(event, cpu, out);
+        }
         Some(function) => {
             looping(&called(function), out);
         }
@@ -131,6 +140,7 @@ fn stalled(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
 fn ticks(event: &Event, detail: &CpuDetail) -> Ticks {
     match (detail.ticks_this_gp, event.t_jiffies) {
         (Some(ticks), Some(t)) if ticks.saturating_mul(10) < t => Ticks::Few,
+        (Some(..MIN_TICKS), None) => Ticks::Few,
         (Some(_), _) => Ticks::Many,
         (None, _) => Ticks::Unknown,
     }
@@ -142,7 +152,15 @@ fn silent(event: &Event, cpu: u32, out: &mut Explanation) {
         .evidence
         .nmi_wait
         .map_or(String::new(), |wait| format!(" within {wait:.0} s"));
-    out.blame(Culprit::Cpu, format!("CPU {cpu}, which answers nothing"))
+    let silent = &event.evidence.silent_cpus;
+    let who = match silent.as_slice() {
+        [_, _, ..] => {
+            let numbers: Vec<_> = silent.iter().map(u32::to_string).collect();
+            format!("CPUs {}, which answer nothing", list(&numbers))
+        }
+        _ => format!("CPU {cpu}, which answers nothing"),
+    };
+    out.blame(Culprit::Cpu, who)
         .cause(format!("CPU {cpu} did not answer the NMI that requested its stack{wait}: it has interrupts disabled where no NMI reaches it, firmware holds it, the host does not run it, or it failed"))
         .advise("In a virtual machine, check whether the host runs that vCPU. On hardware, check firmware (SMI), the machine-check log, and the hard-lockup detector.");
 }

@@ -95,3 +95,27 @@ fn rcuc_is_not_starved_by_itself() {
     assert!(causes("rcuc/1")[0].contains("rcuc/1 itself runs"));
     assert!(causes("worker")[0].contains("cannot run while free_all() keeps the CPU"));
 }
+
+#[test]
+fn a_log_that_ends_at_an_nmi_does_not_tell_who_answers() {
+    let report = "[  100.000000] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
+                  [  100.000001] rcu: \t0-...0: (18 ticks this GP) idle=04f4/1/0x4000000000000000 softirq=1/1 fqs=3021\n\
+                  [  100.000002] rcu: \t(detected by 3, t=15009 jiffies, g=9, q=3 ncpus=4)\n\
+                  [  100.000003] Sending NMI from CPU 3 to CPUs 0:\n";
+    let event = only(report);
+    assert!(!event.blame.text.contains("answers nothing"), "{event:?}");
+    let event = only(&format!("{report}[  110.000003] usb 1-1: reset\n"));
+    assert!(event.blame.text.contains("answers nothing"), "{event:?}");
+}
+
+#[test]
+fn cpus_that_an_nmi_asks_stall_if_the_list_is_lost() {
+    let event = only(
+        "[  215.244529] rcu:     (detected by 2, t=21017 jiffies, g=-951, q=287)\n\
+         [  215.244541] Sending NMI from CPU 2 to CPUs 0:\n\
+         [  225.245749] Sending NMI from CPU 2 to CPUs 1:\n\
+         [  235.246962] usb 1-1: reset\n",
+    );
+    assert_eq!(event.cpus, [0, 1]);
+    assert_eq!(event.blame.text, "CPUs 0 and 1, which answer nothing");
+}
