@@ -210,6 +210,12 @@ impl Explanation {
             (Some(function), _) => {
                 self.blame(Culprit::Code, format!("{}{on_cpu}", called(function)))
             }
+            (None, Some(task)) if interrupts_task(event) => self.blame(
+                Culprit::Cpu,
+                format!(
+                    "a softirq{on_cpu} that the log does not show; {task} was only interrupted"
+                ),
+            ),
             (None, Some(task)) => self.blame(Culprit::Task, task.to_string()),
             (None, None) if !event.cpus.is_empty() => self.blame(Culprit::Cpu, cpus(event)),
             (None, None) => self.blame(Culprit::Unknown, "unknown: the log does not say"),
@@ -244,6 +250,21 @@ impl Explanation {
         }
         self
     }
+}
+
+/// Returns whether the innermost function runs softirqs, on top of a task that is not their own.
+fn interrupts_task(event: &Event) -> bool {
+    let first = event.frames.first();
+    let is_own = |comm: &String| comm.starts_with("ksoftirqd");
+    first.is_some_and(|frame| {
+        ["handle_softirqs", "__do_softirq"]
+            .iter()
+            .any(|name| frame.starts_with(name))
+    }) && !event
+        .tasks
+        .iter()
+        .filter_map(|task| task.comm.as_ref())
+        .any(is_own)
 }
 
 /// Returns whether the stack is missing, or ends before the code that runs or waits.

@@ -281,7 +281,8 @@ mod tests {
                 Class::Library,
             ),
             (
-                "__slab_free get_any_partial free_unref_page free_pcppages_bulk page_frag_alloc_align pcpu_block_update",
+                "__slab_free get_any_partial free_unref_page free_pcppages_bulk page_frag_alloc_align pcpu_block_update \
+                 kmem_getpages ____cache_alloc_node",
                 Class::Memory,
             ),
             ("my_driver_work copy_page_range net_rx_action rcu_torture_reader rht_deferred_worker \
@@ -300,6 +301,9 @@ mod tests {
         assert_eq!(of_module("memcpy_to_ring"), Class::Other);
         assert_eq!(of_module("kmalloc_demo"), Class::Other);
         assert_eq!(of_module("drm_modeset_lock_all"), Class::Locking);
+        // Headers put these into the module.
+        assert_eq!(of_module("might_fault"), Class::Access);
+        assert_eq!(of_module("spin_lock_bh"), Class::Locking);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         out.cause(format!("{cpus} did not reach a quiescent state after RCU's interrupt: in a long reader, with preemption disabled, or with interrupts disabled so that the interrupt is pending"));
     } else if !event.cpus.is_empty() {
         let runs = verb(event, "runs", "run");
-        out.cause(format!("{cpus} {runs} a reader, or code with preemption disabled, for longer than the expedited time-out"));
+        out.cause(format!("{cpus} {runs} a reader, softirqs, or code with preemption disabled, for longer than the expedited time-out"));
     }
     if event.cpus.is_empty() && !event.tasks.is_empty() {
         out.cause("a task was preempted or sleeps inside rcu_read_lock()");
@@ -40,4 +40,28 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         out.advise("Look at the stack: shorten that section, or reschedule in it.");
     }
     stall::complete(event, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::Culprit;
+    use crate::tests::only;
+
+    #[test]
+    fn a_task_under_softirqs_was_only_interrupted() {
+        let event = only(
+            "rcu: INFO: rcu_sched detected expedited stalls on CPUs/tasks: { 0-.... } 6431 jiffies s: 565 root: 0x1/.\n\
+             Sending NMI from CPU 3 to CPUs 0:\n\
+             NMI backtrace for cpu 0\n\
+             CPU: 0 UID: 0 PID: 2288 Comm: reader#1 Not tainted 6.12.62 #0\n\
+             pc : handle_softirqs+0x98/0x210\n\
+             lr : __do_softirq+0x10/0x18\n",
+        );
+        assert_eq!(event.blame.culprit, Culprit::Cpu);
+        assert!(
+            event.blame.text.contains("softirq on CPU 0"),
+            "{:?}",
+            event.blame
+        );
+    }
 }

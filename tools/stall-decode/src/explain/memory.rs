@@ -64,7 +64,11 @@ fn verdict(event: &Event) -> (String, Reason) {
         return (text, Reason::Zone);
     }
     if memory.order > 0 && (richest.is_some() || memory.zones.is_empty()) {
-        return ("free memory is fragmented".to_string(), Reason::Fragmented);
+        let text = match memory.zones.is_empty() {
+            true => "free memory is probably fragmented; the log does not show its state",
+            false => "free memory is fragmented",
+        };
+        return (text.to_string(), Reason::Fragmented);
     }
     if !can_wait {
         return (
@@ -118,7 +122,11 @@ pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
     match verdict(event).1 {
         Reason::NotShort => not_short(event, out),
         Reason::Fragmented => {
-            out.cause(format!("memory is fragmented: pages are free, but no 2^{} of them in a row", memory.order))
+            let cause = match memory.zones.is_empty() {
+                true => format!("memory is probably fragmented: no 2^{} pages in a row were free. The log does not show how many are free", memory.order),
+                false => format!("memory is fragmented: pages are free, but no 2^{} of them in a row", memory.order),
+            };
+            out.cause(cause)
                 .advise("Allocate smaller blocks (kvmalloc(), order 0, scatter lists), and handle the failure. `echo 1 > /proc/sys/vm/compact_memory` compacts memory; a larger vm.min_free_kbytes helps.");
             if !can_wait(&memory.flags) {
                 out.cause(
@@ -176,6 +184,9 @@ pub(super) fn oom_summary(event: &Event) -> String {
         Some(_) => "a memory cgroup reached its limit".to_string(),
         None => match event.field("constraint") {
             Some(field) => format!("{}, and those were full", field.meaning),
+            None if lacks_state(event) => {
+                "no page could be freed; the log ends before the state of memory".to_string()
+            }
             None => "memory ran out".to_string(),
         },
     };
@@ -185,6 +196,16 @@ pub(super) fn oom_summary(event: &Event) -> String {
         true => format!("The OOM killer ran{by}: {reason}."),
         false => format!("The OOM killer killed {}: {reason}.", tasks(event)),
     }
+}
+
+/// Returns whether the log shows neither the state of memory nor what the OOM killer did.
+fn lacks_state(event: &Event) -> bool {
+    let memory = &event.evidence.memory;
+    let is_known = memory.ram_kb.is_some() || memory.victim_kb.is_some() || memory.is_killed;
+    !is_known
+        && memory.zones.is_empty()
+        && event.tasks.is_empty()
+        && event.field("slab_unreclaimable").is_none()
 }
 
 pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
@@ -237,8 +258,19 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
         let victim = memory.victim_kb.unwrap_or_default() / 1024;
         out.cause(format!("not the killed process: it used only {victim} MB of anonymous memory. Memory is elsewhere: in the kernel (slab_unreclaimable, page tables), in tmpfs (shmem), or in many small processes"))
             .advise("Look at slab_unreclaimable, shmem and the sum of the table of tasks. If an RCU stall precedes this report, fix the stall: objects accumulate behind it.");
+    } else if lacks_state(event) {
+        out.blame.sure = "guess";
+        out.cause("the allocator found no free page and freed none; the log ends before the state of memory and the killed process, so that it does not say what uses the memory")
+            .advise("Read the log from its source (dmesg, journalctl -k -b): Mem-Info and the table of tasks follow the stack.");
     } else {
-        out.cause("processes use more memory than the machine has")
+        let cause = match (event.tasks.first(), memory.victim_kb) {
+            (Some(task), Some(victim)) => format!(
+                "processes use more memory than the machine has; {task} used {} MB: it leaks or is too large, or others use the rest",
+                victim / 1024
+            ),
+            _ => "processes use more memory than the machine has".to_string(),
+        };
+        out.cause(cause)
             .advise("Look for the largest process in the table of tasks, and at slab_unreclaimable. If an RCU stall precedes this report, fix the stall.");
     }
     if event.field("slab_unreclaimable").is_some() {
@@ -307,7 +339,9 @@ mod tests {
         assert!(trace("bpf_out_of_memory").causes[0].contains("BPF"));
         let event = trace("mem_cgroup_out_of_memory");
         assert!(event.summary.contains("memory cgroup reached its limit"));
-        assert!(trace("foo").causes[0].contains("more memory than the machine has"));
+        let event = trace("foo");
+        assert!(event.summary.contains("ends before the state of memory"));
+        assert!(event.causes[0].contains("does not say what uses the memory"));
     }
 
     #[test]
@@ -352,6 +386,6 @@ mod tests {
             "{:?}",
             events[0].causes
         );
-        assert!(events[1].causes[0].contains("more memory than the machine has"));
+        assert!(events[1].causes[0].contains("large (pid 2) used 62781 MB: it leaks"));
     }
 }

@@ -152,8 +152,12 @@ fn context(event: &mut Event, text: &str) {
         "not in a section marked with non_block_start()",
     );
     let comm = Scan::after(text, "name: ").map(|name| name.rest().trim().to_string());
+    let pid = small_after(text, "pid: ");
+    if pid.is_none() && comm.is_none() {
+        return; // The line is cut before the task.
+    }
     event.add_task(Task {
-        pid: small_after(text, "pid: "),
+        pid,
         comm,
         ..Task::default()
     });
@@ -203,6 +207,15 @@ fn complete(report: &mut Report) {
 mod tests {
     use super::*;
     use crate::tests::{decode, only};
+
+    #[test]
+    fn a_line_cut_before_the_task_names_none() {
+        let event = only(
+            "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:747\n\
+             in_atomic(): 1, irqs_disabled(): 128,\n",
+        );
+        assert!(event.tasks.is_empty(), "{:?}", event.tasks);
+    }
 
     #[test]
     fn a_sleep_in_a_reader_names_task_and_place() {

@@ -287,7 +287,7 @@ fn detail(report: &mut Report, text: &str) -> bool {
         text.strip_prefix(*name)
             .is_some_and(|rest| rest.starts_with([' ', ':']))
     };
-    if text.starts_with("Node ") || ZONES.iter().any(|name| is_zone(&name)) {
+    if text.starts_with("Node ") || ZONES.iter().any(is_zone) {
         zone(event, text);
         return true;
     }
