@@ -139,10 +139,11 @@ impl fmt::Display for Line {
                 // The line that reports the next change of this route follows.
                 _ => (),
             },
-            Change::Removed(_) => match &self.route {
-                Some(route) => writeln!(f, "Deleted {route}")?,
-                None => (),
-            },
+            Change::Removed(_) => {
+                if let Some(route) = &self.route {
+                    writeln!(f, "Deleted {route}")?;
+                }
+            }
             Change::Flushed(Family::Inet) => writeln!(f, "Flushed inet")?,
             Change::Flushed(Family::Inet6) => writeln!(f, "Flushed inet6")?,
             Change::Reloaded => writeln!(f, "Reloaded")?,

@@ -819,8 +819,9 @@ static int gateway_of(__u32 hash)
 		.flows = pointer(&flow), .routes = pointer(&route), .count = 1,
 	};
 
-	return errno_of(RUST_RCU_DEMO_IOC_FLOWS, &args) || args.done != 1 ? 0 :
-									   route.gateway.bytes[3];
+	if (errno_of(RUST_RCU_DEMO_IOC_FLOWS, &args) || args.done != 1)
+		return 0;
+	return route.gateway.bytes[3];
 }
 
 static void test_flows(void)
