@@ -52,8 +52,10 @@ struct rust_rcu_demo_address {
 #define RUST_RCU_DEMO_TYPE_PROHIBIT	8
 #define RUST_RCU_DEMO_TYPE_THROW	9
 /*
- * Only returned, and never by a lookup: the route has the number of its next-hop object in the first
- * four bytes of gateway.bytes, in network order; zero for a multipath route.
+ * A route with a next-hop object, or with several next hops of its own. The first four bytes of
+ * gateway.bytes have the number of the object in network order, or zero for several next hops.
+ * DUMP, GET and ANSWERS return this type; LOOKUP and FLOWS return the next hop. In an operation the
+ * type is EINVAL: write lines for such routes.
  */
 #define RUST_RCU_DEMO_TYPE_OBJECT	128
 
@@ -113,7 +115,7 @@ struct rust_rcu_demo_route {
  * @version:         RUST_RCU_DEMO_VERSION; programs should check @features instead
  * @reserved:        zero
  * @features:        RUST_RCU_DEMO_FEATURE_*
- * @max_lookups:     maximum count for RUST_RCU_DEMO_IOC_LOOKUP, _DUMP, _GET and _ANSWERS
+ * @max_lookups:     maximum count for RUST_RCU_DEMO_IOC_LOOKUP, _FLOWS, _DUMP, _GET and _ANSWERS
  * @max_operations:  maximum count for RUST_RCU_DEMO_IOC_UPDATE
  * @max_transaction: maximum number of operations in a transaction; a reload has no maximum
  * @reserved2:       zero
@@ -128,7 +130,7 @@ struct rust_rcu_demo_info {
 	__u32 reserved2;
 };
 
-/* For LOOKUP: @routes points to an array of __u32, which gets numbers instead of routes. */
+/* For LOOKUP: @routes points to an array of __u32. The kernel writes numbers instead of routes. */
 #define RUST_RCU_DEMO_LOOKUP_NUMBERS	(1U << 0)
 
 /**
@@ -140,9 +142,9 @@ struct rust_rcu_demo_info {
  * @done:      out: number of addresses looked up, also if a later element is invalid
  * @flags:     in: RUST_RCU_DEMO_LOOKUP_NUMBERS or zero
  * @reserved:  must be zero
- * @generation: out: the answers have each change that this generation counts; before version 3
- *             absent
- * @numbering: out: the numbering of the answers, see below; before version 3 absent
+ * @generation: out: the answers include each change up to this generation; version 2 lacks this
+ *             field
+ * @numbering: out: the numbering of the answers, see below; version 2 lacks this field
  *
  * A signal ends the call early, and the call succeeds. If @done is less than @count, call again
  * with the rest; each call looks up at least one address. Each answer was correct at some moment
@@ -153,9 +155,9 @@ struct rust_rcu_demo_info {
  *
  * With RUST_RCU_DEMO_LOOKUP_NUMBERS an answer is the number of a pair of next hop and metric, or 0
  * without a route. Routes with equal pairs have one number. RUST_RCU_DEMO_IOC_ANSWERS returns the
- * pair. As long as @numbering is the same, each number keeps its pair, so a program that keeps the
- * pairs asks for each of them once. If a number gets another pair, the call ends early, as with a
- * signal, so that one numbering applies to all its answers.
+ * pair. While @numbering is the same, each number keeps its pair. So a program can keep the pairs,
+ * and call ANSWERS once for each number. If a number gets another pair during the call, the call
+ * ends early, as with a signal. So one numbering applies to all its answers.
  *
  * A lookup with a @count of 0 returns @generation and @numbering without waiting.
  */
@@ -181,12 +183,12 @@ struct rust_rcu_demo_lookup {
  * @reserved:  must be zero
  * @numbering: out: the numbering of the answers
  *
- * The answer has the type RUST_RCU_DEMO_TYPE_NONE if the routes have a next-hop object; LOOKUP
- * without RUST_RCU_DEMO_LOOKUP_NUMBERS resolves it.
+ * The answer has the type RUST_RCU_DEMO_TYPE_OBJECT if the routes have a next-hop object or several
+ * next hops. LOOKUP without RUST_RCU_DEMO_LOOKUP_NUMBERS returns the next hop itself.
  *
- * If @numbering differs from that of the lookup, a number may have got another pair meanwhile: look
- * up again. The call ends early as LOOKUP does. It waits for updaters, unlike LOOKUP. If a signal
- * kills the process, it fails with EINTR.
+ * If @numbering differs from that of the lookup, a number may have another pair now: look up again.
+ * The call ends early as LOOKUP does. It waits for updaters, unlike LOOKUP. If a signal kills the
+ * process, it fails with EINTR.
  */
 struct rust_rcu_demo_answers {
 	__aligned_u64 numbers;
@@ -198,7 +200,7 @@ struct rust_rcu_demo_answers {
 	__aligned_u64 numbering;
 };
 
-/* The metric of the key counts. Without the flag it must be zero. */
+/* The key has a metric. Without the flag @metric must be zero. */
 #define RUST_RCU_DEMO_KEY_METRIC	(1U << 0)
 
 /**
@@ -217,7 +219,7 @@ struct rust_rcu_demo_key {
 	__u32 metric;
 };
 
-/* For DUMP: only the routes whose prefix is exactly that of @select. */
+/* For DUMP: copies only the routes with exactly the prefix of @select. */
 #define RUST_RCU_DEMO_DUMP_PREFIX	(1U << 0)
 
 /**
@@ -227,23 +229,23 @@ struct rust_rcu_demo_key {
  * @done:       out: number of routes written
  * @flags:      in: RUST_RCU_DEMO_DUMP_PREFIX or zero
  * @more:       out: 1 if routes may follow, 0 at the end of the dump
- * @select:     in: the routes of which family, if @dst has one; all else must be zero, unless
- *              @flags has RUST_RCU_DEMO_DUMP_PREFIX
+ * @select:     in: with RUST_RCU_DEMO_DUMP_PREFIX the prefix, without a metric; else the family in
+ *              @dst, AF_UNSPEC for both, and all else zero
  * @after:      in: all zero to begin a dump; out: the key of the last route
  * @generation: out: the generation of the table when the dump began; in: as returned, to continue
  * @latest:     out: the generation of the table at the last route of this call
  *
  * The routes are in the order of "show". To continue, call again with the returned structure. A
  * route that is in the table throughout the dump appears exactly once. Updaters run between two
- * pieces of 128 routes. If @latest equals @generation at the end of the dump, nothing has changed
- * meanwhile, and the routes are those of this generation.
+ * pieces of 128 routes. If @latest equals @generation at the end of the dump, the table did not
+ * change during the dump, and the routes are those of this generation.
  *
- * A route to a next-hop object has the type RUST_RCU_DEMO_TYPE_NONE, because struct
- * rust_rcu_demo_route has no field for the object; "show" prints it. GET returns it likewise.
+ * A route with a next-hop object or several next hops has the type RUST_RCU_DEMO_TYPE_OBJECT, as in
+ * GET. "show" prints its next hops.
  *
  * A signal ends the call early, and the call succeeds; each call copies at least one piece. A bad
- * pointer is EFAULT, and the structure tells how to continue. If a signal kills the process, the
- * call fails with EINTR.
+ * pointer is EFAULT; a call with the returned structure continues the dump. If a signal kills the
+ * process, the call fails with EINTR.
  */
 struct rust_rcu_demo_dump {
 	__aligned_u64 routes;
@@ -398,7 +400,8 @@ struct rust_rcu_demo_commit {
  * @next_hop_bytes:    memory of the next hops
  * @copied_bytes:      memory that changes have written since the table was created
  * @unchanged:         replaces by an equal route, which change nothing; version 1 lacks this field
- * @nexthop_objects:   next-hop objects, also those of multipath routes; version 2 lacks this field
+ * @nexthop_objects:   next-hop objects; routes with equal next hops of their own count as one;
+ *                     version 2 lacks this field
  */
 struct rust_rcu_demo_stats {
 	__aligned_u64 routes_inet;
@@ -419,7 +422,7 @@ struct rust_rcu_demo_stats {
 /**
  * struct rust_rcu_demo_file_stats - what has been done through this open file
  * @lookups:       addresses that LOOKUP and "get" looked up
- * @routes:        routes and answers that DUMP, GET and ANSWERS returned
+ * @routes:        elements that DUMP, GET and ANSWERS returned, also those without a route
  * @changes:       operations and lines of changes that took effect or joined a transaction
  * @bytes_read:    bytes that read() returned
  * @bytes_written: bytes that write() accepted
@@ -445,11 +448,11 @@ struct rust_rcu_demo_file_stats {
  * @reserved:   must be zero
  *
  * Returns when the generation of the table differs from @generation, at once if it differs already.
- * Each change of a route adds one to the generation; so does a transaction, a reload, or a flush of
- * routes. Fails with ETIMEDOUT after the limit, and with EINTR if a signal ends the wait. If an
- * update runs when the call begins, the call waits for its end even beyond the limit. If the file
- * has O_NONBLOCK, fails with EAGAIN instead of waiting. Requires no capability. To read the
- * generation without a wait, pass one that the table cannot have, such as ~0ULL.
+ * Each change of a route or of a next-hop object adds one to the generation. So does a transaction,
+ * a reload, or a flush of routes. Fails with ETIMEDOUT after the limit, and with EINTR if a signal
+ * ends the wait. If an update runs when the call begins, the call waits for its end even beyond the
+ * limit. If the file has O_NONBLOCK, fails with EAGAIN instead of waiting. Requires no capability.
+ * To read the generation without a wait, pass one that the table cannot have, such as ~0ULL.
  */
 struct rust_rcu_demo_wait {
 	__aligned_u64 generation;
@@ -461,8 +464,8 @@ struct rust_rcu_demo_wait {
 /**
  * struct rust_rcu_demo_flow - a flow of packets
  * @address: the destination
- * @hash:    a hash of the flow, such as that of addresses and ports. The next hops of a multipath
- *           route share the 2^32 hashes by their weights.
+ * @hash:    a hash of the flow, such as one of addresses and ports. The weights of the next hops
+ *           divide the 2^32 hashes among them.
  */
 struct rust_rcu_demo_flow {
 	struct rust_rcu_demo_address address;
@@ -472,15 +475,15 @@ struct rust_rcu_demo_flow {
 /**
  * struct rust_rcu_demo_flows - look up the routes that serve flows
  * @flows:    in: pointer to an array of struct rust_rcu_demo_flow
- * @routes:   in: pointer to an array of struct rust_rcu_demo_route, which the kernel writes. Each has
- *            one gateway or device, also if the route is multipath or names a next-hop object.
+ * @routes:   in: pointer to an array of struct rust_rcu_demo_route, which the kernel writes, as for
+ *            LOOKUP
  * @count:    in: number of elements of both arrays; more than max_lookups is EINVAL
  * @done:     out: number of flows looked up, also if a later element is invalid
  * @flags:    in: must be zero
  * @reserved: must be zero
  *
- * As RUST_RCU_DEMO_IOC_LOOKUP, but the caller's hash selects the next hop. LOOKUP uses a hash of the
- * address.
+ * The call works as RUST_RCU_DEMO_IOC_LOOKUP does, but @hash selects the next hop of a group and of
+ * a multipath route. LOOKUP uses a hash of the address.
  */
 struct rust_rcu_demo_flows {
 	__aligned_u64 flows;
