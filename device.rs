@@ -22,13 +22,14 @@
 //!   discards a last line without newline: a truncated line could have another meaning.
 //! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails.
 //!   Then `commit` fails with the errno of that change, and the read side names its line.
-//! - `nexthop` changes and shows next-hop objects, as `ip nexthop` does. A route with `nhid` uses an
-//!   object. `nexthop replace` changes the way of all its routes by one store. An object that a
-//!   route or a group uses cannot be deleted: `EBUSY`. A transaction cannot change objects.
-//! - A route can have several next hops in one line. A hash of the address selects one of them.
 //! - `begin reload` builds a new table, and `commit` replaces all routes by it.
 //! - A line that fails during a transaction neither joins nor ends it. Queries see the table
 //!   without the transaction's changes. Closing the file aborts the transaction.
+//! - `nexthop` changes and shows next-hop objects, as `ip nexthop` does. A route with `nhid` uses
+//!   an object. `nexthop replace` changes the way of all its routes by one store. An object that a
+//!   route or a group uses cannot be deleted: `EBUSY`. A transaction cannot change objects:
+//!   `EBUSY`.
+//! - A route can have several next hops in one line. A hash of the address selects one of them.
 //! - The last `close()` of a file fails with `EINVAL` if it discards a line or a transaction. The
 //!   `close()` of a duplicate succeeds. Many ends discard the result: an exit, `exec()`, `dup2()`,
 //!   and a shell's redirection. If another thread is in a call on the file, the file ends with that

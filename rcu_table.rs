@@ -20,8 +20,8 @@
 //! Routes are keyed by prefix and metric, as in Linux: the lowest metric serves, and deleting that
 //! route reveals the next one. All `unsafe` code is in `rcu_table/fib`.
 //!
-//! A route can name a next-hop object, or several next hops with weights. Then a lookup
-//! dereferences one more RCU-protected pointer, whose target one store replaces.
+//! A route can name a next-hop object, or have several next hops with weights. Then a lookup
+//! dereferences one more RCU-protected pointer. One store replaces its target.
 //!
 //! Torture gives a table a [`Quarantine`], which poisons nodes before it frees them, and checks the
 //! nodes on each [`LookupPath`].

@@ -39,8 +39,9 @@ impl Write for TextBuffer<'_> {
 enum Dump {
     /// The selected routes after a key.
     Routes(Selector, Option<Key>),
-    /// The objects from a number on; none after the last number. With `is_group` they are part of
-    /// the whole table: each line is a command, members precede groups, and routes follow.
+    /// The objects with at least the number `from`, which is `None` after the highest number. With
+    /// `is_group` they are part of the whole table: each line is a command, members precede groups,
+    /// and routes follow.
     Objects {
         from: Option<u32>,
         is_group: Option<bool>,

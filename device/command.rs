@@ -40,8 +40,8 @@ nexthop del|get id N
 nexthop show [id N]
 stats
 help
-A line may start with 'route', 'ip [-4|-6] route' or 'ip [-4|-6] nexthop'. Words such as proto, scope, src and mtu are
-skipped; stats counts them.
+A line may start with 'route', 'ip [-4|-6] route' or 'ip [-4|-6] nexthop'.
+The device skips words such as proto, scope, src and mtu; stats counts them.
 ";
 
 /// A parsed line.
@@ -51,8 +51,8 @@ pub(crate) enum Command {
     Insert(Mode, Route),
     /// `add`, `change` and `replace` of a route with both an object and its next hop.
     InsertNamed(Mode, Route, HopId),
-    /// `add`, `change` and `replace` of a route with several legs, which [`legs::legs`] returns, and
-    /// possibly with an object.
+    /// `add`, `change` and `replace` of a route with several legs, which [`legs::legs`] returns,
+    /// and possibly with an object.
     InsertLegs(Mode, Prefix, u32, Option<HopId>),
     /// `del`: the prefix, and the metric and next hop that the route must have.
     Delete(Prefix, Option<u32>, Option<NextHop>),
@@ -105,7 +105,7 @@ pub(crate) fn parse(line: &str) -> Parsed<'_, (Option<Command>, u32)> {
     Ok((Some(command), words.skipped))
 }
 
-/// The verb of a line, by the object of `ip` that it applies to.
+/// The verb of a line about routes or about next-hop objects.
 enum Verb<'a> {
     Route(Option<&'a str>),
     Object(Option<&'a str>),
@@ -264,7 +264,7 @@ impl Attributes {
         Ok(this)
     }
 
-    /// Parses the legs behind the first `nexthop`. A single leg is an ordinary next hop.
+    /// Parses the legs after the first `nexthop`. A single leg is an ordinary next hop.
     fn parse_legs<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, ()> {
         if self.next_hop().is_some() {
             return refuse("nexthop", Reason::Unsupported(attributes::BEFORE_LEGS));
@@ -282,7 +282,7 @@ impl Attributes {
             }
             self.dev = leg.hop.dev;
             if leg.is_last {
-                // The only next hop gets all packets, whatever its weight is.
+                // A single next hop gets all packets, so its weight has no effect.
                 if !self.has_legs {
                     words.skipped += 1 + u32::from(leg.weight.is_some());
                 }

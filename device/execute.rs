@@ -178,7 +178,8 @@ impl Executor<'_> {
     }
 
     /// Returns the next hop of a line that names both an object and a next hop. If the object has
-    /// this next hop, the route uses the object. Otherwise the line comes from another machine.
+    /// this next hop, the route uses the object. Otherwise the line is that of another machine, and
+    /// the route uses the next hop.
     fn named(&self, next_hop: NextHop, object: HopId) -> Result<NextHop, LineError<'static>> {
         let found = self.file.table().single_object(object);
         Ok(match found.map_err(LineError::Kernel)? {

@@ -5,8 +5,8 @@
 use super::uapi;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// The figures of an open file. A call adds to them once, so threads that share a file contend once
-/// a call, and files share nothing.
+/// The figures of an open file. A call adds to them once or once for each piece, and files share
+/// nothing, so threads contend little.
 #[derive(Default)]
 pub(super) struct FileStats {
     pub(super) lookups: Figure,

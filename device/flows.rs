@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! `RUST_RCU_DEMO_IOC_FLOWS`: looks up many flows in one call. The caller's hash of a flow selects
-//! one of the next hops of a multipath route.
+//! one of the next hops of a group or of a multipath route.
 
 use super::{
     open_file::OpenFile,

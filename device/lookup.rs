@@ -17,7 +17,7 @@ use kernel::{prelude::*, transmute::AsBytes};
 /// The maximum number of addresses in one call.
 pub(super) const MAX_COUNT: u32 = 1 << 20;
 
-/// The answer to an address, as user space gets it.
+/// The answer to an address, in the form that user space reads.
 trait Answer: AsBytes + Clone + Default {
     /// Passes to `found`, in order, the answers to addresses of one family.
     fn find<A: BulkAddress>(table: &Snapshot<'_>, addresses: &[A], found: impl FnMut(Self));
@@ -38,8 +38,8 @@ impl Answer for u32 {
     }
 }
 
-/// Looks up addresses until all are done, one is invalid, or a signal is pending. Numbers end it
-/// also if one has got another meaning.
+/// Looks up addresses until all are done, one is invalid, or a signal is pending. A lookup of
+/// numbers also ends if the numbering changes.
 ///
 /// Errors: `EINVAL`, `EFAULT`, `ENOMEM`. Context: may sleep.
 pub(super) fn lookup(file: &OpenFile, args: &mut uapi::Lookup) -> Result {
@@ -121,6 +121,6 @@ fn look_up_piece<T: Answer>(
         T::find(&table, &inet6[..v6], &mut append);
         rest = &rest[v4 + v6..];
     }
-    // The last number came before this read: see `Snapshot::numbering()`.
+    // This read follows the lookups, as `Snapshot::numbering()` requires.
     (result, table.numbering())
 }

@@ -15,8 +15,8 @@
 //! Generation N      only after `monitor generation`: the changes of generation N end here
 //! ```
 //!
-//! The table keeps the next hops of a multipath route only while a route uses them. If the route was
-//! replaced or deleted since, its line is missing, or a line `Deleted` lacks the next hops.
+//! The table keeps the next hops of a multipath route only while a route uses them. If no route
+//! uses them when the line is read, an added route has no line, and `Deleted` has no next hops.
 //!
 //! No other change comes between the lines of a transaction. After `Reloaded` and `Overrun` the
 //! reader must read the table again. The table may then already have the changes of later lines:
@@ -86,8 +86,8 @@ impl Monitoring {
     }
 }
 
-/// Returns the group that an event has added or replaced; none if it was removed since. The ring has
-/// no room for its members, so the group is the present one.
+/// Returns the group that an event has added or replaced; none if it was removed later. The ring
+/// has no room for members, so the group may have been replaced later.
 fn group_of(table: &Table, event: &Event) -> Result<Option<HopObject>> {
     match event {
         Event::Change {
@@ -118,7 +118,7 @@ struct Line {
     event: Event,
     /// The route that the event has changed.
     route: Option<RouteText>,
-    /// The group that the event has changed, if it is still there.
+    /// The group that the event has changed; none if it was removed later.
     group: Option<HopObject>,
     has_generations: bool,
 }

@@ -11,7 +11,7 @@ use super::{
 use core::mem;
 use kernel::prelude::*;
 
-/// Answers until all numbers are done, a number has got another answer, or a signal is pending.
+/// Answers numbers until all are done, the numbering changes, or a signal is pending.
 ///
 /// Errors: `EINVAL`, `EFAULT`, `ENOMEM`; `EINTR` if a fatal signal ends the wait for updaters.
 /// Context: may sleep.

@@ -19,8 +19,8 @@ use kernel::prelude::*;
 /// A next-hop object as text: `id 5 via 192.0.2.1 dev eth0`.
 pub(super) struct ObjectText<'a>(pub(super) u32, pub(super) &'a HopObject);
 
-/// The next hop of an object or a leg as text, with a space before each word. It names the family of
-/// the gateway if that differs from the family of the route.
+/// The next hop of an object or a leg as text, with a space before each word. It names the family
+/// of the gateway if that differs from the family of the route.
 pub(super) struct HopText(pub(super) NextHop, pub(super) Option<Family>);
 
 impl fmt::Display for HopText {
@@ -63,7 +63,7 @@ impl fmt::Display for ObjectText<'_> {
 pub(super) enum RouteText {
     Plain(Route),
     Object(ObjectRoute),
-    /// The legs; none if the route was replaced or deleted since.
+    /// The route and its legs; no legs if no route uses them any more.
     Legs(Route, KVec<RouteLeg>),
 }
 
@@ -87,7 +87,7 @@ impl RouteText {
 }
 
 impl RouteText {
-    /// Returns whether the route was replaced or deleted since, and its next hops are lost.
+    /// Returns whether the next hops are lost: the route was replaced or deleted later.
     pub(super) fn is_outdated(&self) -> bool {
         matches!(self, Self::Legs(_, legs) if legs.is_empty())
     }

@@ -90,7 +90,8 @@ impl From<&Route> for uapi::Route {
             NextHop::Prohibit => (route_type::PROHIBIT, None, None),
             NextHop::Throw => (route_type::THROW, None, None),
             NextHop::Local(dev) => (route_type::LOCAL, None, dev),
-            // Only routes that were not looked up name their object.
+            // A lookup replaces the object by its next hop, so this is a route of a dump or a
+            // query.
             NextHop::Object(_) => (route_type::OBJECT, None, None),
         };
         let mut name = [0; DevName::MAX_LEN + 1];

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Wakeups that cost their requester the same for any number of waiters: a worker wakes them.
+//! Wakeups by a worker: a request takes the same time for any number of waiters.
 //!
 //! ```text
 //!   requester ──► queue_work() ──► worker ──► tasks that sleep on the condition variable
 //!                 O(1)                    └──► pollers of each registered file
 //! ```
 //!
-//! Requests during a wakeup lead to one more wakeup.
+//! Requests during a wakeup cause one more wakeup.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -32,7 +32,7 @@ use kernel::{
 pub struct Wakeup {
     #[pin]
     tasks: CondVar,
-    /// The queues of registered files. An index is stable, so that the worker misses none.
+    /// The queues of registered files. A queue keeps its index, so that the worker misses none.
     #[pin]
     pollers: Mutex<KVec<Option<Arc<PollQueue>>>>,
     #[pin]
@@ -121,8 +121,8 @@ impl Wakeup {
 #[pinned_drop]
 impl PinnedDrop for Wakeup {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant the work is initialised. Nobody queues it again, because
-        // the caller owns the last reference.
+        // SAFETY: By the type invariant the work is initialised. No other thread can queue it
+        // again, because the caller owns the last reference.
         unsafe { bindings::cancel_work_sync(self.work.get()) };
     }
 }

@@ -146,8 +146,8 @@ impl Answers {
 
     /// Adds a user of a next hop with a metric, and returns the answer's number.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` if the table has too many; `EINVAL` if the next hop names an object
-    /// that does not exist. Context: may sleep.
+    /// Errors: `ENOMEM`; `ENOSPC` if the table has too many answers; `EINVAL` if the next hop names
+    /// an object that does not exist. Context: may sleep.
     pub(super) fn acquire(
         &mut self,
         records: &Records,
@@ -368,8 +368,8 @@ impl Answers {
         self.objects = objects;
     }
 
-    /// Returns the last answer that had a number, even if no route uses it any more; none if the
-    /// number was never used.
+    /// Returns the newest answer of a number, even if no route uses it any more; none if the number
+    /// was never used.
     pub(super) fn last_of<'r>(&self, records: &'r Records, number: u32) -> Option<&'r Record> {
         let is_known = number != NO_NUMBER && (number as usize) < self.entries.len();
         is_known.then(|| records.for_updater(number)).flatten()

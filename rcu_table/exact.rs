@@ -11,8 +11,8 @@ use super::{
 use crate::kernel_ext::sched;
 use kernel::prelude::*;
 
-/// The queries for which the mutex is held once. A level can have 32,640 routes, of which a query
-/// can read each.
+/// The queries for which the mutex is held once. A level can have 32,640 routes, and a query can
+/// read all of them.
 const PIECE: usize = 32;
 
 /// Returns the level that holds the routes of a prefix, if there is one.
@@ -32,9 +32,9 @@ impl Table {
     /// Passes to `found`, in order, the route of each key: that of the prefix with the metric, or
     /// with the lowest metric if the key has none.
     ///
-    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex; `found` has got the
-    /// routes of the first keys then. Context: may sleep; holds the mutex for a bounded number of
-    /// keys at a time. Allocates nothing.
+    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex; `found` was then
+    /// called for the first keys. Context: may sleep; holds the mutex for a bounded number of keys
+    /// at a time. Allocates nothing.
     pub fn exact(
         &self,
         keys: &[(Prefix, Option<u32>)],
@@ -66,7 +66,7 @@ impl Table {
 
     /// Passes to `found`, in order, the next hop and the metric of each number that
     /// [`Snapshot::numbers`](super::Snapshot::numbers) has returned; none for other numbers.
-    /// Returns the numbering: the answers are those of the lookup if its numbering was the same.
+    /// Returns the numbering. If it is that of the lookup, the answers are those of the lookup too.
     ///
     /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex.
     /// Context: may sleep; holds the mutex, so the caller limits the numbers of one call.

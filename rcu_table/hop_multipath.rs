@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Multipath routes: routes with several next hops of their own, of which each flow uses one.
+//! Multipath routes: routes with several next hops of their own, the legs. Each flow uses one leg.
 //!
-//! The legs are the contents of a nameless next-hop object. Routes with the same legs share one
-//! object, and its last user removes it.
+//! The legs are the contents of a nameless next-hop object: one without a number. Routes with the
+//! same legs share one object, and its last user removes it.
 
 use super::{
     fib::gfp,
@@ -115,7 +115,7 @@ impl Table {
         })
     }
 
-    /// Returns the legs of a multipath route; none if no route has them any more.
+    /// Returns the legs of a multipath route; none if no route uses them any more.
     ///
     /// Errors: `ENOMEM`; `EINTR` if a fatal signal ends the wait for the updaters' mutex. Context:
     /// may sleep.

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   record of a route: slot ──► chunk ──► pointer of the slot ──► contents: legs
-//!                                         ▲ one store changes the way of all its routes
+//!                                         ▲ one store replaces the next hop of all its routes
 //! ```
 //!
 //! A route's record names the slot of its object. Chunks stay until the table ends, and a slot is
@@ -79,7 +79,8 @@ pub(super) fn contents(
         footprint: Footprint::of_object(size_of::<Header>() + legs.len() * size_of::<Leg>() + 32),
         account: account.clone(),
     };
-    // Contents count as retired until they are published, because their drop counts them reclaimed.
+    // Contents count as retired until they are published, because their drop counts them as
+    // reclaimed.
     account.retired(header.footprint);
     let mut sum = 0;
     let leg = |at: usize| {
@@ -217,7 +218,7 @@ impl Drop for HopObjects {
     }
 }
 
-/// Returns the flow hash of packets to `address`, if the caller knows no better one.
+/// Returns the default flow hash of packets to `address`.
 ///
 /// Context: any.
 pub fn flow_hash(address: IpAddr) -> u32 {

@@ -88,7 +88,7 @@ pub enum NextHop {
     Throw,
     /// Delivered to this machine, optionally through a named device.
     Local(Option<DevName>),
-    /// As a next-hop object says, which routes share.
+    /// The treatment by a next-hop object, which routes share.
     Object(HopId),
 }
 

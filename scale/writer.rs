@@ -75,7 +75,8 @@ pub(super) fn choose_routes(
     Ok(chosen)
 }
 
-/// Returns these routes with other next hops: each with that of the route after it, if that differs.
+/// Returns these routes with other next hops: each with that of the route after it, if that
+/// differs.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
 pub(super) fn with_other_next_hops(routes: &[Route]) -> Result<KVVec<Route>> {
@@ -201,7 +202,7 @@ impl State {
     }
 
     fn change(&self, route: &Route) {
-        // Without memory the route stays as it is.
+        // If memory is short, the route does not change.
         let _ = self.target.table.insert(route, Mode::Change);
     }
 

@@ -32,12 +32,12 @@ pub(super) fn informational(word: &str) -> Option<Value> {
     })
 }
 
-/// Why a line cannot start with a leg.
+/// The reason why a line cannot start with a leg.
 pub(super) const CONTINUES: &str =
     "this line continues the route before it; 'rcuctl route load' joins such lines";
-/// Why a route with legs has no other next hop.
+/// The reason why a route with legs has no other next hop.
 pub(super) const BEFORE_LEGS: &str = "via and dev follow 'nexthop' in a route of several next hops";
-/// Why the gateways of a route must not differ in family.
+/// The reason why the gateways of a route must not differ in family.
 pub(super) const FAMILIES: &str =
     "gateways of two families; use 'via inet ADDRESS' or 'via inet6 ADDRESS'";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The legs of a multipath route: `nexthop via ADDRESS dev NAME weight N`, each of the words at most
-//! once.
+//! The legs of a multipath route, which are its next hops with weights: `nexthop via ADDRESS dev
+//! NAME weight N`, with each word at most once.
 
 use super::{
     device,

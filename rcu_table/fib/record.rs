@@ -81,7 +81,7 @@ impl Record {
 ///
 /// If the pointer is not null, it is that of a live array, whose first record holds its length.
 ///
-/// The second field counts how often a number has got another answer.
+/// The second field counts the numbers that were reused for another answer.
 pub(in super::super) struct Records(PointerWord<Record>, AtomicU64);
 
 impl Records {
@@ -89,15 +89,15 @@ impl Records {
         Self(PointerWord::new(ptr::null_mut()), AtomicU64::new(0))
     }
 
-    /// Returns how often a number has got another answer. A reader that got a number before this
-    /// call sees the reuse of that number.
+    /// Returns the count of reused numbers. A reader that loaded a number before this call sees the
+    /// count of its last reuse.
     // ORDERING: Relaxed, as for the contents of a record.
     pub(in super::super) fn reuses(&self) -> u64 {
         self.1.load(Ordering::Relaxed)
     }
 
-    /// Counts that numbers get other answers. The caller holds the table's mutex and publishes none
-    /// of the numbers before this call.
+    /// Counts a reuse. The caller holds the table's mutex, and publishes the reused numbers after
+    /// this call.
     pub(in super::super) fn count_reuse(&self) {
         self.1.fetch_add(1, Ordering::Relaxed);
     }
