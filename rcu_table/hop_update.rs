@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Changes of next-hop objects. One store changes the way of all routes that name an object.
+//! Changes of next-hop objects. One store replaces the next hop of all routes that name an object.
 
 use super::{
     fib::gfp,
@@ -56,7 +56,7 @@ pub enum HopError {
     GroupBecomesSingle,
     /// A member of a group cannot begin to discard packets: `EINVAL`.
     DiscardsInGroup,
-    /// The number of routes' answers and groups that use the object: `EBUSY`.
+    /// The object has users: `EBUSY`. The number counts groups and metrics of routes.
     InUse(u32),
     /// The table has too many objects: `ENOSPC`.
     Full,
@@ -118,7 +118,7 @@ impl fmt::Display for HopError {
             ),
             Self::InUse(users) => write!(
                 f,
-                "in use by {users} groups or kinds of routes; delete these first, or 'replace' it"
+                "in use by {users} groups or metrics of routes; delete these first, or 'replace' it"
             ),
             Self::Full => f.write_str("too many next-hop objects"),
             Self::Kernel(error) if *error == ENOMEM => f.write_str("out of memory"),
@@ -135,7 +135,7 @@ fn discards(contents: &Contents) -> bool {
 
 impl Table {
     /// Adds or replaces the next-hop object with the number `id`. Readers see the old or the new
-    /// contents. All routes that name the object change their way by the same store.
+    /// contents. One store replaces the next hop of all routes that name the object.
     ///
     /// Errors: see [`HopError`]; nothing has changed then. Context: may sleep; waits for a grace
     /// period if too much memory awaits reclaim.

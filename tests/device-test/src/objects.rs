@@ -159,7 +159,7 @@ fn refusals() -> Outcome {
             ("nexthop add id 1 dev b", Errno::EEXIST, "nexthop id 1: nexthop exists; 'replace' changes it"),
             ("nexthop del id 7", Errno::ENOENT, "nexthop id 7: Nexthop id does not exist"),
             ("nexthop get id 7", Errno::ENOENT, "nexthop id 7: Nexthop id does not exist"),
-            ("nexthop del id 1", Errno::EBUSY, "nexthop id 1: in use by 2 groups or kinds of routes; delete these first, or 'replace' it"),
+            ("nexthop del id 1", Errno::EBUSY, "nexthop id 1: in use by 2 groups or metrics of routes; delete these first, or 'replace' it"),
             ("nexthop replace id 1 group 2", Errno::EINVAL, "nexthop id 1: Can not replace a nexthop with a nexthop group."),
             ("nexthop replace id 10 dev b", Errno::EINVAL, "nexthop id 10: Can not replace a nexthop group with a nexthop."),
             ("nexthop add id 11 group 1/10", Errno::EINVAL, "nexthop id 11: Hash-threshold group can not be a nexthop within a group: 10"),
