@@ -111,19 +111,19 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Query and change routes: add, change, replace, del, get, show, flush, load, import, diff,
-    /// save; without a subcommand, show them
+    /// Query and change routes: add, change, replace, del, get, show, flush, monitor, load, import,
+    /// diff, save; without a subcommand, show them
     #[command(visible_alias = "r")]
     Route {
         #[command(subcommand)]
         command: Option<RouteCommand>,
     },
 
-    /// Show or change next-hop objects, which routes share by `nhid`, as `ip nexthop`
+    /// Show or change next-hop objects, which routes share by `nhid`, as `ip nexthop` does
     ///
-    /// add|replace id N blackhole | [via ADDRESS] [dev NAME] | group N[,WEIGHT]/...
-    ///
-    /// del|get id N; show [id N]
+    /// `add|replace id N`, followed by `[via ADDRESS] [dev NAME]`, `blackhole` or
+    /// `group N[,WEIGHT]/...`, sets an object. `del id N` deletes an object that no route and no
+    /// group uses. `get id N` and `show [id N]` print objects; without words, prints all objects.
     Nexthop {
         #[arg(value_name = "WORD", allow_negative_numbers = true)]
         words: Vec<String>,
@@ -197,7 +197,7 @@ pub enum RouteCommand {
         batch: Option<PathBuf>,
     },
 
-    /// Print the table, one route per line, as `ip route` does
+    /// Print the table, as `ip route` does
     ///
     /// Without SELECTOR, prints all routes. `[to] [exact] PREFIX` selects the routes with this
     /// prefix. `root PREFIX` selects the routes that PREFIX covers, and `match PREFIX` the routes
@@ -261,7 +261,8 @@ pub enum RouteCommand {
     ///
     /// Reads `ip route`, `ip -j route`, files for `ip -batch`, BIRD's `show route`, FRR's
     /// `show ip route` and `show bgp`, and MRT, also compressed by gzip or bzip2. Prints the number
-    /// of each refused line, and then exits 1.
+    /// of each refused line, and then exits 1. Refuses routes with several next hops; `load` reads
+    /// those of `ip route`.
     Import {
         /// File to import; - is standard input
         file: PathBuf,
@@ -270,11 +271,11 @@ pub enum RouteCommand {
         #[arg(long)]
         dry_run: bool,
 
-        /// Replace the whole table, at once for readers; a refused line changes nothing
+        /// Replace the whole table atomically; if a line is refused, the table is unchanged
         #[arg(long, conflicts_with_all = ["atomic", "dry_run"])]
         replace: bool,
 
-        /// Add all routes at once for readers, or none if a line is refused
+        /// Add all routes atomically; if a line is refused, the table is unchanged
         #[arg(long, conflicts_with = "dry_run")]
         atomic: bool,
 
@@ -307,11 +308,12 @@ pub static SHOW: RouteCommand = RouteCommand::Show {
     long: false,
 };
 
-/// A route in iproute2's words: [blackhole|unreachable|prohibit] PREFIX [via [inet6] ADDR]
-/// [dev NAME] [metric N].
+/// A route in iproute2's words.
 #[derive(Debug, Args)]
 pub struct Route {
-    /// [blackhole|unreachable|prohibit] PREFIX [nhid N] [via [inet6] ADDR] [dev NAME] [metric N]
+    /// [TYPE] PREFIX [nhid N] [metric N] [via [inet|inet6] ADDR] [dev NAME], or several next hops:
+    /// PREFIX [metric N] nexthop [via ADDR] [dev NAME] [weight N] nexthop ...; TYPE is blackhole,
+    /// unreachable, prohibit, throw or local
     // The check of the words explains `metric -1`.
     #[arg(value_name = "ROUTE", required = true, allow_negative_numbers = true)]
     pub words: Vec<String>,

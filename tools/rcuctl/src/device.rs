@@ -116,8 +116,8 @@ impl<C: Transport> Device<C> {
         self.stream.lookup(addresses, routes)
     }
 
-    /// Calls `f` with each route of the table. Returns false if the device lacks the ioctl, or has a
-    /// route that its structure cannot express; the caller then reads the table as text.
+    /// Calls `f` with each route of the table. Returns false if the device lacks the ioctl, or if a
+    /// route does not fit into its structure; the caller then reads the table as text.
     pub fn for_each_route(&mut self, mut f: impl FnMut(crate::rcu_table::Route)) -> Result<bool> {
         const ROUTES: usize = 4096;
         let has_dump = |info: Info| info.features & uapi::FEATURE_DUMP != 0;

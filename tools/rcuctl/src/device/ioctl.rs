@@ -81,8 +81,8 @@ pub fn update(device: impl AsFd, operations: &[Operation]) -> BatchResult {
 pub fn dump(device: impl AsFd, cursor: &mut Dump, routes: &mut [Route]) -> nix::Result<usize> {
     cursor.routes = routes.as_mut_ptr() as u64;
     cursor.count = count(routes.len());
-    // SAFETY: `cursor` is valid for reads and writes during the call. `routes` has `count` elements,
-    // is borrowed mutably, and any bytes are a valid `Route`.
+    // SAFETY: `cursor` is valid for reads and writes during the call. `routes` has `count`
+    // elements, is borrowed mutably, and any bytes are a valid `Route`.
     unsafe { call::dump(device.as_fd().as_raw_fd(), cursor) }?;
     Ok((cursor.done as usize).min(routes.len()))
 }

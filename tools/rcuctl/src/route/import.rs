@@ -40,8 +40,9 @@ use crate::rcu_table::Route;
 use format::Format;
 use source::Source;
 
-/// Why a route with several next hops is refused.
-const MULTIPATH: &str = "a route has one next hop; several are not supported";
+/// The reason why `import` refuses a route with several next hops.
+const MULTIPATH: &str =
+    "import adds routes with one next hop; 'rcuctl route load' reads several from `ip route`";
 /// Why a route with MPLS labels or IPv6 segments is refused.
 const ENCAPSULATION: &str = "encapsulation is not supported";
 /// Why a route of a VRF or of another table is refused.
@@ -83,7 +84,7 @@ struct Found {
     refused: Vec<Refused>,
     /// Routes that the program that printed them does not use.
     inactive: u64,
-    /// What the user must know about the choice of routes, as sentences without a subject.
+    /// Messages about the choice of routes, each a predicate whose subject is the import.
     notes: Vec<String>,
 }
 

@@ -91,8 +91,8 @@ struct Via<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// Parses `[TYPE] PREFIX [nhid N] [via [FAMILY] ADDR] [dev NAME] [metric N]`, and the words `proto`,
-    /// `scope`, `src`, `pref` and `onlink`, which a newer device may print.
+    /// Parses `[TYPE] PREFIX [nhid N] [via [FAMILY] ADDR] [dev NAME] [metric N]`, and the words
+    /// `proto`, `scope`, `src`, `pref` and `onlink`, which a newer device may print.
     pub fn parse(line: &'a str, long: bool) -> Result<Self> {
         let route = Self::parse_words(line)
             .ok_or_else(|| Error::Protocol(format!("expected a route, found {line:?}")))?;

@@ -132,8 +132,8 @@ fn heading(line: &str) -> Option<&str> {
     line.strip_prefix("Table ")?.trim_end().strip_suffix(':')
 }
 
-/// Chooses the tables to import, by name; `None` if the file names no tables. Errors: the file lacks
-/// the wanted table, or has several and none of [`MASTERS`].
+/// Chooses the tables to import, by name; `None` if the file names no tables. Errors: the file
+/// lacks the wanted table, or has several and none of [`MASTERS`].
 fn choose<'a>(name: &str, text: &'a str, wanted: Option<&str>) -> Result<Option<Vec<&'a str>>> {
     let mut tables: Vec<_> = text.lines().filter_map(heading).collect();
     tables.sort_unstable();

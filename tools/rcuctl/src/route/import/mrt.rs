@@ -114,7 +114,8 @@ struct PrefixPaths {
 }
 
 impl PrefixPaths {
-    /// Removes the best path of the tables. Errors: another path of a table may be the best one now.
+    /// Removes the best path of the tables. Errors: another path of a table may be the best one
+    /// now.
     fn lose_best(&mut self, prefix: Prefix, is_worse: bool) -> Result<(), String> {
         self.best = None;
         match self.others {
