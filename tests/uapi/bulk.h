@@ -54,7 +54,7 @@ static void test_dump(void)
 	add_routes(operations);
 	check_is("dump succeeds", errno_of(RUST_RCU_DEMO_IOC_DUMP, &args), 0);
 	check_is("dump returns all routes", args.done, ROUTES + 1);
-	check_is("dump says that no routes follow", args.more, 0);
+	check_is("dump reports that no routes follow", args.more, 0);
 	check_is("dump returns the routes in order",
 		 equal_routes(routes, operations, ROUTES + 1), ROUTES + 1);
 	check("dump of an unchanged table returns one generation",
@@ -77,7 +77,7 @@ static void test_dump(void)
 	check_is("dump in pieces takes 7 calls", calls, 7);
 	check_is("dump in pieces returns the routes in order",
 		 equal_routes(routes, operations, ROUTES + 1), ROUTES + 1);
-	check("dump tells that the table has changed", args.latest > args.generation);
+	check("dump reports that the table has changed", args.latest > args.generation);
 
 	args = (struct rust_rcu_demo_dump){
 		.routes = pointer(routes), .count = 5, .select.dst.family = INET6,
@@ -179,7 +179,7 @@ static int look_up_numbers(struct rust_rcu_demo_lookup *args, __u32 *numbers, un
 	return errno_of(RUST_RCU_DEMO_IOC_LOOKUP, args);
 }
 
-/* Asks once for each number, as a program does that keeps the answers. */
+/* Calls ANSWERS once for each number, as a program that keeps the answers does. */
 static void test_numbers_of_next_hops(void)
 {
 	struct rust_rcu_demo_operation operations[4];
@@ -206,7 +206,7 @@ static void test_numbers_of_next_hops(void)
 		.numbers = pointer(numbers), .routes = pointer(routes), .count = 4,
 	};
 	numbers[2] = 1 << 20;
-	check_is("answers succeed", errno_of(RUST_RCU_DEMO_IOC_ANSWERS, &args), 0);
+	check_is("answers succeeds", errno_of(RUST_RCU_DEMO_IOC_ANSWERS, &args), 0);
 	check_is("answers has the numbering of the lookup", args.numbering == look.numbering, 1);
 	expected = operations[1].route;
 	memset(&expected.dst, 0, sizeof(expected.dst));
@@ -224,7 +224,7 @@ static void test_numbers_of_next_hops(void)
 	check("another generation has the same numbering",
 	      look.generation == empty.generation + 1 && look.numbering == empty.numbering);
 	args.flags = 1;
-	check_is("answers with unknown flags are EINVAL",
+	check_is("answers with unknown flags is EINVAL",
 		 errno_of(RUST_RCU_DEMO_IOC_ANSWERS, &args), EINVAL);
 	flush();
 }

@@ -124,7 +124,7 @@ fn a_flush_of_an_empty_family_in_a_transaction_is_no_change() {
     let lines = ["add ::/0 dev a", "flush", "add ::/0 dev b", "flush inet6"];
     assert_eq!(generations(&table, &lines), 1);
     assert_eq!((show(&table).len(), table.stats().unwrap().objects), (0, 0));
-    // Batches that keep changes before a failure take the same way.
+    // A batch that keeps the changes before a failure counts flushes likewise.
     let before = table.generation();
     table.apply(&[operation("flush"); 8]).unwrap();
     assert_eq!(table.generation(), before);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Next-hop objects: routes share them, one store replaces them, and an object in use stays.
+//! Next-hop objects: routes share them, one store replaces their next hop, and an object in use
+//! cannot be deleted.
 
 use kernel::{alloc::failslab, error::code::*, prelude::*, sync::Arc};
 use rcu_routes::{

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Processes that could try to harm the machine: they pass open files to each other, wait while the
-//! module is to be unloaded, are frozen, or fill the memory of their control group.
+//! Processes that could harm the machine: they pass open files to each other, wait while the module
+//! is unloaded, are frozen, or fill the memory of their control group.
 
 use std::{
     fs,
@@ -49,7 +49,7 @@ fn sockets() -> Outcome<Option<(OwnedFd, OwnedFd)>> {
     }
 }
 
-/// Sends a file through a socket. The caller no longer has it then.
+/// Sends a file through a socket, and closes it.
 fn send(socket: &OwnedFd, device: Device) -> Outcome {
     let owned = OwnedFd::from(device);
     let files = [owned.as_raw_fd()];
@@ -97,7 +97,7 @@ fn passed_transaction() -> Outcome {
     received.write_all("add 11.0.0.0/8 dev b\ncommit\n")?;
     equal("close()", received.close(), Ok(()))?;
     device::expect_table("10.0.0.0/8 dev a\n11.0.0.0/8 dev b\n")?;
-    // Nobody receives this file, so the end of the sockets aborts its transaction.
+    // No process receives this file, so closing the sockets aborts its transaction.
     let device = Device::open()?;
     device.write_all("monitor\nbegin reload\nadd 12.0.0.0/8 dev a\n")?;
     send(&from, device)?;

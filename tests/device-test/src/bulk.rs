@@ -96,7 +96,7 @@ fn dump_beside_updates() -> Outcome {
         }
         Ok(())
     })?;
-    ensure("a dump tells that the table has changed", changed > 0)?;
+    ensure("a dump reports that the table has changed", changed > 0)?;
     let start = Instant::now();
     device::dump()?;
     let by_text = start.elapsed();
@@ -212,13 +212,10 @@ fn one_numbering() -> Outcome {
         }
         Ok(())
     })?;
-    ensure(
-        "a lookup ends early if a number gets another answer",
-        early > 0,
-    )
+    ensure("a lookup ends early if the numbering changes", early > 0)
 }
 
-/// An array whose memory never comes: only the caller of that ioctl waits.
+/// An array whose page fault never completes: only the caller of that ioctl waits.
 fn unresolved_array() -> Outcome {
     let page = match UnresolvedPage::new() {
         Err(Errno::ENOSYS) => return skip("the kernel has no userfaultfd"),
@@ -265,7 +262,7 @@ const TESTS: &Group = &[
     ("GET beside an updater returns the route of each key", get_beside_updates),
     ("an answer that is kept by its number and numbering is never too old", kept_answers),
     ("a lookup of numbers has one numbering", one_numbering),
-    ("an ioctl whose array never comes delays no other call", unresolved_array),
+    ("an ioctl whose page fault never completes delays no other call", unresolved_array),
 ];
 
 pub fn tests() -> Vec<Test> {

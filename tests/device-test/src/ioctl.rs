@@ -250,7 +250,8 @@ fn arrays<T, U>(from: &[T], to: &mut [U]) -> Arrays {
 /// Calls `RUST_RCU_DEMO_IOC_GET`. Returns the number of keys that were answered.
 pub fn get(fd: impl AsFd, keys: &[Key], routes: &mut [Route]) -> nix::Result<usize> {
     let mut args = arrays(keys, routes);
-    // SAFETY: As in `dump()`.
+    // SAFETY: The arguments are the structure of this ioctl. Its arrays have `count` elements, and
+    // any bytes are a valid element of the array that the kernel writes.
     unsafe { raw_get(fd.as_fd().as_raw_fd(), &mut args) }?;
     Ok(args.done as usize)
 }
@@ -270,7 +271,8 @@ pub fn numbers(fd: impl AsFd, addresses: &[Address]) -> nix::Result<Numbers> {
         ..Lookup::default()
     };
     args.arrays.flags = LOOKUP_NUMBERS;
-    // SAFETY: As in `dump()`.
+    // SAFETY: The arguments are the structure of this ioctl. Its arrays have `count` elements, and
+    // any bytes are a valid element of the array that the kernel writes.
     unsafe { raw_lookup(fd.as_fd().as_raw_fd(), &mut args) }?;
     numbers.truncate(args.arrays.done as usize);
     Ok(Numbers {
@@ -286,7 +288,8 @@ pub fn answers(fd: impl AsFd, numbers: &[u32]) -> nix::Result<(Vec<Route>, u64)>
         arrays: arrays(numbers, &mut routes),
         ..Answers::default()
     };
-    // SAFETY: As in `dump()`.
+    // SAFETY: The arguments are the structure of this ioctl. Its arrays have `count` elements, and
+    // any bytes are a valid element of the array that the kernel writes.
     unsafe { raw_answers(fd.as_fd().as_raw_fd(), &mut args) }?;
     Ok((routes, args.numbering))
 }
@@ -304,7 +307,7 @@ pub fn calls_with_array(address: u64) -> Vec<Call> {
         ..Arrays::default()
     };
     vec![
-        // SAFETY: The program does not use the memory of the arrays, here and below.
+        // SAFETY: The program does not use the memory of the arrays.
         Box::new(move |device| unsafe {
             let mut args = Lookup {
                 arrays: arrays(),
@@ -312,7 +315,7 @@ pub fn calls_with_array(address: u64) -> Vec<Call> {
             };
             raw_lookup(device.as_fd().as_raw_fd(), &mut args).map(drop)
         }),
-        // SAFETY: As above.
+        // SAFETY: The program does not use the memory of the array.
         Box::new(move |device| unsafe {
             let mut args = Dump {
                 routes: address,
@@ -321,11 +324,11 @@ pub fn calls_with_array(address: u64) -> Vec<Call> {
             };
             raw_dump(device.as_fd().as_raw_fd(), &mut args).map(drop)
         }),
-        // SAFETY: As above.
+        // SAFETY: The program does not use the memory of the array.
         Box::new(move |device| unsafe {
             raw_get(device.as_fd().as_raw_fd(), &mut arrays()).map(drop)
         }),
-        // SAFETY: As above.
+        // SAFETY: The program does not use the memory of the array.
         Box::new(move |device| unsafe {
             let mut args = Answers {
                 arrays: arrays(),
@@ -333,7 +336,7 @@ pub fn calls_with_array(address: u64) -> Vec<Call> {
             };
             raw_answers(device.as_fd().as_raw_fd(), &mut args).map(drop)
         }),
-        // SAFETY: As above. The structure itself is at the address.
+        // SAFETY: The structure itself is at the address, whose memory the program does not use.
         Box::new(move |device| unsafe {
             let request = nix::request_code_readwrite!(0xd2, 2, 32);
             let fd = device.as_fd().as_raw_fd();
@@ -378,8 +381,8 @@ impl Compat {
     pub fn native(&mut self, fd: impl AsFd, request: u32, fill: u8) -> nix::Result<()> {
         self.fill(fill);
         let fd = fd.as_fd().as_raw_fd();
-        // SAFETY: The structure is in the page of this value. The pointers in it are null or bad, so
-        // the kernel follows none.
+        // SAFETY: The structure is in the page of this value. The pointers in it are null or bad,
+        // so the kernel follows none.
         let result = unsafe { libc::ioctl(fd, request.into(), self.start.as_ptr()) };
         Errno::result(result).map(drop)
     }

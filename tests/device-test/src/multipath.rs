@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Multipath routes: several legs in one line.
+//! Multipath routes: several next hops, the legs, in one line.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ fn del_matches_legs() -> Outcome {
     expect_table("")
 }
 
-/// `ip route` prints the members of a group behind the number of the object.
+/// `ip route` prints the members of a group after the number of the object.
 fn group_with_members() -> Outcome {
     let objects = "nexthop replace id 1 via 192.0.2.1 dev a\nnexthop replace id 2 dev b\n\
         nexthop replace id 10 group 1/2,3\n";

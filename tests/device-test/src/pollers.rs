@@ -110,8 +110,8 @@ fn shortest_time() -> Outcome<Duration> {
     Ok(time_changes()?.min(time_changes()?).min(time_changes()?))
 }
 
-/// One file with many pollers, of which each wakeup wakes all. No task sleeps in them, so the
-/// wakeups alone are measured.
+/// One file with many pollers: each wakeup wakes all of them. No task sleeps in them, so the test
+/// measures the wakeups alone.
 fn many_pollers() -> Outcome {
     let limit = POLLERS as u64 + 100;
     resource::setrlimit(Resource::RLIMIT_NOFILE, limit, limit)?;
@@ -167,8 +167,8 @@ fn aio_poll() -> Outcome {
 #[rustfmt::skip]
 const TESTS: &Group = &[
     ("a change wakes the pollers of monitors only", only_monitors_wake),
-    ("a change wakes a poller that came before the monitor", poller_of_a_later_monitor),
-    ("the end of a monitor leaves the pollers of others", closed_monitor),
+    ("a change wakes a poller that registered before the file monitors the table", poller_of_a_later_monitor),
+    ("closing a monitor keeps the pollers of other monitors", closed_monitor),
     ("1,000 pollers delay no updater", many_pollers),
     ("a change wakes 100 tasks that wait for a generation", many_waiters),
     ("Linux AIO polls a monitor", aio_poll),

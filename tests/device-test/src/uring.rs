@@ -36,8 +36,8 @@ impl Ring {
 
     /// Starts a request. Its memory must live longer than the ring.
     fn start(&mut self, request: Entry) -> Outcome {
-        // SAFETY: The tests declare the memory of a request before the ring, so that the ring's drop
-        // ends the request first.
+        // SAFETY: The tests declare the memory of a request before the ring, so that the ring's
+        // drop ends the request first.
         let pushed = unsafe { self.0.submission().push(&request) };
         pushed.during("queueing a request")?;
         self.0.submit().during("io_uring_enter()").map(drop)
@@ -131,7 +131,7 @@ fn cancelled_read() -> Outcome {
             )?,
         }
     }
-    // The end of a ring cancels its requests: the file can be closed then.
+    // Dropping a ring cancels its requests, so that the file can be closed.
     ring.start(read(&device, &mut change).user_data(3))?;
     drop(ring);
     device.write_all("get 10.0.0.1\n").err();

@@ -287,7 +287,7 @@ fn lines_that_ip_route_prints_are_parsed() {
     }
 }
 
-/// `ip route` prints the next hop of an object behind its number.
+/// `ip route` prints the next hop of an object after its number.
 #[test]
 fn a_route_can_name_an_object_and_its_next_hop() {
     let Command::Insert(_, plain) = command("10.9.0.0/24 via 10.0.0.9 dev swp1 metric 20") else {

@@ -316,7 +316,7 @@ impl Actor {
             .flat_map(|word: &u64| word.to_ne_bytes())
             .collect();
         let argument = self.arena.put(&mut self.random, &structure);
-        // Another thread may add routes for ever.
+        // Another thread may add routes endlessly.
         for _ in 0..16 {
             raw::ioctl(&self.files[at], request(3, 96, DUMP), argument)?;
             // The flags, and whether routes follow.
@@ -346,7 +346,7 @@ impl Actor {
     fn ioctl(&mut self, at: usize) -> nix::Result<usize> {
         let mut number = self.random.below(REQUESTS.len()) as u32;
         if number == WAIT {
-            // Without a timeout it could last for ever; `wait()` passes one.
+            // Without a timeout the wait could be endless; `wait()` passes one.
             number = DUMP;
         }
         let (mut direction, mut size) = REQUESTS[number as usize];
