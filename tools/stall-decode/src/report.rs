@@ -138,7 +138,7 @@ impl Report {
     fn add_evidence(&mut self) {
         let dumps = &self.dumps;
         let evidence = &mut self.event.evidence;
-        // A log that ends at the request does not tell who answers.
+        // A log that ends at the request does not show which CPUs answer.
         if self.current_line <= self.nmi_line {
             evidence.silent_cpus.clear();
         }

@@ -10,9 +10,9 @@ use crate::unwrap::Line;
 const VMALLOC_LINES: u64 = 3;
 /// Lines between the end of a task and the reports of its exit.
 const EXIT_LINES: u64 = 200;
-/// Seconds after which trouble of a device no longer explains a hung task.
+/// Seconds after which an error of a device no longer explains a hung task.
 const TROUBLE_SECONDS: f64 = 900.0;
-/// Lines after which it does not, in a log without times.
+/// Lines after which such an error no longer explains a hung task, in a log without times.
 const TROUBLE_LINES: u64 = 200;
 /// Bytes of a remembered line.
 const MAX_TEXT: usize = 120;
@@ -61,7 +61,7 @@ impl Context {
         self.trouble = Some(Note::of(line, time));
     }
 
-    /// Adds to a new event what the remembered lines tell about it.
+    /// Adds the remembered lines that explain a new event.
     pub(super) fn apply(&self, event: &mut Event) {
         let since = |note: &Note| event.line.saturating_sub(note.number);
         match event.kind {

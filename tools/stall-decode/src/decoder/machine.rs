@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tells virtual machines from others, by the name of the hardware.
+//! Recognises virtual machines by the name of the hardware.
 
 /// Parts of the names of virtual machines.
 const VIRTUAL: [&str; 24] = [
@@ -33,7 +33,7 @@ const VIRTUAL: [&str; 24] = [
 /// Returns whether a line names a virtual machine: `Hardware name: QEMU Standard PC`.
 pub(super) fn is_virtual(text: &str) -> bool {
     let is_machine = VIRTUAL.iter().any(|name| text.contains(name));
-    // Xen's first domain is a host, and some clouds rent whole machines.
+    // Some clouds rent whole machines, which are not virtual.
     (is_machine || text.starts_with("Hypervisor detected")) && !text.contains(".metal")
 }
 

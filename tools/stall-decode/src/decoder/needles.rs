@@ -28,7 +28,7 @@ pub(super) enum Mark {
     Exit,
     /// A device or a server that does not respond.
     Trouble,
-    /// The name of the machine, which tells whether it is virtual.
+    /// The name of the machine, or of its hypervisor.
     Machine,
     /// The end of a stall provoked by this project's stall lab or by rcutorture.
     StallEnd,

@@ -31,7 +31,7 @@ pub(crate) struct Evidence {
     pub(crate) is_realtime: bool,
     /// The culprit is a kernel worker without a work item.
     pub(crate) is_idle_worker: bool,
-    /// The machine is virtual, as far as the log tells.
+    /// Whether the log names a virtual machine.
     pub(crate) is_guest: bool,
     /// A line before the report on a device or server that does not respond, and its number.
     pub(crate) trouble: Option<(String, u64)>,

@@ -26,7 +26,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     let is_set = |name: &str| !matches!(value(name), "" | "0");
     let count = event.field("preempt_count");
     if count.is_some_and(|count| count.meaning.starts_with("negative")) {
-        out.blame(Culprit::Unknown, "code that ran earlier; the stack shows only who noticed")
+        out.blame(Culprit::Unknown, "code that ran earlier; the stack shows only the code that noticed it")
             .cause("the preemption count is negative, an underflow: an earlier unlock without a lock, or a double preempt_enable(); the code that the stack shows is only the first to notice")
             .advise("Look for the extra unlock in code that the task ran before. CONFIG_DEBUG_PREEMPT reports it.");
         return;

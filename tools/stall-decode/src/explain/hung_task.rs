@@ -163,7 +163,7 @@ fn unstarted(event: &Event, out: &mut Explanation) {
         .advise("Look at the code between kthread_create() and wake_up_process() or kthread_stop(), and for its caller among the other hung tasks. The kthread itself has run no code.");
 }
 
-/// A wait for something that no name tells.
+/// The wait of a task if no function's name identifies it.
 const ANY_EVENT: &str = "the event from happening";
 
 /// What a wait needs, in words.

@@ -97,7 +97,7 @@ fn rcuc_is_not_starved_by_itself() {
 }
 
 #[test]
-fn a_log_that_ends_at_an_nmi_does_not_tell_who_answers() {
+fn a_log_that_ends_at_an_nmi_does_not_show_a_silent_cpu() {
     let report = "[  100.000000] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n\
                   [  100.000001] rcu: \t0-...0: (18 ticks this GP) idle=04f4/1/0x4000000000000000 softirq=1/1 fqs=3021\n\
                   [  100.000002] rcu: \t(detected by 3, t=15009 jiffies, g=9, q=3 ncpus=4)\n\

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names who must answer before the I/O of a task completes, by the functions in its stack.
+//! Names the peer that must answer before the I/O of a task completes, by the functions in its
+//! stack.
 
 use crate::event::Event;
 
-/// Starts of functions, and who answers them.
+/// Prefixes of functions, and the peer that answers them.
 const PEERS: [(&[&str], &str); 8] = [
     (
         &["nfs_", "nfs3_", "nfs4_", "rpc_", "xprt_"],
@@ -25,7 +26,7 @@ const PEERS: [(&[&str], &str); 8] = [
     (&["p9_", "v9fs_"], "the 9P server or host"),
 ];
 
-/// Returns who must answer, if the stack tells.
+/// Returns the peer that must answer, if a function in the stack identifies it.
 pub(super) fn of(event: &Event) -> Option<&'static str> {
     let mut frames = event.frames.iter();
     frames.find_map(|frame| {
