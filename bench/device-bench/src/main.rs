@@ -6,9 +6,9 @@
 //!   device-bench ROUTES
 //! ```
 //!
-//! ROUTES are the routes of the device's table, one in each line; each line begins with the prefix.
-//! Looks up random addresses in random prefixes, which is stream b of the module's own benchmark.
-//! Each call answers a batch of addresses with their whole routes. Prints a row for each family:
+//! ROUTES is a file with the routes of the device's table, one a line; each line begins with the
+//! prefix. The program looks up random addresses in random prefixes: stream b of `scale=lookup`.
+//! Each call returns the whole routes of a batch of addresses. It prints a row for each family:
 //!
 //! ```text
 //!   row family=inet stream=b way=ioctl readers=1 writer=none min=61.20 median=62.07 max=64.91
@@ -125,7 +125,7 @@ fn pass(device: &File, addresses: &[Address], batch: usize) -> Result<usize> {
 
 /// Measures the family of `prefixes`, and prints its row.
 fn measure(device: &File, family: &str, prefixes: &[IpNet], cli: &Cli) -> Result<()> {
-    // With no seed of its own each run would look up other addresses.
+    // The fixed seed makes each run look up the same addresses.
     let random = &mut Pcg64Mcg::new(1);
     let address = |_| {
         let prefix = prefixes[(random.next_u64() % prefixes.len() as u64) as usize];

@@ -49,7 +49,7 @@ pub trait Peer<A>: Sync {
     /// Adds a prefix.
     fn add(&mut self, entry: &Entry<A>) -> Result<()>;
 
-    /// Gives a prefix of the table another next hop. Some tables do so for an add.
+    /// Gives a prefix of the table another next hop. By default an add does so.
     fn change(&mut self, entry: &Entry<A>) -> Result<()> {
         self.add(entry)
     }

@@ -27,7 +27,7 @@ pub(super) fn behind(first: &Root) -> String {
     )
 }
 
-/// Tells that CPUs stopped at the same time, if the earlier reports name theirs.
+/// Returns the sentence that other CPUs stopped at the same time; none if the event names no CPU.
 pub(super) fn together(known: &[u32], own: &[u32]) -> Option<String> {
     let list = |cpus: &[u32]| {
         let numbers: Vec<_> = cpus.iter().map(u32::to_string).collect();
