@@ -26,8 +26,8 @@
 //! - A line that fails during a transaction neither joins nor ends it. Queries see the table
 //!   without the transaction's changes. Closing the file aborts the transaction.
 //! - `nexthop` changes and shows next-hop objects, as `ip nexthop` does. A route with `nhid` uses
-//!   an object. `nexthop replace` changes the way of all its routes by one store. An object that a
-//!   route or a group uses cannot be deleted: `EBUSY`. A transaction cannot change objects:
+//!   an object. `nexthop replace` changes the next hop of all its routes by one store. An object
+//!   that a route or a group uses cannot be deleted: `EBUSY`. A transaction cannot change objects:
 //!   `EBUSY`.
 //! - A route can have several next hops in one line. A hash of the address selects one of them.
 //! - The last `close()` of a file fails with `EINVAL` if it discards a line or a transaction. The

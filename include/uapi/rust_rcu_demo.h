@@ -238,7 +238,7 @@ struct rust_rcu_demo_key {
  * The routes are in the order of "show". To continue, call again with the returned structure. A
  * route that is in the table throughout the dump appears exactly once. Updaters run between two
  * pieces of 128 routes. If @latest equals @generation at the end of the dump, the table did not
- * change during the dump, and the routes are those of this generation.
+ * change during the dump. The routes are then those of this generation.
  *
  * A route with a next-hop object or several next hops has the type RUST_RCU_DEMO_TYPE_OBJECT, as in
  * GET. "show" prints its next hops.
