@@ -114,7 +114,7 @@ impl Answers {
             waiting: NumberList::EMPTY,
             grace_period: GracePeriod::completed(),
             drains: 0,
-            objects: HopIndex::new(),
+            objects: HopIndex::new(account.clone()),
             settings,
             account,
         }
@@ -363,9 +363,9 @@ impl Answers {
         self.account.reclaimed(footprint_of(waiting));
         records.count_reuse();
         retire(retirees, records.take());
-        let objects = core::mem::replace(&mut self.objects, HopIndex::new());
-        *self = Self::new(self.settings, self.account.clone());
-        self.objects = objects;
+        let mut new = Self::new(self.settings, self.account.clone());
+        core::mem::swap(&mut self.objects, &mut new.objects);
+        *self = new;
     }
 
     /// Returns the newest answer of a number, even if no route uses it any more; none if the number

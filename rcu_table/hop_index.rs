@@ -4,13 +4,14 @@
 //! it.
 
 use super::{
-    fib::gfp,
-    hop_objects::{HopObjects, MAX_SLOTS},
+    fib::{gfp, Account},
+    hop_objects::{Contents, HopObjects, MAX_SLOTS},
     next_hop::{HopId, NextHop},
+    stats::Footprint,
     table::yield_after,
 };
-use crate::rcu::{self, GracePeriod};
-use kernel::prelude::*;
+use crate::rcu::{self, GracePeriod, Retired, UniqueRcuBox};
+use kernel::{prelude::*, sync::Arc};
 
 /// The maximum number of objects.
 pub(super) const MAX_OBJECTS: usize = 1 << 16;
@@ -27,6 +28,8 @@ pub(super) struct Entry {
     pub(super) groups: u32,
     /// For a nameless object: the digest of its contents.
     digest: u64,
+    /// The memory of its contents.
+    footprint: Footprint,
 }
 
 /// The objects of a table.
@@ -46,10 +49,13 @@ pub(super) struct HopIndex {
     /// The number of slots in `deleted` that wait for `grace_period`.
     waiting: usize,
     grace_period: GracePeriod,
+    /// The number of slots that ever left `deleted`.
+    recycled: u64,
+    account: Arc<Account>,
 }
 
 impl HopIndex {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(account: Arc<Account>) -> Self {
         Self {
             entries: KVVec::new(),
             by_digest: KVVec::new(),
@@ -59,6 +65,8 @@ impl HopIndex {
             deleted: KVVec::new(),
             waiting: 0,
             grace_period: GracePeriod::completed(),
+            recycled: 0,
+            account,
         }
     }
 
@@ -121,17 +129,13 @@ impl HopIndex {
         equals.filter_map(|(_, id)| self.find(*id))
     }
 
-    /// Adds a nameless object without users. Returns its identity, and its slot, which is empty.
+    /// Adds a nameless object without users. Returns its identity. Its slot is empty.
     ///
     /// Errors and context: as [`Self::insert`].
-    pub(super) fn insert_nameless(
-        &mut self,
-        objects: &HopObjects,
-        digest: u64,
-    ) -> Result<(HopId, u32)> {
+    pub(super) fn insert_nameless(&mut self, objects: &HopObjects, digest: u64) -> Result<HopId> {
         self.by_digest.reserve(1, gfp())?;
         let id = HopId::nameless(self.serial);
-        let slot = self.insert(objects, id, false)?;
+        self.insert(objects, id, false)?;
         self.serial += 1;
         if let Some(entry) = self.entry_mut(id) {
             entry.digest = digest;
@@ -142,7 +146,7 @@ impl HopIndex {
         // The room for it is reserved.
         let _ = self.by_digest.push_within_capacity((digest, id));
         self.by_digest[at..].rotate_right(1);
-        Ok((id, slot))
+        Ok(id)
     }
 
     fn remove_nameless(&mut self, id: HopId) {
@@ -195,6 +199,7 @@ impl HopIndex {
             users: 0,
             groups: 0,
             digest: 0,
+            footprint: Footprint::NONE,
         };
         self.entries
             .push_within_capacity(entry)
@@ -227,7 +232,22 @@ impl HopIndex {
         self.recycle(objects);
     }
 
-    /// Removes an object. [`Self::recycle`] empties its slot after a grace period.
+    /// Publishes the contents of an object. Returns the previous contents.
+    ///
+    /// Context: any.
+    pub(super) fn publish(
+        &mut self,
+        objects: &HopObjects,
+        id: HopId,
+        new: UniqueRcuBox<Contents>,
+    ) -> Option<Retired<Contents>> {
+        let entry = self.entry_mut(id)?;
+        entry.footprint = new.header.footprint;
+        objects.replace(entry.slot, new)
+    }
+
+    /// Removes an object. [`Self::recycle`] empties its slot after a grace period. Until then its
+    /// contents count as retired, so that a long reader stops updaters before memory runs out.
     fn unlink(&mut self, id: HopId) {
         let Ok(at) = self.position(id) else {
             return;
@@ -236,6 +256,7 @@ impl HopIndex {
         if let Some(entry) = self.entries.pop() {
             // The slot is one of those for which there is room.
             let _ = self.deleted.push_within_capacity(entry.slot);
+            self.account.retired(entry.footprint);
         }
         if self.waiting == 0 {
             self.waiting = self.deleted.len();
@@ -243,23 +264,40 @@ impl HopIndex {
         }
     }
 
+    /// Returns the number of objects that were ever deleted.
+    pub(super) fn deletions(&self) -> u64 {
+        self.recycled + self.deleted.len() as u64
+    }
+
     /// Empties the slots whose grace period has ended, and starts a grace period for the others.
     ///
     /// Context: may sleep.
     pub(super) fn recycle(&mut self, objects: &HopObjects) {
-        if self.deleted.is_empty() || !self.grace_period.is_complete() {
-            return;
+        if self.waiting > 0 && self.grace_period.is_complete() {
+            self.recycle_until(objects, self.recycled + self.waiting as u64);
         }
-        for (number, slot) in self.deleted[..self.waiting].iter().enumerate() {
+    }
+
+    /// Empties the slots of the first `deletions` objects that were deleted. The caller has got
+    /// that number from [`Self::deletions`], and has waited for a grace period since. Returns
+    /// whether contents await callbacks now.
+    ///
+    /// Context: may sleep.
+    pub(super) fn recycle_until(&mut self, objects: &HopObjects, deletions: u64) -> bool {
+        let count = deletions.saturating_sub(self.recycled) as usize;
+        for (number, slot) in self.deleted[..count].iter().enumerate() {
             yield_after(number);
-            drop(objects.replace(*slot, None));
+            drop(objects.clear(*slot));
             let _ = self.free.push_within_capacity(*slot);
         }
-        self.deleted.rotate_left(self.waiting);
-        self.deleted.truncate(self.deleted.len() - self.waiting);
-        self.waiting = self.deleted.len();
-        if self.waiting > 0 {
+        self.deleted.rotate_left(count);
+        self.deleted.truncate(self.deleted.len() - count);
+        self.recycled += count as u64;
+        self.waiting = self.waiting.saturating_sub(count);
+        if self.waiting == 0 && !self.deleted.is_empty() {
+            self.waiting = self.deleted.len();
             self.grace_period = GracePeriod::start();
         }
+        count > 0
     }
 }

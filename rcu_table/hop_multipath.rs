@@ -35,7 +35,7 @@ impl Multipath {
     ///
     /// Errors: `EINVAL` unless there are 2 to [`MAX_LEGS`] legs with weights; `ENOSPC` if the table
     /// has too many objects; `ENOMEM`; `EINTR` if a fatal signal ends the wait for the updaters'
-    /// mutex. Context: may sleep.
+    /// mutex. Context: may sleep; waits for a grace period if too much memory awaits reclaim.
     pub fn new(table: Arc<Table>, legs: &[RouteLeg]) -> Result<Self> {
         if !(2..=MAX_LEGS).contains(&legs.len()) || legs.iter().any(|leg| leg.weight == 0) {
             return Err(EINVAL);
@@ -51,14 +51,15 @@ impl Multipath {
             None => {
                 let digest = new.digest();
                 let objects = &mut state.answers.objects;
-                let (id, slot) = objects.insert_nameless(&table.objects, digest)?;
+                let id = objects.insert_nameless(&table.objects, digest)?;
                 // The slot is empty. No reader knows it, so nothing has changed yet.
-                drop(table.objects.replace(slot, Some(new)));
+                drop(objects.publish(&table.objects, id, new));
                 id
             }
         };
         state.answers.objects.hold(&NextHop::Object(id));
         drop(state);
+        table.wait_if_over_limit();
         Ok(Self { table, id })
     }
 

@@ -52,7 +52,7 @@ pub(super) struct Leg {
 pub(super) struct Header {
     /// Whether the object is a group, possibly of one member.
     pub(super) is_group: bool,
-    footprint: Footprint,
+    pub(super) footprint: Footprint,
     account: Arc<Account>,
 }
 
@@ -190,18 +190,24 @@ impl HopObjects {
     pub(super) fn replace(
         &self,
         slot: u32,
-        new: Option<UniqueRcuBox<Contents>>,
+        new: UniqueRcuBox<Contents>,
     ) -> Option<Retired<Contents>> {
         let guard = read_lock();
         let pointer = self.pointer(slot, &guard)?;
-        if let Some(new) = &new {
-            new.header.account.published(new.header.footprint);
-        }
+        new.header.account.published(new.header.footprint);
         let old = pointer.dereference(&guard);
         if let Some(old) = old {
             old.header.account.retired(old.header.footprint);
         }
-        pointer.replace(new)
+        pointer.replace(Some(new))
+    }
+
+    /// Empties the slot of a deleted object. Returns its contents, which counted as retired before.
+    ///
+    /// Context: any.
+    pub(super) fn clear(&self, slot: u32) -> Option<Retired<Contents>> {
+        let guard = read_lock();
+        self.pointer(slot, &guard)?.replace(None)
     }
 }
 
@@ -209,7 +215,8 @@ impl Drop for HopObjects {
     fn drop(&mut self) {
         for chunk in self.chunks.iter_mut().filter_map(Rcu::take) {
             for pointer in &chunk.elements {
-                // The drop of the contents counts them as reclaimed.
+                // The drop of the contents counts them as reclaimed. Those of deleted objects count
+                // as retired twice, but nothing reads the account of a table that ends.
                 if let Some(contents) = pointer.dereference(&read_lock()) {
                     contents.header.account.retired(contents.header.footprint);
                 }

@@ -168,14 +168,10 @@ impl Table {
         if in_groups && discards(&new_contents) {
             return Err(HopError::DiscardsInGroup);
         }
+        let objects = &mut state.answers.objects;
         let slot = match existing {
             Some(entry) => entry.slot,
-            None => {
-                state
-                    .answers
-                    .objects
-                    .insert(&self.objects, id, new_contents.header.is_group)?
-            }
+            None => objects.insert(&self.objects, id, new_contents.header.is_group)?,
         };
         self.publish(&mut state, id, slot, new_contents);
         drop(state);
@@ -195,7 +191,7 @@ impl Table {
             Some(Target::Hop(next_hop)) => Some(next_hop),
             _ => None,
         };
-        let old = self.objects.replace(slot, Some(new));
+        let old = state.answers.objects.publish(&self.objects, id, new);
         self.count_change(core::iter::once(Change::Object(id, single)));
         drop(old);
     }
@@ -257,7 +253,8 @@ impl Table {
     /// Removes the next-hop object with the number `id`.
     ///
     /// Errors: [`HopError::InUse`] if a route or a group uses it, also one of a reload that has not
-    /// been committed; [`HopError::Missing`]. Context: may sleep.
+    /// been committed; [`HopError::Missing`]. Context: may sleep; waits for a grace period if too
+    /// much memory awaits reclaim.
     pub fn remove_object(&self, id: u32) -> Result<(), HopError> {
         let id = HopId::new(id);
         let mut state = self.lock()?;
@@ -269,6 +266,8 @@ impl Table {
         self.leave_members(&mut state.answers.objects, entry.slot);
         self.count_change(core::iter::once(Change::ObjectRemoved(id)));
         state.answers.objects.remove(&self.objects, id);
+        drop(state);
+        self.wait_if_over_limit();
         Ok(())
     }
 

@@ -18,7 +18,10 @@ use super::{
     update::{Mode, Operation, Resources},
     NextHop, Route,
 };
-use crate::kernel_ext::{mutex::lock_killable, sched};
+use crate::{
+    kernel_ext::{mutex::lock_killable, sched},
+    rcu,
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -309,12 +312,18 @@ impl Table {
         let mut state = self.state.lock();
         let kvfreed = state.reclaim.drain();
         let numbers = state.answers.drain();
+        let deletions = state.answers.objects.deletions();
         drop(state);
         reclaim::wait_for_all(Policy::of(self.settings));
         self.account.reclaimed(kvfreed);
         let mut state = self.state.lock();
         state.answers.refill(numbers);
-        state.answers.objects.recycle(&self.objects);
+        let objects = &mut state.answers.objects;
+        let await_callbacks = objects.recycle_until(&self.objects, deletions);
+        drop(state);
+        if await_callbacks {
+            rcu::barrier();
+        }
     }
 
     /// Reclaims all routes below a root that no reader can reach, and releases their answers.
