@@ -12,7 +12,7 @@
 use kernel::{bindings, c_str, prelude::*, static_lock_class, task::TASK_NORMAL, types::Opaque};
 
 /// The events of a readable file.
-pub const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
+pub(crate) const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
 
 /// The wait queue of a file.
 ///

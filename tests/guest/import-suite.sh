@@ -69,7 +69,7 @@ tap_check 'import --atomic of a file with a route twice changes nothing' \
     changes_nothing rcuctl route import --atomic twice
 tap_check 'import --replace of a file with a route twice changes nothing' \
     changes_nothing rcuctl route import --replace twice
-tap_check 'import --replace replaces the table' replaces_table tables/cloud.txt
+tap_check 'import --replace replaces the table' replaces_table tables/kubernetes-cilium.txt
 tap_check 'a file of unknown format is refused' \
     fails_with 'unknown format: the first line is' rcuctl route import helpers.sh
 tap_check '--format chooses a format' \

@@ -20,6 +20,7 @@ mod device {
 use std::net::IpAddr;
 
 use crate::rcu_table::{NextHop, Prefix, Route, Selector};
+use crate::route::import::MULTIPATH;
 
 use device::command::refusal::Reason;
 pub(crate) use device::command::Command;
@@ -45,6 +46,7 @@ pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
         Ok((Some(Command::Insert(_, route) | Command::InsertNamed(_, route, _)), skipped)) => {
             Ok((route, skipped))
         }
+        Ok((Some(Command::InsertLegs(..)), _)) => Err(format!("nexthop: {MULTIPATH}")),
         Ok(_) => Err(format!("{line}: expected a route")),
         Err(refusal) => Err(refusal.to_string()),
     }

@@ -41,7 +41,7 @@ use format::Format;
 use source::Source;
 
 /// The reason why `import` refuses a route with several next hops.
-const MULTIPATH: &str =
+pub(crate) const MULTIPATH: &str =
     "import adds routes with one next hop; 'rcuctl route load' reads several from `ip route`";
 /// Why a route with MPLS labels or IPv6 segments is refused.
 const ENCAPSULATION: &str = "encapsulation is not supported";

@@ -166,6 +166,7 @@ fn each_format_has_its_routes() {
 fn several_next_hops_are_refused_in_each_format() {
     for text in [
         "default proto static\n\tnexthop via 10.0.0.1 dev a weight 1\n\tnexthop via 10.0.0.2 dev b weight 1\n",
+        "route add 10.0.0.0/24 nexthop via 10.0.0.1 dev a nexthop via 10.0.0.2 dev b\n",
         r#"[{"dst":"default","nexthops":[{"gateway":"10.0.0.1","dev":"a","weight":1}]}]"#,
         "B>* 10.0.0.0/24 [20/0] via 10.0.0.1, a, weight 1, 1d\n  *                  via 10.0.0.2, b, weight 1, 1d\n",
         "10.0.0.0/24          unicast [bgp1 10:00] * (100)\n\tvia 10.0.0.1 on a\n\tvia 10.0.0.2 on b\n",
