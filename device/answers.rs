@@ -22,6 +22,8 @@ const MAX_UNREAD: usize = 256 << 10;
 const MAX_MESSAGES: usize = 4096;
 /// The number of routes that a dump copies from the table while it holds the table's mutex.
 const PIECE: usize = 128;
+/// A piece of a dump ends after the line that reaches this number of bytes.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// A buffer for formatted text. Writing fails if the kernel is out of memory.
 struct TextBuffer<'a>(&'a mut KVVec<u8>);
@@ -232,24 +234,34 @@ impl Answers {
         &mut self,
         table: &Table,
         selector: Selector,
-        after: Option<Key>,
+        mut after: Option<Key>,
     ) -> Result<bool> {
-        let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL_ACCOUNT)?;
-        table.dump(selector, after, &mut routes)?;
-        let Some(last) = routes.last() else {
-            return Ok(false);
-        };
         let mut text = KVVec::new();
-        for route in &routes {
-            let route = RouteText::of(table, route)?;
-            writeln!(TextBuffer(&mut text), "{route}").map_err(|_| ENOMEM)?;
+        let mut routes: KVec<Route> = KVec::with_capacity(PIECE, GFP_KERNEL_ACCOUNT)?;
+        let mut is_last = false;
+        // All routes of a piece may have been deleted since, and then the text is still empty.
+        while text.is_empty() && !is_last {
+            routes.clear();
+            table.dump(selector, after, &mut routes)?;
+            is_last = routes.len() < PIECE;
+            for route in &routes {
+                if text.len() >= PIECE_BYTES {
+                    is_last = false;
+                    break;
+                }
+                if let Some(route) = RouteText::latest(table, route)? {
+                    writeln!(TextBuffer(&mut text), "{route}").map_err(|_| ENOMEM)?;
+                }
+                after = Some(Key::from(route));
+            }
         }
-        // The dump advances only now: a read that failed with `ENOMEM` can be repeated.
-        let is_last = routes.len() < PIECE;
-        let rest = Dump::Routes(selector, Some(Key::from(last)));
-        self.dump = (!is_last).then_some(rest);
-        (self.current, self.read) = (text, 0);
-        Ok(true)
+        let has_text = !text.is_empty();
+        if has_text {
+            // The dump advances only now: a read that failed with `ENOMEM` can be repeated.
+            self.dump = (!is_last).then_some(Dump::Routes(selector, after));
+            (self.current, self.read) = (text, 0);
+        }
+        Ok(has_text)
     }
 
     /// Stores the next objects in `current`. Returns false at the end of these objects.
@@ -270,6 +282,9 @@ impl Answers {
             let object = ObjectText(id, &object);
             writeln!(TextBuffer(&mut text), "{command}{object}").map_err(|_| ENOMEM)?;
             from = id.checked_add(1);
+            if text.len() >= PIECE_BYTES {
+                break;
+            }
         }
         let has_text = !text.is_empty();
         if has_text {

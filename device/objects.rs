@@ -84,9 +84,26 @@ impl RouteText {
         let route = Route { next_hop, ..*route };
         Ok(Self::Object(ObjectRoute { route, object }))
     }
-}
 
-impl RouteText {
+    /// Reads the next hop of the route's object. If the route was replaced since, returns the
+    /// route that has its key now; none if it was deleted.
+    ///
+    /// Errors and context: as [`Self::of`].
+    pub(super) fn latest(table: &Table, route: &Route) -> Result<Option<Self>> {
+        let mut latest = Some(*route);
+        while let Some(route) = latest {
+            let text = Self::of(table, &route)?;
+            if !text.is_outdated() {
+                return Ok(Some(text));
+            }
+            // The table frees the legs of a multipath route with its last user, but the dump must
+            // have each route that is in the table throughout.
+            let key = (route.prefix, Some(route.metric));
+            table.exact(&[key], |found| latest = found)?;
+        }
+        Ok(None)
+    }
+
     /// Returns whether the next hops are lost: the route was replaced or deleted later.
     pub(super) fn is_outdated(&self) -> bool {
         matches!(self, Self::Legs(_, legs) if legs.is_empty())

@@ -26,7 +26,7 @@ use std::{
 use crate::{
     device::{self, Device, TIMEOUT},
     routes,
-    tap::{ensure, fail, same_text, Group, Outcome, Test},
+    tap::{ensure, equal, fail, same_text, Group, Outcome, Test},
 };
 
 /// The minimum duration of each test except the one at full speed.
@@ -124,6 +124,36 @@ fn dump_under_churn() -> Outcome {
     under_churn(change, check)
 }
 
+/// Dumps a table of multipath routes while each is replaced by one with other legs, so that the old
+/// legs have no user left.
+fn dump_of_changing_legs() -> Outcome {
+    const COUNT: u32 = 150;
+    let line = |number, legs| {
+        let host = routes::host(number);
+        format!("{host}/32 nexthop dev {legs}{number} weight 1 nexthop dev z weight 2\n")
+    };
+    let tables = ["a", "b"].map(|legs| routes::text(0..COUNT, |number| line(number, legs)));
+    let replaces = [1, 0].map(|table: usize| routes::with_verb("replace", &tables[table]));
+    device::run(&tables[0])?;
+    let change = |device: &Device| {
+        replaces
+            .iter()
+            .try_for_each(|lines| device.write_all(lines))
+    };
+    under_churn(change, |may_end| {
+        while !may_end() {
+            let dump = device::dump()?;
+            let is_legal = |(found, (old, new))| found == old || found == new;
+            let both = tables[0].lines().zip(tables[1].lines());
+            match dump.lines().zip(both).find(|found| !is_legal(*found)) {
+                Some((found, _)) => return fail(format!("a dump has the line {found:?}")),
+                None => equal("lines of a dump", dump.lines().count(), COUNT as usize)?,
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Checks that a dump has each stable route exactly once, and that all keys ascend.
 fn check_dump(dump: &str, stable: &str) -> Outcome {
     let found = dump
@@ -151,6 +181,7 @@ const TESTS: &Group = &[
     ("readers get only correct answers while a writer runs at full speed", full_speed::readers_get_only_correct_answers),
     ("a lookup during replace finds the old or the new route", replace_leaves_no_gap),
     ("a dump has each stable route once, in order", dump_under_churn),
+    ("a dump has each multipath route with legs, also if they change", dump_of_changing_legs),
 ];
 
 pub fn tests() -> Vec<Test> {
