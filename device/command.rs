@@ -92,17 +92,28 @@ pub(crate) enum Command {
 /// words that were skipped.
 pub(crate) fn parse(line: &str) -> Parsed<'_, (Option<Command>, u32)> {
     let mut words = Words::of(line);
+    let command = parse_words(&mut words)?;
+    Ok((command, words.skipped))
+}
+
+fn parse_words<'a>(words: &mut Words<'a>) -> Parsed<'a, Option<Command>> {
     let Some(first) = words.next() else {
-        return Ok((None, 0));
+        return Ok(None);
     };
-    let command = match verb(first, &mut words)? {
-        Verb::Route(Some(verb)) => parse_command(verb, &mut words)?,
+    let command = match verb(first, words)? {
+        Verb::Route(Some(verb)) => parse_command(verb, words)?,
         // `ip route` alone shows the table.
         Verb::Route(None) => Command::Show(words.family.map_or(Selector::All, Selector::Family)),
-        Verb::Object(verb) => Command::Object(object::parse(verb, &mut words)?),
+        Verb::Object(verb) => Command::Object(object::parse(verb, words)?),
     };
     words.end()?;
-    Ok((Some(command), words.skipped))
+    Ok(Some(command))
+}
+
+/// Returns the list of a line: see [`Words::list`].
+fn list(line: &str) -> &str {
+    let mut words = Words::of(line);
+    parse_words(&mut words).map_or("", |_| words.list)
 }
 
 /// The verb of a line about routes or about next-hop objects.
@@ -248,6 +259,7 @@ impl Attributes {
                     this.metric.replace(metric(words)?).is_some()
                 }
                 "nexthop" => {
+                    words.begin_list();
                     this.parse_legs(words)?;
                     return Ok(this);
                 }

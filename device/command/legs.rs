@@ -4,7 +4,7 @@
 //! NAME weight N`, with each word at most once.
 
 use super::{
-    device,
+    device, list,
     refusal::{refuse, Parsed, Reason, Refusal},
     skip,
     values::any_number,
@@ -68,9 +68,8 @@ fn parse_weight<'a>(words: &mut Words<'a>) -> Parsed<'a, u16> {
 
 /// Returns the next hops and weights of the legs that a line names.
 pub(crate) fn legs(line: &str) -> impl Iterator<Item = (NextHop, u16)> + '_ {
-    let mut words = Words::of(line);
-    // The first word may be the `nexthop` of `ip nexthop`, but then the line has no legs.
-    let mut is_last = !core::iter::from_fn(|| words.next()).any(|word| word == "nexthop");
+    let mut words = Words::of(list(line));
+    let mut is_last = false;
     core::iter::from_fn(move || {
         if is_last {
             return None;

@@ -3,7 +3,7 @@
 //! The commands for next-hop objects, in the words of `ip nexthop`.
 
 use super::{
-    attributes, device,
+    attributes, device, list,
     refusal::{refuse, Parsed, Reason, Refusal},
     skip,
     values::any_number,
@@ -86,6 +86,7 @@ fn set<'a>(mode: Mode, words: &mut Words<'a>) -> Parsed<'a, ObjectCommand> {
             "dev" | "oif" => hop.dev.replace(device(words)?).is_some(),
             "blackhole" => core::mem::replace(&mut discards, true),
             "group" => {
+                words.begin_list();
                 let list = words.expect("members")?;
                 if !list.split('/').all(|text| member(text).is_some()) {
                     return refuse(list, Reason::InvalidMember);
@@ -134,7 +135,6 @@ fn member(text: &str) -> Option<(u32, u16)> {
 
 /// Returns the numbers and weights of the members that a line with a group names.
 pub(crate) fn members(line: &str) -> impl Iterator<Item = (u32, u16)> + '_ {
-    let mut words = Words::of(line);
-    while words.next().is_some_and(|word| word != "group") {}
-    words.next().unwrap_or("").split('/').filter_map(member)
+    let members = Words::of(list(line)).next().unwrap_or("");
+    members.split('/').filter_map(member)
 }

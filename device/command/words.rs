@@ -14,6 +14,9 @@ pub(super) struct Words<'a> {
     pub(super) family: Option<Family>,
     /// The family of `default` that a word implies: `ip` prints `pref` for IPv6 only.
     pub(super) implied: Option<Family>,
+    /// The words after the first `nexthop` of a route, or the members of a group. A word `nexthop`
+    /// or `group` can also be the value of another word.
+    pub(super) list: &'a str,
     /// The informational words that were skipped.
     pub(super) skipped: u32,
 }
@@ -25,8 +28,14 @@ impl<'a> Words<'a> {
             last: "",
             family: None,
             implied: None,
+            list: "",
             skipped: 0,
         }
+    }
+
+    /// Stores that the rest of the line is its list.
+    pub(super) fn begin_list(&mut self) {
+        self.list = self.rest;
     }
 
     pub(super) fn next(&mut self) -> Option<&'a str> {

@@ -353,6 +353,9 @@ fn a_route_can_have_several_legs() {
     assert_eq!(command(delete), expected);
     assert_eq!(legs("nexthop add id 5 dev a").count(), 0);
     assert_eq!(legs("10.0.0.0/8 dev a").count(), 0);
+    let line = "10.0.0.0/8 proto nexthop nexthop dev nexthop nexthop dev b";
+    let expected = [(direct("nexthop"), 1), (direct("b"), 1)];
+    assert_eq!(legs(line).collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -398,6 +401,7 @@ fn commands_of_ip_nexthop_are_parsed() {
         [(1, 1), (2, 7), (3, 256)]
     );
     assert_eq!(members("nexthop add group 4 id 9"), [(4, 1)]);
+    assert_eq!(members("nexthop add proto group id 5 group 4"), [(4, 1)]);
     assert_eq!(members("nexthop add id 9"), []);
 }
 

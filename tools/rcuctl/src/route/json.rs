@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use super::text::{abbreviated, is_kind};
+use super::text::{abbreviated, is_kind, split_legs};
 use crate::error::{Error, Result};
 
 /// The keys in the order of iproute2.
@@ -104,8 +104,8 @@ impl<'a> Route<'a> {
 
     /// Parses the long form.
     fn parse_words(line: &'a str) -> Option<Self> {
-        let (head, legs) = line.split_once(" nexthop ").unzip();
-        let mut words = head.unwrap_or(line).split_ascii_whitespace();
+        let (head, legs) = split_legs(line);
+        let mut words = head.split_ascii_whitespace();
         let mut dst = words.next()?;
         let mut kind = "unicast";
         if is_kind(dst) {
@@ -151,10 +151,7 @@ impl<'a> Route<'a> {
                 _ => return None,
             }
         }
-        if let Some(legs) = legs {
-            let legs = legs.split(" nexthop ").map(Leg::parse);
-            route.nexthops = legs.collect::<Option<_>>()?;
-        }
+        route.nexthops = legs.into_iter().map(Leg::parse).collect::<Option<_>>()?;
         // The defaults of `ip route add`.
         route.protocol.get_or_insert("boot");
         let scope = route.default_scope();

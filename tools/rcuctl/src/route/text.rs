@@ -19,13 +19,30 @@ pub fn abbreviated(prefix: &str) -> &str {
     }
 }
 
+/// Splits a route at each ` nexthop `, but not at a device of that name. Returns the words before the
+/// first leg, and the legs.
+pub fn split_legs(line: &str) -> (&str, Vec<&str>) {
+    const NEXTHOP: &str = " nexthop ";
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, _) in line.match_indices(NEXTHOP) {
+        if at >= start && !line[..at].ends_with(" dev") {
+            parts.push(&line[start..at]);
+            start = at + NEXTHOP.len();
+        }
+    }
+    parts.push(&line[start..]);
+    (parts.remove(0), parts)
+}
+
 /// Returns a route of the device's format as `ip route` prints it: with a short prefix, and with
 /// the scope (IPv4) or the preference (IPv6) that `ip route add` selects.
 ///
 /// Each leg of a multipath route is in a line of its own.
 pub fn short(line: &str) -> String {
-    if let Some((head, legs)) = line.split_once(" nexthop ") {
-        let legs = legs.split(" nexthop ");
+    let (head, legs) = split_legs(line);
+    if !legs.is_empty() {
+        let legs = legs.iter();
         return legs.fold(short(head), |text, leg| text + "\n\tnexthop " + leg);
     }
     let (kind, route) = match line.split_once(' ') {
@@ -55,7 +72,15 @@ mod tests {
     use super::*;
     use crate::device::grammar;
 
-    const ROUTES: [(&str, &str); 17] = [
+    const ROUTES: [(&str, &str); 19] = [
+        (
+            "10.0.0.0/8 dev nexthop metric 5",
+            "10.0.0.0/8 dev nexthop scope link metric 5",
+        ),
+        (
+            "10.0.0.0/8 nexthop dev nexthop weight 1 nexthop dev b weight 2",
+            "10.0.0.0/8\n\tnexthop dev nexthop weight 1\n\tnexthop dev b weight 2",
+        ),
         (
             "10.0.0.0/8 metric 5 nexthop via 10.0.0.1 dev a weight 1 nexthop dev b weight 2",
             "10.0.0.0/8 metric 5\n\tnexthop via 10.0.0.1 dev a weight 1\n\tnexthop dev b weight 2",
