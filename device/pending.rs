@@ -2,8 +2,9 @@
 
 //! The transaction of an open file, from `begin` to `commit` or `abort`.
 
-use crate::rcu_table::{
-    Failure, Multipath, Operation, Prefix, Reload, Segments, Table, Transaction,
+use crate::{
+    kernel_ext::sched,
+    rcu_table::{Failure, Multipath, Operation, Prefix, Reload, Segments, Table, Transaction},
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -27,7 +28,19 @@ pub(super) struct PendingTransaction {
     changes: Changes,
     line: Option<u64>,
     /// The legs of routes that the commit adds.
-    legs: KVVec<Multipath>,
+    legs: Legs,
+}
+
+/// The legs of many routes. Dropping them waits for the updaters' mutex, and yields after each.
+struct Legs(Segments<Multipath>);
+
+impl Drop for Legs {
+    fn drop(&mut self) {
+        while let Some(legs) = self.0.pop() {
+            drop(legs);
+            sched::yield_now();
+        }
+    }
 }
 
 /// The error of a failed commit, which has changed nothing.
@@ -53,7 +66,7 @@ impl PendingTransaction {
         Self {
             changes: Changes::Collected(Transaction::new(), Segments::new()),
             line,
-            legs: KVVec::new(),
+            legs: Legs(Segments::new()),
         }
     }
 
@@ -64,7 +77,7 @@ impl PendingTransaction {
         Ok(Self {
             changes: Changes::Reload(Reload::new(table)?),
             line,
-            legs: KVVec::new(),
+            legs: Legs(Segments::new()),
         })
     }
 
@@ -103,11 +116,11 @@ impl PendingTransaction {
         legs: Multipath,
         line: u64,
     ) -> Result {
-        self.legs.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        self.legs.0.reserve(1)?;
         self.apply(operation, Some(line))?;
         // The routes of a reload are in its table, and use the legs.
         if matches!(self.changes, Changes::Collected(..)) {
-            self.legs.push(legs, GFP_KERNEL_ACCOUNT)?;
+            self.legs.0.push(legs);
         }
         Ok(())
     }
