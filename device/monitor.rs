@@ -179,7 +179,8 @@ impl Line {
 /// Copies answers, and then changes if the file monitors the table. Ends when the destination is
 /// full, when nothing is left, or when a signal is pending. Returns the number of copied bytes.
 ///
-/// Errors, if nothing was copied: those of [`Answers::read`]; `ENOMEM`. Context: may sleep.
+/// Errors, if nothing was copied: those of [`Answers::read`]; `ENOMEM`; `ERESTARTSYS` if a signal
+/// is pending. Context: may sleep.
 pub(super) fn read(state: &mut State, table: &Table, to: &mut IovIterDest<'_>) -> Result<usize> {
     let mut total = 0;
     loop {
@@ -196,10 +197,11 @@ pub(super) fn read(state: &mut State, table: &Table, to: &mut IovIterDest<'_>) -
         };
         match monitoring.append_to(table, &mut state.answers) {
             Err(error) if total == 0 && !state.answers.is_readable() => return Err(error),
-            _ if !state.answers.is_readable() || (total > 0 && signal::yield_and_check()) => {
-                return Ok(total)
-            }
-            _ => (),
+            _ if !state.answers.is_readable() => return Ok(total),
+            // A busy updater can replace each multipath route before its line is printed.
+            _ if !signal::yield_and_check() => (),
+            _ if total > 0 => return Ok(total),
+            _ => return Err(ERESTARTSYS),
         }
     }
 }
