@@ -4,7 +4,7 @@
 //! is made piece by piece as the reader consumes it.
 
 use super::{
-    objects::{ObjectText, RouteText},
+    objects::{ObjectText, RouteText, REPLACE},
     signal,
 };
 use crate::rcu_table::{Key, Route, Selector, Table};
@@ -272,7 +272,7 @@ impl Answers {
         is_group: Option<bool>,
     ) -> Result<bool> {
         let mut text = KVVec::new();
-        let command = is_group.map_or("", |_| "nexthop replace ");
+        let command = is_group.map_or("", |_| REPLACE);
         for _ in 0..PIECE {
             let Some(start) = from else { break };
             let Some((id, object)) = table.next_object(start, is_group)? else {

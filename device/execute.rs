@@ -9,11 +9,11 @@ use super::{
     line_error::LineError,
     lines::Line,
     monitor::Monitoring,
-    objects,
+    objects::{self, LegsText},
     open_file::OpenFile,
     pending::{self, PendingTransaction},
 };
-use crate::rcu_table::{read_lock, HopId, Multipath, NextHop, Operation, Route};
+use crate::rcu_table::{read_lock, HopId, Multipath, NextHop, Operation, Route, RouteLeg};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::prelude::*;
 
@@ -113,28 +113,37 @@ impl Executor<'_> {
                 Operation::Remove(prefix, metric, next_hop)
             }
             Command::InsertNamed(mode, mut route, object) => {
-                self.apply_batch().map_err(Failure::EarlierLine)?;
                 route.next_hop = self.named(route.next_hop, object)?;
                 Operation::Insert(route, mode)
             }
             Command::DeleteNamed(prefix, metric, next_hop, object) => {
-                self.apply_batch().map_err(Failure::EarlierLine)?;
                 Operation::Remove(prefix, metric, Some(self.named(next_hop, object)?))
             }
             Command::InsertLegs(mode, prefix, metric, object) => {
                 self.apply_batch().map_err(Failure::EarlierLine)?;
-                let hold = self.legs(text)?;
+                self.check_may_change()?;
+                let legs = objects::legs(text).map_err(LineError::Kernel)?;
+                let hold = self.hold(&legs).map_err(LineError::Kernel)?;
                 let next_hop = self.named_legs(&hold, object)?;
                 let route = Route {
                     prefix,
                     metric,
                     next_hop,
                 };
+                if next_hop == hold.next_hop() {
+                    objects::check_length(&LegsText(&route, &legs))?;
+                }
                 return Ok(self.change_legs(&Operation::Insert(route, mode), hold, origin)?);
             }
             Command::DeleteLegs(prefix, metric, object) => {
                 self.apply_batch().map_err(Failure::EarlierLine)?;
-                let hold = self.legs(text)?;
+                self.check_may_change()?;
+                let legs = objects::legs(text).map_err(LineError::Kernel)?;
+                let hold = self.hold(&legs).map_err(|error| match error {
+                    // The table has no room for these legs, so no route has them.
+                    error if error == ENOSPC => LineError::Change(Some(prefix), ESRCH),
+                    error => LineError::Kernel(error),
+                })?;
                 let next_hop = self.named_legs(&hold, object)?;
                 let remove = Operation::Remove(prefix, metric, Some(next_hop));
                 return Ok(self.change_legs(&remove, hold, origin)?);
@@ -189,10 +198,10 @@ impl Executor<'_> {
     }
 
     /// Finds or creates the legs that a line names.
-    fn legs(&self, line: &str) -> Result<Multipath, LineError<'static>> {
-        self.check_may_change()?;
-        let legs = objects::legs(line).map_err(LineError::Kernel)?;
-        Multipath::new(self.file.shared_table(), &legs).map_err(LineError::Kernel)
+    ///
+    /// Errors: those of [`Multipath::new`].
+    fn hold(&self, legs: &[RouteLeg]) -> Result<Multipath> {
+        Multipath::new(self.file.shared_table(), legs)
     }
 
     /// Returns the next hop of a line with legs, and possibly with an object. If the object is a

@@ -15,6 +15,8 @@ use kernel::{bindings, prelude::*};
 pub(super) enum LineError<'a> {
     /// The line contains a byte that is not text, or is too long.
     Line(BadLine),
+    /// The device would print the route or object with that number of bytes, more than a line has.
+    PrintedTooLong(usize),
     /// The line is not a command.
     Command(Refusal<'a>),
     /// The line changes the table, and the opener or the writer lacks `CAP_NET_ADMIN`.
@@ -47,7 +49,7 @@ impl LineError<'_> {
     /// Returns the errno, as iproute2 does where it has the same error.
     pub(super) fn errno(&self) -> Error {
         match self {
-            LineError::Line(BadLine::TooLong) => E2BIG,
+            LineError::Line(BadLine::TooLong) | LineError::PrintedTooLong(_) => E2BIG,
             LineError::Line(_) | LineError::Command(_) | LineError::NoTransaction => EINVAL,
             LineError::Denied => EPERM,
             LineError::TransactionOpen
@@ -110,6 +112,11 @@ impl fmt::Display for LineError<'_> {
             LineError::Line(BadLine::NotText(byte, column)) => {
                 write!(f, "byte {byte:#04x} in column {column} is not text")
             }
+            LineError::PrintedTooLong(length) => write!(
+                f,
+                "'show' would print {length} bytes, but a line has at most {MAX_LINE}; name fewer \
+                 next hops"
+            ),
             LineError::Command(refusal) => refusal.fmt(f),
             LineError::Denied => f.write_str("changes require CAP_NET_ADMIN"),
             LineError::Change(Some(prefix), error) => {

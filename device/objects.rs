@@ -9,12 +9,19 @@ use super::{
     },
     execute::Executor,
     line_error::LineError,
+    lines::MAX_LINE,
 };
 use crate::rcu_table::{
     Family, HopError, HopObject, Member, Mode, NextHop, ObjectRoute, Route, RouteLeg, Table,
 };
-use core::{fmt, net::IpAddr};
+use core::{
+    fmt::{self, Write},
+    net::IpAddr,
+};
 use kernel::prelude::*;
+
+/// The words before an object in a dump of the whole table, which is written back.
+pub(super) const REPLACE: &str = "nexthop replace ";
 
 /// A next-hop object as text: `id 5 via 192.0.2.1 dev eth0`.
 pub(super) struct ObjectText<'a>(pub(super) u32, pub(super) &'a HopObject);
@@ -133,7 +140,7 @@ pub(super) fn legs(line: &str) -> Result<KVec<RouteLeg>> {
 
 /// A route with several legs as text: `10.0.0.0/8 nexthop via 192.0.2.1 weight 1 nexthop dev a
 /// weight 2`.
-struct LegsText<'a>(&'a Route, &'a [RouteLeg]);
+pub(super) struct LegsText<'a>(pub(super) &'a Route, pub(super) &'a [RouteLeg]);
 
 impl fmt::Display for LegsText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,6 +153,30 @@ impl fmt::Display for LegsText<'_> {
             let hop = HopText(leg.next_hop, Some(route.prefix.family()));
             write!(f, " nexthop{hop} weight {}", leg.weight)?;
         }
+        Ok(())
+    }
+}
+
+/// Checks that a line as the device prints it fits in a line that the device accepts. Otherwise a
+/// saved table could not be loaded.
+///
+/// Errors: [`LineError::PrintedTooLong`].
+pub(super) fn check_length(text: &impl fmt::Display) -> Result<(), LineError<'static>> {
+    let mut length = Length(0);
+    // The writer cannot fail.
+    let _ = write!(length, "{text}");
+    match length {
+        Length(0..=MAX_LINE) => Ok(()),
+        Length(length) => Err(LineError::PrintedTooLong(length)),
+    }
+}
+
+/// The number of bytes that were written to it.
+struct Length(usize);
+
+impl fmt::Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
         Ok(())
     }
 }
@@ -181,10 +212,11 @@ pub(super) fn execute(
                 Some(next_hop) => HopObject::Single(next_hop),
                 None => HopObject::Group(members(line).map_err(LineError::Kernel)?),
             };
-            if executor.pending.is_some() {
-                return check_unchanged(table, mode, id, &object);
-            }
-            let set = table.set_object(id, mode, &object);
+            check_length(&format_args!("{REPLACE}{}", ObjectText(id, &object)))?;
+            let set = match executor.pending {
+                None => table.set_object(id, mode, &object),
+                Some(_) => return check_unchanged(table, mode, id, &object),
+            };
             set.map_err(|error| LineError::Object(id, error))
         }
         ObjectCommand::Delete(id) => {

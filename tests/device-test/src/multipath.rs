@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::{
     device::{self, dump, expect_table, scaled, Device, Stats},
-    tap::{ensure, equal, same_text, Group, Outcome, Test},
+    tap::{ensure, equal, same_text, skip, Group, Outcome, Test},
 };
 
 const LEGS: &str = "nexthop via 192.0.2.1 dev a weight 1 nexthop dev b weight 3";
@@ -93,6 +93,59 @@ fn del_matches_legs() -> Outcome {
     expect_table("")
 }
 
+/// The device refuses a line if it could not read what it would print.
+fn long_lines() -> Outcome {
+    let legs = |count| format!("replace 10.0.0.0/8{}\n", " nexthop dev a".repeat(count));
+    // A printed leg has 23 bytes, the prefix has 10, and a line has at most 1023.
+    device::run(legs(44))?;
+    let table = dump()?;
+    device::run(format!("begin reload\n{table}commit\n"))?;
+    expect_table(&table)?;
+    let members = "1/".repeat(499);
+    for (line, length) in [
+        (legs(45), 1045),
+        (format!("nexthop add id 1 group {members}1\n"), 1026),
+    ] {
+        let device = Device::open()?;
+        equal(
+            "the result of write()",
+            device.write(&line),
+            Err(Errno::E2BIG),
+        )?;
+        let answer = format!(
+            "line 1: 'show' would print {length} bytes, but a line has at most 1023; name fewer next \
+             hops\n"
+        );
+        same_text("the answer", &device.answers()?, &answer)?;
+    }
+    equal("objects", objects()?, 1)?;
+    expect_table(&table)
+}
+
+/// The table has no room for more legs, so `del` cannot create those of its line.
+fn del_in_a_full_table() -> Outcome {
+    const OBJECTS: u32 = 65_536;
+    if device::scaled_if_emulated(40) < 40 {
+        return skip("131,072 lines take minutes on an emulated CPU");
+    }
+    let add: String = (1..=OBJECTS)
+        .map(|id| format!("nexthop add id {id} dev a\n"))
+        .collect();
+    let delete: String = (1..=OBJECTS)
+        .map(|id| format!("nexthop del id {id}\n"))
+        .collect();
+    device::run(add)?;
+    let results = [
+        format!("del 10.0.0.0/8 {LEGS}\n"),
+        format!("10.0.0.0/8 {LEGS}\n"),
+    ]
+    .map(|line| Device::open().map(|device| device.write(line)));
+    device::run(delete)?;
+    let [deleted, added] = results;
+    equal("the result of del", deleted?, Err(Errno::ESRCH))?;
+    equal("the result of add", added?, Err(Errno::ENOSPC))
+}
+
 /// `ip route` prints the members of a group after the number of the object.
 fn group_with_members() -> Outcome {
     let objects = "nexthop replace id 1 via 192.0.2.1 dev a\nnexthop replace id 2 dev b\n\
@@ -140,6 +193,8 @@ const TESTS: &Group = &[
     ("legs are shared, and freed with the last route", legs_are_freed),
     ("del requires all legs and weights", del_matches_legs),
     ("a line with a group and its members uses the group", group_with_members),
+    ("a line whose route would print too long is refused", long_lines),
+    ("del of legs in a table without room for them is ESRCH", del_in_a_full_table),
     ("a monitor prints the legs", monitored),
 ];
 
