@@ -232,6 +232,7 @@ impl Executor<'_> {
             Some(pending) if pending.is_full() => return Err(LineError::TransactionFull),
             Some(pending) => pending.apply_legs(operation, hold, origin.line),
         };
+        self.file.stats().changes.add(usize::from(changed.is_ok()));
         changed.map_err(|error| LineError::Change(pending::prefix_of(operation), error))
     }
 

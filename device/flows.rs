@@ -28,9 +28,10 @@ pub(super) fn look_up(file: &OpenFile, args: &mut uapi::Flows) -> Result {
         // User memory may fault, and a reader must not sleep: each piece is copied in before its
         // read-side critical section, and copied out after it.
         let found = look_up_piece(file.table(), flows.next()?, routes.piece());
-        let looked_up = routes.piece().len() as u32;
+        let looked_up = routes.piece().len();
         routes.flush()?;
-        args.done += looked_up;
+        file.stats().lookups.add(looked_up);
+        args.done += looked_up as u32;
         found?;
         if args.done == args.count || signal::yield_and_check() {
             return Ok(());

@@ -217,7 +217,9 @@ pub(super) fn execute(
                 None => table.set_object(id, mode, &object),
                 Some(_) => return check_unchanged(table, mode, id, &object),
             };
-            set.map_err(|error| LineError::Object(id, error))
+            set.map_err(|error| LineError::Object(id, error))?;
+            executor.file.stats().changes.add(1);
+            Ok(())
         }
         ObjectCommand::Delete(id) => {
             executor.check_may_change()?;
@@ -225,7 +227,9 @@ pub(super) fn execute(
                 return Err(LineError::ObjectInTransaction);
             }
             let removed = table.remove_object(id);
-            removed.map_err(|error| LineError::Object(id, error))
+            removed.map_err(|error| LineError::Object(id, error))?;
+            executor.file.stats().changes.add(1);
+            Ok(())
         }
     }
 }

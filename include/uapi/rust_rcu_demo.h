@@ -33,6 +33,9 @@
  * @family:   AF_INET (2), AF_INET6 (10), or AF_UNSPEC (0) for none
  * @reserved: must be zero
  * @bytes:    the address in network order; the last twelve bytes of an IPv4 address must be zero
+ *
+ * Without an address all bytes are zero, except in the gateway of a route that has the type
+ * RUST_RCU_DEMO_TYPE_OBJECT.
  */
 struct rust_rcu_demo_address {
 	__u8 family;
@@ -421,7 +424,7 @@ struct rust_rcu_demo_stats {
 
 /**
  * struct rust_rcu_demo_file_stats - what has been done through this open file
- * @lookups:       addresses that LOOKUP and "get" looked up
+ * @lookups:       addresses that LOOKUP, FLOWS and "get" looked up
  * @routes:        elements that DUMP, GET and ANSWERS returned, also those without a route
  * @changes:       operations and lines of changes that took effect or joined a transaction
  * @bytes_read:    bytes that read() returned

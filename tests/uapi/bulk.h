@@ -229,10 +229,64 @@ static void test_numbers_of_next_hops(void)
 	flush();
 }
 
+/* Checks that a route has the number of an object in the place of a gateway. */
+static void check_object(const char *name, const struct rust_rcu_demo_route *route, __u8 number)
+{
+	const struct rust_rcu_demo_address gateway = { .bytes = { 0, 0, 0, number } };
+
+	check_is(name, route->type, RUST_RCU_DEMO_TYPE_OBJECT);
+	check("its gateway is the number of the object, and it has no device",
+	      !memcmp(&route->gateway, &gateway, sizeof(gateway)) && !route->dev[0]);
+}
+
+/* Routes with an object of their own, or with that of a multipath route. */
+static void test_routes_with_objects(void)
+{
+	struct rust_rcu_demo_route routes[3] = { };
+	struct rust_rcu_demo_dump dump = { .routes = pointer(routes), .count = 3 };
+	struct rust_rcu_demo_key keys[2];
+	struct rust_rcu_demo_get get = {
+		.keys = pointer(keys), .routes = pointer(routes), .count = 2,
+	};
+	__u32 numbers[2] = { };
+	struct rust_rcu_demo_answers answers = {
+		.numbers = pointer(numbers), .routes = pointer(routes), .count = 2,
+	};
+	struct rust_rcu_demo_lookup look;
+
+	check_is("routes with objects are added", write_text(
+		 "nexthop add id 5 via 192.0.2.1\n10.0.0.0/24 nhid 5\n"
+		 "10.0.1.0/24 nexthop via 192.0.2.1 nexthop via 192.0.2.2\n"), 0);
+	check_is("dump of objects succeeds", errno_of(RUST_RCU_DEMO_IOC_DUMP, &dump), 0);
+	check_is("dump returns the routes with objects", dump.done, 2);
+	check_object("dump of a route with nhid has the type OBJECT", &routes[0], 5);
+	check_object("dump of a multipath route has the type OBJECT", &routes[1], 0);
+	keys[0] = (struct rust_rcu_demo_key){ .dst = routes[0].dst, .prefix_len = 24 };
+	keys[1] = (struct rust_rcu_demo_key){ .dst = routes[1].dst, .prefix_len = 24 };
+	memset(routes, 0, sizeof(routes));
+	check_is("get of objects succeeds", errno_of(RUST_RCU_DEMO_IOC_GET, &get), 0);
+	check_object("get of a route with nhid has the type OBJECT", &routes[0], 5);
+	check_object("get of a multipath route has the type OBJECT", &routes[1], 0);
+	memset(routes, 0, sizeof(routes));
+	check_is("a lookup of their numbers succeeds", look_up_numbers(&look, numbers, 2), 0);
+	check_is("answers of objects succeed", errno_of(RUST_RCU_DEMO_IOC_ANSWERS, &answers), 0);
+	check_object("the answer of a route with nhid has the type OBJECT", &routes[0], 5);
+	check_object("the answer of a multipath route has the type OBJECT", &routes[1], 0);
+	flush();
+	check_is("the object is deleted", write_text("nexthop del id 5\n"), 0);
+}
+
 static void test_file_stats(void)
 {
 	const struct rust_rcu_demo_operation operation = operation_on(RUST_RCU_DEMO_ADD, 1);
 	struct rust_rcu_demo_file_stats stats = { .lookups = -1 };
+	struct rust_rcu_demo_flow flow[2] = {
+		{ .address = inet(10, 0, 1, 1) }, { .address = inet(9, 0, 0, 1) },
+	};
+	struct rust_rcu_demo_flows flows = {
+		.flows = pointer(flow), .routes = pointer(&(struct rust_rcu_demo_route[2]){ }),
+		.count = 2,
+	};
 	struct rust_rcu_demo_dump dump = { };
 	int kept = fd;
 
@@ -254,6 +308,12 @@ static void test_file_stats(void)
 	check_is("the file counts routes that a dump has copied", stats.routes, 2);
 	check_is("the file counts bytes written", stats.bytes_written, 30);
 	check_is("the file counts bytes read", stats.bytes_read, 26);
+	write_text("nexthop add id 6 dev a\n12.0.0.0/8 nexthop dev a nexthop dev b\n"
+		   "nexthop del id 6\ndel 12.0.0.0/8 nexthop dev a nexthop dev b\n");
+	check_is("flows are looked up", errno_of(RUST_RCU_DEMO_IOC_FLOWS, &flows), 0);
+	errno_of(RUST_RCU_DEMO_IOC_FILE_STATS, &stats);
+	check_is("the file counts changes of objects and of multipath routes", stats.changes, 6);
+	check_is("the file counts flows as lookups", stats.lookups, 4);
 	close(fd);
 	fd = kept;
 	check("another file has its own statistics",

@@ -896,6 +896,7 @@ int main(void)
 	test_dump();
 	test_get();
 	test_numbers_of_next_hops();
+	test_routes_with_objects();
 	test_file_stats();
 	test_flows();
 	printf("1..%d\n", number);
