@@ -18,8 +18,9 @@ pub(crate) const READABLE: u32 = bindings::POLLIN | bindings::POLLRDNORM;
 ///
 /// # Invariants
 ///
-/// `head` is initialised and pinned. A file's private data owns a reference to the queue, and each
-/// waiter holds a reference to the file, so the queue is empty when it is freed.
+/// `head` is initialised and pinned. A file's private data owns a reference to the queue until the
+/// file's `release()`. A `poll()` holds a reference to the file. An epoll instance holds none, but the
+/// kernel removes its waiters before `release()`. So the queue is empty when it is freed.
 #[pin_data]
 pub struct PollQueue {
     #[pin]

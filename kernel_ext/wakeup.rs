@@ -122,7 +122,9 @@ impl Wakeup {
 impl PinnedDrop for Wakeup {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant the work is initialised. No other thread can queue it
-        // again, because the caller owns the last reference.
+        // again, because the caller owns the last reference. Until the call returns, the worker may
+        // read fields through `&Wakeup`. This function accesses none of them through `self`, except
+        // the work, which is in an `Opaque`.
         unsafe { bindings::cancel_work_sync(self.work.get()) };
     }
 }
