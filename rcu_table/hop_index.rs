@@ -10,7 +10,7 @@ use super::{
     stats::Footprint,
     table::yield_after,
 };
-use crate::rcu::{self, GracePeriod, Retired, UniqueRcuBox};
+use crate::rcu::{GracePeriod, Retired, UniqueRcuBox};
 use kernel::{prelude::*, sync::Arc};
 
 /// The maximum number of objects.
@@ -175,7 +175,8 @@ impl HopIndex {
 
     /// Adds an object without users, and returns its slot, which is empty.
     ///
-    /// Errors: `ENOSPC` if there are too many objects; `ENOMEM`. Context: may sleep.
+    /// Errors: `ENOSPC` if there are too many objects; `EAGAIN` if the caller must use
+    /// [`Table::wait_for_slots`](super::Table::wait_for_slots) first; `ENOMEM`. Context: may sleep.
     pub(super) fn insert(
         &mut self,
         objects: &HopObjects,
@@ -212,9 +213,7 @@ impl HopIndex {
         let slot = self.slots;
         if slot >= MAX_SLOTS {
             // Deleted objects occupy all slots that remain.
-            rcu::synchronize();
-            self.recycle(objects);
-            return self.free.pop().ok_or(ENOSPC);
+            return Err(EAGAIN);
         }
         let all = slot as usize + 1;
         self.free.reserve(all - self.free.len(), gfp())?;

@@ -46,15 +46,19 @@ impl Multipath {
         }
         let new = contents(&table.account, false, &targets)?;
         let mut state = table.lock()?;
-        let id = match table.find_legs(&state, &new) {
-            Some(id) => id,
-            None => {
-                let digest = new.digest();
-                let objects = &mut state.answers.objects;
-                let id = objects.insert_nameless(&table.objects, digest)?;
-                // The slot is empty. No reader knows it, so nothing has changed yet.
-                drop(objects.publish(&table.objects, id, new));
-                id
+        let id = loop {
+            if let Some(id) = table.find_legs(&state, &new) {
+                break id;
+            }
+            let objects = &mut state.answers.objects;
+            match objects.insert_nameless(&table.objects, new.digest()) {
+                Err(error) if error == EAGAIN => state = table.wait_for_slots(state)?,
+                inserted => {
+                    let id = inserted?;
+                    // The slot is empty. No reader knows it, so nothing has changed yet.
+                    drop(objects.publish(&table.objects, id, new));
+                    break id;
+                }
             }
         };
         state.answers.objects.hold(&NextHop::Object(id));

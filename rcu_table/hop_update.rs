@@ -138,10 +138,32 @@ impl Table {
     /// contents. One store replaces the next hop of all routes that name the object.
     ///
     /// Errors: see [`HopError`]; nothing has changed then. Context: may sleep; waits for a grace
-    /// period if too much memory awaits reclaim.
+    /// period if too much memory or too many deleted objects await reclaim.
     pub fn set_object(&self, id: u32, mode: Mode, new: &HopObject) -> Result<(), HopError> {
         let id = HopId::new(id);
         let mut state = self.lock()?;
+        let mut done = self.change_object(&mut state, id, mode, new);
+        while done == Err(HopError::Kernel(EAGAIN)) {
+            state = self.wait_for_slots(state)?;
+            done = self.change_object(&mut state, id, mode, new);
+        }
+        drop(state);
+        done?;
+        self.wait_if_over_limit();
+        Ok(())
+    }
+
+    /// Adds or replaces an object.
+    ///
+    /// Errors: those of [`Self::set_object`]; `EAGAIN` as [`HopIndex::insert`].
+    /// Context: may sleep.
+    fn change_object(
+        &self,
+        state: &mut TableState,
+        id: HopId,
+        mode: Mode,
+        new: &HopObject,
+    ) -> Result<(), HopError> {
         let existing = state.answers.objects.find(id).copied();
         match (mode, &existing) {
             (Mode::Add, Some(_)) => return Err(HopError::Exists),
@@ -173,9 +195,7 @@ impl Table {
             Some(entry) => entry.slot,
             None => objects.insert(&self.objects, id, new_contents.header.is_group)?,
         };
-        self.publish(&mut state, id, slot, new_contents);
-        drop(state);
-        self.wait_if_over_limit();
+        self.publish(state, id, slot, new_contents);
         Ok(())
     }
 

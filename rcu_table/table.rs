@@ -326,6 +326,24 @@ impl Table {
         }
     }
 
+    /// Waits until the slots of all objects deleted so far can be used again. It releases the mutex
+    /// meanwhile, so that a long reader blocks only this caller.
+    ///
+    /// Errors: `EINTR` if a fatal signal ends the wait for the updaters' mutex.
+    /// Context: may sleep; waits for a grace period.
+    pub(super) fn wait_for_slots<'s>(
+        &'s self,
+        state: MutexGuard<'s, TableState>,
+    ) -> Result<MutexGuard<'s, TableState>> {
+        let deletions = state.answers.objects.deletions();
+        drop(state);
+        reclaim::wait(Policy::of(self.settings).mode);
+        let mut state = self.lock()?;
+        let objects = &mut state.answers.objects;
+        objects.recycle_until(&self.objects, deletions);
+        Ok(state)
+    }
+
     /// Reclaims all routes below a root that no reader can reach, and releases their answers.
     pub(super) fn dismantle(&self, root: Level<'_>, quarantine: Option<&dyn Quarantine>) {
         let (mut state, mut levels, mut routes) = (Some(self.state.lock()), 0, 0);

@@ -9,7 +9,7 @@ use rcu_routes::{
     rcu_table::{HopObject, Member, Mode, Multipath, NextHop, Route, RouteLeg, Settings, Table},
     testing::{
         prefix, run, run_alone, stopped_count, table_with_settings, wait_until, HeldReader,
-        StopFlag,
+        StopFlag, SETTLE_TIME,
     },
 };
 use std::{
@@ -138,4 +138,59 @@ fn an_updater_over_the_limit_returns_when_its_objects_are_freed() {
         table.remove_object(1000).unwrap();
         assert_eq!(table.retired_bytes(), 0);
     }
+}
+
+#[test]
+fn without_a_free_slot_updaters_wait_without_the_mutex() {
+    static SETTINGS: Settings = Settings::new();
+    let _turn = run_alone();
+    let table = new_table(&SETTINGS);
+    SETTINGS.set_reclaim_max_kb(u32::MAX);
+    let named = || {
+        let object = HopObject::Single(hop(1));
+        table.set_object(1000, Mode::Add, &object).unwrap();
+        table.remove_object(1000).unwrap();
+    };
+    let nameless = || {
+        let next_hop = hop(1);
+        drop(
+            Multipath::new(
+                table.clone(),
+                &[RouteLeg {
+                    next_hop,
+                    weight: 1,
+                }; 2],
+            )
+            .unwrap(),
+        );
+    };
+    let updaters: [&(dyn Fn() + Sync); 2] = [&named, &nameless];
+    let counts = [const { AtomicUsize::new(0) }; 2];
+    let (stop, answered) = (StopFlag::new(), AtomicUsize::new(0));
+    let reader = HeldReader::start();
+    thread::scope(|scope| {
+        let _stop = stop.on_drop();
+        for (update, count) in updaters.iter().zip(&counts) {
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.is_set() {
+                    update();
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        let stopped = counts.each_ref().map(stopped_count);
+        scope.spawn(|| answered.store(table.stats().unwrap().nexthop_objects, Ordering::SeqCst));
+        thread::sleep(SETTLE_TIME);
+        let found = answered.load(Ordering::SeqCst);
+        reader.release();
+        assert_eq!(found, 200, "statistics while the updaters wait");
+        for (count, stopped) in counts.iter().zip(stopped) {
+            let stopped = stopped.expect("the updater waits");
+            wait_until("the updater resumes", || {
+                count.load(Ordering::SeqCst) >= stopped + 20
+            });
+        }
+    });
+    wait_reclaimed(&table);
 }
