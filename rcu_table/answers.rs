@@ -92,7 +92,7 @@ fn footprint_of(numbers: usize) -> Footprint {
 /// megabytes without a reschedule point.
 ///
 /// Errors: `ENOMEM`. Context: may sleep.
-fn collect<T>(elements: impl Iterator<Item = T>, capacity: usize) -> Result<KVVec<T>> {
+pub(super) fn collect<T>(elements: impl Iterator<Item = T>, capacity: usize) -> Result<KVVec<T>> {
     let mut array = KVVec::with_capacity(capacity, gfp())?;
     for (at, element) in elements.take(capacity).enumerate() {
         array.push_within_capacity(element).map_err(|_| ENOMEM)?;

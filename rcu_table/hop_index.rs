@@ -2,19 +2,39 @@
 
 //! The next-hop objects by identity, with their users. Only the holder of the table's mutex uses
 //! it.
+//!
+//! ```text
+//!   number ──► named, in order ──┐
+//!   identity of nameless legs ───┼──► entries, by slot
+//!   digest of nameless legs ─────┘    next slot in the bucket
+//! ```
+//!
+//! Routes hold and release nameless legs one after the other under the mutex, so that each of these
+//! steps takes constant time.
 
 use super::{
+    answers::collect,
     fib::{gfp, Account},
     hop_objects::{Contents, HopObjects, MAX_SLOTS},
-    next_hop::{HopId, NextHop},
+    next_hop::{HopId, NextHop, SLOT_BITS},
     stats::Footprint,
     table::yield_after,
 };
 use crate::rcu::{GracePeriod, Retired, UniqueRcuBox};
+use core::iter;
 use kernel::{prelude::*, sync::Arc};
 
 /// The maximum number of objects.
 pub(super) const MAX_OBJECTS: usize = 1 << 16;
+
+/// The number of buckets: one for each four nameless objects, if there are only these.
+const BUCKETS: usize = MAX_OBJECTS / 4;
+/// The slot that ends a bucket's list.
+const NO_SLOT: u32 = u32::MAX;
+/// The least capacity of the entries.
+const MIN_LEN: usize = 64;
+
+const _: () = assert!(MAX_SLOTS <= 1 << SLOT_BITS);
 
 /// An object in use.
 #[derive(Clone, Copy)]
@@ -28,20 +48,24 @@ pub(super) struct Entry {
     pub(super) groups: u32,
     /// For a nameless object: the digest of its contents.
     digest: u64,
+    /// For a nameless object: the next slot in its bucket.
+    next: u32,
     /// The memory of its contents.
     footprint: Footprint,
 }
 
 /// The objects of a table.
 pub(super) struct HopIndex {
-    /// In the order of the identities.
-    entries: KVVec<Entry>,
-    /// The nameless objects by the digest of their contents, in order.
-    by_digest: KVVec<(u64, HopId)>,
+    /// The objects by slot. It has an element for each slot that was ever used.
+    entries: KVVec<Option<Entry>>,
+    /// The numbers of named objects with their slots, in order.
+    named: KVVec<(u32, u32)>,
+    /// The first slots of nameless objects by the digest of their contents.
+    buckets: KVVec<u32>,
+    /// The number of objects.
+    len: usize,
     /// The number of nameless objects that were ever created.
     serial: u64,
-    /// The slots that were ever used are below this number.
-    slots: u32,
     /// Slots that no reader uses. It has room for all slots.
     free: KVVec<u32>,
     /// Slots of deleted objects, in the order of their deletion. It has room for all slots.
@@ -54,13 +78,18 @@ pub(super) struct HopIndex {
     account: Arc<Account>,
 }
 
+fn bucket_of(digest: u64) -> usize {
+    (digest >> 32) as usize % BUCKETS
+}
+
 impl HopIndex {
     pub(super) fn new(account: Arc<Account>) -> Self {
         Self {
             entries: KVVec::new(),
-            by_digest: KVVec::new(),
+            named: KVVec::new(),
+            buckets: KVVec::new(),
+            len: 0,
             serial: 0,
-            slots: 0,
             free: KVVec::new(),
             deleted: KVVec::new(),
             waiting: 0,
@@ -70,18 +99,33 @@ impl HopIndex {
         }
     }
 
-    /// Returns the objects in the order of their identities.
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// Returns the number of objects.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
-    /// Returns the position of an object, or that at which it belongs.
-    pub(super) fn position(&self, id: HopId) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&id, |entry| entry.id)
+    fn at(&self, slot: u32) -> Option<&Entry> {
+        self.entries.get(slot as usize)?.as_ref()
+    }
+
+    /// Returns the position of a number in `named`, or that at which it belongs.
+    fn position(&self, number: u32) -> Result<usize, usize> {
+        self.named.binary_search_by_key(&number, |named| named.0)
+    }
+
+    /// Returns the named objects from a number on, in the order of their numbers.
+    pub(super) fn named_from(&self, number: u32) -> impl Iterator<Item = (u32, &Entry)> {
+        let start = self.position(number).unwrap_or_else(|at| at);
+        let named = self.named[start..].iter();
+        named.filter_map(move |&(number, slot)| Some((number, self.at(slot)?)))
     }
 
     pub(super) fn find(&self, id: HopId) -> Option<&Entry> {
-        self.entries.get(self.position(id).ok()?)
+        let slot = match id.number() {
+            Some(number) => self.named[self.position(number).ok()?].1,
+            None => id.nameless_slot()?,
+        };
+        self.at(slot).filter(|entry| entry.id == id)
     }
 
     /// Returns the slot of the object that a next hop names; 0 for other next hops.
@@ -95,8 +139,8 @@ impl HopIndex {
     }
 
     fn entry_mut(&mut self, id: HopId) -> Option<&mut Entry> {
-        let at = self.position(id).ok()?;
-        self.entries.get_mut(at)
+        let slot = self.find(id)?.slot;
+        self.entries.get_mut(slot as usize)?.as_mut()
     }
 
     /// Adds an answer to the users of the object that a next hop names.
@@ -108,7 +152,8 @@ impl HopIndex {
         }
     }
 
-    /// Removes an answer from the users of the object that a next hop names.
+    /// Removes an answer from the users of the object that a next hop names. Removes nameless legs
+    /// without users.
     pub(super) fn release(&mut self, next_hop: &NextHop) {
         if let NextHop::Object(id) = next_hop {
             let Some(entry) = self.entry_mut(*id) else {
@@ -116,47 +161,35 @@ impl HopIndex {
             };
             entry.users -= 1;
             if entry.users == 0 && id.number().is_none() {
-                self.remove_nameless(*id);
+                self.unlink(*id);
             }
         }
     }
 
     /// Returns the nameless objects whose contents have a digest.
     pub(super) fn nameless(&self, digest: u64) -> impl Iterator<Item = &Entry> {
-        let start = self.by_digest.partition_point(|(other, _)| *other < digest);
-        let equals = self.by_digest[start..].iter();
-        let equals = equals.take_while(move |(other, _)| *other == digest);
-        equals.filter_map(|(_, id)| self.find(*id))
+        let first = self.buckets.get(bucket_of(digest));
+        let first = first.and_then(|slot| self.at(*slot));
+        let all = iter::successors(first, move |entry| self.at(entry.next));
+        all.filter(move |entry| entry.digest == digest)
     }
 
     /// Adds a nameless object without users. Returns its identity. Its slot is empty.
     ///
     /// Errors and context: as [`Self::insert`].
     pub(super) fn insert_nameless(&mut self, objects: &HopObjects, digest: u64) -> Result<HopId> {
-        self.by_digest.reserve(1, gfp())?;
-        let id = HopId::nameless(self.serial);
-        self.insert(objects, id, false)?;
+        if self.buckets.is_empty() {
+            self.buckets = KVVec::from_elem(NO_SLOT, BUCKETS, gfp())?;
+        }
+        let slot = self.take_slot(objects)?;
+        let id = HopId::nameless(self.serial, slot);
         self.serial += 1;
+        let next = core::mem::replace(&mut self.buckets[bucket_of(digest)], slot);
+        self.set(id, slot, false);
         if let Some(entry) = self.entry_mut(id) {
-            entry.digest = digest;
+            (entry.digest, entry.next) = (digest, next);
         }
-        let at = self
-            .by_digest
-            .partition_point(|other| *other < (digest, id));
-        // The room for it is reserved.
-        let _ = self.by_digest.push_within_capacity((digest, id));
-        self.by_digest[at..].rotate_right(1);
         Ok(id)
-    }
-
-    fn remove_nameless(&mut self, id: HopId) {
-        let key = self.find(id).map(|entry| (entry.digest, id));
-        let at = key.and_then(|key| self.by_digest.binary_search(&key).ok());
-        if let Some(at) = at {
-            self.by_digest[at..].rotate_left(1);
-            self.by_digest.pop();
-        }
-        self.unlink(id);
     }
 
     /// Adds a group to the users of a member.
@@ -173,54 +206,70 @@ impl HopIndex {
         }
     }
 
-    /// Adds an object without users, and returns its slot, which is empty.
+    /// Adds the object with a number, without users, and returns its slot, which is empty.
     ///
     /// Errors: `ENOSPC` if there are too many objects; `EAGAIN` if the caller must use
     /// [`Table::wait_for_slots`](super::Table::wait_for_slots) first; `ENOMEM`. Context: may sleep.
     pub(super) fn insert(
         &mut self,
         objects: &HopObjects,
-        id: HopId,
+        number: u32,
         is_group: bool,
     ) -> Result<u32> {
-        let at = self.position(id).err().ok_or(EEXIST)?;
-        if self.entries.len() >= MAX_OBJECTS {
-            return Err(ENOSPC);
-        }
-        self.recycle(objects);
-        self.entries.reserve(1, gfp())?;
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => self.new_slot(objects)?,
-        };
-        let entry = Entry {
+        let at = self.position(number).err().ok_or(EEXIST)?;
+        self.named.reserve(1, gfp())?;
+        let slot = self.take_slot(objects)?;
+        // The room for it is reserved.
+        let _ = self.named.push_within_capacity((number, slot));
+        self.named[at..].rotate_right(1);
+        self.set(HopId::new(number), slot, is_group);
+        Ok(slot)
+    }
+
+    /// Fills the entry of a slot that was taken.
+    fn set(&mut self, id: HopId, slot: u32, is_group: bool) {
+        self.entries[slot as usize] = Some(Entry {
             id,
             slot,
             is_group,
             users: 0,
             groups: 0,
             digest: 0,
+            next: NO_SLOT,
             footprint: Footprint::NONE,
-        };
-        self.entries
-            .push_within_capacity(entry)
-            .map_err(|_| ENOMEM)?;
-        self.entries[at..].rotate_right(1);
-        Ok(slot)
+        });
+        self.len += 1;
+    }
+
+    /// Returns an unused slot.
+    fn take_slot(&mut self, objects: &HopObjects) -> Result<u32> {
+        if self.len >= MAX_OBJECTS {
+            return Err(ENOSPC);
+        }
+        self.recycle(objects);
+        match self.free.pop() {
+            Some(slot) => Ok(slot),
+            None => self.new_slot(objects),
+        }
     }
 
     fn new_slot(&mut self, objects: &HopObjects) -> Result<u32> {
-        let slot = self.slots;
-        if slot >= MAX_SLOTS {
+        let len = self.entries.len();
+        if len >= MAX_SLOTS as usize {
             // Deleted objects occupy all slots that remain.
             return Err(EAGAIN);
         }
-        let all = slot as usize + 1;
-        self.free.reserve(all - self.free.len(), gfp())?;
-        self.deleted.reserve(all - self.deleted.len(), gfp())?;
-        objects.reserve(slot)?;
-        self.slots += 1;
-        Ok(slot)
+        self.free.reserve(len + 1 - self.free.len(), gfp())?;
+        self.deleted.reserve(len + 1 - self.deleted.len(), gfp())?;
+        objects.reserve(len as u32)?;
+        if len >= self.entries.capacity() {
+            let capacity = (len * 2).max(MIN_LEN);
+            self.entries = collect(self.entries.iter().copied(), capacity)?;
+        }
+        self.entries
+            .push_within_capacity(None)
+            .map_err(|_| ENOMEM)?;
+        Ok(len as u32)
     }
 
     /// Removes an object without users. Its contents stay until no reader uses its slot.
@@ -248,18 +297,41 @@ impl HopIndex {
     /// Removes an object. [`Self::recycle`] empties its slot after a grace period. Until then its
     /// contents count as retired, so that a long reader stops updaters before memory runs out.
     fn unlink(&mut self, id: HopId) {
-        let Ok(at) = self.position(id) else {
+        let Some(entry) = self.find(id).copied() else {
             return;
         };
-        self.entries[at..].rotate_left(1);
-        if let Some(entry) = self.entries.pop() {
-            // The slot is one of those for which there is room.
-            let _ = self.deleted.push_within_capacity(entry.slot);
-            self.account.retired(entry.footprint);
+        match id.number().map(|number| self.position(number)) {
+            Some(Ok(at)) => {
+                self.named[at..].rotate_left(1);
+                self.named.pop();
+            }
+            _ => self.unchain(&entry),
         }
+        self.entries[entry.slot as usize] = None;
+        self.len -= 1;
+        // The slot is one of those for which there is room.
+        let _ = self.deleted.push_within_capacity(entry.slot);
+        self.account.retired(entry.footprint);
         if self.waiting == 0 {
             self.waiting = self.deleted.len();
             self.grace_period = GracePeriod::start();
+        }
+    }
+
+    /// Removes a nameless object from its bucket.
+    fn unchain(&mut self, entry: &Entry) {
+        let first = &mut self.buckets[bucket_of(entry.digest)];
+        if *first == entry.slot {
+            *first = entry.next;
+            return;
+        }
+        let mut at = *first;
+        while let Some(Some(other)) = self.entries.get_mut(at as usize) {
+            if other.next == entry.slot {
+                other.next = entry.next;
+                return;
+            }
+            at = other.next;
         }
     }
 

@@ -140,7 +140,6 @@ impl Table {
     /// Errors: see [`HopError`]; nothing has changed then. Context: may sleep; waits for a grace
     /// period if too much memory or too many deleted objects await reclaim.
     pub fn set_object(&self, id: u32, mode: Mode, new: &HopObject) -> Result<(), HopError> {
-        let id = HopId::new(id);
         let mut state = self.lock()?;
         let mut done = self.change_object(&mut state, id, mode, new);
         while done == Err(HopError::Kernel(EAGAIN)) {
@@ -160,10 +159,11 @@ impl Table {
     fn change_object(
         &self,
         state: &mut TableState,
-        id: HopId,
+        number: u32,
         mode: Mode,
         new: &HopObject,
     ) -> Result<(), HopError> {
+        let id = HopId::new(number);
         let existing = state.answers.objects.find(id).copied();
         match (mode, &existing) {
             (Mode::Add, Some(_)) => return Err(HopError::Exists),
@@ -193,7 +193,7 @@ impl Table {
         let objects = &mut state.answers.objects;
         let slot = match existing {
             Some(entry) => entry.slot,
-            None => objects.insert(&self.objects, id, new_contents.header.is_group)?,
+            None => objects.insert(&self.objects, number, new_contents.header.is_group)?,
         };
         self.publish(state, id, slot, new_contents);
         Ok(())
@@ -302,12 +302,9 @@ impl Table {
         is_group: Option<bool>,
     ) -> Result<Option<(u32, HopObject)>> {
         let state = self.lock()?;
-        let objects = &state.answers.objects;
-        let at = objects.position(HopId::new(from)).unwrap_or_else(|at| at);
-        let is_wanted = |entry: &&Entry| is_group.iter().all(|wanted| entry.is_group == *wanted);
-        let entry = objects.entries()[at..].iter().find(is_wanted);
-        let Some((entry, number)) = entry.and_then(|entry| Some((entry, entry.id.number()?)))
-        else {
+        let mut named = state.answers.objects.named_from(from);
+        let is_wanted = |entry: &Entry| is_group.iter().all(|wanted| entry.is_group == *wanted);
+        let Some((number, entry)) = named.find(|(_, entry)| is_wanted(entry)) else {
             return Ok(None);
         };
         // The mutex excludes changes, so that both critical sections see the same contents.

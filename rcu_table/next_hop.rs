@@ -47,6 +47,9 @@ impl DevName {
     }
 }
 
+/// The bits of the slot in the identity of a nameless object.
+pub(super) const SLOT_BITS: u32 = 17;
+
 /// The identity of a next-hop object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HopId(u64);
@@ -57,9 +60,18 @@ impl HopId {
         Self(number as u64)
     }
 
-    /// Returns the identity of a nameless object, which holds the legs of multipath routes.
-    pub(super) const fn nameless(serial: u64) -> Self {
-        Self((1 << 32) + serial)
+    /// Returns the identity of a nameless object, which holds the legs of multipath routes. No two
+    /// such objects have the same serial number.
+    pub(super) const fn nameless(serial: u64, slot: u32) -> Self {
+        Self((1 << 63) | (serial << SLOT_BITS) | slot as u64)
+    }
+
+    /// Returns the slot of a nameless object; none for an object with a number.
+    pub(super) const fn nameless_slot(self) -> Option<u32> {
+        match self.number() {
+            Some(_) => None,
+            None => Some((self.0 & ((1 << SLOT_BITS) - 1)) as u32),
+        }
     }
 
     /// Returns the number; none for a nameless object.

@@ -474,7 +474,7 @@ impl Table {
             copied_bytes: state.totals.copied,
             generation: self.generation(),
             unchanged: state.unchanged,
-            nexthop_objects: state.answers.objects.entries().len(),
+            nexthop_objects: state.answers.objects.len(),
             ..Stats::of_reclaim(self.account.waiting())
         })
     }

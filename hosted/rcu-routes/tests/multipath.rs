@@ -9,7 +9,10 @@ use rcu_routes::{
     },
     testing::{address, get, prefix, run, table, HeldReader},
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
 
 fn leg(number: u8, weight: u16) -> RouteLeg {
     let next_hop = NextHop::Via([192, 0, 2, number].into(), None);
@@ -158,4 +161,35 @@ fn one_leg_or_a_weight_of_zero_is_refused() {
         assert_eq!(Multipath::new(table.clone(), legs).err(), Some(EINVAL));
     }
     assert_eq!(objects(&table), 0);
+}
+
+/// Returns the least time in which a table with `count` legs drops 500 of them, the oldest first.
+fn time_to_drop(count: u32) -> Duration {
+    let table = table();
+    let legs = |number: u32| {
+        let [_, a, b, c] = number.to_be_bytes();
+        let next_hop = NextHop::Via([10, a, b, c].into(), None);
+        Multipath::new(
+            table.clone(),
+            &[RouteLeg {
+                next_hop,
+                weight: 1,
+            }; 2],
+        )
+        .unwrap()
+    };
+    let mut all: VecDeque<_> = (0..count).map(legs).collect();
+    let times = (0..4).map(|_| {
+        let start = Instant::now();
+        drop(all.drain(..500));
+        start.elapsed()
+    });
+    times.min().unwrap()
+}
+
+#[test]
+fn the_time_to_drop_legs_does_not_grow_with_their_number() {
+    let (few, many) = (time_to_drop(2000), time_to_drop(60_000));
+    println!("{few:?} of 2000, {many:?} of 60,000");
+    assert!(many < few * 8, "{few:?} of 2000, {many:?} of 60,000");
 }
