@@ -125,24 +125,34 @@ impl Table {
     /// Errors: `ENOMEM`; `EINTR` if a fatal signal ends the wait for the updaters' mutex. Context:
     /// may sleep.
     pub fn legs_of(&self, id: HopId) -> Result<KVec<RouteLeg>> {
+        let mut legs = KVec::new();
+        loop {
+            let len = self.copy_legs(id, &mut legs)?;
+            if len <= legs.capacity() {
+                return Ok(legs);
+            }
+            legs = KVec::with_capacity(len, gfp())?;
+        }
+    }
+
+    /// Copies the legs of a multipath route if `legs` has room for them. Returns their number.
+    ///
+    /// Allocates nothing, because updaters must not wait for the memory of a reader.
+    fn copy_legs(&self, id: HopId, legs: &mut KVec<RouteLeg>) -> Result<usize> {
         let state = self.lock()?;
-        let Some(entry) = state.answers.objects.find(id) else {
-            return Ok(KVec::new());
-        };
-        // The mutex excludes changes, so that both critical sections see the same contents.
         let guard = read_lock();
-        let contents = self.objects.get(entry.slot, &guard);
-        let len = contents.map_or(0, |contents| contents.elements.len());
-        drop(guard);
-        let mut legs = KVec::with_capacity(len, gfp())?;
-        let guard = read_lock();
-        let contents = self.objects.get(entry.slot, &guard);
-        for leg in contents.map_or(&[][..], |contents| &contents.elements) {
+        let entry = state.answers.objects.find(id);
+        let contents = entry.and_then(|entry| self.objects.get(entry.slot, &guard));
+        let all = contents.map_or(&[][..], |contents| &contents.elements);
+        if all.len() > legs.capacity() {
+            return Ok(all.len());
+        }
+        for leg in all {
             if let Target::Hop(next_hop) = leg.target {
                 let weight = leg.weight;
                 let _ = legs.push_within_capacity(RouteLeg { next_hop, weight });
             }
         }
-        Ok(legs)
+        Ok(all.len())
     }
 }

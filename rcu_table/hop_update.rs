@@ -301,20 +301,37 @@ impl Table {
         from: u32,
         is_group: Option<bool>,
     ) -> Result<Option<(u32, HopObject)>> {
+        let mut members = KVec::new();
+        loop {
+            let Some((number, legs)) = self.copy_object(from, is_group, &mut members)? else {
+                return Ok(None);
+            };
+            match legs.single {
+                Some(next_hop) => return Ok(Some((number, HopObject::Single(next_hop)))),
+                None if legs.len <= members.capacity() => {
+                    return Ok(Some((number, HopObject::Group(members))));
+                }
+                // Another updater can replace the group before the next attempt.
+                None => members = KVec::with_capacity(legs.len, gfp())?,
+            }
+        }
+    }
+
+    /// Finds the object that [`Self::next_object`] returns, and copies its members as
+    /// [`Self::legs`].
+    ///
+    /// Allocates nothing, because updaters must not wait for the memory of a reader.
+    fn copy_object(
+        &self,
+        from: u32,
+        is_group: Option<bool>,
+        members: &mut KVec<Member>,
+    ) -> Result<Option<(u32, Legs)>> {
         let state = self.lock()?;
         let mut named = state.answers.objects.named_from(from);
         let is_wanted = |entry: &Entry| is_group.iter().all(|wanted| entry.is_group == *wanted);
-        let Some((number, entry)) = named.find(|(_, entry)| is_wanted(entry)) else {
-            return Ok(None);
-        };
-        // The mutex excludes changes, so that both critical sections see the same contents.
-        let len = self.legs(entry.slot, &mut KVec::new()).len;
-        let mut members = KVec::with_capacity(len, gfp())?;
-        let legs = self.legs(entry.slot, &mut members);
-        Ok(legs.single.map_or_else(
-            || Some((number, HopObject::Group(members))),
-            |next_hop| Some((number, HopObject::Single(next_hop))),
-        ))
+        let found = named.find(|(_, entry)| is_wanted(entry));
+        Ok(found.map(|(number, entry)| (number, self.legs(entry.slot, members))))
     }
 
     /// Copies the members of an object, up to the capacity of `members`. Allocates nothing.

@@ -6,6 +6,7 @@
 pub mod allocator;
 mod boxed;
 pub mod failslab;
+pub mod observe;
 mod slab;
 mod vec;
 
@@ -113,6 +114,7 @@ pub(crate) fn allocate(layout: Layout, flags: Flags) -> Result<NonNull<u8>, Allo
         context::assert_may_sleep("GFP_KERNEL allocation");
     }
     stretch::count_allocator_call(layout.size());
+    observe::before_allocation();
     if failslab::should_fail() {
         return Err(AllocError);
     }

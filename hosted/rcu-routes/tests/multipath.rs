@@ -2,15 +2,21 @@
 
 //! Multipath routes: routes with the same legs share them, and the last user frees them.
 
-use kernel::{error::code::*, sync::Arc};
+use kernel::{alloc::observe::observe, error::code::*, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu_table::{
-        read_lock, Mode, Multipath, NextHop, Operation, Reload, Route, RouteLeg, Table, Transaction,
+        read_lock, HopObject, Member, Mode, Multipath, NextHop, Operation, Reload, Route, RouteLeg,
+        Table, Transaction,
     },
     testing::{address, get, prefix, run, table, HeldReader},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -192,4 +198,39 @@ fn the_time_to_drop_legs_does_not_grow_with_their_number() {
     let (few, many) = (time_to_drop(2000), time_to_drop(60_000));
     println!("{few:?} of 2000, {many:?} of 60,000");
     assert!(many < few * 8, "{few:?} of 2000, {many:?} of 60,000");
+}
+
+#[test]
+fn readers_do_not_allocate_under_the_mutex() {
+    let table = table();
+    let mut members = KVec::new();
+    for id in 1..=20 {
+        let object = HopObject::Single(leg(id, 1).next_hop);
+        table.set_object(id.into(), Mode::Add, &object).unwrap();
+        let (id, weight) = (id.into(), 1);
+        members.push(Member { id, weight }, GFP_KERNEL).unwrap();
+    }
+    let group = HopObject::Group(members);
+    table.set_object(30, Mode::Add, &group).unwrap();
+    let legs = hold(&table, &[(1, 1), (2, 1)]);
+    let NextHop::Object(id) = legs.next_hop() else {
+        panic!("no object");
+    };
+    static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+    let other = table.clone();
+    let check = move || {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        let (answer, answered) = mpsc::channel();
+        let table = other.clone();
+        thread::spawn(move || answer.send(table.stats().is_ok()));
+        let answer = answered.recv_timeout(Duration::from_secs(5));
+        assert_eq!(answer, Ok(true), "a reader allocates under the mutex");
+    };
+    let (object, found) = observe(check, || {
+        let object = table.next_object(25, None).unwrap();
+        (object, table.legs_of(id).unwrap())
+    });
+    assert_eq!(object, Some((30, group)));
+    assert_eq!(found[..], [leg(1, 1), leg(2, 1)]);
+    assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 2);
 }
