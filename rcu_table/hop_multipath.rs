@@ -33,11 +33,13 @@ pub struct Multipath {
 impl Multipath {
     /// Finds or creates the legs in a table.
     ///
-    /// Errors: `EINVAL` unless there are 2 to [`MAX_LEGS`] legs with weights; `ENOSPC` if the table
+    /// Errors: `EINVAL` unless there are 2 to [`MAX_LEGS`] legs with weights, none of them an object; `ENOSPC` if the table
     /// has too many objects; `ENOMEM`; `EINTR` if a fatal signal ends the wait for the updaters'
     /// mutex. Context: may sleep; waits for a grace period if too much memory awaits reclaim.
     pub fn new(table: Arc<Table>, legs: &[RouteLeg]) -> Result<Self> {
-        if !(2..=MAX_LEGS).contains(&legs.len()) || legs.iter().any(|leg| leg.weight == 0) {
+        let is_object = |leg: &RouteLeg| matches!(leg.next_hop, NextHop::Object(_));
+        let is_wrong = |leg: &RouteLeg| leg.weight == 0 || is_object(leg);
+        if !(2..=MAX_LEGS).contains(&legs.len()) || legs.iter().any(is_wrong) {
             return Err(EINVAL);
         }
         let mut targets = KVec::with_capacity(legs.len(), gfp())?;

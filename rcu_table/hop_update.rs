@@ -50,6 +50,8 @@ pub enum HopError {
     MemberTwice(u32),
     /// The group has no members, or more than [`MAX_LEGS`]: `EINVAL`.
     GroupSize,
+    /// A weight is 0, or the next hop of an object is another object: `EINVAL`.
+    Contents,
     /// A group cannot replace a single next hop: `EINVAL`.
     SingleBecomesGroup,
     /// A single next hop cannot replace a group: `EINVAL`.
@@ -107,6 +109,9 @@ impl fmt::Display for HopError {
                 write!(f, "Nexthop id can not be used twice in a group: {id}")
             }
             Self::GroupSize => write!(f, "a group has 1 to {MAX_LEGS} members"),
+            Self::Contents => {
+                f.write_str("a weight is 0, or the next hop of an object is another object")
+            }
             Self::SingleBecomesGroup => {
                 f.write_str("Can not replace a nexthop with a nexthop group.")
             }
@@ -234,6 +239,7 @@ impl Table {
         new: &HopObject,
     ) -> Result<UniqueRcuBox<Contents>, HopError> {
         match new {
+            HopObject::Single(NextHop::Object(_)) => Err(HopError::Contents),
             HopObject::Single(next_hop) => {
                 let leg = (1, Target::Hop(*next_hop));
                 Ok(contents(&self.account, false, &[leg])?)
@@ -241,6 +247,9 @@ impl Table {
             HopObject::Group(members) => {
                 if members.is_empty() || members.len() > MAX_LEGS {
                     return Err(HopError::GroupSize);
+                }
+                if members.iter().any(|member| member.weight == 0) {
+                    return Err(HopError::Contents);
                 }
                 let mut legs = KVec::with_capacity(members.len(), gfp()).map_err(Error::from)?;
                 for (at, member) in members.iter().enumerate() {

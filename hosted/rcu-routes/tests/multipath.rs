@@ -5,8 +5,8 @@
 use kernel::{alloc::observe::observe, error::code::*, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu_table::{
-        read_lock, HopObject, Member, Mode, Multipath, NextHop, Operation, Reload, Route, RouteLeg,
-        Table, Transaction,
+        read_lock, HopId, HopObject, Member, Mode, Multipath, NextHop, Operation, Reload, Route,
+        RouteLeg, Table, Transaction,
     },
     testing::{address, get, prefix, run, table, HeldReader},
 };
@@ -161,9 +161,19 @@ fn a_reader_of_a_deleted_route_still_finds_its_legs() {
 }
 
 #[test]
-fn one_leg_or_a_weight_of_zero_is_refused() {
+fn one_leg_or_a_weight_of_zero_or_an_object_is_refused() {
     let table = table();
-    for legs in [&[leg(1, 1)][..], &[leg(1, 0), leg(2, 1)], &[leg(1, 1); 257]] {
+    let next_hop = NextHop::Object(HopId::new(1));
+    let nested = RouteLeg {
+        next_hop,
+        weight: 1,
+    };
+    for legs in [
+        &[leg(1, 1)][..],
+        &[leg(1, 0), leg(2, 1)],
+        &[leg(1, 1), nested],
+        &[leg(1, 1); 257],
+    ] {
         assert_eq!(Multipath::new(table.clone(), legs).err(), Some(EINVAL));
     }
     assert_eq!(objects(&table), 0);

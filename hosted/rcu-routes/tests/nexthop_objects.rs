@@ -164,11 +164,16 @@ fn groups_are_refused_as_in_linux() {
         (group(&[(1, 1), (10, 1)]), HopError::MemberIsGroup(10)),
         (group(&[(1, 1), (2, 1)]), HopError::MemberDiscards(2)),
         (group(&[(1, 1), (1, 2)]), HopError::MemberTwice(1)),
+        (group(&[(1, 0)]), HopError::Contents),
+        (group(&[(1, 0), (3, 1)]), HopError::Contents),
         (group(&[]), HopError::GroupSize),
         (group(&vec![(1, 1); MAX_LEGS + 1]), HopError::GroupSize),
     ] {
         assert_eq!(table.set_object(11, Mode::Add, &object), Err(expected));
     }
+    let nested = HopObject::Single(NextHop::Object(HopId::new(1)));
+    assert_eq!(set(&table, 11, &nested), Err(HopError::Contents));
+    assert_eq!(HopError::Contents.errno(), EINVAL);
     set(&table, 12, &group(&[(2, 1)])).unwrap();
     assert_eq!(
         set(&table, 10, &single(1)),
