@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use crate::{
     device::{self, dump, expect_table, scaled, Device, Stats},
+    routes,
     tap::{ensure, equal, same_text, skip, Group, Outcome, Test},
 };
 
@@ -128,12 +129,8 @@ fn del_in_a_full_table() -> Outcome {
     if device::scaled_if_emulated(40) < 40 {
         return skip("131,072 lines take minutes on an emulated CPU");
     }
-    let add: String = (1..=OBJECTS)
-        .map(|id| format!("nexthop add id {id} dev a\n"))
-        .collect();
-    let delete: String = (1..=OBJECTS)
-        .map(|id| format!("nexthop del id {id}\n"))
-        .collect();
+    let add = routes::text(1..=OBJECTS, |id| format!("nexthop add id {id} dev a\n"));
+    let delete = routes::text(1..=OBJECTS, |id| format!("nexthop del id {id}\n"));
     device::run(add)?;
     let results = [
         format!("del 10.0.0.0/8 {LEGS}\n"),
