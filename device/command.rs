@@ -10,7 +10,7 @@ mod values;
 mod words;
 
 use crate::rcu_table::{DevName, Family, HopId, Mode, NextHop, Prefix, Route, Selector};
-use attributes::Value;
+use attributes::skip;
 use core::net::IpAddr;
 use object::ObjectCommand;
 use refusal::{refuse, Parsed, Reason, Refusal};
@@ -333,37 +333,6 @@ impl Attributes {
             (None, None) => None,
         }
     }
-}
-
-/// Skips an informational word with its value.
-fn skip<'a>(word: &'a str, words: &mut Words<'a>) -> Parsed<'a, ()> {
-    if word == "table" {
-        let table = words.expect("name of a table")?;
-        if !attributes::is_main_table(table) {
-            return refuse(table, Reason::Unsupported("there is one table, 'main'"));
-        }
-    } else if let Some(why) = attributes::unsupported(word) {
-        return refuse(word, Reason::Unsupported(why));
-    } else {
-        if word == "pref" {
-            words.implied = Some(Family::Inet6);
-        }
-        let unknown = Refusal::new(word, Reason::UnknownWord);
-        match attributes::informational(word).ok_or(unknown)? {
-            Value::None => (),
-            Value::Word => drop(words.expect("value")?),
-            Value::Address => drop(address(words.expect("address")?, None)?),
-            Value::Number => {
-                let mut value = words.expect("number")?;
-                if value == "lock" {
-                    value = words.expect("number")?;
-                }
-                any_number(value).ok_or(Refusal::new(value, Reason::InvalidNumber))?;
-            }
-        }
-    }
-    words.skipped += 1;
-    Ok(())
 }
 
 fn device<'a>(words: &mut Words<'a>) -> Parsed<'a, DevName> {

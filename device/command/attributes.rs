@@ -4,9 +4,16 @@
 //!
 //! The parser skips and counts a word that does not affect forwarding. It refuses a word that does.
 
+use super::{
+    refusal::{refuse, Parsed, Reason, Refusal},
+    values::{address, any_number},
+    words::Words,
+};
+use crate::rcu_table::Family;
+
 /// The value after an informational word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+enum Value {
     None,
     /// A word, such as the name of a protocol.
     Word,
@@ -16,7 +23,7 @@ pub(super) enum Value {
 }
 
 /// Returns the value that follows an informational word; `None` for other words.
-pub(super) fn informational(word: &str) -> Option<Value> {
+fn informational(word: &str) -> Option<Value> {
     Some(match word {
         "onlink" | "pervasive" | "linkdown" | "dead" | "offload" | "offload_failed"
         | "rt_offload" | "rt_offload_failed" | "trap" | "rt_trap" | "unresolved" | "notify" => {
@@ -58,6 +65,37 @@ pub(super) fn unsupported(word: &str) -> Option<&'static str> {
 }
 
 /// Returns whether a value of `table` names the only table.
-pub(super) fn is_main_table(value: &str) -> bool {
+fn is_main_table(value: &str) -> bool {
     matches!(value, "main" | "254" | "0xfe")
+}
+
+/// Skips an informational word with its value.
+pub(super) fn skip<'a>(word: &'a str, words: &mut Words<'a>) -> Parsed<'a, ()> {
+    if word == "table" {
+        let table = words.expect("name of a table")?;
+        if !is_main_table(table) {
+            return refuse(table, Reason::Unsupported("there is one table, 'main'"));
+        }
+    } else if let Some(why) = unsupported(word) {
+        return refuse(word, Reason::Unsupported(why));
+    } else {
+        if word == "pref" {
+            words.implied = Some(Family::Inet6);
+        }
+        let unknown = Refusal::new(word, Reason::UnknownWord);
+        match informational(word).ok_or(unknown)? {
+            Value::None => (),
+            Value::Word => drop(words.expect("value")?),
+            Value::Address => drop(address(words.expect("address")?, None)?),
+            Value::Number => {
+                let mut value = words.expect("number")?;
+                if value == "lock" {
+                    value = words.expect("number")?;
+                }
+                any_number(value).ok_or(Refusal::new(value, Reason::InvalidNumber))?;
+            }
+        }
+    }
+    words.skipped += 1;
+    Ok(())
 }
