@@ -7,7 +7,7 @@
 
 use super::{
     object::{allocate, Fib},
-    word::PointerWord,
+    word::{PointerWord, ReuseCount},
 };
 use crate::{
     kernel_ext::sched,
@@ -75,31 +75,29 @@ impl Record {
     }
 }
 
-/// The published array, or null while no route is known.
+/// The published array, or null while no route is known. The second field counts the numbers that
+/// were reused for another answer.
 ///
 /// # Invariants
 ///
 /// If the pointer is not null, it is that of a live array, whose first record holds its length.
-///
-/// The second field counts the numbers that were reused for another answer.
-pub(in super::super) struct Records(PointerWord<Record>, AtomicU64);
+pub(in super::super) struct Records(PointerWord<Record>, ReuseCount);
 
 impl Records {
     pub(in super::super) const fn new() -> Self {
-        Self(PointerWord::new(ptr::null_mut()), AtomicU64::new(0))
+        Self(PointerWord::new(ptr::null_mut()), ReuseCount::new())
     }
 
     /// Returns the count of reused numbers. A reader that loaded a number before this call sees the
     /// count of its last reuse.
-    // ORDERING: Relaxed, as for the contents of a record.
     pub(in super::super) fn reuses(&self) -> u64 {
-        self.1.load(Ordering::Relaxed)
+        self.1.load()
     }
 
     /// Counts a reuse. The caller holds the table's mutex, and publishes the reused numbers after
     /// this call.
     pub(in super::super) fn count_reuse(&self) {
-        self.1.fetch_add(1, Ordering::Relaxed);
+        self.1.count();
     }
 
     /// Returns the record of a number that the caller has loaded before.

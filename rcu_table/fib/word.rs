@@ -68,3 +68,26 @@ impl ChangeCount {
         self.0.fetch_add(1, Ordering::Release);
     }
 }
+
+/// The number of reuses of numbers.
+pub(super) struct ReuseCount(AtomicU64);
+
+impl ReuseCount {
+    pub(super) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Returns the count. A reader that loaded a number before this call sees the count of its last
+    /// reuse.
+    // ORDERING: Relaxed: the Acquire in `NumberWord::load()` orders this later load. It pairs with
+    // the Release in `NumberWord::store()`, which the updater calls after `count()`.
+    pub(super) fn load(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts a reuse. The caller publishes the reused numbers after this call.
+    // ORDERING: Relaxed: the Release in `NumberWord::store()` orders this earlier store.
+    pub(super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -65,6 +65,8 @@
 //! | `word NumberWord::store store` | Relaxed | `table_number_without_release_is_detected` |
 //! | `word ChangeCount::load load` | Relaxed | `table_generation_without_acquire_is_detected` |
 //! | `word ChangeCount::count fetch_add` | Relaxed | `table_generation_without_release_is_detected` |
+//! | `word NumberWord::load load` | Relaxed | `reuse_of_a_number_without_acquire_is_detected` |
+//! | `word NumberWord::store store` | Relaxed | `reuse_of_a_number_without_release_is_detected` |
 //! | `rcu_read_lock` | Relaxed | `read_lock_without_acquire_is_detected` |
 //! | `synchronize_rcu begin` | Relaxed | `begin_of_grace_period_without_release_is_detected` |
 //! | `rcu_read_unlock` | Relaxed | `read_unlock_without_release_is_detected` |

@@ -2,13 +2,13 @@
 
 //! The words that the route table's readers load, as they ship, and stand-ins for what they name.
 
-pub use fib::{CountedLink, TableArray, TableLink, Unlinked};
+pub use fib::{CountedLink, ReusedNumber, TableArray, TableLink, Unlinked};
 
 /// Stands in for `rcu_table/fib.rs`.
 mod fib {
     use crate::{object::Object, rcu::Guard};
     use std::{cell::RefCell, ptr};
-    use word::{ChangeCount, NumberWord, PointerWord};
+    use word::{ChangeCount, NumberWord, PointerWord, ReuseCount};
 
     #[allow(
         dead_code,
@@ -116,6 +116,37 @@ mod fib {
         /// Removes the node. A test excludes readers.
         pub fn cut(&self) -> Option<Unlinked> {
             self.link.cut()
+        }
+    }
+
+    /// A word that names a number, and the number of reuses.
+    pub struct ReusedNumber {
+        best: NumberWord,
+        reuses: ReuseCount,
+    }
+
+    impl ReusedNumber {
+        /// Returns a word that names a number, without reuses.
+        #[track_caller]
+        pub fn new(number: u32) -> Self {
+            Self {
+                best: NumberWord::new(number),
+                reuses: ReuseCount::new(),
+            }
+        }
+
+        /// Counts a reuse, and publishes the number 1.
+        #[track_caller]
+        pub fn reuse(&self) {
+            self.reuses.count();
+            self.best.store(1);
+        }
+
+        /// Reads the number, and then the number of reuses.
+        #[track_caller]
+        pub fn read(&self) -> (u32, u64) {
+            let number = self.best.load();
+            (number, self.reuses.load())
         }
     }
 

@@ -87,6 +87,7 @@ holds! {
     table_lookup_sees_a_node_until_its_removal: table_words::cut;
     table_lookup_finds_the_answer_of_a_number: table_words::grow;
     lookup_sees_the_changes_that_the_generation_counts: table_words::count;
+    reader_of_a_number_sees_its_reuse: table_words::reuse;
 
     srcu_reader_sees_the_published_object: srcu::message_passing;
     racing_srcu_updaters_reclaim_the_objects_of_each_other: srcu::racing_updaters;
@@ -146,6 +147,10 @@ weakened! {
         misleads_without "word ChangeCount::load load" Acquire => Relaxed;
     table_generation_without_release_is_detected: table_words::count
         misleads_without "word ChangeCount::count fetch_add" Release => Relaxed;
+    reuse_of_a_number_without_acquire_is_detected: table_words::reuse
+        misleads_without "word NumberWord::load load" Acquire => Relaxed;
+    reuse_of_a_number_without_release_is_detected: table_words::reuse
+        misleads_without "word NumberWord::store store" Release => Relaxed;
 
     srcu_reader_without_acquire_is_detected: srcu::message_passing
         fails_without "published Published::dereference load" Acquire => Relaxed;

@@ -5,7 +5,7 @@
 use litmus::{
     checker::assert_one_of,
     rcu::{read_lock, synchronize},
-    table_words::{CountedLink, TableArray, TableLink},
+    table_words::{CountedLink, ReusedNumber, TableArray, TableLink},
 };
 use loom::thread;
 use std::rc::Rc;
@@ -83,4 +83,16 @@ pub fn count() {
     assert_one_of(&allowed, &link.read(&read_lock()));
     drop(updater.join().unwrap());
     link.cut();
+}
+
+/// An updater counts a reuse and publishes the number. A reader loads the number and then the count.
+pub fn reuse() {
+    let number = Rc::new(ReusedNumber::new(0));
+    let updater = thread::spawn({
+        let number = number.clone();
+        move || number.reuse()
+    });
+    // (1, 0) would be a reused number whose reuse the reader does not see.
+    assert_one_of(&[(0, 0), (0, 1), (1, 1)], &number.read());
+    updater.join().unwrap();
 }
