@@ -73,7 +73,9 @@ pub(super) fn contents(
     is_group: bool,
     legs: &[(u16, Target)],
 ) -> Result<UniqueRcuBox<Contents>> {
-    let total: u64 = legs.iter().map(|(weight, _)| u64::from(*weight)).sum();
+    let weights = legs.iter().map(|(weight, _)| u64::from(*weight));
+    // objtool of 6.18 does not know that a division by zero never returns.
+    let total = weights.sum::<u64>().max(1);
     let header = Header {
         is_group,
         footprint: Footprint::of_object(size_of::<Header>() + legs.len() * size_of::<Leg>() + 32),
@@ -88,7 +90,7 @@ pub(super) fn contents(
         sum += u64::from(weight);
         let end = ((sum << 32) + total / 2) / total;
         Leg {
-            bound: (end - 1) as u32,
+            bound: end.saturating_sub(1) as u32,
             weight,
             target,
         }

@@ -82,10 +82,13 @@ pub(super) fn choose_routes(
 pub(super) fn with_other_next_hops(routes: &[Route]) -> Result<KVVec<Route>> {
     let mut others = KVVec::with_capacity(routes.len(), GFP_KERNEL)?;
     for (index, route) in routes.iter().enumerate() {
-        let next = routes[(index + 1) % routes.len()].next_hop;
-        let candidates = [next, NextHop::Blackhole, NextHop::Unreachable];
-        let other = candidates.into_iter().find(|hop| *hop != route.next_hop);
-        let next_hop = other.unwrap_or(next);
+        let next = routes.get(index + 1).or(routes.first());
+        let next = next.map_or(NextHop::Throw, |next| next.next_hop);
+        let next_hop = match next == route.next_hop {
+            true if next == NextHop::Blackhole => NextHop::Unreachable,
+            true => NextHop::Blackhole,
+            false => next,
+        };
         others.push(Route { next_hop, ..*route }, GFP_KERNEL)?;
     }
     Ok(others)
@@ -190,7 +193,10 @@ impl State {
                     return;
                 };
                 self.change(route);
-                at = (at + 1) % len;
+                at += 1;
+                if at == len {
+                    at = 0;
+                }
             }
             self.changes.store(due.max(done), Ordering::Relaxed);
             match is_paced {
