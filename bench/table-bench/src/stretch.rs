@@ -2,13 +2,14 @@
 
 //! Measures how long each operation computes without a point at which the kernel could reschedule.
 
-use std::path::PathBuf;
+use std::{collections::VecDeque, path::PathBuf};
 
 use anyhow::{anyhow, ensure, Result};
 use clap::Args;
 use kernel::{longest_stretch, prelude::*, sync::Arc};
 use rcu_routes::rcu_table::{
-    Key, Mode, Operation, Prefix, Reload, Route, Selector, Table, Transaction,
+    Key, Mode, Multipath, NextHop, Operation, Prefix, Reload, Route, RouteLeg, Selector, Table,
+    Transaction,
 };
 
 use crate::report::{Report, Section};
@@ -22,6 +23,10 @@ const COLLECTED: usize = 256;
 
 /// Routes that one call of a dump copies, as the device's does.
 const DUMPED: usize = 4096;
+
+/// Sets of legs that a table holds, and how many of them are dropped without a reschedule point.
+const LEGS: u32 = 60_000;
+const LEGS_DROPPED: usize = 500;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -155,5 +160,26 @@ fn measure(stretches: &mut Stretches, table: &Arc<Table>, all: &[Route]) -> Resu
     stretches.measure("statistics", || {
         table.stats().map(drop).map_err(failed("statistics"))
     })?;
+    let mut legs = hold_legs(table)?;
+    let name = format!("drop of the oldest {LEGS_DROPPED} of {LEGS} sets of legs");
+    stretches.measure(&name, || {
+        drop(legs.drain(..LEGS_DROPPED));
+        Ok(())
+    })?;
+    drop(legs);
     stretches.measure("flush", || table.flush(None).map_err(failed("flush")))
+}
+
+/// Returns [`LEGS`] different sets of legs that the table holds, the oldest first.
+fn hold_legs(table: &Arc<Table>) -> Result<VecDeque<Multipath>> {
+    let hold = |number: u32| {
+        let [_, a, b, c] = number.to_be_bytes();
+        let next_hop = NextHop::Via([10, a, b, c].into(), None);
+        let leg = RouteLeg {
+            next_hop,
+            weight: 1,
+        };
+        Multipath::new(table.clone(), &[leg; 2]).map_err(failed("a set of legs"))
+    };
+    (0..LEGS).map(hold).collect()
 }
