@@ -72,6 +72,9 @@ keep_newest() {
     ls -1t "$2" | tail -n "+$(($1 + 1))" | (cd "$2" && xargs -r rm -rf)
 }
 
+# A command for the build root that updates its lists of packages. apt fails if another one does.
+UPDATE_LISTS='flock /var/lib/apt apt-get -o APT::Sandbox::User=root update'
+
 # make_folder FOLDER LOCK COMMAND...: creates FOLDER unless it exists. COMMAND runs in an empty
 # folder and fills it. The folder gets the name FOLDER only if COMMAND succeeds.
 make_folder() {
