@@ -20,6 +20,8 @@
 //! - A file is a stream: `lseek()`, `pread()` and `pwrite()` fail with `ESPIPE`.
 //! - A line may be split over several writes; its newline makes it take effect. Closing the file
 //!   discards a last line without newline: a truncated line could have another meaning.
+//! - A backslash at the end of a line continues it. Legs of a multipath route may be in lines of
+//!   their own, as `ip route` prints them. Closing the file discards a route without next hop.
 //! - `begin` opens a transaction. `commit` makes its changes at once, or none of them if one fails.
 //!   Then `commit` fails with the errno of that change, and the read side names its line.
 //! - `begin reload` builds a new table, and `commit` replaces all routes by it.
@@ -29,7 +31,7 @@
 //!   an object. `nexthop replace` changes the next hop of all its routes by one store. An object
 //!   that a route or a group uses cannot be deleted: `EBUSY`. A transaction cannot change objects:
 //!   `EBUSY`.
-//! - A route can have several next hops in one line. A hash of the address selects one of them.
+//! - A route can have several next hops. A hash of the address selects one of them.
 //! - The last `close()` of a file fails with `EINVAL` if it discards a line or a transaction. The
 //!   `close()` of a duplicate succeeds. Many ends discard the result: an exit, `exec()`, `dup2()`,
 //!   and a shell's redirection. If another thread is in a call on the file, the file ends with that
@@ -64,6 +66,7 @@ mod flows;
 mod generation;
 mod get;
 mod ioctl;
+mod joined;
 mod line_error;
 mod lines;
 mod lookup;

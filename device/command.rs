@@ -2,15 +2,15 @@
 
 //! The commands of the text protocol, and their parser.
 
-mod attributes;
+pub(crate) mod attributes;
 pub(crate) mod legs;
 pub(crate) mod object;
 pub(crate) mod refusal;
 mod values;
 mod words;
 
-use crate::rcu_table::{DevName, Family, HopId, Mode, NextHop, Prefix, Route, Selector};
-use attributes::skip;
+use crate::rcu_table::{DevName, Family, HopId, Mode, NextHop, Prefix, Route, Selector, MAX_LEGS};
+use attributes::{skip, NOTES};
 use core::net::IpAddr;
 use object::ObjectCommand;
 use refusal::{refuse, Parsed, Reason, Refusal};
@@ -90,7 +90,7 @@ pub(crate) enum Command {
 
 /// Parses a line. Returns `None` for a blank line or a comment, and the number of informational
 /// words that were skipped.
-pub(crate) fn parse(line: &str) -> Parsed<'_, (Option<Command>, u32)> {
+pub(crate) fn parse(line: &str) -> Result<(Option<Command>, u32), Refusal<'_>> {
     let mut words = Words::of(line);
     let command = parse_words(&mut words)?;
     Ok((command, words.skipped))
@@ -100,6 +100,10 @@ fn parse_words<'a>(words: &mut Words<'a>) -> Parsed<'a, Option<Command>> {
     let Some(first) = words.next() else {
         return Ok(None);
     };
+    if NOTES.contains(&first) {
+        words.skip_all();
+        return Ok(None);
+    }
     let command = match verb(first, words)? {
         Verb::Route(Some(verb)) => parse_command(verb, words)?,
         // `ip route` alone shows the table.
@@ -108,6 +112,30 @@ fn parse_words<'a>(words: &mut Words<'a>) -> Parsed<'a, Option<Command>> {
     };
     words.end()?;
     Ok(Some(command))
+}
+
+/// Returns whether a line only describes the route before it.
+pub(crate) fn is_note(line: &str) -> bool {
+    Words::of(line)
+        .next()
+        .is_some_and(|word| NOTES.contains(&word))
+}
+
+/// Returns whether lines with legs may follow a line, as `ip route` prints a multipath route: the
+/// line has no verb, and no next hop but an object. `parsed` is the result of [`parse`].
+pub(crate) fn can_continue(
+    line: &str,
+    parsed: &Result<(Option<Command>, u32), Refusal<'_>>,
+) -> bool {
+    let has_no_next_hop = match parsed {
+        // A leg without next hop has this reason, too.
+        Err(refusal) => {
+            refusal.reason == Reason::MissingNextHop && refusal.word != legs::FIRST_WORD
+        }
+        Ok((Some(Command::Insert(_, route)), _)) => matches!(route.next_hop, NextHop::Object(_)),
+        _ => false,
+    };
+    has_no_next_hop && Words::of(line).next().is_some_and(looks_like_route)
 }
 
 /// Returns the list of a line: see [`Words::list`].
@@ -172,7 +200,6 @@ fn parse_command<'a>(verb: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command
         "stats" => Command::Stats,
         "help" => Command::Help,
         _ if looks_like_route(verb) => insert_from(Mode::Add, verb, words)?,
-        // `ip route` prints each next hop of a route in a line of its own.
         _ => match attributes::unsupported(verb) {
             Some(why) => return refuse(verb, Reason::Unsupported(why)),
             None => return refuse(verb, Reason::UnknownWord),
@@ -184,7 +211,7 @@ fn parse_command<'a>(verb: &'a str, words: &mut Words<'a>) -> Parsed<'a, Command
 fn looks_like_route(word: &str) -> bool {
     is_route_type(word)
         || matches!(word, "default" | "any" | "all" | "to")
-        || word.contains(['/', ':'])
+        || word.contains(['/', ':']) && !word.starts_with(attributes::JSON_STARTS)
         || word.starts_with(|first: char| first.is_ascii_digit())
 }
 
@@ -193,7 +220,10 @@ fn looks_like_route(word: &str) -> bool {
 fn is_route_type(word: &str) -> bool {
     discarding_type(word).is_some()
         || matches!(word, "unicast" | "local")
-        || matches!(word, "broadcast" | "anycast" | "multicast" | "nat")
+        || matches!(
+            word,
+            "broadcast" | "anycast" | "multicast" | "nat" | "brd" | "xresolve"
+        )
 }
 
 /// Returns the next hop of a route type that has neither gateway nor device.
@@ -258,7 +288,7 @@ impl Attributes {
                 "metric" | "priority" | "preference" => {
                     this.metric.replace(metric(words)?).is_some()
                 }
-                "nexthop" => {
+                legs::FIRST_WORD => {
                     words.begin_list();
                     this.parse_legs(words)?;
                     return Ok(this);
@@ -279,13 +309,16 @@ impl Attributes {
     /// Parses the legs after the first `nexthop`. A single leg is an ordinary next hop.
     fn parse_legs<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, ()> {
         if self.next_hop().is_some() {
-            return refuse("nexthop", Reason::Unsupported(attributes::BEFORE_LEGS));
+            return refuse(
+                legs::FIRST_WORD,
+                Reason::Unsupported(attributes::BEFORE_LEGS),
+            );
         }
-        loop {
+        for _ in 0..MAX_LEGS {
             let leg = legs::parse(words)?;
             let (before, family) = (self.implied_family(), leg.hop.implied_family());
             if before.is_some_and(|before| family.is_some_and(|family| family != before)) {
-                return refuse("nexthop", Reason::Unsupported(attributes::FAMILIES));
+                return refuse(legs::FIRST_WORD, Reason::Unsupported(attributes::FAMILIES));
             }
             // The family that a leg implies applies to all legs.
             if before.is_none() {
@@ -302,6 +335,7 @@ impl Attributes {
             }
             self.has_legs = true;
         }
+        refuse(legs::FIRST_WORD, Reason::Unsupported(attributes::MANY_LEGS))
     }
 
     fn parse_gateway<'a>(&mut self, words: &mut Words<'a>) -> Parsed<'a, IpAddr> {

@@ -5,11 +5,12 @@
 use super::{
     answers::Answers,
     batch::{Batch, Origin},
-    command::{self, Command},
+    command::{self, refusal::Refusal, Command},
+    joined::Joined,
     line_error::LineError,
     lines::Line,
     monitor::Monitoring,
-    objects::{self, LegsText},
+    objects,
     open_file::OpenFile,
     pending::{self, PendingTransaction},
 };
@@ -26,6 +27,8 @@ pub(super) struct Executor<'a> {
     pub(super) file: &'a OpenFile,
     pub(super) answers: &'a mut Answers,
     pub(super) pending: &'a mut Option<PendingTransaction>,
+    /// The command that the next line may continue.
+    pub(super) joined: &'a mut Option<Joined>,
     pub(super) monitoring: &'a mut Option<Monitoring>,
     pub(super) batch: &'a mut Batch,
 }
@@ -40,7 +43,7 @@ pub(super) struct Stop {
 }
 
 /// The reason why a line was not executed.
-enum Failure<'a> {
+pub(super) enum Failure<'a> {
     /// The line itself is bad.
     ThisLine(LineError<'a>),
     /// An earlier line is bad: the table refused its batched change.
@@ -53,6 +56,12 @@ impl<'a> From<LineError<'a>> for Failure<'a> {
     }
 }
 
+impl From<Stop> for Failure<'_> {
+    fn from(stop: Stop) -> Self {
+        Self::EarlierLine(stop)
+    }
+}
+
 impl Executor<'_> {
     /// Executes a line. `start` is the number of bytes of the write that precede it. A change may
     /// stay in the batch until [`Self::apply_batch`]. The read side also reports an error.
@@ -61,12 +70,23 @@ impl Executor<'_> {
             line: line.number,
             start,
         };
-        match self.execute_or_batch(line, origin) {
-            Ok(()) => Ok(()),
-            Err(Failure::EarlierLine(stop)) => Err(stop),
-            Err(Failure::ThisLine(error)) => {
+        let done = self.join_or_execute(line, origin);
+        done.or_else(|failure| self.stop(failure, origin.line, origin))
+    }
+
+    /// Returns the stop for a failure, after the changes before it. `line` is the number of the bad
+    /// line, and `origin` that of the first line of its command.
+    pub(super) fn stop(
+        &mut self,
+        failure: Failure<'_>,
+        line: u64,
+        origin: Origin,
+    ) -> Result<(), Stop> {
+        match failure {
+            Failure::EarlierLine(stop) => Err(stop),
+            Failure::ThisLine(error) => {
                 self.apply_batch()?;
-                Err(self.report(&error, origin))
+                Err(self.report(&error, line, origin))
             }
         }
     }
@@ -77,13 +97,13 @@ impl Executor<'_> {
         let applied = self.batch.apply(self.file.table(), changes);
         applied.map_err(|refused| {
             let error = LineError::Change(refused.prefix, refused.error);
-            self.report(&error, refused.origin)
+            self.report(&error, refused.origin.line, refused.origin)
         })
     }
 
     /// Appends the message of an error to the answers.
-    fn report(&mut self, error: &LineError<'_>, origin: Origin) -> Stop {
-        let number = error.line().unwrap_or(origin.line);
+    fn report(&mut self, error: &LineError<'_>, line: u64, origin: Origin) -> Stop {
+        let number = error.line().unwrap_or(line);
         // If memory or room for the message is short, the caller still returns the errno.
         if !self.answers.is_overfull() {
             let _ = self
@@ -97,13 +117,18 @@ impl Executor<'_> {
         }
     }
 
-    fn execute_or_batch<'a>(&mut self, line: &Line<'a>, origin: Origin) -> Result<(), Failure<'a>> {
-        let text = line.text.map_err(LineError::Line)?;
-        let (command, skipped) = command::parse(text).map_err(LineError::Command)?;
+    /// Executes the command of a line or of several lines. A change may stay in the batch.
+    pub(super) fn execute_or_batch<'a>(
+        &mut self,
+        parsed: Result<(Option<Command>, u32), Refusal<'a>>,
+        text: &str,
+        origin: Origin,
+    ) -> Result<(), Failure<'a>> {
+        let (command, skipped) = parsed.map_err(LineError::Command)?;
+        SKIPPED_WORDS.fetch_add(skipped.into(), Ordering::Relaxed);
         let Some(command) = command else {
             return Ok(());
         };
-        SKIPPED_WORDS.fetch_add(skipped.into(), Ordering::Relaxed);
         if self.answers.is_full() {
             return Err(LineError::AnswersFull.into());
         }
@@ -120,7 +145,7 @@ impl Executor<'_> {
                 Operation::Remove(prefix, metric, Some(self.named(next_hop, object)?))
             }
             Command::InsertLegs(mode, prefix, metric, object) => {
-                self.apply_batch().map_err(Failure::EarlierLine)?;
+                self.apply_batch()?;
                 self.check_may_change()?;
                 let legs = objects::legs(text).map_err(LineError::Kernel)?;
                 let hold = self.hold(&legs).map_err(LineError::Kernel)?;
@@ -130,13 +155,10 @@ impl Executor<'_> {
                     metric,
                     next_hop,
                 };
-                if next_hop == hold.next_hop() {
-                    objects::check_length(&LegsText(&route, &legs))?;
-                }
                 return Ok(self.change_legs(&Operation::Insert(route, mode), hold, origin)?);
             }
             Command::DeleteLegs(prefix, metric, object) => {
-                self.apply_batch().map_err(Failure::EarlierLine)?;
+                self.apply_batch()?;
                 self.check_may_change()?;
                 let legs = objects::legs(text).map_err(LineError::Kernel)?;
                 let hold = self.hold(&legs).map_err(|error| match error {
@@ -149,17 +171,17 @@ impl Executor<'_> {
                 return Ok(self.change_legs(&remove, hold, origin)?);
             }
             Command::Object(command) => {
-                self.apply_batch().map_err(Failure::EarlierLine)?;
+                self.apply_batch()?;
                 return Ok(objects::execute(self, command, text)?);
             }
             Command::Flush(family) if self.pending.is_some() => Operation::Flush(family),
             other => {
-                self.apply_batch().map_err(Failure::EarlierLine)?;
+                self.apply_batch()?;
                 return Ok(self.execute_alone(&other, origin.line)?);
             }
         };
         if self.batch.is_full() {
-            self.apply_batch().map_err(Failure::EarlierLine)?;
+            self.apply_batch()?;
         }
         Ok(self.change(&operation, origin)?)
     }
@@ -237,7 +259,11 @@ impl Executor<'_> {
     }
 
     /// Adds a change to the open transaction, or to the batch.
-    fn change(&mut self, operation: &Operation, origin: Origin) -> Result<(), LineError<'static>> {
+    pub(super) fn change(
+        &mut self,
+        operation: &Operation,
+        origin: Origin,
+    ) -> Result<(), LineError<'static>> {
         self.check_may_change()?;
         let added = match self.pending {
             None => self.batch.add(operation, origin),

@@ -3,7 +3,8 @@
 //! The error of a failed line: an errno for programs and a message for people.
 
 use super::{
-    command::refusal::Refusal,
+    command::{attributes::JSON, refusal::Refusal},
+    joined::MAX_JOINED,
     lines::{BadLine, MAX_LINE},
     pending::{CommitFailure, FailedOperation},
 };
@@ -15,8 +16,10 @@ use kernel::{bindings, prelude::*};
 pub(super) enum LineError<'a> {
     /// The line contains a byte that is not text, or is too long.
     Line(BadLine),
-    /// The device would print the route or object with that number of bytes, more than a line has.
+    /// The device would print the object with that number of bytes, more than a line has.
     PrintedTooLong(usize),
+    /// The lines of a command are longer than [`MAX_JOINED`] bytes together.
+    JoinedTooLong,
     /// The line is not a command.
     Command(Refusal<'a>),
     /// The line changes the table, and the opener or the writer lacks `CAP_NET_ADMIN`.
@@ -49,7 +52,9 @@ impl LineError<'_> {
     /// Returns the errno, as iproute2 does where it has the same error.
     pub(super) fn errno(&self) -> Error {
         match self {
-            LineError::Line(BadLine::TooLong) | LineError::PrintedTooLong(_) => E2BIG,
+            LineError::Line(BadLine::TooLong)
+            | LineError::JoinedTooLong
+            | LineError::PrintedTooLong(_) => E2BIG,
             LineError::Line(_) | LineError::Command(_) | LineError::NoTransaction => EINVAL,
             LineError::Denied => EPERM,
             LineError::TransactionOpen
@@ -106,6 +111,10 @@ impl fmt::Display for LineError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LineError::Line(BadLine::TooLong) => write!(f, "line longer than {MAX_LINE} bytes"),
+            LineError::Line(BadLine::Json) => f.write_str(JSON),
+            LineError::JoinedTooLong => {
+                write!(f, "command of several lines longer than {MAX_JOINED} bytes")
+            }
             LineError::Line(BadLine::NotText(0xef, 1)) => f.write_str(
                 "the line starts with a UTF-8 byte order mark; save the file without it",
             ),
@@ -115,7 +124,7 @@ impl fmt::Display for LineError<'_> {
             LineError::PrintedTooLong(length) => write!(
                 f,
                 "'show' would print {length} bytes, but a line has at most {MAX_LINE}; name fewer \
-                 next hops"
+                 members"
             ),
             LineError::Command(refusal) => refusal.fmt(f),
             LineError::Denied => f.write_str("changes require CAP_NET_ADMIN"),

@@ -10,6 +10,8 @@ pub(crate) const MAX_LINE: usize = 1023;
 pub(crate) enum BadLine {
     /// More than [`MAX_LINE`] bytes.
     TooLong,
+    /// More than [`MAX_LINE`] bytes of JSON, as `ip -json` prints it.
+    Json,
     /// A byte that is not ASCII text, and its column, counted from 1.
     NotText(u8, usize),
 }
@@ -19,6 +21,20 @@ pub(crate) struct Line<'a> {
     /// The number of the line in its file, counted from 1.
     pub(crate) number: u64,
     pub(crate) text: Result<&'a str, BadLine>,
+}
+
+/// A state of [`Lines`]: see [`Lines::mark`].
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    count: u64,
+    len: usize,
+}
+
+impl Mark {
+    /// Returns the number of lines that had ended.
+    pub(crate) fn count(self) -> u64 {
+        self.count
+    }
 }
 
 /// Splits the written bytes of a file into lines.
@@ -42,6 +58,19 @@ impl Lines {
     /// Returns the number of the line whose newline was not written yet, if there is one.
     pub(crate) fn unfinished(&self) -> Option<u64> {
         (self.len > 0).then_some(self.count + 1)
+    }
+
+    /// Returns the state before a write.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            count: self.count,
+            len: self.len,
+        }
+    }
+
+    /// Forgets a write that ended at its first line.
+    pub(crate) fn restore(&mut self, mark: Mark) {
+        (self.count, self.len) = (mark.count, mark.len);
     }
 
     /// Discards everything after a line, because the write ended there.
@@ -69,8 +98,12 @@ impl Lines {
                 (end + 1, Some(numbered(&mut self.count, text)))
             }
             None if near.len() > room => {
+                let first = if self.len == 0 { near[0] } else { self.line[0] };
                 self.len = 0;
-                let text = Err(BadLine::TooLong);
+                let text = Err(match first {
+                    b'[' => BadLine::Json,
+                    _ => BadLine::TooLong,
+                });
                 (near.len(), Some(numbered(&mut self.count, text)))
             }
             None => {
@@ -116,7 +149,8 @@ impl Scan {
                         not_text,
                     }
                 }
-                Some(b'\t' | b'\r') => (),
+                // The parser accepts the colors of `ip -color`, and refuses a word with this byte.
+                Some(b'\t' | b'\r' | 0x1b) => (),
                 Some(_) => not_text = not_text.or(Some(at)),
             }
             at += 1;

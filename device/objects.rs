@@ -138,9 +138,13 @@ pub(super) fn legs(line: &str) -> Result<KVec<RouteLeg>> {
     Ok(legs)
 }
 
+/// The maximum number of bytes of legs in one line. A command, a prefix and a metric fit before them.
+const MAX_LEGS_TEXT: usize = MAX_LINE - 96;
+
 /// A route with several legs as text: `10.0.0.0/8 nexthop via 192.0.2.1 weight 1 nexthop dev a
-/// weight 2`.
-pub(super) struct LegsText<'a>(pub(super) &'a Route, pub(super) &'a [RouteLeg]);
+/// weight 2`. If a line has no room for them, each leg is in a line of its own, as `ip route` prints
+/// it.
+struct LegsText<'a>(pub(super) &'a Route, pub(super) &'a [RouteLeg]);
 
 impl fmt::Display for LegsText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,9 +153,22 @@ impl fmt::Display for LegsText<'_> {
         if route.metric != 0 {
             write!(f, " metric {}", route.metric)?;
         }
+        let family = route.prefix.family();
+        let length = length(&AllLegs(family, " ", legs));
+        let separator = if length <= MAX_LEGS_TEXT { " " } else { "\n\t" };
+        AllLegs(family, separator, legs).fmt(f)
+    }
+}
+
+/// The legs of a route of this family, each after a separator.
+struct AllLegs<'a>(Family, &'static str, &'a [RouteLeg]);
+
+impl fmt::Display for AllLegs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(family, separator, legs) = self;
         for leg in *legs {
-            let hop = HopText(leg.next_hop, Some(route.prefix.family()));
-            write!(f, " nexthop{hop} weight {}", leg.weight)?;
+            let hop = HopText(leg.next_hop, Some(*family));
+            write!(f, "{separator}nexthop{hop} weight {}", leg.weight)?;
         }
         Ok(())
     }
@@ -161,14 +178,19 @@ impl fmt::Display for LegsText<'_> {
 /// saved table could not be loaded.
 ///
 /// Errors: [`LineError::PrintedTooLong`].
-pub(super) fn check_length(text: &impl fmt::Display) -> Result<(), LineError<'static>> {
+fn check_length(text: &impl fmt::Display) -> Result<(), LineError<'static>> {
+    match length(text) {
+        0..=MAX_LINE => Ok(()),
+        length => Err(LineError::PrintedTooLong(length)),
+    }
+}
+
+/// Returns the number of bytes of a text.
+fn length(text: &impl fmt::Display) -> usize {
     let mut length = Length(0);
     // The writer cannot fail.
     let _ = write!(length, "{text}");
-    match length {
-        Length(0..=MAX_LINE) => Ok(()),
-        Length(length) => Err(LineError::PrintedTooLong(length)),
-    }
+    length.0
 }
 
 /// The number of bytes that were written to it.

@@ -7,6 +7,7 @@ use super::{
     batch::Batch,
     capability::OpenerPermission,
     file_stats::FileStats,
+    joined::Joined,
     lines::Lines,
     monitor::{self, Monitoring},
     pending::PendingTransaction,
@@ -43,6 +44,8 @@ pub(super) struct State {
     /// The bad line that cut the last write short.
     pub(super) refused: Option<RefusedLine>,
     pub(super) pending: Option<PendingTransaction>,
+    /// The command that the next line may continue.
+    pub(super) joined: Option<Joined>,
     /// The changes that reads return after the answers; none before `monitor`.
     pub(super) monitoring: Option<Monitoring>,
     pub(super) batch: Batch,
@@ -59,8 +62,8 @@ pub(super) struct OpenFile {
     is_readable: AtomicBool,
     /// The position of the next change that a read returns. `poll()` reads it without a turn.
     position: AtomicU64,
-    /// Whether the last line has no newline, or a transaction is open. `close()` reads this flag,
-    /// because it must not wait for a turn.
+    /// Whether the last line has no newline or no next hop, or a transaction is open. `close()`
+    /// reads this flag, because it must not wait for a turn.
     is_unfinished: AtomicBool,
     /// The only queue of `poll()`: Linux AIO polls no file with several.
     pollers: Arc<PollQueue>,
@@ -78,15 +81,25 @@ pub(super) struct OpenFile {
 static IS_LOGGED: AtomicBool = AtomicBool::new(false);
 
 impl State {
-    /// Returns whether closing the file now discards a line without newline or a transaction.
+    /// Returns whether closing the file now discards a line or a transaction.
     fn is_unfinished(&self) -> bool {
-        self.lines.unfinished().is_some() || self.pending.is_some()
+        let has_line = self.lines.unfinished().is_some() || self.incomplete().is_some();
+        has_line || self.pending.is_some()
+    }
+
+    /// Returns the number of the line that waits for a line that continues it.
+    fn incomplete(&self) -> Option<u64> {
+        let joined = self.joined.as_ref().filter(|joined| joined.is_pending());
+        joined.map(Joined::line)
     }
 
     /// Logs the discarded line and transaction, because few programs check the result of `close()`.
     fn log_unfinished(&self) {
         if !self.is_unfinished() || IS_LOGGED.swap(true, Ordering::Relaxed) {
             return;
+        }
+        if let Some(line) = self.incomplete() {
+            pr_info!("no next hop followed line {line} before close(): discarded (logged once)\n");
         }
         if let Some(line) = self.lines.unfinished() {
             pr_info!("line {line} had no newline at close(): discarded (logged once)\n");
@@ -112,6 +125,7 @@ impl OpenFile {
             has_write: false,
             refused: None,
             pending: None,
+            joined: None,
             monitoring: None,
             batch: Batch::new(),
             chunk: KVec::from_elem(0, CHUNK, GFP_KERNEL_ACCOUNT)?,
@@ -193,7 +207,7 @@ impl OpenFile {
 
     /// Returns the result of the last `close()`, without waiting.
     ///
-    /// Errors: `EINVAL` if a line has no newline or a transaction is open.
+    /// Errors: `EINVAL` if a line has no newline or no next hop, or if a transaction is open.
     pub(super) fn closing(&self) -> Result {
         // ORDERING: A call that has ended has dropped its reference to the file since its store.
         // The caller has seen that no other reference is left, so it sees that store.

@@ -5,10 +5,11 @@
 use super::{
     answers::Answers,
     execute::{Executor, Stop},
-    lines::MAX_LINE,
+    lines::{Mark, MAX_LINE},
     open_file::{OpenFile, State, CHUNK},
     signal,
 };
+use core::ops::Range;
 use kernel::{iov::IovIterSource, prelude::*};
 
 /// The bad line that cut a write short. If the next write repeats it, that write fails with its
@@ -65,6 +66,10 @@ pub(super) fn write(
         state.answers = Answers::none();
     }
     let mut refused = state.refused.take();
+    let mark = state.lines.mark();
+    if let Some(joined) = &mut state.joined {
+        joined.begin_write();
+    }
     let mut progress = Progress {
         consumed: 0,
         done: 0,
@@ -84,14 +89,16 @@ pub(super) fn write(
             }
         }
         let (start, is_last) = (progress.consumed, copied == 0 || from.is_empty());
-        if let Err(stop) = write_chunk(file, state, &mut progress, filled, is_last) {
-            if stop.at > 0 {
-                let rest = &state.chunk[stop.at - start..filled];
-                state.refused = Some(RefusedLine::new(rest, stop.error));
-            }
-            return stop_at(state, &stop);
+        let ends_here = is_last || signal::yield_and_check();
+        let chunk = Chunk {
+            filled,
+            is_last,
+            ends_here,
+        };
+        if let Err(stop) = write_chunk(file, state, &mut progress, &chunk) {
+            return stop_at(state, &stop, mark, start..start + filled);
         }
-        if is_last || signal::yield_and_check() {
+        if ends_here {
             break;
         }
     }
@@ -100,26 +107,37 @@ pub(super) fn write(
     Ok(progress.consumed + kept)
 }
 
-/// Executes the lines of the chunk, whose first `filled` bytes are next. Keeps a line that does not
-/// end in the chunk, unless the chunk is the last of its write. So each line is in one chunk.
+/// The bytes in the buffer of the file.
+struct Chunk {
+    /// Their number.
+    filled: usize,
+    /// Whether they are the last ones of the write.
+    is_last: bool,
+    /// Whether the write ends after them: they are the last ones, or a signal is pending.
+    ends_here: bool,
+}
+
+/// Executes the lines of the chunk. Keeps a line that does not end in the chunk, unless the chunk is
+/// the last of its write. So each line is in one chunk.
 fn write_chunk(
     file: &OpenFile,
     state: &mut State,
     progress: &mut Progress,
-    filled: usize,
-    is_last: bool,
+    chunk: &Chunk,
 ) -> Result<(), Stop> {
+    let filled = chunk.filled;
     let mut executor = Executor {
         file,
         answers: &mut state.answers,
         pending: &mut state.pending,
+        joined: &mut state.joined,
         monitoring: &mut state.monitoring,
         batch: &mut state.batch,
     };
     let mut at = 0;
     while at < filled {
         let rest = &state.chunk[at..filled];
-        if !is_last && rest.len() <= MAX_LINE && !rest.contains(&b'\n') {
+        if !chunk.is_last && rest.len() <= MAX_LINE && !rest.contains(&b'\n') {
             break;
         }
         let (used, line) = state.lines.feed(rest);
@@ -131,18 +149,34 @@ fn write_chunk(
         executor.execute(&line, progress.done)?;
         progress.done = progress.consumed;
     }
-    executor.apply_batch()?;
+    match chunk.ends_here {
+        true => executor.end_write()?,
+        false => executor.apply_batch()?,
+    }
     progress.kept = filled - at;
     state.chunk.copy_within(at..filled, 0);
     Ok(())
 }
 
 /// Ends a write at a bad line. If the line is first, the write fails. Otherwise it returns a short
-/// count.
-fn stop_at(state: &mut State, stop: &Stop) -> Result<usize> {
-    state.lines.rewind_to(stop.line);
+/// count. `chunk` is the range of the write that the chunk contains.
+fn stop_at(state: &mut State, stop: &Stop, before: Mark, chunk: Range<usize>) -> Result<usize> {
+    let joined = state.joined.take();
+    match stop.line <= before.count() {
+        // The line is from an earlier write: nothing of this one is consumed.
+        true => state.lines.restore(before),
+        false => state.lines.rewind_to(stop.line),
+    }
     if stop.at == 0 {
         return Err(stop.error);
     }
+    let head = joined.as_ref().filter(|joined| joined.line() == stop.line);
+    let rest = match (head, stop.at.checked_sub(chunk.start)) {
+        (Some(joined), _) => Some(joined.head()),
+        (None, Some(at)) => state.chunk.get(at..chunk.len()),
+        // The first line of a command was in an earlier chunk, and a batch had the command.
+        (None, None) => None,
+    };
+    state.refused = rest.map(|rest| RefusedLine::new(rest, stop.error));
     Ok(stop.at)
 }

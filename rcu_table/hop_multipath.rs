@@ -7,8 +7,8 @@
 
 use super::{
     fib::gfp,
-    hop_objects::{contents, Contents, Target, MAX_LEGS},
-    next_hop::{HopId, NextHop},
+    hop_objects::{contents, Contents, Target},
+    next_hop::{HopId, NextHop, MAX_LEGS},
     table::TableState,
     Table,
 };

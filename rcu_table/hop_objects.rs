@@ -28,9 +28,6 @@ const CHUNKS: usize = 80;
 /// The maximum number of slots.
 pub(super) const MAX_SLOTS: u32 = (CHUNK * CHUNKS) as u32;
 
-/// The maximum number of legs of an object.
-pub const MAX_LEGS: usize = 256;
-
 /// The next hop of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {

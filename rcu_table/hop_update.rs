@@ -5,9 +5,9 @@
 use super::{
     fib::gfp,
     hop_index::{Entry, HopIndex},
-    hop_objects::{contents, Contents, Target, MAX_LEGS},
+    hop_objects::{contents, Contents, Target},
     monitor::Change,
-    next_hop::{HopId, NextHop},
+    next_hop::{HopId, NextHop, MAX_LEGS},
     table::TableState,
     Mode, Table,
 };

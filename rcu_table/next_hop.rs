@@ -10,8 +10,8 @@ use core::{
 
 /// The name of a network device: 1 to 15 bytes (`IFNAMSIZ`).
 ///
-/// As in the kernel, it contains no space, slash or colon. `#` is excluded too, because it starts a
-/// comment in the device's protocol.
+/// As in the kernel, it contains no space, slash or colon. `#` and the backslash are excluded too:
+/// in the device's protocol they start a comment, and continue a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DevName {
     /// Padded with zeros.
@@ -27,7 +27,7 @@ impl DevName {
         let fits = !name.is_empty() && name.len() <= Self::MAX_LEN && name != "." && name != "..";
         let plain = name
             .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"/:#".contains(&byte));
+            .all(|byte| byte.is_ascii_graphic() && !b"/:#\\".contains(&byte));
         if !fits || !plain {
             return None;
         }
@@ -82,6 +82,9 @@ impl HopId {
         }
     }
 }
+
+/// The maximum number of next hops of a route, and of members of a group.
+pub const MAX_LEGS: usize = 256;
 
 /// The treatment of packets that match a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

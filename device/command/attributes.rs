@@ -11,12 +11,18 @@ use super::{
 };
 use crate::rcu_table::Family;
 
+/// The first words of lines that `ip -details` and `ip -statistics` print after a route. Such a line
+/// does not affect forwarding.
+pub(super) const NOTES: [&str; 2] = ["cache", "nh_info"];
+
 /// The value after an informational word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Value {
     None,
     /// A word, such as the name of a protocol.
     Word,
+    /// A word, possibly after `lock`.
+    Metric,
     /// A number, possibly after `lock`.
     Number,
     Address,
@@ -29,9 +35,14 @@ fn informational(word: &str) -> Option<Value> {
         | "rt_offload" | "rt_offload_failed" | "trap" | "rt_trap" | "unresolved" | "notify" => {
             Value::None
         }
-        "proto" | "protocol" | "scope" | "pref" | "features" | "congctl" | "realm" | "realms"
-        | "ttl-propagate" | "quickack" | "fastopen_no_cookie" | "expires" | "error" | "age"
-        | "users" | "used" | "rtt" | "rttvar" | "rto_min" => Value::Word,
+        // `features ecn tcp_usec_ts`: the second value of `features`.
+        "tcp_usec_ts" => Value::None,
+        // `ip` prints `ttl-propogate`, and reads `ttl-propagate`.
+        "proto" | "protocol" | "scope" | "pref" | "realm" | "realms" | "ttl-propagate"
+        | "ttl-propogate" | "expires" | "error" | "age" | "users" | "used" | "uid" | "mark"
+        | "ipid" => Value::Word,
+        "features" | "congctl" | "quickack" | "fastopen_no_cookie" | "rtt" | "rttvar"
+        | "rto_min" => Value::Metric,
         "src" => Value::Address,
         "mtu" | "advmss" | "hoplimit" | "window" | "cwnd" | "initcwnd" | "initrwnd"
         | "ssthresh" | "reordering" => Value::Number,
@@ -41,12 +52,19 @@ fn informational(word: &str) -> Option<Value> {
 
 /// The reason why a line cannot start with a leg.
 pub(super) const CONTINUES: &str =
-    "this line continues the route before it; 'rcuctl route load' joins such lines";
+    "this line continues a route; a line with its prefix and no next hop must precede it";
 /// The reason why a route with legs has no other next hop.
 pub(super) const BEFORE_LEGS: &str = "via and dev follow 'nexthop' in a route of several next hops";
+/// The reason why a route has no more legs than `MAX_LEGS`.
+pub(super) const MANY_LEGS: &str = "a route has at most 256 next hops";
 /// The reason why the gateways of a route must not differ in family.
 pub(super) const FAMILIES: &str =
     "gateways of two families; use 'via inet ADDRESS' or 'via inet6 ADDRESS'";
+
+/// The first characters of JSON.
+pub(super) const JSON_STARTS: [char; 2] = ['[', '{'];
+/// The reason why the device does not read `ip -json`.
+pub(crate) const JSON: &str = "this is JSON, which 'rcuctl route import' reads";
 
 /// Returns why the table cannot store a route with this word; `None` for other words.
 pub(super) fn unsupported(word: &str) -> Option<&'static str> {
@@ -55,11 +73,13 @@ pub(super) fn unsupported(word: &str) -> Option<&'static str> {
         "encap" => "encapsulation is not supported",
         "tos" | "dsfield" => "routes by type of service are not supported",
         "from" => "routes by source address are not supported",
+        "iif" => "routes by input device are not supported",
         "as" => "translation of the destination is not supported",
         "vrf" => "there is one table; VRFs are not supported",
-        "broadcast" | "anycast" | "multicast" | "nat" => {
+        "broadcast" | "anycast" | "multicast" | "nat" | "brd" | "xresolve" => {
             "not supported; use unicast, local or a discarding type"
         }
+        json if json.starts_with(JSON_STARTS) => JSON,
         _ => return None,
     })
 }
@@ -67,6 +87,14 @@ pub(super) fn unsupported(word: &str) -> Option<&'static str> {
 /// Returns whether a value of `table` names the only table.
 fn is_main_table(value: &str) -> bool {
     matches!(value, "main" | "254" | "0xfe")
+}
+
+/// Returns the value of a metric, possibly after `lock`.
+fn unlocked<'a>(what: &'static str, words: &mut Words<'a>) -> Parsed<'a, &'a str> {
+    match words.expect(what)? {
+        "lock" => words.expect(what),
+        value => Ok(value),
+    }
 }
 
 /// Skips an informational word with its value.
@@ -78,6 +106,10 @@ pub(super) fn skip<'a>(word: &'a str, words: &mut Words<'a>) -> Parsed<'a, ()> {
         }
     } else if let Some(why) = unsupported(word) {
         return refuse(word, Reason::Unsupported(why));
+    } else if NOTES.contains(&word) {
+        // `ip -oneline` prints a line about the route behind it.
+        words.skip_all();
+        return Ok(());
     } else {
         if word == "pref" {
             words.implied = Some(Family::Inet6);
@@ -87,11 +119,9 @@ pub(super) fn skip<'a>(word: &'a str, words: &mut Words<'a>) -> Parsed<'a, ()> {
             Value::None => (),
             Value::Word => drop(words.expect("value")?),
             Value::Address => drop(address(words.expect("address")?, None)?),
+            Value::Metric => drop(unlocked("value", words)?),
             Value::Number => {
-                let mut value = words.expect("number")?;
-                if value == "lock" {
-                    value = words.expect("number")?;
-                }
+                let value = unlocked("number", words)?;
                 any_number(value).ok_or(Refusal::new(value, Reason::InvalidNumber))?;
             }
         }

@@ -4,7 +4,7 @@
 //! NAME weight N`, with each word at most once.
 
 use super::{
-    device, list,
+    device, list, object,
     refusal::{refuse, Parsed, Reason, Refusal},
     skip,
     values::any_number,
@@ -12,6 +12,9 @@ use super::{
     Attributes,
 };
 use crate::rcu_table::NextHop;
+
+/// The first word of a leg.
+pub(super) const FIRST_WORD: &str = "nexthop";
 
 /// A leg, and whether another one follows.
 pub(super) struct Leg {
@@ -28,7 +31,7 @@ pub(super) fn parse<'a>(words: &mut Words<'a>) -> Parsed<'a, Leg> {
             break true;
         };
         let is_repeated = match word {
-            "nexthop" => break false,
+            FIRST_WORD => break false,
             "via" => {
                 let gateway = hop.parse_gateway(words)?;
                 hop.gateway.replace(gateway).is_some()
@@ -49,7 +52,7 @@ pub(super) fn parse<'a>(words: &mut Words<'a>) -> Parsed<'a, Leg> {
         }
     };
     if hop.next_hop().is_none() {
-        return refuse("nexthop", Reason::MissingNextHop);
+        return refuse(FIRST_WORD, Reason::MissingNextHop);
     }
     Ok(Leg {
         hop,
@@ -64,6 +67,22 @@ fn parse_weight<'a>(words: &mut Words<'a>) -> Parsed<'a, u16> {
         .filter(|weight| (1..=256).contains(weight))
         .map(|weight| weight as u16)
         .ok_or(Refusal::new(word, Reason::InvalidWeight))
+}
+
+/// Returns whether a line starts with a leg. `ip route` prints each leg of a multipath route in a
+/// line of its own. Other lines that start with `nexthop` are commands for objects.
+pub(crate) fn is_leg(line: &str) -> bool {
+    let mut words = Words::of(line);
+    words.next() == Some(FIRST_WORD) && words.next().is_some_and(|word| !object::is_verb(word))
+}
+
+/// Checks the legs of a line that starts with one.
+pub(crate) fn check(line: &str) -> Parsed<'_, ()> {
+    let mut words = Words::of(line);
+    // The first word is that of the first leg.
+    words.next();
+    while !parse(&mut words)?.is_last {}
+    Ok(())
 }
 
 /// Returns the next hops and weights of the legs that a line names.

@@ -44,11 +44,19 @@ pub(super) fn parse<'a>(verb: Option<&'a str>, words: &mut Words<'a>) -> Parsed<
             Some(word) => refuse(word, Reason::UnknownWord),
         },
         // `ip route` prints each next hop of a route in a line of its own.
-        Some("via" | "dev" | "encap") => {
+        Some("via" | "dev" | "oif" | "weight" | "encap" | "as" | "onlink") => {
             refuse("nexthop", Reason::Unsupported(attributes::CONTINUES))
         }
         Some(word) => refuse(word, Reason::UnknownWord),
     }
+}
+
+/// Returns whether a word after `nexthop` is a verb.
+pub(super) fn is_verb(word: &str) -> bool {
+    matches!(
+        word,
+        "add" | "replace" | "del" | "delete" | "get" | "show" | "list" | "ls" | "lst"
+    )
 }
 
 /// Parses `id N`.

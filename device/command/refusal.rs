@@ -104,7 +104,7 @@ impl fmt::Display for Refusal<'_> {
             Reason::InvalidGateway => f.write_str("no gateway has this address"),
             Reason::Unsupported(why) => f.write_str(why),
             Reason::InvalidDevice => {
-                f.write_str("expected a device name: at most 15 characters, no '/' or ':'")
+                f.write_str("expected a device name: at most 15 characters, none of / : \\")
             }
             Reason::MissingNextHop => {
                 f.write_str("next hop missing; add via, dev or a type such as blackhole")

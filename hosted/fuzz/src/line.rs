@@ -4,7 +4,7 @@
 
 use crate::{
     device::{
-        command::{self, refusal::Refusal, Command},
+        command::{self, legs, refusal::Refusal, Command},
         lines::{Line, Lines, MAX_LINE},
     },
     rcu_table::{Mode, Route, Selector},
@@ -31,6 +31,39 @@ pub fn run(bytes: &[u8]) {
     for (_, text) in whole.iter() {
         if let Some(text) = text {
             check(text);
+        }
+    }
+    check_joined(&whole);
+}
+
+/// Joins each leg to the line before it, as the device does.
+fn check_joined(lines: &[NumberedLine]) {
+    let mut joined = String::new();
+    for (_, text) in lines {
+        let line = text.as_deref().unwrap_or("");
+        let code = line.split('#').next().unwrap_or("");
+        if joined.is_empty() || !legs::is_leg(line) {
+            let is_head = command::can_continue(line, &command::parse(line));
+            joined = if is_head {
+                code.to_owned()
+            } else {
+                String::new()
+            };
+            continue;
+        }
+        let checked = legs::check(line);
+        joined = format!("{joined}\n{code}");
+        match command::parse(&joined) {
+            Ok((Some(Command::InsertLegs(..)), _)) => {
+                assert!(legs::legs(&joined).count() > 1, "{joined:?} has one leg");
+            }
+            Ok((Some(Command::Insert(..) | Command::InsertNamed(..)), _)) => (),
+            Ok(other) => panic!("{joined:?} is {other:?}"),
+            Err(refusal) => check_refusal(&joined, &words(&joined.replace('\n', " ")), &refusal),
+        }
+        if checked.is_err() {
+            assert!(command::parse(&joined).is_err(), "{joined:?} has a bad leg");
+            joined.clear();
         }
     }
 }
@@ -63,7 +96,7 @@ fn split_naively(bytes: &[u8]) -> Vec<NumberedLine> {
             line.push(byte);
             continue;
         }
-        let is_text = |byte: &u8| byte.is_ascii_graphic() || b" \t\r".contains(byte);
+        let is_text = |byte: &u8| byte.is_ascii_graphic() || b" \t\r\x1b".contains(byte);
         let text = String::from_utf8(std::mem::take(&mut line)).ok();
         let text = text.filter(|text| !too_long && text.bytes().all(|byte| is_text(&byte)));
         all.push((all.len() as u64 + 1, text));
@@ -71,11 +104,30 @@ fn split_naively(bytes: &[u8]) -> Vec<NumberedLine> {
     all
 }
 
-/// The words of a line before its comment.
-fn words(line: &str) -> Vec<&str> {
+/// The words of a line before its comment. Backslashes and colors separate words.
+fn words(line: &str) -> Vec<String> {
     let code = line.find('#').map_or(line, |at| &line[..at]);
-    code.split([' ', '\t', '\r'])
+    let mut plain = String::new();
+    let mut rest = code;
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        let color = after.trim_start_matches(|char: char| char.is_ascii_digit() || char == ';');
+        rest = match color.strip_prefix('m') {
+            Some(after) => {
+                plain.push(' ');
+                after
+            }
+            None => {
+                plain.push_str("\x1b[");
+                after
+            }
+        };
+    }
+    plain.push_str(rest);
+    let words = plain.split([' ', '\t', '\r', '\\']);
+    words
         .filter(|word| !word.is_empty())
+        .map(str::to_owned)
         .collect()
 }
 
@@ -89,7 +141,10 @@ fn check(line: &str) {
         "spaces or comments change the meaning of {line:?}"
     );
     match parsed {
-        Ok((None, _)) => assert!(words.is_empty(), "{line:?} is parsed as a blank line"),
+        Ok((None, _)) => assert!(
+            words.is_empty() || command::is_note(line),
+            "{line:?} is parsed as a blank line"
+        ),
         Ok((Some(command), _)) => check_command(line, &command),
         Err(refusal) => check_refusal(line, &words, &refusal),
     }
@@ -123,9 +178,12 @@ pub(crate) fn check_route(line: &str, route: &Route) {
 }
 
 /// Checks that a refusal names a word of the line, and that its message is one printable line.
-fn check_refusal(line: &str, words: &[&str], refusal: &Refusal<'_>) {
+fn check_refusal(line: &str, words: &[String], refusal: &Refusal<'_>) {
     let named = refusal.word;
-    assert!(words.contains(&named), "{line:?} has no word {named:?}");
+    assert!(
+        words.iter().any(|word| word == named),
+        "{line:?} has no word {named:?}"
+    );
     let message = refusal.to_string();
     let is_printable = message
         .bytes()

@@ -21,6 +21,8 @@ mod sources {
 #[cfg(test)]
 mod command_tests;
 #[cfg(test)]
+mod ip_route_tests;
+#[cfg(test)]
 mod lines_tests;
 #[cfg(test)]
 mod wire_tests;

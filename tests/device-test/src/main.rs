@@ -17,6 +17,7 @@ mod capability;
 mod child;
 mod churn;
 mod close;
+mod continued;
 mod device;
 mod faults;
 mod fuzz;
@@ -75,6 +76,7 @@ fn all_tests() -> Vec<tap::Test> {
     [
         semantics::tests,
         ip_route::tests,
+        continued::tests,
         misuse::tests,
         writes::tests,
         bad_lines::tests,

@@ -36,6 +36,8 @@ const READ_SIZE: usize = 64 * 1024;
 /// Longer than any line of the device. Bounds the memory for a node without line ends, such as
 /// `/dev/zero`.
 const MAX_LINE: usize = 64 * 1024;
+/// The start of a line with a leg of the route in an earlier line.
+const LEG: &str = "\tnexthop ";
 /// 16 times the answers that the device keeps. Bounds the memory for a node without an end of file.
 const MAX_ANSWERS: usize = 16 << 20;
 
@@ -180,10 +182,11 @@ impl<S: Read + Write> Device<S> {
         Ok(Some(self.read_refusal(&failure, lines, answers)?))
     }
 
-    /// Reads the device up to end of file. Calls `f` with each line, without its newline.
+    /// Reads the device up to end of file. Calls `f` with each line, without its newline. Joins the
+    /// lines of a long route, whose legs are in lines of their own.
     pub fn for_each_line(&mut self, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
         let mut reader = BufReader::with_capacity(READ_SIZE, &mut self.stream);
-        let mut line = Vec::new();
+        let (mut joined, mut line) = (String::new(), Vec::new());
         loop {
             line.clear();
             let mut limited = reader.by_ref().take(MAX_LINE as u64);
@@ -193,25 +196,42 @@ impl<S: Read + Write> Device<S> {
             if line.len() == MAX_LINE {
                 return Err(Error::Protocol("endless line".to_string()));
             }
+            match text(line.strip_suffix(b"\n").unwrap_or(&line))? {
+                leg if leg.starts_with(LEG) => joined.push_str(&format!(" {}", &leg[1..])),
+                line => {
+                    if !joined.is_empty() {
+                        f(&joined)?;
+                    }
+                    line.clone_into(&mut joined);
+                }
+            }
             if line.is_empty() {
                 return Ok(());
             }
-            f(text(line.strip_suffix(b"\n").unwrap_or(&line))?)?;
         }
     }
 
     /// Reads the device up to end of file. After each read, calls `f` with the lines that are
-    /// complete.
+    /// complete, and joins the lines of a long route.
     pub fn for_each_read(&mut self, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
         let mut unread = Vec::new();
-        while self.read(&mut unread)? > 0 {
-            let end = unread.iter().rposition(|&byte| byte == b'\n');
-            if let Some(newline) = end {
-                f(text(&unread[..=newline])?)?;
-                unread.drain(..=newline);
+        loop {
+            let read = self.read(&mut unread)?;
+            if read == 0 {
+                return Ok(());
             }
+            let Some(newline) = unread.iter().rposition(|&byte| byte == b'\n') else {
+                continue;
+            };
+            let lines = text(&unread[..=newline])?;
+            // A read that has filled the buffer may have ended between the lines of a route.
+            let end = match read == self.buffer.len() {
+                true => lines.len() - incomplete_route(lines).len(),
+                false => lines.len(),
+            };
+            f(&lines[..end].replace("\n\t", " "))?;
+            unread.drain(..end);
         }
-        Ok(())
     }
 
     /// Writes all lines, or up to the first write that the device refuses.
@@ -288,6 +308,20 @@ impl<S: Read + Write> Device<S> {
     }
 }
 
+/// Returns the route at the end of the lines if its legs may follow; otherwise an empty text.
+fn incomplete_route(lines: &str) -> &str {
+    let mut start = lines.len();
+    for line in lines.split_inclusive('\n').rev() {
+        start -= line.len();
+        match line.starts_with(LEG) {
+            true => (),
+            false if grammar::can_continue(line) => return &lines[start..],
+            false => break,
+        }
+    }
+    ""
+}
+
 struct WriteFailure {
     /// Bytes accepted before the failed write.
     accepted: usize,
@@ -344,6 +378,37 @@ mod tests {
         });
         read.expect("readable");
         assert_eq!(lines, ["nodes 3", "generation 4"]);
+    }
+
+    #[test]
+    fn the_lines_of_a_long_route_are_joined() {
+        let text = "10.0.0.0/8\n\tnexthop dev a weight 1\n\tnexthop dev b weight 1\n::/0 dev a\n";
+        let joined = "10.0.0.0/8 nexthop dev a weight 1 nexthop dev b weight 1";
+        for size in [1000, 23, 12, 1] {
+            let fake = || Fake::new().answer("show", text).limit_transfers(size);
+            let mut lines = Vec::new();
+            let mut fake_lines = fake();
+            let mut device = Device::new(&mut fake_lines);
+            device.command("show\n").expect("accepted");
+            let read = device.for_each_line(|line| {
+                lines.push(line.to_string());
+                Ok(())
+            });
+            read.expect("readable");
+            assert_eq!(lines, [joined, "::/0 dev a"], "reads of {size} bytes");
+        }
+        // A monitor reads as much as its buffer holds.
+        let mut fake = Fake::new().answer("show", text);
+        let mut device = Device::new(&mut fake);
+        device.buffer = vec![0; 35].into();
+        device.command("show\n").expect("accepted");
+        let mut read = String::new();
+        let done = device.for_each_read(|lines| {
+            read.push_str(lines);
+            Ok(())
+        });
+        done.expect("readable");
+        assert_eq!(read, format!("{joined}\n::/0 dev a\n"));
     }
 
     #[test]

@@ -11,12 +11,12 @@ mod sources {
     mod prefix;
     mod route;
 
-    pub use next_hop::{DevName, HopId, NextHop};
+    pub use next_hop::{DevName, HopId, NextHop, MAX_LEGS};
     pub use prefix::{Family, Prefix, PrefixError};
     pub use route::Route;
 }
 
-pub use sources::{DevName, Family, HopId, NextHop, Prefix, PrefixError, Route};
+pub use sources::{DevName, Family, HopId, NextHop, Prefix, PrefixError, Route, MAX_LEGS};
 
 /// Whether an insert requires that the route's key is absent, is present, or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -698,7 +698,7 @@ const INVALID: &[(&str, &str, Reason)] = &[
         "nexthop via 10.0.0.1 dev a weight 1",
         "nexthop",
         Unsupported(
-            "this line continues the route before it; 'rcuctl route load' joins such lines",
+            "this line continues a route; a line with its prefix and no next hop must precede it",
         ),
     ),
     (
@@ -868,7 +868,7 @@ fn each_reason_has_its_sentence() {
         ),
         (
             "add ::/0 dev a/b",
-            "a/b: expected a device name: at most 15 characters, no '/' or ':'",
+            "a/b: expected a device name: at most 15 characters, none of / : \\",
         ),
         (
             "add ::/0",

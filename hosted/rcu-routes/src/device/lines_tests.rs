@@ -91,7 +91,7 @@ fn a_byte_that_is_not_text_is_reported_with_its_column() {
     for (line, byte, column) in [
         (&b"\0\n"[..], 0, 1),
         (b"add\x7f\n", 0x7f, 4),
-        (b"ab\x1b[31m\n", 0x1b, 3),
+        (b"ab\x1c[31m\n", 0x1c, 3),
         ("z\u{fc}\n".as_bytes(), 0xc3, 2),
         (b"\xff\n", 0xff, 1),
         (b"a\x0bb\n", 0x0b, 2),
@@ -99,7 +99,7 @@ fn a_byte_that_is_not_text_is_reported_with_its_column() {
         assert_eq!(feed([line]).0, [(1, Err(BadLine::NotText(byte, column)))]);
     }
     for byte in 0..=u8::MAX {
-        let fine = matches!(byte, b'\t' | b'\r' | 0x20..=0x7e);
+        let fine = matches!(byte, b'\t' | b'\r' | 0x1b | 0x20..=0x7e);
         if byte != b'\n' {
             let (found, ..) = feed([&[b'a', byte, b'\n'][..]]);
             assert_eq!(found[0].1.is_ok(), fine, "{byte:#x}");
@@ -111,7 +111,7 @@ fn a_byte_that_is_not_text_is_reported_with_its_column() {
 #[test]
 fn every_byte_value_is_checked_at_every_position() {
     for byte in (0..=u8::MAX).filter(|&byte| byte != b'\n') {
-        let fine = matches!(byte, b'\t' | b'\r' | 0x20..=0x7e);
+        let fine = matches!(byte, b'\t' | b'\r' | 0x1b | 0x20..=0x7e);
         for at in 0..20 {
             for filling in [b' ', b'~', b'\t'] {
                 let mut line = [filling; 21];
@@ -171,6 +171,30 @@ proptest! {
             prop_assert_eq!(*number, at as u64 + 1);
         }
     }
+}
+
+#[test]
+fn a_long_line_of_json_is_named() {
+    let mut text = vec![b'['; MAX_LINE + 1];
+    assert_eq!(feed([&text[..]]).0, [(1, Err(BadLine::Json))]);
+    assert_eq!(feed(text.chunks(7)).0, [(1, Err(BadLine::Json))]);
+    text[0] = b'{';
+    assert_eq!(feed([&text[..]]).0, [(1, Err(BadLine::TooLong))]);
+}
+
+#[test]
+fn a_restored_state_continues_the_unfinished_line() {
+    let mut lines = Lines::new();
+    lines.feed(b"first\n");
+    lines.feed(b"sec");
+    let mark = lines.mark();
+    let (_, line) = lines.feed(b"ond\n");
+    assert_eq!(line.unwrap().text, Ok("second"));
+    lines.restore(mark);
+    assert_eq!((mark.count(), lines.unfinished()), (1, Some(2)));
+    let (_, line) = lines.feed(b"onds\n");
+    let line = line.unwrap();
+    assert_eq!((line.number, line.text), (2, Ok("seconds")));
 }
 
 #[test]

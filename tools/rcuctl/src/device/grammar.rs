@@ -24,6 +24,7 @@ use crate::route::import::MULTIPATH;
 
 use device::command::refusal::Reason;
 pub(crate) use device::command::Command;
+pub(crate) use device::lines::MAX_LINE;
 use device::{command, lines::Lines};
 
 /// Parses a line, including its newline.
@@ -31,6 +32,11 @@ pub(crate) fn command(line: &[u8]) -> Option<Command> {
     let mut lines = Lines::new();
     let (_, line) = lines.feed(line);
     command::parse(line?.text.ok()?).ok()?.0
+}
+
+/// Whether legs may follow a line.
+pub(crate) fn can_continue(line: &str) -> bool {
+    command::can_continue(line, &command::parse(line))
 }
 
 /// Parses a line that adds a route. Also returns the number of informational words.
@@ -120,7 +126,7 @@ mod tests {
             panic!("not parsed");
         };
         assert_eq!(route.to_string(), "::/0 dev a");
-        let long = format!("::/0{}dev a\n", " ".repeat(super::device::lines::MAX_LINE));
+        let long = format!("::/0{}dev a\n", " ".repeat(MAX_LINE));
         for line in [
             &b"10.0.0.1/8 dev a\n"[..],
             b"::/0 dev a\x0c\n",

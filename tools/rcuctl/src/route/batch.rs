@@ -4,7 +4,9 @@
 
 use std::ops::Range;
 
+use crate::device::grammar::MAX_LINE as DEVICE_LINE;
 use crate::error::{Error, Refusal};
+use crate::route::text::split_legs;
 
 const MAX_BYTES: usize = 64 * 1024;
 /// The answers to this many lines fit into the kernel's buffer of unread answers.
@@ -18,11 +20,22 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Appends line `number` of the file, given as parts without the newline.
+    /// Appends line `number` of the file, given as parts without the newline. A line that is too
+    /// long for the device gets a backslash and a newline before each leg.
     pub fn push(&mut self, parts: &[&[u8]], number: u64) {
-        self.lines.push((self.bytes.len(), number));
+        let start = self.bytes.len();
+        self.lines.push((start, number));
         for part in parts {
             self.bytes.extend_from_slice(part);
+        }
+        let long = std::str::from_utf8(&self.bytes[start..]);
+        if let Some(long) = long.ok().filter(|line| line.len() > DEVICE_LINE) {
+            let (head, legs) = split_legs(long);
+            let lines = legs.iter().fold(head.to_string(), |lines, leg| {
+                lines + " \\\nnexthop " + leg.trim_ascii()
+            });
+            self.bytes.truncate(start);
+            self.bytes.extend_from_slice(lines.as_bytes());
         }
         self.bytes.push(b'\n');
     }
@@ -75,9 +88,15 @@ impl Batch {
 
     /// Counts the lines that end within `bytes` bytes from the start of line `first`.
     pub fn lines_in(&self, first: usize, bytes: usize) -> usize {
-        let start = self.start(first);
-        let part = &self.bytes[start..start + bytes];
-        part.iter().filter(|&&byte| byte == b'\n').count()
+        let end = self.start(first) + bytes;
+        let ends = (first + 1..=self.len()).map(|line| self.start(line));
+        ends.take_while(|&line_end| line_end <= end).count()
+    }
+
+    /// Counts the lines that the device counts: a long line is several of them.
+    pub fn device_lines(&self, lines: Range<usize>) -> usize {
+        let text = self.text(lines);
+        text.iter().filter(|&&byte| byte == b'\n').count()
     }
 
     /// The error of a refused line.
@@ -149,6 +168,21 @@ mod tests {
             ),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_line_too_long_for_the_device_is_several_of_its_lines() {
+        let legs = " nexthop dev a weight 1".repeat(50);
+        let mut batch = Batch::default();
+        batch.push(&[b"replace 10.0.0.0/8", legs.as_bytes()], 3);
+        batch.push(&[b"b"], 4);
+        let text = String::from_utf8_lossy(batch.line(0)).into_owned();
+        assert!(text.starts_with("replace 10.0.0.0/8 \\\nnexthop dev a weight 1 \\\nnexthop "));
+        assert!(text.ends_with("nexthop dev a weight 1\n"));
+        assert_eq!((batch.len(), batch.device_lines(0..2)), (2, 52));
+        let end = text.len();
+        let bytes = [20, end - 1, end, end + 2];
+        assert_eq!(bytes.map(|bytes| batch.lines_in(0, bytes)), [0, 0, 1, 2]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::cli::Family;
 use crate::device::{Access, Device};
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
+use crate::route::text::wrapped;
 
 const BUFFER: usize = 256 * 1024;
 
@@ -52,7 +53,7 @@ fn save_to_stdout(
         let message = "save has no JSON format; use `rcuctl --json route show`";
         return Err(Error::Usage(message.to_string()));
     }
-    device.for_each_line(|line| out.line(line))?;
+    device.for_each_line(|line| out.line(&wrapped(line)))?;
     Ok(Status::Done)
 }
 
@@ -76,7 +77,7 @@ fn copy(
     device.for_each_line(|line| {
         // The table's next-hop objects precede its routes.
         routes += u64::from(!line.starts_with("nexthop "));
-        writeln!(writer, "{line}").map_err(&failed)
+        writeln!(writer, "{}", wrapped(line)).map_err(&failed)
     })?;
     writer.flush().map_err(failed)?;
     Ok(routes)

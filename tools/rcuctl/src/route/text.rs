@@ -2,6 +2,10 @@
 
 //! The text of a route as `ip route` prints it: `default`, host addresses without a length, scopes.
 
+use std::borrow::Cow;
+
+use crate::device::grammar::MAX_LINE;
+
 /// Whether a word is a type that the device prints in front of a prefix.
 pub fn is_kind(word: &str) -> bool {
     matches!(
@@ -33,6 +37,17 @@ pub fn split_legs(line: &str) -> (&str, Vec<&str>) {
     }
     parts.push(&line[start..]);
     (parts.remove(0), parts)
+}
+
+/// Returns a line of the device's format as lines that the device reads: a route that is too long
+/// has each leg in a line of its own.
+pub fn wrapped(line: &str) -> Cow<'_, str> {
+    if line.len() <= MAX_LINE {
+        return line.into();
+    }
+    let (head, legs) = split_legs(line);
+    let legs = legs.iter().map(|leg| format!("\n\tnexthop {leg}"));
+    (head.to_string() + &legs.collect::<String>()).into()
 }
 
 /// Returns a route of the device's format as `ip route` prints it: with a short prefix, and with
@@ -126,6 +141,16 @@ mod tests {
         for (line, expected) in ROUTES {
             assert_eq!(short(line), expected);
         }
+    }
+
+    #[test]
+    fn a_route_too_long_for_a_line_has_a_line_for_each_leg() {
+        let line = "10.0.0.0/8 nexthop dev a weight 1";
+        assert_eq!(wrapped(line), line);
+        let legs = " nexthop dev nexthop weight 1".repeat(40);
+        let long = wrapped(&format!("10.0.0.0/8 metric 5{legs}")).into_owned();
+        assert_eq!(long.lines().count(), 41);
+        assert!(long.starts_with("10.0.0.0/8 metric 5\n\tnexthop dev nexthop weight 1\n\t"));
     }
 
     #[test]

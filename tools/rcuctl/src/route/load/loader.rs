@@ -188,7 +188,7 @@ impl<'a, C: Transport> Loader<'a, C> {
             Some(refused) => batch.lines_in(first, refused.accepted),
         };
         self.accepted += accepted as u64;
-        self.text_lines += accepted as u64;
+        self.text_lines += batch.device_lines(first..first + accepted) as u64;
         let Some(refused) = refused else {
             return Ok(());
         };

@@ -32,8 +32,14 @@ impl Transaction {
 
     /// Converts the device's line number to the file's, if all lines were sent as text.
     pub fn text_line(&self, number: u64) -> Option<u64> {
-        let index = usize::try_from(number.checked_sub(self.text_line + 1)?).ok()?;
-        self.line(index).map(|(_, number)| number)
+        let before = usize::try_from(number.checked_sub(self.text_line + 1)?).ok()?;
+        let lines = self.lines.as_ref()?;
+        let mut seen = 0;
+        let index = (0..lines.len()).find(|&line| {
+            seen += lines.device_lines(line..line + 1);
+            seen > before
+        })?;
+        Some(lines.number(index))
     }
 }
 
@@ -59,6 +65,13 @@ mod tests {
             [3, 4, 5, 6, 7].map(|number| open.text_line(number)),
             [None, None, Some(11), Some(13), None]
         );
+        let long = "10.0.0.0/8".to_string() + &" nexthop dev a".repeat(100);
+        let mut lines = Batch::default();
+        lines.push(&[long.as_bytes()], 20);
+        lines.push(&[b"c"], 21);
+        open.record(&lines);
+        let numbers = [7, 107, 108, 109].map(|number| open.text_line(number));
+        assert_eq!(numbers, [Some(20), Some(20), Some(21), None]);
         open.lines = None;
         open.record(&lines);
         assert_eq!(open.line(0), None);
