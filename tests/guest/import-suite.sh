@@ -15,7 +15,7 @@ table() { rcuctl route save | sort; }
 first_of_key() {
     awk '{
         prefix = $1 ~ /^(blackhole|unreachable|prohibit|throw|local)$/ ? $2 : $1
-        metric = match($0, / metric [0-9]+$/) ? substr($0, RSTART) : ""
+        metric = match($0, / metric [0-9]+/) ? substr($0, RSTART, RLENGTH) : ""
         if (!seen[prefix metric]++) print
     }'
 }

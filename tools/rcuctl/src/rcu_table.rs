@@ -13,10 +13,12 @@ mod sources {
 
     pub use next_hop::{DevName, HopId, NextHop, MAX_LEGS};
     pub use prefix::{Family, Prefix, PrefixError};
-    pub use route::Route;
+    pub use route::{ObjectRoute, Route};
 }
 
-pub use sources::{DevName, Family, HopId, NextHop, Prefix, PrefixError, Route, MAX_LEGS};
+pub use sources::{
+    DevName, Family, HopId, NextHop, ObjectRoute, Prefix, PrefixError, Route, MAX_LEGS,
+};
 
 /// Whether an insert requires that the route's key is absent, is present, or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod change;
 pub mod command_line;
 mod diff;
 mod flush;
+pub mod full;
 mod get;
 pub mod import;
 pub mod json;

@@ -19,9 +19,11 @@ mod device {
 
 use std::net::IpAddr;
 
-use crate::rcu_table::{NextHop, Prefix, Route, Selector};
-use crate::route::import::MULTIPATH;
+use crate::rcu_table::{NextHop, Prefix, Selector};
+use crate::route::full::FullRoute;
 
+use device::command::attributes::JSON;
+use device::command::object::ObjectCommand;
 use device::command::refusal::Reason;
 pub(crate) use device::command::Command;
 pub(crate) use device::lines::MAX_LINE;
@@ -39,50 +41,71 @@ pub(crate) fn can_continue(line: &str) -> bool {
     command::can_continue(line, &command::parse(line))
 }
 
+/// Whether a line starts with a leg of the route before it.
+pub(crate) fn is_leg(line: &str) -> bool {
+    command::legs::is_leg(line)
+}
+
+/// Whether a line only describes the route before it.
+pub(crate) fn is_note(line: &str) -> bool {
+    command::is_note(line)
+}
+
 /// Parses a line that adds a route. Also returns the number of informational words.
 ///
 /// Errors: the sentence of the device.
-pub(crate) fn route(line: &str) -> Result<(Route, u32), String> {
-    match command::parse(line) {
-        Ok((Some(Command::Insert(_, route)), _))
-            if matches!(route.next_hop, NextHop::Object(_)) =>
-        {
-            Err("nhid: the next hop is missing; add via or dev".to_string())
-        }
-        Ok((Some(Command::Insert(_, route) | Command::InsertNamed(_, route, _)), skipped)) => {
-            Ok((route, skipped))
-        }
-        Ok((Some(Command::InsertLegs(..)), _)) => Err(format!("nexthop: {MULTIPATH}")),
-        Ok(_) => Err(format!("{line}: expected a route")),
-        Err(refusal) => Err(refusal.to_string()),
+pub(crate) fn route(line: &str) -> Result<(FullRoute, u32), String> {
+    let (command, skipped) = command::parse(line).map_err(|refusal| refusal.to_string())?;
+    let is_insert = matches!(
+        command,
+        Some(Command::Insert(..) | Command::InsertNamed(..) | Command::InsertLegs(..))
+    );
+    let route = command
+        .filter(|_| is_insert)
+        .and_then(|command| full(&command, line));
+    route
+        .map(|route| (route, skipped))
+        .ok_or(format!("{line}: expected a route"))
+}
+
+/// Returns the route of a command that adds one. `line` is its text.
+fn full(command: &Command, line: &str) -> Option<FullRoute> {
+    match *command {
+        Command::Insert(_, route) => Some(route.into()),
+        Command::InsertNamed(_, route, object) => Some(FullRoute {
+            object: Some(object),
+            ..route.into()
+        }),
+        Command::InsertLegs(_, prefix, metric, object) => Some(FullRoute {
+            prefix,
+            metric,
+            object,
+            legs: command::legs::legs(line).collect(),
+        }),
+        _ => None,
     }
 }
 
-/// A route that the device has printed.
-pub(crate) struct Listed {
-    pub(crate) prefix: Prefix,
-    pub(crate) metric: u32,
-    /// The next hops: those of all legs, or the object's.
-    pub(crate) next_hops: Vec<NextHop>,
+/// Parses a line that the device has printed; `None` if it is no route.
+pub(crate) fn listed(line: &str) -> Option<FullRoute> {
+    full(&command::parse(line).ok()?.0?, line)
 }
 
-/// Parses a line that the device has printed; `None` if it is no route.
-pub(crate) fn listed(line: &str) -> Option<Listed> {
-    let (prefix, metric, next_hops) = match command::parse(line).ok()?.0? {
-        Command::Insert(_, route) | Command::InsertNamed(_, route, _) => {
-            (route.prefix, route.metric, vec![route.next_hop])
-        }
-        Command::InsertLegs(_, prefix, metric, _) => {
-            let legs = command::legs::legs(line);
-            (prefix, metric, legs.map(|(next_hop, _)| next_hop).collect())
-        }
-        _ => return None,
-    };
-    Some(Listed {
-        prefix,
-        metric,
-        next_hops,
-    })
+/// An object that the device has printed: its number, and its next hops or its members.
+pub(crate) enum Object {
+    Single(u32, NextHop),
+    Group(u32, Vec<(u32, u16)>),
+}
+
+/// Parses a line of the whole table with an object; `None` if it has none.
+pub(crate) fn object(line: &str) -> Option<Object> {
+    match command::parse(line).ok()?.0? {
+        Command::Object(ObjectCommand::Set { id, next_hop, .. }) => Some(match next_hop {
+            Some(next_hop) => Object::Single(id, next_hop),
+            None => Object::Group(id, command::object::members(line).collect()),
+        }),
+        _ => None,
+    }
 }
 
 /// Whether the device refuses a line because of a bad word, which `ip` itself would refuse. `ip`
@@ -95,7 +118,7 @@ pub(crate) fn is_bad_word(line: &str) -> bool {
                 | Reason::MissingNextHop
                 | Reason::MissingContents
                 | Reason::Unsupported(_)
-        )
+        ) || refusal.reason == Reason::Unsupported(JSON)
     })
 }
 

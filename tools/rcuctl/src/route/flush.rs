@@ -10,7 +10,7 @@ use serde_json::json;
 use super::batch::Batch;
 use super::selector::Selector;
 use super::show;
-use crate::device::{Access, Device};
+use crate::device::{grammar, Access, Device};
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
 
@@ -49,12 +49,9 @@ fn deletions<S: Read + Write>(
 ) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     show::for_each(&mut show::query(open, selector)?, selector, |line| {
-        // The device omits the metric 0, and deletes the lowest metric if a line names none.
-        let metric = match line.contains(" metric ") {
-            true => "",
-            false => " metric 0",
-        };
-        lines.push(format!("del {line}{metric}"));
+        let route = grammar::listed(line)
+            .ok_or_else(|| Error::Protocol(format!("expected a route, found {line:?}")))?;
+        lines.push(route.deletion());
         Ok(())
     })?;
     Ok(lines)

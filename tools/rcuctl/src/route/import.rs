@@ -32,17 +32,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::batch::Batch;
+use super::full::FullRoute;
 use super::load::Atomicity;
 use crate::device::{grammar, Device};
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
-use crate::rcu_table::Route;
 use format::Format;
 use source::Source;
 
-/// The reason why `import` refuses a route with several next hops.
-pub(crate) const MULTIPATH: &str =
-    "import adds routes with one next hop; 'rcuctl route load' reads several from `ip route`";
 /// Why a route with MPLS labels or IPv6 segments is refused.
 const ENCAPSULATION: &str = "encapsulation is not supported";
 /// Why a route of a VRF or of another table is refused.
@@ -104,7 +101,7 @@ impl Found {
 #[derive(Debug, Default)]
 pub struct Import {
     /// Each with its line.
-    pub routes: Vec<(u64, Route)>,
+    pub routes: Vec<(u64, FullRoute)>,
     pub refused: Vec<Refused>,
     pub inactive: u64,
     /// Words such as `proto` that do not change the packets' way.
@@ -171,6 +168,17 @@ fn parse(found: Found) -> Import {
     }
     import.refused.sort_by_key(|refused| refused.line);
     import
+}
+
+/// The words of a route's next hops in `ip route`, each with its weight.
+fn next_hops_words(hops: &[(String, u64)]) -> String {
+    match hops {
+        [(words, _)] => words.clone(),
+        _ => hops
+            .iter()
+            .map(|(words, weight)| format!(" nexthop{words} weight {weight}"))
+            .collect(),
+    }
 }
 
 /// The words of a next hop in `ip route`, after a blank; none without a next hop.
@@ -249,16 +257,33 @@ fn add_all(
         return Ok(import.routes.len());
     };
     // The device counts `begin` as line 1, and names the line at which the commit failed.
-    let index = refused.number.and_then(|number| number.checked_sub(2));
-    let route = index.and_then(|index| import.routes.get(usize::try_from(index).ok()?));
-    Err(match route {
-        Some((line, _)) => refused_line(*line, refused.refusal),
-        None => Error::Refused(refused.refusal),
-    })
+    let number = refused.number.and_then(|number| number.checked_sub(2));
+    Err(
+        match number.and_then(|number| line_of(&import.routes, number)) {
+            Some(line) => refused_line(line, refused.refusal),
+            None => Error::Refused(refused.refusal),
+        },
+    )
+}
+
+/// Returns the line of the file of the route that the device has read in a line, from 0.
+fn line_of(mut routes: &[(u64, FullRoute)], number: u64) -> Option<u64> {
+    let mut before = usize::try_from(number).ok()?;
+    while !routes.is_empty() {
+        let batch = batch_of(routes);
+        for line in 0..batch.len() {
+            match before.checked_sub(batch.device_lines(line..line + 1)) {
+                Some(rest) => before = rest,
+                None => return Some(batch.number(line)),
+            }
+        }
+        routes = &routes[batch.len()..];
+    }
+    None
 }
 
 /// Returns the lines that add the first routes, as many as one write can carry.
-fn batch_of(routes: &[(u64, Route)]) -> Batch {
+fn batch_of(routes: &[(u64, FullRoute)]) -> Batch {
     let mut batch = Batch::default();
     for (line, route) in routes {
         if batch.is_full() {

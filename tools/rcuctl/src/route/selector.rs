@@ -4,10 +4,11 @@
 
 use std::net::IpAddr;
 
+use super::full::FullRoute;
 use super::text::is_kind;
 use super::words;
 use crate::cli::Family;
-use crate::device::grammar::{self, Listed};
+use crate::device::grammar;
 use crate::error::{Error, Result};
 use crate::rcu_table::{self, NextHop, Prefix};
 
@@ -123,11 +124,11 @@ impl Selector {
     pub fn selects(&self, line: &str) -> Result<bool> {
         let route = grammar::listed(line)
             .ok_or_else(|| Error::Protocol(format!("expected a route, found {line:?}")))?;
-        let mut next_hops = route.next_hops.iter();
-        Ok(self.has_prefix(&route) && next_hops.any(|next_hop| self.has_next_hop(next_hop, line)))
+        let mut next_hops = route.next_hops();
+        Ok(self.has_prefix(&route) && next_hops.any(|next_hop| self.has_next_hop(&next_hop, line)))
     }
 
-    fn has_prefix(&self, route: &Listed) -> bool {
+    fn has_prefix(&self, route: &FullRoute) -> bool {
         let prefix = &route.prefix;
         let address = prefix.address();
         self.family.is_none_or(|family| family.has(address))

@@ -44,9 +44,11 @@ pub fn for_each(
     mut f: impl FnMut(&str) -> Result<()>,
 ) -> Result<()> {
     let selects_all = !selector.is_finer_than_query();
-    device.for_each_line(|line| match selects_all || selector.selects(line)? {
-        true => f(line),
-        false => Ok(()),
+    device.for_each_line(|line| match line {
+        // The objects of a whole table precede its routes.
+        _ if line.starts_with("nexthop ") => Ok(()),
+        _ if selects_all || selector.selects(line)? => f(line),
+        _ => Ok(()),
     })
 }
 
@@ -102,6 +104,21 @@ mod tests {
         );
         let text = shown(&mut fake, "10/8 dev b", false, false).expect("accepted");
         assert_eq!(text, "10.0.0.0/8 dev b scope link metric 7\n");
+    }
+
+    #[test]
+    fn the_objects_of_a_table_are_no_routes() {
+        let fake = || {
+            let objects = "nexthop replace id 5 dev a";
+            Fake::new().table(&[objects, "10.0.0.0/8 nhid 5 dev a", "::/0 dev b"])
+        };
+        let text = shown(&mut fake(), "", true, false).expect("readable");
+        assert_eq!(text, "10.0.0.0/8 nhid 5 dev a\n::/0 dev b\n");
+        let text = shown(&mut fake(), "dev a", true, false).expect("readable");
+        assert_eq!(text, "10.0.0.0/8 nhid 5 dev a\n");
+        let text = shown(&mut fake(), "", false, true).expect("readable");
+        let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(document.as_array().map(Vec::len), Some(2));
     }
 
     #[test]

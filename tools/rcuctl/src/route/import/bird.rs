@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{next_hop_words, Found, ENCAPSULATION, MULTIPATH};
+use super::{next_hop_words, next_hops_words, Found, ENCAPSULATION};
 use crate::error::{Error, Result};
 
 /// The tables of BIRD that its protocols use by default.
@@ -72,11 +72,11 @@ fn is_next_hop(text: &str) -> bool {
     text.starts_with("via ") || text.starts_with("dev ")
 }
 
-/// The words of a next hop: `via ADDRESS on DEVICE` or `dev DEVICE`, with attributes. Errors: why
-/// the table cannot store it.
-fn next_hop(text: &str) -> std::result::Result<String, String> {
+/// The words of a next hop and its weight: `via ADDRESS on DEVICE` or `dev DEVICE`, with attributes.
+/// Errors: why the table cannot store it.
+fn next_hop(text: &str) -> std::result::Result<(String, u64), String> {
     let mut words = text.split_whitespace();
-    let (mut gateway, mut dev) = (None, None);
+    let (mut gateway, mut dev, mut weight) = (None, None, 1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word}: value missing"));
         match word {
@@ -86,13 +86,17 @@ fn next_hop(text: &str) -> std::result::Result<String, String> {
                 gateway = Some(parsed.map_err(|_| format!("{address}: not an address"))?);
             }
             "on" | "dev" => dev = Some(value()?),
-            "weight" => drop(value()?),
+            "weight" => {
+                let number = value()?;
+                let parsed = number.parse();
+                weight = parsed.map_err(|_| format!("{number}: not a weight"))?;
+            }
             "onlink" => (),
             "mpls" => return Err(format!("mpls: {ENCAPSULATION}")),
             _ => return Err(format!("{word}: unknown word of a next hop")),
         }
     }
-    Ok(next_hop_words(gateway, dev))
+    Ok((next_hop_words(gateway, dev), weight))
 }
 
 /// A route in use; its next hops may be on the next lines.
@@ -105,10 +109,12 @@ struct Open<'a> {
 impl Open<'_> {
     fn close(self, found: &mut Found) {
         let destination = self.destination;
-        let words = match &self.next_hops[..] {
-            [text] => next_hop(text),
-            [] => Err(format!("{destination}: next hop missing")),
-            _ => Err(format!("{destination}: {MULTIPATH}")),
+        let next_hops = self.next_hops.iter().map(|text| next_hop(text));
+        let words = match next_hops.collect::<std::result::Result<Vec<_>, _>>() {
+            Ok(next_hops) if next_hops.is_empty() => {
+                Err(format!("{destination}: next hop missing"))
+            }
+            next_hops => next_hops.map(|next_hops| next_hops_words(&next_hops)),
         };
         match words {
             Ok(words) => found.push(self.line, format!("{destination}{words}")),

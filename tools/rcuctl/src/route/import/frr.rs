@@ -12,7 +12,7 @@
 
 use std::net::IpAddr;
 
-use super::{next_hop_words, Found, ENCAPSULATION, MULTIPATH};
+use super::{next_hop_words, next_hops_words, Found, ENCAPSULATION};
 
 /// The columns before the destination: protocol, `>`, `*`, and letters for the hardware.
 const MIN_FLAG_COLUMNS: usize = 3;
@@ -83,10 +83,11 @@ fn continuation(line: &str) -> Option<(&str, &str)> {
         .then_some((marks, text))
 }
 
-/// A next hop: the type of the route, or the words of `ip route` behind the destination.
+/// A next hop: the type of the route, or the words of `ip route` behind the destination, and a
+/// weight.
 enum Hop {
     Discard(&'static str),
-    Words(String),
+    Words(String, u64),
 }
 
 /// Parses a next hop. Errors: why the table cannot store it.
@@ -116,7 +117,13 @@ fn hop(text: &str) -> Result<Hop, String> {
     } else {
         parts.next().unwrap_or("")
     };
+    let mut weight = 1;
     for part in parts.chain([second]) {
+        if let Some(number) = part.strip_prefix("weight ") {
+            weight = number
+                .parse()
+                .map_err(|_| format!("{part}: not a weight"))?;
+        }
         let is_label = part.starts_with("label ") && part != "label implicit-null";
         if is_label || part.starts_with("seg6") {
             return Err(format!("{part}: {ENCAPSULATION}"));
@@ -131,7 +138,7 @@ fn hop(text: &str) -> Result<Hop, String> {
         (_, Some(dev), Some("(vrf")) => Err(format!("{dev}: in a VRF; {}", super::ONE_TABLE)),
         (None, Some("Null0"), _) => Ok(Hop::Discard("blackhole")),
         (None, None, _) => Err(format!("{first}: expected via or a device")),
-        (gateway, dev, _) => Ok(Hop::Words(next_hop_words(gateway, dev))),
+        (gateway, dev, _) => Ok(Hop::Words(next_hop_words(gateway, dev), weight)),
     }
 }
 
@@ -151,24 +158,37 @@ impl Open<'_> {
         let metric = self
             .metric
             .map_or(String::new(), |metric| format!(" metric {metric}"));
-        let hop = match self.hops[..] {
-            [] => {
-                found.inactive += 1;
-                return;
-            }
-            [text] => hop(text),
-            _ => Err(format!("{destination}: {MULTIPATH}")),
-        };
-        match hop {
-            Ok(Hop::Discard(kind)) => {
-                found.push(self.line, format!("{kind} {destination}{metric}"))
-            }
-            Ok(Hop::Words(words)) => {
-                let kind = if self.is_local { "local " } else { "" };
-                found.push(self.line, format!("{kind}{destination}{words}{metric}"));
-            }
-            Err(message) => found.refuse(self.line, message),
+        if self.hops.is_empty() {
+            found.inactive += 1;
+            return;
         }
+        let mut next_hops = Vec::new();
+        for text in &self.hops {
+            match hop(text) {
+                Ok(Hop::Words(words, weight)) => next_hops.push((words, weight)),
+                Ok(Hop::Discard(kind)) if self.hops.len() == 1 => {
+                    found.push(self.line, format!("{kind} {destination}{metric}"));
+                    return;
+                }
+                Ok(Hop::Discard(kind)) => {
+                    let message = format!("{destination}: {kind} beside another next hop");
+                    found.refuse(self.line, message);
+                    return;
+                }
+                Err(message) => {
+                    found.refuse(self.line, message);
+                    return;
+                }
+            }
+        }
+        let kind = if self.is_local { "local " } else { "" };
+        let words = next_hops_words(&next_hops);
+        // The metric precedes several next hops.
+        let line = match next_hops.len() {
+            1 => format!("{kind}{destination}{words}{metric}"),
+            _ => format!("{kind}{destination}{metric}{words}"),
+        };
+        found.push(self.line, line);
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::net::IpAddr;
 
-use super::{next_hop_words, Found, MULTIPATH};
+use super::{next_hop_words, next_hops_words, Found};
 
 /// Returns whether the text has the heading of the table.
 pub fn is_frr_bgp(text: &str) -> bool {
@@ -90,24 +90,21 @@ fn next_hop(word: &str) -> Option<IpAddr> {
 struct Best {
     line: u64,
     network: String,
-    next_hop: Option<IpAddr>,
-    is_multipath: bool,
+    next_hop: IpAddr,
 }
 
 impl Best {
-    fn close(self, found: &mut Found) {
-        match self.next_hop {
-            _ if self.is_multipath => {
-                found.refuse(self.line, format!("{}: {MULTIPATH}", self.network));
-            }
-            None => found.refuse(self.line, format!("{}: next hop missing", self.network)),
-            // The router originates the network.
-            Some(next_hop) if next_hop.is_unspecified() => found.inactive += 1,
-            Some(next_hop) => {
-                let words = next_hop_words(Some(next_hop), None);
-                found.push(self.line, format!("{}{words}", self.network));
-            }
+    /// Adds the route. `others` are the next hops of the other paths of a multipath route.
+    fn close(self, others: &[IpAddr], found: &mut Found) {
+        // The router originates the network.
+        if self.next_hop.is_unspecified() {
+            found.inactive += 1;
+            return;
         }
+        let next_hops = [self.next_hop].into_iter().chain(others.iter().copied());
+        let words = next_hops.map(|next_hop| (next_hop_words(Some(next_hop), None), 1));
+        let words = next_hops_words(&words.collect::<Vec<_>>());
+        found.push(self.line, format!("{}{words}", self.network));
     }
 }
 
@@ -117,7 +114,8 @@ struct Table {
     best: Option<Best>,
     /// The number and status of the last line, if its next hop is on the next line.
     pending: Option<(u64, String)>,
-    is_multipath: bool,
+    /// The next hops of the paths that share the traffic with the best one.
+    others: Vec<IpAddr>,
 }
 
 impl Table {
@@ -127,27 +125,26 @@ impl Table {
         }
         self.end(found);
         self.network = with_length(network);
-        self.is_multipath = false;
+        self.others.clear();
     }
 
     fn path(&mut self, line: u64, status: &str, next_hop: IpAddr, found: &mut Found) {
-        self.is_multipath |= status.contains('=');
         if status.contains('>') && self.best.is_none() {
             self.best = Some(Best {
                 line,
                 network: self.network.clone(),
-                next_hop: Some(next_hop),
-                is_multipath: false,
+                next_hop,
             });
+        } else if status.contains('=') {
+            self.others.push(next_hop);
         } else {
             found.inactive += 1;
         }
     }
 
     fn end(&mut self, found: &mut Found) {
-        if let Some(mut best) = self.best.take() {
-            best.is_multipath = self.is_multipath;
-            best.close(found);
+        if let Some(best) = self.best.take() {
+            best.close(&self.others, found);
         }
     }
 }

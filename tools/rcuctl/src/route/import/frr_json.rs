@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{next_hop_words, Found, ENCAPSULATION, MULTIPATH, ONE_TABLE};
+use super::{next_hop_words, next_hops_words, Found, ENCAPSULATION, ONE_TABLE};
 
 /// The label by which a router asks its neighbour to remove the label of a packet.
 const IMPLICIT_NULL: u64 = 3;
@@ -51,6 +51,7 @@ struct NextHop {
     interface_name: Option<String>,
     vrf: Option<String>,
     labels: Vec<u64>,
+    weight: Option<u64>,
     seg6: Option<Value>,
     seg6local: Option<Value>,
     unreachable: bool,
@@ -70,10 +71,11 @@ impl NextHop {
         }
     }
 
-    /// Returns the words of a route to `destination`. Errors: why the table cannot store it.
-    fn words(&self, destination: &str, vrf: &str) -> Result<String, String> {
+    /// Returns the words of the next hop of a route to `destination`, and its weight. Errors: why
+    /// the table cannot store it.
+    fn words(&self, destination: &str, vrf: &str) -> Result<(String, u64), String> {
         if let Some(kind) = self.discards() {
-            return Ok(format!("{kind} {destination}"));
+            return Err(format!("{destination}: {kind} beside another next hop"));
         }
         let has_label = self.labels.iter().any(|&label| label != IMPLICIT_NULL);
         if has_label || self.seg6.is_some() || self.seg6local.is_some() {
@@ -85,7 +87,7 @@ impl NextHop {
         let words = next_hop_words(self.ip, self.interface_name.as_deref());
         match words.is_empty() {
             true => Err(format!("{destination}: next hop missing")),
-            false => Ok(format!("{destination}{words}")),
+            false => Ok((words, self.weight.unwrap_or(1))),
         }
     }
 }
@@ -131,13 +133,16 @@ fn read(destination: &str, value: &Value, number: u64, found: &mut Found) {
             return;
         }
     };
-    let is_multipath = routes.iter().filter(|route| route.multipath).count() > 1;
     for route in &routes {
-        let hops: Vec<&NextHop> = match route.bestpath {
-            true => route.nexthops.iter().filter(|hop| hop.used).collect(),
-            false if route.selected => route.nexthops.iter().filter(|hop| hop.fib).collect(),
-            false => Vec::new(),
-        };
+        let hops = route.hops_in_use();
+        let also = routes.iter().filter(|other| {
+            // bgpd lists the other paths of a multipath route beside the best one.
+            route.bestpath && route.multipath && other.multipath && !other.bestpath
+        });
+        let hops: Vec<_> = hops
+            .into_iter()
+            .chain(also.flat_map(Route::used_hops))
+            .collect();
         // A network with an unspecified next hop originates at this router.
         let is_own = |hop: &NextHop| hop.ip.is_some_and(|ip| ip.is_unspecified());
         match hops[..] {
@@ -149,21 +154,48 @@ fn read(destination: &str, value: &Value, number: u64, found: &mut Found) {
             _ if route.table != MAIN_TABLE => {
                 found.refuse(number, format!("{}: {ONE_TABLE}", route.table));
             }
-            [_] if is_multipath => found.refuse(number, format!("{destination}: {MULTIPATH}")),
-            [hop] => match hop.words(destination, &route.vrf_name) {
-                Ok(words) => found.push(number, with_metric(words, route)),
+            _ => match route.words(destination, &hops) {
+                Ok(words) => found.push(number, words),
                 Err(message) => found.refuse(number, message),
             },
-            _ => found.refuse(number, format!("{destination}: {MULTIPATH}")),
         }
     }
 }
 
-/// Adds the metric of a kernel route: for other protocols, FRR sets metrics of its own.
-fn with_metric(words: String, route: &Route) -> String {
-    match route.protocol.as_str() {
-        "kernel" if route.metric > 0 => format!("{words} metric {}", route.metric),
-        "local" => format!("local {words}"),
-        _ => words,
+impl Route {
+    /// Returns the next hops that are in the kernel, or those of the best path.
+    fn hops_in_use(&self) -> Vec<&NextHop> {
+        match self.bestpath {
+            true => self.used_hops().collect(),
+            false if self.selected => self.nexthops.iter().filter(|hop| hop.fib).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    fn used_hops(&self) -> impl Iterator<Item = &NextHop> {
+        self.nexthops.iter().filter(|hop| hop.used)
+    }
+
+    /// Returns the words of the route. Errors: why the table cannot store it.
+    fn words(&self, destination: &str, hops: &[&NextHop]) -> Result<String, String> {
+        let discards = hops.first().and_then(|hop| hop.discards());
+        let (kind, next_hops) = match discards.filter(|_| hops.len() == 1) {
+            Some(kind) => (format!("{kind} "), String::new()),
+            None => {
+                let hops = hops
+                    .iter()
+                    .map(|hop| hop.words(destination, &self.vrf_name));
+                let hops = hops.collect::<Result<Vec<_>, _>>()?;
+                let is_local = self.protocol == "local";
+                let kind = if is_local { "local " } else { "" };
+                (kind.to_string(), next_hops_words(&hops))
+            }
+        };
+        // For other protocols than that of kernel routes, FRR sets metrics of its own.
+        let metric = match self.metric {
+            metric if metric > 0 && self.protocol == "kernel" => format!(" metric {metric}"),
+            _ => String::new(),
+        };
+        Ok(format!("{kind}{destination}{metric}{next_hops}"))
     }
 }

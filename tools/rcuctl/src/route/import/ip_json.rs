@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Found, MULTIPATH};
+use super::Found;
 
 /// Keys without words in the text of `ip route`, or without a meaning for the table.
 const IGNORED: [&str; 6] = ["flags", "uid", "cache", "metrics", "type", "nexthops"];
@@ -30,9 +30,6 @@ pub fn find(text: &str) -> Found {
             .any(|route| route["dst"].as_str().is_some_and(|dst| dst.contains('.')));
     for (route, number) in routes.iter().zip(1..) {
         match route.as_object() {
-            Some(route) if route.contains_key("nexthops") => {
-                found.refuse(number, format!("nexthops: {MULTIPATH}"));
-            }
             Some(route) => found.push(number, words(route, inet6)),
             None => found.refuse(number, format!("expected a route, found {route}")),
         }
@@ -54,7 +51,19 @@ fn words(route: &Map<String, Value>, inet6: bool) -> String {
         words.push_str("-6 route add ");
     }
     words.push_str(&format!("{kind} {dst}"));
-    for (key, value) in route {
+    push_attributes(&mut words, route);
+    if let Some(Value::Array(legs)) = route.get("nexthops") {
+        for leg in legs.iter().filter_map(Value::as_object) {
+            words.push_str(" nexthop");
+            push_attributes(&mut words, leg);
+        }
+    }
+    words
+}
+
+/// Appends the words of the attributes of a route or of a leg.
+fn push_attributes(words: &mut String, attributes: &Map<String, Value>) {
+    for (key, value) in attributes {
         let value = match value {
             Value::String(value) => value.clone(),
             Value::Object(via) if key == "via" => {
@@ -72,10 +81,9 @@ fn words(route: &Map<String, Value>, inet6: bool) -> String {
             key => words.push_str(&format!(" {key} {value}")),
         }
     }
-    if let Some(Value::Array(flags)) = route.get("flags") {
+    if let Some(Value::Array(flags)) = attributes.get("flags") {
         for flag in flags.iter().filter_map(Value::as_str) {
             words.push_str(&format!(" {flag}"));
         }
     }
-    words
 }

@@ -2,7 +2,9 @@
 
 //! The text of `ip route show` and of files for `ip -batch`.
 
-use super::{Found, MULTIPATH};
+use anstream::adapter::strip_str;
+
+use super::Found;
 use crate::device::grammar;
 
 /// Returns whether a line is one of `ip`, or the text has comments alone.
@@ -19,23 +21,30 @@ fn without_comment(line: &str) -> &str {
     line.split('#').next().unwrap_or("").trim()
 }
 
-/// Finds the routes. A line with leading blanks continues a route with several next hops.
+/// Finds the routes. Joins the lines of a route with several next hops, and lines that end with a
+/// backslash.
 pub fn find(text: &str) -> Found {
     let mut found = Found::default();
+    // `ip -color` prints escape sequences.
+    let text = &strip_str(text).to_string();
     let inet6 = is_inet6(text);
+    // Whether the last candidate is open: legs, or any line, may continue it.
+    let (mut may_continue, mut must_continue) = (false, false);
     for (line, number) in text.lines().zip(1..) {
         let words = without_comment(line);
-        if words.is_empty() {
-            continue;
-        }
-        if words.starts_with("nexthop ") {
-            // Only the first of them follows its route.
-            if let Some(head) = found.candidates.pop() {
-                match head.line == number - 1 {
-                    true => found.refuse(head.line, format!("nexthop: {MULTIPATH}")),
-                    false => found.candidates.push(head),
-                }
+        let is_note = may_continue && grammar::is_note(words);
+        let is_next = must_continue || may_continue && grammar::is_leg(words);
+        must_continue = line.ends_with('\\') && !line.contains('#');
+        match found.candidates.last_mut() {
+            Some(open) if is_next => {
+                open.words.push(' ');
+                open.words.push_str(words);
+                continue;
             }
+            _ if is_note => continue,
+            _ => may_continue = grammar::can_continue(words),
+        }
+        if words.is_empty() || grammar::is_note(words) {
             continue;
         }
         let names_verb = ["ip ", "-4 ", "-6 ", "route ", "add ", "append ", "replace "]

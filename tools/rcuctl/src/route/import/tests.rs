@@ -32,7 +32,7 @@ const FILES: &[File] = &[
     file!("local-table.txt", 3, [1, 4, 5, 7], 0, 9),
     file!("router-inet6.txt", 3, [1, 2, 3, 4, 5, 9, 10], 0, 7),
     file!("hypervisor-inet6.txt", 5, [], 0, 11),
-    file!("advertised-inet6.txt", 4, [1], 0, 10),
+    file!("advertised-inet6.txt", 5, [], 0, 13),
     file!("vrf-inet6.txt", 1, [], 0, 2),
     file!("container.json", 2, [], 0, 3),
     file!("local-table.json", 0, [1], 0, 0),
@@ -45,13 +45,13 @@ const FILES: &[File] = &[
     file!("bird2-kubernetes.txt", 3, [], 3, 0),
     file!("bird3-all.txt", 2, [], 1, 0),
     file!("frr-connected.json", 1, [], 0, 0),
-    file!("frr-vyos.txt", 5, [13, 15, 17], 1, 0),
+    file!("frr-vyos.txt", 8, [], 1, 0),
     file!("frr-sonic.txt", 5, [], 0, 0),
     file!("frr-sharp.txt", 4, [], 1, 0),
     file!("frr-bgp.txt", 3, [], 1, 0),
-    file!("frr-bgp-multipath.txt", 0, [16], 7, 0),
+    file!("frr-bgp-multipath.txt", 1, [], 4, 0),
     file!("frr-bgp-names.txt", 1, [], 1, 0),
-    file!("frr-bgp-inet6.txt", 0, [12], 1, 0),
+    file!("frr-bgp-inet6.txt", 1, [], 0, 0),
     file!("ppp-inet6.txt", 16, [1], 0, 42),
     file!("dhcp-metrics.txt", 6, [], 0, 15),
     file!("hypervisor.json", 3, [4, 5, 6], 0, 6),
@@ -63,7 +63,7 @@ const FILES: &[File] = &[
     file!("frr-recursive.txt", 9, [], 0, 0),
     file!("frr-cloud.txt", 4, [], 0, 0),
     file!("frr-local.txt", 4, [], 0, 0),
-    file!("frr-anycast.txt", 0, [2], 0, 0),
+    file!("frr-anycast.txt", 1, [], 0, 0),
     file!("frr-offloaded.json", 1, [], 0, 0),
     file!("kubernetes-aks.txt", 9, [], 0, 12),
     file!("kubernetes-bgp.txt", 3, [], 0, 3),
@@ -163,21 +163,95 @@ fn each_format_has_its_routes() {
 }
 
 #[test]
-fn several_next_hops_are_refused_in_each_format() {
+fn several_next_hops_are_read_in_each_format() {
+    let both =
+        "10.0.0.0/24 nexthop via 10.0.0.1 dev a weight 1 nexthop via 10.0.0.2 dev b weight 3";
     for text in [
-        "default proto static\n\tnexthop via 10.0.0.1 dev a weight 1\n\tnexthop via 10.0.0.2 dev b weight 1\n",
-        "route add 10.0.0.0/24 nexthop via 10.0.0.1 dev a nexthop via 10.0.0.2 dev b\n",
-        r#"[{"dst":"default","nexthops":[{"gateway":"10.0.0.1","dev":"a","weight":1}]}]"#,
-        "B>* 10.0.0.0/24 [20/0] via 10.0.0.1, a, weight 1, 1d\n  *                  via 10.0.0.2, b, weight 1, 1d\n",
-        "10.0.0.0/24          unicast [bgp1 10:00] * (100)\n\tvia 10.0.0.1 on a\n\tvia 10.0.0.2 on b\n",
+        "10.0.0.0/24 proto static\n\tnexthop via 10.0.0.1 dev a weight 1 \n\tnexthop via 10.0.0.2 dev b weight 3 \n",
+        "10.0.0.0/24 proto static \\\tnexthop via 10.0.0.1 dev a weight 1 \\\tnexthop via 10.0.0.2 dev b weight 3\n",
+        "\u{1b}[1;35m10.0.0.0/24 \u{1b}[0mproto bgp\n\tnh_info id 5\n\tnexthop via \u{1b}[1;35m10.0.0.1 \u{1b}[0mdev a \n\tnexthop via 10.0.0.2 dev b weight 3 \n",
+        "route add 10.0.0.0/24 nexthop via 10.0.0.1 dev a nexthop via 10.0.0.2 dev b weight 3\n",
+        "route add 10.0.0.0/24 \\\nnexthop via 10.0.0.1 dev a \\\n nexthop via 10.0.0.2 dev b weight 3\n",
+        r#"[{"dst":"10.0.0.0/24","protocol":"bgp","flags":[],"nexthops":[{"gateway":"10.0.0.1","dev":"a","weight":1,"flags":[]},{"gateway":"10.0.0.2","dev":"b","weight":3,"flags":["onlink"]}]}]"#,
+        "B>* 10.0.0.0/24 [20/0] via 10.0.0.1, a, weight 1, 1d\n  *                  via 10.0.0.2, b, weight 3, 1d\n",
+        r#"{"10.0.0.0/24":[{"protocol":"bgp","selected":true,"nexthops":[{"fib":true,"ip":"10.0.0.1","interfaceName":"a","weight":1},{"fib":true,"ip":"10.0.0.2","interfaceName":"b","weight":3}]}]}"#,
+        "10.0.0.0/24          unicast [bgp1 10:00] * (100)\n\tvia 10.0.0.1 on a weight 1\n\tvia 10.0.0.2 on b weight 3\n",
     ] {
         let import = translate(text);
-        assert_eq!(import.routes, [], "{text}");
-        let [Refused { line: 1, message }] = &import.refused[..] else {
-            panic!("{:?}", import.refused);
-        };
-        assert!(message.ends_with(MULTIPATH), "{message}");
+        assert_eq!(lines(&import), [both], "{text}{:?}", import.refused);
+        assert_eq!(import.refused, [], "{text}");
     }
+    let inet6 = r#"[{"dst":"default","metric":1024,"pref":"medium","nexthops":[{"via":{"family":"inet","host":"10.0.0.1"},"dev":"a","weight":1,"flags":[]},{"gateway":"fe80::1","dev":"b","weight":2,"flags":[]}]}]"#;
+    assert_eq!(
+        lines(&translate(inet6)),
+        ["::/0 metric 1024 nexthop via inet 10.0.0.1 dev a weight 1 nexthop via fe80::1 dev b weight 2"]
+    );
+    // Both documents of bgpd have the best path, and those that share the traffic.
+    let json = r#"{"routerId":"1.1.1.1","routes":{"10.0.0.0/24":[
+        {"valid":true,"multipath":true,"nexthops":[{"ip":"10.0.0.2","used":true}]},
+        {"valid":true,"nexthops":[{"ip":"10.0.0.3","used":true}]},
+        {"valid":true,"bestpath":true,"multipath":true,"nexthops":[{"ip":"10.0.0.1","used":true}]}]}}"#;
+    let import = translate(json);
+    let legs = "10.0.0.0/24 nexthop via 10.0.0.1 weight 1 nexthop via 10.0.0.2 weight 1";
+    assert_eq!(lines(&import), [legs], "{:?}", import.refused);
+}
+
+#[test]
+fn a_next_hop_that_the_table_cannot_store_refuses_its_route() {
+    for (text, message) in [
+        (
+            "10.0.0.0/24 proto static\n\tnexthop encap mpls 16 via 10.0.0.1 dev a\n\tnexthop dev b\n10.1.0.0/16 dev a\n",
+            "encap: encapsulation is not supported",
+        ),
+        (
+            r#"[{"dst":"10.0.0.0/24","nexthops":[{"dev":"a","weight":1},{"dev":"b","weight":257}]}]"#,
+            "257: expected a weight from 1 to 256",
+        ),
+        (
+            "S>* 10.0.0.0/24 [1/0] via 10.0.0.1, a, weight 1, 1d\n  *                   unreachable (blackhole), weight 1, 1d\n",
+            "10.0.0.0/24: blackhole beside another next hop",
+        ),
+        (
+            "10.0.0.0/24          unicast [bgp1 10:00] * (100)\n\tvia 10.0.0.1 on a mpls 5\n\tvia 10.0.0.2 on b\n",
+            "mpls: encapsulation is not supported",
+        ),
+    ] {
+        let import = translate(text);
+        let [Refused { line: 1, message: found }] = &import.refused[..] else {
+            panic!("{text}{:?}", import.refused);
+        };
+        assert_eq!(found, message);
+    }
+}
+
+#[test]
+fn the_object_of_a_route_is_kept() {
+    for (text, expected) in [
+        (
+            "10.0.0.0/24 nhid 30 via 10.0.0.9 dev a proto bgp metric 20 \n",
+            "10.0.0.0/24 nhid 30 via 10.0.0.9 dev a metric 20",
+        ),
+        ("10.0.0.0/24 nhid 31 proto bgp \n", "10.0.0.0/24 nhid 31"),
+        (
+            r#"[{"dst":"10.0.0.0/24","nhid":12,"flags":[],"nexthops":[{"dev":"a","weight":1},{"dev":"b","weight":1}]}]"#,
+            "10.0.0.0/24 nhid 12 nexthop dev a weight 1 nexthop dev b weight 1",
+        ),
+    ] {
+        assert_eq!(lines(&translate(text)), [expected]);
+    }
+}
+
+#[test]
+fn a_refused_long_route_is_named_by_its_line() {
+    let legs = "\tnexthop dev a\n\tnexthop dev b\n".repeat(30);
+    let text = format!("10.0.0.0/8\n{legs}10.1.0.0/16\n{legs}::/0 dev a\n");
+    let import = translate(&text);
+    assert_eq!(import.routes.len(), 3, "{:?}", import.refused);
+    let lines = [0, 60, 61, 121, 122, 123].map(|number| line_of(&import.routes, number));
+    assert_eq!(
+        lines,
+        [Some(1), Some(1), Some(62), Some(62), Some(123), None]
+    );
 }
 
 #[test]
