@@ -22,7 +22,7 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # The scripts run other makes, which must not inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all metadata load unload install clean deb vm demo test test-packages soak bench forwarder \
+.PHONY: all metadata load unload install clean deb vm demo user-demo test test-packages soak bench forwarder \
 	lint fuzz litmus codegen upstream mutants web help
 
 all:
@@ -54,7 +54,7 @@ deb:
 vm:
 	$(LAB) scripts/vm
 
-demo test bench forwarder lint web:
+demo user-demo test bench forwarder lint web:
 	$(LAB) scripts/$@
 
 soak fuzz:
@@ -76,6 +76,7 @@ codegen:
 help:
 	@echo 'In a virtual machine, with a kernel that the lab builds:'
 	@echo '  make demo      demonstrates the module, its device and its tool'
+	@echo '  make user-demo shows readers in user space while an updater replaces the route table'
 	@echo '  make test      runs all tests; the last line counts them'
 	@echo '  make test-packages  installs the packages and the kernel of Debian in a fresh Debian, and boots it'
 	@echo '  make soak      runs torture, churn and random sequences for TIME=300 seconds each'

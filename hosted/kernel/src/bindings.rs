@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C functions that the module calls, over liburcu.
+//! The C functions that the module calls, over the current [flavour](crate::flavour) of liburcu.
 //!
 //! Each function has the kernel's name, signature and requirements. It checks the requirements on
 //! its context.
@@ -12,6 +12,7 @@ pub use crate::srcu::{
     get_state_synchronize_srcu, init_srcu_struct, poll_state_synchronize_srcu, srcu_barrier,
     srcu_struct, start_poll_synchronize_srcu, synchronize_srcu, synchronize_srcu_expedited,
 };
+use crate::sync::rcu::read_lock;
 pub use crate::workqueue::{
     __flush_workqueue, alloc_workqueue_noprof, destroy_workqueue, init_work_with_key,
     lock_class_key, queue_work_on, work_func_t, work_struct, workqueue_struct, wq_flags_WQ_UNBOUND,
@@ -19,7 +20,7 @@ pub use crate::workqueue::{
 };
 /// C's `struct xarray`.
 pub use crate::xarray::Raw as xarray;
-use crate::{alloc, context, stretch};
+use crate::{alloc, context, flavour::functions, stretch};
 use core::{
     cell::UnsafeCell,
     ffi::{c_long, c_ulong, c_void},
@@ -42,21 +43,8 @@ pub struct callback_head {
 
 /// liburcu's cookie.
 #[repr(C)]
-struct urcu_gp_poll_state {
+pub(crate) struct urcu_gp_poll_state {
     grace_period_id: c_ulong,
-}
-
-#[link(name = "urcu-memb")]
-extern "C" {
-    pub(crate) fn urcu_memb_register_thread();
-    pub(crate) fn urcu_memb_unregister_thread();
-    fn urcu_memb_read_lock();
-    fn urcu_memb_read_unlock();
-    fn urcu_memb_synchronize_rcu();
-    fn urcu_memb_call_rcu(head: *mut callback_head, func: rcu_callback_t);
-    fn urcu_memb_barrier();
-    fn urcu_memb_start_poll_synchronize_rcu() -> urcu_gp_poll_state;
-    fn urcu_memb_poll_state_synchronize_rcu(state: urcu_gp_poll_state) -> bool;
 }
 
 /// Begins a read-side critical section.
@@ -69,7 +57,7 @@ pub unsafe fn rcu_read_lock() {
     context::register();
     context::enter_reader();
     // SAFETY: The thread is registered.
-    unsafe { urcu_memb_read_lock() };
+    unsafe { (functions().read_lock)() };
 }
 
 /// Ends a read-side critical section.
@@ -80,7 +68,7 @@ pub unsafe fn rcu_read_lock() {
 #[inline]
 pub unsafe fn rcu_read_unlock() {
     // SAFETY: The thread is in a critical section, so it is registered.
-    unsafe { urcu_memb_read_unlock() };
+    unsafe { (functions().read_unlock)() };
     context::leave_reader();
 }
 
@@ -98,7 +86,7 @@ pub unsafe fn synchronize_rcu() {
     context::assert_may_sleep("synchronize_rcu()");
     stretch::reschedule_point();
     // SAFETY: The thread is not in a critical section, as checked above.
-    unsafe { urcu_memb_synchronize_rcu() };
+    unsafe { (functions().synchronize_rcu)() };
 }
 
 /// Waits for all callbacks queued before.
@@ -116,7 +104,7 @@ pub unsafe fn rcu_barrier() {
     stretch::reschedule_point();
     context::register();
     // SAFETY: The thread is registered and may sleep, as checked above.
-    unsafe { urcu_memb_barrier() };
+    unsafe { (functions().barrier)() };
 }
 
 /// Calls `func` with `head` after a grace period.
@@ -129,10 +117,11 @@ pub unsafe fn rcu_barrier() {
 /// `head` is valid, in no other queue, and belongs to RCU until `func` is called.
 pub unsafe fn call_rcu(head: *mut callback_head, func: rcu_callback_t) {
     mark_callback_thread();
-    context::register();
+    // The flavour `qsbr` requires a thread that is online.
+    let _online = read_lock();
     // SAFETY: The thread is registered. The caller guarantees that `head` is valid and in no other
     // queue.
-    unsafe { urcu_memb_call_rcu(head, func) };
+    unsafe { (functions().call_rcu)(head, func) };
 }
 
 /// Frees the allocation at `object` after a grace period.
@@ -239,7 +228,7 @@ pub unsafe fn xa_load(array: *mut xarray, index: usize) -> *mut c_void {
 pub unsafe fn schedule() {
     context::assert_may_sleep("schedule()");
     stretch::reschedule_point();
-    std::thread::yield_now();
+    context::block(thread::yield_now);
 }
 
 /// As [`synchronize_rcu`]: liburcu has only one kind of grace period.
@@ -256,7 +245,7 @@ pub unsafe fn synchronize_rcu_expedited() {
     context::assert_may_sleep("synchronize_rcu_expedited()");
     stretch::reschedule_point();
     // SAFETY: The thread is not in a critical section, as checked above.
-    unsafe { urcu_memb_synchronize_rcu() };
+    unsafe { (functions().synchronize_rcu)() };
 }
 
 /// The cookie of a completed grace period. Cookies of liburcu are doubled and incremented, so that
@@ -270,9 +259,10 @@ const COMPLETED: c_ulong = 0;
 /// None.
 pub unsafe fn start_poll_synchronize_rcu() -> c_ulong {
     mark_callback_thread();
-    context::register();
+    // The flavour `qsbr` requires a thread that is online.
+    let _online = read_lock();
     // SAFETY: The thread is registered.
-    let state = unsafe { urcu_memb_start_poll_synchronize_rcu() };
+    let state = unsafe { (functions().start_poll_synchronize_rcu)() };
     state.grace_period_id * 2 + 1
 }
 
@@ -316,7 +306,7 @@ pub unsafe fn poll_state_synchronize_rcu(cookie: c_ulong) -> bool {
     let state = urcu_gp_poll_state { grace_period_id };
     // SAFETY: Any other cookie is one of liburcu's, because it came from one of the functions
     // above.
-    cookie == COMPLETED || unsafe { urcu_memb_poll_state_synchronize_rcu(state) }
+    cookie == COMPLETED || unsafe { (functions().poll_state_synchronize_rcu)(state) }
 }
 
 /// Waits until the cookie's grace period has ended.
@@ -333,7 +323,7 @@ pub unsafe fn cond_synchronize_rcu(cookie: c_ulong) {
     context::assert_may_sleep("cond_synchronize_rcu()");
     // SAFETY: The caller guarantees that the cookie came from one of the functions above.
     while unsafe { !poll_state_synchronize_rcu(cookie) } {
-        thread::sleep(Duration::from_micros(100));
+        context::block(|| thread::sleep(Duration::from_micros(100)));
     }
 }
 
@@ -424,7 +414,7 @@ pub unsafe fn cond_synchronize_rcu_full(cookie: *mut rcu_gp_oldstate) {
 pub unsafe fn schedule_timeout_uninterruptible(timeout: c_long) -> c_long {
     context::assert_may_sleep("schedule_timeout_uninterruptible()");
     assert_ne!(timeout, c_long::MAX, "a task is blocked for ever");
-    thread::sleep(Duration::from_millis(timeout as u64));
+    context::block(|| thread::sleep(Duration::from_millis(timeout as u64)));
     0
 }
 
@@ -457,8 +447,8 @@ fn mark_callback_thread() {
         context::become_softirq();
     }
     ONCE.call_once(|| {
-        context::register();
+        let _online = read_lock();
         // SAFETY: The thread is registered; the head is static and queued only once.
-        unsafe { urcu_memb_call_rcu(MARKER.0.get(), Some(mark)) };
+        unsafe { (functions().call_rcu)(MARKER.0.get(), Some(mark)) };
     });
 }

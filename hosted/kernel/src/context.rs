@@ -2,7 +2,7 @@
 
 //! The context of the current thread. In the kernel, lockdep and the preemption counter track it.
 
-use crate::bindings;
+use crate::flavour;
 use core::cell::Cell;
 
 struct Context {
@@ -12,6 +12,9 @@ struct Context {
     readers: Cell<usize>,
     /// Whether this thread runs callbacks.
     softirq: Cell<bool>,
+    /// The reasons to keep this thread online between critical sections: each
+    /// [`Online`](flavour::Online), and to run callbacks, which liburcu does online.
+    online: Cell<usize>,
 }
 
 thread_local! {
@@ -20,6 +23,7 @@ thread_local! {
             registered: Cell::new(false),
             readers: Cell::new(0),
             softirq: Cell::new(false),
+            online: Cell::new(0),
         }
     };
     static REGISTRATION: Registration = Registration::new();
@@ -32,7 +36,7 @@ impl Registration {
     fn new() -> Self {
         // SAFETY: `REGISTRATION` is initialised once a thread, by `register()`. Threads that
         // liburcu registers itself are marked as registered, so `register()` skips them.
-        unsafe { bindings::urcu_memb_register_thread() };
+        unsafe { (flavour::functions().register_thread)() };
         Self
     }
 }
@@ -48,7 +52,7 @@ impl Drop for Registration {
             std::process::abort();
         }
         // SAFETY: `new()` registered the thread.
-        unsafe { bindings::urcu_memb_unregister_thread() };
+        unsafe { (flavour::functions().unregister_thread)() };
         CONTEXT.with(|context| context.registered.set(false));
     }
 }
@@ -80,12 +84,80 @@ pub(crate) fn leave_reader() {
     CONTEXT.with(|context| context.readers.set(context.readers.get() - 1));
 }
 
-/// Marks the current thread as a callback thread: it is registered and must not sleep.
+/// Returns whether the current thread has one critical section, and no nested one.
+#[inline]
+#[cfg_attr(
+    not(feature = "qsbr"),
+    expect(dead_code, reason = "other flavours nest")
+)]
+pub(crate) fn is_in_outermost_reader() -> bool {
+    CONTEXT.with(|context| context.readers.get() == 1)
+}
+
+/// Returns whether the current thread is online between its critical sections.
+#[inline]
+#[cfg_attr(not(feature = "qsbr"), expect(dead_code, reason = "only QSBR asks"))]
+pub(crate) fn keeps_online() -> bool {
+    CONTEXT.with(|context| context.online.get() > 0)
+}
+
+/// Keeps the registered current thread online, and calls `go_online` if it is offline.
+pub(crate) fn begin_online(go_online: impl FnOnce()) {
+    CONTEXT.with(|context| {
+        if context.online.replace(context.online.get() + 1) == 0 && context.readers.get() == 0 {
+            go_online();
+        }
+    });
+}
+
+/// Ends [`begin_online`], and calls `go_offline` if the current thread no longer must be online. In a
+/// critical section it must, until the section ends.
+pub(crate) fn end_online(go_offline: impl FnOnce()) {
+    CONTEXT.with(|context| {
+        context.online.set(context.online.get() - 1);
+        let is_idle = context.online.get() == 0 && context.readers.get() == 0;
+        // The end of a thread unregisters it before a later thread-local variable is dropped.
+        if is_idle && context.registered.get() {
+            go_offline();
+        }
+    });
+}
+
+/// Runs `body`, which blocks, with the current thread offline. The thread is in no critical section.
+pub(crate) fn block<T>(body: impl FnOnce() -> T) -> T {
+    let is_online = CONTEXT.with(|context| context.online.get() > 0 && context.registered.get());
+    if is_online {
+        flavour::go_offline();
+    }
+    let result = body();
+    if is_online {
+        flavour::go_online();
+    }
+    result
+}
+
+/// Marks the current thread as a callback thread: it is registered and online, and must not sleep.
 pub(crate) fn become_softirq() {
     CONTEXT.with(|context| {
         context.registered.set(true);
         context.softirq.set(true);
+        context.online.set(1);
     });
+}
+
+/// Asserts that the current thread is in no read-side critical section.
+///
+/// # Panics
+///
+/// In one, even if the thread is already panicking.
+#[inline]
+#[track_caller]
+pub(crate) fn assert_no_reader(what: &str) {
+    let readers = CONTEXT.with(|context| context.readers.get());
+    assert_eq!(
+        readers, 0,
+        "BUG: {what} inside an RCU read-side critical section"
+    );
 }
 
 /// Asserts that the current thread may sleep.

@@ -88,6 +88,15 @@ impl fmt::Debug for Error {
     }
 }
 
+/// The kernel's error cannot be displayed. Here programs display it as a [`std::error::Error`].
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&std::io::Error::from_raw_os_error(-self.to_errno()), f)
+    }
+}
+
+impl std::error::Error for Error {}
+
 /// Converts the result of a C function: negative values are errors.
 pub const fn to_result(result: c_int) -> Result {
     if result < 0 {

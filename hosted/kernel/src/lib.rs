@@ -3,8 +3,9 @@
 //! A user-space stand-in for the Linux kernel's `kernel` crate, over [liburcu].
 //!
 //! It has the items that the module's RCU layer and route table import, with the same paths and
-//! meaning, so that both compile unchanged. Its [`bindings`] call liburcu (flavour `memb`): grace
-//! periods, callbacks and races are real.
+//! meaning, so that both compile unchanged. Its [`bindings`] call liburcu: grace periods, callbacks
+//! and races are real. Cargo features include the [flavours](flavour) of liburcu; `memb` is the
+//! default. The build finds liburcu 0.14 or newer by `pkg-config`.
 //!
 //! It enforces rules as a debug kernel does:
 //!
@@ -40,6 +41,8 @@ pub mod bindings;
 #[expect(unsafe_code, reason = "calls C functions")]
 mod context;
 pub mod error;
+#[expect(unsafe_code, reason = "calls C functions")]
+pub mod flavour;
 #[expect(unsafe_code, reason = "implements initialisers")]
 pub mod init;
 pub mod prelude;

@@ -84,9 +84,11 @@ impl Domain {
         state: MutexGuard<'a, State>,
         condition: impl FnMut(&mut State) -> bool,
     ) -> MutexGuard<'a, State> {
-        self.changed
-            .wait_while(state, condition)
-            .unwrap_or_else(PoisonError::into_inner)
+        context::block(|| {
+            self.changed
+                .wait_while(state, condition)
+                .unwrap_or_else(PoisonError::into_inner)
+        })
     }
 
     /// Requests a grace period and returns its number.

@@ -179,11 +179,13 @@ impl Queue {
         let state = self.state();
         let last = state.tickets;
         let is_busy = |state: &mut State| state.unfinished.first().is_some_and(|&t| t <= last);
-        drop(
-            self.changed
-                .wait_while(state, is_busy)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        context::block(|| {
+            drop(
+                self.changed
+                    .wait_while(state, is_busy)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+        });
     }
 
     /// Ends the threads after the last work.

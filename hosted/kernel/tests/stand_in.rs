@@ -99,10 +99,12 @@ fn sleeping_in_a_callback_panics() {
     /// `head` came from `KBox::into_raw()`, and its owner has given it up to this call.
     unsafe extern "C" fn callback(head: *mut bindings::callback_head) {
         let sleeps = panics(might_sleep);
+        // SAFETY: The only requirement is the context, whose check is under test.
+        let waits = panics(|| unsafe { bindings::synchronize_rcu() });
         let allocates = panics(|| drop(KBox::new(1, GFP_KERNEL)));
         let reads = !panics(|| drop(read_lock()));
         let atomic = KBox::new(1, GFP_ATOMIC).is_ok();
-        let all = [sleeps, allocates, reads, atomic];
+        let all = [sleeps, waits, allocates, reads, atomic];
         CHECKS.fetch_add(all.iter().filter(|&&good| good).count(), Ordering::SeqCst);
         // SAFETY: By this function's requirements the head is a box without another owner.
         drop(unsafe { KBox::from_raw(head) });
@@ -117,7 +119,7 @@ fn sleeping_in_a_callback_panics() {
     unsafe { bindings::call_rcu(head, Some(callback)) };
     // SAFETY: The only requirement is the context; this thread may sleep.
     unsafe { bindings::rcu_barrier() };
-    assert_eq!(CHECKS.load(Ordering::SeqCst), 4);
+    assert_eq!(CHECKS.load(Ordering::SeqCst), 5);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel module's RCU layer and route table in user space.
+#![doc = include_str!("../README.md")]
+//!
+//! # Parts and tests
 //!
 //! This crate has no source of its own for them: `#[path]` attributes below compile the module's
 //! files `rcu.rs`, `rcu_table.rs`, `kernel_ext/sched.rs` and parts of `device/` unchanged. They
@@ -24,21 +26,6 @@
 //! ```
 //!
 //! ThreadSanitizer does not work here: liburcu does not annotate the ordering of its barriers.
-//!
-//! # Examples
-//!
-//! ```
-//! use kernel::{prelude::*, sync::Arc};
-//! use rcu_routes::rcu_table::{read_lock, Mode, NextHop, Prefix, Route, Table};
-//!
-//! let table = Arc::pin_init(Table::new(), GFP_KERNEL)?;
-//! let prefix = Prefix::new([10, 0, 0, 0].into(), 8).unwrap();
-//! let route = Route { prefix, metric: 0, next_hop: NextHop::Blackhole };
-//! table.insert(&route, Mode::Add)?;
-//! let serving = table.lookup([10, 1, 2, 3].into(), &read_lock());
-//! assert_eq!(serving, Some(route));
-//! # Ok::<(), Error>(())
-//! ```
 
 mod device;
 #[path = "../../../kernel_ext"]
@@ -59,6 +46,9 @@ mod module {
     pub mod rcu_table;
 }
 pub mod testing;
+mod text;
 
+pub use kernel::{self, flavour};
 pub use kernel_ext::poll_queue::PollQueue;
 pub use module::{rcu, rcu_table};
+pub use text::ParseError;

@@ -5,18 +5,22 @@
 
 mod churned;
 mod drops;
+mod flavours;
 mod held_reader;
 mod numbered_table;
 mod oracle;
+mod pages;
 mod random;
 mod stop_flag;
 mod wait;
 
 pub use churned::{Checksum, Role};
 pub use drops::{Counted, Drops};
+pub use flavours::in_each_flavour;
 pub use held_reader::HeldReader;
 pub use numbered_table::NumberedTable;
 pub use oracle::Oracle;
+pub use pages::assert_page_shows;
 pub use random::Random;
 pub use stop_flag::{StopFlag, StopOnDrop};
 pub use wait::{
@@ -24,13 +28,12 @@ pub use wait::{
 };
 
 use crate::{
-    device::command::{self, Command},
     rcu_table::{
         read_lock, Follower, Key, Operation, Prefix, Route, Selector, Settings, Stats, Table,
     },
-    PollQueue,
+    ParseError, PollQueue,
 };
-use core::net::IpAddr;
+use core::{net::IpAddr, str::FromStr};
 use kernel::{prelude::*, sync::Arc};
 
 /// Creates an empty table.
@@ -56,36 +59,22 @@ pub fn address(text: &str) -> IpAddr {
 
 /// Parses a prefix.
 pub fn prefix(text: &str) -> Prefix {
-    match parse(&format!("show {text}")) {
-        Command::Show(Selector::Prefix(prefix)) => prefix,
-        _ => panic!("{text} is not a prefix"),
-    }
+    parse(text)
 }
 
 /// Parses a route as the device accepts it.
 pub fn route(text: &str) -> Route {
-    match parse(&format!("add {text}")) {
-        Command::Insert(_, route) => route,
-        _ => panic!("{text} is not a route"),
-    }
-}
-
-fn parse(line: &str) -> Command {
-    match command::parse(line) {
-        Ok((Some(command), _)) => command,
-        Ok((None, _)) => panic!("an empty command"),
-        Err(refusal) => panic!("{line}: {refusal}"),
-    }
+    parse(text)
 }
 
 /// Parses a change as the device accepts it.
 pub fn operation(line: &str) -> Operation {
-    match parse(line) {
-        Command::Insert(mode, route) => Operation::Insert(route, mode),
-        Command::Delete(prefix, metric, next_hop) => Operation::Remove(prefix, metric, next_hop),
-        Command::Flush(family) => Operation::Flush(family),
-        _ => panic!("{line} is not a change"),
-    }
+    parse(line)
+}
+
+fn parse<T: FromStr<Err = ParseError>>(text: &str) -> T {
+    text.parse()
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// Applies a change in the device's syntax.

@@ -8,7 +8,7 @@ use core::{
     ops::{Deref, DerefMut},
 };
 use pinned_init::PinInit;
-use std::sync;
+use std::sync::{self, PoisonError, TryLockError};
 
 /// The standard library's mutex, pinned as the kernel's, without poisoning, name or lock class.
 pub struct Mutex<T> {
@@ -42,11 +42,15 @@ impl<T> Mutex<T> {
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         context::assert_may_sleep("mutex_lock()");
-        MutexGuard(
-            self.inner
-                .lock()
-                .unwrap_or_else(sync::PoisonError::into_inner),
-        )
+        let inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // The holder may wait for a grace period, which must not wait for this thread.
+            Err(TryLockError::WouldBlock) => {
+                context::block(|| self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        };
+        MutexGuard(inner)
     }
 }
 

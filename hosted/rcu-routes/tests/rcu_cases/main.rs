@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The test cases that the guest runs in the kernel, here over liburcu.
+//! The test cases that the guest runs in the kernel, here over each flavour of liburcu.
 
 #[path = "../../../../tests/modules"]
 mod modules {
@@ -9,10 +9,14 @@ mod modules {
 mod platform;
 
 use modules::cases;
-use rcu_routes::rcu;
+use rcu_routes::{rcu, testing::in_each_flavour};
 
 #[test]
 fn all_cases_pass() {
+    in_each_flavour("all_cases_pass", |_| run_cases());
+}
+
+fn run_cases() {
     let _drain = rcu::CallbackDrain::new().unwrap();
     let mut failures = Vec::new();
     for (name, case) in cases::CASES {
