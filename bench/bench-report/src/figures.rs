@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::plot::{draw, Axis, Panel, Series};
 use crate::row::Row;
+use bench_report::plot::{draw, Axis, Panel, Series};
 
 const FAMILIES: [&str; 2] = ["inet", "inet6"];
 

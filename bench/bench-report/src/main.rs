@@ -20,7 +20,6 @@ mod compare;
 mod figures;
 mod guest;
 mod noise;
-mod plot;
 #[path = "../../../scale/quantile.rs"]
 mod quantile;
 mod ratio;
