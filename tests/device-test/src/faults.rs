@@ -334,6 +334,20 @@ fn fail_reload() -> Outcome {
     ensure("more than one line failed", lines > 1)
 }
 
+/// The lines of multipath routes, one write each, so that a later leg extends its route.
+fn fail_legs() -> Outcome {
+    let legs = "10.9.0.0/16 proto static \n\tnexthop dev a weight 1 \n\tnexthop dev b weight 2 \n\
+                add 10.8.0.0/16 \\\n nexthop dev b nexthop dev a\n";
+    let script = format!("begin\n{legs}commit\n");
+    let after = FULL.replace(
+        "10.128",
+        "10.8.0.0/16 nexthop dev b weight 1 nexthop dev a weight 1\n\
+         10.9.0.0/16 nexthop dev a weight 1 nexthop dev b weight 2\n10.128",
+    );
+    let lines = fail_script(FULL, &script, &after)?;
+    ensure("several lines failed", lines > 2)
+}
+
 /// `flush` frees memory, so it must not need any.
 fn flush_needs_no_memory() -> Outcome {
     let injection = Injection::new()?;
@@ -412,6 +426,7 @@ const TESTS: &Group = &[
     ("flush succeeds", flush_needs_no_memory),
     ("a transaction is all or nothing", fail_transaction),
     ("a reload is all or nothing", fail_reload),
+    ("a transaction of multipath routes is all or nothing", fail_legs),
     ("read() of the table can be repeated", fail_reads_of_the_table),
     ("read() of answers can be repeated", fail_reads_of_answers),
     ("open() returns ENOMEM or succeeds", fail_open),

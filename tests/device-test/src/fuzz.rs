@@ -93,9 +93,27 @@ fn one_round(seed: u64, count: &mut Count) -> Outcome {
     expect_no_leak()
 }
 
+/// Deletes all next-hop objects, groups before their members.
+fn delete_objects() -> Outcome {
+    let table = device::dump()?;
+    for line in table.lines().rev() {
+        let words = line.strip_prefix("nexthop replace id ").unwrap_or("");
+        let Some(id) = words.split(' ').next().filter(|id| !id.is_empty()) else {
+            continue;
+        };
+        device::run(format!("nexthop del id {id}\n"))?;
+    }
+    equal(
+        "next-hop objects without routes",
+        Stats::now()?.get("nexthop_objects")?,
+        0,
+    )
+}
+
 /// Checks that a flush leaves an empty table, and that all retired memory is reclaimed.
 fn expect_no_leak() -> Outcome {
     device::flush()?;
+    delete_objects()?;
     equal("the table after a flush", device::dump()?, String::new())?;
     Stats::now()?.expect_empty_table()?;
     device::wait_for_reclaim()

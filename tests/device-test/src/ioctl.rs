@@ -226,6 +226,7 @@ const LOOKUP_NUMBERS: u32 = 1;
 nix::ioctl_readwrite!(raw_lookup, 0xd2, 1, Lookup);
 nix::ioctl_readwrite!(raw_dump, 0xd2, 8, Dump);
 nix::ioctl_readwrite!(raw_get, 0xd2, 9, Arrays);
+nix::ioctl_readwrite!(raw_flows, 0xd2, 12, Arrays);
 nix::ioctl_readwrite!(raw_answers, 0xd2, 10, Answers);
 
 /// Calls `RUST_RCU_DEMO_IOC_DUMP`. The structure says how many routes were written.
@@ -335,6 +336,10 @@ pub fn calls_with_array(address: u64) -> Vec<Call> {
                 ..Answers::default()
             };
             raw_answers(device.as_fd().as_raw_fd(), &mut args).map(drop)
+        }),
+        // SAFETY: The program does not use the memory of the array.
+        Box::new(move |device| unsafe {
+            raw_flows(device.as_fd().as_raw_fd(), &mut arrays()).map(drop)
         }),
         // SAFETY: The structure itself is at the address, whose memory the program does not use.
         Box::new(move |device| unsafe {

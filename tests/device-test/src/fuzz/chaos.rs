@@ -43,11 +43,11 @@ const FILES: usize = 4;
 const MAGIC: u32 = 0xd2;
 
 /// The direction (1: to the kernel, 2: from the kernel) and size of each ioctl, by number.
-const REQUESTS: [(u32, u32); 12] = [
+const REQUESTS: [(u32, u32); 13] = [
     (2, 32),
     (3, 48),
     (3, 32),
-    (2, 96),
+    (2, 104),
     (1, 8),
     (3, 16),
     (0, 0),
@@ -56,11 +56,15 @@ const REQUESTS: [(u32, u32); 12] = [
     (3, 32),
     (3, 40),
     (2, 40),
+    (3, 32),
 ];
 
 /// The number of the lookup ioctl, and the maximum number of its addresses here.
 const LOOKUP: u32 = 1;
 const MAX_LOOKUPS: usize = 256;
+
+/// The number of the ioctl that looks up flows.
+const FLOWS: u32 = 12;
 
 /// The number of the ioctl that waits for a generation.
 const WAIT: u32 = 7;
@@ -236,7 +240,8 @@ impl Actor {
             ),
             14..=16 => ("read()", self.read(at)),
             17..=18 => ("read() of the whole table", self.read_table()),
-            19..=21 => ("lookup ioctl()", self.look_up(at)),
+            19..=20 => ("lookup ioctl()", self.look_up(at)),
+            21 => ("flows ioctl()", self.look_up_flows(at)),
             22..=26 => ("ioctl()", self.ioctl(at)),
             27 => ("dump ioctl()", self.dump(at)),
             28 => ("poll()", raw::poll(&self.files[at]).map(|_| 0)),
@@ -274,19 +279,39 @@ impl Actor {
         device.read(&mut buffer)
     }
 
+    /// Returns the bytes of a valid address.
+    fn address(&mut self) -> [u8; 20] {
+        let (family, octets) = match lines::address(&mut self.random) {
+            IpAddr::V4(v4) => (2, v4.octets().to_vec()),
+            IpAddr::V6(v6) => (10, v6.octets().to_vec()),
+        };
+        let mut address = [0; 20];
+        address[0] = family;
+        address[4..4 + octets.len()].copy_from_slice(&octets);
+        address
+    }
+
+    /// Looks up many valid flows in one ioctl.
+    fn look_up_flows(&mut self, at: usize) -> nix::Result<usize> {
+        let count = 1 + self.random.below(MAX_LOOKUPS);
+        let mut flows = Vec::new();
+        for _ in 0..count {
+            flows.extend(self.address());
+            flows.extend((self.random.word() as u32).to_ne_bytes());
+        }
+        let flows = self.arena.put(&mut self.random, &flows);
+        let routes = self.arena.put(&mut self.random, &vec![0; count * 64]);
+        let structure = [flows as u64, routes as u64, count as u64, 0].map(u64::to_ne_bytes);
+        let argument = self.arena.put(&mut self.random, &structure.concat());
+        raw::ioctl(&self.files[at], request(3, 32, FLOWS), argument)
+    }
+
     /// Looks up many valid addresses in one ioctl.
     fn look_up(&mut self, at: usize) -> nix::Result<usize> {
         let count = 1 + self.random.below(MAX_LOOKUPS);
         let mut addresses = Vec::new();
         for _ in 0..count {
-            let (family, octets) = match lines::address(&mut self.random) {
-                IpAddr::V4(v4) => (2, v4.octets().to_vec()),
-                IpAddr::V6(v6) => (10, v6.octets().to_vec()),
-            };
-            let mut address = [0; 20];
-            address[0] = family;
-            address[4..4 + octets.len()].copy_from_slice(&octets);
-            addresses.extend(address);
+            addresses.extend(self.address());
         }
         let addresses = self.arena.put(&mut self.random, &addresses);
         let routes = self.arena.put(&mut self.random, &vec![0; count * 64]);
@@ -354,7 +379,7 @@ impl Actor {
             0 => {
                 number = self
                     .random
-                    .choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 255])
+                    .choose(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 255])
             }
             1 => direction = self.random.below(4) as u32,
             2 => size = self.random.below(128) as u32,

@@ -137,11 +137,45 @@ pub fn line(random: &mut Random) -> (Vec<u8>, Meaning) {
     (text.into_bytes(), meaning)
 }
 
+/// Lines about objects and about routes with several next hops, and parts of such routes.
+const PARTS: [&str; 26] = [
+    "nexthop replace id 5 via 192.0.2.1 dev eth0",
+    "nexthop replace id 6 dev lo",
+    "nexthop replace id 9 group 5/6,3",
+    "nexthop del id 9",
+    "nexthop del id 5",
+    "nexthop show",
+    "replace 10.0.0.0/8 nhid 9",
+    "replace 10.0.0.0/8 nhid 5 via 192.0.2.1 dev eth0",
+    "replace 10.0.0.0/8 nexthop dev lo nexthop dev eth0 weight 3",
+    "del 10.0.0.0/8 nexthop dev lo nexthop dev eth0 weight 3",
+    "replace 128.0.0.0/8 nhid 9 nexthop via 192.0.2.1 dev eth0 nexthop dev lo weight 3",
+    "10.0.0.0/16 metric 20 proto static ",
+    "10.0.0.0/17 nhid 9 proto bgp ",
+    "10.0.0.0/17 nhid 7 ",
+    "default pref medium",
+    "default",
+    "\tnexthop via 192.0.2.1 dev eth0 weight 1 ",
+    "\tnexthop via inet6 fe80::1 dev lo weight 256 onlink ",
+    "\tnexthop dev lo weight 2 ",
+    "\tnexthop encap mpls 16 dev lo ",
+    "\tnh_info id 9 group 5/6 ",
+    "    cache <local> users 1 ",
+    "replace ::/0 \\",
+    " nexthop dev lo \\",
+    "default \\\tnexthop via fe80::1 dev lo \\\tnexthop dev eth0 ",
+    "default via \u{1b}[1;35m10.0.0.1 \u{1b}[0mdev lo",
+];
+
 /// Returns several lines, some of them with changed, missing or repeated bytes.
 pub fn mutated(random: &mut Random) -> Vec<u8> {
     let mut text = Vec::new();
+    let parts_in_four = random.below(4);
     for _ in 0..=random.below(12) {
-        text.extend(line(random).0);
+        match random.below(4) < parts_in_four {
+            true => text.extend(random.choose(&PARTS).as_bytes()),
+            false => text.extend(line(random).0),
+        }
         text.push(b'\n');
     }
     for _ in 0..random.below(4) {
