@@ -130,7 +130,7 @@ pub fn line(random: &mut Random) -> (Vec<u8>, Meaning) {
         }
         58 => ("  # nothing".into(), Meaning::Nothing),
         59 => (String::new(), Meaning::Nothing),
-        60 => ("get ".repeat(70), Meaning::Refused(Errno::E2BIG)),
+        60 => ("get ".repeat(300), Meaning::Refused(Errno::E2BIG)),
         61 => ("get 10.0.0.1\u{1}".into(), Meaning::Refused(Errno::EINVAL)),
         _ => (random.choose(&BAD).into(), Meaning::Refused(Errno::EINVAL)),
     };
