@@ -19,6 +19,10 @@ const SHORT_US: u32 = 200;
 /// Milliseconds of a rare delay.
 const LONG_MS: u32 = 50;
 
+/// Updates that a delayed reader awaits, and the longest time for which it does, in µs.
+const AWAITED_UPDATES: u64 = 16;
+const MAX_UPDATES_US: u32 = 20_000;
+
 /// A reader, with its random numbers and counters.
 pub(super) struct Reader<'a> {
     pub(super) run: &'a Run,
@@ -63,6 +67,24 @@ impl Reader<'_> {
                 spin_us(1000);
             }
         } else if self.random.one_in(chance) {
+            spin_us(SHORT_US);
+        }
+    }
+
+    /// Delays inside the critical section until the writer has made several updates: on a slow
+    /// machine it makes none in a short delay.
+    ///
+    /// Context: any; keeps the CPU busy.
+    pub(super) fn delay_for_updates(&mut self) {
+        if !self.random.one_in(4) {
+            return;
+        }
+        let updates = || self.run.counters.get(Count::Updates);
+        let before = updates();
+        for _ in 0..MAX_UPDATES_US / SHORT_US {
+            if updates() - before >= AWAITED_UPDATES {
+                break;
+            }
             spin_us(SHORT_US);
         }
     }

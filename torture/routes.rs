@@ -77,10 +77,15 @@ fn run_threads(run: &Arc<Run>, table: &Arc<TableTorture>) -> Result {
     // Before the readers, as in `pointers.rs`.
     let writer = Writer::new(table.clone())?;
     threads.spawn(c"rcu_torture_writer", NORMAL, move |run| write(run, writer))?;
+    // On a busy machine a reader of the lowest priority would run too rarely to detect the bug.
+    let priority = match run.plan.bug {
+        Bug::None => LOWEST,
+        _ => NORMAL,
+    };
     // The first counters are for interrupts, in which no reader of tables runs.
     for counters in run.readers.iter().skip(1) {
         let (reader, counters) = (Reader::new(table.clone())?, counters.clone());
-        threads.spawn(c"rcu_torture_reader", LOWEST, move |run| {
+        threads.spawn(c"rcu_torture_reader", priority, move |run| {
             read(run, reader, &counters);
         })?;
     }
@@ -107,7 +112,10 @@ fn read(run: &Run, mut table: Reader, counters: &Counters) {
         };
         let mut stay = || {
             let before = preemptions();
-            reader.delay();
+            match run.plan.bug {
+                Bug::ReuseBeforeGp => reader.delay_for_updates(),
+                _ => reader.delay(),
+            }
             if preemptions() != before {
                 counters.count(Count::PreemptedReads);
             }

@@ -55,7 +55,7 @@ pub(crate) use writer::Writer;
 
 use dump_check::DumpCheck;
 use injected_bug::InjectedBug;
-use universe::{Universe, COVERS_VERSION};
+use universe::{Focus, Universe, COVERS_VERSION};
 use versions::Versions;
 
 /// Returns a random number from 0 to one less than its argument.
@@ -87,6 +87,15 @@ impl Bug {
     fn needs_fast_changes(self) -> bool {
         !matches!(self, Self::None | Self::LateAnnouncement)
     }
+
+    /// Returns which routes to change and to look up. Only the reader of the route whose number is
+    /// reused detects `ReuseBeforeGp`.
+    fn focus(self) -> Focus {
+        match self {
+            Self::ReuseBeforeGp => Focus::OneChain,
+            _ => Focus::All,
+        }
+    }
 }
 
 /// The settings of the table under torture. The [`Writer`] changes them.
@@ -112,7 +121,7 @@ impl TableTorture {
         INJECTED_BUG.set(bug);
         SETTINGS.set_reclaim(ReclaimMode::Call);
         SETTINGS.set_reclaim_max_kb(Settings::new().reclaim_max_kb());
-        let universe = Universe::new()?;
+        let universe = Universe::new(bug.focus())?;
         let versions = Versions::new(universe.clocks())?;
         let table = Arc::pin_init(Table::with_settings(&SETTINGS), GFP_KERNEL)?;
         for site in universe.covers() {

@@ -22,6 +22,8 @@ use kernel::prelude::*;
 
 /// Chains of nested prefixes in each family.
 const CHAINS: u8 = 8;
+/// Prefixes of a chain.
+const CHAIN_LEN: usize = 6;
 /// Siblings in each family, and also hosts in each family.
 const NEIGHBOURS: u8 = 32;
 /// Groups of prefixes that change together.
@@ -117,9 +119,17 @@ pub(super) struct Universe {
     groups: [KVec<Target>; GROUPS],
 }
 
+/// The part of a universe that single changes and single lookups use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Focus {
+    All,
+    /// One chain: each change is of a route that a reader is likely to have found.
+    OneChain,
+}
+
 impl Universe {
     /// Errors: `ENOMEM`. Context: may sleep.
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(focus: Focus) -> Result<Self> {
         let mut draft = Draft::default();
         for family in Family::ALL {
             draft.covers(family)?;
@@ -127,7 +137,7 @@ impl Universe {
             draft.neighbours(family)?;
             draft.groups(family)?;
         }
-        draft.finish()
+        draft.finish(focus)
     }
 
     /// Returns the number of sites.
@@ -287,17 +297,26 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Universe> {
+    fn finish(mut self, focus: Focus) -> Result<Universe> {
         sort_by_prefix(&mut self.sites);
+        let count = match focus {
+            Focus::All => usize::MAX,
+            // The first sites are those of the first chain.
+            Focus::OneChain => CHAIN_LEN,
+        };
         let mut singles = KVec::new();
-        for (number, site) in self.sites.iter().enumerate() {
-            if site.role == Role::Single {
-                singles.push(number, GFP_KERNEL)?;
-            }
+        let is_single = |(_, site): &(usize, &Site)| site.role == Role::Single;
+        let sites = self.sites.iter().enumerate().filter(is_single);
+        for (number, _) in sites.take(count) {
+            singles.push(number, GFP_KERNEL)?;
         }
         let mut targets = KVec::with_capacity(self.addresses.len(), GFP_KERNEL)?;
         for &address in &self.addresses {
-            targets.push(self.target(address), GFP_KERNEL)?;
+            let target = self.target(address);
+            let longest = target.covering().next();
+            if focus == Focus::All || longest.is_some_and(|site| singles.contains(&site)) {
+                targets.push(target, GFP_KERNEL)?;
+            }
         }
         let mut groups = [const { KVec::new() }; GROUPS];
         for &(group, address) in &self.members {

@@ -17,7 +17,9 @@ use kernel::{
 };
 use rcu_routes::testing::{drain_callbacks, run_alone, Random, StopFlag, TIMEOUT};
 use std::{
-    env, thread,
+    env,
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 use torture::table::{
@@ -222,6 +224,42 @@ fn a_next_hop_reused_too_early_is_detected() {
                 | Finding::NextHopForeign { .. }
         )
     });
+}
+
+/// The writer makes 16 changes during each lookup.
+#[test]
+fn a_reuse_is_detected_by_most_lookups() {
+    let _turn = run_alone();
+    let table = TableTorture::new(Bug::ReuseBeforeGp).expect("memory");
+    let mut writer = Writer::new(table.clone()).expect("memory, and no other writer");
+    let mut reader = Reader::new(table).expect("memory");
+    let (start, starts) = mpsc::channel();
+    let (end, ends) = mpsc::channel();
+    let detections = thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut random = Random::new(5);
+            for () in starts {
+                for _ in 0..16 {
+                    let step = writer.step(&mut |bound| random.below(bound as usize) as u32);
+                    step.unwrap_or_else(|finding| panic!("{finding}"));
+                }
+                end.send(()).expect("a reader");
+            }
+        });
+        let mut random = Random::new(6);
+        let choose = only(LOOKUPS);
+        let mut below = |bound: u32| choose(bound, random.below(bound as usize) as u32);
+        let mut during = || {
+            start.send(()).expect("a writer");
+            ends.recv().expect("a writer");
+        };
+        let lookups = 0..100;
+        let detections = lookups.filter(|_| reader.step(&mut below, &mut during).is_err());
+        let detections = detections.count();
+        drop(start);
+        detections
+    });
+    assert!(detections >= 50, "{detections} of 100 lookups");
 }
 
 #[test]
