@@ -153,7 +153,7 @@ impl Error {
         json!({ "error": error })
     }
 
-    fn errno(&self) -> Option<Errno> {
+    pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Refused(refusal) | Self::Line { refusal, .. } => Some(refusal.errno),
             Self::Open { source, .. } | Self::Io { source, .. } | Self::Output(source) => {

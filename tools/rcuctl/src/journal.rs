@@ -5,24 +5,28 @@
 //!
 //! ```text
 //!   /run/rcuctl/PID-START   one entry a line, as JSON: the setting, its old value, its new value
+//!              NAME.lock    locked by the one rcuctl that changes settings for NAME; has its PID
+//!              lock         locked by an rcuctl that restores settings
 //! ```
 //!
 //! START is the start time of the process: it distinguishes a later process with the same PID. A
 //! setting that another program has changed since keeps its value.
 
 use std::cell::RefCell;
-use std::ffi::OsStr;
-use std::fs::{self, DirBuilder};
+use std::cmp::Reverse;
+use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::parameters::{ParameterError, Parameters};
-use crate::run::Job;
+use crate::run::{Job, RunError};
 
 /// The folder of the files. A boot empties it, and resets the kernel's settings, too.
 const FOLDER: &str = "/run/rcuctl";
@@ -32,22 +36,31 @@ const JOBS: [&str; 3] = ["scale", "stall", "torture"];
 
 /// As [`open`], for a run of a job. Without the module the error names the module: it helps more
 /// than an error of the journal.
-pub fn open_for<'a, P: Parameters>(job: &Job, settings: &'a P) -> Result<Journal<'a, P>> {
+pub fn open_for<'a, P: Parameters>(job: &'static Job, settings: &'a P) -> Result<Journal<'a, P>> {
     settings.read(job.parameter)?;
-    open(settings)
+    open(settings, job.parameter).map_err(|error| match error {
+        Error::Run(RunError::InUse { .. }) => RunError::Busy(job).into(),
+        error => error,
+    })
 }
 
-/// Records the changes of this process. Names the settings that it restores for killed processes on
-/// standard error.
-pub fn open<P: Parameters>(settings: &P) -> Result<Journal<'_, P>> {
-    let (journal, restored) = Journal::open(settings, Path::new(FOLDER))?;
-    if !restored.is_empty() {
-        eprintln!(
-            "rcuctl: restored the settings that a killed rcuctl had changed: {}",
-            restored.join(", ")
-        );
-    }
+/// Restores the settings of killed processes, and records the changes that this process makes for
+/// `purpose`.
+///
+/// Errors: another rcuctl changes settings for the same purpose.
+pub fn open<'a, P: Parameters>(settings: &'a P, purpose: &str) -> Result<Journal<'a, P>> {
+    let (journal, recovery) = Journal::open(settings, Path::new(FOLDER), purpose)?;
+    recovery.report();
     Ok(journal)
+}
+
+/// Restores the settings of killed processes.
+pub fn recover(settings: &impl Parameters) -> Result<()> {
+    let folder = Path::new(FOLDER);
+    if folder.exists() {
+        Recovery::run(settings, folder)?.report();
+    }
+    Ok(())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,50 +76,35 @@ pub struct Journal<'a, P> {
     settings: &'a P,
     path: PathBuf,
     entries: RefCell<Vec<Entry>>,
+    _only_one: Option<Flock<File>>,
 }
 
 impl<'a, P: Parameters> Journal<'a, P> {
-    /// Restores the settings that killed processes have changed, and begins to record. Also returns
-    /// the names of the restored settings.
-    pub fn open(settings: &'a P, folder: &Path) -> Result<(Self, Vec<String>)> {
-        let failed = |error: std::io::Error| match error.kind() {
-            ErrorKind::PermissionDenied => ParameterError::NotRoot(folder.to_path_buf()).into(),
-            _ => Error::io(format!("recording changes in {}", folder.display()))(error),
-        };
+    /// Restores the settings that killed processes have changed, and begins to record.
+    fn open(settings: &'a P, folder: &Path, purpose: &str) -> Result<(Self, Recovery)> {
         // Root writes what the files say, so only root may write them.
         let mut private = DirBuilder::new();
         private
             .recursive(true)
             .mode(0o700)
             .create(folder)
-            .map_err(failed)?;
-        let mut restored = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed)?.flatten() {
-            if has_ended(&entry.file_name()) {
-                restored.extend(restore_killed(settings, &entry.path()));
-            }
-        }
+            .map_err(|error| failed(folder, error))?;
+        let only_one = claim(folder, purpose)?;
+        let recovery = Recovery::run(settings, folder)?;
         let pid = std::process::id();
         let start = start_time(pid).unwrap_or_default();
         let journal = Self {
             settings,
             path: folder.join(format!("{pid}-{start}")),
             entries: RefCell::new(Vec::new()),
+            _only_one: only_one,
         };
         journal.save()?;
-        Ok((journal, restored))
+        Ok((journal, recovery))
     }
 
     fn save(&self) -> Result<()> {
-        let entries = self.entries.borrow();
-        let lines = entries
-            .iter()
-            .filter_map(|entry| serde_json::to_string(entry).ok());
-        let text: String = lines.map(|line| line + "\n").collect();
-        atomic_file::replace(&self.path, |mut file| {
-            let written = file.write_all(text.as_bytes());
-            written.map_err(Error::io(format!("writing {}", self.path.display())))
-        })
+        save(&self.path, &self.entries.borrow())
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -177,6 +175,68 @@ fn is_recorded(name: &str) -> bool {
     !JOBS.contains(&name) && (!name.starts_with("/proc/") || name.starts_with("/proc/sys/"))
 }
 
+/// Explains why a file of the folder cannot be used.
+fn failed(folder: &Path, error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::PermissionDenied => ParameterError::NotRoot(folder.to_path_buf()).into(),
+        _ => Error::io(format!("recording changes in {}", folder.display()))(error),
+    }
+}
+
+/// Opens a file to lock it. An existing file keeps its text.
+fn lock_file(folder: &Path, name: &str) -> Result<File> {
+    let mut options = File::options();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let opened = options.open(folder.join(name));
+    opened.map_err(|error| failed(folder, error))
+}
+
+/// Locks a file of the folder, until the result is dropped or the process ends. A kernel without
+/// `CONFIG_FILE_LOCKING` locks nothing.
+///
+/// Errors: `EWOULDBLOCK` if another process has locked the file and `kind` does not wait.
+fn lock(file: File, kind: FlockArg) -> std::io::Result<Option<Flock<File>>> {
+    match Flock::lock(file, kind) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::ENOSYS)) => Ok(None),
+        Err((_, errno)) => Err(errno.into()),
+    }
+}
+
+/// Locks the purpose for this process.
+///
+/// Errors: another process has locked it.
+fn claim(folder: &Path, purpose: &str) -> Result<Option<Flock<File>>> {
+    let name = format!("{purpose}.lock");
+    let file = lock_file(folder, &name)?;
+    match lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(Some(mut claim)) => {
+            let pid = std::process::id();
+            let written = claim.set_len(0).and_then(|()| write!(claim, "{pid}"));
+            written.map_err(|error| failed(folder, error))?;
+            Ok(Some(claim))
+        }
+        Ok(None) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            let holder = fs::read_to_string(folder.join(name)).unwrap_or_default();
+            let purpose = purpose.to_string();
+            Err(RunError::InUse { purpose, holder }.into())
+        }
+        Err(error) => Err(failed(folder, error)),
+    }
+}
+
+fn save(path: &Path, entries: &[Entry]) -> Result<()> {
+    let lines = entries
+        .iter()
+        .filter_map(|entry| serde_json::to_string(entry).ok());
+    let text: String = lines.map(|line| line + "\n").collect();
+    atomic_file::replace(path, |mut file| {
+        let written = file.write_all(text.as_bytes());
+        written.map_err(Error::io(format!("writing {}", path.display())))
+    })
+}
+
 /// Restores a setting, unless another program has changed it since. Returns whether it wrote.
 fn restore(settings: &impl Parameters, entry: &Entry) -> Result<bool> {
     let found = settings.read(&entry.name)?;
@@ -187,12 +247,86 @@ fn restore(settings: &impl Parameters, entry: &Entry) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether a file's name is that of an ended process. Files with other names are temporary, or not
-/// rcuctl's.
-fn has_ended(file: &OsStr) -> bool {
-    let name = file.to_str().and_then(|name| name.split_once('-'));
-    name.and_then(|(pid, start)| Some((pid.parse().ok()?, start)))
-        .is_some_and(|(pid, start)| start_time(pid).is_none_or(|found| found != start))
+/// What became of the settings that killed processes have changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Recovery {
+    /// The names of the restored settings.
+    restored: Vec<String>,
+    /// The settings that could not be restored, with the reasons. Their entries are kept.
+    failed: Vec<String>,
+}
+
+impl Recovery {
+    /// Restores the settings in the files of ended processes. A process that another one has
+    /// followed is the last one to be restored, because its entries have the oldest values.
+    fn run(settings: &impl Parameters, folder: &Path) -> Result<Self> {
+        let file = lock_file(folder, "lock")?;
+        let _only_one =
+            lock(file, FlockArg::LockExclusive).map_err(|error| failed(folder, error))?;
+        let files = fs::read_dir(folder).map_err(|error| failed(folder, error))?;
+        let mut ended: Vec<_> = files
+            .flatten()
+            .filter_map(|file| Some((ended_process(file.file_name().to_str()?)?, file.path())))
+            .collect();
+        ended.sort_by_key(|(start, _)| Reverse(*start));
+        let mut recovery = Self::default();
+        for (_, path) in ended {
+            recovery.restore(settings, &path)?;
+        }
+        Ok(recovery)
+    }
+
+    /// Restores the settings in the file of a killed process. Removes the restored entries.
+    fn restore(&mut self, settings: &impl Parameters, path: &Path) -> Result<()> {
+        let reading = Error::io(format!("reading {}", path.display()));
+        let text = fs::read_to_string(path).map_err(reading)?;
+        let entries = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Entry>(line).ok());
+        let mut kept = Vec::new();
+        for entry in entries {
+            match restore(settings, &entry) {
+                Ok(true) => self.restored.push(entry.name),
+                Ok(false) => {}
+                // The module was unloaded, or the thread has ended.
+                Err(error) if matches!(error.errno(), Some(Errno::ENOENT | Errno::ESRCH)) => {}
+                Err(error) => {
+                    let Entry { name, before, .. } = &entry;
+                    self.failed.push(format!("{name} to {before:?}: {error}"));
+                    kept.push(entry);
+                }
+            }
+        }
+        match kept.is_empty() {
+            true => {
+                fs::remove_file(path).map_err(Error::io(format!("removing {}", path.display())))
+            }
+            false => save(path, &kept),
+        }
+    }
+
+    /// Prints what was restored, and what was not, on standard error.
+    fn report(&self) {
+        if !self.restored.is_empty() {
+            let names = self.restored.join(", ");
+            eprintln!("rcuctl: restored the settings that a killed rcuctl had changed: {names}");
+        }
+        for failed in &self.failed {
+            eprintln!(
+                "rcuctl: cannot restore {failed}. A killed rcuctl had changed it; the next rcuctl \
+                 tries again"
+            );
+        }
+    }
+}
+
+/// Returns the start time of the ended process whose file has that name; `None` if the process
+/// lives. Files with other names are temporary, or no records.
+fn ended_process(file: &str) -> Option<u64> {
+    let (pid, start) = file.split_once('-')?;
+    let started = start.parse().ok()?;
+    let lives = start_time(pid.parse().ok()?).is_some_and(|found| found == start);
+    (!lives).then_some(started)
 }
 
 /// The time at which a process started, in ticks since the boot: field 22 of its `stat`.
@@ -203,53 +337,54 @@ fn start_time(pid: u32) -> Option<String> {
     rest.split_whitespace().nth(19).map(str::to_string)
 }
 
-/// Restores the settings in the file of a killed process, and removes the file.
-fn restore_killed(settings: &impl Parameters, path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let entries = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Entry>(line).ok());
-    let restored = entries.filter(|entry| matches!(restore(settings, entry), Ok(true)));
-    let restored = restored.map(|entry| entry.name).collect();
-    let _ = fs::remove_file(path);
-    restored
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::torture::fake::Fake;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().expect("a temporary folder")
     }
 
-    fn open<'a>(fake: &'a Fake, folder: &tempfile::TempDir) -> (Journal<'a, Fake>, Vec<String>) {
-        Journal::open(fake, folder.path()).expect("a writable folder")
+    fn open<'a>(fake: &'a Fake, folder: &tempfile::TempDir) -> (Journal<'a, Fake>, Recovery) {
+        Journal::open(fake, folder.path(), "torture").expect("a writable folder")
     }
 
-    /// Leaves the journal's file under the name of an ended process: none with PID 1 started at 7.
-    fn kill(journal: Journal<'_, Fake>, folder: &tempfile::TempDir) {
-        fs::rename(&journal.path, folder.path().join("1-7")).expect("its file");
+    fn recover(fake: &Fake, folder: &tempfile::TempDir) -> Recovery {
+        Recovery::run(fake, folder.path()).expect("a readable folder")
+    }
+
+    /// Leaves the journal's file under the name of a process with PID 1 that started at `start`.
+    /// None did.
+    fn kill(journal: Journal<'_, Fake>, start: u64) {
+        let file = journal.path.with_file_name(format!("1-{start}"));
+        fs::rename(&journal.path, file).expect("its file");
+    }
+
+    /// The names of the files that record changes.
+    fn records(folder: &tempfile::TempDir) -> Vec<String> {
+        let files = fs::read_dir(folder.path()).expect("a folder").flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        names.filter(|name| !name.ends_with("lock")).collect()
     }
 
     #[test]
     fn the_next_process_restores_the_settings_of_a_killed_one() {
         let (fake, folder) = (Fake::new(), folder());
-        let (journal, restored) = open(&fake, &folder);
-        assert_eq!(restored, [""; 0]);
+        let (journal, recovery) = open(&fake, &folder);
+        assert_eq!(recovery, Recovery::default());
         journal.write("stutter", "5").expect("accepted");
         journal.write("bug", "skip_gp").expect("accepted");
-        kill(journal, &folder);
+        kill(journal, 7);
         assert_eq!(fake.value("bug"), "skip_gp");
-        let (journal, restored) = open(&fake, &folder);
-        assert_eq!(restored, ["stutter", "bug"]);
-        assert_eq!(
-            (fake.value("stutter"), fake.value("bug")),
-            ("0".into(), "none".into())
-        );
+        let (journal, recovery) = open(&fake, &folder);
+        assert_eq!(recovery.restored, ["stutter", "bug"]);
+        assert_eq!(fake.changed(), [""; 0]);
         drop(journal);
-        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+        assert_eq!(records(&folder), [""; 0]);
     }
 
     #[test]
@@ -257,9 +392,12 @@ mod tests {
         let (fake, folder) = (Fake::new(), folder());
         let (journal, _) = open(&fake, &folder);
         journal.write("stutter", "5").expect("accepted");
-        let name = journal.path.file_name().expect("a name");
-        assert!(!has_ended(name) && !has_ended(OsStr::new(".rcuctl-x")));
-        assert_eq!(open(&fake, &folder).1, [""; 0]);
+        let name = journal.path.file_name().and_then(|name| name.to_str());
+        assert_eq!(ended_process(name.expect("a name")), None);
+        for name in [".rcuctl-x", "lock", "stall.lock"] {
+            assert_eq!(ended_process(name), None);
+        }
+        assert_eq!(recover(&fake, &folder), Recovery::default());
         assert_eq!(fake.value("stutter"), "5");
     }
 
@@ -274,8 +412,8 @@ mod tests {
 
         journal.write("bug", "skip_gp").expect("accepted");
         fake.write("bug", "early_free").expect("accepted");
-        kill(journal, &folder);
-        assert_eq!(open(&fake, &folder).1, [""; 0]);
+        kill(journal, 7);
+        assert_eq!(recover(&fake, &folder), Recovery::default());
         assert_eq!(fake.value("bug"), "early_free");
     }
 
@@ -289,8 +427,97 @@ mod tests {
             format!("{record}\n{{\"name\":\"b"),
         )
         .expect("a file");
-        assert_eq!(open(&fake, &folder).1, ["stutter"]);
+        assert_eq!(recover(&fake, &folder).restored, ["stutter"]);
         assert_eq!(fake.value("stutter"), "0");
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_restored_stays_recorded_until_it_can() {
+        let (fake, folder) = (Fake::new(), folder());
+        let (journal, _) = open(&fake, &folder);
+        journal.write("stutter", "5").expect("accepted");
+        journal.write("bug", "skip_gp").expect("accepted");
+        kill(journal, 7);
+        fake.refuse_from_now("stutter", Errno::EIO);
+        let recovery = recover(&fake, &folder);
+        assert_eq!(recovery.restored, ["bug"]);
+        assert!(
+            recovery.failed[0].starts_with("stutter to \"0\": the kernel refused"),
+            "{recovery:?}"
+        );
+        assert_eq!(records(&folder), ["1-7"]);
+        fake.accept_from_now("stutter");
+        assert_eq!(recover(&fake, &folder).restored, ["stutter"]);
+        assert_eq!(fake.changed(), [""; 0]);
+        assert_eq!(records(&folder), [""; 0]);
+    }
+
+    #[test]
+    fn a_setting_that_no_longer_exists_is_forgotten() {
+        let (fake, folder) = (Fake::new(), folder());
+        let (journal, _) = open(&fake, &folder);
+        journal.write("stutter", "5").expect("accepted");
+        kill(journal, 7);
+        let fake = Fake::new().without("stutter");
+        assert_eq!(recover(&fake, &folder), Recovery::default());
+        assert_eq!(records(&folder), [""; 0]);
+    }
+
+    #[test]
+    fn of_two_killed_processes_the_later_one_is_restored_first() {
+        let (fake, folder) = (Fake::new(), folder());
+        // Not the order of their names.
+        for (start, value) in [(9, "5"), (10, "7")] {
+            let (journal, _) = open(&fake, &folder);
+            journal.write("stutter", value).expect("accepted");
+            fake.refuse_from_now("stutter", Errno::EIO);
+            kill(journal, start);
+            recover(&fake, &folder);
+            fake.accept_from_now("stutter");
+            if start == 9 {
+                // Hides the record from the second process.
+                fs::rename(folder.path().join("1-9"), folder.path().join("hidden"))
+                    .expect("a file");
+            }
+        }
+        fs::rename(folder.path().join("hidden"), folder.path().join("1-9")).expect("a file");
+        assert_eq!(recover(&fake, &folder).restored, ["stutter", "stutter"]);
+        assert_eq!(fake.value("stutter"), "0");
+    }
+
+    #[test]
+    fn one_process_at_a_time_changes_settings_for_a_purpose() {
+        let (fake, folder) = (Fake::new(), folder());
+        let (journal, _) = open(&fake, &folder);
+        let error = Journal::open(&fake, folder.path(), "torture").err();
+        let text = error.expect("in use").to_string();
+        let pid = std::process::id().to_string();
+        assert!(text.contains("`torture`") && text.contains(&pid), "{text}");
+        drop(Journal::open(&fake, folder.path(), "stall").expect("another purpose"));
+        drop(journal);
+        open(&fake, &folder);
+    }
+
+    #[test]
+    fn one_process_at_a_time_restores_settings() {
+        let (fake, folder) = (Fake::new(), folder());
+        let (journal, _) = open(&fake, &folder);
+        journal.write("stutter", "5").expect("accepted");
+        kill(journal, 7);
+        let file = lock_file(folder.path(), "lock").expect("a file");
+        let other = Flock::lock(file, FlockArg::LockExclusive).expect("a lock");
+        let (done, is_done) = mpsc::channel();
+        thread::scope(|scope| {
+            let path = folder.path();
+            scope.spawn(move || {
+                let recovery = Recovery::run(&Fake::new(), path).expect("a readable folder");
+                done.send(recovery).expect("a receiver");
+            });
+            let waits = is_done.recv_timeout(Duration::from_millis(50)).is_err();
+            drop(other);
+            assert!(waits);
+        });
+        assert_eq!(is_done.recv(), Ok(Recovery::default()));
     }
 
     #[test]

@@ -55,7 +55,8 @@ pub fn scale(options: &Scale, out: &mut Output<impl Write>) -> Result<Status> {
         return show(&report, &notes(&folder, &report, None), out);
     }
     if options.job.stop {
-        return stop(&folder, pace, out);
+        let stopped = stop(&folder, pace, out);
+        return journal::recover(&folder).and(stopped);
     }
     let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(out.json());

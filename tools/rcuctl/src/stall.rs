@@ -14,7 +14,7 @@
 //! ```
 //!
 //! After any error the stall is stopped, and the settings are restored. If rcuctl is killed, the next
-//! rcuctl restores them.
+//! rcuctl that runs or stops a job restores them.
 
 pub mod cpus;
 mod document;
@@ -76,7 +76,10 @@ pub fn stall(options: &Stall, out: &mut Output<impl Write>) -> Result<Status> {
         StallCommand::List => list::list(&folder, out),
         StallCommand::Run(options) => run(&journal::open_for(&JOB, &folder)?, options, out),
         StallCommand::Explain { kind } => explain::explain(kind.as_deref(), out),
-        StallCommand::Stop => stop(&folder, StallPace::default().run, out),
+        StallCommand::Stop => {
+            let stopped = stop(&folder, StallPace::default().run, out);
+            journal::recover(&folder).and(stopped)
+        }
     }
 }
 

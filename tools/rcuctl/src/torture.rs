@@ -70,7 +70,8 @@ pub fn torture(options: &Torture, out: &mut Output<impl Write>) -> Result<Status
         return status(&folder, out);
     }
     if options.job.stop {
-        return stop(&folder, pace, out);
+        let stopped = stop(&folder, pace, out);
+        return journal::recover(&folder).and(stopped);
     }
     let mut interrupts = Interrupts::from_signals()?;
     let mut live = Live::new(options.run.limit(), out.json());

@@ -135,6 +135,11 @@ impl<J: FakeJob> Fake<J> {
         self.0.borrow_mut().refused.push(refused);
     }
 
+    pub fn accept_from_now(&self, setting: &str) {
+        let refused = &mut self.0.borrow_mut().refused;
+        refused.retain(|(refused, _)| refused != setting);
+    }
+
     /// Runs that were asked to stop do not end.
     pub fn never_end(self) -> Self {
         self.with(|module| module.never_ends = true)

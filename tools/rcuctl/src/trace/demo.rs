@@ -89,6 +89,11 @@ impl Scene {
         }
     }
 
+    /// The job whose settings the scene changes, or this command.
+    fn purpose(self) -> &'static str {
+        self.play().map_or("trace", |play| play.parameter)
+    }
+
     fn source(self) -> Source {
         match self {
             Self::Idle => Source::RequestedWatching,
@@ -100,7 +105,7 @@ impl Scene {
 /// Plays a scene, and shows it.
 pub fn play(options: &Trace, scene: Scene, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
-    let settings = journal::open(&folder)?;
+    let settings = journal::open(&folder, scene.purpose())?;
     let mut recording = Recording::new(true);
     // The reader of a scene must not keep rcuctl or the grace-period kthread from a CPU.
     let cpus = match scene.needs_module() {
