@@ -17,8 +17,8 @@
 //! that a grace period did not wait for a reader. Elements are not freed while the run lasts, so a
 //! broken grace period gives counts and no corruption. At the same time there are:
 //!
-//! - readers in nested and overlapping sections, under spin locks, in interrupts, preempted by
-//!   real-time threads, and asleep under SRCU;
+//! - readers in nested and overlapping sections, under spin locks, in interrupts, timers and
+//!   softirqs, preempted by real-time threads, in threads that exit, and asleep under SRCU;
 //! - *fake writers*, which cause grace periods of other kinds and free objects by `kvfree_rcu()`;
 //! - cookies, which must not be complete before a reader ends and must be complete after a wait;
 //! - barriers, which must not return before the callbacks that every CPU queued;
@@ -48,6 +48,7 @@ mod run;
 mod srcu;
 mod table;
 mod threads;
+mod timers;
 mod writer;
 
 pub(crate) use control::CONTROL;

@@ -18,6 +18,11 @@ impl Random {
         Self(u64::from(unsafe { bindings::get_random_u32() }))
     }
 
+    /// Context: any, also interrupts with `PREEMPT_RT`.
+    pub(crate) fn from_seed(seed: u32) -> Self {
+        Self(seed.into())
+    }
+
     /// Returns a number below `end`, which must not be 0.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
         self.0 = self

@@ -104,6 +104,8 @@ fn flood_once<F: Flavour>(run: &Run, flavour: &F) -> Result {
         queued += 1;
         if queued % BATCH == 0 {
             yield_now();
+            let waiting = queued - count.get();
+            run.counters.raise(Count::FloodMostWaiting, waiting.into());
         }
     }
     run.counters.add(Count::FloodCallbacks, queued.into());
@@ -116,6 +118,8 @@ fn flood_once<F: Flavour>(run: &Run, flavour: &F) -> Result {
         }
         sleep_ms(5);
     }
+    let drain_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(0);
+    run.counters.raise(Count::FloodMostDrainMs, drain_ms);
     run.counters.count(Count::Floods);
     Ok(())
 }

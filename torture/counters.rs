@@ -26,6 +26,9 @@ counters! {
     OverlappingReads: "overlapping_reads",
     SpinLockReads: "spin_lock_reads",
     IrqReads: "irq_reads",
+    TimerReads: "timer_reads",
+    SoftirqReads: "softirq_reads",
+    ExitReads: "exit_reads",
     SleepingReads: "sleeping_reads",
     PreemptedReads: "preempted_reads",
     LongReads: "long_reads",
@@ -44,6 +47,8 @@ counters! {
     Barriers: "barriers",
     Floods: "floods",
     FloodCallbacks: "flood_callbacks",
+    FloodMostWaiting: "flood_most_waiting",
+    FloodMostDrainMs: "flood_most_drain_ms",
     Hotplugs: "hotplugs",
     Stutters: "stutters",
     Lookups: "lookups",
@@ -91,6 +96,14 @@ impl Counters {
 
     pub(super) fn count(&self, count: Count) {
         self.add(count, 1);
+    }
+
+    /// Raises a counter to `number`, unless it is higher. Only one of all [`Counters`] of a run may
+    /// have such a counter, because reports add them up.
+    pub(super) fn raise(&self, count: Count, number: u64) {
+        if let Some(counter) = self.counts.get(count as usize) {
+            counter.fetch_max(number, Ordering::Relaxed);
+        }
     }
 
     /// Increments the counter of that name, if there is one.

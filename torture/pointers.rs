@@ -11,9 +11,9 @@ use super::{
     reader::Reader,
     run::{Run, STUCK_TIMEOUT_SECS},
     threads::{TortureThreads, LOWEST, NORMAL},
-    writer,
+    timers, writer,
 };
-use crate::kernel_ext::{cpu, delay::sleep_ms, random::Random, sched::yield_now};
+use crate::kernel_ext::{cpu, delay::sleep_ms, kthread::Kthread, random::Random, sched::yield_now};
 use kernel::{prelude::*, sync::Arc};
 
 /// Elements of the pool: several for each age.
@@ -49,6 +49,7 @@ fn run_threads<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, pool: &Arc<Pool>) -
     })?;
     let mut counters = run.readers.iter();
     if let Some(counters) = counters.next().cloned() {
+        spawn_brief_readers(&mut threads, run, flavour, &counters)?;
         let flavour = flavour.clone();
         threads.spawn(c"rcu_torture_irq", NORMAL, move |run| {
             interrupt(run, &*flavour, &counters);
@@ -77,6 +78,48 @@ fn run_threads<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, pool: &Arc<Pool>) -
     threads.spawn_disturbances()?;
     threads.supervise();
     Ok(())
+}
+
+/// Starts the readers in timers and in threads that exit.
+fn spawn_brief_readers<F: Flavour>(
+    threads: &mut TortureThreads<'_>,
+    run: &Arc<Run>,
+    flavour: &Arc<F>,
+    counters: &Arc<Counters>,
+) -> Result {
+    let (shared, timers, counts) = (run.clone(), flavour.clone(), counters.clone());
+    threads.spawn(c"rcu_torture_timer", NORMAL, move |run| {
+        if timers::read(&shared, &timers, &counts).is_err() {
+            run.counters.count(Count::OutOfMemory);
+        }
+    })?;
+    let (shared, flavour, counters) = (run.clone(), flavour.clone(), counters.clone());
+    threads.spawn(c"rcu_torture_exit", NORMAL, move |_| {
+        read_and_exit(&shared, &flavour, &counters);
+    })
+}
+
+/// Starts threads one by one that exit right after a critical section.
+fn read_and_exit<F: Flavour>(run: &Arc<Run>, flavour: &Arc<F>, counters: &Arc<Counters>) {
+    let mut random = Random::new();
+    while run.should_continue(&mut random) {
+        let (shared, flavour, counts) = (run.clone(), flavour.clone(), counters.clone());
+        let seed = random.below(u32::MAX);
+        let thread = Kthread::spawn(c"rcu_torture_brief", LOWEST, move || {
+            flavour.read(&mut Reader {
+                run: &shared,
+                counters: &counts,
+                random: &mut Random::from_seed(seed),
+            });
+            counts.count(Count::ExitReads);
+        });
+        if thread.is_err() {
+            run.counters.count(Count::OutOfMemory);
+        }
+        // Waits for the exit.
+        drop(thread);
+        sleep_ms(1 + random.below(20));
+    }
 }
 
 /// A reader thread.

@@ -148,7 +148,7 @@ tap_check 'a run ends at its requested time after rcuctl was killed' lasts 3
 
 # Torture of each type, without a bug.
 all_counters='reads updates grace_periods fake_updates'
-pointer_counters='gp_sync gp_exp gp_call gp_work gp_poll gp_cond barriers cookies floods nested_reads irq_reads'
+pointer_counters='gp_sync gp_exp gp_call gp_work gp_poll gp_cond barriers cookies floods flood_most_waiting flood_most_drain_ms nested_reads irq_reads timer_reads softirq_reads exit_reads'
 for type in $types; do
     case $type in
         rcu) counters="$all_counters $pointer_counters overlapping_reads spin_lock_reads gp_kvfree" ;;
