@@ -115,4 +115,10 @@ sample_logs rcu_xarray \
     'buffer 3 has 2 users;buffer 3 is gone: true;buffer 3 freed;buffer 4 freed;'
 sample_logs rcu_irq_table \
     'interrupt: port 22 blocked: true;interrupt: port 23 blocked: true;3 changes;'
+sample_logs rcu_processes \
+    '1 init;3 cat;2 sh kept;2 freed;1 freed;3 freed;'
+sample_logs rcu_dcache \
+    'inode 3 mode 644;shadow is absent: true;valid without a change: true;valid after a change: false;hosts is absent: true;'
+sample_logs rcu_rx_handler \
+    'without a handler: Pass;handler of bond freed after 0 packets;second handler refused: true;other protocol: Pass;its protocol: Consumed;handler of bridge freed after 1 packets;unregistered after Some(1) packets;after it: Pass;'
 tap_end
