@@ -110,8 +110,8 @@ pub(crate) fn begin_online(go_online: impl FnOnce()) {
     });
 }
 
-/// Ends [`begin_online`], and calls `go_offline` if the current thread no longer must be online. In a
-/// critical section it must, until the section ends.
+/// Ends [`begin_online`], and calls `go_offline` if the current thread no longer must be online. In
+/// a critical section it must, until the section ends.
 pub(crate) fn end_online(go_offline: impl FnOnce()) {
     CONTEXT.with(|context| {
         context.online.set(context.online.get() - 1);
@@ -123,7 +123,8 @@ pub(crate) fn end_online(go_offline: impl FnOnce()) {
     });
 }
 
-/// Runs `body`, which blocks, with the current thread offline. The thread is in no critical section.
+/// Runs `body`, which blocks, with the current thread offline. The thread is in no critical
+/// section.
 pub(crate) fn block<T>(body: impl FnOnce() -> T) -> T {
     let is_online = CONTEXT.with(|context| context.online.get() > 0 && context.registered.get());
     if is_online {

@@ -41,7 +41,10 @@ pub mod bindings;
 #[expect(unsafe_code, reason = "calls C functions")]
 mod context;
 pub mod error;
-#[expect(unsafe_code, reason = "calls C functions")]
+#[cfg_attr(
+    any(feature = "bp", feature = "qsbr"),
+    expect(unsafe_code, reason = "calls C functions")
+)]
 pub mod flavour;
 #[expect(unsafe_code, reason = "implements initialisers")]
 pub mod init;
