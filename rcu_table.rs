@@ -32,6 +32,7 @@ mod exact;
 #[expect(unsafe_code, reason = "nodes have variable length")]
 mod fib;
 mod hop_index;
+mod hop_kept;
 mod hop_multipath;
 mod hop_objects;
 mod hop_update;

@@ -15,8 +15,9 @@
 //! Generation N      only after `monitor generation`: the changes of generation N end here
 //! ```
 //!
-//! The table keeps the next hops of a multipath route only while a route uses them. If no route
-//! uses them when the line is read, an added route has no line, and `Deleted` has no next hops.
+//! For the monitors, the table keeps the next hops of multipath routes in its last changes, up to
+//! 2 MiB. If they are gone when the line is read, an added route has no line, and `Deleted` has no
+//! next hops.
 //!
 //! No other change comes between the lines of a transaction. After `Reloaded` and `Overrun` the
 //! reader must read the table again. The table may then already have the changes of later lines:

@@ -15,6 +15,7 @@
 use super::{
     answers::collect,
     fib::{gfp, Account},
+    hop_kept::Kept,
     hop_objects::{Contents, HopObjects, MAX_SLOTS},
     next_hop::{HopId, NextHop, SLOT_BITS},
     stats::Footprint,
@@ -51,7 +52,7 @@ pub(super) struct Entry {
     /// For a nameless object: the next slot in its bucket.
     next: u32,
     /// The memory of its contents.
-    footprint: Footprint,
+    pub(super) footprint: Footprint,
 }
 
 /// The objects of a table.
@@ -75,6 +76,8 @@ pub(super) struct HopIndex {
     grace_period: GracePeriod,
     /// The number of slots that ever left `deleted`.
     recycled: u64,
+    /// The legs of recent changes.
+    pub(super) kept: Kept,
     account: Arc<Account>,
 }
 
@@ -95,6 +98,7 @@ impl HopIndex {
             waiting: 0,
             grace_period: GracePeriod::completed(),
             recycled: 0,
+            kept: Kept::new(),
             account,
         }
     }

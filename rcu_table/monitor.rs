@@ -13,7 +13,7 @@
 //! change. If the ring has dropped a follower's next change, the follower gets the number of lost
 //! changes. The first follower allocates the ring, and the last one frees it.
 
-use super::{fib::gfp, Family, HopId, NextHop, Route, Table};
+use super::{fib::gfp, hop_kept::Kept, Family, HopId, NextHop, Route, Table};
 use crate::kernel_ext::{poll_queue::PollQueue, wakeup::Wakeup};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{
@@ -291,6 +291,7 @@ impl Follower {
     /// Errors: `ENOMEM`; `EBUSY` if the table has `limit` followers or [`MAX_FOLLOWERS`]; `EINTR` if
     /// a fatal signal ends the wait for the updaters' mutex. Context: may sleep.
     pub fn new(table: Arc<Table>, limit: usize, pollers: Arc<PollQueue>) -> Result<Self> {
+        let mut room = Kept::room()?;
         table.monitor.add_follower(limit)?;
         let added = table.monitor.changed.add(pollers.clone());
         let watch = match added.and_then(|()| Watch::new(table.clone())) {
@@ -301,12 +302,14 @@ impl Follower {
                 return Err(error);
             }
         };
-        let position = table.monitor.log.lock().next;
-        Ok(Self {
+        let this = Self {
+            position: table.monitor.log.lock().next,
             watch,
             pollers,
-            position,
-        })
+        };
+        // A change before this one may be read without its legs.
+        table.lock()?.answers.objects.start_keeping(&mut room);
+        Ok(this)
     }
 
     /// Returns the position of the next event. The event exists if [`Log::next`] is greater.

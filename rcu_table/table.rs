@@ -132,6 +132,9 @@ impl TableState {
         operation: &Operation,
     ) -> Result<Option<Effect>> {
         self.answers.objects.recycle(&table.objects);
+        if !table.monitor.is_watched() {
+            self.answers.objects.stop_keeping(YIELD_INTERVAL / 2);
+        }
         self.reclaim.reserve(MAX_UNLINKED)?;
         let mut growth = Growth::default();
         let mut editor = Editor {
@@ -153,6 +156,9 @@ impl TableState {
             true => change.describe(&table.records, operation),
             false => None,
         };
+        if let Some(reported) = &reported {
+            resources.answers.objects.keep(reported);
+        }
         resources.commit(change);
         change.count(&mut self.routes[family as usize]);
         self.totals.add(family, &growth);
@@ -453,6 +459,9 @@ impl Table {
             answers, reclaim, ..
         } = &mut *state;
         answers.recycle(&self.records, &mut reclaim.retirees);
+        if !self.monitor.is_watched() {
+            answers.objects.stop_keeping(usize::MAX);
+        }
         answers.objects.recycle(&self.objects);
         reclaim.poll();
         reclaim.retirees.close();

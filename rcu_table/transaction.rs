@@ -384,7 +384,9 @@ impl Draft {
         state.routes = self.routes;
         let old = table.roots.replace(self.roots);
         let operations = operations.take(self.applied).copied().enumerate();
-        table.count_change(effects(table, &self.changes, self.flushed, operations));
+        let objects = &mut state.answers.objects;
+        let effects = effects(table, &self.changes, self.flushed, operations);
+        table.count_change(effects.inspect(|change| objects.keep(change)));
         let mut resources = state.resources(table);
         let changes = self.changes.iter().flat_map(Segments::iter);
         for (number, change) in changes.enumerate() {

@@ -5,10 +5,10 @@
 use kernel::{alloc::observe::observe, error::code::*, prelude::*, sync::Arc};
 use rcu_routes::{
     rcu_table::{
-        read_lock, HopId, HopObject, Member, Mode, Multipath, NextHop, Operation, Reload, Route,
-        RouteLeg, Table, Transaction,
+        read_lock, Change, Event, Follower, HopId, HopObject, Member, Mode, Multipath, NextHop,
+        Operation, Reload, Route, RouteLeg, Table, Transaction,
     },
-    testing::{address, get, prefix, run, table, HeldReader, TIMEOUT},
+    testing::{address, follow, get, prefix, run, table, HeldReader, TIMEOUT},
 };
 use std::{
     collections::BTreeMap,
@@ -211,4 +211,88 @@ fn readers_do_not_allocate_under_the_mutex() {
     assert_eq!(object, Some((30, group)));
     assert_eq!(found[..], [leg(1, 1), leg(2, 1)]);
     assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 2);
+}
+
+/// Reads the next change of a follower. Returns the weights of its route's legs.
+fn next_weights(table: &Table, follower: &mut Follower) -> Option<Vec<u16>> {
+    let (event, next) = follower.peek()?;
+    follower.advance(next);
+    let Event::Change {
+        change: Change::Inserted(route) | Change::Removed(route),
+        ..
+    } = event
+    else {
+        panic!("{event:?}");
+    };
+    let NextHop::Object(id) = route.next_hop else {
+        return Some(Vec::new());
+    };
+    let legs = table.legs_of(id).unwrap();
+    Some(legs.iter().map(|leg| leg.weight).collect())
+}
+
+#[test]
+fn the_legs_of_a_deleted_route_stay_until_a_follower_has_read_them() {
+    let table = table();
+    let mut follower = follow(&table, 8).unwrap();
+    add(&table, "10.0.0.0/8", &[(1, 5), (2, 6)]).unwrap();
+    run(&table, "change 10.0.0.0/8 dev a").unwrap();
+    let held = hold(&table, &[(1, 7), (2, 8)]);
+    let mut transaction = Transaction::new();
+    let insert = Operation::Insert(route("11.0.0.0/8", &held), Mode::Add);
+    transaction.push(insert).unwrap();
+    transaction.commit(&table).unwrap();
+    drop(held);
+    let mut transaction = Transaction::new();
+    let remove = Operation::Remove(prefix("11.0.0.0/8"), None, None);
+    transaction.push(remove).unwrap();
+    transaction.commit(&table).unwrap();
+    let expected = [vec![5, 6], vec![], vec![7, 8], vec![7, 8]];
+    for weights in expected {
+        assert_eq!(next_weights(&table, &mut follower), Some(weights));
+    }
+    assert_eq!(next_weights(&table, &mut follower), None);
+    assert_eq!(objects(&table), 2);
+    drop(follower);
+    // Reading the statistics releases what nothing follows.
+    assert_eq!(objects(&table), 0);
+    add(&table, "10.0.0.0/8", &[(1, 5), (2, 6)]).unwrap();
+    run(&table, "change 10.0.0.0/8 dev a").unwrap();
+    assert_eq!(objects(&table), 0);
+}
+
+#[test]
+fn the_memory_of_kept_legs_is_limited() {
+    let table = table();
+    let follower = follow(&table, 8).unwrap();
+    let mut most = 0;
+    for number in 0..300_u16 {
+        let mut legs = [(1, 1); 200];
+        legs[0].1 = number + 1;
+        add(&table, "10.0.0.0/8", &legs).unwrap();
+        most = most.max(objects(&table));
+    }
+    // 200 legs have more than 8 KiB.
+    assert!((100..256).contains(&most), "{most}");
+    for number in 0..9000_u16 {
+        add(
+            &table,
+            "10.0.0.0/8",
+            &[(1, 1 + number % 256), (2, 1 + number / 256)],
+        )
+        .unwrap();
+    }
+    assert!(
+        (5000..=8193).contains(&objects(&table)),
+        "{}",
+        objects(&table)
+    );
+    run(&table, "del 10.0.0.0/8").unwrap();
+    drop(follower);
+    // Updates release them piece by piece, too.
+    for number in 0..9000_u32 {
+        let [_, _, high, low] = number.to_be_bytes();
+        run(&table, &format!("replace 10.{high}.{low}.0/24 dev a")).unwrap();
+    }
+    assert_eq!(objects(&table), 0);
 }

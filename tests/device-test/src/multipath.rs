@@ -173,12 +173,22 @@ fn monitored() -> Outcome {
     )?;
     device::run("del 10.1.0.0/16\ndel 10.0.0.0/8\n")?;
     let read = monitor.read(&mut piece)?;
-    let deleted = "Deleted 10.1.0.0/16\nDeleted 10.0.0.0/8 metric 5\n";
+    let deleted = format!("Deleted 10.1.0.0/16 {LEGS}\nDeleted 10.0.0.0/8 metric 5 {LEGS}\n");
     same_text(
         "the deletions",
         &String::from_utf8_lossy(&piece[..read]),
-        deleted,
-    )
+        &deleted,
+    )?;
+    device::run(format!("10.0.0.0/8 {LEGS}\nchange 10.0.0.0/8 dev a\n"))?;
+    let read = monitor.read(&mut piece)?;
+    let changed = format!("10.0.0.0/8 {LEGS}\n10.0.0.0/8 dev a\n");
+    same_text(
+        "a replaced route",
+        &String::from_utf8_lossy(&piece[..read]),
+        &changed,
+    )?;
+    drop(monitor);
+    equal("objects without a monitor", objects()?, 0)
 }
 
 #[rustfmt::skip]
