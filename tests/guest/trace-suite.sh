@@ -16,7 +16,7 @@ tracing_state() {
 }
 tracing_is() { test "$1" = "$(tracing_state)" || { echo "expected: $1"; echo "found: $(tracing_state)"; return 1; }; }
 instances() { ls $tracefs/instances; }
-has_instance() { instances | grep -qx "rust_rcu_demo-$1"; }
+has_instance() { instances | grep -qx "rust_rcu_demo-$1-[0-9]*"; }
 
 # ends_after SIGNAL STATUS: a signal ends rcuctl trace with a status.
 ends_after() {
@@ -71,6 +71,17 @@ shows_functions() {
     set_parameter scale 'none\n'
     shows traced 'rcu_[a-z]+ +starts a grace period: rcu_gp_init' 'ends the grace period: rcu_gp_cleanup'
 }
+# With rcu_nocbs= kthreads invoke the callbacks of the route table.
+shows_offloading() {
+    set_parameter reclaim 'call\n'
+    rcuctl trace --seconds 4 >traced 2>&1 &
+    pid=$!
+    for _ in 1 2 3 4 5 6; do
+        rcuctl route add 10.0.0.0/8 dev a && rcuctl route del 10.0.0.0/8 && sleep 0.5
+    done
+    wait $pid || { cat traced; return 1; }
+    shows traced 'rcuop/[0-9]+ +begins to invoke callbacks: rcu_do_batch'
+}
 # On a busy host the threads of a scene may start too late, so a scene gets three tries.
 scene_shows() {
     for try in 1 2 3; do
@@ -103,6 +114,9 @@ if [ ! -e $tracefs/events/rcu/rcu_grace_period ]; then
     tap_check 'a kernel without RCU_TRACE: rcuctl trace names the remaining events' \
         shows_remaining_events
     tap_check 'a kernel without RCU_TRACE: calls of functions show start and end of grace periods' shows_functions
+    if grep -q rcu_nocbs= /proc/cmdline; then
+        tap_check 'with rcu_nocbs= kthreads invoke callbacks' shows_offloading
+    fi
     tap_check 'a kernel without RCU_TRACE: tracefs is as it was' tracing_is "$state"
     tap_end
     exit
@@ -128,7 +142,7 @@ tap_check '--gp --from shows the same text for the recorded lines' reads_back
 tap_check '--svg and --html write a picture' shows gp.svg '<svg ' 'data-name="CPU 0"'
 tap_check '--html has the picture at three scales' test "$(grep -o '<svg ' gp.html | wc -l)" = 3
 
-for scene in reader preempted expedited call idle; do
+for scene in reader preempted expedited call barrier idle; do
     tap_check "scene $scene: the trace shows what the scene says" scene_shows $scene
 done
 tap_check 'after the scenes tracefs is as it was' tracing_is "$state"

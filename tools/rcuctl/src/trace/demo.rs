@@ -48,6 +48,10 @@ pub enum Scene {
     Call,
     /// A CPU sleeps through a grace period, and the grace-period kthread notices that it is idle
     Idle,
+    /// CPUs report to leaves of the tree, and each leaf once to its parent; needs several leaves
+    Tree,
+    /// An updater waits for all callbacks queued before: rcu_barrier()
+    Barrier,
 }
 
 /// The module's part of a scene.
@@ -77,7 +81,7 @@ impl Scene {
         match self {
             Self::Reader => Some(stall("cpu_preempt_off")),
             Self::Preempted => Some(stall("task_preempted")),
-            Self::Call => Some(stall("callback_flood_capped")),
+            Self::Call | Self::Barrier => Some(stall("callback_flood_capped")),
             Self::Expedited => Some(Play {
                 settings: &[("scale_loops", "4"), ("scale_nruns", "1")],
                 parameter: "scale",
@@ -85,7 +89,7 @@ impl Scene {
                 stop: "none",
                 requests: 0,
             }),
-            Self::Idle => None,
+            Self::Idle | Self::Tree => None,
         }
     }
 
@@ -115,11 +119,14 @@ pub fn play(options: &Trace, scene: Scene, out: &mut Output<impl Write>) -> Resu
     cpus.move_caller()?;
     let _moved = cpus.move_gp_kthread(&settings)?;
     let mut follower = Follower::new(options, scene.source())?;
-    match scene.play() {
+    let end = match scene.play() {
         Some(play) => follow_play(&settings, &play, &mut follower, &mut recording)?,
-        None => follow_request(&mut follower, &mut recording)?,
+        None => follow_request(scene, &mut follower, &mut recording)?,
     };
     follower.end()?;
+    if end == End::Interrupted {
+        return Ok(Status::Interrupted);
+    }
     show(options, scene, &recording, out)
 }
 
@@ -153,7 +160,7 @@ fn follow_play(
     play: &Play,
     follower: &mut Follower,
     recording: &mut Recording,
-) -> Result<()> {
+) -> Result<End> {
     let settings = play
         .settings
         .iter()
@@ -183,28 +190,27 @@ fn follow_play(
     if !matches!(end, Ok(End::Enough)) {
         parameters.write(play.parameter, play.stop)?;
     }
-    end.map(|_| ())
+    end
 }
 
-/// Follows the grace periods that this program requests, until a CPU sleeps through one.
-fn follow_request(follower: &mut Follower, recording: &mut Recording) -> Result<()> {
+/// Follows the grace periods that this program requests, until one is that of the scene.
+fn follow_request(scene: Scene, follower: &mut Follower, recording: &mut Recording) -> Result<End> {
     follower.request(REQUESTS);
     follower.follow(|line| {
         if let Some(line) = line {
             recording.add(line);
         }
-        let found = recording
-            .periods()
-            .iter()
-            .find(|period| findings::idle_cpu(period).is_some());
+        let found = recording.periods().iter().find(|period| match scene {
+            Scene::Idle => findings::idle_cpu(period).is_some(),
+            _ => period.requested.is_some(),
+        });
         Ok(
             match found.is_some_and(|period| has_returned(recording, period)) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             },
         )
-    })?;
-    Ok(())
+    })
 }
 
 fn print(

@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -48,27 +50,42 @@ pub struct Follower {
     interrupts: Interrupts<'static>,
     limit: Option<Duration>,
     began: Instant,
+    /// Whether the recording ended before its purpose was reached.
+    ended_early: bool,
     raw: Option<BufWriter<File>>,
 }
 
 /// A thread that waits for a grace period. Dropping it joins the thread, which removes its instance.
 #[derive(Default)]
-struct Request(Option<JoinHandle<std::result::Result<(), TraceError>>>);
+struct Request {
+    thread: Option<JoinHandle<std::result::Result<(), TraceError>>>,
+    /// Whether the thread waits for a grace period.
+    is_waiting: Arc<AtomicBool>,
+}
 
 impl Request {
     /// Waits for `times` grace periods in a thread, with pauses in which CPUs become idle.
     fn start(requester: Instance, times: u32) -> Self {
-        Self(Some(thread::spawn(move || {
+        let is_waiting = Arc::new(AtomicBool::new(false));
+        let waits = is_waiting.clone();
+        let thread = thread::spawn(move || {
             for _ in 0..times {
+                // ORDERING: The flag publishes no other data.
+                waits.store(true, Ordering::Relaxed);
                 requester.synchronize()?;
+                waits.store(false, Ordering::Relaxed);
                 thread::sleep(REQUEST_PAUSE);
             }
             Ok(())
-        })))
+        });
+        Self {
+            thread: Some(thread),
+            is_waiting,
+        }
     }
 
     fn join(&mut self) -> std::result::Result<(), TraceError> {
-        match self.0.take().map(JoinHandle::join) {
+        match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             // A panic has printed its message.
             Some(Err(_)) | None => Ok(()),
@@ -118,6 +135,7 @@ impl Follower {
                 .seconds
                 .or((source != Source::Any).then_some(GRACE_PERIOD_TIMEOUT)),
             began: Instant::now(),
+            ended_early: false,
             raw: raw_file(options)?,
         })
     }
@@ -140,6 +158,7 @@ impl Follower {
             interrupts,
             limit,
             began,
+            ended_early,
             raw,
             ..
         } = self;
@@ -158,6 +177,7 @@ impl Follower {
             }
             take(line)
         })?;
+        *ended_early = end != End::Enough;
         Ok(end)
     }
 
@@ -167,6 +187,13 @@ impl Follower {
         if let Some(mut raw) = self.raw {
             raw.flush()
                 .map_err(Error::io("writing the kernel's lines"))?;
+        }
+        // The kernel neither interrupts the wait, nor removes an instance before a grace period.
+        if self.ended_early && self.request.is_waiting.load(Ordering::Relaxed) {
+            eprintln!(
+                "rcuctl: the kernel still waits for a grace period, and rcuctl can only end after it; \
+                 `dmesg | rcuctl decode` explains a stall"
+            );
         }
         drop(self.instance);
         drop(self.requester);

@@ -22,7 +22,7 @@ Exit status:
   0  done
   1  the kernel cannot be traced, or rcuctl may not trace it
   2  `trace demo` did not see a fact of its scene
-  130  a signal interrupted --gp before the end of the grace period";
+  130  a signal interrupted --gp or `demo` before their end";
 
 /// Show the kernel's RCU events in plain words, one grace period, or a picture
 #[derive(Debug, Args)]

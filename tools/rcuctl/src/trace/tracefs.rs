@@ -19,8 +19,8 @@ use crate::error::describe;
 /// The usual mount point, and the older one below debugfs.
 const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-/// The prefix of the instances' names. The PID follows, and for a second instance `-` and its
-/// purpose.
+/// The prefix of the instances' names. The PID and the start time of their process follow, and for a
+/// second instance its purpose, with `-` between them.
 const PREFIX: &str = "rust_rcu_demo-";
 
 /// An event that a kernel has only with `CONFIG_RCU_TRACE`.
@@ -115,7 +115,9 @@ pub struct Instance {
 impl Instance {
     /// Creates an instance without events. `suffix` distinguishes instances of one process.
     pub fn create(tracefs: &Path, suffix: &str) -> Result<Self, TraceError> {
-        let path = tracefs.join(format!("instances/{PREFIX}{}{suffix}", process::id()));
+        let pid = process::id();
+        let started = start_time(pid).unwrap_or(0);
+        let path = tracefs.join(format!("instances/{PREFIX}{pid}-{started}{suffix}"));
         fs::create_dir(&path).map_err(|error| TraceError::io("creating", &path, error))?;
         let instance = Self { path, pipe: None };
         // The default clock of a CPU may differ from that of another one.
@@ -215,16 +217,28 @@ pub fn remove_stale(tracefs: &Path) {
         .flatten()
     {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-        let pid = owner.and_then(|owner| owner.split('-').next());
-        let Some(pid) = pid.filter(|pid| pid.parse::<u32>().is_ok()) else {
+        let Some((pid, started)) = name.to_str().and_then(owner) else {
             continue;
         };
-        let owner = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        if owner.trim_end() != "rcuctl" || pid == process::id().to_string() {
+        // Another process may have got the PID of a killed one.
+        if start_time(pid) != Some(started) {
             let _ = fs::remove_dir(entry.path());
         }
     }
+}
+
+/// Returns the PID and the start time in the name of an instance.
+fn owner(name: &str) -> Option<(u32, u64)> {
+    let mut parts = name.strip_prefix(PREFIX)?.split('-');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Returns the time at which a process began, in ticks since boot, if it runs.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program, in parentheses, may contain anything. The time is field 22.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -235,7 +249,12 @@ mod tests {
     fn only_instances_of_ended_processes_are_stale() {
         let folder = tempfile::tempdir().expect("a writable temporary folder");
         let instances = folder.path().join("instances");
-        for name in ["1", "4194999-request", "x"] {
+        let pid = process::id();
+        let own = format!(
+            "{pid}-{}-request",
+            start_time(pid).expect("this process runs")
+        );
+        for name in [&own, &format!("{pid}-7"), "4194999-7-request", "x"] {
             fs::create_dir_all(instances.join(format!("{PREFIX}{name}"))).expect("a folder");
         }
         fs::create_dir(instances.join("other")).expect("a folder");
@@ -243,10 +262,12 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(&instances)
             .expect("a folder")
             .map(|entry| entry.expect("readable").file_name())
+            .map(|name| name.into_string().expect("an ASCII name"))
             .collect();
         left.sort();
-        // Process 1 exists, but it is no rcuctl.
-        assert_eq!(left, ["other", "rust_rcu_demo-x"]);
+        // This process began at another time than 7 ticks after boot.
+        let own = format!("{PREFIX}{own}");
+        assert_eq!(left, ["other", &own, "rust_rcu_demo-x"]);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 //! The facts that each scene must show, and whether the trace shows them.
 
+mod barrier;
+mod tree;
+
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -37,18 +40,22 @@ fn finding(is_seen: bool, text: impl Into<String>) -> Finding {
 
 /// Returns the grace period that a scene is about, and the findings.
 pub fn of(scene: Scene, recording: &Recording) -> (Option<&GracePeriod>, Vec<Finding>) {
+    if scene == Scene::Barrier {
+        return (None, barrier::findings(recording));
+    }
     let served = served(recording);
     let period = match scene {
         Scene::Reader | Scene::Preempted => recording.longest(),
         Scene::Call => served.as_ref().map(|served| served.period),
-        Scene::Expedited => recording
-            .periods()
-            .iter()
-            .find(|period| period.requested.is_some()),
         Scene::Idle => recording
             .periods()
             .iter()
             .find(|period| idle_cpu(period).is_some()),
+        // The first grace period may have begun before the recording.
+        _ => recording
+            .periods()
+            .iter()
+            .find(|period| period.requested.is_some()),
     };
     let Some(found) = period else {
         return (None, vec![finding(false, "a grace period of the scene")]);
@@ -58,7 +65,9 @@ pub fn of(scene: Scene, recording: &Recording) -> (Option<&GracePeriod>, Vec<Fin
         Scene::Preempted => preempted(found),
         Scene::Expedited => expedited(recording),
         Scene::Call => served.map_or_else(Vec::new, |served| call(&served, recording)),
-        Scene::Idle => idle(found),
+        Scene::Idle => idle(recording, found),
+        Scene::Tree => tree::findings(found),
+        Scene::Barrier => Vec::new(),
     };
     (Some(found), findings)
 }
@@ -284,7 +293,7 @@ pub fn idle_cpu(period: &GracePeriod) -> Option<u32> {
         .map(|(cpu, _)| *cpu)
 }
 
-fn idle(period: &GracePeriod) -> Vec<Finding> {
+fn idle(recording: &Recording, period: &GracePeriod) -> Vec<Finding> {
     let cpu = idle_cpu(period);
     let part = cpu.and_then(|cpu| period.cpus.get(&cpu));
     let is_in_scan = part.and_then(|part| part.quiescent_us).is_some_and(|us| {
@@ -294,7 +303,7 @@ fn idle(period: &GracePeriod) -> Vec<Finding> {
             .any(|(from, until)| (*from..=*until).contains(&us))
     });
     let name = cpu.map_or("no CPU".to_string(), |cpu| format!("CPU {cpu}"));
-    vec![
+    let mut findings = vec![
         finding(
             cpu.is_some(),
             format!("{name} is idle, and notes no quiescent state itself"),
@@ -307,5 +316,33 @@ fn idle(period: &GracePeriod) -> Vec<Finding> {
             part.is_some_and(|part| part.reported_us.is_some()),
             "the kthread reports the quiescent state on behalf of that CPU",
         ),
-    ]
+    ];
+    // A CPU may sleep without an interrupt.
+    if let Some(us) = cpu.and_then(|cpu| interrupted(recording, cpu)) {
+        let text = format!(
+            "an interrupt suspends the idle state of {name} for {}",
+            ms(us)
+        );
+        findings.push(finding(true, text));
+    }
+    findings
+}
+
+/// The duration of the first interrupt of an idle CPU, from RCU's exit of the extended quiescent state to
+/// its return.
+fn interrupted(recording: &Recording, cpu: u32) -> Option<u64> {
+    let own = recording
+        .records()
+        .iter()
+        .filter(|record| record.cpu == cpu)
+        .filter_map(|record| match &record.event {
+            Event::RcuWatching { what } => Some((record.us, what.as_str())),
+            _ => None,
+        });
+    let own: Vec<_> = own.collect();
+    let mut pairs = own.windows(2);
+    pairs.find_map(|pair| match pair {
+        [(from_us, "Startirq"), (until_us, "Endirq")] => Some(until_us - from_us),
+        _ => None,
+    })
 }
