@@ -68,11 +68,31 @@ provoked() {
     return 1
 }
 
+# With CONFIG_RCU_BOOST the kernel has threads rcub/N.
+boosts_reader() { [ "$kind" = task_preempted ] && grep -q '^rcub/' /proc/[0-9]*/comm 2>/dev/null; }
+# Records the priority of the reader until the file `watched` is removed.
+watch_priority() {
+    : >watched
+    : >priorities
+    while [ -e watched ]; do
+        cat /proc/[0-9]*/stat 2>/dev/null | awk '/\(stall_reader\)/ { print $18 }' >>priorities
+        sleep 0.2
+    done &
+}
+# -2 is the priority 1 of SCHED_FIFO, which rcub/N has.
+is_boosted() {
+    rm watched
+    wait $!
+    grep -qx -- -2 priorities || { echo "found the priorities:"; sort priorities | uniq -c; return 1; }
+}
+
 # provoke KIND [unsafe]
 provoke() {
     kind=$1 unsafe=${2:-} expected=$(report "expect $1") before=$(all_timeouts)
     forget_log
+    ! boosts_reader || watch_priority
     tap_check "$kind: rcuctl stall run succeeds" provoked
+    ! boosts_reader || tap_check "$kind: RCU boosts the reader" is_boosted
     tap_check "$kind: the log has: $expected" log_has "$expected"
     echo "# seconds $kind $(grep -o '"seconds":[0-9]*\.[0-9]' decoded | head -n 1 | cut -d: -f2)"
     if [ -n "$(decoded_kind "$kind")" ]; then
