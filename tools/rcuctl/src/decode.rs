@@ -283,7 +283,7 @@ mod tests {
         for part in [
             "hung-task",
             "line 2",
-            "sh (pid 57) has slept",
+            "sh (pid 57) has been blocked",
             "sys_thing",
             "To blame:",
             "Because:",

@@ -2,6 +2,8 @@
 
 //! Reduces a dump to the culprit's stack, and finds the culprit frame.
 
+mod internal;
+
 use crate::functions::Class;
 use crate::stack::{base, function, Dump, Frame, Place};
 use crate::waits;
@@ -76,15 +78,18 @@ impl Backtrace {
             .map(|frame| (frame, Class::of_frame(frame)))
             .collect();
         mark_drivers(&mut frames);
-        let (frames, is_cut) = without_unreliable(frames, origin);
+        let (mut frames, is_cut) = without_unreliable(frames, origin);
+        // The code that calls a report may be a part of a helper.
+        if origin == Origin::Interrupt {
+            internal::classify(&mut frames);
+        }
         let (frames, ends_in_report) = match origin {
             Origin::Interrupt => interrupted(&frames),
             _ => (frames.as_slice(), false),
         };
         let mut backtrace = Self {
             is_cut: is_cut || ends_in_report,
-            is_printing: origin == Origin::Interrupt
-                && frames.first().is_some_and(|(frame, _)| is_printing(frame)),
+            is_printing: origin == Origin::Interrupt && begins_in_printing(frames),
             ..Self::default()
         };
         let mut inner = None;
@@ -153,10 +158,14 @@ impl Backtrace {
     /// The caller of a library may be missing from the log, and the clock itself may have stopped.
     fn use_helper(&mut self, frames: &[Classed<'_>]) {
         let of_class = |wanted: Class| frames.iter().find(|(_, class)| *class == wanted);
+        let starts_code = |(_, class): &Classed<'_>| matches!(class, Class::Plumbing | Class::Idle);
+        let is_whole = frames.iter().any(starts_code);
+        let is_idle = of_class(Class::Idle).is_some();
         let (frame, doubt) = match (of_class(Class::Library), of_class(Class::Probe)) {
             (Some((frame, _)), _) => (frame, Some(ONLY_HELPERS)),
-            (None, Some((frame, _))) => (frame, None),
-            (None, None) => return,
+            // The idle loop reads the clock, too.
+            (None, Some((frame, _))) if !is_idle => (frame, (!is_whole).then_some(ONLY_HELPERS)),
+            _ => return,
         };
         self.culprit = Some(frame.function());
         self.doubt = doubt;
@@ -216,6 +225,14 @@ fn is_stale(dump: &Dump) -> bool {
 fn is_printing(frame: &Frame) -> bool {
     let name = base(&frame.symbol).trim_start_matches('_');
     name.starts_with("console_") || name.starts_with("vprintk") || name.starts_with("printk")
+}
+
+/// Returns whether the innermost code writes the log, or is the console's driver behind it.
+fn begins_in_printing(frames: &[Classed<'_>]) -> bool {
+    let mut inner = frames
+        .iter()
+        .take_while(|(_, class)| *class == Class::Reporting);
+    inner.any(|(frame, _)| is_printing(frame))
 }
 
 /// Marks drivers that call or are called by the generic code of interrupts.
@@ -334,166 +351,4 @@ fn end_of_report(frames: &[Classed<'_>], report: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stack::{part, Part};
-
-    fn backtrace(lines: &[&str]) -> Backtrace {
-        let mut dump = Dump::default();
-        for line in lines {
-            match part(line) {
-                Some(Part::Frames(frame, caller)) => dump.push(frame, caller),
-                other => panic!("{line:?} is {other:?}"),
-            }
-        }
-        Backtrace::new(&dump, Origin::Interrupt)
-    }
-
-    #[test]
-    fn the_culprit_of_a_self_detected_stall_is_outside_of_the_interrupt() {
-        let backtrace = backtrace(&[
-            "dump_stack+0x57/0x6a",
-            "nmi_cpu_backtrace.cold.5+0x13/0x4e",
-            "rcu_dump_cpu_stacks+0xac/0xd4",
-            "rcu_sched_clock_irq.cold.87+0x1e/0x3a4",
-            "update_process_times+0x55/0x80",
-            "unknown_tick_path+0x22/0x40",
-            "asm_sysvec_apic_timer_interrupt+0x12/0x20",
-            "RIP: 0010:native_queued_spin_lock_slowpath+0x5e/0x1d0",
-            "_raw_spin_lock+0x1d/0x20",
-            "evil_driver_work+0x44/0x90 [evil]",
-            "process_one_work+0x1a7/0x3a0",
-        ]);
-        assert_eq!(backtrace.culprit.as_deref(), Some("evil_driver_work"));
-        assert_eq!(backtrace.waits_for.as_deref(), Some("_raw_spin_lock"));
-        assert_eq!(
-            backtrace.frames,
-            [
-                "native_queued_spin_lock_slowpath",
-                "_raw_spin_lock",
-                "evil_driver_work",
-                "process_one_work"
-            ]
-        );
-    }
-
-    #[test]
-    fn the_culprit_of_a_wait_is_the_caller_of_the_waiting_function() {
-        let backtrace = backtrace(&[
-            "__schedule+0x2e3/0x740",
-            "schedule+0x42/0xb0",
-            "schedule_timeout+0x10e/0x160",
-            "wait_for_completion+0xb1/0x120",
-            "__wait_rcu_gp+0x11c/0x130",
-            "synchronize_rcu+0x67/0x70",
-            "namespace_unlock+0x5d/0x80",
-        ]);
-        assert_eq!(backtrace.culprit.as_deref(), Some("namespace_unlock"));
-        assert_eq!(backtrace.waits_for.as_deref(), Some("synchronize_rcu"));
-    }
-
-    #[test]
-    fn an_idle_cpu_has_no_culprit_frame() {
-        let backtrace = backtrace(&[
-            "RIP: 0010:native_safe_halt+0xe/0x10",
-            "default_idle+0x20/0x140",
-            "do_idle+0x1ee/0x210",
-            "cpu_startup_entry+0x19/0x20",
-        ]);
-        assert!(backtrace.culprit.is_none() && backtrace.waits_for.is_none());
-    }
-
-    #[test]
-    fn unreliable_frames_are_dropped() {
-        let backtrace = backtrace(&[
-            "RIP: 0010:schedule+0x1/0x2",
-            "? ghost+0x1/0x2",
-            "real+0x1/0x2",
-        ]);
-        assert_eq!(backtrace.culprit.as_deref(), Some("real"));
-        assert_eq!(backtrace.frames, ["schedule", "real"]);
-    }
-
-    #[test]
-    fn a_long_stack_is_cut() {
-        let mut long = Dump::default();
-        for number in 0..50 {
-            let frame = Frame {
-                symbol: format!("f{number}"),
-                place: Place::Trace,
-                module: None,
-            };
-            long.push(frame, None);
-        }
-        let backtrace = Backtrace::new(&long, Origin::Interrupt);
-        assert_eq!(backtrace.frames.len(), MAX_FRAMES);
-    }
-
-    #[test]
-    fn unreliable_frames_are_kept_where_the_unwinder_failed() {
-        let backtrace = backtrace(&[
-            "__schedule+0x1/0x2",
-            "irqentry_exit+0x1/0x2",
-            "? lock_release+0x1/0x2",
-            "? ktime_get+0x1/0x2",
-            "? spin+0x1/0x2",
-        ]);
-        assert_eq!(backtrace.culprit.as_deref(), Some("spin"), "{backtrace:?}");
-    }
-
-    #[test]
-    fn a_clock_read_is_the_culprit_only_if_nothing_else_is_left() {
-        let culprit = |lines: &[&str]| backtrace(lines).culprit;
-        assert_eq!(
-            culprit(&["RIP: 0010:ktime_get+0x1/0x2", "poll+0x1/0x2"]).as_deref(),
-            Some("poll")
-        );
-        assert_eq!(
-            culprit(&["RIP: 0010:ktime_get+0x1/0x2"]).as_deref(),
-            Some("ktime_get")
-        );
-    }
-
-    #[test]
-    fn the_caller_of_a_library_is_the_culprit_not_the_library() {
-        let culprit = |lines: &[&str]| {
-            let backtrace = backtrace(lines);
-            (backtrace.culprit.unwrap_or_default(), backtrace.doubt)
-        };
-        assert_eq!(
-            culprit(&[
-                "RIP: 0010:xas_descend+0x1/0x2",
-                "xas_load+0x1/0x2",
-                "walk_blocks+0x1/0x2 [fs]"
-            ]),
-            ("walk_blocks".to_string(), None)
-        );
-        assert_eq!(
-            culprit(&["RIP: 0010:xas_descend+0x1/0x2", "xas_load+0x1/0x2"]),
-            ("xas_descend".to_string(), Some(ONLY_HELPERS))
-        );
-        // A work item, timer or notifier of the library itself is no helper of other code.
-        assert_eq!(
-            culprit(&[
-                "RIP: 0010:memcpy+0x1/0x2",
-                "rhashtable_expand+0x1/0x2",
-                "regmap_irq_timer+0x1/0x2",
-                "call_timer_fn+0x1/0x2",
-                "run_some_loop+0x1/0x2",
-            ]),
-            ("regmap_irq_timer".to_string(), None)
-        );
-    }
-
-    #[test]
-    fn a_clock_driver_is_not_the_culprit() {
-        let backtrace = backtrace(&[
-            "rcu_sched_clock_irq+0x1/0x2",
-            "hrtimer_interrupt+0x1/0x2",
-            "some_timer_isr+0x1/0x2",
-            "some_percpu_isr+0x1/0x2",
-            "spin+0x1/0x2",
-        ]);
-        assert_eq!(backtrace.culprit.as_deref(), Some("spin"), "{backtrace:?}");
-    }
-}
+mod tests;

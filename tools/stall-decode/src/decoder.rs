@@ -244,7 +244,7 @@ impl Decoder {
         {
             // A function's name may be the rest of a warning.
             let is_function = line.text.contains("+0x");
-            let is_header = wrapped::ends_in_header(&held.text);
+            let is_header = wrapped::ends_in_header(&held.text) || held.is_unfinished();
             if is_function || is_header || needles::find(line.text, true).is_empty() {
                 held.join(line, layout);
                 return;
@@ -416,6 +416,10 @@ impl Decoder {
                     self.warning = heading.map(|heading| (heading, line.number));
                     self.open.seal(line);
                 }
+            }
+            Mark::Crash => {
+                self.context.crash(line);
+                self.open.seal(line);
             }
             Mark::OtherReport => self.open.seal(line),
         }

@@ -80,7 +80,11 @@ fn story(event: &Event) -> String {
             letters.as_str()
         )
     });
-    format!("{} To blame ({sure}): {text}.{why}", event.summary)
+    match event.blame.culprit {
+        // A guess that nothing is known is no guess.
+        Culprit::Unknown => format!("{} To blame: {text}.{why}", event.summary),
+        _ => format!("{} To blame ({sure}): {text}.{why}", event.summary),
+    }
 }
 
 /// Causes and advice under construction.
@@ -128,6 +132,7 @@ impl Explanation {
             );
         }
         self.compare_stacks(event);
+        self.note_crash(event);
         let address = event.culprit_frame.as_ref();
         let address = address.filter(|function| function.ends_with(']'));
         if let (Some(address), Some(module)) = (address, &event.culprit_module) {
@@ -140,6 +145,29 @@ impl Explanation {
         if let Some(reason) = &event.panic {
             self.cause(format!("the panic ({reason}) is no second fault: the kernel is configured to panic on this report"))
                 .advise("Find the cause above. A sysctl (kernel.softlockup_panic, hardlockup_panic, hung_task_panic, panic_on_rcu_stall, vm.panic_on_oom) selects the panic.");
+        }
+    }
+
+    /// States that the kernel crashed before, so that locks may stay held.
+    fn note_crash(&mut self, event: &Event) {
+        use EventKind::{
+            DoubleCallRcu, Oom, PageAllocationFailure, SuspiciousRcuUsage, UseAfterFree,
+        };
+        let is_wait = !matches!(
+            event.kind,
+            DoubleCallRcu | Oom | PageAllocationFailure | SuspiciousRcuUsage | UseAfterFree
+        );
+        let crash = match &event.evidence.crash {
+            Some((text, line)) => format!("line {line}: {text}"),
+            None if has_died(event.taint.as_deref()) => "its taint is D".to_string(),
+            None => return,
+        };
+        if is_wait {
+            self.causes.insert(
+                self.causes.len().min(1),
+                format!("the kernel crashed before this report ({crash}). The task that died keeps its locks, so that others wait for them forever"),
+            );
+            self.advice.insert(0, "Look at the first crash of this boot (Oops or BUG, and its stack): this report is probably its consequence.".to_string());
         }
     }
 
@@ -243,13 +271,35 @@ impl Explanation {
             .advise("Read the log from its source (dmesg, journalctl -k -b): the stack follows the first line. If lines are lost, raise the log level and enlarge the log buffer (loglevel=7 log_buf_len=4M).");
     }
 
-    /// Adds the hint of a function in the stack.
+    /// States that a place spins for a lock.
+    fn spins(&mut self, place: &str, event: &Event) -> &mut Self {
+        let context = match () {
+            () if hints::is_in_interrupt(event) => ", in the handler of an interrupt",
+            () if hints::is_in_softirq(event) => ", in a softirq",
+            () => "",
+        };
+        self.cause(format!("{place} {}{context}: its holder is stuck or died, or was interrupted by code that needs the same lock; or many CPUs contend", hints::SPINLOCK))
+            .advise("Look for the holder of the lock in the other backtraces. CONFIG_PROVE_LOCKING finds deadlocks before they happen.")
+    }
+
+    /// Adds the hint of a function in the stack, once.
     fn hint(&mut self, event: &Event) -> &mut Self {
         if let Some((cause, advice)) = hints::of(event) {
-            self.cause(cause).advise(advice);
+            let is_lock = cause.contains(hints::SPINLOCK);
+            let is_known =
+                |known: &String| known == cause || is_lock && known.contains(hints::SPINLOCK);
+            if !self.causes.iter().any(is_known) {
+                self.cause(cause).advise(advice);
+            }
         }
         self
     }
+}
+
+/// Returns whether a taint shows that a task of the kernel died: `G      D W`, `[D]=DIE, [W]=WARN`.
+fn has_died(taint: Option<&str>) -> bool {
+    let mut words = taint.into_iter().flat_map(|taint| taint.split([' ', ',']));
+    words.any(|word| word == "D" || word.starts_with("[D]"))
 }
 
 /// Returns whether the innermost function runs softirqs, on top of a task that is not their own.
@@ -273,7 +323,11 @@ fn interrupts_task(event: &Event) -> bool {
 fn lacks_code(event: &Event) -> bool {
     let is_unknown = event.culprit_frame.is_none()
         || event.culprit_doubt.is_some()
-        || event.culprit_frame == event.work;
+        || event.culprit_frame == event.work
+            && !event
+                .frames
+                .iter()
+                .any(|frame| Some(frame) == event.work.as_ref());
     let is_outermost = |frame: &String| matches!(Class::of(frame), Class::Plumbing | Class::Idle);
     is_unknown && !event.frames.iter().any(is_outermost)
 }
@@ -354,9 +408,11 @@ fn duration(seconds: f64) -> String {
     if seconds < 120.0 {
         return format!("{seconds} s");
     }
+    // The number of the log, so that a reader finds it there.
     let whole = seconds.round() as u64;
     match whole {
-        0..=7199 => format!("{} min {} s", whole / 60, whole % 60),
+        0..=3599 => format!("{whole} s"),
+        3600..=7199 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
 }
@@ -403,9 +459,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_taint_of_every_form_shows_that_a_task_died() {
+        assert!(has_died(Some("G D W")));
+        assert!(has_died(Some("[D]=DIE, [W]=WARN")));
+        assert!(!has_died(Some("Not tainted")) && !has_died(Some("G W")) && !has_died(None));
+    }
+
+    #[test]
     fn long_durations_are_in_minutes_and_hours() {
         assert_eq!(duration(21.0), "21 s");
-        assert_eq!(duration(125.4), "2 min 5 s");
+        assert_eq!(duration(125.4), "125 s");
         assert_eq!(duration(7260.0), "2 h 1 min");
     }
 

@@ -40,6 +40,9 @@ const SAME_TIME: f64 = 3.0;
 /// Lines between such reports in a log without times.
 const NEXT_LINES: u64 = 6;
 
+/// CPUs that stop at the same time for one reason.
+const MANY_CPUS: usize = 3;
+
 /// Callbacks behind which memory runs out.
 const MANY_CALLBACKS: u64 = 100_000;
 
@@ -345,9 +348,19 @@ impl Incident {
     fn is_at_same_time(&self, event: &Event, since_last: Option<f64>) -> bool {
         // A log without times, such as a broadcast to terminals, has only the order of its lines.
         let is_next = event.line.saturating_sub(self.last_line) <= NEXT_LINES;
-        let is_lockup = matches!(event.kind, EventKind::SoftLockup | EventKind::HardLockup);
-        let is_near = since_last.map_or(is_next, |seconds| seconds.abs() < SAME_TIME);
-        is_lockup && is_about_cpus(self.kind) && is_near
+        let is_lockup =
+            |kind: EventKind| matches!(kind, EventKind::SoftLockup | EventKind::HardLockup);
+        // The CPU was stuck already when another one was reported.
+        let age = event.seconds.filter(|_| is_lockup(event.kind));
+        let is_near = since_last.map_or(is_next, |seconds| {
+            seconds.abs() < SAME_TIME || age.is_some_and(|age| (0.0..age).contains(&seconds))
+        });
+        // A stall on a further CPU has the same cause as several lockups before it.
+        let is_further_stall =
+            event.kind.is_stall() && is_lockup(self.kind) && self.cpus.len() >= MANY_CPUS;
+        let is_recent = since_last.is_some_and(|seconds| (0.0..REPEAT).contains(&seconds));
+        is_lockup(event.kind) && is_about_cpus(self.kind) && is_near
+            || is_further_stall && is_recent
     }
 
     /// Returns whether an event is a hung task that waits for this incident's grace period.

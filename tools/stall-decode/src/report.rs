@@ -131,7 +131,11 @@ impl Report {
         }
         (self.family.complete)(self);
         self.add_evidence();
-        self.event.stacks = self.dumps.iter().filter_map(Self::stack_of).collect();
+        let owner = self.only_subject();
+        let stacks = self.dumps.iter();
+        self.event.stacks = stacks
+            .filter_map(|dump| Self::stack_of(dump, &owner))
+            .collect();
     }
 
     /// Adds what all dumps show, whatever their role.
@@ -190,14 +194,23 @@ impl Report {
         evidence.kthread_overdue = next.event.kthread.as_ref().and_then(Kthread::overdue);
     }
 
+    /// Names the only CPU or task of the report, whose stack may have no heading.
+    fn only_subject(&self) -> String {
+        match (self.event.tasks.as_slice(), self.event.cpus.as_slice()) {
+            ([task], _) => task.to_string(),
+            ([], [cpu]) => format!("CPU {cpu}"),
+            _ => "an owner that the log does not name".to_string(),
+        }
+    }
+
     /// Returns a stack with its owner, as the event shows it.
-    fn stack_of(dump: &Dump) -> Option<Stack> {
+    fn stack_of(dump: &Dump, subject: &str) -> Option<Stack> {
         if dump.frames.is_empty() && dump.idle_at.is_none() {
             return None;
         }
         let (_, backtrace) = dump.backtrace.as_deref()?;
         (!backtrace.frames.is_empty()).then(|| Stack {
-            of: owner_of(dump),
+            of: owner_of(dump, subject),
             frames: backtrace.frames.clone(),
         })
     }
@@ -403,7 +416,7 @@ impl Report {
 }
 
 /// Names the owner of a stack.
-fn owner_of(dump: &Dump) -> String {
+fn owner_of(dump: &Dump, subject: &str) -> String {
     let task = task_of(dump).map(|task| task.to_string());
     let cpu = dump.cpu.map(|cpu| format!("CPU {cpu}"));
     let who: Vec<_> = cpu.into_iter().chain(task).collect();
@@ -420,7 +433,7 @@ fn owner_of(dump: &Dump) -> String {
         Role::Queued => "queueing of the callback or work",
     };
     match (who.is_empty(), what.is_empty()) {
-        (true, true) => "unknown".to_string(),
+        (true, true) => subject.to_string(),
         (true, false) => what.to_string(),
         (false, true) => who,
         (false, false) => format!("{who} ({what})"),

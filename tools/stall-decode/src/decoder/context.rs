@@ -42,6 +42,8 @@ pub(super) struct Context {
     vmalloc: Option<Note>,
     exit: Option<Note>,
     trouble: Option<Note>,
+    /// The first crash of this boot.
+    crash: Option<Note>,
 }
 
 impl Context {
@@ -61,8 +63,15 @@ impl Context {
         self.trouble = Some(Note::of(line, time));
     }
 
+    /// Remembers the first crash of the kernel, such as `Oops: 0002 [#1] SMP`.
+    pub(super) fn crash(&mut self, line: &Line<'_>) {
+        self.crash.get_or_insert_with(|| Note::of(line, None));
+    }
+
     /// Adds the remembered lines that explain a new event.
     pub(super) fn apply(&self, event: &mut Event) {
+        let crash = self.crash.as_ref();
+        event.evidence.crash = crash.map(|note| (note.text.clone(), note.number));
         let since = |note: &Note| event.line.saturating_sub(note.number);
         match event.kind {
             EventKind::PageAllocationFailure => {

@@ -34,11 +34,13 @@ pub(super) enum Mark {
     StallEnd,
     /// A warning, whose message may be a report.
     Warning,
+    /// A crash of the kernel.
+    Crash,
     /// The begin or end of a report of no family.
     OtherReport,
 }
 
-const MARKS: [(&str, Mark); 31] = [
+const MARKS: [(&str, Mark); 42] = [
     ("Linux version ", Mark::KernelVersion),
     ("BogoMIPS (lpj=", Mark::Calibration),
     ("clocksource: jiffies:", Mark::JiffiesClock),
@@ -51,6 +53,15 @@ const MARKS: [(&str, Mark); 31] = [
     ("not responding, timed out", Mark::Trouble),
     ("I/O error", Mark::Trouble),
     ("rejecting I/O to", Mark::Trouble),
+    ("Disk failure on", Mark::Trouble),
+    ("ailing drive", Mark::Trouble),
+    ("not responding, assume dead", Mark::Trouble),
+    ("controller is down; will reset", Mark::Trouble),
+    ("*ERROR* ring ", Mark::Trouble),
+    ("GPU HANG", Mark::Trouble),
+    ("GPU reset", Mark::Trouble),
+    ("irmware crash", Mark::Trouble),
+    (": transmit queue ", Mark::Trouble),
     ("timeout, aborting", Mark::Trouble),
     ("timeout, reset controller", Mark::Trouble),
     ("waiting for hardware interrupt", Mark::Trouble),
@@ -62,10 +73,12 @@ const MARKS: [(&str, Mark); 31] = [
     ("rcu_torture_stall end", Mark::StallEnd),
     ("WARNING: ", Mark::Warning),
     ("BUG: ", Mark::OtherReport),
-    ("Oops", Mark::OtherReport),
+    ("Oops", Mark::Crash),
+    ("kernel BUG at ", Mark::Crash),
+    ("nable to handle kernel ", Mark::Crash),
     ("[ cut here ]", Mark::OtherReport),
     ("---[ end ", Mark::OtherReport),
-    ("Internal error: ", Mark::OtherReport),
+    ("Internal error: ", Mark::Crash),
     ("Showing all locks held in the system", Mark::OtherReport),
     ("INFO: rcu", Mark::Start),
     ("INFO: task ", Mark::Start),
@@ -80,7 +93,7 @@ pub(super) struct Found {
     /// A bit for each family whose detail this may be.
     pub(super) details: u32,
     /// A bit for each of [`MARKS`].
-    marks: u32,
+    marks: u64,
 }
 
 impl Found {
@@ -90,7 +103,7 @@ impl Found {
 
     /// Returns whether nothing was found.
     pub(super) fn is_empty(self) -> bool {
-        self.headers | self.details | self.marks == 0
+        self.headers | self.details == 0 && self.marks == 0
     }
 
     pub(super) fn mark(self) -> Option<Mark> {

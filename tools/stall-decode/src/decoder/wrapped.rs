@@ -29,6 +29,29 @@ pub(super) fn ends_in_header(text: &str) -> bool {
     ["INFO:", "BUG:"].iter().any(|mark| end.contains(mark))
 }
 
+/// Ends of lines inside a first line of a report.
+const UNFINISHED: [&str; 12] = [
+    "stalls on",
+    "stall on",
+    "self-detected",
+    "self-detected stall",
+    "(detected",
+    "(detected by",
+    "expedited stalls",
+    "detected stalls",
+    "blocked for",
+    "blocked for more",
+    "blocked for more than",
+    "soft lockup -",
+];
+
+/// Returns whether a line ends inside a first line of a report, so that the next line continues it,
+/// whatever its layout.
+fn is_unfinished(text: &str) -> bool {
+    let text = text.trim_end();
+    UNFINISHED.iter().any(|end| text.ends_with(end))
+}
+
 /// A line that may continue on the next one.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -77,7 +100,7 @@ impl Held {
         spare: &mut String,
     ) -> Option<Self> {
         let may_wrap = (MIN_PIECE..=MAX_WIDTH).contains(&layout.width);
-        let has_mark = line.stamp.is_some() || is_indented;
+        let has_mark = line.stamp.is_some() || is_indented || is_unfinished(line.text);
         (may_wrap && has_mark).then(|| Self {
             text: with_memory_of(spare, line.text),
             number: line.number,
@@ -90,7 +113,9 @@ impl Held {
 
     /// Returns whether a line may be a piece of this one.
     pub(super) fn may_continue(&self, line: &Line<'_>, layout: Layout) -> bool {
+        let is_unfinished = self.is_unfinished();
         let lacks_mark = match self.stamp {
+            _ if is_unfinished => line.stamp.is_none(),
             Some(_) => line.stamp.is_none(),
             None => line.stamp.is_none() && layout.indent == 0,
         };
@@ -99,7 +124,12 @@ impl Held {
         // A mail that was wrapped twice has short pieces.
         let is_rest = self.pieces > 0 && self.width < MIN_PIECE;
         let fits = layout.width <= MAX_WIDTH && self.pieces < MAX_PIECES;
-        !line.text.is_empty() && lacks_mark && fits && (is_full || is_rest)
+        !line.text.is_empty() && lacks_mark && fits && (is_full || is_rest || is_unfinished)
+    }
+
+    /// Returns whether the text ends inside a first line of a report.
+    pub(super) fn is_unfinished(&self) -> bool {
+        is_unfinished(&self.text)
     }
 
     /// Adds a piece of the line.

@@ -35,6 +35,8 @@ pub(crate) struct Evidence {
     pub(crate) is_guest: bool,
     /// A line before the report on a device or server that does not respond, and its number.
     pub(crate) trouble: Option<(String, u64)>,
+    /// A line before the report on a crash of the kernel, and its number.
+    pub(crate) crash: Option<(String, u64)>,
     /// The state of memory in a report on memory.
     pub(crate) memory: Memory,
     /// Whether `hz` was guessed.

@@ -3,12 +3,19 @@
 //! Explains stalls of expedited grace periods.
 
 use super::{cpus, stall, verb, Explanation};
-use crate::event::Event;
+use crate::event::{Culprit, Event};
 
 pub(super) fn explain(event: &Event, out: &mut Explanation) {
     if event.message.is_some() {
         out.cause(stall::CSD_LOCK).advise(stall::CSD_LOCK_ADVICE);
         return;
+    }
+    if is_over(event) {
+        out.blame(
+            Culprit::Nobody,
+            "nobody any more: the list and the mask are empty",
+        )
+        .cause("no CPU or task blocks the grace period any more: it ended while it was reported");
     }
     let cpus = cpus(event);
     let was_idle =
@@ -40,6 +47,13 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         out.advise("Look at the stack: shorten that section, or reschedule in it.");
     }
     stall::complete(event, out);
+}
+
+/// Returns whether the report lists nobody, and its mask is empty.
+fn is_over(event: &Event) -> bool {
+    let is_empty = event.cpus.is_empty() && event.tasks.is_empty();
+    let root = event.field("root");
+    is_empty && root.is_some_and(|root| root.value.trim_end_matches(['/', '.']) == "0x0")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Hints from the innermost functions of a stack.
 
 use crate::event::Event;
+use crate::functions::Class;
 
 /// A cause suggested by functions with one of these prefixes.
 struct Hint {
@@ -10,6 +11,9 @@ struct Hint {
     cause: &'static str,
     advice: &'static str,
 }
+
+/// The words of a cause that is a spinlock.
+pub(super) const SPINLOCK: &str = "waits for a spinlock";
 
 /// Innermost frames searched for a hint.
 const MAX_FRAMES: usize = 6;
@@ -76,12 +80,81 @@ const WAITS_FOR_CPU: [&str; 5] = [
     "generic_exec_single",
 ];
 
+/// Returns the innermost function that is no check of a sanitizer and no clock read.
+fn innermost(event: &Event) -> Option<&String> {
+    let mut frames = event.frames.iter();
+    frames.find(|frame| !matches!(Class::of(frame), Class::Access | Class::Probe))
+}
+
 /// Returns whether the culprit waits for another CPU: such a function is its innermost one.
 pub(super) fn waits_for_cpu(event: &Event) -> bool {
-    event.frames.first().is_some_and(|frame| {
+    innermost(event).is_some_and(|frame| {
         let mut starts = WAITS_FOR_CPU.iter();
         starts.any(|start| frame.starts_with(start))
     })
+}
+
+/// Parts of the names of functions that spin until a lock is free.
+const SPINS: [&str; 6] = [
+    "spin_lock",
+    "read_lock",
+    "write_lock",
+    "queued_",
+    "lock_spinning",
+    "osq_lock",
+];
+
+/// Returns whether a CPU spins for a lock: such a function is its innermost one.
+pub(super) fn spins_for_lock(event: &Event) -> bool {
+    innermost(event).is_some_and(|frame| {
+        Class::of(frame) == Class::Locking
+            && !frame.contains("unlock")
+            && SPINS.iter().any(|part| frame.contains(part))
+    })
+}
+
+/// Returns whether a CPU runs the handler of an interrupt.
+pub(super) fn is_in_interrupt(event: &Event) -> bool {
+    let starts = [
+        "handle_irq_event",
+        "__handle_irq_event",
+        "generic_handle_",
+        "handle_IRQ",
+        "irq_work_run",
+    ];
+    let mut frames = event.frames.iter();
+    frames.any(|frame| starts.iter().any(|start| frame.starts_with(start)))
+}
+
+/// Returns whether a CPU runs a softirq.
+pub(super) fn is_in_softirq(event: &Event) -> bool {
+    let starts = [
+        "handle_softirqs",
+        "__do_softirq",
+        "run_ksoftirqd",
+        "do_softirq",
+        "net_rx_action",
+    ];
+    let runs_softirqs = |frame: &String| starts.iter().any(|start| frame.starts_with(start));
+    let mut tasks = event.tasks.iter().filter_map(|task| task.comm.as_deref());
+    event.frames.iter().any(runs_softirqs) || tasks.any(|comm| comm.starts_with("ksoftirqd/"))
+}
+
+/// Returns whether a CPU is in a call of the firmware.
+pub(super) fn is_in_firmware(event: &Event) -> bool {
+    let starts = [
+        "efi_call",
+        "__efi_",
+        "virt_efi_",
+        "efi_rts",
+        "uv_bios_call",
+        "rtas_call",
+        "__psci_",
+        "arm_smccc_",
+    ];
+    let inner = event.frames.iter().take(3);
+    let mut names = inner.chain(&event.culprit_frame).chain(&event.work);
+    names.any(|name| starts.iter().any(|start| name.starts_with(start)))
 }
 
 /// Returns cause and advice for the innermost function with a hint.

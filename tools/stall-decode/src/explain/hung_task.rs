@@ -6,6 +6,7 @@ mod peer;
 
 use super::{called, duration, in_function, lacks_code, tasks, Explanation};
 use crate::event::{Culprit, Event, Task};
+use crate::functions::Class;
 use crate::incident::waits_for_grace_period;
 
 pub(super) fn summary(event: &Event) -> String {
@@ -36,7 +37,7 @@ pub(super) fn summary(event: &Event) -> String {
         true => ": the grace period does not end",
         false => "",
     };
-    format!("{task} has slept {seconds}{at}{holder}{grace_period}.")
+    format!("{task} has been blocked {seconds}{at}{holder}{grace_period}.")
 }
 
 /// Returns whether the log has only the panic, not the report of the task.
@@ -67,7 +68,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     }
     if is_panic_alone(event) {
         out.blame(Culprit::Unknown, "the task that hung; the log does not name it")
-            .cause("a task slept for longer than kernel.hung_task_timeout_secs. The report that names it precedes the panic, and is not in this log; the stack after the panic is that of the detector")
+            .cause("a task was blocked for longer than kernel.hung_task_timeout_secs. The report that names it precedes the panic, and is not in this log; the stack after the panic is that of the detector")
             .advise("Read the log from further back, or from pstore or the dump of the crash.");
         return;
     }
@@ -77,15 +78,20 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     }
     explain_wait(event, out);
     if let Some(peer) = peer::of(event) {
-        out.cause(format!(
-            "by its stack, the task depends on another party, which may not answer: {peer}"
-        ));
+        let cause = format!("by its stack, the task waits for {peer}, which may not answer");
+        out.causes.insert(0, cause);
     }
     if let Some((text, line)) = &event.evidence.trouble {
         out.cause(format!("trouble before this report, at line {line}: {text}"))
             .advise(format!("Look at line {line} first: a device or a server that does not respond makes tasks hang."));
     }
-    if lacks_code(event) && event.holder.is_none() {
+    let is_headless = lacks_innermost(event);
+    if is_headless {
+        out.blame.sure = "guess";
+        out.cause("the stack in this log lacks its innermost functions, so that it does not say what the task waits for")
+            .advise("Read the log from its source (dmesg, journalctl -k -b): the first lines of the stack are missing. `echo w > /proc/sysrq-trigger` shows the stacks of all tasks that hang.");
+    }
+    if !is_headless && lacks_code(event) && event.holder.is_none() {
         if out.blame.text.is_empty() {
             out.blame(
                 Culprit::Unknown,
@@ -97,6 +103,16 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         }
         out.without_stack(event);
     }
+}
+
+/// Returns whether a stack begins outside of the function that sleeps.
+fn lacks_innermost(event: &Event) -> bool {
+    let waits = |frame: &String| {
+        use Class::{Ipi, Locking, Rcu, Scheduler, Wait};
+        matches!(Class::of(frame), Scheduler | Wait | Locking | Rcu | Ipi)
+    };
+    let is_known = event.waits_for.is_some() || event.culprit_frame.is_none();
+    !is_known && event.culprit_doubt.is_none() && !event.frames.iter().any(waits)
 }
 
 fn explain_wait(event: &Event, out: &mut Explanation) {
@@ -179,6 +195,18 @@ fn what(function: &str) -> &'static str {
             "the transaction from ending"
         }
         () if has("fence") => "the fence from being signalled",
+        () if has("barrier") => "the barrier from being lifted",
+        () if has("usb_") || has("_urb") => "the USB device from answering",
+        () if has("scsi_")
+            || has("blk_execute")
+            || has("nvme_")
+            || has("ata_exec")
+            || has("mmc_wait")
+            || has("submit_bio")
+            || has("blkdev_issue") =>
+        {
+            "the I/O from completing"
+        }
         () if has("flush_work") || has("workqueue") || has("cancel_") => {
             "the work item from ending"
         }
@@ -215,8 +243,12 @@ fn grace_period(function: &str, out: &mut Explanation) {
 
 fn other_wait(function: &str, out: &mut Explanation) {
     match what(function) {
-        "the lock" => out.cause(format!("the holder of the lock ({function}) sleeps itself, or two tasks wait for each other"))
+        "the lock" => out.cause(format!("the holder of the lock sleeps itself, or two tasks wait for each other; the task waits in {function}()"))
             .advise("Find the holder: `echo d > /proc/sysrq-trigger` lists all locks held (lockdep kernels), `echo w` all tasks that hang."),
+        "the barrier from being lifted" => out.cause(format!("{function}() waits until a barrier is lifted: a resync or recovery of the array, or other requests, must end first. If the waiting task itself must lift it, that is a bug of the driver"))
+            .advise("Look for failed disks and resyncs before this report (/proc/mdstat), and at which task must lift the barrier."),
+        "the USB device from answering" => out.cause("a request to a USB device does not complete: the device, its hub or the host controller does not answer")
+            .advise("Look for USB resets, disconnects and errors of the host controller (xhci_hcd) before this report. Unplug or reset the device."),
         "the fence from being signalled" => out.cause("a fence is not signalled: a GPU or another device has not finished its job, or its driver hangs")
             .advise("Look for resets, time-outs or errors of that device in the log before this report."),
         "the work item from ending" => out.cause("a work item does not end, or its worker pool makes no progress")
@@ -285,7 +317,7 @@ mod tests {
         );
         assert_eq!(
             event.summary,
-            "sh (pid 57) has slept for more than 2 min 2 s, waiting in synchronize_rcu() called by sys_thing(): the grace period does not end."
+            "sh (pid 57) has been blocked for more than 122 s, waiting in synchronize_rcu() called by sys_thing(): the grace period does not end."
         );
         assert!(
             event.advice[0].contains("culprit of the stall"),

@@ -2,7 +2,7 @@
 
 //! Explains soft and hard lockups.
 
-use super::{called, cpus, duration, in_function, tasks, verb, Explanation};
+use super::{called, cpus, duration, hints, in_function, tasks, verb, Explanation};
 use crate::event::{Culprit, Event};
 
 /// Seconds after which a watchdog reports at the latest: twice the largest watchdog_thresh.
@@ -33,10 +33,14 @@ pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
         user_mode(event, out);
         return;
     }
-    out.cause(format!(
-        "{} loops in the kernel without rescheduling, with interrupts enabled",
-        place(event)
-    ));
+    let spins = hints::spins_for_lock(event);
+    match spins {
+        true => out.spins(&place(event), event),
+        false => out.cause(format!(
+            "{} loops in the kernel without rescheduling, with interrupts enabled",
+            place(event)
+        )),
+    };
     out.hint(event);
     if is_late {
         out.blame.sure = "guess";
@@ -53,7 +57,9 @@ pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
         out.without_stack(event);
         return;
     }
-    out.advise(format!("Look at the stack: shorten the loop of {}, or call cond_resched() in it. RCU reports the same CPU soon, if it has not yet.", place(event)));
+    if !spins {
+        out.advise(format!("Look at the stack: shorten the loop of {}, or call cond_resched() in it. RCU reports the same CPU soon, if it has not yet.", place(event)));
+    }
 }
 
 /// Explains a first report that comes later than the watchdog reports.
@@ -117,17 +123,30 @@ pub(super) fn hard_summary(event: &Event) -> String {
 }
 
 pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
-    out.cause(format!(
-        "a loop or deadlock with interrupts disabled, or in an interrupt handler: {}",
-        place(event)
-    ))
+    let context = match hints::is_in_interrupt(event) {
+        true => "in the handler of an interrupt",
+        false => "with interrupts disabled, or in the handler of an interrupt",
+    };
+    let place = place(event);
+    match hints::spins_for_lock(event) {
+        true => out.spins(&place, event),
+        false => out.cause(format!("{place} loops, or waits for a lock, {context}")),
+    }
     .hint(event)
     .cause("hardware or firmware that holds the CPU (SMI), or a CPU that failed");
     if event.symbol.is_none() && lacks_stack(event) {
+        if let [_] = event.cpus.as_slice() {
+            out.blame(
+                Culprit::Cpu,
+                format!("{}; the log does not show its code", cpus(event)),
+            );
+        }
         out.without_stack(event);
         return;
     }
-    out.advise("Look at the stack of the CPU, and find the holder of the lock that it waits for.");
+    if !hints::spins_for_lock(event) {
+        out.advise("Look at the stack of the CPU: which loop there does not end, or for what does it wait?");
+    }
 }
 
 #[cfg(test)]
@@ -240,16 +259,20 @@ mod tests {
         let trace = |inner: &str| {
             only(&format!(
                 "watchdog: BUG: soft lockup - CPU#2 stuck for 23s! [foo:57]\n\
-                 RIP: 0010:{inner}+0x343/0x540\n\
-                 Call Trace:\n\
-                 printk+0x52/0x6e\n\
+                 RIP: 0010:{inner}\n\
                  foo_scan_tasks+0x76/0x100\n"
             ))
         };
-        let event = trace("console_unlock");
-        assert_eq!(event.culprit_frame.as_deref(), Some("foo_scan_tasks"));
-        assert!(event.causes.concat().contains("slow console"));
-        assert!(!trace("foo_count").causes.concat().contains("slow console"));
+        for inner in [
+            "console_unlock+0x343/0x540\nCall Trace:\nprintk+0x52/0x6e",
+            "some_uart_poll+0x3/0x40\nCall Trace:\nsome_uart_write+0x1/0x2\nconsole_unlock+0x343/0x540",
+        ] {
+            let event = trace(inner);
+            assert_eq!(event.culprit_frame.as_deref(), Some("foo_scan_tasks"));
+            assert!(event.causes.concat().contains("slow console"));
+        }
+        let other = trace("foo_count+0x343/0x540\nCall Trace:");
+        assert!(!other.causes.concat().contains("slow console"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::{backtrace_of, event_of_task, task_named, task_of, Family, Report};
 use crate::backtrace::Origin;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Task};
 use crate::functions::Class;
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{taint_and_kernel, Role};
@@ -56,7 +56,9 @@ fn header(text: &str) -> Option<Event> {
     if text.contains("not syncing: hung_task") {
         return panic(text);
     }
-    let (before, rest) = text.split_once("INFO: task ")?;
+    let Some((before, rest)) = text.split_once("INFO: task ") else {
+        return cut_header(text);
+    };
     // A monitoring program quotes the line: `Message:INFO: task foo:57 blocked`.
     if before.ends_with(':') {
         return None;
@@ -78,6 +80,25 @@ fn header(text: &str) -> Option<Event> {
             "the task waits for a device or a file system",
         );
     }
+    Some(event)
+}
+
+/// Parses `task foo:57 blocked for more than 120 seconds.` whose begin was cut off, or is on the
+/// line before because the name has a line break.
+fn cut_header(text: &str) -> Option<Event> {
+    let (task, after) = text.split_once(" blocked for more than ")?;
+    let mut scan = Scan::new(after);
+    let seconds = scan.number()?;
+    let (_, pid) = name_and_pid(task, ':')?;
+    if scan.rest().trim_end() != " seconds." {
+        return None;
+    }
+    let mut event = Event::new(EventKind::HungTask);
+    event.tasks.push(Task {
+        pid: Some(pid),
+        ..Task::default()
+    });
+    event.seconds = Some(seconds as f64);
     Some(event)
 }
 

@@ -39,12 +39,16 @@ fn panic(text: &str) -> Option<Event> {
     let (_, reason) = text.split_once("Kernel panic - not syncing: ")?;
     let kind = match reason {
         _ if reason.starts_with("Hard LOCKUP") => EventKind::HardLockup,
+        _ if reason.starts_with("Watchdog detected hard LOCKUP") => EventKind::HardLockup,
         _ if reason.starts_with("softlockup: ") => EventKind::SoftLockup,
         _ => return None,
     };
     let mut event = Event::new(kind);
     event.header_missing = true;
     event.panic = Some(reason.to_string());
+    // The stack that follows is that of the CPU that panics, which may be another one.
+    let cpu = Scan::after(reason, " on cpu ").and_then(|mut cpu| cpu.small());
+    event.cpus.extend(cpu);
     Some(event)
 }
 

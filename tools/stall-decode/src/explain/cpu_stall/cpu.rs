@@ -4,7 +4,7 @@
 
 use super::kthread_ran;
 use crate::event::{CpuDetail, Culprit, Event, Stack};
-use crate::explain::{called, cpus, list, Context, Explanation};
+use crate::explain::{called, cpus, hints, list, verb, Context, Explanation};
 
 /// Clock interrupts in the shortest time-out, 3 s, at the lowest tick rate, 100 Hz.
 const MIN_TICKS: u64 = 300;
@@ -73,15 +73,16 @@ fn without_details(event: &Event, out: &mut Explanation) {
             silent(event, cpu, out);
         }
         Some(function) => {
-            looping(&called(function), out);
+            looping(event, &called(function), out);
         }
         None if is_idle_task(event) => {
             out.blame(Culprit::Unknown, "unknown: the log does not say")
-                .cause(format!("CPU {cpu} runs its idle task, so that it is idle now; the log does not say why the grace period does not end: the grace-period kthread may not run"))
+                .cause(format!("CPU {cpu} is idle, so that no code on it is to blame. Either the grace-period kthread does not run, or the CPU's clock interrupt is lost; the log does not say which"))
                 .advise("Look at the grace-period kthread (`ps -eo pid,stat,comm | grep rcu_`) and at timers: does it run at all?");
         }
         None => {
-            out.cause(format!("CPU {cpu} does not reach a quiescent state: a loop in the kernel, disabled interrupts, or a CPU that does not run; the log does not say which"));
+            let (cpus, does) = (cpus(event), verb(event, "does", "do"));
+            out.cause(format!("{cpus} {does} not reach a quiescent state: a loop in the kernel, disabled interrupts, or a CPU that does not run; the log does not say which"));
             detector(event, out);
         }
     }
@@ -100,7 +101,16 @@ fn detector(event: &Event, out: &mut Explanation) {
     }
 }
 
-fn looping(place: &str, out: &mut Explanation) {
+fn looping(event: &Event, place: &str, out: &mut Explanation) {
+    if hints::spins_for_lock(event) {
+        out.spins(place, event);
+        return;
+    }
+    if hints::is_in_interrupt(event) {
+        out.cause(format!("{place} runs in the handler of an interrupt, which does not end, or comes again at once"))
+            .advise("Look in /proc/interrupts for a count that grows fast. Shorten the handler, or move its work to a thread. Check what the handler waits for.");
+        return;
+    }
     out.cause(format!("{place} runs in the kernel without rescheduling: a long or endless loop, with preemption or softirqs disabled, or in a reader"))
         .advise("Shorten the loop, or leave the reader and call cond_resched() in it. Check what the loop waits for.");
 }
@@ -121,7 +131,11 @@ fn stalled(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
     let context = Context::of(detail);
     match ticks(event, detail) {
         _ if event.evidence.silent_cpus.contains(&number) => silent(event, number, out),
-        Ticks::Few if context == Some(Context::Interrupt) && is_in_softirq(event) => {
+        _ if hints::is_in_firmware(event) => firmware(event, &place, out),
+        Ticks::Many if context == Some(Context::Interrupt) && event.culprit_frame.is_none() => {
+            from_idle(event, detail, out);
+        }
+        Ticks::Few if context == Some(Context::Interrupt) && hints::is_in_softirq(event) => {
             out.cause(format!("{place} runs in a long softirq. The softirq began while CPU {number} was idle with its tick stopped, hence the few clock interrupts"))
                 .advise("Shorten the softirq, or move its work to a kthread.");
         }
@@ -133,7 +147,7 @@ fn stalled(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
         }
         Ticks::Few => few(event, number, &place, out),
         Ticks::Unknown => behind(event, detail, &place, out),
-        Ticks::Many => looping(&place, out),
+        Ticks::Many => looping(event, &place, out),
     }
 }
 
@@ -144,6 +158,33 @@ fn ticks(event: &Event, detail: &CpuDetail) -> Ticks {
         (Some(_), _) => Ticks::Many,
         (None, _) => Ticks::Unknown,
     }
+}
+
+fn firmware(event: &Event, place: &str, out: &mut Explanation) {
+    let work = match &event.work {
+        Some(work) if event.culprit_frame.as_ref() != Some(work) => {
+            format!(" (work item {work}())")
+        }
+        _ => String::new(),
+    };
+    out.cause(format!("{place}{work} is in a call of the firmware, which does not return: the kernel does not see further"))
+        .advise("Update the firmware. For EFI, efi=noruntime avoids its runtime services.");
+}
+
+/// Explains a CPU that was idle when the interrupt came that made the report.
+fn from_idle(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
+    let cpu = detail.cpu;
+    if kthread_ran(event) != Some(false) {
+        out.cause(format!("CPU {cpu} was idle when an interrupt came: that interrupt, or a softirq after it, does not end. No task loops there"))
+            .advise("Look at the softirqs and interrupts of that CPU (/proc/softirqs, /proc/interrupts).");
+        return;
+    }
+    out.blame(Culprit::GpKthread, "unknown; the grace-period kthread did not run, so that it did not notice the idle CPU")
+        .cause(format!("CPU {cpu} was idle when the interrupt came that made this report: no task loops there. The grace-period kthread did not notice, because its timer did not fire or its wakeup was lost"));
+    match event.evidence.is_realtime || detail.softirq == Some([0, 0]) {
+        true => out.advise(format!("On PREEMPT_RT, threads run the timers: look at ktimers/{cpu} and ksoftirqd/{cpu}, and at their priority. See the report on the grace-period kthread, if one follows.")),
+        false => out.advise(format!("Look at the timers of CPU {cpu}, and see the report on the grace-period kthread, if one follows.")),
+    };
 }
 
 /// Explains a CPU that does not even answer an NMI.
@@ -198,7 +239,11 @@ fn behind(event: &Event, detail: &CpuDetail, place: &str, out: &mut Explanation)
         _ => "",
     };
     if event.self_detected == Some(true) || detail.irq_work == Some("ran") {
-        let in_softirq = match is_in_softirq(event) {
+        if hints::spins_for_lock(event) {
+            out.spins(place, event);
+            return;
+        }
+        let in_softirq = match hints::is_in_softirq(event) {
             true => "runs in a softirq that does not end, so that RCU's own softirq waits behind it",
             false => "loops in a softirq, or with softirqs or preemption disabled, so that RCU's softirq does not run",
         };
@@ -241,19 +286,4 @@ fn user_mode(event: &Event, out: &mut Explanation) {
     out.blame(Culprit::Task, format!("{task}, in user mode"))
         .cause(format!("{task} runs in user mode: the kernel code is not to blame. A task of real-time priority keeps RCU's kthreads or softirqs from running, or the tick is stopped (nohz_full)"))
         .advise("Give the task less CPU time, or a priority below RCU's kthreads (chrt -p; rcutree.kthread_prio=).");
-}
-
-fn is_in_softirq(event: &Event) -> bool {
-    let runs_softirqs = |frame: &String| {
-        [
-            "handle_softirqs",
-            "__do_softirq",
-            "run_ksoftirqd",
-            "do_softirq",
-        ]
-        .iter()
-        .any(|start| frame.starts_with(start))
-    };
-    let mut tasks = event.tasks.iter().filter_map(|task| task.comm.as_deref());
-    event.frames.iter().any(runs_softirqs) || tasks.any(|comm| comm.starts_with("ksoftirqd/"))
 }
