@@ -6,11 +6,13 @@
 //! lines begin with the same text. Numbers in it may change.
 
 /// Starts of first lines.
-const STARTS: [&str; 8] = [
+const STARTS: [&str; 10] = [
     "rcu: INFO: ",
     "INFO: rcu_",
     "INFO: task ",
     "watchdog: BUG: ",
+    "watchdog: CPU ",
+    "smp: csd: ",
     "NMI watchdog: ",
     "BUG: ",
     "WARNING: ",
