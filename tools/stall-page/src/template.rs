@@ -5,7 +5,7 @@
 mod report;
 
 use maud::{html, Markup, PreEscaped, DOCTYPE};
-use stall_decode::{Event, Timeline};
+use stall_decode::{Culprit, Event, Timeline};
 
 use crate::incident::Incident;
 use crate::timeline::timeline;
@@ -135,7 +135,11 @@ fn story(event: &Event) -> Markup {
             dt { "What" }
             dd { (event.summary) }
             dt { "Who" }
-            dd { strong { (event.blame.text) } " " (sure(event.blame.sure)) }
+            dd {
+                strong { (event.blame.text) }
+                // A guess that nothing is known is no guess.
+                @if event.blame.culprit != Culprit::Unknown { " " (sure(event.blame.sure)) }
+            }
             @if let Some(cause) = event.causes.first() { dt { "Why" } dd { (sentence(cause)) } }
             @if let Some(advice) = event.advice.first() { dt { "Do" } dd.do { (sentence(advice)) } }
         }

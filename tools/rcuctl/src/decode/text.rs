@@ -8,7 +8,7 @@ use std::io;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
-use stall_decode::{Event, Field};
+use stall_decode::{Culprit, Event, Field};
 
 use crate::layout::text_width;
 
@@ -87,7 +87,11 @@ pub fn full(event: &Event, style: Style) -> String {
 
 /// Appends the culprit, the reason, and the first advice.
 fn story(text: &mut String, event: &Event, style: Style) {
-    let blame = format!("{} ({})", event.blame.text, event.blame.sure);
+    // A guess that nothing is known is no guess.
+    let blame = match event.blame.culprit {
+        Culprit::Unknown => event.blame.text.clone(),
+        _ => format!("{} ({})", event.blame.text, event.blame.sure),
+    };
     let lines = [
         ("To blame:", Some(&blame)),
         ("Because:", event.causes.first()),
