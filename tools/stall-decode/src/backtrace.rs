@@ -80,9 +80,10 @@ impl Backtrace {
         mark_drivers(&mut frames);
         let (mut frames, is_cut) = without_unreliable(frames, origin);
         // The code that calls a report may be a part of a helper.
-        if origin == Origin::Interrupt {
-            internal::classify(&mut frames);
-        }
+        let internal = match origin {
+            Origin::Interrupt => internal::classify(&mut frames),
+            _ => None,
+        };
         let (frames, ends_in_report) = match origin {
             Origin::Interrupt => interrupted(&frames),
             _ => (frames.as_slice(), false),
@@ -114,6 +115,10 @@ impl Backtrace {
             }
         }
         backtrace.find_wait(frames);
+        // Nothing outside of the helper is left: the scheduler itself loops, for instance.
+        if backtrace.culprit.is_none() && backtrace.waits_for.is_none() {
+            backtrace.culprit = internal.filter(|name| backtrace.frames.contains(name));
+        }
         if backtrace.culprit.is_none() {
             backtrace.use_helper(frames);
         }
@@ -141,8 +146,8 @@ impl Backtrace {
 
     fn push(&mut self, frame: &Frame, class: Class, origin: Origin) {
         let function = frame.function();
-        let is_own_code =
-            class == Class::Other || class == Class::Rcu && origin == Origin::RcuKthread;
+        // The grace-period kthread waits: it is never the culprit itself.
+        let is_own_code = class == Class::Other && origin != Origin::RcuKthread;
         if self.culprit.is_none() && is_own_code {
             self.culprit = Some(function.clone());
             self.module.clone_from(&frame.module);
@@ -311,6 +316,20 @@ fn without_unreliable(frames: Vec<Classed<'_>>, origin: Origin) -> (Vec<Classed<
 /// Returns the frames of the interrupted code, outside of the interrupt that made the report, and
 /// whether the log has no such frames.
 fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> (&'b [Classed<'a>], bool) {
+    // Whatever this code calls belongs to the report, however it is named.
+    let from_report = frames.iter().rposition(|(frame, _)| makes_report(frame));
+    if let Some(at) = from_report {
+        let outside = frames.get(at..).unwrap_or_default();
+        let entry = outside
+            .iter()
+            .position(|(frame, class)| frame.place == Place::Registers || *class == Class::Entry);
+        let outside = match entry {
+            Some(entry) => at + entry,
+            None => end_of_report(frames, at),
+        };
+        let frames = frames.get(outside..).unwrap_or_default();
+        return (frames, entry.is_none() && frames.is_empty());
+    }
     let is_report = |(_, class): &Classed<'_>| *class == Class::Reporting;
     // Registers first: another CPU requested this dump, and they show where this CPU was.
     let first = frames.first();
@@ -320,7 +339,7 @@ fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> (&'b [Classed<'a>], bool) {
     // Reporting code after other frames belongs to another printk, not to this report.
     let mut leading = frames
         .iter()
-        .take_while(|(_, class)| *class != Class::Other);
+        .take_while(|(_, class)| !matches!(class, Class::Other | Class::Plumbing));
     let Some(report) = leading.position(is_report) else {
         return (frames, false);
     };
@@ -334,6 +353,23 @@ fn interrupted<'a, 'b>(frames: &'b [Classed<'a>]) -> (&'b [Classed<'a>], bool) {
     };
     let frames = frames.get(outside..).unwrap_or_default();
     (frames, entry.is_none() && frames.is_empty())
+}
+
+/// Returns whether a function makes a report on this CPU, in the clock interrupt.
+fn makes_report(frame: &Frame) -> bool {
+    let starts = [
+        "arch_trigger_",
+        "check_cpu_stall",
+        "print_cpu_stall",
+        "print_other_cpu_stall",
+        "rcu_check_callbacks",
+        "rcu_dump_cpu_stacks",
+        "rcu_sched_clock_irq",
+        "trigger_all_cpu_backtrace",
+        "watchdog_timer_fn",
+    ];
+    let name = base(&frame.symbol);
+    starts.iter().any(|start| name.starts_with(start))
 }
 
 /// Returns the index after the last frame of the interrupt that made the report.

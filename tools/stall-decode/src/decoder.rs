@@ -26,7 +26,7 @@ use crate::explain::explain;
 use crate::incident::Incidents;
 use crate::log_clock::LogClock;
 use crate::report::FAMILIES;
-use crate::stack::{looks_like_release, part, Heading, Part};
+use crate::stack::{bare_frame, looks_like_release, part, Heading, Part, Place};
 use crate::unwrap::{self, JournalEntry, Line, Prefix, QuotedPrintable};
 use context::Context;
 use doubled::Doubled;
@@ -82,6 +82,8 @@ pub struct Decoder {
     warning: Option<(Heading, u64)>,
     /// Whether the next line may be a place that a mail program wrapped, not a frame.
     is_place_next: bool,
+    /// Whether the last line was `Call Trace:`, or a frame after it.
+    is_in_trace: bool,
     incidents: Incidents,
     ready: VecDeque<Event>,
 }
@@ -114,6 +116,7 @@ impl Decoder {
             indented_lines: 0,
             warning: None,
             is_place_next: false,
+            is_in_trace: false,
             incidents: Incidents::default(),
             ready: VecDeque::new(),
         }
@@ -188,6 +191,8 @@ impl Decoder {
         let Some(mut line) = unwrap::unwrap(text, number) else {
             return;
         };
+        // Some mails keep the colon of a removed prefix.
+        line.text = line.text.strip_prefix(": ").unwrap_or(line.text);
         let layout = Layout::of(text);
         if let Some(whole) = self.mend(&line) {
             self.piece(
@@ -317,8 +322,15 @@ impl Decoder {
         }
         for text in frames_of(line.text) {
             let line = &Line { text, ..*line };
-            let Some(part) = part(text) else {
+            let bare = || bare_frame(text).filter(|_| self.is_in_trace);
+            let Some(part) = part(text).or_else(bare) else {
+                self.is_in_trace = false;
                 continue;
+            };
+            self.is_in_trace = match part {
+                Part::Trace => true,
+                Part::Frames(ref frame, _) => frame.place != Place::Registers && self.is_in_trace,
+                _ => false,
             };
             let follows = std::mem::take(&mut self.is_place_next);
             if !(follows && matches!(part, Part::Frames(..))) {
@@ -400,7 +412,10 @@ impl Decoder {
             Mark::NetDevice => self.incidents.note_net_device(line),
             Mark::Panic => self.open.panic(line),
             Mark::Vmalloc => self.context.vmalloc(line),
-            Mark::Exit => self.context.exit(line),
+            Mark::Exit => {
+                self.context.exit(line);
+                self.context.crash(line);
+            }
             Mark::Trouble => self.context.trouble(line, self.clock.time(line.stamp)),
             Mark::Machine => self.is_guest |= is_virtual(line.text),
             Mark::StallEnd => {

@@ -348,8 +348,12 @@ impl Incident {
     fn is_at_same_time(&self, event: &Event, since_last: Option<f64>) -> bool {
         // A log without times, such as a broadcast to terminals, has only the order of its lines.
         let is_next = event.line.saturating_sub(self.last_line) <= NEXT_LINES;
-        let is_lockup =
-            |kind: EventKind| matches!(kind, EventKind::SoftLockup | EventKind::HardLockup);
+        let is_lockup = |kind: EventKind| {
+            matches!(
+                kind,
+                EventKind::SoftLockup | EventKind::HardLockup | EventKind::WorkqueueLockup
+            )
+        };
         // The CPU was stuck already when another one was reported.
         let age = event.seconds.filter(|_| is_lockup(event.kind));
         let is_near = since_last.map_or(is_next, |seconds| {

@@ -10,6 +10,7 @@ mod symbol;
 use std::sync::Arc;
 
 use crate::backtrace::{Backtrace, Origin};
+use crate::functions::Class;
 pub(crate) use frame::{frame, Frame, Place};
 pub(crate) use heading::{looks_like_release, taint_and_kernel, Heading};
 pub(crate) use symbol::{base, function};
@@ -123,6 +124,37 @@ pub(crate) enum Part {
     UserMode,
     /// `(unreliable)`, which a mail program wrapped.
     Unreliable,
+}
+
+/// Parses a line of a trace that has only the name of a function, without its offset.
+pub(crate) fn bare_frame(text: &str) -> Option<Part> {
+    let (name, is_guess) = match text.trim().strip_prefix("? ") {
+        Some(name) => (name, true),
+        None => (text.trim(), false),
+    };
+    let (name, module) = match name.split_once(" [") {
+        Some((name, module)) => (name, Some(module.strip_suffix(']')?)),
+        None => (name, None),
+    };
+    let is_name = |text: &str| {
+        text.len() >= 4
+            && !text.starts_with(|first: char| first.is_ascii_digit())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
+    };
+    let is_kernel = name.bytes().any(|byte| byte == b'_') || Class::of(name) != Class::Other;
+    (is_name(name) && is_kernel).then(|| {
+        let frame = Frame {
+            symbol: name.to_string(),
+            place: match is_guess {
+                true => Place::Unreliable,
+                false => Place::Trace,
+            },
+            module: module.map(str::to_string),
+        };
+        Part::Frames(frame, None)
+    })
 }
 
 /// Parses a line of a stack dump.

@@ -98,11 +98,14 @@ const CLOSED: [&str; 16] = [
 ];
 
 /// Gives each unknown function the class of the helper that calls it.
-pub(super) fn classify(frames: &mut [Classed<'_>]) {
+///
+/// Returns the innermost of these functions, unless the CPU is idle in it.
+pub(super) fn classify(frames: &mut [Classed<'_>]) -> Option<String> {
     let is_guessed = |&(frame, _): &Classed<'_>| frame.place == Place::Unreliable;
     if frames.iter().any(is_guessed) {
-        return;
+        return None;
     }
+    let mut innermost = None;
     // Whether the frame outside of the current one is a part of its own caller.
     let mut is_outer_part = false;
     // The outermost frame is last.
@@ -123,9 +126,12 @@ pub(super) fn classify(frames: &mut [Classed<'_>]) {
         };
         if is_part {
             inner.1 = outer.1;
+            let counts = matches!(inner.1, Class::Scheduler | Class::Locking | Class::Memory);
+            innermost = counts.then(|| inner.0.function());
         }
         is_outer_part = is_part;
     }
+    innermost
 }
 
 /// Returns whether functions of a class work for their caller, whatever it does.

@@ -248,3 +248,44 @@ fn the_driver_of_an_idle_cpu_is_idle() {
     let handler = with(&["foo_handler+0x1/0x2", "foo_entry+0x1/0x2"]);
     assert_eq!(handler.as_deref(), Some("foo_handler"));
 }
+
+#[test]
+fn whatever_the_report_calls_belongs_to_the_report() {
+    let backtrace = backtrace(&[
+        "RIP: 0010:delay_tsc+0x1/0x2",
+        "__const_udelay+0x1/0x2",
+        "wait_for_the_apic+0x1/0x2",
+        "arch_trigger_all_cpu_backtrace+0x1/0x2",
+        "rcu_check_callbacks+0x1/0x2",
+        "update_process_times+0x1/0x2",
+        "apic_timer_interrupt+0x1/0x2",
+        "foo_read+0x1/0x2 [foo]",
+    ]);
+    assert_eq!(backtrace.culprit.as_deref(), Some("foo_read"));
+}
+
+#[test]
+fn a_softirq_after_the_clock_interrupt_is_no_report() {
+    let backtrace = backtrace(&[
+        "__queue_work+0x1/0x2",
+        "call_timer_fn+0x1/0x2",
+        "run_timer_softirq+0x1/0x2",
+        "__do_softirq+0x1/0x2",
+        "irq_exit+0x1/0x2",
+        "timer_interrupt+0x1/0x2",
+        "decrementer_common_virt+0x1/0x2",
+        "bar_loop+0x1/0x2",
+    ]);
+    assert_eq!(backtrace.culprit.as_deref(), Some("__queue_work"));
+}
+
+#[test]
+fn the_scheduler_is_the_culprit_if_nothing_else_is_left() {
+    let backtrace = backtrace(&[
+        "RIP: 0010:mm_get_cid+0x1/0x2",
+        "__schedule+0x1/0x2",
+        "schedule_idle+0x1/0x2",
+        "do_idle+0x1/0x2",
+    ]);
+    assert_eq!(backtrace.culprit.as_deref(), Some("mm_get_cid"));
+}

@@ -132,11 +132,13 @@ impl OpenReports {
 
     /// Notices how long the reporting CPU waited for the answer to an NMI.
     pub(super) fn note_nmi(&mut self, line: &Line<'_>, clock: &LogClock) {
-        if let Some(wait) = self
-            .nmi_sent
-            .take()
-            .and_then(|sent| clock.seconds_since(&sent))
-        {
+        let answers = line.text.starts_with("NMI backtrace for cpu");
+        let sent = self.nmi_sent.as_ref().filter(|_| !answers);
+        let wait = sent.and_then(|sent| clock.seconds_since(sent));
+        if answers || wait.is_none_or(|wait| wait > MIN_NMI_WAIT) {
+            self.nmi_sent = None;
+        }
+        if let Some(wait) = wait {
             if wait > MIN_NMI_WAIT {
                 self.nmi_wait = Some(self.nmi_wait.unwrap_or_default() + wait);
                 if let Some(report) = self

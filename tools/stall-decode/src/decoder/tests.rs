@@ -19,6 +19,42 @@ fn decoder_after(log: &str) -> Decoder {
 }
 
 #[test]
+fn frames_without_offsets_are_read_after_the_head_of_a_trace() {
+    let report = "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [foo:57]\n";
+    let frames = "foo_poll\n? bar_left_over\nfoo_ioctl [foo]\nvfs_ioctl\n";
+    let event = only(&format!("{report}Call Trace:\n{frames}"));
+    assert_eq!(event.culprit_frame.as_deref(), Some("foo_poll"));
+    assert_eq!(event.frames, ["foo_poll", "foo_ioctl", "vfs_ioctl"]);
+    // Without the head, a word is no frame.
+    let event = only(&format!("{report}{frames}"));
+    assert!(event.frames.is_empty(), "{:?}", event.frames);
+}
+
+#[test]
+fn a_first_line_that_breaks_anywhere_is_joined() {
+    let event = only(
+        ">>>   39.949198] rcu: INFO: rcu_preempt detected expedited stalls on\n\
+         >>> CPUs/tasks: { } 28 jiffies s: 69 root: 0x0/.\n",
+    );
+    assert_eq!(event.t_jiffies, Some(28));
+    assert_eq!(event.blame.culprit, crate::Culprit::Nobody);
+    let event = only(
+        ">>> INFO: rcu_sched_state detected stalls on CPUs/tasks: { 4 5 6} (detected\n\
+         >>> by 1, t=2504 jiffies)\n",
+    );
+    assert_eq!((event.cpus.len(), event.detected_by), (3, Some(1)));
+}
+
+#[test]
+fn the_name_of_a_hung_task_may_break_the_line() {
+    let event = only(
+        "[ 1052.080846][   T41] INFO: task foo\n\
+         [ 1052.080846][   T41] bar:18088 blocked for more than 143 seconds.\n",
+    );
+    assert_eq!(event.tasks[0].pid, Some(18088));
+}
+
+#[test]
 fn the_stack_of_another_report_is_ignored() {
     for mark in [
         "WARNING: CPU: 1 PID: 99 at net/core/dev.c:1 f+0x1/0x2",

@@ -30,7 +30,7 @@ pub(super) fn ends_in_header(text: &str) -> bool {
 }
 
 /// Ends of lines inside a first line of a report.
-const UNFINISHED: [&str; 12] = [
+const UNFINISHED: [&str; 15] = [
     "stalls on",
     "stall on",
     "self-detected",
@@ -43,6 +43,9 @@ const UNFINISHED: [&str; 12] = [
     "blocked for more",
     "blocked for more than",
     "soft lockup -",
+    "workqueue lockup -",
+    " stuck",
+    " stuck for",
 ];
 
 /// Returns whether a line ends inside a first line of a report, so that the next line continues it,

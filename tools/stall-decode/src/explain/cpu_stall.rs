@@ -5,7 +5,7 @@
 mod blocked;
 mod cpu;
 
-use super::{frozen, stall, Context, Explanation};
+use super::{called, frozen, stall, Context, Explanation};
 use crate::event::{CpuDetail, Culprit, Event};
 
 /// What a report shows, in the order in which the cases are decided.
@@ -96,6 +96,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         Case::Ended => {
             out.blame(Culprit::Nobody, "nobody: the stall is over");
         }
+        Case::AllPassed if event.field("rcu_node").is_some() => unlisted(event, out),
         Case::AllPassed => all_passed(event, out),
         Case::NoDetails => no_details(event, out),
         Case::Idle => idle(event, out),
@@ -151,15 +152,33 @@ fn all_passed(event: &Event, out: &mut Explanation) {
         });
 }
 
+/// Explains tasks that block the grace period, but that the report does not list.
+fn unlisted(event: &Event, out: &mut Explanation) {
+    let cpus = event
+        .field("rcu_node")
+        .map_or("", |field| field.value.as_str());
+    out.blame(Culprit::Unknown, format!("a task that ran on one of the CPUs {cpus}; the report does not list it"))
+        .cause(format!("a task was preempted or sleeps inside rcu_read_lock(): it ran on one of the CPUs {cpus}. Kernels before 5.15 leave the first task out of the list, and then print \"All QSes seen\""))
+        .advise("Look for the task in an expedited stall report of this log (P and its pid), in a hung task or a sleep in atomic context, or by `echo t > /proc/sysrq-trigger`: which task that runs or sleeps holds a reader?");
+}
+
 fn no_details(event: &Event, out: &mut Explanation) {
     let what = match (event.t_jiffies, event.header_missing) {
         (_, true) => "the log has only the end of this report: its list of CPUs and tasks is missing",
+        (None, _) if !event.stacks.is_empty() => "the report lists no CPU or task in this log. The stack after it may be that of the culprit, but the log does not say whose it is",
         (None, _) => "the log has only the first line of this report: it does not say which CPU or task stalls",
         _ => "the report lists no CPU or task in this log: its list is empty, or was lost",
     };
     out.blame(Culprit::Unknown, "unknown: the log does not say")
         .cause(what)
         .advise("Read the log from its source, with the lines around this one (dmesg, journalctl -k -b). Another report of the same stall may name the culprit.");
+    if let Some(stack) = event.stacks.first().filter(|_| event.t_jiffies.is_none()) {
+        let frames = stack.frames.iter().take(4).map(|frame| called(frame));
+        out.cause(format!(
+            "the stack that follows is in {}",
+            frames.collect::<Vec<_>>().join(", called by ")
+        ));
+    }
 }
 
 /// Explains idle CPUs that block a grace period: the kthread has not noticed.

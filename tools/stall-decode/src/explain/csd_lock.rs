@@ -2,7 +2,7 @@
 
 //! Explains CPUs that do not answer cross-CPU calls.
 
-use super::{cpus, in_function, Explanation};
+use super::{called, cpus, hints, in_function, lacks_code, Explanation};
 use crate::event::Event;
 
 pub(super) fn summary(event: &Event) -> String {
@@ -42,11 +42,18 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
             "the called function runs on {cpu} and does not return"
         ))
         .advise("Look at that function: it runs with interrupts disabled.");
+    } else if hints::spins_for_lock(event) {
+        let place = event.culprit_frame.as_deref().map_or(cpu, called);
+        out.spins(&place, event)
+            .cause("it spins with interrupts disabled, so that it answers no call");
     } else {
         out.cause(format!("{cpu} has interrupts disabled, or does not run: a loop under spin_lock_irqsave(), firmware, or a host that stopped the vCPU"))
             .advise(format!("Look for the stack of {cpu} in this log. In a virtual machine, check the host. The CPU that reported only waits."));
     }
     out.hint(event);
+    if !event.frames.is_empty() && lacks_code(event) {
+        out.without_stack(event);
+    }
 }
 
 #[cfg(test)]

@@ -78,6 +78,9 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         out.cause(format!("{cpu} does not run it{runs}: a task of higher real-time priority, or a loop in the kernel or in interrupts, keeps that CPU"))
             .advise("Look at the stack of that CPU and at its real-time tasks (chrt -a -p). rcutree.kthread_prio= raises the kthread's priority.")
             .hint(event);
+    } else if kthread.task_state.is_none() {
+        out.cause("the log does not say whether the kthread was runnable: either other tasks kept its CPU, or the timer that wakes it did not come")
+            .advise("Read the whole line (`->state=`, `->cpu=`) and the stacks after it from the source of the log.");
     } else {
         let on_cpu = match kthread.timer_cpu {
             Some(cpu) => format!(" on CPU {cpu}"),
@@ -103,6 +106,13 @@ fn blame(event: &Event, kthread: &Kthread, out: &mut Explanation) {
                 Culprit::GpKthread,
                 format!("whatever runs{on_cpu} instead of the kthread; the log does not show it"),
             );
+        }
+        _ if kthread.task_state.is_none() => {
+            out.blame(
+                Culprit::GpKthread,
+                format!("unknown; the kthread did not run{on_cpu}"),
+            );
+            out.blame.sure = "guess";
         }
         _ => {
             out.blame(

@@ -2,7 +2,7 @@
 
 //! Explains soft and hard lockups.
 
-use super::{called, cpus, duration, hints, in_function, tasks, verb, Explanation};
+use super::{called, cpus, duration, hints, in_function, lacks_code, tasks, verb, Explanation};
 use crate::event::{Culprit, Event};
 
 /// Seconds after which a watchdog reports at the latest: twice the largest watchdog_thresh.
@@ -19,7 +19,9 @@ pub(super) fn soft_summary(event: &Event) -> String {
 }
 
 pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
+    // A stack that shows the loop needs no host that stopped.
     let is_late = event.repeats == 0
+        && event.culprit_frame.is_none()
         && event.seconds.is_some_and(|s| s > MAX_FIRST)
         && !event.evidence.is_busy_in_kernel;
     if is_late && lacks_stack(event) {
@@ -57,7 +59,11 @@ pub(super) fn explain_soft(event: &Event, out: &mut Explanation) {
         out.without_stack(event);
         return;
     }
-    if !spins {
+    let is_in_softirq = hints::is_in_softirq(event);
+    if is_in_softirq && !spins {
+        out.cause("the loop runs in a softirq, on top of the task that it interrupted")
+            .advise("Limit the work of that softirq or timer, or move it to a thread; code in a softirq must not sleep or reschedule.");
+    } else if !spins && !hints::waits_for_cpu(event) {
         out.advise(format!("Look at the stack: shorten the loop of {}, or call cond_resched() in it. RCU reports the same CPU soon, if it has not yet.", place(event)));
     }
 }
@@ -91,7 +97,9 @@ fn user_mode(event: &Event, out: &mut Explanation) {
 
 /// Returns whether the log does not show where a CPU is stuck.
 fn lacks_stack(event: &Event) -> bool {
-    event.culprit_frame.is_none() && event.frames.len() < 2 && !event.evidence.is_in_user_mode
+    event.culprit_frame.is_none()
+        && (event.frames.len() < 2 || lacks_code(event) && !hints::waits_for_cpu(event))
+        && !event.evidence.is_in_user_mode
 }
 
 /// The function in which a CPU is stuck, or else the CPU.
@@ -144,7 +152,9 @@ pub(super) fn explain_hard(event: &Event, out: &mut Explanation) {
         out.without_stack(event);
         return;
     }
-    if !hints::spins_for_lock(event) {
+    if lacks_code(event) {
+        out.without_stack(event);
+    } else if !hints::spins_for_lock(event) {
         out.advise("Look at the stack of the CPU: which loop there does not end, or for what does it wait?");
     }
 }
@@ -230,6 +240,55 @@ mod tests {
         assert_eq!(incidents, [1, 1, 2]);
         assert!(events[1].causes[0].contains("at the same time CPU 1 stopped"));
         assert_eq!(events[1].blame.culprit, Culprit::Unknown);
+    }
+
+    #[test]
+    fn a_cpu_that_spins_for_a_lock_has_no_loop_to_shorten() {
+        let event = only(
+            "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [foo:57]\n\
+             RIP: 0010:native_queued_spin_lock_slowpath+0x1/0x2\n\
+             Call Trace:\n\
+             _raw_spin_lock+0x1/0x2\n\
+             foo_poll+0x1/0x2\n\
+             vfs_ioctl+0x1/0x2\n",
+        );
+        assert!(event.causes[0].contains("foo_poll() waits for a spinlock"));
+        assert!(!event.advice.concat().contains("cond_resched"));
+    }
+
+    #[test]
+    fn a_crash_before_a_lockup_comes_first() {
+        let lockup = "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [foo:57]\n\
+                      RIP: 0010:foo_poll+0x1/0x2\n";
+        let event = decode(&format!("Oops: 0002 [#1] SMP\n{lockup}")).remove(0);
+        assert!(
+            event.advice[0].contains("first crash"),
+            "{:?}",
+            event.advice
+        );
+        let tainted = "CPU: 1 PID: 57 Comm: foo Tainted: G      D W 3.13.0 #57\n";
+        let event = only(&format!("{lockup}{tainted}"));
+        assert!(
+            event.advice[0].contains("first crash"),
+            "{:?}",
+            event.advice
+        );
+        assert!(!only(lockup).advice[0].contains("first crash"));
+    }
+
+    #[test]
+    fn a_panic_on_a_hard_lockup_names_the_cpu_that_locked_up() {
+        let event = only(
+            "Kernel panic - not syncing: Watchdog detected hard LOCKUP on cpu 0\n\
+             CPU: 7 PID: 0 Comm: swapper/7 Tainted: G S 5.4.25 #100\n\
+             Call trace:\n\
+             panic+0x168/0x370\n\
+             watchdog_timer_fn+0x68/0x290\n\
+             el1_irq+0xbc/0x180\n\
+             arch_cpu_idle+0x3c/0x5c\n",
+        );
+        assert_eq!(event.cpus, [0]);
+        assert_eq!(event.blame.text, "CPU 0; the log does not show its code");
     }
 
     #[test]

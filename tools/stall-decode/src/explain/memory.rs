@@ -59,7 +59,8 @@ fn verdict(event: &Event) -> (String, Reason) {
         let text = "the caller asked to give up at once".to_string();
         return (text, Reason::NoRetry);
     }
-    if memory.order <= COSTLY_ORDER && memory.zones.is_empty() && flags.contains("GFP_DMA") {
+    let is_dma = flags.replace("GFP_DMA32", "").contains("GFP_DMA");
+    if memory.zones.is_empty() && is_dma {
         let text = "the only zone that suits (GFP_DMA) has no such page".to_string();
         return (text, Reason::Zone);
     }
@@ -128,6 +129,10 @@ pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
             };
             out.cause(cause)
                 .advise("Allocate smaller blocks (kvmalloc(), order 0, scatter lists), and handle the failure. `echo 1 > /proc/sys/vm/compact_memory` compacts memory; a larger vm.min_free_kbytes helps.");
+            if memory.flags.contains("__GFP_NORETRY") {
+                out.cause("the caller expects the failure (__GFP_NORETRY) and falls back to smaller blocks")
+                    .advise("Harmless if rare; the caller should add __GFP_NOWARN.");
+            }
             if !can_wait(&memory.flags) {
                 out.cause(
                     "the caller cannot wait, so that the allocator could not compact memory for it",
@@ -138,7 +143,11 @@ pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
             }
         }
         Reason::CannotWait => {
-            out.cause("the caller cannot wait (GFP_ATOMIC), and a burst has used up the free pages: the allocator could not reclaim for it")
+            let flag = match memory.flags.contains("GFP_NOWAIT") {
+                true => "GFP_NOWAIT",
+                false => "GFP_ATOMIC",
+            };
+            out.cause(format!("the caller cannot wait ({flag}), and a burst has used up the free pages: the allocator could not reclaim for it"))
                 .advise("A driver that handles the failure drops a packet and goes on: harmless if rare. Raise vm.min_free_kbytes, or refill from a context that may wait.");
         }
         Reason::Zone => {
@@ -146,8 +155,8 @@ pub(super) fn explain_allocation(event: &Event, out: &mut Explanation) {
                 .advise("Check whether the device needs that zone. A crash kernel needs memory below 4 GB (crashkernel=...,low).");
         }
         Reason::NoRetry => {
-            out.cause("the caller asked the allocator to give up without a second try (__GFP_NORETRY), so that it has another way: it frees memory of its own, or takes less")
-                .advise("Harmless if rare. If it repeats, the machine has too little memory: look for what uses it.");
+            out.cause("the caller asked the allocator to give up without a second try (__GFP_NORETRY), so that it has another way and falls back: it frees memory of its own, or takes less")
+                .advise("Harmless if rare; the caller should add __GFP_NOWARN. If it repeats, the machine has too little memory: look for what uses it.");
         }
         Reason::Vmalloc => {
             out.blame(Culprit::Unknown, "the size of the area, or the range of addresses")

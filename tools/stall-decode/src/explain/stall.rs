@@ -16,6 +16,12 @@ pub(super) fn summary(event: &Event) -> String {
     match is_normal.then(|| cpu_stall::case(event)) {
         Some(Case::Idle) => return of_idle_cpus(event),
         Some(Case::Frozen) => return of_nobody(event, "The whole machine stopped, so that"),
+        Some(Case::AllPassed) if event.field("rcu_node").is_some() => {
+            return of_nobody(
+                event,
+                "A task that the report does not list blocks RCU, so that",
+            );
+        }
         Some(Case::AllPassed) => return of_nobody(event, "every CPU and task has passed, but"),
         Some(Case::Suppressed) => {
             return format!("RCU detected a stall{}, but printed no report, because a CPU does not answer cross-CPU calls.", stall_age(event));

@@ -27,6 +27,8 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
     } else if message.contains("rcu_dereference_protected") {
         out.cause("the updater's lock, which the code claims to hold, is not held")
             .advise("Acquire the lock, or correct the condition.");
+    } else if event.field("RCU used illegally").is_some() || message.contains("illegally") {
+        // The access itself is right; the CPU is in the wrong state.
     } else {
         out.cause("an RCU-protected pointer is read outside rcu_read_lock() and without the lock that protects updates")
             .cause("a lock that the check does not name protects the pointer; the code is right, but lockdep cannot know")
@@ -38,7 +40,7 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
             format!("the code at {place}; the log does not show its callers"),
         );
     }
-    if event.field("RCU used illegally").is_some() {
+    if event.field("RCU used illegally").is_some() || message.contains("illegally") {
         out.cause("a CPU that RCU does not watch (idle, offline, entering user mode) used RCU")
             .advise("Wrap tracing or a driver's hook in the idle path in RCU_NONIDLE() or ct_irq_enter(), or remove it.");
     }

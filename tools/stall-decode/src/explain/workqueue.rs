@@ -3,7 +3,7 @@
 //! Explains worker pools that make no progress.
 
 use super::{cpus, duration, in_function, Explanation};
-use crate::event::Event;
+use crate::event::{Culprit, Event};
 
 pub(super) fn summary(event: &Event) -> String {
     let seconds = event.seconds.map_or("long".to_string(), duration);
@@ -37,6 +37,21 @@ fn at(event: &Event, work: &str) -> String {
     }
 }
 
+/// Returns whether the log has the list of work items.
+fn has_list(event: &Event) -> bool {
+    let names = ["workqueue", "pending", "in flight", "inactive"];
+    names.iter().any(|name| event.field(name).is_some())
+}
+
+/// Returns whether the pool has lost its CPU (POOL_DISASSOCIATED).
+fn is_without_cpu(event: &Event) -> bool {
+    let flags = event.field("flags").and_then(|flags| {
+        let digits = flags.value.trim_start_matches("0x");
+        u64::from_str_radix(digits, 16).ok()
+    });
+    flags.is_some_and(|flags| flags & 4 != 0)
+}
+
 pub(super) fn explain(event: &Event, out: &mut Explanation) {
     let cpus = cpus(event);
     match &event.work {
@@ -44,10 +59,27 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
             out.cause(format!("the work item {work}() keeps a worker of {cpus} busy without sleeping, so that the pool starts no other"))
                 .advise(format!("Shorten {work}(), call cond_resched() in it, or queue it to a work queue with WQ_UNBOUND or WQ_CPU_INTENSIVE."));
         }
+        None if is_without_cpu(event) => {
+            out.blame(Culprit::Code, format!("whoever queues work to {cpus}, which is offline"))
+                .cause(format!("the pool has no CPU (flags=0x4): {cpus} is offline, so that no worker runs there, and the work item waits forever"))
+                .advise(format!("Find the code that queues work to {cpus}: the pending work items below the reports name it. It must not queue to a CPU that is offline."));
+            out.blame.sure = "guess";
+        }
+        None if !has_list(event) => {
+            out.cause(format!("the log does not show the work items of the pool of {cpus}: either a work item does not end, or the CPU does not get to its workers"))
+                .advise(format!("Read the list of busy workqueues after the report. `echo t > /proc/sysrq-trigger` shows the workers; `echo l` the stack of {cpus}."));
+            out.blame(Culprit::Cpu, cpus.clone());
+            out.blame.sure = "guess";
+        }
         None => {
             out.cause(format!("{cpus} runs none of its workers: a task of real-time priority, an interrupt, or a loop in the kernel keeps the CPU"))
                 .advise(format!("Look for the stack of {cpus}: `echo l > /proc/sysrq-trigger` shows it. A soft lockup or an RCU stall of the same CPU names the culprit."));
         }
+    }
+    if event.frames.is_empty() && event.work.is_some() {
+        out.blame.sure = "guess";
+        out.cause("the log has no stack of the worker, so that it does not say where it is")
+            .advise("While the worker runs, its stack is in /proc/PID/stack, or `echo l > /proc/sysrq-trigger` shows it.");
     }
     out.hint(event);
     out.cause("the pool cannot create a worker, because memory is short");

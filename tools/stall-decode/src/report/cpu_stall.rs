@@ -28,7 +28,7 @@ pub(crate) static FAMILY: Family = Family {
         "t=",
         "ticks this GP)",
         "GPs behind)",
-        "Tasks blocked on level-",
+        "Tasks blocked on ",
         "Stall ended",
         "All QSes seen",
         "Offline CPU ",
@@ -168,9 +168,14 @@ fn detail(report: &mut Report, text: &str) -> bool {
     if !is_taken && text.contains('(') && cpu_line::parse(event, text) {
         return true;
     }
-    if let Some(at) = text.find("Tasks blocked on level-") {
+    if let Some(at) = text.find("Tasks blocked on ") {
         event.evidence.is_blocked_by_tasks = true;
         culprits::blocked_tasks(event, text.get(at..).unwrap_or(text));
+        let cpus = Scan::after(text, "rcu_node (CPUs ").and_then(|mut scan| scan.until(")"));
+        if let (true, Some(cpus)) = (event.tasks.is_empty(), cpus) {
+            let meaning = "a task that ran on one of these CPUs blocks the grace period";
+            event.add_field("rcu_node", cpus, meaning);
+        }
         return true;
     }
     if event.cpus.is_empty() && event.tasks.is_empty() && text.starts_with('{') {

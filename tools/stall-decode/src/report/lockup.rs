@@ -5,6 +5,7 @@
 use super::{event_of_task, task_of, Family, Report};
 use crate::backtrace::Origin;
 use crate::event::{Event, EventKind};
+use crate::functions::Class;
 use crate::scan::{name_and_pid, Scan};
 use crate::stack::{self, Dump};
 
@@ -163,6 +164,15 @@ pub(super) fn complete(report: &mut Report) {
             report.event.cpus.extend(dump.cpu);
         }
         report.add_stack(&dump, Origin::Interrupt);
+    }
+    // PowerPC names the place in the first line.
+    let event = &mut report.event;
+    let is_hard = event.kind == EventKind::HardLockup;
+    if let (true, Some(place)) = (is_hard && event.frames.is_empty(), event.symbol.clone()) {
+        if Class::of(&place) == Class::Other {
+            event.culprit_frame = Some(place.clone());
+        }
+        event.frames.push(place);
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) fn registers(text: &str) -> Option<Part> {
         || scan.eat("PC is at ")
         || scan.eat("pc : ")
         || scan.eat("NIP ")
+        || scan.eat("NIP: ")
         || scan.eat("epc : ")
         || scan.eat("epc   : ")
         || scan.eat("ERA: "))

@@ -106,7 +106,14 @@ fn comm_before_taint(text: &str) -> String {
         .filter_map(|mark| text.find(mark))
         .min();
     let comm = text.get(..end.unwrap_or(text.len())).unwrap_or(text);
-    comm.trim().to_string()
+    without_cut_taint(comm).trim().to_string()
+}
+
+/// Strips the begin of the taint, if the line was cut inside it.
+fn without_cut_taint(comm: &str) -> &str {
+    let mut lengths = (" Not".len()..=" Not tainted".len()).rev();
+    let cut = lengths.find_map(|length| comm.strip_suffix(" Not tainted".get(..length)?));
+    cut.unwrap_or(comm)
 }
 
 /// Parses the taint, and the release before `#1-Ubuntu`.

@@ -24,6 +24,12 @@ pub(super) fn explain(event: &Event, out: &mut Explanation) {
         State::Sleeping => {
             out.blame(Culprit::Task, task.to_string());
             let place = wait(event);
+            if is_realtime_lock(event) {
+                out.cause(format!("the task waits for a spinlock inside rcu_read_lock(){place}, which PREEMPT_RT permits: the holder of that lock does not release it, or is this task itself"))
+                    .advise("Find the holder of the lock: a task that is not scheduled (priorities), or code further out on this stack.");
+                tell(event, out);
+                return;
+            }
             out.cause(format!("the task sleeps inside rcu_read_lock(){place}: a reader must not wait for a lock, a device or a timer"))
                 .advise("Find the wait in the task's stack. Move the wait out of the reader, or use SRCU. If nothing on the stack is a reader, an earlier path left one open.");
         }
@@ -96,6 +102,20 @@ fn runnable(event: &Event, task: &Task, out: &mut Explanation) {
     out.blame(Culprit::Task, format!("whatever keeps {task} from running"))
         .cause("the task was preempted inside rcu_read_lock(), and tasks of higher priority or a loop in the kernel keep its CPU")
         .advise(format!("Find what runs on its CPU: `echo l > /proc/sysrq-trigger` shows the stacks of all CPUs.{by} {boost}"));
+}
+
+/// Returns whether a task sleeps for a spinlock, which is a mutex on PREEMPT_RT.
+fn is_realtime_lock(event: &Event) -> bool {
+    let starts = [
+        "rt_spin_lock",
+        "__rt_spin_lock",
+        "rtlock_",
+        "schedule_rtlock",
+        "rt_read_lock",
+        "rt_write_lock",
+    ];
+    let mut frames = event.frames.iter();
+    frames.any(|frame| starts.iter().any(|start| frame.starts_with(start)))
 }
 
 /// ` in foo()`, where a task sleeps.

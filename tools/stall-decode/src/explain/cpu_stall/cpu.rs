@@ -62,11 +62,22 @@ fn blame(event: &Event, cpu: u32, out: &mut Explanation) {
     };
 }
 
+/// Explains a stall of 0 jiffies.
+fn no_time(out: &mut Explanation) {
+    out.blame(Culprit::Nobody, "nobody: no grace period stalls within 0 jiffies")
+        .cause("a false alarm: t=0 says that the grace period had just begun. Old kernels report it if a CPU wakes from a long idle time")
+        .advise("Ignore it, or update the kernel.");
+}
+
 /// Explains a CPU of a report of old kernels, which print only its number.
 fn without_details(event: &Event, out: &mut Explanation) {
     let Some(&cpu) = event.cpus.first() else {
         return;
     };
+    if event.t_jiffies == Some(0) {
+        no_time(out);
+        return;
+    }
     blame(event, cpu, out);
     match &event.culprit_frame {
         _ if event.evidence.silent_cpus.contains(&cpu) => {
@@ -125,6 +136,10 @@ fn stalled(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
             .advise("Look for CPU hotplug in the log before this report.");
         return;
     }
+    if event.t_jiffies == Some(0) {
+        no_time(out);
+        return;
+    }
     blame(event, number, out);
     let place = place(event, number);
     let is_pending = detail.irq_work == Some("pending");
@@ -155,6 +170,8 @@ fn ticks(event: &Event, detail: &CpuDetail) -> Ticks {
     match (detail.ticks_this_gp, event.t_jiffies) {
         (Some(ticks), Some(t)) if ticks.saturating_mul(10) < t => Ticks::Few,
         (Some(..MIN_TICKS), None) => Ticks::Few,
+        // The report has no totals, but that on its kthread has.
+        (Some(ticks), None) if is_slow(event, ticks) => Ticks::Few,
         (Some(_), _) => Ticks::Many,
         (None, _) => Ticks::Unknown,
     }
@@ -185,6 +202,12 @@ fn from_idle(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
         true => out.advise(format!("On PREEMPT_RT, threads run the timers: look at ktimers/{cpu} and ksoftirqd/{cpu}, and at their priority. See the report on the grace-period kthread, if one follows.")),
         false => out.advise(format!("Look at the timers of CPU {cpu}, and see the report on the grace-period kthread, if one follows.")),
     };
+}
+
+/// Returns whether a CPU had few clock interrupts for the time in which the kthread did not run.
+fn is_slow(event: &Event, ticks: u64) -> bool {
+    let overdue = event.evidence.kthread_overdue.unwrap_or_default();
+    overdue.unsigned_abs() > ticks.saturating_mul(10)
 }
 
 /// Explains a CPU that does not even answer an NMI.
