@@ -41,6 +41,7 @@ nexthop show [id N]
 stats
 help
 A line may start with 'route', 'ip [-4|-6] route' or 'ip [-4|-6] nexthop'.
+A backslash at its end continues a line. The lines of 'ip route' may have one nexthop each.
 The device skips words such as proto, scope, src and mtu; stats counts them.
 ";
 

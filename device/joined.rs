@@ -19,8 +19,8 @@ use crate::rcu_table::{HopError, Mode, NextHop, Operation, Prefix, Table};
 use kernel::prelude::*;
 
 /// The maximum number of bytes of a command in several lines. It has room for 256 legs with all the
-/// words that `ip route` prints.
-pub(super) const MAX_JOINED: usize = 64 << 10;
+/// words that `ip route` prints. The parser reads it without a reschedule point.
+pub(super) const MAX_JOINED: usize = 32 << 10;
 
 /// A command that further lines may continue.
 pub(super) struct Joined {
