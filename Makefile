@@ -22,8 +22,8 @@ export CMD FILES KERNEL CONFIG MACHINE LLVM RUSTC
 # The scripts run other makes, which must not inherit our flags and variables.
 LAB = @env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u LLVM -u RUSTC
 
-.PHONY: all metadata load unload install clean deb vm demo user-demo test test-packages soak bench forwarder \
-	lint fuzz litmus codegen upstream mutants web help
+.PHONY: all metadata load unload install clean deb vm demo user-demo test test-packages torture soak bench \
+	forwarder lint fuzz litmus codegen upstream mutants web help
 
 all:
 	@scripts/check-kernel $(KDIR)
@@ -57,6 +57,9 @@ vm:
 demo user-demo test bench forwarder lint web:
 	$(LAB) scripts/$@
 
+torture:
+	$(LAB) scripts/torture $(if $(HOURS),--hours $(HOURS)) $(SCENARIO)
+
 soak fuzz:
 	$(LAB) scripts/$@ $(if $(TIME),--time $(TIME))
 
@@ -79,6 +82,8 @@ help:
 	@echo '  make user-demo shows readers in user space while an updater replaces the route table'
 	@echo '  make test      runs all tests; the last line counts them'
 	@echo '  make test-packages  installs the packages and the kernel of Debian in a fresh Debian, and boots it'
+	@echo '  make torture   tortures RCU and the table in many kernels and on many CPUs; SCENARIO=TREE01 chooses,'
+	@echo '                 HOURS=1 is the duration of each'
 	@echo '  make soak      runs torture, churn and random sequences for TIME=300 seconds each'
 	@echo '  make bench     measures the table and RCU beside their alternatives; writes JSON and plots'
 	@echo '  make forwarder measures XDP programs that forward by the table, the FIB and a BPF map'
