@@ -28,7 +28,7 @@
 //! | file | content |
 //! |---|---|
 //! | `kinds.rs` | the list of all kinds |
-//! | `cpu.rs`, `task.rs`, `grace_period.rs`, `misuse.rs`, `flood.rs`, `updater.rs` | the kinds |
+//! | `cpu.rs`, `task.rs`, `grace_period.rs`, `misuse.rs`, `flood.rs`, `updater.rs`, `worker.rs` | the kinds |
 //! | `kind.rs` | the description of a kind |
 //! | `run.rs`, `threads.rs` | the state and the threads of a run |
 //! | `raw.rs`, `raw/` | operations that need `unsafe` code |
@@ -51,5 +51,6 @@ mod run;
 mod task;
 mod threads;
 mod updater;
+mod worker;
 
 pub(crate) use control::{Stall, CONTROL};

@@ -75,6 +75,8 @@ pub enum Priority {
     Lowest,
     /// The lowest real-time priority: C's `sched_set_fifo_low()`.
     RealTime,
+    /// A real-time priority above [`Self::RealTime`]: C's `sched_set_fifo()`.
+    HighRealTime,
 }
 
 /// The argument of a new thread.
@@ -121,6 +123,8 @@ impl Kthread {
             Priority::Lowest => unsafe { bindings::sched_set_normal(task, LOWEST_NICE) },
             // SAFETY: The reference taken above keeps `task` valid.
             Priority::RealTime => unsafe { bindings::sched_set_fifo_low(task) },
+            // SAFETY: The reference taken above keeps `task` valid.
+            Priority::HighRealTime => unsafe { bindings::sched_set_fifo(task) },
         }
         // SAFETY: The reference taken above keeps `task` valid.
         unsafe { bindings::wake_up_process(task) };

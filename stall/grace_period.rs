@@ -10,7 +10,11 @@ use super::{
     threads::StallThreads,
 };
 use crate::{
-    kernel_ext::delay::{sleep_ms, spin_us},
+    kernel_ext::{
+        delay::{sleep_ms, spin_us},
+        kthread::{Attributes, Priority},
+        sched::yield_now,
+    },
     rcu::{self, read_lock, GracePeriod},
 };
 use core::ffi::CStr;
@@ -24,6 +28,16 @@ pub(super) const KTHREAD_STARVED: StallKind = StallKind {
     needs_two_cpus: true,
     culprit: Some(GP_KTHREAD),
     provoke: kthread_starved,
+    ..StallKind::DEFAULT
+};
+
+pub(super) const KTHREAD_PREEMPTED: StallKind = StallKind {
+    name: "gp_kthread_preempted",
+    shows: "a real-time thread that never sleeps has the CPU of the grace-period kthread",
+    expects: "kthread starved for",
+    needs_two_cpus: true,
+    culprit: Some(c"stall_hog"),
+    provoke: kthread_preempted,
     ..StallKind::DEFAULT
 };
 
@@ -73,6 +87,37 @@ fn kthread_starved(run: &Arc<Run>) -> Result {
         gp_kthread.wake();
         sleep_ms(10);
     }
+    Ok(())
+}
+
+fn kthread_preempted(run: &Arc<Run>) -> Result {
+    let gp_kthread = raw::find_kthread(GP_KTHREAD).ok_or(ESRCH)?;
+    // The kthread begins a grace period there.
+    let bound = gp_kthread.bind(run.plan.other_cpu.ok_or(ENXIO)?)?;
+    let mut threads = StallThreads::new(run);
+    threads.spawn_waiter(rcu::synchronize)?;
+    let hog = Attributes {
+        priority: Priority::HighRealTime,
+        ..threads.on_stalled_cpu()
+    };
+    threads.spawn(c"stall_hog", hog, |run| {
+        // RCU reports only a grace period that has begun. This reader keeps it from ending until
+        // the kthread is here.
+        let reader = read_lock();
+        let _started = GracePeriod::start();
+        spin_us(GP_START_MS * 1000);
+        run.note_culprit_began();
+        spin_us(GP_CHECK_MS * 1000);
+        drop(reader);
+        // Without preemptible readers, RCU would take a loop in the kernel for one.
+        while !run.is_over() {
+            spin_us(100);
+            yield_now();
+        }
+    })?;
+    run.wait_for_culprit();
+    bound.move_to(run.plan.cpu)?;
+    threads.join_when_over();
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(super) use published::Published;
 use crate::rcu::Guard;
 #[cfg(CONFIG_PROVE_RCU)]
 use core::ptr;
-use kernel::{bindings, prelude::*, time::msecs_to_jiffies};
+use kernel::{bindings, prelude::*, time::msecs_to_jiffies, workqueue::Work};
 
 /// Lets a waiting thread preempt this one if the kernel only preempts at certain points: C's
 /// `might_resched()`, which does not check its context.
@@ -48,6 +48,22 @@ pub(super) fn sleep_in_reader(_reader: &Guard, ms: u32) {
         // its objects.
         unsafe { bindings::schedule_timeout_idle(jiffies) };
     }
+}
+
+/// Ends a read-side critical section of the current task whose guard was forgotten.
+///
+/// Context: inside such a section.
+pub(super) fn end_leaked_reader() {
+    // SAFETY: The section has no guard, so no reference depends on it.
+    unsafe { bindings::rcu_read_unlock() };
+}
+
+/// Waits until a work item does not run any more: C's `flush_work()`.
+///
+/// Context: may sleep.
+pub(super) fn flush<T>(work: &Work<T>) {
+    // SAFETY: `work` is initialised.
+    unsafe { bindings::flush_work(Work::raw_get(work)) };
 }
 
 /// Waits until each task has yielded voluntarily or run in user space: C's

@@ -8,7 +8,7 @@
 use core::{ffi::CStr, ops::Range, ptr::NonNull};
 #[cfg(CONFIG_RCU_TORTURE_TEST)]
 use kernel::time::msecs_to_jiffies;
-use kernel::{bindings, prelude::*};
+use kernel::{bindings, error::to_result, prelude::*};
 
 /// A kernel thread that other code has started.
 ///
@@ -76,6 +76,77 @@ impl Drop for ForeignKthread {
     fn drop(&mut self) {
         // SAFETY: By the type invariant this owns a reference to `task`.
         unsafe { bindings::put_task_struct(self.task.as_ptr()) };
+    }
+}
+
+/// A kernel thread that is bound to one CPU. Dropping it restores the thread's CPUs and policy.
+pub(in crate::stall) struct BoundKthread {
+    kthread: ForeignKthread,
+    /// The CPUs of the thread before.
+    cpus: KBox<bindings::cpumask>,
+    /// Whether the thread had an ordinary policy before.
+    is_ordinary: bool,
+}
+
+impl ForeignKthread {
+    /// Binds the thread to a CPU, and gives a thread of an ordinary policy the lowest real-time
+    /// priority: the scheduler lets ordinary threads run even beside threads of a real-time
+    /// priority.
+    ///
+    /// Errors: `ENOMEM`; `EINVAL` if the CPU is not online or the kernel has bound the thread.
+    /// Context: may sleep.
+    pub(in crate::stall) fn bind(self, cpu: u32) -> Result<BoundKthread> {
+        let task = self.task.as_ptr();
+        // SAFETY: By the type invariant `task` is valid. A torn copy of the mask is a mask; only an
+        // administrator changes it.
+        let cpus = KBox::new(unsafe { (*task).cpus_mask }, GFP_KERNEL)?;
+        // SAFETY: By the type invariant `task` is valid.
+        let is_ordinary = unsafe { (*task).policy } == bindings::SCHED_NORMAL;
+        let bound = BoundKthread {
+            kthread: self,
+            cpus,
+            is_ordinary,
+        };
+        bound.move_to(cpu)?;
+        if is_ordinary {
+            // SAFETY: By the type invariant `task` is valid.
+            unsafe { bindings::sched_set_fifo_low(task) };
+        }
+        Ok(bound)
+    }
+}
+
+impl BoundKthread {
+    /// Binds the thread to another CPU.
+    ///
+    /// Errors and context: as for [`ForeignKthread::bind`].
+    pub(in crate::stall) fn move_to(&self, cpu: u32) -> Result {
+        let mut only = KBox::new(bindings::cpumask::default(), GFP_KERNEL)?;
+        let bits = c_ulong::BITS;
+        let word = only.bits.get_mut((cpu / bits) as usize).ok_or(EINVAL)?;
+        *word = 1 << (cpu % bits);
+        self.set_cpus(&only)
+    }
+
+    fn set_cpus(&self, cpus: &bindings::cpumask) -> Result {
+        // SAFETY: By the invariant of `ForeignKthread` the task is valid. C copies the mask.
+        to_result(unsafe { bindings::set_cpus_allowed_ptr(self.kthread.task.as_ptr(), cpus) })
+    }
+}
+
+impl Drop for BoundKthread {
+    fn drop(&mut self) {
+        if self.is_ordinary {
+            // SAFETY: By the invariant of `ForeignKthread` the task is valid. The kernel starts its
+            // threads with this nice value.
+            unsafe { bindings::sched_set_normal(self.kthread.task.as_ptr(), 0) };
+        }
+        if self.set_cpus(&self.cpus).is_err() {
+            pr_err!(
+                "stall: cannot restore the CPUs of thread {}\n",
+                self.kthread.pid
+            );
+        }
     }
 }
 

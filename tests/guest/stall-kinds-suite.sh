@@ -24,8 +24,8 @@ all_timeouts() {
 # Prints the kind that the decoder must report; nothing for kinds without a kernel message.
 decoded_kind() {
     case $1 in
-        cpu_* | task_*) echo rcu-cpu-stall ;;
-        gp_kthread_starved) echo rcu-kthread-starved ;;
+        cpu_* | task_* | leaked_by_worker) echo rcu-cpu-stall ;;
+        gp_kthread_*) echo rcu-kthread-starved ;;
         expedited) echo rcu-expedited-stall ;;
         tasks) echo rcu-tasks-stall ;;
         sleep_in_reader) echo voluntary-context-switch ;;
@@ -49,6 +49,13 @@ names_culprit() {
         # The thread that asks for memory need not be the one that holds it.
         memory_exhausted-*) by='"name":"invoked by","value":"stall_updater"' ;;
         *-none) by="\"cpus\":[$cpu]" ;;
+        # With PREEMPT_RT the report on the CPU names it, because the CPU's own kthread starves, too.
+        gp_kthread_preempted-*)
+            grep -E "\"$comm \(pid $pid\)\"|\"pid\":$pid,\"comm\":\"$comm\"" decoded || { cat decoded; return 1; }
+            return
+            ;;
+        # The name of a worker has its pool, too.
+        *-kworker) by="{\"pid\":$pid,\"comm\":\"kworker/" ;;
         *) by="{\"pid\":$pid,\"comm\":\"$comm\"" ;;
     esac
     event | grep -F "$by" || { echo "expected $by, found:"; cat decoded; return 1; }

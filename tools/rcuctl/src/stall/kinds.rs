@@ -91,7 +91,7 @@ const fn misuse(name: &'static str, events: &'static [EventKind], once: &'static
 }
 
 /// All kinds, in the module's order.
-pub static KINDS: [StallKind; 19] = [
+pub static KINDS: [StallKind; 21] = [
     stall("cpu_preempt_off"),
     stall("cpu_bh_off"),
     StallKind {
@@ -107,6 +107,10 @@ pub static KINDS: [StallKind; 19] = [
         // The kthread must sleep inside a grace period, which a slow machine may miss.
         max_tries: 3,
         ..stall("gp_kthread_starved")
+    },
+    StallKind {
+        events: &[EventKind::RcuKthreadStarved],
+        ..stall("gp_kthread_preempted")
     },
     StallKind {
         events: &[EventKind::RcuExpeditedStall],
@@ -150,6 +154,7 @@ pub static KINDS: [StallKind; 19] = [
         &[EventKind::LockLeak],
         "Lockdep is off after its first report, or one of KASAN, until the next boot.",
     ),
+    stall("leaked_by_worker"),
     StallKind {
         events: &[EventKind::RcuTasksStall],
         ..stall("tasks")
@@ -209,7 +214,15 @@ impl StallKind {
     /// Whether the event says that the culprit starves the grace-period kthread. If the kthread was
     /// on the CPU that stalls, the report of the stall may name no CPU.
     fn is_starvation(&self, event: &Event) -> bool {
-        self.events.contains(&EventKind::RcuCpuStall) && event.kind == EventKind::RcuKthreadStarved
+        let needs_kthread = [EventKind::RcuCpuStall, EventKind::RcuKthreadStarved];
+        self.events.iter().any(|kind| needs_kthread.contains(kind))
+            && event.kind == EventKind::RcuKthreadStarved
+    }
+
+    /// Whether the event may report a CPU beside the starved kthread. With `PREEMPT_RT` a thread that
+    /// starves the grace-period kthread also starves that of its CPU.
+    fn is_starved_cpu(&self, event: &Event) -> bool {
+        self.events.contains(&EventKind::RcuKthreadStarved) && event.kind == EventKind::RcuCpuStall
     }
 
     fn blames_cpu(&self, event: &Event, cpu: u32) -> bool {
@@ -220,7 +233,8 @@ impl StallKind {
 
     fn blames_thread(&self, event: &Event, culprit: &Culprit) -> bool {
         let runs_there = has_field(event, "runs on its CPU", &culprit.to_string());
-        self.is_report(event) && has_task(event, culprit) || self.is_starvation(event) && runs_there
+        (self.is_report(event) || self.is_starved_cpu(event)) && has_task(event, culprit)
+            || self.is_starvation(event) && runs_there
     }
 }
 
@@ -229,10 +243,14 @@ fn has_field(event: &Event, name: &str, value: &str) -> bool {
     fields.any(|field| field.name == name && field.value == value)
 }
 
+/// Whether the event has the culprit's PID and name. The name of a worker has its pool, too.
 fn has_task(event: &Event, culprit: &Culprit) -> bool {
-    event.tasks.iter().any(|task| {
-        task.pid == Some(culprit.pid) && task.comm.as_deref() == Some(culprit.comm.as_str())
-    })
+    let is_named = |comm: &str| match culprit.comm.as_str() {
+        "kworker" => comm.starts_with("kworker/"),
+        name => comm == name,
+    };
+    let mut tasks = event.tasks.iter();
+    tasks.any(|task| task.pid == Some(culprit.pid) && task.comm.as_deref().is_some_and(is_named))
 }
 
 #[cfg(test)]
@@ -357,6 +375,29 @@ mod tests {
         assert!(blamed(kind, starved, &report("stall_reader", 94)).is_none());
         // An expedited grace period does not need the kthread.
         assert!(blamed("expedited", starved, &report("stall_reader", 93)).is_none());
+    }
+
+    #[test]
+    fn a_thread_that_starves_the_kthread_of_its_cpu_too_is_the_culprit() {
+        let starved = "\
+[   10.000004] rcu: rcu_preempt kthread starved for 737 jiffies! g353 f0x0 RCU_GP_WAIT_FQS(5) ->state=R ->cpu=1
+[   10.000005] rcu: \tUnless rcu_preempt kthread gets sufficient CPU time, OOM is now expected behavior.
+[   10.000006] rcu: RCU grace-period kthread stack dump:
+[   10.000007] task:rcu_preempt     state:R  running task     stack:0     pid:16    tgid:16    ppid:2      flags:0x0
+";
+        let (header, task) = STALL.split_at(STALL.find("[   10.000003]").expect("a task"));
+        let log = format!("{header}{starved}{task}");
+        let kind = "gp_kthread_preempted";
+        assert!(blamed(kind, &log, &report("stall_reader", 93)).is_some());
+        assert!(blamed(kind, &log, &report("stall_reader", 94)).is_none());
+    }
+
+    #[test]
+    fn the_name_of_a_worker_has_its_pool() {
+        let log = STALL.replace("stall_reader", "kworker/1:1");
+        assert!(blamed("leaked_by_worker", &log, &report("kworker", 93)).is_some());
+        assert!(blamed("leaked_by_worker", &log, &report("kworker", 94)).is_none());
+        assert!(blamed("leaked_by_worker", STALL, &report("kworker", 93)).is_none());
     }
 
     #[test]

@@ -25,9 +25,10 @@ macro_rules! pages {
 /// All pages, in the module's order. Only the host can provoke the last kind.
 pub const PAGES: &[Page] = pages!(
     "cpu_preempt_off" "cpu_bh_off" "cpu_irq_off" "task_preempted" "task_blocked"
-    "gp_kthread_starved" "expedited" "sleep_in_reader" "might_sleep" "illegal_synchronize"
-    "callback_flood" "callback_flood_capped" "memory_exhausted" "hung_updater" "double_call_rcu"
-    "use_after_free" "leaked_reader" "tasks" "srcu_stuck" "frozen_vm"
+    "gp_kthread_starved" "gp_kthread_preempted" "expedited" "sleep_in_reader" "might_sleep"
+    "illegal_synchronize" "callback_flood" "callback_flood_capped" "memory_exhausted"
+    "hung_updater" "double_call_rcu" "use_after_free" "leaked_reader" "leaked_by_worker" "tasks"
+    "srcu_stuck" "frozen_vm"
 );
 
 /// A page as JSON.
