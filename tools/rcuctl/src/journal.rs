@@ -5,9 +5,11 @@
 //!
 //! ```text
 //!   /run/rcuctl/PID-START   one entry a line, as JSON: the setting, its old value, its new value
-//!              NAME.lock    locked by the one rcuctl that changes settings for NAME; has its PID
-//!              lock         locked by an rcuctl that restores settings
+//!              lock        locked by an rcuctl that restores settings
 //! ```
+//!
+//! An rcuctl that runs a job also locks the job's parameter, so that no other one takes its changes
+//! for the user's values.
 //!
 //! START is the start time of the process: it distinguishes a later process with the same PID. A
 //! setting that another program has changed since keeps its value.
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::parameters::{ParameterError, Parameters};
+use crate::parameters::{Folder, ParameterError, Parameters};
 use crate::run::{Job, RunError};
 
 /// The folder of the files. A boot empties it, and resets the kernel's settings, too.
@@ -36,20 +38,22 @@ const JOBS: [&str; 3] = ["scale", "stall", "torture"];
 
 /// As [`open`], for a run of a job. Without the module the error names the module: it helps more
 /// than an error of the journal.
-pub fn open_for<'a, P: Parameters>(job: &'static Job, settings: &'a P) -> Result<Journal<'a, P>> {
+pub fn open_for<'a>(job: &'static Job, settings: &'a Folder) -> Result<Journal<'a, Folder>> {
     settings.read(job.parameter)?;
-    open(settings, job.parameter).map_err(|error| match error {
-        Error::Run(RunError::InUse { .. }) => RunError::Busy(job).into(),
+    open(settings, Some(job.parameter)).map_err(|error| match error {
+        Error::Run(RunError::InUse(_)) => RunError::Busy(job).into(),
         error => error,
     })
 }
 
-/// Restores the settings of killed processes, and records the changes that this process makes for
-/// `purpose`.
+/// Restores the settings of killed processes, and records the changes that this process makes to
+/// start the job of a parameter.
 ///
-/// Errors: another rcuctl changes settings for the same purpose.
-pub fn open<'a, P: Parameters>(settings: &'a P, purpose: &str) -> Result<Journal<'a, P>> {
-    let (journal, recovery) = Journal::open(settings, Path::new(FOLDER), purpose)?;
+/// Errors: another rcuctl runs that job.
+pub fn open<'a>(settings: &'a Folder, parameter: Option<&str>) -> Result<Journal<'a, Folder>> {
+    let claimed = parameter.map(|name| claim(&settings.path(name)));
+    let only_one = claimed.transpose()?.flatten();
+    let (journal, recovery) = Journal::open(settings, Path::new(FOLDER), only_one)?;
     recovery.report();
     Ok(journal)
 }
@@ -81,7 +85,11 @@ pub struct Journal<'a, P> {
 
 impl<'a, P: Parameters> Journal<'a, P> {
     /// Restores the settings that killed processes have changed, and begins to record.
-    fn open(settings: &'a P, folder: &Path, purpose: &str) -> Result<(Self, Recovery)> {
+    fn open(
+        settings: &'a P,
+        folder: &Path,
+        only_one: Option<Flock<File>>,
+    ) -> Result<(Self, Recovery)> {
         // Root writes what the files say, so only root may write them.
         let mut private = DirBuilder::new();
         private
@@ -89,7 +97,6 @@ impl<'a, P: Parameters> Journal<'a, P> {
             .mode(0o700)
             .create(folder)
             .map_err(|error| failed(folder, error))?;
-        let only_one = claim(folder, purpose)?;
         let recovery = Recovery::run(settings, folder)?;
         let pid = std::process::id();
         let start = start_time(pid).unwrap_or_default();
@@ -183,15 +190,7 @@ fn failed(folder: &Path, error: std::io::Error) -> Error {
     }
 }
 
-/// Opens a file to lock it. An existing file keeps its text.
-fn lock_file(folder: &Path, name: &str) -> Result<File> {
-    let mut options = File::options();
-    let options = options.read(true).write(true).create(true).truncate(false);
-    let opened = options.open(folder.join(name));
-    opened.map_err(|error| failed(folder, error))
-}
-
-/// Locks a file of the folder, until the result is dropped or the process ends. A kernel without
+/// Locks a file until the result is dropped or the process ends. A kernel without
 /// `CONFIG_FILE_LOCKING` locks nothing.
 ///
 /// Errors: `EWOULDBLOCK` if another process has locked the file and `kind` does not wait.
@@ -203,26 +202,18 @@ fn lock(file: File, kind: FlockArg) -> std::io::Result<Option<Flock<File>>> {
     }
 }
 
-/// Locks the purpose for this process.
+/// Locks the file of a parameter.
 ///
 /// Errors: another process has locked it.
-fn claim(folder: &Path, purpose: &str) -> Result<Option<Flock<File>>> {
-    let name = format!("{purpose}.lock");
-    let file = lock_file(folder, &name)?;
+fn claim(parameter: &Path) -> Result<Option<Flock<File>>> {
+    let locking = || format!("locking {}", parameter.display());
+    let file = File::open(parameter).map_err(Error::io(locking()))?;
     match lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(Some(mut claim)) => {
-            let pid = std::process::id();
-            let written = claim.set_len(0).and_then(|()| write!(claim, "{pid}"));
-            written.map_err(|error| failed(folder, error))?;
-            Ok(Some(claim))
-        }
-        Ok(None) => Ok(None),
+        Ok(claim) => Ok(claim),
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            let holder = fs::read_to_string(folder.join(name)).unwrap_or_default();
-            let purpose = purpose.to_string();
-            Err(RunError::InUse { purpose, holder }.into())
+            Err(RunError::InUse(parameter.to_path_buf()).into())
         }
-        Err(error) => Err(failed(folder, error)),
+        Err(error) => Err(Error::io(locking())(error)),
     }
 }
 
@@ -260,7 +251,10 @@ impl Recovery {
     /// Restores the settings in the files of ended processes. A process that another one has
     /// followed is the last one to be restored, because its entries have the oldest values.
     fn run(settings: &impl Parameters, folder: &Path) -> Result<Self> {
-        let file = lock_file(folder, "lock")?;
+        let mut options = File::options();
+        let options = options.write(true).create(true).truncate(false);
+        let file = options.open(folder.join("lock"));
+        let file = file.map_err(|error| failed(folder, error))?;
         let _only_one =
             lock(file, FlockArg::LockExclusive).map_err(|error| failed(folder, error))?;
         let files = fs::read_dir(folder).map_err(|error| failed(folder, error))?;
@@ -350,7 +344,7 @@ mod tests {
     }
 
     fn open<'a>(fake: &'a Fake, folder: &tempfile::TempDir) -> (Journal<'a, Fake>, Recovery) {
-        Journal::open(fake, folder.path(), "torture").expect("a writable folder")
+        Journal::open(fake, folder.path(), None).expect("a writable folder")
     }
 
     fn recover(fake: &Fake, folder: &tempfile::TempDir) -> Recovery {
@@ -368,7 +362,7 @@ mod tests {
     fn records(folder: &tempfile::TempDir) -> Vec<String> {
         let files = fs::read_dir(folder.path()).expect("a folder").flatten();
         let names = files.filter_map(|file| file.file_name().into_string().ok());
-        names.filter(|name| !name.ends_with("lock")).collect()
+        names.filter(|name| name != "lock").collect()
     }
 
     #[test]
@@ -394,7 +388,7 @@ mod tests {
         journal.write("stutter", "5").expect("accepted");
         let name = journal.path.file_name().and_then(|name| name.to_str());
         assert_eq!(ended_process(name.expect("a name")), None);
-        for name in [".rcuctl-x", "lock", "stall.lock"] {
+        for name in [".rcuctl-x", "lock"] {
             assert_eq!(ended_process(name), None);
         }
         assert_eq!(recover(&fake, &folder), Recovery::default());
@@ -486,16 +480,17 @@ mod tests {
     }
 
     #[test]
-    fn one_process_at_a_time_changes_settings_for_a_purpose() {
-        let (fake, folder) = (Fake::new(), folder());
-        let (journal, _) = open(&fake, &folder);
-        let error = Journal::open(&fake, folder.path(), "torture").err();
-        let text = error.expect("in use").to_string();
-        let pid = std::process::id().to_string();
-        assert!(text.contains("`torture`") && text.contains(&pid), "{text}");
-        drop(Journal::open(&fake, folder.path(), "stall").expect("another purpose"));
-        drop(journal);
-        open(&fake, &folder);
+    fn one_process_at_a_time_runs_a_job() {
+        let folder = folder();
+        let [stall, torture] = ["stall", "torture"].map(|name| folder.path().join(name));
+        fs::write(&stall, "none").expect("a file");
+        fs::write(&torture, "0").expect("a file");
+        let claimed = claim(&stall).expect("no other process");
+        let error = claim(&stall).expect_err("another process").to_string();
+        assert!(error.contains("/stall: another rcuctl"), "{error}");
+        claim(&torture).expect("another job");
+        drop(claimed);
+        claim(&stall).expect("no other process any more");
     }
 
     #[test]
@@ -504,7 +499,7 @@ mod tests {
         let (journal, _) = open(&fake, &folder);
         journal.write("stutter", "5").expect("accepted");
         kill(journal, 7);
-        let file = lock_file(folder.path(), "lock").expect("a file");
+        let file = File::create(folder.path().join("lock")).expect("a file");
         let other = Flock::lock(file, FlockArg::LockExclusive).expect("a lock");
         let (done, is_done) = mpsc::channel();
         thread::scope(|scope| {

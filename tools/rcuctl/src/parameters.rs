@@ -71,6 +71,11 @@ impl Folder {
         }
     }
 
+    /// The file of a parameter.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     /// Explains why the file of a parameter cannot be opened.
     fn open_error(&self, name: &str, error: io::Error) -> Error {
         let path = self.path.join(name);

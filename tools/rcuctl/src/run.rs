@@ -76,10 +76,10 @@ pub enum RunError {
     },
 
     #[error(
-        "another rcuctl changes settings for `{purpose}`{}; wait until it has ended, or interrupt it",
-        if holder.is_empty() { String::new() } else { format!(" (pid {holder})") }
+        "{}: another rcuctl runs this job; wait until it has ended, or interrupt it",
+        .0.display()
     )]
-    InUse { purpose: String, holder: String },
+    InUse(PathBuf),
 
     #[error("the module was unloaded before the result of the {} was read", .0.noun)]
     Unloaded(&'static Job),
@@ -88,7 +88,7 @@ pub enum RunError {
 impl RunError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Busy(_) | Self::InUse { .. } => Some(Errno::EBUSY),
+            Self::Busy(_) | Self::InUse(_) => Some(Errno::EBUSY),
             Self::NotStopped(..) => Some(Errno::ETIMEDOUT),
             Self::GaveUp(_) => Some(Errno::EINTR),
             Self::Overtaken { .. } | Self::Unloaded(_) => None,

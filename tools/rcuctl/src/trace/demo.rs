@@ -93,9 +93,9 @@ impl Scene {
         }
     }
 
-    /// The job whose settings the scene changes, or this command.
-    fn purpose(self) -> &'static str {
-        self.play().map_or("trace", |play| play.parameter)
+    /// The parameter that starts the job of the scene.
+    fn parameter(self) -> Option<&'static str> {
+        self.play().map(|play| play.parameter)
     }
 
     fn source(self) -> Source {
@@ -109,7 +109,7 @@ impl Scene {
 /// Plays a scene, and shows it.
 pub fn play(options: &Trace, scene: Scene, out: &mut Output<impl Write>) -> Result<Status> {
     let folder = Folder::new(&options.parameters);
-    let settings = journal::open(&folder, scene.purpose())?;
+    let settings = journal::open(&folder, scene.parameter())?;
     let mut recording = Recording::new(true);
     // The reader of a scene must not keep rcuctl or the grace-period kthread from a CPU.
     let cpus = match scene.needs_module() {
