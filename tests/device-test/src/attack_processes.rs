@@ -259,16 +259,12 @@ fn frozen_reader() -> Outcome {
     let monitor = Device::open()?;
     monitor.write_all("monitor\n")?;
     let mut reader = Role::ReadMonitor.start_reporting(Some(monitor.duplicate()?))?;
-    let mut committer = Role::CommitUntilKilled.start_reporting(None)?;
-    expect_line(&mut committer)?;
     group.add(&reader)?;
-    group.add(&committer)?;
     thread::sleep(START);
-    group.set("cgroup.freeze", "1")?;
-    wait_until("the processes are frozen", || {
-        Ok(group.figure("cgroup.events", "frozen")? == 1)
-    })?;
+    freeze(&group)?;
+    // Only a reader that waits is frozen: it gets the first change later.
     device::run("replace 10.0.0.0/8 dev a\n")?;
+    equal("the frozen reader's end", reader.try_wait()?, None)?;
     equal(
         "close() of a duplicate",
         monitor.duplicate()?.close(),
@@ -277,7 +273,23 @@ fn frozen_reader() -> Outcome {
     Stats::now()?;
     group.set("cgroup.freeze", "0")?;
     equal("the reader's status", reader.wait()?.code(), Some(0))?;
+
+    let mut committer = Role::CommitUntilKilled.start_reporting(None)?;
+    expect_line(&mut committer)?;
+    group.add(&committer)?;
+    freeze(&group)?;
+    device::run("replace 10.0.0.0/8 dev b\n")?;
+    Stats::now()?;
+    group.set("cgroup.freeze", "0")?;
     equal("the committer's status", committer.wait()?.code(), Some(0))
+}
+
+/// Freezes the processes of a group.
+fn freeze(group: &ControlGroup) -> Outcome {
+    group.set("cgroup.freeze", "1")?;
+    wait_until("the processes are frozen", || {
+        Ok(group.figure("cgroup.events", "frozen")? == 1)
+    })
 }
 
 /// Calls an ioctl of this process as a 32-bit process does, and compares the result with its own
