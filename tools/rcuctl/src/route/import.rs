@@ -177,7 +177,8 @@ fn next_hops_words(hops: &[(String, u64)]) -> String {
         _ => hops
             .iter()
             .map(|(words, weight)| format!(" nexthop{words} weight {weight}"))
-            .collect(),
+            .collect::<Vec<_>>()
+            .concat(),
     }
 }
 
