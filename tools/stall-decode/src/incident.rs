@@ -34,11 +34,12 @@ const REPEAT: f64 = 100.0;
 /// Seconds between two reports of one check for hung tasks.
 const SAME_CHECK: f64 = 5.0;
 
-/// Seconds between reports on CPUs that stopped at the same time.
+/// Seconds, or lines in a log without times, between reports on CPUs that stopped at the same time.
 const SAME_TIME: f64 = 3.0;
-
-/// Lines between such reports in a log without times.
 const NEXT_LINES: u64 = 6;
+
+/// Seconds after which a hard lockup is reported, if the report has no age.
+const HARD_LOCKUP: f64 = 12.0;
 
 /// CPUs that stop at the same time for one reason.
 const MANY_CPUS: usize = 3;
@@ -355,13 +356,18 @@ impl Incident {
             )
         };
         // The CPU was stuck already when another one was reported.
-        let age = event.seconds.filter(|_| is_lockup(event.kind));
+        let age = match event.kind {
+            EventKind::HardLockup => event.seconds.or(Some(HARD_LOCKUP)),
+            _ => event.seconds.filter(|_| is_lockup(event.kind)),
+        };
         let is_near = since_last.map_or(is_next, |seconds| {
             seconds.abs() < SAME_TIME || age.is_some_and(|age| (0.0..age).contains(&seconds))
         });
         // A stall on a further CPU has the same cause as several lockups before it.
-        let is_further_stall =
-            event.kind.is_stall() && is_lockup(self.kind) && self.cpus.len() >= MANY_CPUS;
+        let is_further_stall = (event.kind.is_stall()
+            || event.kind == EventKind::RcuKthreadStarved)
+            && is_lockup(self.kind)
+            && self.cpus.len() >= MANY_CPUS;
         let is_recent = since_last.is_some_and(|seconds| (0.0..REPEAT).contains(&seconds));
         is_lockup(event.kind) && is_about_cpus(self.kind) && is_near
             || is_further_stall && is_recent
@@ -401,7 +407,7 @@ impl Incident {
     fn extend(&mut self, event: &Event, last: Option<Time>) {
         self.ended_at = self.ended_at.take().or(event.ended_at.clone());
         self.last = last.or_else(|| event.time.clone()).or(self.last.take());
-        self.last_line = event.line;
+        self.last_line = event.last_line.max(event.line);
         self.callbacks = event.callbacks.unwrap_or(self.callbacks);
         let is_hung = event.kind == EventKind::HungTask && event.waits_for.is_some();
         if is_hung && !waits_for_lock(event) {

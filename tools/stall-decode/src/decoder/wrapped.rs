@@ -52,7 +52,8 @@ const UNFINISHED: [&str; 15] = [
 /// whatever its layout.
 fn is_unfinished(text: &str) -> bool {
     let text = text.trim_end();
-    UNFINISHED.iter().any(|end| text.ends_with(end))
+    let is_list = text.ends_with(',') && text.contains("page allocation failure");
+    is_list || UNFINISHED.iter().any(|end| text.ends_with(end))
 }
 
 /// A line that may continue on the next one.

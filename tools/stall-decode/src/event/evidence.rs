@@ -2,6 +2,8 @@
 
 //! Facts that the parsers and the incidents collect for the diagnosis.
 
+use super::Task;
+
 /// Facts for the diagnosis. They are not part of the JSON.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence {
@@ -64,6 +66,12 @@ pub(crate) struct Memory {
     pub(crate) ram_kb: Option<u64>,
     /// A process was killed, not only selected.
     pub(crate) is_killed: bool,
+    /// The score of the process that the OOM killer chose.
+    pub(crate) score: u64,
+    /// The process that the OOM killer chose, if it killed a child in its place.
+    pub(crate) chosen: Option<Task>,
+    /// The largest cache of objects of the kernel, and its size in kB.
+    pub(crate) largest_slab: Option<(String, u64)>,
     /// Anonymous memory of the killed process.
     pub(crate) victim_kb: Option<u64>,
 }

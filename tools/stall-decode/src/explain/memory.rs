@@ -217,6 +217,17 @@ fn lacks_state(event: &Event) -> bool {
         && event.field("slab_unreclaimable").is_none()
 }
 
+/// Returns the kernel's largest cache of objects, if it uses much of the memory.
+fn large_slab(event: &Event) -> Option<&(String, u64)> {
+    const LARGE_KB: u64 = 512 * 1024;
+    let memory = &event.evidence.memory;
+    let limit = memory.ram_kb.map_or(LARGE_KB, |ram| ram / 3);
+    memory
+        .largest_slab
+        .as_ref()
+        .filter(|(_, size)| *size > limit)
+}
+
 pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
     if let Some(field) = event.field("requested by") {
         out.blame(
@@ -239,6 +250,25 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
             .cause("the processes of the cgroup use more memory than its limit")
             .advise("Raise the limit (memory.max), or find what grew in the cgroup.");
         return;
+    }
+    if let Some((name, size)) = large_slab(event) {
+        out.blame(Culprit::Code, format!("the kernel code that allocates {name}"))
+            .cause(format!("the kernel's own objects use the memory: {name} has {} MB", size / 1024))
+            .advise(format!("Find what makes {name} grow: a leak, a cache without shrinker, or freed objects behind an RCU stall (/proc/slabinfo, slabtop). No process is at fault."));
+        return;
+    }
+    if let Some(chosen) = &event.evidence.memory.chosen {
+        out.blame(Culprit::Task, format!("{chosen}, which the OOM killer chose"))
+            .cause(format!("{chosen} uses most of the memory. Kernels before 5.1 may kill a child in its place: {}", tasks(event)))
+            .advise(format!("Look at what {chosen} uses, not at the child that was killed: it leaks, or is too large."));
+        return;
+    }
+    if let Some(nodes) = event
+        .field("nodemask")
+        .filter(|_| event.field("constraint").is_none())
+    {
+        out.cause(format!("only the NUMA nodes {} count: a memory policy or a cpuset allows no others, although others may have memory", nodes.value))
+            .advise("Widen the cpuset or the memory policy (numactl), or use less memory on these nodes.");
     }
     if event.field("constraint").is_some() {
         out.cause("the allowed NUMA nodes are full, although others may have memory")
@@ -291,6 +321,35 @@ pub(super) fn explain_oom(event: &Event, out: &mut Explanation) {
 mod tests {
     use crate::event::Culprit;
     use crate::tests::{decode, only};
+
+    #[test]
+    fn a_child_killed_in_place_of_the_process_is_not_to_blame() {
+        let killed = |score: u32| {
+            only(&format!(
+                "node invoked oom-killer: gfp_mask=0x200da, order=0, oom_score_adj=0\n\
+                 Out of memory: Kill process 12562 (node) score {score} or sacrifice child\n\
+                 Killed process 12573 (node) total-vm:660944kB, anon-rss:76872kB, file-rss:0kB\n"
+            ))
+        };
+        assert!(killed(786).blame.text.contains("12562"));
+        assert!(!killed(62).blame.text.contains("12562"));
+    }
+
+    #[test]
+    fn a_large_cache_of_the_kernel_is_named() {
+        let event = only(
+            "ip invoked oom-killer: gfp_mask=0xc2cc0(GFP_KERNEL), order=3, oom_score_adj=0\n\
+             Unreclaimable slab info:\n\
+             Name                      Used          Total\n\
+             kmalloc-64            12KB         16KB\n\
+             btrfs_extent_map     3207098KB    3375622KB\n",
+        );
+        assert!(
+            event.blame.text.contains("btrfs_extent_map"),
+            "{:?}",
+            event.blame
+        );
+    }
 
     #[test]
     fn an_allocation_that_fails_with_free_memory_is_no_shortage() {

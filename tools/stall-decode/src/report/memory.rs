@@ -23,6 +23,9 @@ const REQUESTS: [(&str, &str); 2] = [
     ("bpf_out_of_memory", "a BPF program, for a memory cgroup"),
 ];
 
+/// The score of a process that uses much of the memory. Since 2.6.36, 1000 is all of it.
+const MUCH: u64 = 300;
+
 pub(crate) static FAMILY: Family = Family {
     headers: &[
         "page allocation failure",
@@ -47,6 +50,7 @@ pub(crate) static FAMILY: Family = Family {
         "pages RAM",
         "VM_FAULT_OOM",
         " free:",
+        "KB",
         "kB = ",
     ],
     detail_starts: b"",
@@ -79,6 +83,7 @@ fn header(text: &str) -> Option<Event> {
         let mut event = Event::new(EventKind::Oom);
         event.add_field("invoked by", comm, "the task whose allocation failed");
         mode(&mut event, after, "gfp_mask=");
+        nodemask(&mut event, after);
         event.evidence.memory.order = number_after(after, "order=").unwrap_or(0);
         return Some(event);
     }
@@ -199,10 +204,15 @@ fn killed(event: &mut Event, text: &str) -> Option<()> {
         true => comm,
         false => comm.and_then(|rest| Some(rest.split_once('(')?.1)),
     };
+    if let Some(score) = number_after(text, " score ") {
+        event.evidence.memory.score = score;
+    }
     let is_killed = text.contains("illed process ");
     let is_other = !event.tasks.iter().any(|task| task.pid == Some(pid));
     // Old kernels announce a process, and may kill its child instead.
     if is_other && is_killed && !event.evidence.memory.is_killed && !text.contains("ut of memory") {
+        let uses_much = (MUCH..=1000).contains(&event.evidence.memory.score);
+        event.evidence.memory.chosen = event.tasks.pop().filter(|_| uses_much);
         event.tasks.clear();
     }
     // Each run of the OOM killer is an event of its own.
@@ -264,7 +274,29 @@ fn constraint(event: &mut Event, text: &str) {
     }
 }
 
+/// Parses `btrfs_extent_map     3207098KB    3375622KB` of the list of the kernel's caches.
+fn slab(event: &mut Event, text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    let (Some(name), Some(used), Some(total), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return false;
+    };
+    let size = |word: &str| word.strip_suffix("KB")?.parse::<u64>().ok();
+    let (Some(_), Some(total)) = (size(used), size(total)) else {
+        return false;
+    };
+    let largest = &mut event.evidence.memory.largest_slab;
+    if event.kind == EventKind::Oom && largest.as_ref().is_none_or(|(_, known)| *known < total) {
+        *largest = Some((name.to_string(), total));
+    }
+    event.kind == EventKind::Oom
+}
+
 fn detail(report: &mut Report, text: &str) -> bool {
+    if slab(&mut report.event, text) {
+        return true;
+    }
     let event = &mut report.event;
     if event.kind == EventKind::Oom {
         if killed(event, text).is_some() {

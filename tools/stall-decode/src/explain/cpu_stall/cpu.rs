@@ -122,8 +122,12 @@ fn looping(event: &Event, place: &str, out: &mut Explanation) {
             .advise("Look in /proc/interrupts for a count that grows fast. Shorten the handler, or move its work to a thread. Check what the handler waits for.");
         return;
     }
-    out.cause(format!("{place} runs in the kernel without rescheduling: a long or endless loop, with preemption or softirqs disabled, or in a reader"))
-        .advise("Shorten the loop, or leave the reader and call cond_resched() in it. Check what the loop waits for.");
+    out.cause(format!("{place} runs in the kernel without rescheduling: a long or endless loop, with preemption or softirqs disabled, or in a reader"));
+    if event.culprit_frame.is_none() {
+        // No code is known: the stack comes first.
+        return;
+    }
+    out.advise("Shorten the loop, or leave the reader and call cond_resched() in it. Check what the loop waits for.");
 }
 
 fn stalled(event: &Event, detail: &CpuDetail, out: &mut Explanation) {
@@ -273,6 +277,10 @@ fn behind(event: &Event, detail: &CpuDetail, place: &str, out: &mut Explanation)
         let irqs = "interrupts are enabled, as CPU";
         out.cause(format!("{place} {in_softirq}: {irqs} {cpu} handles its clock interrupt{running}"))
             .advise("Shorten the work that runs there: limit the batch, or move it to a kthread that reschedules.");
+    } else if kthread_ran(event) == Some(false) && event.culprit_frame.is_none() {
+        out.blame.sure = "guess";
+        out.cause(format!("the grace-period kthread did not scan, so that CPU {cpu} was hardly asked for a quiescent state. The log shows no loop there"))
+            .advise("Look at the report on the grace-period kthread first: its timer or its wakeup was lost.");
     } else {
         out.cause(format!("CPU {cpu} has not noticed this grace period: {place} loops with softirqs or interrupts disabled{running}"))
             .advise("Look at the stack: end the section with disabled softirqs or interrupts earlier. The hard-lockup detector tells whether interrupts are disabled.");
