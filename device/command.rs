@@ -3,6 +3,7 @@
 //! The commands of the text protocol, and their parser.
 
 pub(crate) mod attributes;
+pub(crate) mod continuation;
 pub(crate) mod legs;
 pub(crate) mod object;
 pub(crate) mod refusal;
@@ -113,30 +114,6 @@ fn parse_words<'a>(words: &mut Words<'a>) -> Parsed<'a, Option<Command>> {
     };
     words.end()?;
     Ok(Some(command))
-}
-
-/// Returns whether a line only describes the route before it.
-pub(crate) fn is_note(line: &str) -> bool {
-    Words::of(line)
-        .next()
-        .is_some_and(|word| NOTES.contains(&word))
-}
-
-/// Returns whether lines with legs may follow a line, as `ip route` prints a multipath route: the
-/// line has no verb, and no next hop but an object. `parsed` is the result of [`parse`].
-pub(crate) fn can_continue(
-    line: &str,
-    parsed: &Result<(Option<Command>, u32), Refusal<'_>>,
-) -> bool {
-    let has_no_next_hop = match parsed {
-        // A leg without next hop has this reason, too.
-        Err(refusal) => {
-            refusal.reason == Reason::MissingNextHop && refusal.word != legs::FIRST_WORD
-        }
-        Ok((Some(Command::Insert(_, route)), _)) => matches!(route.next_hop, NextHop::Object(_)),
-        _ => false,
-    };
-    has_no_next_hop && Words::of(line).next().is_some_and(looks_like_route)
 }
 
 /// Returns the list of a line: see [`Words::list`].

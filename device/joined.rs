@@ -9,7 +9,7 @@
 
 use super::{
     batch::Origin,
-    command::{self, legs, Command},
+    command::{self, continuation, legs, Command},
     execute::{Executor, Failure, Stop},
     line_error::LineError,
     lines::Line,
@@ -123,7 +123,7 @@ impl Executor<'_> {
                 Ok(text) if is_unfinished || legs::is_leg(text) => {
                     return Ok(self.continue_command(text, line.number)?);
                 }
-                Ok(text) if command::is_note(text) => {
+                Ok(text) if continuation::is_note(text) => {
                     return self.execute_or_batch(command::parse(text), text, origin);
                 }
                 Err(bad) if is_unfinished => {
@@ -135,7 +135,7 @@ impl Executor<'_> {
         }
         let text = line.text.map_err(LineError::Line)?;
         let parsed = command::parse(text);
-        if ends_with_backslash(text) || command::can_continue(text, &parsed) {
+        if ends_with_backslash(text) || continuation::can_continue(text, &parsed) {
             *self.joined = Some(Joined::new(text, origin)?);
             return Ok(());
         }
@@ -228,7 +228,7 @@ fn is_incomplete(table: &Table, text: &str) -> bool {
             }),
             _ => false,
         },
-        parsed => command::can_continue(text, &parsed),
+        parsed => continuation::can_continue(text, &parsed),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::{
     device::{
-        command::{self, legs, refusal::Refusal, Command},
+        command::{self, continuation, legs, refusal::Refusal, Command},
         lines::{Line, Lines, MAX_LINE},
     },
     rcu_table::{Mode, Route, Selector},
@@ -43,7 +43,7 @@ fn check_joined(lines: &[NumberedLine]) {
         let line = text.as_deref().unwrap_or("");
         let code = line.split('#').next().unwrap_or("");
         if joined.is_empty() || !legs::is_leg(line) {
-            let is_head = command::can_continue(line, &command::parse(line));
+            let is_head = continuation::can_continue(line, &command::parse(line));
             joined = if is_head {
                 code.to_owned()
             } else {
@@ -142,7 +142,7 @@ fn check(line: &str) {
     );
     match parsed {
         Ok((None, _)) => assert!(
-            words.is_empty() || command::is_note(line),
+            words.is_empty() || continuation::is_note(line),
             "{line:?} is parsed as a blank line"
         ),
         Ok((Some(command), _)) => check_command(line, &command),

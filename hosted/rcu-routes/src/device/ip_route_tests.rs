@@ -6,7 +6,7 @@
 //! between them, and the words in each line.
 
 use super::command::{
-    can_continue, is_note,
+    continuation::{can_continue, is_note},
     legs::{check, is_leg, legs},
     parse, Command,
 };

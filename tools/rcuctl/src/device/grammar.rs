@@ -38,7 +38,7 @@ pub(crate) fn command(line: &[u8]) -> Option<Command> {
 
 /// Whether legs may follow a line.
 pub(crate) fn can_continue(line: &str) -> bool {
-    command::can_continue(line, &command::parse(line))
+    command::continuation::can_continue(line, &command::parse(line))
 }
 
 /// Whether a line starts with a leg of the route before it.
@@ -48,7 +48,7 @@ pub(crate) fn is_leg(line: &str) -> bool {
 
 /// Whether a line only describes the route before it.
 pub(crate) fn is_note(line: &str) -> bool {
-    command::is_note(line)
+    command::continuation::is_note(line)
 }
 
 /// Parses a line that adds a route. Also returns the number of informational words.
