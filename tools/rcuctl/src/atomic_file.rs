@@ -3,16 +3,31 @@
 //! Replaces files, so that no reader sees a partial one.
 
 use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// Standard output, also if a shell has redirected it to a file, which no rename may replace.
+const STDOUT: &str = "/dev/stdout";
+
+/// Returns whether `replace` would replace an existing file, and not write to a pipe or a device.
+pub fn replaces(file: &Path) -> bool {
+    file != Path::new(STDOUT) && fs::metadata(file).is_ok_and(|old| old.is_file())
+}
+
 /// Passes a temporary file beside `file` to `write`, and renames it to `file`. If `write` fails,
 /// `file` is unchanged.
 ///
-/// Writes to a pipe or a terminal directly.
+/// Writes to a pipe, a terminal, a device or standard output directly.
 pub fn replace<T>(file: &Path, write: impl FnOnce(&File) -> Result<T>) -> Result<T> {
     let failed = |error| Error::io(format!("writing {}", file.display()))(error);
+    if file == Path::new(STDOUT) {
+        // A duplicate shares its position with the text that the program prints.
+        let open = io::stdout().as_fd().try_clone_to_owned().map_err(failed)?;
+        return write(&File::from(open));
+    }
     // Replaces the target of a symbolic link, not the link.
     let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
     let old = fs::metadata(&target).ok();

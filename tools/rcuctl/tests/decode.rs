@@ -235,6 +235,41 @@ fn html_writes_a_page_and_replaces_only_its_own_files() {
     );
 }
 
+/// Runs a line of shell, in which `"$0"` is the program, with little memory and time.
+fn shell(line: &str, folder: &TempDir) -> Output {
+    let line = format!("ulimit -v 1000000; {line}");
+    Command::new("timeout")
+        .args(["20", "sh", "-c", &line, env!("CARGO_BIN_EXE_rcuctl")])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the shell starts")
+}
+
+#[test]
+fn html_writes_to_a_device_or_a_pipe_and_does_not_read_it() {
+    let folder = folder();
+    std::fs::write(path(&folder, "log"), LOG).expect("writable");
+    let full = shell(r#""$0" decode log --html /dev/full"#, &folder);
+    let message = String::from_utf8_lossy(&full.stderr).into_owned();
+    assert_eq!(full.status.code(), Some(1), "{full:?}");
+    assert!(message.contains("No space left on device"), "{message}");
+    for line in [
+        r#""$0" decode log --html /dev/stdout | cat"#,
+        r#""$0" decode log --html /dev/stdout >out && cat out"#,
+        r#"echo kept >old; "$0" decode log --html /dev/stdout >>old && cat old"#,
+        r#"mkfifo pipe; "$0" decode log --html pipe & cat pipe; wait; test -p pipe"#,
+    ] {
+        let output = shell(line, &folder);
+        let text = stdout(&output);
+        assert!(output.status.success(), "{line}: {output:?}");
+        for part in ["</html>", "1 event: 1 rcu-cpu-stall"] {
+            assert!(text.contains(part), "{line}: {text}");
+        }
+        assert_eq!(text.contains("kept"), line.contains("kept"), "{text}");
+    }
+}
+
 #[test]
 fn several_logs_are_read_in_turn() {
     let folder = folder();

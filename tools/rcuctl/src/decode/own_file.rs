@@ -2,8 +2,8 @@
 
 //! Files that `decode` writes. They never replace a file of somebody else, such as a log.
 
-use std::fs;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use stall_decode::Timeline;
@@ -12,16 +12,20 @@ use crate::atomic_file;
 use crate::error::{Error, Result};
 
 /// Bytes of a file in which it names its author.
-const MAX_START: usize = 4096;
+const MAX_START: u64 = 4096;
 
 /// Refuses to replace a file that this program did not write.
 pub fn check(option: &str, path: &Path) -> Result<()> {
-    let Ok(old) = fs::read(path) else {
+    // A pipe, a terminal or a device is written, not replaced. Reading it may never end.
+    if !atomic_file::replaces(path) {
         return Ok(());
-    };
+    }
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|old| old.take(MAX_START).read_to_end(&mut start))
+        .map_err(Error::io(format!("reading {}", path.display())))?;
     let author = Timeline::AUTHOR.as_bytes();
-    let start = old.get(..MAX_START).unwrap_or(&old);
-    if old.is_empty() || start.windows(author.len()).any(|part| part == author) {
+    if start.is_empty() || start.windows(author.len()).any(|part| part == author) {
         return Ok(());
     }
     Err(Error::Usage(format!(
