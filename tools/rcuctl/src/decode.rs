@@ -2,7 +2,6 @@
 
 //! `decode`: explains the RCU reports of a kernel log. `docs/decode.md` describes the output.
 
-mod own_file;
 mod source;
 pub mod text;
 
@@ -18,6 +17,7 @@ use stall_page::Page;
 
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
+use crate::own_file;
 use source::Source;
 
 pub use text::Style;
@@ -90,15 +90,13 @@ impl Filter {
 
 pub fn decode(options: &Decode, out: &mut Output<impl Write>) -> Result<Status> {
     let style = Style::for_stdout().verbose(options.verbose);
-    for (option, path) in [("--svg", &options.svg), ("--html", &options.html)] {
-        if let Some(path) = path.as_ref().filter(|_| !options.force) {
-            own_file::check(option, path)?;
-        }
-    }
     let mut sources = Vec::new();
     for path in &options.files {
         sources.extend(Source::find(path)?);
     }
+    let targets = [("--svg", &options.svg), ("--html", &options.html)];
+    let inputs: Vec<_> = sources.iter().flat_map(Source::inputs).collect();
+    own_file::check(&targets, &inputs, options.force)?;
     let mut found = Found::new(options, sources.len() > 1);
     for source in &sources {
         let log = source.open()?;

@@ -27,6 +27,7 @@ mod man_pages;
 mod module;
 mod nexthop;
 mod output;
+mod own_file;
 mod parameters;
 mod progress;
 mod rcu_table;

@@ -29,9 +29,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::atomic_file;
 use crate::error::{Error, Result, Status};
 use crate::output::Output;
+use crate::own_file;
 use event::Event;
 use follow::{End, Follower, Source};
 use grace_period::GracePeriod;
@@ -74,6 +74,7 @@ const EVENTS: [&str; 21] = [
 const WATCHING: &str = "rcu_watching";
 
 pub fn trace(options: &Trace, out: &mut Output<impl Write>) -> Result<Status> {
+    options.check_files()?;
     match (&options.command, &options.from) {
         (Some(TraceCommand::Demo { scene }), None) => demo::play(options, *scene, out),
         (Some(TraceCommand::Demo { scene }), Some(file)) => {
@@ -266,29 +267,24 @@ fn warn_of_loss(recording: &Recording) {
 
 /// Writes the pictures that the options ask for.
 fn draw(options: &Trace, recording: &Recording, since_us: Option<u64>) -> Result<()> {
-    let write = |file: &Path, text: String| {
-        atomic_file::replace(file, |mut open: &File| {
-            let failed = Error::io(format!("writing {}", file.display()));
-            open.write_all(text.as_bytes()).map_err(failed)
-        })
-    };
     if let Some(file) = &options.svg {
-        write(
-            file,
-            picture::svg(recording, since_us, picture::WIDTH).to_string(),
-        )?;
+        let picture = picture::svg(recording, since_us, picture::WIDTH);
+        own_file::write(file, &picture.to_string())?;
     }
     if let Some(file) = &options.html {
-        write(file, page::html(recording, since_us))?;
+        own_file::write(file, &page::html(recording, since_us))?;
     }
     Ok(())
 }
 
-/// Opens the file for the kernel's own lines.
+/// Opens the file for the kernel's own lines, which follow a comment with their author.
 fn raw_file(options: &Trace) -> Result<Option<BufWriter<File>>> {
     let Some(path) = &options.raw else {
         return Ok(None);
     };
     let file = File::create(path).map_err(Error::io(format!("creating {}", path.display())))?;
-    Ok(Some(BufWriter::new(file)))
+    let mut file = BufWriter::new(file);
+    writeln!(file, "{}", own_file::TRACE_RECORDING)
+        .map_err(Error::io(format!("writing {}", path.display())))?;
+    Ok(Some(file))
 }

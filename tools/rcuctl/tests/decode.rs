@@ -215,7 +215,7 @@ fn html_writes_a_page_and_replaces_only_its_own_files() {
     let folder = folder();
     let log = path(&folder, "console.log");
     std::fs::write(&log, LOG).expect("writable");
-    let refused = rcuctl(&["decode", "--html", &log, &log], "");
+    let refused = rcuctl(&["decode", "--html", &log], LOG);
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(
@@ -233,6 +233,73 @@ fn html_writes_a_page_and_replaces_only_its_own_files() {
         html.starts_with("<!DOCTYPE html>") && html.contains("RIP: 0010:spin"),
         "{html}"
     );
+}
+
+#[test]
+fn the_log_and_the_file_of_another_option_are_not_replaced() {
+    let folder = folder();
+    let file = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    std::fs::write(path(&folder, "log"), LOG).expect("writable");
+    for line in [
+        r#""$0" decode log --force --html log"#,
+        r#"ln -f log other; "$0" decode log --force --svg ./other"#,
+        r#""$0" decode --force --svg log <log"#,
+        r#""$0" decode log --html new --svg new"#,
+        r#""$0" decode log --force --html new --svg ../${PWD##*/}/new"#,
+    ] {
+        let output = shell(line, &folder);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{line}: {output:?}");
+        assert!(message.contains("pass another name"), "{line}: {message}");
+        assert_eq!((file("log").as_str(), file("new").as_str()), (LOG, ""));
+    }
+    let output = shell(
+        r#""$0" decode log --html /dev/null --svg /dev/null"#,
+        &folder,
+    );
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A recording of `rcuctl trace --raw`.
+const RECORDING: &str = "# recorded by rcuctl trace\n\
+    sh-57 [001] d..1. 100.000001: rcu_grace_period: rcu_preempt 289 start\n\
+    sh-57 [001] d..1. 100.000900: rcu_grace_period: rcu_preempt 289 end\n";
+
+#[test]
+fn trace_replaces_only_its_own_files_but_not_its_input() {
+    let folder = folder();
+    let file = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("a file");
+    std::fs::write(path(&folder, "rec"), RECORDING).expect("writable");
+    std::fs::write(path(&folder, "notes"), LOG).expect("writable");
+    for (line, part) in [
+        (r#""$0" trace --from rec --html rec"#, "also the input"),
+        (
+            r#""$0" trace --from rec --force --svg rec"#,
+            "also the input",
+        ),
+        (r#""$0" trace --from rec --html notes"#, "--force"),
+        (r#""$0" trace --from rec --svg notes"#, "--force"),
+        (r#""$0" trace --raw notes --seconds 1"#, "--force"),
+        (r#""$0" trace demo reader --raw notes"#, "--force"),
+        (r#""$0" trace --from rec --html new --svg new"#, "same file"),
+    ] {
+        let output = shell(line, &folder);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{line}: {output:?}");
+        assert!(message.contains(part), "{line}: {message}");
+        assert_eq!(
+            (file("rec").as_str(), file("notes").as_str()),
+            (RECORDING, LOG)
+        );
+        assert!(!folder.path().join("new").exists(), "{line}");
+    }
+    let draw = r#""$0" trace --from rec --svg svg --html html && "$0" trace --from rec --svg html --html svg"#;
+    let output = shell(draw, &folder);
+    assert!(output.status.success(), "{output:?}");
+    assert!(file("html").starts_with("<svg"), "{}", file("html"));
+    let output = shell(r#""$0" trace --from rec --force --svg notes"#, &folder);
+    assert!(output.status.success(), "{output:?}");
+    assert!(file("notes").starts_with("<svg"), "{}", file("notes"));
 }
 
 /// Runs a line of shell, in which `"$0"` is the program, with little memory and time.

@@ -46,6 +46,14 @@ impl Source {
         Ok(found)
     }
 
+    /// Returns the files that `open` reads.
+    pub fn inputs(&self) -> Vec<&Path> {
+        match self.parts.is_empty() {
+            true => vec![Path::new("/dev/stdin")],
+            false => self.parts.iter().map(PathBuf::as_path).collect(),
+        }
+    }
+
     /// Opens the log, decompressed.
     pub fn open(&self) -> Result<Box<dyn BufRead>> {
         if self.parts.is_empty() {

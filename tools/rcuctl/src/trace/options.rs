@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::demo::Scene;
+use crate::error::Result;
+use crate::own_file;
 use crate::parameters::PARAMETERS;
 
 const AFTER_HELP: &str = "\
@@ -51,6 +53,10 @@ pub struct Trace {
     #[arg(long, global = true, value_name = "FILE")]
     pub raw: Option<PathBuf>,
 
+    /// Replace the file of --svg, --html or --raw even if rcuctl did not write it
+    #[arg(long, global = true)]
+    pub force: bool,
+
     /// Read the lines of trace_pipe from FILE instead of from the kernel
     #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["raw", "seconds"])]
     pub from: Option<PathBuf>,
@@ -81,13 +87,24 @@ impl Trace {
         plays && self.from.is_none()
     }
 
+    /// Refuses to replace a file of somebody else, or the recording of --from.
+    pub fn check_files(&self) -> Result<()> {
+        let targets = [
+            ("--svg", &self.svg),
+            ("--html", &self.html),
+            ("--raw", &self.raw),
+        ];
+        let inputs: Vec<_> = self.from.iter().map(PathBuf::as_path).collect();
+        own_file::check(&targets, &inputs, self.force)
+    }
+
     /// Whether a picture is drawn at the end.
     pub fn draws(&self) -> bool {
         self.svg.is_some() || self.html.is_some()
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "not a number of seconds".to_string())?;

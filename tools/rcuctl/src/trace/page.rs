@@ -6,6 +6,7 @@ use maud::{html, PreEscaped, DOCTYPE};
 
 use super::picture::{svg, WIDTH};
 use super::recording::Recording;
+use crate::own_file::TRACE_DRAWING;
 
 /// Forbids scripts and outside resources, in case the name of a task contains HTML.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -28,7 +29,7 @@ pub fn html(recording: &Recording, since_us: Option<u64>) -> String {
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta name="generator" content="rcuctl trace";
+                meta name="generator" content=(TRACE_DRAWING);
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 title { "RCU at work" }
                 style { (PreEscaped(STYLE)) }

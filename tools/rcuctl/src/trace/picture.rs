@@ -2,12 +2,13 @@
 
 //! Draws the lanes as SVG.
 
-use svg::node::element::{Group, Line, Polygon, Rectangle, Style, Text, Title};
+use svg::node::element::{Description, Group, Line, Polygon, Rectangle, Style, Text, Title};
 use svg::Document;
 
 use super::event::SEGMENTS;
 use super::lanes::{lanes, step_tip, Bar, Lane, Mark};
 use super::recording::Recording;
+use crate::own_file::TRACE_DRAWING;
 
 /// The width of a picture in pixels.
 pub const WIDTH: f64 = 1200.0;
@@ -113,6 +114,7 @@ pub fn svg(recording: &Recording, since_us: Option<u64>, width: f64) -> Document
         .set("height", height)
         .set("viewBox", (0, 0, width, height))
         .set("class", "trace")
+        .add(Description::new().add(svg::node::Text::new(TRACE_DRAWING)))
         .add(Style::new(STYLE))
         .add(
             Rectangle::new()
