@@ -6,29 +6,32 @@
 //! ```text
 //!   /run/rcuctl/PID-START   one entry a line, as JSON: the setting, its old value, its new value
 //!              lock        locked by an rcuctl that restores settings
+//!              PATH.lock   locked by an rcuctl that runs the job of that parameter; has its PID
 //! ```
 //!
-//! An rcuctl that runs a job also locks the job's parameter, so that no other one takes its changes
-//! for the user's values.
+//! The lock of a job keeps other processes from taking its changes for the user's values.
 //!
 //! START is the start time of the process: it distinguishes a later process with the same PID. A
 //! setting that another program has changed since keeps its value.
 
+mod folder;
+
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::fs::{self, DirBuilder, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::parameters::{Folder, ParameterError, Parameters};
-use crate::run::{Job, RunError};
+use crate::parameters::{Folder, Parameters};
+use crate::run::{self, Job, RunError};
+
+use folder::PrivateFolder;
 
 /// The folder of the files. A boot empties it, and resets the kernel's settings, too.
 const FOLDER: &str = "/run/rcuctl";
@@ -41,9 +44,17 @@ const JOBS: [&str; 3] = ["scale", "stall", "torture"];
 pub fn open_for<'a>(job: &'static Job, settings: &'a Folder) -> Result<Journal<'a, Folder>> {
     settings.read(job.parameter)?;
     open(settings, Some(job.parameter)).map_err(|error| match error {
-        Error::Run(RunError::InUse(_)) => RunError::Busy(job).into(),
+        Error::Run(RunError::InUse { .. }) if is_active(settings, job) => {
+            RunError::Busy(job).into()
+        }
         error => error,
     })
+}
+
+fn is_active(settings: &impl Parameters, job: &Job) -> bool {
+    let report = settings.read(job.parameter);
+    let report = report.and_then(|text| run::parse_report(&text, |_, _| Some(())));
+    report.is_ok_and(|(state, _)| state != run::State::Idle)
 }
 
 /// Restores the settings of killed processes, and records the changes that this process makes to
@@ -51,18 +62,18 @@ pub fn open_for<'a>(job: &'static Job, settings: &'a Folder) -> Result<Journal<'
 ///
 /// Errors: another rcuctl runs that job.
 pub fn open<'a>(settings: &'a Folder, parameter: Option<&str>) -> Result<Journal<'a, Folder>> {
-    let claimed = parameter.map(|name| claim(&settings.path(name)));
+    let folder = PrivateFolder::create(Path::new(FOLDER))?;
+    let claimed = parameter.map(|name| folder.claim(&settings.path(name)));
     let only_one = claimed.transpose()?.flatten();
-    let (journal, recovery) = Journal::open(settings, Path::new(FOLDER), only_one)?;
+    let (journal, recovery) = Journal::open(settings, &folder, only_one)?;
     recovery.report();
     Ok(journal)
 }
 
 /// Restores the settings of killed processes.
 pub fn recover(settings: &impl Parameters) -> Result<()> {
-    let folder = Path::new(FOLDER);
-    if folder.exists() {
-        Recovery::run(settings, folder)?.report();
+    if let Some(folder) = PrivateFolder::existing(Path::new(FOLDER))? {
+        Recovery::run(settings, &folder)?.report();
     }
     Ok(())
 }
@@ -87,22 +98,15 @@ impl<'a, P: Parameters> Journal<'a, P> {
     /// Restores the settings that killed processes have changed, and begins to record.
     fn open(
         settings: &'a P,
-        folder: &Path,
+        folder: &PrivateFolder,
         only_one: Option<Flock<File>>,
     ) -> Result<(Self, Recovery)> {
-        // Root writes what the files say, so only root may write them.
-        let mut private = DirBuilder::new();
-        private
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| failed(folder, error))?;
         let recovery = Recovery::run(settings, folder)?;
         let pid = std::process::id();
         let start = start_time(pid).unwrap_or_default();
         let journal = Self {
             settings,
-            path: folder.join(format!("{pid}-{start}")),
+            path: folder.path.join(format!("{pid}-{start}")),
             entries: RefCell::new(Vec::new()),
             _only_one: only_one,
         };
@@ -182,41 +186,6 @@ fn is_recorded(name: &str) -> bool {
     !JOBS.contains(&name) && (!name.starts_with("/proc/") || name.starts_with("/proc/sys/"))
 }
 
-/// Explains why a file of the folder cannot be used.
-fn failed(folder: &Path, error: std::io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::PermissionDenied => ParameterError::NotRoot(folder.to_path_buf()).into(),
-        _ => Error::io(format!("recording changes in {}", folder.display()))(error),
-    }
-}
-
-/// Locks a file until the result is dropped or the process ends. A kernel without
-/// `CONFIG_FILE_LOCKING` locks nothing.
-///
-/// Errors: `EWOULDBLOCK` if another process has locked the file and `kind` does not wait.
-fn lock(file: File, kind: FlockArg) -> std::io::Result<Option<Flock<File>>> {
-    match Flock::lock(file, kind) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::ENOSYS)) => Ok(None),
-        Err((_, errno)) => Err(errno.into()),
-    }
-}
-
-/// Locks the file of a parameter.
-///
-/// Errors: another process has locked it.
-fn claim(parameter: &Path) -> Result<Option<Flock<File>>> {
-    let locking = || format!("locking {}", parameter.display());
-    let file = File::open(parameter).map_err(Error::io(locking()))?;
-    match lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(claim) => Ok(claim),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            Err(RunError::InUse(parameter.to_path_buf()).into())
-        }
-        Err(error) => Err(Error::io(locking())(error)),
-    }
-}
-
 fn save(path: &Path, entries: &[Entry]) -> Result<()> {
     let lines = entries
         .iter()
@@ -250,14 +219,9 @@ struct Recovery {
 impl Recovery {
     /// Restores the settings in the files of ended processes. A process that another one has
     /// followed is the last one to be restored, because its entries have the oldest values.
-    fn run(settings: &impl Parameters, folder: &Path) -> Result<Self> {
-        let mut options = File::options();
-        let options = options.write(true).create(true).truncate(false);
-        let file = options.open(folder.join("lock"));
-        let file = file.map_err(|error| failed(folder, error))?;
-        let _only_one =
-            lock(file, FlockArg::LockExclusive).map_err(|error| failed(folder, error))?;
-        let files = fs::read_dir(folder).map_err(|error| failed(folder, error))?;
+    fn run(settings: &impl Parameters, folder: &PrivateFolder) -> Result<Self> {
+        let _only_one = folder.lock("lock")?;
+        let files = fs::read_dir(&folder.path).map_err(|error| folder.failed(error))?;
         let mut ended: Vec<_> = files
             .flatten()
             .filter_map(|file| Some((ended_process(file.file_name().to_str()?)?, file.path())))
@@ -335,6 +299,8 @@ fn start_time(pid: u32) -> Option<String> {
 mod tests {
     use super::*;
     use crate::torture::fake::Fake;
+    use nix::fcntl::FlockArg;
+    use std::os::unix::fs::PermissionsExt;
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
@@ -343,12 +309,18 @@ mod tests {
         tempfile::tempdir().expect("a temporary folder")
     }
 
+    fn private(folder: &tempfile::TempDir) -> PrivateFolder {
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(folder.path(), mode).expect("its own folder");
+        PrivateFolder::create(folder.path()).expect("a private folder")
+    }
+
     fn open<'a>(fake: &'a Fake, folder: &tempfile::TempDir) -> (Journal<'a, Fake>, Recovery) {
-        Journal::open(fake, folder.path(), None).expect("a writable folder")
+        Journal::open(fake, &private(folder), None).expect("a writable folder")
     }
 
     fn recover(fake: &Fake, folder: &tempfile::TempDir) -> Recovery {
-        Recovery::run(fake, folder.path()).expect("a readable folder")
+        Recovery::run(fake, &private(folder)).expect("a readable folder")
     }
 
     /// Leaves the journal's file under the name of a process with PID 1 that started at `start`.
@@ -480,20 +452,6 @@ mod tests {
     }
 
     #[test]
-    fn one_process_at_a_time_runs_a_job() {
-        let folder = folder();
-        let [stall, torture] = ["stall", "torture"].map(|name| folder.path().join(name));
-        fs::write(&stall, "none").expect("a file");
-        fs::write(&torture, "0").expect("a file");
-        let claimed = claim(&stall).expect("no other process");
-        let error = claim(&stall).expect_err("another process").to_string();
-        assert!(error.contains("/stall: another rcuctl"), "{error}");
-        claim(&torture).expect("another job");
-        drop(claimed);
-        claim(&stall).expect("no other process any more");
-    }
-
-    #[test]
     fn one_process_at_a_time_restores_settings() {
         let (fake, folder) = (Fake::new(), folder());
         let (journal, _) = open(&fake, &folder);
@@ -503,9 +461,9 @@ mod tests {
         let other = Flock::lock(file, FlockArg::LockExclusive).expect("a lock");
         let (done, is_done) = mpsc::channel();
         thread::scope(|scope| {
-            let path = folder.path();
+            let private = private(&folder);
             scope.spawn(move || {
-                let recovery = Recovery::run(&Fake::new(), path).expect("a readable folder");
+                let recovery = Recovery::run(&Fake::new(), &private).expect("a readable folder");
                 done.send(recovery).expect("a receiver");
             });
             let waits = is_done.recv_timeout(Duration::from_millis(50)).is_err();

@@ -76,10 +76,21 @@ pub enum RunError {
     },
 
     #[error(
-        "{}: another rcuctl runs this job; wait until it has ended, or interrupt it",
-        .0.display()
+        "{}: another rcuctl{} runs this job; wait until it has ended, or interrupt it",
+        parameter.display(),
+        holder.map_or_else(String::new, |pid| format!(" (pid {pid})"))
     )]
-    InUse(PathBuf),
+    InUse {
+        parameter: PathBuf,
+        holder: Option<u32>,
+    },
+
+    #[error(
+        "{} {}, so rcuctl does not trust the records in it; expected a folder of root with mode \
+         0700. Remove it, and run rcuctl again",
+        .0.display(), .1
+    )]
+    NotPrivate(PathBuf, String),
 
     #[error("the module was unloaded before the result of the {} was read", .0.noun)]
     Unloaded(&'static Job),
@@ -88,7 +99,8 @@ pub enum RunError {
 impl RunError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Busy(_) | Self::InUse(_) => Some(Errno::EBUSY),
+            Self::Busy(_) | Self::InUse { .. } => Some(Errno::EBUSY),
+            Self::NotPrivate(..) => Some(Errno::EPERM),
             Self::NotStopped(..) => Some(Errno::ETIMEDOUT),
             Self::GaveUp(_) => Some(Errno::EINTR),
             Self::Overtaken { .. } | Self::Unloaded(_) => None,
