@@ -6,6 +6,7 @@
 //! ```text
 //!   /run/rcuctl/PID-START   one entry a line, as JSON: the setting, its old value, its new value
 //!              lock        locked by an rcuctl that restores settings
+//!              NAME.unreadable  set aside: the next rcuctl could not read it, or a line of it
 //!              PATH.lock   locked by an rcuctl that runs the job of that parameter; has its PID
 //! ```
 //!
@@ -214,6 +215,8 @@ struct Recovery {
     restored: Vec<String>,
     /// The settings that could not be restored, with the reasons. Their entries are kept.
     failed: Vec<String>,
+    /// The records that could not be read, with the reasons. They are set aside.
+    unreadable: Vec<String>,
 }
 
 impl Recovery {
@@ -229,18 +232,25 @@ impl Recovery {
         ended.sort_by_key(|(start, _)| Reverse(*start));
         let mut recovery = Self::default();
         for (_, path) in ended {
-            recovery.restore(settings, &path)?;
+            recovery.restore(settings, &path);
         }
         Ok(recovery)
     }
 
-    /// Restores the settings in the file of a killed process. Removes the restored entries.
-    fn restore(&mut self, settings: &impl Parameters, path: &Path) -> Result<()> {
-        let reading = Error::io(format!("reading {}", path.display()));
-        let text = fs::read_to_string(path).map_err(reading)?;
-        let entries = text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Entry>(line).ok());
+    /// Restores the settings in the file of a killed process. Removes the restored entries, and
+    /// sets an unreadable file aside: it must not fail each later run.
+    fn restore(&mut self, settings: &impl Parameters, path: &Path) {
+        let text = match read_record(path) {
+            Ok(text) => text,
+            Err(error) => return self.set_aside(path, error, |aside| fs::rename(path, aside)),
+        };
+        let lines = text.lines().map(serde_json::from_str::<Entry>);
+        let (entries, wrong): (Vec<_>, Vec<_>) = lines.partition(|entry| entry.is_ok());
+        if let Some(error) = wrong.into_iter().find_map(|entry| entry.err()) {
+            // The readable entries stay in the record until they are restored.
+            self.set_aside(path, error, |aside| fs::copy(path, aside).map(drop));
+        }
+        let entries = entries.into_iter().flatten();
         let mut kept = Vec::new();
         for entry in entries {
             match restore(settings, &entry) {
@@ -255,12 +265,31 @@ impl Recovery {
                 }
             }
         }
-        match kept.is_empty() {
+        let removed = match kept.is_empty() {
             true => {
                 fs::remove_file(path).map_err(Error::io(format!("removing {}", path.display())))
             }
             false => save(path, &kept),
+        };
+        if let Err(error) = removed {
+            self.failed.push(error.to_string());
         }
+    }
+
+    /// Sets a record aside by `move_to`, and records why.
+    fn set_aside(
+        &mut self,
+        path: &Path,
+        error: impl std::fmt::Display,
+        move_to: impl FnOnce(&Path) -> std::io::Result<()>,
+    ) {
+        let aside = path.with_extension("unreadable");
+        let result = match move_to(&aside) {
+            Ok(()) => format!("it is now {}", aside.display()),
+            Err(error) => format!("it could not be set aside: {error}"),
+        };
+        let path = path.display();
+        self.unreadable.push(format!("{path}: {error}; {result}"));
     }
 
     /// Prints what was restored, and what was not, on standard error.
@@ -275,6 +304,17 @@ impl Recovery {
                  tries again"
             );
         }
+        for unreadable in &self.unreadable {
+            eprintln!("rcuctl: cannot read a record of a killed rcuctl, {unreadable}");
+        }
+    }
+}
+
+/// Reads a record. A pipe would block the reader.
+fn read_record(path: &Path) -> std::io::Result<String> {
+    match fs::symlink_metadata(path)?.is_file() {
+        true => Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned()),
+        false => Err(std::io::Error::other("not a regular file")),
     }
 }
 
@@ -395,6 +435,39 @@ mod tests {
         .expect("a file");
         assert_eq!(recover(&fake, &folder).restored, ["stutter"]);
         assert_eq!(fake.value("stutter"), "0");
+        assert_eq!(records(&folder), ["1-7.unreadable"]);
+    }
+
+    #[test]
+    fn an_unreadable_record_is_set_aside_once() {
+        let (fake, folder) = (Fake::new(), folder());
+        let (journal, _) = open(&fake, &folder);
+        journal.write("stutter", "5").expect("accepted");
+        kill(journal, 7);
+        let path = |name| folder.path().join(name);
+        fs::create_dir(path("1-8")).expect("a folder");
+        fs::write(path("1-9"), b"\xff\xfe\n").expect("a file");
+        std::os::unix::fs::symlink("/dev/zero", path("1-10")).expect("a link");
+        nix::unistd::mkfifo(&path("1-11"), nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
+        let recovery = recover(&fake, &folder);
+        assert_eq!(recovery.restored, ["stutter"]);
+        assert_eq!(recovery.unreadable.len(), 4, "{recovery:?}");
+        assert_eq!(recover(&fake, &folder), Recovery::default());
+        open(&fake, &folder);
+    }
+
+    #[test]
+    fn a_record_with_an_unreadable_line_keeps_an_entry_that_cannot_be_restored() {
+        let (fake, folder) = (Fake::new(), folder());
+        fake.write("stutter", "5").expect("accepted");
+        let record = "\u{fffd}\n{\"name\":\"stutter\",\"before\":\"0\",\"now\":\"5\"}\n";
+        fs::write(folder.path().join("1-7"), record).expect("a file");
+        fake.refuse_from_now("stutter", Errno::EIO);
+        assert_eq!(recover(&fake, &folder).failed.len(), 1);
+        fake.accept_from_now("stutter");
+        let recovery = recover(&fake, &folder);
+        assert_eq!(recovery.restored, ["stutter"]);
+        assert_eq!(recovery.unreadable, [""; 0]);
     }
 
     #[test]
