@@ -68,7 +68,8 @@ impl Lines {
         }
     }
 
-    /// Forgets a write that ended at its first line.
+    /// Forgets a write that fails. Until then, the write must feed only bytes that end a line: a
+    /// kept start of a later line would overwrite the start before the write.
     pub(crate) fn restore(&mut self, mark: Mark) {
         (self.count, self.len) = (mark.count, mark.len);
     }
@@ -76,6 +77,12 @@ impl Lines {
     /// Discards everything after a line, because the write ended there.
     pub(crate) fn rewind_to(&mut self, line: u64) {
         (self.count, self.len) = (line, 0);
+    }
+
+    /// Returns whether these bytes end the line whose newline was not written yet: they contain a
+    /// newline, or make the line too long.
+    pub(crate) fn is_ended_by(&self, bytes: &[u8]) -> bool {
+        bytes.len() > MAX_LINE - self.len || bytes.contains(&b'\n')
     }
 
     /// Consumes bytes up to and including a newline. Returns their number, and the line if it

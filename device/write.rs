@@ -88,13 +88,9 @@ pub(super) fn write(
                 return Err(refused.error);
             }
         }
-        let (start, is_last) = (progress.consumed, copied == 0 || from.is_empty());
-        let ends_here = is_last || signal::yield_and_check();
-        let chunk = Chunk {
-            filled,
-            is_last,
-            ends_here,
-        };
+        let start = progress.consumed;
+        let ends_here = copied == 0 || from.is_empty() || signal::yield_and_check();
+        let chunk = Chunk { filled, ends_here };
         if let Err(stop) = write_chunk(file, state, &mut progress, &chunk) {
             return stop_at(state, &stop, mark, start..start + filled);
         }
@@ -102,7 +98,8 @@ pub(super) fn write(
             break;
         }
     }
-    // A signal leaves the start of a line in the chunk.
+    // The write has succeeded: its last, unfinished line replaces the start that an earlier write
+    // has left.
     let (kept, _) = state.lines.feed(&state.chunk[..progress.kept]);
     Ok(progress.consumed + kept)
 }
@@ -111,14 +108,12 @@ pub(super) fn write(
 struct Chunk {
     /// Their number.
     filled: usize,
-    /// Whether they are the last ones of the write.
-    is_last: bool,
     /// Whether the write ends after them: they are the last ones, or a signal is pending.
     ends_here: bool,
 }
 
-/// Executes the lines of the chunk. Keeps a line that does not end in the chunk, unless the chunk is
-/// the last of its write. So each line is in one chunk.
+/// Executes the lines of the chunk. Keeps a line that does not end in the chunk, so that each line is
+/// in one chunk.
 fn write_chunk(
     file: &OpenFile,
     state: &mut State,
@@ -137,7 +132,7 @@ fn write_chunk(
     let mut at = 0;
     while at < filled {
         let rest = &state.chunk[at..filled];
-        if !chunk.is_last && rest.len() <= MAX_LINE && !rest.contains(&b'\n') {
+        if !state.lines.is_ended_by(rest) {
             break;
         }
         let (used, line) = state.lines.feed(rest);

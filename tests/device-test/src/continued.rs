@@ -93,6 +93,19 @@ fn last_line_of_a_write() -> Outcome {
     ))
 }
 
+/// A failed write leaves the start of the line that the write before it has left.
+fn failed_write_keeps_the_line() -> Outcome {
+    device::run("add 10.0.0.0/8 dev z\n")?;
+    let device = Device::open()?;
+    device.write_all("10.0.0.0/8\n\tnexthop dev veth-12")?;
+    let rest = "3\n\tnexthop dev b\nadd 10.1.0.0/16 dev ";
+    equal("the legs", device.write(rest), Err(Errno::EEXIST))?;
+    // The route is refused, so that its legs are alone.
+    equal("the repeated legs", device.write(rest), Err(Errno::EINVAL))?;
+    device.write_all("add 10.2.0.0/16 dev a\n")?;
+    expect_table("10.0.0.0/8 dev z\n10.2.0.0/16 dev a\n")
+}
+
 const MISSING: &str = "next hop missing; add via, dev or a type such as blackhole";
 
 fn without_legs() -> Outcome {
@@ -360,6 +373,7 @@ const TESTS: &Group = &[
     ("the lines of ip route are joined, however writes split them", at_any_split),
     ("a transaction joins lines, too", in_transactions),
     ("a route takes effect with the last leg of a write", last_line_of_a_write),
+    ("a failed write keeps the start of a line", failed_write_keeps_the_line),
     ("a route without legs is refused at the next line or at close", without_legs),
     ("a bad leg is named by its line and refuses the whole route", bad_leg),
     ("lines are joined across the pieces of a long write", across_the_buffer),

@@ -209,3 +209,51 @@ fn rewinding_forgets_later_lines() {
     let line = line.unwrap();
     assert_eq!((line.number, line.text), (2, Ok("again")));
 }
+
+/// Writes a text as the device does: lines are fed first, and the unfinished one only if the write
+/// does not fail.
+fn write(lines: &mut Lines, text: &[u8], fails: bool) {
+    let mark = lines.mark();
+    let mut rest = text;
+    while !rest.is_empty() && lines.is_ended_by(rest) {
+        let (used, line) = lines.feed(rest);
+        assert!(line.is_some(), "{rest:?} ends no line");
+        rest = &rest[used..];
+    }
+    match fails {
+        true => lines.restore(mark),
+        false => drop(lines.feed(rest)),
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_the_start_of_the_line() {
+    let text = b"one\n\tnexthop dev a\nadd 10.0.0.0/8 dev b\nthe start of another line";
+    for start in 0..text.len() {
+        for end in start..=text.len() {
+            let mut lines = Lines::new();
+            write(&mut lines, &text[..start], false);
+            write(&mut lines, &text[start..end], true);
+            let (_, line) = lines.feed(b"!\n");
+            let line = line.unwrap();
+            let before = std::str::from_utf8(&text[..start]).unwrap();
+            let (ended, unfinished) = before.rsplit_once('\n').unwrap_or(("", before));
+            let number = ended.lines().count() as u64 + 1;
+            let expected = format!("{unfinished}!");
+            assert_eq!((line.number, line.text), (number, Ok(&*expected)));
+        }
+    }
+}
+
+#[test]
+fn a_line_ends_with_a_newline_or_one_byte_too_many() {
+    let mut lines = Lines::new();
+    lines.feed(b"12");
+    let longest = [b'x'; MAX_LINE - 2];
+    assert!(!lines.is_ended_by(&longest));
+    assert!(lines.is_ended_by(&[b'x'; MAX_LINE - 1]));
+    assert!(lines.is_ended_by(b"3\n4"));
+    lines.feed(&longest);
+    assert!(!lines.is_ended_by(b""));
+    assert!(lines.is_ended_by(b"x"));
+}
