@@ -19,6 +19,11 @@ pub fn name(comm: &str, pid: Pid) -> String {
     format!("{PREFIX}{comm} {pid}")
 }
 
+/// Whether a setting is the affinity of a thread.
+pub fn is_setting(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// The thread whose affinity a setting is; `None` for other settings.
 ///
 /// Errors: the thread has ended, also if another thread with its PID exists.

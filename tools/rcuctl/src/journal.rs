@@ -27,10 +27,12 @@ use nix::errno::Errno;
 use nix::fcntl::Flock;
 use serde::{Deserialize, Serialize};
 
+use crate::affinity;
 use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::parameters::{Folder, Parameters};
 use crate::run::{self, Job, RunError};
+use crate::stall;
 
 use folder::PrivateFolder;
 
@@ -45,17 +47,11 @@ const JOBS: [&str; 3] = ["scale", "stall", "torture"];
 pub fn open_for<'a>(job: &'static Job, settings: &'a Folder) -> Result<Journal<'a, Folder>> {
     settings.read(job.parameter)?;
     open(settings, Some(job.parameter)).map_err(|error| match error {
-        Error::Run(RunError::InUse { .. }) if is_active(settings, job) => {
+        Error::Run(RunError::InUse { .. }) if run::is_active(settings, job).unwrap_or(false) => {
             RunError::Busy(job).into()
         }
         error => error,
     })
-}
-
-fn is_active(settings: &impl Parameters, job: &Job) -> bool {
-    let report = settings.read(job.parameter);
-    let report = report.and_then(|text| run::parse_report(&text, |_, _| Some(())));
-    report.is_ok_and(|(state, _)| state != run::State::Idle)
 }
 
 /// Restores the settings of killed processes, and records the changes that this process makes to
@@ -199,13 +195,23 @@ fn save(path: &Path, entries: &[Entry]) -> Result<()> {
 }
 
 /// Restores a setting, unless another program has changed it since. Returns whether it wrote.
+///
+/// Errors: the setting has another value after the write; or it is the CPUs of a thread, and a stall
+/// is active. The stall may have bound the thread, and will then restore the CPUs that it found.
 fn restore(settings: &impl Parameters, entry: &Entry) -> Result<bool> {
+    if affinity::is_setting(&entry.name) && stall::is_active(settings)? {
+        return Err(RunError::BoundByStall.into());
+    }
     let found = settings.read(&entry.name)?;
     if entry.now.as_ref().is_some_and(|now| *now != found) || entry.before == found {
         return Ok(false);
     }
     settings.write(&entry.name, &entry.before)?;
-    Ok(true)
+    let found = settings.read(&entry.name)?;
+    match found == entry.before {
+        true => Ok(true),
+        false => Err(RunError::NotRestored(found).into()),
+    }
 }
 
 /// What became of the settings that killed processes have changed.
@@ -338,6 +344,7 @@ fn start_time(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stall::Fake as StallFake;
     use crate::torture::fake::Fake;
     use nix::fcntl::FlockArg;
     use std::os::unix::fs::PermissionsExt;
@@ -421,6 +428,88 @@ mod tests {
         kill(journal, 7);
         assert_eq!(recover(&fake, &folder), Recovery::default());
         assert_eq!(fake.value("bug"), "early_free");
+    }
+
+    const KTHREAD: &str = "cpus of rcu_preempt 16";
+
+    /// A fake whose stall has bound the grace-period kthread, whose CPUs rcuctl had changed.
+    fn bound_kthread() -> StallFake {
+        StallFake::new().running("cpu_preempt_off").with(|module| {
+            let cpus = ("1".to_string(), KTHREAD.to_string());
+            module.values.insert(cpus.1, cpus.0);
+        })
+    }
+
+    fn end_stall(fake: &StallFake) {
+        fake.write("stall", "none").expect("accepted");
+        while stall::is_active(fake).expect("a report") {}
+        // The module restores the CPUs that it has found.
+        fake.write(KTHREAD, "0").expect("accepted");
+    }
+
+    #[test]
+    fn the_cpus_of_a_thread_are_restored_after_the_stall_that_has_bound_it() {
+        let (fake, folder) = (bound_kthread(), folder());
+        let record = format!(r#"{{"name":"{KTHREAD}","before":"0,1","now":"0"}}"#);
+        fs::write(folder.path().join("1-7"), record).expect("a file");
+        let recover = || Recovery::run(&fake, &private(&folder)).expect("a readable folder");
+        for cpus in ["1", "0"] {
+            fake.write(KTHREAD, cpus).expect("accepted");
+            let recovery = recover();
+            assert!(
+                recovery.failed[0].contains("a stall is active"),
+                "{recovery:?}"
+            );
+            assert_eq!(fake.value(KTHREAD), cpus);
+        }
+        end_stall(&fake);
+        assert_eq!(recover().restored, [KTHREAD]);
+        assert_eq!(fake.value(KTHREAD), "0,1");
+        assert_eq!(records(&folder), [""; 0]);
+    }
+
+    #[test]
+    fn a_process_that_ends_during_its_stall_leaves_the_cpus_of_a_thread_recorded() {
+        let (fake, folder) = (bound_kthread(), folder());
+        fake.write(KTHREAD, "0,1").expect("accepted");
+        let (journal, _) = Journal::open(&fake, &private(&folder), None).expect("a folder");
+        journal.write(KTHREAD, "0").expect("accepted");
+        journal
+            .write(KTHREAD, "0,1")
+            .expect_err("a stall is active");
+        let file = folder.path().join("1-7");
+        let own = journal.path.clone();
+        drop(journal);
+        fs::rename(own, file).expect("its file");
+        end_stall(&fake);
+        let recovery = Recovery::run(&fake, &private(&folder)).expect("a readable folder");
+        assert_eq!(recovery.restored, [KTHREAD]);
+    }
+
+    #[test]
+    fn a_setting_that_does_not_take_its_value_stays_recorded() {
+        let (fake, folder) = (Fake::new(), folder());
+        let (journal, _) = open(&fake, &folder);
+        journal.write("stutter", "5").expect("accepted");
+        kill(journal, 7);
+        let deaf = Deaf(&fake);
+        let recovery = Recovery::run(&deaf, &private(&folder)).expect("a readable folder");
+        assert_eq!(recovery.restored, [""; 0]);
+        assert!(recovery.failed[0].contains("\"5\""), "{recovery:?}");
+        assert_eq!(records(&folder), ["1-7"]);
+    }
+
+    /// Accepts writes, and ignores them.
+    struct Deaf<'a>(&'a Fake);
+
+    impl Parameters for Deaf<'_> {
+        fn read(&self, name: &str) -> Result<String> {
+            self.0.read(name)
+        }
+
+        fn write(&self, _: &str, _: &str) -> Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

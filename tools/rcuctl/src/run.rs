@@ -92,6 +92,12 @@ pub enum RunError {
     )]
     NotPrivate(PathBuf, String),
 
+    #[error("a stall is active, and may have bound the thread; `rcuctl stall stop` stops it")]
+    BoundByStall,
+
+    #[error("the setting is {0:?} after the write")]
+    NotRestored(String),
+
     #[error("the module was unloaded before the result of the {} was read", .0.noun)]
     Unloaded(&'static Job),
 }
@@ -99,11 +105,11 @@ pub enum RunError {
 impl RunError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Busy(_) | Self::InUse { .. } => Some(Errno::EBUSY),
+            Self::Busy(_) | Self::InUse { .. } | Self::BoundByStall => Some(Errno::EBUSY),
             Self::NotPrivate(..) => Some(Errno::EPERM),
             Self::NotStopped(..) => Some(Errno::ETIMEDOUT),
             Self::GaveUp(_) => Some(Errno::EINTR),
-            Self::Overtaken { .. } | Self::Unloaded(_) => None,
+            Self::Overtaken { .. } | Self::Unloaded(_) | Self::NotRestored(_) => None,
         }
     }
 }
@@ -139,6 +145,15 @@ pub trait Report: Sized {
             State::Idle => Ok(report),
             State::Running | State::Stopping => Err(RunError::Busy(Self::JOB).into()),
         }
+    }
+}
+
+/// Whether a run of a job is active; false without the module.
+pub fn is_active(parameters: &impl Parameters, job: &Job) -> Result<bool> {
+    match parameters.read(job.parameter) {
+        Ok(text) => Ok(parse_report(&text, |_, _| Some(()))?.0 != State::Idle),
+        Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -47,6 +47,9 @@ use verdict::Verdict;
 pub use error::StallError;
 pub use options::Stall;
 
+#[cfg(test)]
+pub use fake::Fake;
+
 use crate::decode::Style;
 use crate::error::{Result, Status};
 use crate::interrupt::Interrupts;
@@ -62,6 +65,11 @@ const JOB: Job = Job {
     stop: "none",
     commands: "`rcuctl stall stop` stops it",
 };
+
+/// Whether a stall is active; false without the module.
+pub fn is_active(parameters: &impl Parameters) -> Result<bool> {
+    crate::run::is_active(parameters, &JOB)
+}
 
 impl Stall {
     /// Whether the command needs the module.

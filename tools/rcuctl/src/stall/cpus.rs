@@ -63,10 +63,12 @@ impl Cpus {
     }
 
     /// Keeps the grace-period kthread off that CPU until the result is dropped or restored. Changes
-    /// nothing if there is no such kthread or no other CPU, or if the kernel refuses.
+    /// nothing if there is no such kthread or no other CPU, if the kernel refuses, or if a stall is
+    /// active, because it may have bound the kthread.
     pub fn move_gp_kthread<'a, P: Parameters>(&self, parameters: &'a P) -> Result<Settings<'a, P>> {
         let kthread = EARLY_PIDS.map(Pid::from_raw).find_map(gp_kthread);
-        let setting = kthread.filter(|_| !self.others.is_empty()).map(|name| {
+        let may_move = !self.others.is_empty() && !super::is_active(parameters)?;
+        let setting = kthread.filter(|_| may_move).map(|name| {
             let others: Vec<_> = self.others.iter().map(u32::to_string).collect();
             (name, others.join(","))
         });
