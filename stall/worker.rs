@@ -29,6 +29,8 @@ pub(super) const LEAKED: StallKind = StallKind {
     expects: "Tasks blocked on level-",
     missing: unless(cfg!(CONFIG_PREEMPT_RCU), "CONFIG_PREEMPT_RCU"),
     culprit: Some(c"kworker"),
+    // A work item of other code that waits for a grace period in that worker waits for itself.
+    breaks: Some("if other work waits for RCU in that worker, RCU hangs until a reboot"),
     provoke: leaked,
     ..StallKind::DEFAULT
 };
