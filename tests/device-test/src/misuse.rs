@@ -26,7 +26,7 @@ const UNKNOWN: &str = "unknown word; 'help' lists the commands";
 const NO_PREFIX: &str = "not an IPv4 or IPv6 prefix";
 const NO_ADDRESS: &str = "not an IPv4 or IPv6 address";
 const NO_NUMBER: &str = "expected a number from 0 to 4294967295";
-const NO_DEVICE: &str = "expected a device name: at most 15 characters, no '/' or ':'";
+const NO_DEVICE: &str = "expected a device name: at most 15 characters, none of / : \\";
 const NO_NEXT_HOP: &str = "next hop missing; add via, dev or a type such as blackhole";
 const LENGTH_INET: &str = "expected a prefix length from 0 to 32";
 const LENGTH_INET6: &str = "expected a prefix length from 0 to 128";
@@ -147,7 +147,7 @@ const NO_TEXT: &[(&str, &[u8], &str)] = &[
     ("NUL after a command", b"flush\0", "byte 0x00 in column 6 is not text"),
     ("line of one NUL", b"\0", "byte 0x00 in column 1 is not text"),
     ("byte 0xff before a command", b"\xffflush", "byte 0xff in column 1 is not text"),
-    ("escape sequence after a command", b"flush \x1b[0m", "byte 0x1b in column 7 is not text"),
+    ("escape sequence after a command", b"flush \x1b]0m", "byte 0x1b in column 7 is not text"),
     ("DEL character after a command", b"flush\x7f", "byte 0x7f in column 6 is not text"),
     ("form feed after a command", b"flush\x0c", "byte 0x0c in column 6 is not text"),
     ("UTF-8 in a comment", b"flush # caf\xc3\xa9", "byte 0xc3 in column 12 is not text"),

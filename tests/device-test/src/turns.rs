@@ -3,11 +3,7 @@
 //! Calls on one file while another call of a second thread uses it: a signal ends their wait, and
 //! `close()` does not wait.
 
-use std::{
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::mpsc, thread, time::Duration};
 
 use nix::{errno::Errno, fcntl::OFlag};
 
@@ -36,40 +32,47 @@ fn write_in_turn(device: &Device, text: &str) -> Outcome {
     }
 }
 
-/// Runs `body` repeatedly while another thread writes to the file. Returns the duration of that
-/// write.
-fn while_writing(device: &Device, mut body: impl FnMut() -> Outcome) -> Outcome<Duration> {
+/// Runs `body` repeatedly while another thread writes to the file.
+fn while_writing(device: &Device, mut body: impl FnMut() -> Outcome) -> Outcome {
     let text = long_transaction();
     thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            let start = Instant::now();
-            write_in_turn(device, &text)?;
-            Ok(start.elapsed())
-        });
+        let writer = scope.spawn(|| write_in_turn(device, &text));
         // The writer starts within this time.
         thread::sleep(Duration::from_millis(5));
         let mut result = Ok(());
         while !writer.is_finished() && result.is_ok() {
             result = body();
         }
-        let duration = writer.join().unwrap_or(fail("panicked"));
-        result.and(duration)
+        let written = writer.join().unwrap_or(fail("panicked"));
+        result.and(written)
     })
 }
 
+/// A close() that waited for the write would end with it, so few would end before it. A busy machine
+/// can delay the closing thread for a whole write, so the test tries again.
 fn close_during_a_commit() -> Outcome {
+    const CLOSED: usize = 4;
+    const TRIES: usize = 10;
     let device = Device::open()?;
-    let mut longest = Duration::ZERO;
-    let write = while_writing(&device, || {
-        let duplicate = device.duplicate()?;
-        let start = Instant::now();
-        equal("close() of the duplicate", duplicate.close(), Ok(()))?;
-        longest = longest.max(start.elapsed());
-        Ok(())
-    })?;
+    let mut most = 0;
+    for _ in 0..TRIES {
+        let mut closed = 0;
+        while_writing(&device, || {
+            closed += 1;
+            equal(
+                "close() of the duplicate",
+                device.duplicate()?.close(),
+                Ok(()),
+            )
+        })?;
+        most = most.max(closed);
+        if most >= CLOSED {
+            return Ok(());
+        }
+    }
     ensure(
-        format!("close() takes less than half of the write: {longest:?} of {write:?}"),
-        longest < write / 2,
+        format!("{CLOSED} calls of close() end during a write: {most} did"),
+        false,
     )
 }
 
