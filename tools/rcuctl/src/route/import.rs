@@ -22,6 +22,7 @@ mod ip_json;
 mod ip_text;
 mod mrt;
 mod source;
+mod words;
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
@@ -168,31 +169,6 @@ fn parse(found: Found) -> Import {
     }
     import.refused.sort_by_key(|refused| refused.line);
     import
-}
-
-/// The words of a route's next hops in `ip route`, each with its weight.
-fn next_hops_words(hops: &[(String, u64)]) -> String {
-    match hops {
-        [(words, _)] => words.clone(),
-        _ => hops
-            .iter()
-            .map(|(words, weight)| format!(" nexthop{words} weight {weight}"))
-            .collect::<Vec<_>>()
-            .concat(),
-    }
-}
-
-/// The words of a next hop in `ip route`, after a blank; none without a next hop.
-fn next_hop_words(gateway: Option<IpAddr>, dev: Option<&str>) -> String {
-    let mut words = match gateway {
-        Some(gateway @ IpAddr::V4(_)) => format!(" via inet {gateway}"),
-        Some(gateway @ IpAddr::V6(_)) => format!(" via inet6 {gateway}"),
-        None => String::new(),
-    };
-    if let Some(dev) = dev {
-        words.push_str(&format!(" dev {dev}"));
-    }
-    words
 }
 
 /// Adds the routes to the table: each by itself, so that the import continues after a refused one,

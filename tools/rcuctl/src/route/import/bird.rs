@@ -15,7 +15,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{next_hop_words, next_hops_words, Found, ENCAPSULATION};
+use super::words;
+use super::{Found, ENCAPSULATION};
 use crate::error::{Error, Result};
 
 /// The tables of BIRD that its protocols use by default.
@@ -75,10 +76,10 @@ fn is_next_hop(text: &str) -> bool {
 /// The words of a next hop and its weight: `via ADDRESS on DEVICE` or `dev DEVICE`, with attributes.
 /// Errors: why the table cannot store it.
 fn next_hop(text: &str) -> std::result::Result<(String, u64), String> {
-    let mut words = text.split_whitespace();
+    let mut rest = text.split_whitespace();
     let (mut gateway, mut dev, mut weight) = (None, None, 1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word}: value missing"));
+    while let Some(word) = rest.next() {
+        let mut value = || rest.next().ok_or(format!("{word}: value missing"));
         match word {
             "via" => {
                 let address = value()?;
@@ -96,7 +97,7 @@ fn next_hop(text: &str) -> std::result::Result<(String, u64), String> {
             _ => return Err(format!("{word}: unknown word of a next hop")),
         }
     }
-    Ok((next_hop_words(gateway, dev), weight))
+    Ok((words::next_hop(gateway, dev)?, weight))
 }
 
 /// A route in use; its next hops may be on the next lines.
@@ -108,18 +109,29 @@ struct Open<'a> {
 
 impl Open<'_> {
     fn close(self, found: &mut Found) {
-        let destination = self.destination;
-        let next_hops = self.next_hops.iter().map(|text| next_hop(text));
-        let words = match next_hops.collect::<std::result::Result<Vec<_>, _>>() {
-            Ok(next_hops) if next_hops.is_empty() => {
-                Err(format!("{destination}: next hop missing"))
-            }
-            next_hops => next_hops.map(|next_hops| next_hops_words(&next_hops)),
-        };
-        match words {
-            Ok(words) => found.push(self.line, format!("{destination}{words}")),
+        match self.words() {
+            Ok(words) => found.push(self.line, words),
             Err(message) => found.refuse(self.line, message),
         }
+    }
+
+    /// Returns the words of the route. Errors: why the table cannot store it.
+    fn words(&self) -> std::result::Result<String, String> {
+        let destination = words::word("destination", self.destination)?;
+        let next_hops = self.next_hops.iter().map(|text| next_hop(text));
+        let next_hops = next_hops.collect::<std::result::Result<Vec<_>, _>>()?;
+        match next_hops.is_empty() {
+            true => Err(format!("{destination}: next hop missing")),
+            false => Ok(format!("{destination}{}", words::next_hops(&next_hops))),
+        }
+    }
+}
+
+/// Adds a route that discards packets.
+fn discard(kind: &str, destination: &str, line: u64, found: &mut Found) {
+    match words::word("destination", destination) {
+        Ok(destination) => found.push(line, format!("{kind} {destination}")),
+        Err(message) => found.refuse(line, message),
     }
 }
 
@@ -220,9 +232,9 @@ fn find_in<'a>(lines: impl Iterator<Item = (&'a str, u64)>, found: &mut Found) {
             match head.target {
                 _ if !head.is_primary() => found.inactive += 1,
                 kind @ ("blackhole" | "unreachable") => {
-                    found.push(number, format!("{kind} {destination}"));
+                    discard(kind, destination, number, found);
                 }
-                "prohibited" => found.push(number, format!("prohibit {destination}")),
+                "prohibited" => discard("prohibit", destination, number, found),
                 target => {
                     let is_whole = is_next_hop(target);
                     open = Some(Open {

@@ -12,7 +12,8 @@
 
 use std::net::IpAddr;
 
-use super::{next_hop_words, next_hops_words, Found, ENCAPSULATION};
+use super::words;
+use super::{Found, ENCAPSULATION};
 
 /// The columns before the destination: protocol, `>`, `*`, and letters for the hardware.
 const MIN_FLAG_COLUMNS: usize = 3;
@@ -129,16 +130,16 @@ fn hop(text: &str) -> Result<Hop, String> {
             return Err(format!("{part}: {ENCAPSULATION}"));
         }
     }
-    let mut words = second.split_whitespace();
+    let mut rest = second.split_whitespace();
     // A line without a device has a time in its place.
-    let dev = words
+    let dev = rest
         .next()
         .filter(|word| !word.contains(':') && *word != "weight");
-    match (gateway, dev, words.next()) {
+    match (gateway, dev, rest.next()) {
         (_, Some(dev), Some("(vrf")) => Err(format!("{dev}: in a VRF; {}", super::ONE_TABLE)),
         (None, Some("Null0"), _) => Ok(Hop::Discard("blackhole")),
         (None, None, _) => Err(format!("{first}: expected via or a device")),
-        (gateway, dev, _) => Ok(Hop::Words(next_hop_words(gateway, dev), weight)),
+        (gateway, dev, _) => Ok(Hop::Words(words::next_hop(gateway, dev)?, weight)),
     }
 }
 
@@ -154,41 +155,42 @@ struct Open<'a> {
 
 impl Open<'_> {
     fn close(self, found: &mut Found) {
-        let destination = self.destination;
-        let metric = self
-            .metric
-            .map_or(String::new(), |metric| format!(" metric {metric}"));
         if self.hops.is_empty() {
             found.inactive += 1;
             return;
         }
+        match self.words() {
+            Ok(words) => found.push(self.line, words),
+            Err(message) => found.refuse(self.line, message),
+        }
+    }
+
+    /// Returns the words of the route. Errors: why the table cannot store it.
+    fn words(&self) -> Result<String, String> {
+        let destination = words::word("destination", self.destination)?;
+        let metric = match self.metric {
+            Some(metric) => format!(" metric {}", words::word("metric", metric)?),
+            None => String::new(),
+        };
         let mut next_hops = Vec::new();
         for text in &self.hops {
-            match hop(text) {
-                Ok(Hop::Words(words, weight)) => next_hops.push((words, weight)),
-                Ok(Hop::Discard(kind)) if self.hops.len() == 1 => {
-                    found.push(self.line, format!("{kind} {destination}{metric}"));
-                    return;
+            match hop(text)? {
+                Hop::Words(words, weight) => next_hops.push((words, weight)),
+                Hop::Discard(kind) if self.hops.len() == 1 => {
+                    return Ok(format!("{kind} {destination}{metric}"));
                 }
-                Ok(Hop::Discard(kind)) => {
-                    let message = format!("{destination}: {kind} beside another next hop");
-                    found.refuse(self.line, message);
-                    return;
-                }
-                Err(message) => {
-                    found.refuse(self.line, message);
-                    return;
+                Hop::Discard(kind) => {
+                    return Err(format!("{destination}: {kind} beside another next hop"));
                 }
             }
         }
         let kind = if self.is_local { "local " } else { "" };
-        let words = next_hops_words(&next_hops);
+        let words = words::next_hops(&next_hops);
         // The metric precedes several next hops.
-        let line = match next_hops.len() {
+        Ok(match next_hops.len() {
             1 => format!("{kind}{destination}{words}{metric}"),
             _ => format!("{kind}{destination}{metric}{words}"),
-        };
-        found.push(self.line, line);
+        })
     }
 }
 

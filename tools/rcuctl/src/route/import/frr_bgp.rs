@@ -12,7 +12,8 @@
 
 use std::net::IpAddr;
 
-use super::{next_hop_words, next_hops_words, Found};
+use super::words;
+use super::Found;
 
 /// Returns whether the text has the heading of the table.
 pub fn is_frr_bgp(text: &str) -> bool {
@@ -102,8 +103,8 @@ impl Best {
             return;
         }
         let next_hops = [self.next_hop].into_iter().chain(others.iter().copied());
-        let words = next_hops.map(|next_hop| (next_hop_words(Some(next_hop), None), 1));
-        let words = next_hops_words(&words.collect::<Vec<_>>());
+        let words = next_hops.map(|next_hop| (words::via(next_hop), 1));
+        let words = words::next_hops(&words.collect::<Vec<_>>());
         found.push(self.line, format!("{}{words}", self.network));
     }
 }

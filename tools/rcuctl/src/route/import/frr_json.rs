@@ -4,10 +4,11 @@
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::{next_hop_words, next_hops_words, Found, ENCAPSULATION, ONE_TABLE};
+use super::words;
+use super::{Found, ENCAPSULATION, ONE_TABLE};
 
 /// The label by which a router asks its neighbour to remove the label of a packet.
 const IMPLICIT_NULL: u64 = 3;
@@ -47,7 +48,9 @@ impl Default for Route {
 struct NextHop {
     fib: bool,
     used: bool,
+    #[serde(deserialize_with = "not_null")]
     ip: Option<IpAddr>,
+    #[serde(deserialize_with = "not_null")]
     interface_name: Option<String>,
     vrf: Option<String>,
     labels: Vec<u64>,
@@ -58,6 +61,13 @@ struct NextHop {
     blackhole: bool,
     #[serde(rename = "admin-prohibited")]
     admin_prohibited: bool,
+}
+
+/// Reads the value of a key that may be absent, but not null: a next hop needs it.
+fn not_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 impl NextHop {
@@ -84,7 +94,7 @@ impl NextHop {
         if let Some(other) = self.vrf.as_deref().filter(|name| *name != vrf) {
             return Err(format!("{other}: {ONE_TABLE}"));
         }
-        let words = next_hop_words(self.ip, self.interface_name.as_deref());
+        let words = words::next_hop(self.ip, self.interface_name.as_deref())?;
         match words.is_empty() {
             true => Err(format!("{destination}: next hop missing")),
             false => Ok((words, self.weight.unwrap_or(1))),
@@ -178,6 +188,7 @@ impl Route {
 
     /// Returns the words of the route. Errors: why the table cannot store it.
     fn words(&self, destination: &str, hops: &[&NextHop]) -> Result<String, String> {
+        let destination = words::word("destination", destination)?;
         let discards = hops.first().and_then(|hop| hop.discards());
         let (kind, next_hops) = match discards.filter(|_| hops.len() == 1) {
             Some(kind) => (format!("{kind} "), String::new()),
@@ -188,7 +199,7 @@ impl Route {
                 let hops = hops.collect::<Result<Vec<_>, _>>()?;
                 let is_local = self.protocol == "local";
                 let kind = if is_local { "local " } else { "" };
-                (kind.to_string(), next_hops_words(&hops))
+                (kind.to_string(), words::next_hops(&hops))
             }
         };
         // For other protocols than that of kernel routes, FRR sets metrics of its own.

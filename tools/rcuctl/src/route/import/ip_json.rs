@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::words::word;
 use super::Found;
 
 /// Keys without words in the text of `ip route`, or without a meaning for the table.
@@ -30,7 +31,10 @@ pub fn find(text: &str) -> Found {
             .any(|route| route["dst"].as_str().is_some_and(|dst| dst.contains('.')));
     for (route, number) in routes.iter().zip(1..) {
         match route.as_object() {
-            Some(route) => found.push(number, words(route, inet6)),
+            Some(route) => match words(route, inet6) {
+                Ok(words) => found.push(number, words),
+                Err(message) => found.refuse(number, message),
+            },
             None => found.refuse(number, format!("expected a route, found {route}")),
         }
     }
@@ -41,49 +45,70 @@ fn has_colon(route: &Value, key: &str) -> bool {
     route[key].as_str().is_some_and(|value| value.contains(':'))
 }
 
-/// The words of a route. The device's parser decides about each.
-fn words(route: &Map<String, Value>, inet6: bool) -> String {
+/// The words of a route. The device's parser decides about each. Errors: a value is no word.
+fn words(route: &Map<String, Value>, inet6: bool) -> Result<String, String> {
     let mut words = String::new();
-    let text = |key: &str| route.get(key).and_then(Value::as_str);
-    let kind = text("type").unwrap_or("unicast");
-    let dst = text("dst").unwrap_or("");
     if inet6 {
         words.push_str("-6 route add ");
     }
+    let kind = route
+        .get("type")
+        .map_or(Ok("unicast".into()), |kind| text("type", kind))?;
+    let dst = text("dst", route.get("dst").unwrap_or(&Value::Null))?;
     words.push_str(&format!("{kind} {dst}"));
-    push_attributes(&mut words, route);
-    if let Some(Value::Array(legs)) = route.get("nexthops") {
-        for leg in legs.iter().filter_map(Value::as_object) {
-            words.push_str(" nexthop");
-            push_attributes(&mut words, leg);
-        }
+    push_attributes(&mut words, route)?;
+    for leg in list(route, "nexthops")? {
+        let no_leg = || format!("nexthops {leg}: expected a next hop, an object");
+        words.push_str(" nexthop");
+        push_attributes(&mut words, leg.as_object().ok_or_else(no_leg)?)?;
     }
-    words
+    Ok(words)
+}
+
+/// The elements of an array, which may be absent.
+fn list<'a>(attributes: &'a Map<String, Value>, key: &str) -> Result<&'a [Value], String> {
+    match attributes.get(key) {
+        None => Ok(&[]),
+        Some(Value::Array(list)) => Ok(list),
+        Some(other) => Err(format!("{key} {other}: expected an array")),
+    }
+}
+
+/// The value of a key, as one word.
+fn text(key: &str, value: &Value) -> Result<String, String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        _ => return Err(format!("{key} {value}: expected a text or a number")),
+    };
+    word(key, &text)?;
+    Ok(text)
 }
 
 /// Appends the words of the attributes of a route or of a leg.
-fn push_attributes(words: &mut String, attributes: &Map<String, Value>) {
+fn push_attributes(words: &mut String, attributes: &Map<String, Value>) -> Result<(), String> {
     for (key, value) in attributes {
-        let value = match value {
-            Value::String(value) => value.clone(),
-            Value::Object(via) if key == "via" => {
-                let part = |name: &str| via.get(name).and_then(Value::as_str).unwrap_or("");
-                format!("{} {}", part("family"), part("host"))
-            }
-            other => other.to_string(),
+        let name = match key.as_str() {
+            "dst" => continue,
+            "gateway" => "via",
+            "protocol" => "proto",
+            "prefsrc" => "src",
+            ignored if IGNORED.contains(&ignored) => continue,
+            key => word("key", key)?,
         };
-        match key.as_str() {
-            "dst" => (),
-            "gateway" => words.push_str(&format!(" via {value}")),
-            "protocol" => words.push_str(&format!(" proto {value}")),
-            "prefsrc" => words.push_str(&format!(" src {value}")),
-            ignored if IGNORED.contains(&ignored) => (),
-            key => words.push_str(&format!(" {key} {value}")),
+        words.push_str(&format!(" {name}"));
+        match value {
+            Value::Object(via) if key == "via" => {
+                for part in ["family", "host"] {
+                    let value = via.get(part).unwrap_or(&Value::Null);
+                    words.push_str(&format!(" {}", text(part, value)?));
+                }
+            }
+            value => words.push_str(&format!(" {}", text(key, value)?)),
         }
     }
-    if let Some(Value::Array(flags)) = attributes.get("flags") {
-        for flag in flags.iter().filter_map(Value::as_str) {
-            words.push_str(&format!(" {flag}"));
-        }
+    for flag in list(attributes, "flags")? {
+        words.push_str(&format!(" {}", text("flags", flag)?));
     }
+    Ok(())
 }

@@ -25,7 +25,8 @@ use mrt_ingester::bgp4mp::BGP4MP;
 use mrt_ingester::tabledump::{TABLE_DUMP, TABLE_DUMP_V2};
 use mrt_ingester::Header;
 
-use super::{next_hop_words, Found};
+use super::words;
+use super::Found;
 use crate::rcu_table::{Family, Prefix};
 use bgp::{AsSize, Attributes, Update};
 
@@ -231,7 +232,7 @@ impl Paths {
             let Some(best) = paths.updates.values().chain(&paths.best).min() else {
                 continue;
             };
-            let words = next_hop_words(Some(best.next_hop), None);
+            let words = words::via(best.next_hop);
             found.push(best.record, format!("{prefix}{words}"));
             let candidates = paths.updates.len() + usize::from(paths.best.is_some());
             found.inactive += candidates as u64 - 1;
