@@ -211,7 +211,11 @@ impl Executor<'_> {
     /// Returns the next hop of a line that names both an object and a next hop. If the object has
     /// this next hop, the route uses the object. Otherwise the line is that of another machine, and
     /// the route uses the next hop.
-    fn named(&self, next_hop: NextHop, object: HopId) -> Result<NextHop, LineError<'static>> {
+    pub(super) fn named(
+        &self,
+        next_hop: NextHop,
+        object: HopId,
+    ) -> Result<NextHop, LineError<'static>> {
         let found = self.file.table().single_object(object);
         Ok(match found.map_err(LineError::Kernel)? {
             Some(found) if found == next_hop => NextHop::Object(object),
@@ -222,13 +226,13 @@ impl Executor<'_> {
     /// Finds or creates the legs that a line names.
     ///
     /// Errors: those of [`Multipath::new`].
-    fn hold(&self, legs: &[RouteLeg]) -> Result<Multipath> {
+    pub(super) fn hold(&self, legs: &[RouteLeg]) -> Result<Multipath> {
         Multipath::new(self.file.shared_table(), legs)
     }
 
     /// Returns the next hop of a line with legs, and possibly with an object. If the object is a
     /// group with these legs, the route uses the object.
-    fn named_legs(
+    pub(super) fn named_legs(
         &self,
         hold: &Multipath,
         object: Option<HopId>,

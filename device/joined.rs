@@ -5,7 +5,8 @@
 //! `ip route` prints each leg of a multipath route in a line of its own, and `ip -batch` joins a
 //! line that ends with a backslash to the next one. The first line of a route does not say how many
 //! legs follow. So the route takes effect when another line follows, or when the write ends. If the
-//! next write starts with a leg, that leg extends the route.
+//! next write starts with a leg, that leg extends the route. A route without legs waits for them,
+//! unless it is the only line of its write. Comments and blank lines change nothing.
 
 use super::{
     batch::Origin,
@@ -13,7 +14,7 @@ use super::{
     execute::{Executor, Failure, Stop},
     line_error::LineError,
     lines::Line,
-    objects,
+    objects, pending,
 };
 use crate::rcu_table::{HopError, Mode, NextHop, Operation, Prefix, Table};
 use kernel::prelude::*;
@@ -38,6 +39,8 @@ pub(super) struct Joined {
     is_pending: bool,
     /// The prefix and the metric of the route, if the executed lines have added it.
     added: Option<(Prefix, u32)>,
+    /// The length of the executed lines in `text`.
+    executed: usize,
     /// The informational words in the executed lines.
     skipped: u32,
 }
@@ -59,6 +62,7 @@ impl Joined {
             is_unfinished: false,
             is_pending: true,
             added: None,
+            executed: 0,
             skipped: 0,
         };
         this.push(line)?;
@@ -87,6 +91,11 @@ impl Joined {
     fn text(&self) -> &str {
         // The lines are ASCII, so that the conversion cannot fail.
         core::str::from_utf8(&self.text).unwrap_or("")
+    }
+
+    /// Returns the lines that were executed.
+    fn executed_text(&self) -> &str {
+        core::str::from_utf8(&self.text[..self.executed]).unwrap_or("")
     }
 
     /// Returns the first line, with its newline.
@@ -123,6 +132,7 @@ impl Executor<'_> {
                 Ok(text) if is_unfinished || legs::is_leg(text) => {
                     return Ok(self.continue_command(text, line.number)?);
                 }
+                Ok(text) if continuation::is_blank(text) => return Ok(()),
                 Ok(text) if continuation::is_note(text) => {
                     return self.execute_or_batch(command::parse(text), text, origin);
                 }
@@ -169,10 +179,13 @@ impl Executor<'_> {
     }
 
     /// Executes the command at the end of a write, and applies the batch. Lines of the next write
-    /// may continue the command. If it is incomplete, it waits for them.
-    pub(super) fn end_write(&mut self) -> Result<(), Stop> {
+    /// may continue the command. If it is incomplete, it waits for them, unless it is the only line
+    /// of the write. `only` is the number of that line.
+    pub(super) fn end_write(&mut self, only: Option<u64>) -> Result<(), Stop> {
         if let Some(joined) = self.joined {
-            if !joined.is_unfinished && !is_incomplete(self.file.table(), joined.text()) {
+            let may_wait = only != Some(joined.line());
+            let waits = may_wait && is_incomplete(self.file.table(), joined.text());
+            if !joined.is_unfinished && !waits {
                 self.execute_joined()?;
             }
         }
@@ -190,7 +203,7 @@ impl Executor<'_> {
         let origin = joined.origin;
         let mut parsed = command::parse(joined.text());
         let (mut added, mut skipped) = (None, 0);
-        let mut outdated = None;
+        let mut is_outdated = false;
         if let Ok((command, words)) = &mut parsed {
             skipped = *words;
             *words -= joined.skipped.min(skipped);
@@ -200,21 +213,64 @@ impl Executor<'_> {
                 // of the earlier lines is another one.
                 match joined.added {
                     Some(before) if Some(before) == added => *mode = Mode::Change,
-                    before => outdated = before,
+                    before => is_outdated = before.is_some(),
                 }
             }
         }
-        let removed = outdated.map_or(Ok(()), |(prefix, metric)| {
-            self.change(&Operation::Remove(prefix, Some(metric), None), origin)
-        });
-        let done = removed
-            .map_err(Failure::from)
-            .and_then(|()| self.execute_or_batch(parsed, joined.text(), origin))
+        // A refused route must not remove the one of the earlier lines.
+        let done = self
+            .execute_or_batch(parsed, joined.text(), origin)
+            .and_then(|()| match is_outdated {
+                true => self.remove_outdated(joined.executed_text(), origin),
+                false => Ok(()),
+            })
             .or_else(|failure| self.stop(failure, origin.line, origin));
         (joined.added, joined.skipped, joined.is_pending) = (added, skipped, false);
+        joined.executed = joined.text.len();
         // A refused command stays until the write has ended: the next write may repeat it.
         *self.joined = Some(joined);
         done
+    }
+
+    /// Removes the route that earlier lines of a command have added. Keeps a route that another
+    /// program has put in its place.
+    fn remove_outdated<'a>(&mut self, text: &str, origin: Origin) -> Result<(), Failure<'a>> {
+        self.apply_batch()?;
+        let Ok((Some(insert), _)) = command::parse(text) else {
+            return Ok(());
+        };
+        let remove = self.deletion(&insert, text)?;
+        if self.pending.is_some() {
+            return Ok(self.change(&remove, origin)?);
+        }
+        match remove.apply(self.file.table()) {
+            Err(error) if error != ESRCH => {
+                Err(LineError::Change(pending::prefix_of(&remove), error).into())
+            }
+            removed => {
+                self.file.stats().changes.add(usize::from(removed.is_ok()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the operation that removes the route of a command, if it has the same next hop.
+    fn deletion(&self, insert: &Command, text: &str) -> Result<Operation, LineError<'static>> {
+        let (prefix, metric, next_hop) = match *insert {
+            Command::Insert(_, route) => (route.prefix, route.metric, route.next_hop),
+            Command::InsertNamed(_, route, object) => {
+                let next_hop = self.named(route.next_hop, object)?;
+                (route.prefix, route.metric, next_hop)
+            }
+            Command::InsertLegs(_, prefix, metric, object) => {
+                let legs = objects::legs(text).map_err(LineError::Kernel)?;
+                // The route or its transaction keeps the legs.
+                let hold = self.hold(&legs).map_err(LineError::Kernel)?;
+                (prefix, metric, self.named_legs(&hold, object)?)
+            }
+            _ => return Err(LineError::Kernel(EINVAL)),
+        };
+        Ok(Operation::Remove(prefix, Some(metric), Some(next_hop)))
     }
 }
 

@@ -68,6 +68,13 @@ impl Lines {
         }
     }
 
+    /// Returns the number of the only line of a write that has begun and ended between lines; none
+    /// if the write had several lines, or a part of one. `before` is the state before the write.
+    pub(crate) fn only_line_since(&self, before: Mark) -> Option<u64> {
+        let is_only = before.len == 0 && self.len == 0 && self.count == before.count + 1;
+        is_only.then_some(self.count)
+    }
+
     /// Forgets a write that fails. Until then, the write must feed only bytes that end a line: a
     /// kept start of a later line would overwrite the start before the write.
     pub(crate) fn restore(&mut self, mark: Mark) {

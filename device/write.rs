@@ -90,7 +90,11 @@ pub(super) fn write(
         }
         let start = progress.consumed;
         let ends_here = copied == 0 || from.is_empty() || signal::yield_and_check();
-        let chunk = Chunk { filled, ends_here };
+        let chunk = Chunk {
+            filled,
+            ends_here,
+            before: mark,
+        };
         if let Err(stop) = write_chunk(file, state, &mut progress, &chunk) {
             return stop_at(state, &stop, mark, start..start + filled);
         }
@@ -110,10 +114,12 @@ struct Chunk {
     filled: usize,
     /// Whether the write ends after them: they are the last ones, or a signal is pending.
     ends_here: bool,
+    /// The state before the write.
+    before: Mark,
 }
 
-/// Executes the lines of the chunk. Keeps a line that does not end in the chunk, so that each line is
-/// in one chunk.
+/// Executes the lines of the chunk. Keeps a line that does not end in the chunk, so that each line
+/// is in one chunk.
 fn write_chunk(
     file: &OpenFile,
     state: &mut State,
@@ -145,7 +151,10 @@ fn write_chunk(
         progress.done = progress.consumed;
     }
     match chunk.ends_here {
-        true => executor.end_write()?,
+        true => {
+            let only = state.lines.only_line_since(chunk.before);
+            executor.end_write(only.filter(|_| at == filled))?;
+        }
         false => executor.apply_batch()?,
     }
     progress.kept = filled - at;

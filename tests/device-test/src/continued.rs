@@ -49,7 +49,9 @@ fn at_any_split() -> Outcome {
     expect_table(TABLE)?;
     // Splits within a line differ from those beside a newline only in the tests of lines.
     let is_near = |at: &usize| TEXT[at.saturating_sub(2)..*at + 2].contains('\n');
-    for at in (1..TEXT.len() - 2).filter(is_near) {
+    // The first line alone is refused.
+    let first = TEXT.split_inclusive('\n').map(str::len).next();
+    for at in (1..TEXT.len() - 2).filter(|at| is_near(at) && Some(*at) != first) {
         device::flush()?;
         write_pieces([&TEXT[..at], &TEXT[at..]])?;
         same_text(
@@ -59,9 +61,6 @@ fn at_any_split() -> Outcome {
         )?;
     }
     device::flush()?;
-    write_pieces(TEXT.split_inclusive('\n'))?;
-    expect_table(TABLE)?;
-    device::flush()?;
     write_pieces(TEXT.split_inclusive(|_| true))?;
     expect_table(TABLE)
 }
@@ -69,8 +68,8 @@ fn at_any_split() -> Outcome {
 fn in_transactions() -> Outcome {
     for begin in ["begin\n", "begin reload\n"] {
         device::flush()?;
-        let lines = TEXT.split_inclusive('\n');
-        write_pieces(std::iter::once(begin).chain(lines).chain(["commit\n"]))?;
+        let bytes = TEXT.split_inclusive(|_| true);
+        write_pieces(std::iter::once(begin).chain(bytes).chain(["commit\n"]))?;
         expect_table(TABLE)?;
     }
     Ok(())
@@ -90,7 +89,24 @@ fn last_line_of_a_write() -> Outcome {
     device.write_all("\tnexthop via fe80::1 dev b weight 1 \n")?;
     expect_table(&format!(
         "{both}::/0 nexthop dev a weight 1 nexthop via fe80::1 dev b weight 1\n"
-    ))
+    ))?;
+
+    // If the table refuses the route of IPv6, that of IPv4 stays.
+    device::run("flush\nadd ::/0 dev q\n")?;
+    let device = Device::open()?;
+    device.write_all("default\n\tnexthop dev a\n")?;
+    let leg = "\tnexthop via fe80::1 dev b\n";
+    equal("the leg", device.write(leg), Err(Errno::EEXIST))?;
+    expect_table("0.0.0.0/0 dev a\n::/0 dev q\n")?;
+
+    // So does the route of another program.
+    device::run("flush\n")?;
+    let device = Device::open()?;
+    device.write_all("default\n\tnexthop dev a\n\tnexthop dev b\n")?;
+    device::run("replace 0.0.0.0/0 dev other\n")?;
+    device.write_all(leg)?;
+    let legs = "nexthop dev a weight 1 nexthop dev b weight 1 nexthop via fe80::1 dev b weight 1";
+    expect_table(&format!("0.0.0.0/0 dev other\n::/0 {legs}\n"))
 }
 
 /// A failed write leaves the start of the line that the write before it has left.
@@ -152,8 +168,8 @@ fn without_legs() -> Outcome {
 
     // No line follows it.
     for text in [
-        "10.2.0.0/16 proto static \n",
-        "10.2.0.0/16 nhid 77 \n",
+        "stats\n10.2.0.0/16 proto static \n",
+        "# comment\n10.2.0.0/16 nhid 77 \n",
         "add 10.2.0.0/16 \\\n",
     ] {
         let device = Device::open()?;
@@ -164,8 +180,13 @@ fn without_legs() -> Outcome {
             Err(Errno::EINVAL),
         )?;
     }
-    // A command with its verb is complete.
-    for text in ["add 10.2.0.0/16\n", "add 10.2.0.0/16 nhid 77\n"] {
+    // A command with its verb is complete, and so is the only line of a write.
+    for text in [
+        "add 10.2.0.0/16\n",
+        "add 10.2.0.0/16 nhid 77\n",
+        "10.2.0.0/16\n",
+        "10.2.0.0/16 nhid 77\n",
+    ] {
         let device = Device::open()?;
         equal(text, device.write(text), Err(Errno::EINVAL))?;
         equal("the result of close()", device.close(), Ok(()))?;
@@ -214,8 +235,15 @@ fn bad_leg() -> Outcome {
     let alone = "line 1: nexthop: this line continues a route; a line with its prefix and no next \
                  hop must precede it\n";
     same_text("the answer", &device.answers()?, alone)?;
-    // A blank line, a comment or another command ends a route.
-    for end in ["\n", "# comment\n", "stats\n", "10.4.0.0/16 dev a\n"] {
+    // A blank line and a comment change nothing.
+    device::run("flush\n")?;
+    for lines in ["\n", "# comment\n", " \t# comment\n\n"] {
+        write_pieces([&*format!("10.2.0.0/16\n{lines}{leg}{lines}{leg}")])?;
+        expect_table("10.2.0.0/16 nexthop dev a weight 1 nexthop dev a weight 1\n")?;
+        device::run("flush\n")?;
+    }
+    // Another command ends a route.
+    for end in ["stats\n", "10.4.0.0/16 dev a\n"] {
         let device = Device::open()?;
         let text = format!("10.2.0.0/16\n{leg}{end}");
         equal(

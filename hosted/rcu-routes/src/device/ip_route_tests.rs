@@ -6,7 +6,7 @@
 //! between them, and the words in each line.
 
 use super::command::{
-    continuation::{can_continue, is_note},
+    continuation::{can_continue, is_blank, is_note},
     legs::{check, is_leg, legs},
     parse, Command,
 };
@@ -415,5 +415,20 @@ fn only_a_route_without_verb_and_next_hop_can_continue() {
         ("10.0.0.0/8 nexthop dev a", false),
     ] {
         assert_eq!(is_leg(line), leg, "{line}");
+    }
+}
+
+#[test]
+fn a_comment_or_a_blank_line_is_blank() {
+    for (line, blank) in [
+        ("", true),
+        (" \t\r", true),
+        ("# add 10.0.0.0/8", true),
+        ("\t#", true),
+        ("stats # comment", false),
+        ("cache", false),
+        ("\\", false),
+    ] {
+        assert_eq!(is_blank(line), blank, "{line:?}");
     }
 }

@@ -257,3 +257,22 @@ fn a_line_ends_with_a_newline_or_one_byte_too_many() {
     assert!(!lines.is_ended_by(b""));
     assert!(lines.is_ended_by(b"x"));
 }
+
+#[test]
+fn the_only_line_of_a_write_begins_and_ends_between_lines() {
+    for (before, written, only) in [
+        ("", "add\n", Some(1)),
+        ("one\n", "two\n", Some(2)),
+        ("", "one\ntwo\n", None),
+        ("", "one\nt", None),
+        ("o", "ne\n", None),
+        ("o", "ne", None),
+        ("one", "\n", None),
+    ] {
+        let mut lines = Lines::new();
+        write(&mut lines, before.as_bytes(), false);
+        let mark = lines.mark();
+        write(&mut lines, written.as_bytes(), false);
+        assert_eq!(lines.only_line_since(mark), only, "{before:?}, {written:?}");
+    }
+}
