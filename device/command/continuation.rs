@@ -13,9 +13,10 @@ use crate::rcu_table::NextHop;
 
 /// Returns whether a line is blank or a comment.
 pub(crate) fn is_blank(line: &str) -> bool {
-    let code = line.split('#').next();
     // A backslash continues a line, although the parser reads it as a blank.
-    code.is_some_and(|code| code.trim_ascii().is_empty())
+    line.bytes()
+        .take_while(|&byte| byte != b'#')
+        .all(|byte| byte.is_ascii_whitespace())
 }
 
 /// Returns whether a line only describes the route before it.
