@@ -246,29 +246,32 @@ fn failed_shows_do_not_count() -> Outcome {
     device.write_all("help\n")
 }
 
-/// Writes the lines of a script one by one. Returns the index and the result of the first that
-/// fails.
-fn write_lines(device: &Device, script: &str) -> Result<(), (usize, nix::Result<usize>)> {
-    for (at, line) in script.split_inclusive('\n').enumerate() {
-        let result = device.write(line);
-        if result != Ok(line.len()) {
+/// Makes the writes one by one. Returns the index and the result of the first that fails.
+fn write_each(device: &Device, writes: &[&str]) -> Result<(), (usize, nix::Result<usize>)> {
+    for (at, text) in writes.iter().enumerate() {
+        let result = device.write(text);
+        if result != Ok(text.len()) {
             return Err((at, result));
         }
     }
     Ok(())
 }
 
-/// Runs a script with each fault. The table is unchanged if a line fails, and is `after` once all
-/// lines succeed. Returns the number of different lines that failed.
-fn fail_script(table: &str, script: &str, after: &str) -> Outcome<usize> {
-    let mut failed_lines = BTreeSet::new();
+fn lines(script: &str) -> Vec<&str> {
+    script.split_inclusive('\n').collect()
+}
+
+/// Makes writes with each fault. The table is unchanged if a write fails, and is `after` once all
+/// succeed. Returns the number of different writes that failed.
+fn fail_script(table: &str, writes: &[&str], after: &str) -> Outcome<usize> {
+    let mut failed = BTreeSet::new();
     each_fault(|injection, fault| {
         device::flush()?;
         device::run(table)?;
         let before = Snapshot::now()?;
         let device = Device::open()?;
         device.write_all("\n")?;
-        match injection.during(fault, || write_lines(&device, script))? {
+        match injection.during(fault, || write_each(&device, writes))? {
             (Err((at, Err(Errno::ENOMEM))), true) => {
                 device::expect_table(table)?;
                 let message = device.answers()?;
@@ -279,7 +282,7 @@ fn fail_script(table: &str, script: &str, after: &str) -> Outcome<usize> {
                     format!("the message '{message}' at {fault:?}"),
                     is_expected || has_no_memory,
                 )?;
-                failed_lines.insert(at);
+                failed.insert(at);
                 // This aborts the transaction and frees its memory.
                 drop(device);
                 before.expect_unchanged()?;
@@ -299,7 +302,7 @@ fn fail_script(table: &str, script: &str, after: &str) -> Outcome<usize> {
         0,
     )?;
     equal("routes after a flush", Stats::now()?.get("routes_inet")?, 0)?;
-    Ok(failed_lines.len())
+    Ok(failed.len())
 }
 
 /// Changes of all kinds, in both families.
@@ -323,29 +326,35 @@ const AFTER_SCRIPT: &str = "\
 
 fn fail_transaction() -> Outcome {
     let script = format!("begin\n{SCRIPT}commit\n");
-    let lines = fail_script(FULL, &script, AFTER_SCRIPT)?;
-    ensure("changes and the commit failed", lines > 1)
+    let failed = fail_script(FULL, &lines(&script), AFTER_SCRIPT)?;
+    ensure("changes and the commit failed", failed > 1)
 }
 
 fn fail_reload() -> Outcome {
     let routes = AFTER_SCRIPT.replace("dev a", "dev z");
     let script = format!("begin reload\n{routes}commit\n");
-    let lines = fail_script(FULL, &script, &routes)?;
-    ensure("more than one line failed", lines > 1)
+    let failed = fail_script(FULL, &lines(&script), &routes)?;
+    ensure("more than one line failed", failed > 1)
 }
 
-/// The lines of multipath routes, one write each, so that a later leg extends its route.
+/// Each leg has a write of its own, so that a later leg extends its route.
 fn fail_legs() -> Outcome {
-    let legs = "10.9.0.0/16 proto static \n\tnexthop dev a weight 1 \n\tnexthop dev b weight 2 \n\
-                add 10.8.0.0/16 \\\n nexthop dev b nexthop dev a\n";
-    let script = format!("begin\n{legs}commit\n");
+    let writes = [
+        "begin\n",
+        "10.9.0.0/16 proto static ",
+        "\n\tnexthop dev a weight 1 \n",
+        "\tnexthop dev b weight 2 \n",
+        "add 10.8.0.0/16 \\\n",
+        " nexthop dev b nexthop dev a\n",
+        "commit\n",
+    ];
     let after = FULL.replace(
         "10.128",
         "10.8.0.0/16 nexthop dev b weight 1 nexthop dev a weight 1\n\
          10.9.0.0/16 nexthop dev a weight 1 nexthop dev b weight 2\n10.128",
     );
-    let lines = fail_script(FULL, &script, &after)?;
-    ensure("several lines failed", lines > 2)
+    let failed = fail_script(FULL, &writes, &after)?;
+    ensure("several writes failed", failed > 2)
 }
 
 /// `flush` frees memory, so it must not need any.
