@@ -32,7 +32,8 @@ pub fn find(text: &str) -> Found {
     let (mut may_continue, mut must_continue) = (false, false);
     for (line, number) in text.lines().zip(1..) {
         let words = without_comment(line);
-        let is_note = may_continue && grammar::is_note(words);
+        // A comment, a blank line or a note does not end the candidate.
+        let is_between = may_continue && (words.is_empty() || grammar::is_note(words));
         let is_next = must_continue || may_continue && grammar::is_leg(words);
         must_continue = line.ends_with('\\') && !line.contains('#');
         match found.candidates.last_mut() {
@@ -41,7 +42,7 @@ pub fn find(text: &str) -> Found {
                 open.words.push_str(words);
                 continue;
             }
-            _ if is_note => continue,
+            _ if is_between => continue,
             _ => may_continue = grammar::can_continue(words),
         }
         if words.is_empty() || grammar::is_note(words) {

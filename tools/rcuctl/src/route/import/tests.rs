@@ -168,6 +168,7 @@ fn several_next_hops_are_read_in_each_format() {
         "10.0.0.0/24 nexthop via 10.0.0.1 dev a weight 1 nexthop via 10.0.0.2 dev b weight 3";
     for text in [
         "10.0.0.0/24 proto static\n\tnexthop via 10.0.0.1 dev a weight 1 \n\tnexthop via 10.0.0.2 dev b weight 3 \n",
+        "10.0.0.0/24 proto static\n# legs\n\n\tnexthop via 10.0.0.1 dev a weight 1 \n\n\tnexthop via 10.0.0.2 dev b weight 3 \n",
         "10.0.0.0/24 proto static \\\tnexthop via 10.0.0.1 dev a weight 1 \\\tnexthop via 10.0.0.2 dev b weight 3\n",
         "\u{1b}[1;35m10.0.0.0/24 \u{1b}[0mproto bgp\n\tnh_info id 5\n\tnexthop via \u{1b}[1;35m10.0.0.1 \u{1b}[0mdev a \n\tnexthop via 10.0.0.2 dev b weight 3 \n",
         "route add 10.0.0.0/24 nexthop via 10.0.0.1 dev a nexthop via 10.0.0.2 dev b weight 3\n",
