@@ -9,6 +9,7 @@ use rcu_routes::{
     kernel::prelude::*,
     rcu::{self, read_lock, Rcu, Reclaim, Retired, Softirq, UniqueRcuBox},
 };
+use std::marker::PhantomData;
 
 impl Reclaim for Routes {
     type Context = Softirq;
@@ -17,11 +18,37 @@ impl Reclaim for Routes {
 /// A reader reports a quiescent state after this many reads. Only the flavour `qsbr` needs it.
 const REPORT_INTERVAL: u32 = 64;
 
-/// A table that a callback frees: `call_rcu()`.
-pub struct Callback(Rcu<Routes>);
+/// A table under RCU. `E` ends an update.
+pub struct Liburcu<E> {
+    current: Rcu<Routes>,
+    ending: PhantomData<E>,
+}
 
-/// A table whose updater waits for the grace period: `synchronize_rcu()`.
-pub struct Synchronize(Rcu<Routes>);
+/// The end of an update.
+pub trait Ending: Send + Sync + 'static {
+    fn end(old: Retired<Routes>);
+}
+
+/// A callback frees the old table: `call_rcu()`.
+pub struct OnCallback;
+
+impl Ending for OnCallback {
+    fn end(old: Retired<Routes>) {
+        old.call_rcu();
+    }
+}
+
+/// The updater waits for the grace period: `synchronize_rcu()`.
+pub struct OnSynchronize;
+
+impl Ending for OnSynchronize {
+    fn end(old: Retired<Routes>) {
+        drop(old.synchronize());
+    }
+}
+
+pub type Callback = Liburcu<OnCallback>;
+pub type Synchronize = Liburcu<OnSynchronize>;
 
 /// A thread that reads, and its reads.
 pub struct RcuReader<'a> {
@@ -58,46 +85,24 @@ fn boxed(routes: Routes) -> UniqueRcuBox<Routes> {
     UniqueRcuBox::new(routes, GFP_KERNEL).expect("memory for a table")
 }
 
-/// Publishes a changed copy, and returns the old table.
-fn replace(current: &Rcu<Routes>, change: impl FnOnce(&Routes) -> Routes) -> Retired<Routes> {
-    let new = RcuReader::new(current).read(change);
-    let old = current.replace(Some(boxed(new)));
-    old.expect("a table is always published")
-}
-
-impl Scheme for Callback {
+impl<E: Ending> Scheme for Liburcu<E> {
     type Reader<'a> = RcuReader<'a>;
 
     fn new(first: Routes) -> Self {
-        Self(Rcu::new(boxed(first)))
+        Self {
+            current: Rcu::new(boxed(first)),
+            ending: PhantomData,
+        }
     }
 
     fn reader(&self) -> RcuReader<'_> {
-        RcuReader::new(&self.0)
+        RcuReader::new(&self.current)
     }
 
     fn update(&self, change: impl FnOnce(&Routes) -> Routes) {
-        replace(&self.0, change).call_rcu();
-    }
-
-    fn reclaim(&self) {
-        rcu::barrier();
-    }
-}
-
-impl Scheme for Synchronize {
-    type Reader<'a> = RcuReader<'a>;
-
-    fn new(first: Routes) -> Self {
-        Self(Rcu::new(boxed(first)))
-    }
-
-    fn reader(&self) -> RcuReader<'_> {
-        RcuReader::new(&self.0)
-    }
-
-    fn update(&self, change: impl FnOnce(&Routes) -> Routes) {
-        drop(replace(&self.0, change).synchronize());
+        let new = RcuReader::new(&self.current).read(change);
+        let old = self.current.replace(Some(boxed(new)));
+        E::end(old.expect("a table is always published"));
     }
 
     fn reclaim(&self) {
